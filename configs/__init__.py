@@ -1,0 +1,1 @@
+"""Ready-made configurations: `bitlif config list` names them."""

@@ -1,0 +1,1 @@
+"""What is computed: the integer contract, its engine, and the float64 twin beside it."""

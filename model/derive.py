@@ -1,0 +1,366 @@
+"""From a configuration to the integers of the contract: constants, shifts, and every signal's range.
+
+Real parameters are rounded to nearest here, once, in decimal arithmetic that is the same on every
+machine. `Constants` and `PhaseConstants` are all that the step functions see; `ranges` says what
+each intermediate can reach, by interval arithmetic, and so how wide gates must make it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import BitlifError
+from .fixed import Format, Overflow, Rounding, StochasticShift, round_fraction
+from .interval import Interval
+from .noise import EXACT
+from .table import error_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .config import Config, DecayConfig
+
+MAX_SHIFT = 62
+
+
+class Filter(NamedTuple):
+    """A leaky sum in integers: ``saturate((keep * state + take * input + bias) >> shift)``.
+
+    Both products are aligned to a common binary point first (in the constants), so that there is one
+    rounding; see `bitlif.model.fixed.round_shift`.
+    """
+
+    keep: int
+    take: int
+    bias: int
+    shift: int
+    low: int
+    high: int
+
+
+class Constants(NamedTuple):
+    """The integers that do not change while a layer lives."""
+
+    current: Filter
+    membrane: Filter
+    trace_current: Filter
+    trace: Filter
+    threshold: int
+    teacher_reset: int
+    keep_noise: int
+    noise_bias: int
+    noise_shift: int
+    bin_shift: int
+    half_bins: int
+    target_one: int
+    error_bias: int
+    error_shift: int
+    error_low: int
+    error_high: int
+    random_bits: int
+    weight_low: int
+    weight_high: int
+
+
+class PhaseConstants(NamedTuple):
+    """The integers that a phase of the schedule sets."""
+
+    noise_scale: int
+    reciprocal: int
+    rate: int
+    rate_left: int
+    rate_bias: int
+    rate_right: int
+
+
+@dataclass(frozen=True)
+class Derived:
+    """All that follows from a configuration.
+
+    Attributes
+    ----------
+    constants : Constants
+    phases : tuple of PhaseConstants
+        One a phase of the schedule.
+    phase_ends : tuple of int
+        The window at which each phase but the last ends.
+    table : (A, B)
+        Raw error table columns, lowest bin first.
+    ranges : mapping of str to Interval
+        Every intermediate by name. Those with a `` sum`` are exact sums before their rounding.
+    """
+
+    constants: Constants
+    phases: tuple[PhaseConstants, ...]
+    phase_ends: tuple[int, ...]
+    table: tuple[tuple[int, ...], tuple[int, ...]]
+    ranges: Mapping[str, Interval]
+
+
+@functools.lru_cache(maxsize=256)
+def derive(config: Config) -> Derived:
+    """Return what follows from `config`.
+
+    Raises
+    ------
+    BitlifError
+        Naming the field whose value leaves no legal integer, or the signal that could be too wide.
+    """
+    ranges: dict[str, Interval] = {}
+    constants = _constants(config, ranges)
+    phases = _phases(config, constants, ranges)
+    ends: list[int] = []
+    for phase in config.schedule[:-1]:
+        ends.append((ends[-1] if ends else 0) + phase.windows)
+    table = error_table(config.error, config.noise)
+    return Derived(constants, phases, tuple(ends), table, MappingProxyType(ranges))
+
+
+def leak_factor(path: str, decay: DecayConfig) -> tuple[int, int]:
+    """Return the raw leak factor and its fractional bits.
+
+    Raises
+    ------
+    BitlifError
+        If the factor rounds to 0 or 1.
+    """
+    if decay.shift:
+        return (1 << decay.shift) - 1, decay.shift
+    factor = EXACT.exp(EXACT.divide(-1, Decimal(repr(decay.tau))))
+    raw = round_fraction(Fraction(factor) * (1 << decay.bits))
+    if not 0 < raw < 1 << decay.bits:
+        raise BitlifError(
+            f"{path}.tau must give a factor between 0 and 1 in {decay.bits} bits, "
+            f"not {decay.tau:g}, which gives {raw} / {1 << decay.bits}: change tau or bits"
+        )
+    return raw, decay.bits
+
+
+def _filter(
+    keep: tuple[int, int],
+    state: Format,
+    take: tuple[int, int],
+    taken: Interval,
+    rounding: Rounding,
+    overflow: Overflow,
+    name: str,
+    ranges: dict[str, Interval],
+) -> Filter:
+    """Align ``keep * state`` and ``take * taken`` (raw, fractional bits); see `Filter`.
+
+    The second number of `keep` is the factor's own fractional bits, that of `take` those of the
+    whole product.
+    """
+    keep_frac, take_frac = keep[1] + state.frac, take[1]
+    point = max(keep_frac, take_frac, state.frac)
+    shift = point - state.frac
+    if shift > MAX_SHIFT or point - min(keep_frac, take_frac) > MAX_SHIFT:
+        raise BitlifError(f"{name}: the formats' binary points must be at most {MAX_SHIFT} bits apart")
+    factor = keep[0] << (point - keep_frac)
+    gain = take[0] << (point - take_frac)
+    bias = rounding.bias(shift)
+    total = Interval.of(state).scaled(factor) + taken.scaled(gain) + Interval.point(bias)
+    ranges[f"{name} sum"] = total.checked(f"{name} sum", "narrow its formats or coefficients")
+    after = total >> shift
+    ranges[name] = after
+    if overflow is Overflow.REFUSE and not after.within(state):
+        raise BitlifError(
+            f"{name} could overflow: it reaches {after.low} ..= {after.high}, and '{state}' holds "
+            f"{state.raw_min} ..= {state.raw_max}: widen it or let it saturate"
+        )
+    return Filter(factor, gain, bias, shift, state.raw_min, state.raw_max)
+
+
+def _constants(config: Config, ranges: dict[str, Interval]) -> Constants:
+    synapse, membrane, trace, error = (
+        config.synapse,
+        config.membrane,
+        config.trace,
+        config.error,
+    )
+    leak_s = leak_factor("synapse.decay", synapse.decay)
+    leak_m = leak_factor("membrane.decay", membrane.decay)
+    gain = round_fraction(Fraction(membrane.gain) * (1 << membrane.gain_bits))
+    if gain < 1:
+        raise BitlifError(
+            f"membrane.gain must be at least half an LSB of its {membrane.gain_bits} gain_bits, "
+            f"not {membrane.gain:g}"
+        )
+    weights = Interval.of(synapse.weight).times(config.layer.inputs)
+    ranges["weight sum"] = weights.checked("weight sum", "narrow synapse.weight")
+    current = _filter(
+        leak_s, synapse.current, (1, synapse.weight.frac), weights,
+        synapse.rounding, synapse.overflow, "synaptic current", ranges,
+    )  # fmt: skip
+    potential = _filter(
+        leak_m, membrane.format, (gain, membrane.gain_bits + synapse.current.frac),
+        Interval.of(synapse.current),
+        membrane.rounding, membrane.overflow, "membrane", ranges,
+    )  # fmt: skip
+    trace_current = _filter(
+        leak_s, trace.current, (1, 0), Interval(0, 1),
+        trace.rounding, trace.overflow, "synaptic trace", ranges,
+    )  # fmt: skip
+    psp = _filter(
+        leak_m, trace.format, (gain, membrane.gain_bits + trace.current.frac),
+        Interval.of(trace.current),
+        trace.rounding, trace.overflow, "PSP trace", ranges,
+    )  # fmt: skip
+    noise_shift = _noise_shift(config)
+    error_shift = error.target_bits + error.entry.frac - error.format.frac
+    one = 1 << error.target_bits
+    entry = Interval.of(error.entry)
+    difference = (entry * Interval(0, one)).union(entry * Interval(-one, 0))
+    difference += Interval.point(error.rounding.bias(error_shift))
+    ranges["error sum"] = difference.checked("error sum", "narrow error.entry or target_bits")
+    after = difference >> error_shift
+    ranges["error"] = after
+    if error.overflow is Overflow.REFUSE and not after.within(error.format):
+        raise BitlifError(
+            f"error could overflow: it reaches {after.low} ..= {after.high}, and '{error.format}' "
+            f"holds {error.format.raw_min} ..= {error.format.raw_max}: widen error.format"
+        )
+    gradient = (Interval.of(error.format) * Interval.of(trace.format)).times(config.window.steps)
+    ranges["gradient"] = gradient.checked("gradient", "narrow error.format, trace.format or steps")
+    threshold = round_fraction(Fraction(membrane.threshold) / membrane.format.lsb)
+    distance = Interval.of(membrane.format) + Interval.point(-threshold)
+    ranges["distance"] = distance
+    return Constants(
+        current=current,
+        membrane=potential,
+        trace_current=trace_current,
+        trace=psp,
+        threshold=threshold,
+        teacher_reset=int(membrane.reset == "teacher"),
+        keep_noise=int(membrane.injection == "membrane"),
+        noise_bias=Rounding.NEAREST.bias(noise_shift),
+        noise_shift=noise_shift,
+        bin_shift=_bin_shift(config, noise_shift),
+        half_bins=error.entries // 2,
+        target_one=one,
+        error_bias=error.rounding.bias(error_shift),
+        error_shift=error_shift,
+        error_low=error.format.raw_min,
+        error_high=error.format.raw_max,
+        random_bits=config.learning.random_bits,
+        weight_low=synapse.weight.raw_min,
+        weight_high=synapse.weight.raw_max,
+    )
+
+
+def _noise_ratio(config: Config, sigma: float) -> Fraction:
+    """Return the membrane LSBs that one unit of a draw stands for."""
+    lsbs = Fraction(Decimal(repr(sigma))) / config.membrane.format.lsb
+    return lsbs / Fraction(config.noise.pmf.sigma)
+
+
+def _largest_shift(ratio: Fraction, bits: int) -> int:
+    """Return the largest shift of 0 ..= MAX_SHIFT - bits with ``round(ratio << shift) < 2**bits``."""
+    shift = 0
+    while shift < MAX_SHIFT - bits and round_fraction(ratio * (2 << shift)) < 1 << bits:
+        shift += 1
+    return shift
+
+
+def _noise_shift(config: Config) -> int:
+    largest = max(phase.sigma for phase in config.schedule)
+    return _largest_shift(_noise_ratio(config, largest), config.noise.scale_bits)
+
+
+def _noise_scale(config: Config, number: int, noise_shift: int) -> int:
+    sigma = config.schedule[number].sigma
+    scale = round_fraction(_noise_ratio(config, sigma) * (1 << noise_shift))
+    most = (1 << config.noise.scale_bits) - 1
+    if not 1 <= scale <= most:
+        least_sigma, most_sigma = (
+            float(sigma * Fraction(bound) / (_noise_ratio(config, sigma) * (1 << noise_shift)))
+            for bound in (Fraction(1, 2), Fraction(2 * most + 1, 2))
+        )
+        raise BitlifError(
+            f"schedule[{number}].sigma must be between {least_sigma:.3g} and {most_sigma:.3g} "
+            f"with {config.noise.scale_bits} noise.scale_bits, not {sigma:g}"
+        )
+    return scale
+
+
+def effective_sigma(config: Config, scale: int, noise_shift: int) -> Fraction:
+    """Return the standard deviation, in membrane LSBs, of the noise with this integer scale."""
+    return Fraction(config.noise.pmf.sigma) * scale / (1 << noise_shift)
+
+
+def _reciprocal_ratio(config: Config, number: int, noise_shift: int) -> Fraction:
+    """Return the bins that one membrane LSB spans."""
+    scale = _noise_scale(config, number, noise_shift)
+    return 1 / (effective_sigma(config, scale, noise_shift) * config.error.step)
+
+
+def _bin_shift(config: Config, noise_shift: int) -> int:
+    numbers = range(len(config.schedule))
+    largest = max(_reciprocal_ratio(config, number, noise_shift) for number in numbers)
+    return _largest_shift(largest, config.error.reciprocal_bits)
+
+
+def _phases(
+    config: Config, constants: Constants, ranges: dict[str, Interval]
+) -> tuple[PhaseConstants, ...]:
+    draws = Interval(config.noise.pmf.levels[0], config.noise.pmf.levels[-1])
+    phases = []
+    for number, phase in enumerate(config.schedule):
+        scale = _noise_scale(config, number, constants.noise_shift)
+        product = draws.scaled(scale) + Interval.point(constants.noise_bias)
+        _widen(ranges, "noise product", product, "reduce schedule.sigma or noise.scale_bits")
+        noise = product >> constants.noise_shift
+        _widen(ranges, "noise", noise, "reduce schedule.sigma")
+        noisy = Interval.of(config.membrane.format) + noise
+        _widen(ranges, "noisy membrane", noisy, "reduce schedule.sigma")
+        ratio = _reciprocal_ratio(config, number, constants.noise_shift)
+        reciprocal = round_fraction(ratio * (1 << constants.bin_shift))
+        if not 1 <= reciprocal < 1 << config.error.reciprocal_bits:
+            raise BitlifError(
+                f"schedule[{number}].sigma must be nearer to the schedule's other sigmas with "
+                f"{config.error.reciprocal_bits} error.reciprocal_bits, not {phase.sigma:g}"
+            )
+        _widen(
+            ranges, "bin product", ranges["distance"].scaled(reciprocal),
+            "narrow membrane.format or error.reciprocal_bits",
+        )  # fmt: skip
+        mantissa, shift = _rate(config, number)
+        step = StochasticShift.of(shift, config.learning.random_bits)
+        update = ranges["gradient"].scaled(mantissa << step.left) + Interval.point(step.bias)
+        _widen(ranges, "update product", update, "narrow learning.rate_bits or error.format")
+        phases.append(
+            PhaseConstants(scale, reciprocal, mantissa, step.left, step.bias, step.right)
+        )
+    return tuple(phases)
+
+
+def _widen(ranges: dict[str, Interval], name: str, interval: Interval, remedy: str) -> None:
+    known = ranges.get(name, interval)
+    ranges[name] = known.union(interval).checked(name, remedy)
+
+
+def _rate(config: Config, number: int) -> tuple[int, int]:
+    """Return mantissa and right shift that turn a raw gradient into raw weight LSBs."""
+    own = config.schedule[number].rate
+    field = f"schedule[{number}].rate" if own else "learning.rate"
+    rate = own or config.learning.rate
+    unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
+    ratio = Fraction(Decimal(repr(rate))) / config.window.steps * unit
+    bits = config.learning.rate_bits
+    shift = 0
+    while round_fraction(ratio) >= 1 << bits and shift >= 0:
+        ratio /= 2
+        shift -= 1
+    while shift < MAX_SHIFT and round_fraction(ratio * 2) < 1 << bits:
+        ratio *= 2
+        shift += 1
+    mantissa = round_fraction(ratio)
+    if shift < 0 or mantissa == 0:
+        size = "smaller" if shift < 0 else "larger"
+        raise BitlifError(f"{field} must be {size} for these formats, not {rate:g}")
+    return mantissa, shift

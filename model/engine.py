@@ -1,0 +1,60 @@
+"""The engine: the specification's own functions, compiled by Numba and kept on disk.
+
+Numba keeps compiled code as long as the *file of the function* is unchanged, but these functions
+call others in other files. Here the stamp is a hash of every file of `bitlif.model`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching
+
+
+@functools.cache
+def source_stamp() -> str:
+    """Return a hash of all sources of `bitlif.model`."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _WholeModelStamp:
+    def get_source_stamp(self) -> str:
+        return source_stamp()
+
+
+class _UserProvided(_WholeModelStamp, caching.UserProvidedCacheLocator):  # type: ignore[misc]
+    pass
+
+
+class _InTree(_WholeModelStamp, caching.InTreeCacheLocator):  # type: ignore[misc]
+    pass
+
+
+class _UserWide(_WholeModelStamp, caching.UserWideCacheLocator):  # type: ignore[misc]
+    pass
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    # The order is Numba's own: NUMBA_CACHE_DIR, beside the source, the user's cache folder.
+    _locator_classes = (_UserProvided, _InTree, _UserWide)
+
+
+class _Cache(caching.FunctionCache):  # type: ignore[misc]
+    _impl_class = _CacheImpl
+
+
+@functools.cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function` compiled on first call, without the interpreter lock, from disk if it can."""
+    dispatcher: Any = numba.njit(nogil=True)(function)
+    dispatcher._cache = _Cache(function)
+    return dispatcher  # type: ignore[no-any-return]

@@ -1,0 +1,65 @@
+"""The errors that a user's mistake raises: one sentence naming the thing, the value and what is accepted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BitlifError(ValueError):
+    """A value that bitlif refuses; the message is complete and meant for the person who gave it."""
+
+
+class BitlifTypeError(BitlifError, TypeError):
+    """A value of the wrong kind, where no value of that kind could have been accepted."""
+
+
+def nearest_of(word: str, known: Iterable[str]) -> str:
+    """Return ``", did you mean 'x'?"`` for the known word nearest to `word`, else an empty string.
+
+    >>> nearest_of("sigmas", ["sigma", "words"])
+    ", did you mean 'sigma'?"
+    >>> nearest_of("zzz", ["sigma"])
+    ''
+    """
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f", did you mean '{match[0]}'?" if match else ""
+
+
+def require_int(name: str, value: object, low: int, high: int) -> int:
+    """Return `value` if it is a Python int (not a bool) in ``low ..= high``; else raise naming `name`."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BitlifTypeError(f"{name} must be an integer in {low} ..= {high}, not {value!r}")
+    if not low <= value <= high:
+        raise BitlifError(f"{name} must be in {low} ..= {high}, not {value}")
+    return value
+
+
+def require_real(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> float:
+    """Return `value` as a finite float in ``low ..= high`` (above `low` if `open_low`); else raise naming `name`."""
+    interval = f"above {low:g} and at most {high:g}" if open_low else f"in {low:g} ..= {high:g}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise BitlifTypeError(f"{name} must be a number {interval}, not {value!r}")
+    number = float(value)
+    # A NaN fails every comparison and so ends here as well.
+    if not (low <= number <= high) or (open_low and number == low):
+        raise BitlifError(f"{name} must be {interval}, not {value!r}")
+    return number
+
+
+def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of the words in `choices`; else raise naming `name` and the nearest word."""
+    words = tuple(choices)
+    accepted = " or ".join(f"'{word}'" for word in words)
+    if not isinstance(value, str):
+        raise BitlifTypeError(f"{name} must be {accepted}, not {value!r}")
+    if value not in words:
+        raise BitlifError(f"{name} must be {accepted}, not {value!r}{nearest_of(value, words)}")
+    return value
+
+
+def require_bool(name: str, value: object) -> bool:
+    """Return `value` if it is True or False; else raise naming `name`."""
+    if not isinstance(value, bool):
+        raise BitlifTypeError(f"{name} must be true or false, not {value!r}")
+    return value

@@ -1,0 +1,196 @@
+"""Spikes as event lists: what goes into a layer and what comes out of it.
+
+Events are kept step by step, as in a CSR matrix: those of step t (counted through all windows)
+are ``addresses[pointers[t] : pointers[t + 1]]``, ascending, each address at most once a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BitlifError, BitlifTypeError, require_int
+
+MAX_STEPS = 1 << 31
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """Spikes of `units` neurons or inputs over a number of windows of `steps` steps each.
+
+    Parameters
+    ----------
+    addresses : (n,) int32
+        Which unit spiked, 0 ..= units - 1, ascending within a step.
+    pointers : (windows * steps + 1,) int64
+        Where each step's events begin; the last one is n.
+    steps : int
+        Steps of a window.
+    units : int
+        Number of addresses.
+
+    Raises
+    ------
+    BitlifError
+        If an array has another shape, dtype or range, or a step lists an address twice.
+    """
+
+    addresses: NDArray[np.int32]
+    pointers: NDArray[np.int64]
+    steps: int
+    units: int
+
+    def __post_init__(self) -> None:
+        require_int("steps", self.steps, 1, MAX_STEPS)
+        require_int("units", self.units, 1, 1 << 16)
+        addresses = _as_integers("addresses", self.addresses, np.dtype(np.int32))
+        pointers = _as_integers("pointers", self.pointers, np.dtype(np.int64))
+        if pointers.size < 1 or (pointers.size - 1) % self.steps:
+            raise BitlifError(
+                f"pointers must have windows * {self.steps} + 1 values, not {pointers.size}"
+            )
+        if pointers[0] != 0 or pointers[-1] != addresses.size or (np.diff(pointers) < 0).any():
+            raise BitlifError(
+                f"pointers must rise from 0 to the number of addresses, {addresses.size}"
+            )
+        if addresses.size:
+            low, high = int(addresses.min()), int(addresses.max())
+            if low < 0 or high >= self.units:
+                wrong = low if low < 0 else high
+                raise BitlifError(f"addresses must be in 0 ..= {self.units - 1}, not {wrong}")
+            self._check_order(addresses, pointers)
+        object.__setattr__(self, "addresses", addresses)
+        object.__setattr__(self, "pointers", pointers)
+
+    @staticmethod
+    def _check_order(addresses: NDArray[np.int32], pointers: NDArray[np.int64]) -> None:
+        rising = np.empty(addresses.size + 1, bool)
+        np.greater(addresses[1:], addresses[:-1], out=rising[1:-1])
+        rising[pointers] = True
+        bad = np.flatnonzero(~rising)
+        if bad.size:
+            step = int(np.searchsorted(pointers, bad[0], "right")) - 1
+            raise BitlifError(
+                f"addresses must ascend within a step, each at most once; step {step} lists "
+                f"{int(addresses[bad[0] - 1])} before {int(addresses[bad[0]])}"
+            )
+
+    @property
+    def windows(self) -> int:
+        """Number of windows."""
+        return (self.pointers.size - 1) // self.steps
+
+    @property
+    def count(self) -> int:
+        """Number of spikes."""
+        return int(self.addresses.size)
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """Step of each event, counted through all windows: shape (n,)."""
+        return np.repeat(np.arange(self.pointers.size - 1), np.diff(self.pointers))
+
+    @classmethod
+    def from_times(
+        cls,
+        times: NDArray[np.integer] | Sequence[int],
+        addresses: NDArray[np.integer] | Sequence[int],
+        *,
+        steps: int,
+        units: int,
+        windows: int = 0,
+    ) -> Events:
+        """Return the events of ``(time, address)`` pairs in any order.
+
+        Parameters
+        ----------
+        times : (n,) int
+            Steps counted through all windows.
+        addresses : (n,) int
+        steps, units : int
+        windows : int
+            0: as many as the last time needs, at least one.
+
+        Examples
+        --------
+        >>> e = Events.from_times([5, 0, 5], [1, 2, 0], steps=4, units=3)
+        >>> e.windows, e.addresses.tolist(), e.times.tolist()
+        (2, [2, 0, 1], [0, 5, 5])
+        """
+        require_int("steps", steps, 1, MAX_STEPS)
+        when = _as_integers("times", times, np.dtype(np.int64))
+        who = _as_integers("addresses", addresses, np.dtype(np.int64))
+        if when.size != who.size:
+            raise BitlifError(
+                f"times and addresses must be equally many, not {when.size} and {who.size}"
+            )
+        last = int(when.max()) if when.size else 0
+        windows = windows or last // steps + 1
+        if when.size and (when.min() < 0 or last >= windows * steps):
+            wrong = int(when.min()) if when.min() < 0 else last
+            raise BitlifError(f"times must be in 0 ..= {windows * steps - 1}, not {wrong}")
+        if who.size and (who.min() < 0 or who.max() >= units):
+            wrong = int(who.min()) if who.min() < 0 else int(who.max())
+            raise BitlifError(f"addresses must be in 0 ..= {units - 1}, not {wrong}")
+        order = np.lexsort((who, when))
+        pointers = np.zeros(windows * steps + 1, np.int64)
+        np.cumsum(np.bincount(when, minlength=windows * steps), out=pointers[1:])
+        return cls(who[order].astype(np.int32), pointers, steps, units)
+
+    @classmethod
+    def from_raster(cls, raster: NDArray[np.bool_]) -> Events:
+        """Return the events of a boolean raster of shape (windows, steps, units)."""
+        array = np.asarray(raster)
+        if array.dtype != np.bool_ or array.ndim != 3:
+            raise BitlifTypeError(
+                f"raster must be boolean of shape (windows, steps, units), "
+                f"not {array.dtype} of shape {array.shape}"
+            )
+        windows, steps, units = array.shape
+        flat = array.reshape(windows * steps, units)
+        pointers = np.zeros(windows * steps + 1, np.int64)
+        np.cumsum(np.count_nonzero(flat, axis=1), out=pointers[1:])
+        return cls(np.nonzero(flat)[1].astype(np.int32), pointers, steps, units)
+
+    def raster(self) -> NDArray[np.bool_]:
+        """Return the boolean raster: shape (windows, steps, units)."""
+        flat = np.zeros((self.windows * self.steps, self.units), np.bool_)
+        flat[self.times, self.addresses] = True
+        return flat.reshape(self.windows, self.steps, self.units)
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the spikes of each unit in each window: shape (windows, units)."""
+        index = self.times // self.steps * self.units + self.addresses
+        tally = np.bincount(index, minlength=self.windows * self.units)
+        return tally.reshape(self.windows, self.units)
+
+    def select(self, windows: Sequence[int] | NDArray[np.integer]) -> Events:
+        """Return the windows with these numbers, in this order (a number may recur)."""
+        chosen = _as_integers("windows", windows, np.dtype(np.int64))
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= self.windows):
+            raise BitlifError(f"windows must be in 0 ..= {self.windows - 1}")
+        steps = (chosen[:, None] * self.steps + np.arange(self.steps)).ravel()
+        lengths = np.diff(self.pointers)[steps]
+        pointers = np.zeros(steps.size + 1, np.int64)
+        np.cumsum(lengths, out=pointers[1:])
+        within = np.arange(pointers[-1]) - np.repeat(pointers[:-1], lengths)
+        source = np.repeat(self.pointers[steps], lengths) + within
+        return Events(self.addresses[source], pointers, self.steps, self.units)
+
+
+def _as_integers(name: str, values: object, dtype: np.dtype) -> NDArray:  # type: ignore[type-arg]
+    """Return a one-dimensional C-contiguous array of `dtype`, refusing what would change a value."""
+    array = np.asarray(values)
+    if array.size == 0 and array.ndim == 1:
+        return np.zeros(0, dtype)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+        raise BitlifTypeError(
+            f"{name} must be integers in one dimension, not {array.dtype} of shape {array.shape}"
+        )
+    info = np.iinfo(dtype)
+    if array.dtype != dtype and (array.min() < info.min or array.max() > info.max):
+        raise BitlifError(f"{name} must fit {dtype}, not {int(array.max())}")
+    return np.ascontiguousarray(array, dtype)

@@ -1,0 +1,182 @@
+"""Fixed-point formats, and the only three operations that may lose anything: round, saturate, stochastic round.
+
+A *raw* value is a Python integer; the real number it stands for is ``raw * 2**-frac``. Sums and products are exact.
+What loses bits is named here, and used by every other module through these names.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from fractions import Fraction
+
+from numba.extending import register_jitable
+
+from .errors import BitlifError, BitlifTypeError, require_bool, require_int
+
+MAX_BITS = 32
+"""Widest stored signal. Sums of them may be wider, up to `interval.MAX_INTERMEDIATE_BITS`."""
+
+
+class Rounding(enum.StrEnum):
+    """What a right shift does with the bits that it drops."""
+
+    FLOOR = "floor"
+    """Toward minus infinity, as ``>>`` on two's complement."""
+    NEAREST = "nearest"
+    """To the nearest integer; halves go up (toward plus infinity), for negative numbers too."""
+
+    def bias(self, shift: int) -> int:
+        """Return what to add before an arithmetic right shift by `shift` so that it rounds in this mode.
+
+        >>> Rounding.NEAREST.bias(3), Rounding.FLOOR.bias(3), Rounding.NEAREST.bias(0)
+        (4, 0, 0)
+        """
+        return 1 << (shift - 1) if self is Rounding.NEAREST and shift > 0 else 0
+
+
+class Overflow(enum.StrEnum):
+    """What a narrowing does with a value outside the format."""
+
+    SATURATE = "saturate"
+    """Take the nearest end of the format, and count it."""
+    REFUSE = "refuse"
+    """Refuse the configuration unless interval arithmetic proves that it cannot happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The number format of a stored signal: `bits` in all, `frac` of them (or more, or a negative number) fractional.
+
+    Parameters
+    ----------
+    bits : int
+        Width in bits, the sign bit included: 1 ..= 32, and at least 2 if signed.
+    frac : int
+        Fractional bits: one LSB is ``2**-frac``; -32 ..= 48.
+    signed : bool
+        Two's complement if true, else unsigned.
+
+    Raises
+    ------
+    BitlifError
+        If a field is out of range.
+
+    Examples
+    --------
+    >>> f = Format(4, 2)
+    >>> f.raw_min, f.raw_max, str(f), f.real(-8)
+    (-8, 7, 's4.2', Fraction(-2, 1))
+    """
+
+    bits: int
+    frac: int
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        require_bool("signed", self.signed)
+        require_int("bits", self.bits, 2 if self.signed else 1, MAX_BITS)
+        require_int("frac", self.frac, -32, 48)
+
+    def __str__(self) -> str:
+        return f"{'s' if self.signed else 'u'}{self.bits}.{self.frac}"
+
+    @classmethod
+    def parse(cls, text: object) -> Format:
+        """Return the format that `text` such as ``"s10.8"`` (signed, 10 bits, 8 fractional) or ``"u8.6"`` names.
+
+        >>> Format.parse("u8.-1")
+        Format(bits=8, frac=-1, signed=False)
+        """
+        if not isinstance(text, str):
+            raise BitlifTypeError(f"a format must be text such as 's10.8' or 'u8.6', not {text!r}")
+        head, _, frac = text[1:].partition(".")
+        if text[:1] not in ("s", "u") or not head.isdecimal() or not frac.removeprefix("-").isdecimal():
+            raise BitlifError(f"a format must be 's' or 'u', bits, '.', fractional bits, as in 's10.8', not {text!r}")
+        return cls(int(head), int(frac), text[0] == "s")
+
+    @property
+    def raw_min(self) -> int:
+        """Least raw value."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def raw_max(self) -> int:
+        """Greatest raw value."""
+        return (1 << (self.bits - 1 if self.signed else self.bits)) - 1
+
+    @property
+    def lsb(self) -> Fraction:
+        """The real number that raw 1 stands for."""
+        return Fraction(1, 1 << self.frac) if self.frac >= 0 else Fraction(1 << -self.frac)
+
+    def real(self, raw: int) -> Fraction:
+        """Return the real number that `raw` stands for, exactly."""
+        return raw * self.lsb
+
+
+@register_jitable
+def round_shift(x: int, bias: int, shift: int) -> int:
+    """Return ``(x + bias) >> shift``: an arithmetic right shift whose rounding is named by `Rounding.bias`.
+
+    >>> [round_shift(x, Rounding.NEAREST.bias(1), 1) for x in (-3, -1, 1, 3)]
+    [-1, 0, 1, 2]
+    """
+    return (x + bias) >> shift
+
+
+@register_jitable
+def saturate(x: int, low: int, high: int) -> tuple[int, bool]:
+    """Return the value in ``low ..= high`` nearest to `x`, and whether it is another one.
+
+    >>> saturate(9, -8, 7), saturate(-9, -8, 7), saturate(3, -8, 7)
+    ((7, True), (-8, True), (3, False))
+    """
+    y = min(max(x, low), high)
+    return y, y != x
+
+
+@register_jitable
+def stochastic_shift(x: int, left: int, bias: int, right: int, random: int, random_bits: int) -> int:
+    """Return `x` shifted right, rounded up with a probability equal to the rest that it drops.
+
+    The rest is rounded to nearest at ``2**-random_bits`` first (``x << left``, plus `bias`, ``>> right``); adding the
+    random word and dropping `random_bits` bits by floor then is exactly unbiased. `StochasticShift` derives the
+    three constants from the whole shift. No random bits: plain rounding to nearest.
+
+    >>> [stochastic_shift(5, 0, 0, 0, r, 2) for r in range(4)]    # 5/4: up in one case of four
+    [1, 1, 1, 2]
+    """
+    return ((((x << left) + bias) >> right) + random) >> random_bits
+
+
+@dataclass(frozen=True, slots=True)
+class StochasticShift:
+    """The constants of a stochastic right shift by `shift` bits with `random_bits` random ones.
+
+    >>> StochasticShift.of(5, 3)
+    StochasticShift(left=0, bias=2, right=2, random_bits=3)
+    >>> StochasticShift.of(2, 3)
+    StochasticShift(left=1, bias=0, right=0, random_bits=3)
+    """
+
+    left: int
+    bias: int
+    right: int
+    random_bits: int
+
+    @classmethod
+    def of(cls, shift: int, random_bits: int) -> StochasticShift:
+        """Derive the constants for a right shift by ``shift >= 0`` bits."""
+        left = max(random_bits - shift, 0)
+        right = max(shift - random_bits, 0)
+        return cls(left, Rounding.NEAREST.bias(right), right, random_bits)
+
+
+def round_fraction(x: Fraction) -> int:
+    """Return the integer nearest to `x`; halves go up, as `Rounding.NEAREST` does.
+
+    >>> round_fraction(Fraction(-1, 2)), round_fraction(Fraction(5, 2))
+    (0, 3)
+    """
+    return (2 * x.numerator + x.denominator) // (2 * x.denominator)

@@ -1,0 +1,333 @@
+"""Noise sources: how random bits become one centred integer draw, and that draw's exact distribution.
+
+Three constructions, all symmetric about zero:
+
+``sum``
+    ``words`` uniform words of ``word_bits`` bits are added; the draw is twice the sum less its
+    mean, so that it is an integer: ``2 * sum - words * (2**word_bits - 1)``.
+``popcount``
+    The ones among ``words * word_bits`` bits are counted: a sum of one-bit words.
+``inverse_cdf``
+    One word addresses a table of Gaussian quantiles rounded to ``level_bits``. The tail ends at
+    the quantile of the outermost address.
+
+None is Gaussian: `Pmf` says exactly what each is, with its cut-off and its kurtosis, and the error
+tables (`bitlif.model.table`) are computed from it. The counts are those of equally likely draws; an
+LFSR misses one state in ``2**width`` (zero), which moves no probability by more than ``2**-width``.
+"""
+
+from __future__ import annotations
+
+import decimal
+import functools
+import math
+import statistics
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+from numba.extending import register_jitable
+
+from .errors import BitlifError, require_choice, require_int
+from .lfsr import LfsrConfig, read_bits
+
+KINDS = ("sum", "popcount", "inverse_cdf")
+
+# Decimal is the same on every machine; the C library's exp and log are not, in the last place.
+EXACT = decimal.Context(prec=40)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseConfig:
+    """The noise of the membrane: a construction and the LFSRs that feed it.
+
+    Parameters
+    ----------
+    kind : str
+        ``"sum"``, ``"popcount"`` or ``"inverse_cdf"``; see the module.
+    words : int
+        Words that a draw reads, 1 ..= 64 (1 for ``inverse_cdf``).
+    word_bits : int
+        Bits of each, 1 ..= 24 (2 ..= 16 for ``inverse_cdf``). ``words * word_bits`` may not be
+        more than the LFSR's width: more bits would depend on each other, and no PMF would be exact.
+    level_bits : int
+        Bits of a draw of ``inverse_cdf``, 4 ..= 16.
+    scale_bits : int
+        Bits of the multiplier that turns a draw into membrane LSBs, 2 ..= 24.
+    overlap : bool
+        Whether the LFSR may leap by fewer bits than a draw reads. Successive draws then share
+        bits and are correlated: for studying poor sources.
+    lfsr : LfsrConfig
+        The bits' source.
+
+    Raises
+    ------
+    BitlifError
+        If a field is out of range, or the LFSR is too narrow or leaps too little.
+    """
+
+    kind: str = "sum"
+    words: int = 4
+    word_bits: int = 8
+    level_bits: int = 10
+    scale_bits: int = 10
+    overlap: bool = False
+    lfsr: LfsrConfig = field(default_factory=LfsrConfig)
+
+    def __post_init__(self) -> None:
+        require_choice("kind", self.kind, KINDS)
+        table = self.kind == "inverse_cdf"
+        require_int("words", self.words, 1, 1 if table else 64)
+        require_int("word_bits", self.word_bits, 2 if table else 1, 16 if table else 24)
+        require_int("level_bits", self.level_bits, 4, 16)
+        require_int("scale_bits", self.scale_bits, 2, 24)
+        if self.draw_bits > self.lfsr.width:
+            raise BitlifError(
+                f"words * word_bits must be at most lfsr.width = {self.lfsr.width}, "
+                f"not {self.words} * {self.word_bits} = {self.draw_bits}"
+            )
+        if self.lfsr.leap and self.lfsr.leap < self.draw_bits and not self.overlap:
+            raise BitlifError(
+                f"lfsr.leap must be 0 or at least the {self.draw_bits} bits of a draw, "
+                f"not {self.lfsr.leap}, unless overlap is true"
+            )
+
+    @property
+    def draw_bits(self) -> int:
+        """Bits that one draw reads."""
+        return self.words * self.word_bits
+
+    @property
+    def leap(self) -> int:
+        """Positions of the bit stream from a draw to the next."""
+        return self.lfsr.leap or self.draw_bits
+
+    @property
+    def quantiles(self) -> np.ndarray:
+        """The table of ``inverse_cdf``, else an empty one: shape (``2**word_bits``,), int64."""
+        if self.kind != "inverse_cdf":
+            return np.zeros(0, np.int64)
+        return np.array(quantile_table(self.word_bits, self.level_bits), np.int64)
+
+    @property
+    def pmf(self) -> Pmf:
+        """The exact distribution of a draw."""
+        return _pmf(self.kind, self.words, self.word_bits, self.level_bits)
+
+
+@dataclass(frozen=True)
+class Pmf:
+    """An exact probability mass function over integer draws.
+
+    Parameters
+    ----------
+    levels : tuple of int
+        The draws that occur, ascending and symmetric about zero.
+    counts : tuple of int
+        How many of the equally likely words give each of them.
+    """
+
+    levels: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @functools.cached_property
+    def total(self) -> int:
+        """Number of equally likely words."""
+        return sum(self.counts)
+
+    def moment(self, order: int) -> Fraction:
+        """Return the exact central moment of this order (the mean is zero by symmetry)."""
+        pairs = zip(self.levels, self.counts, strict=True)
+        return Fraction(sum(count * level**order for level, count in pairs), self.total)
+
+    @functools.cached_property
+    def sigma(self) -> Decimal:
+        """Standard deviation in units of a draw, to 40 digits."""
+        variance = self.moment(2)
+        return EXACT.sqrt(EXACT.divide(variance.numerator, variance.denominator))
+
+    @property
+    def cutoff(self) -> float:
+        """The largest draw in sigma: beyond it the noise never reaches."""
+        return float(self.levels[-1] / self.sigma)
+
+    @property
+    def kurtosis(self) -> float:
+        """Excess kurtosis: 0 for a Gaussian."""
+        return float(self.moment(4) / self.moment(2) ** 2) - 3.0
+
+    @functools.cached_property
+    def _knots(self) -> tuple[tuple[Fraction, ...], tuple[int, ...]]:
+        """Ends of the cells that the levels stand for, and the counts below each end."""
+        inner = [Fraction(a + b, 2) for a, b in zip(self.levels, self.levels[1:], strict=False)]
+        first = 2 * self.levels[0] - inner[0]
+        below = [0]
+        for count in self.counts:
+            below.append(below[-1] + count)
+        return (first, *inner, -first), tuple(below)
+
+    def probability_above(self, x: Decimal) -> Decimal:
+        """Return P(draw / sigma >= -x), the chance of a spike at distance `x` above threshold.
+
+        Each level's mass is spread evenly over the cell between the midpoints to its neighbours,
+        so that the probability is continuous and its derivative, the density, exists.
+        """
+        knots, below = self._knots
+        point = Fraction(EXACT.multiply(x, self.sigma))
+        # By symmetry P(draw >= -y) = P(draw <= y).
+        if point <= knots[0]:
+            return Decimal(0)
+        if point >= knots[-1]:
+            return Decimal(1)
+        cell = _last_at_most(knots, point)
+        share = (point - knots[cell]) / (knots[cell + 1] - knots[cell])
+        mass = (below[cell] + share * (below[cell + 1] - below[cell])) / self.total
+        return EXACT.divide(mass.numerator, mass.denominator)
+
+    def knots_in_sigma(self) -> np.ndarray:
+        """Return the cells' ends in sigma: ascending, float64, shape (levels + 1,)."""
+        return np.array([float(knot) for knot in self._knots[0]]) / float(self.sigma)
+
+    def cumulative(self) -> np.ndarray:
+        """Return the probability below each of `knots_in_sigma`: float64, shape (levels + 1,)."""
+        return np.array([below / self.total for below in self._knots[1]])
+
+
+def _last_at_most(ascending: tuple[Fraction, ...], point: Fraction) -> int:
+    low, high = 0, len(ascending) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if ascending[middle] <= point else (low, middle)
+    return low
+
+
+@functools.lru_cache(maxsize=64)
+def _pmf(kind: str, words: int, word_bits: int, level_bits: int) -> Pmf:
+    if kind == "inverse_cdf":
+        tally: dict[int, int] = {}
+        for level in quantile_table(word_bits, level_bits):
+            tally[level] = tally.get(level, 0) + 1
+        levels = sorted(tally)
+        return Pmf(tuple(levels), tuple(tally[level] for level in levels))
+    if kind == "popcount":
+        words, word_bits = words * word_bits, 1
+    # Polynomial powers by packing: the generating function evaluated at a power of two large
+    # enough that no coefficient carries into the next one.
+    values = 1 << word_bits
+    field_bits = words * word_bits + 1
+    uniform = sum(1 << (field_bits * value) for value in range(values))
+    packed = uniform**words
+    top = words * (values - 1)
+    mask = (1 << field_bits) - 1
+    data = packed.to_bytes((field_bits * (top + 1)) // 8 + 1, "little")
+    counts = tuple(_slice_bits(data, field_bits * s, mask) for s in range(top + 1))
+    return Pmf(tuple(2 * s - top for s in range(top + 1)), counts)
+
+
+def _slice_bits(data: bytes, position: int, mask: int) -> int:
+    first = position // 8
+    last = (position + mask.bit_length()) // 8 + 1
+    return (int.from_bytes(data[first:last], "little") >> (position % 8)) & mask
+
+
+@functools.lru_cache(maxsize=64)
+def quantile_table(word_bits: int, level_bits: int) -> tuple[int, ...]:
+    """Return the draw of every word: Gaussian quantiles of ``(word + 1/2) / 2**word_bits``, scaled.
+
+    The outermost quantile becomes ``2**(level_bits - 1) - 1``. The lower half is the upper one
+    mirrored, so that gates store one half.
+
+    >>> quantile_table(2, 4)
+    (-7, -2, 2, 7)
+    """
+    half = 1 << (word_bits - 1)
+    top = gaussian_quantile(Fraction(2 * half - 1, 4 * half))
+    scale = EXACT.divide((1 << (level_bits - 1)) - 1, top)
+    rounded = [_scaled_quantile(Fraction(2 * k + 1, 4 * half), scale) for k in range(half)]
+    return (*(-level for level in reversed(rounded)), *rounded)
+
+
+def _scaled_quantile(above_half: Fraction, scale: Decimal) -> int:
+    """Return the quantile times `scale`, rounded to nearest: the same integer on every machine."""
+    estimate = statistics.NormalDist().inv_cdf(0.5 + float(above_half)) * float(scale)
+    # The estimate is good to about 1e-11; only next to a tie could that change the integer.
+    if abs(estimate % 1.0 - 0.5) > 1e-6:
+        return math.floor(estimate + 0.5)
+    exact = EXACT.multiply(gaussian_quantile(above_half), scale)
+    return int(exact.to_integral_value(decimal.ROUND_HALF_UP))
+
+
+def gaussian_quantile(above_half: Fraction) -> Decimal:
+    """Return x with Phi(x) = 1/2 + `above_half`, 0 <= `above_half` < 1/2, to about 30 digits.
+
+    Newton's method on the Taylor series of Phi, which converges for every x.
+
+    >>> round(gaussian_quantile(Fraction(475, 1000)), 10)
+    Decimal('1.9599639845')
+    """
+    with decimal.localcontext(EXACT):
+        root_two_pi = (2 * _PI).sqrt()
+        target = Decimal(above_half.numerator) / above_half.denominator * root_two_pi
+        x = Decimal(0)
+        while True:
+            # The integral of exp(-t^2/2) from 0 to x is exp(-x^2/2) * sum x^(2k+1) / (2k+1)!!.
+            term = total = x
+            odd = 1
+            while term > Decimal("1e-38"):
+                odd += 2
+                term = term * x * x / odd
+                total += term
+            density = (-x * x / 2).exp()
+            step = (target - density * total) / density
+            # Phi is concave for x > 0: from the left, Newton's steps never overshoot.
+            x += step
+            if abs(step) < Decimal("1e-30"):
+                return x
+
+
+_PI = Decimal("3.141592653589793238462643383279502884197")
+
+
+@register_jitable
+def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[no-untyped-def]
+    """Fill `draws` with successive centred draws of one stream.
+
+    Parameters
+    ----------
+    words : array of 32-bit words
+        The packed stream; must reach 64 bits beyond the last bit read.
+    position : int
+        Bit at which the first draw reads.
+    leap : int
+        Bits from a draw to the next.
+    shape : (n_words, word_bits)
+        What to add up; ``popcount`` has one-bit words.
+    quantiles : (2**word_bits,) array of int
+        The table of ``inverse_cdf``; empty for sums.
+    draws : (n,) array, written
+    """
+    n_words, word_bits = shape
+    mask = (1 << word_bits) - 1
+    if quantiles.size > 0:
+        for k in range(draws.size):
+            draws[k] = quantiles[read_bits(words, position + k * leap, mask)]
+        return
+    offset = -n_words * mask
+    if position % 32 == 0 and leap % 32 == 0 and 32 % word_bits == 0:
+        # Every word lies within one 32-bit word: plain shifts over a strided slice.
+        stride = leap >> 5
+        for k in range(draws.size):
+            draws[k] = offset
+        for word in range(n_words):
+            shift = (word * word_bits) & 31
+            first = (position >> 5) + ((word * word_bits) >> 5)
+            part = words[first : first + stride * draws.size : stride]
+            for k in range(draws.size):
+                draws[k] += 2 * ((int(part[k]) >> shift) & mask)
+        return
+    for k in range(draws.size):
+        total = 0
+        for word in range(n_words):
+            total += read_bits(words, position + k * leap + word * word_bits, mask)
+        draws[k] = 2 * total + offset

@@ -1,0 +1,67 @@
+"""What a run gives back, the same from the integer model and from its float twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BitlifError, nearest_of
+from .events import Events
+
+RECORDS = ("current", "membrane", "draws", "errors", "traces", "gradient")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """Spikes, counters and what was recorded, over W windows of T steps.
+
+    Raw integers from the integer model, real numbers (float64) from the float twin.
+
+    Attributes
+    ----------
+    raster : (W, T, M) uint8
+        1 where a neuron spiked.
+    counters : dict of str to int
+        Saturations by signal, active (non-zero) errors, synaptic events; see `bitlif.model.window`.
+    current, membrane : (W, T, M)
+        Synaptic current, and membrane potential before the step's noise; None if not recorded.
+    draws : (W, T, M)
+        Noise draws, in units of the noise's PMF (float twin: in sigma).
+    errors : (W, T, M)
+    traces : (W, T, N)
+    gradient : (W, M, N)
+        Sum over the window's steps of error times trace.
+    """
+
+    raster: NDArray[np.uint8]
+    counters: dict[str, int] = field(default_factory=dict)
+    current: NDArray[Any] | None = None
+    membrane: NDArray[Any] | None = None
+    draws: NDArray[Any] | None = None
+    errors: NDArray[Any] | None = None
+    traces: NDArray[Any] | None = None
+    gradient: NDArray[Any] | None = None
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Spikes of each neuron in each window: shape (W, M)."""
+        return self.raster.sum(axis=1, dtype=np.int64)
+
+    @property
+    def spikes(self) -> Events:
+        """The output spikes as events."""
+        return Events.from_raster(self.raster.view(np.bool_))
+
+
+def check_records(record: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `record` if all its names can be recorded; else raise."""
+    for name in record:
+        if name not in RECORDS:
+            raise BitlifError(
+                f"record must name some of {', '.join(RECORDS)}, not '{name}'"
+                f"{nearest_of(name, RECORDS)}"
+            )
+    return tuple(record)

@@ -1,0 +1,108 @@
+"""The weight update at the end of a window: one stochastic rounding, one saturation a synapse.
+
+Draws are taken in the order in which gates walk the synapses: slot by slot, within a slot input by
+input, all lanes at once; a lane whose last slot has no neuron draws all the same.
+"""
+
+from __future__ import annotations
+
+from numba.extending import register_jitable
+
+from .derive import Constants, PhaseConstants
+from .fixed import saturate, stochastic_shift
+from .lfsr import advance_offset, advance_stream, fill_stream, read_bits
+
+TILE = 16
+
+
+@register_jitable
+def updated_weight(
+    weight: int, gradient: int, random: int, phase: PhaseConstants, c: Constants
+) -> tuple[int, bool]:
+    """Return the weight after a window, and whether it saturated."""
+    product = phase.rate * gradient
+    change = stochastic_shift(
+        product, phase.rate_left, phase.rate_bias, phase.rate_right, random, c.random_bits
+    )
+    return saturate(weight + change, c.weight_low, c.weight_high)
+
+
+@register_jitable
+def update_row(weights, gradient, words, position, leap, phase, c):  # type: ignore[no-untyped-def]
+    """Update the weights of one neuron; return how many saturated.
+
+    Parameters
+    ----------
+    weights : (N,) int, updated
+    gradient : (N,) int
+    words : array of 32-bit words
+        The packed stream of the neuron's lane.
+    position, leap : int
+        Bit of the first draw, and bits from a draw to the next.
+    """
+    count = 0
+    bits = c.random_bits
+    mask = (1 << bits) - 1
+    if bits == 0:
+        for j in range(weights.size):
+            weight, saturated = updated_weight(weights[j], gradient[j], 0, phase, c)
+            weights[j] = weight
+            count += saturated
+    elif 32 % bits == 0 and leap == bits and position % bits == 0:
+        # No draw straddles two words.
+        for j in range(weights.size):
+            place = position + j * bits
+            random = (int(words[place >> 5]) >> (place & 31)) & mask
+            weight, saturated = updated_weight(weights[j], gradient[j], random, phase, c)
+            weights[j] = weight
+            count += saturated
+    else:
+        for j in range(weights.size):
+            random = read_bits(words, position + j * leap, mask)
+            weight, saturated = updated_weight(weights[j], gradient[j], random, phase, c)
+            weights[j] = weight
+            count += saturated
+    return count
+
+
+@register_jitable
+def update_window(weights, gradient, streams, lanes, tile, phase, c):  # type: ignore[no-untyped-def]
+    """Update all weights of a layer; return how many saturated.
+
+    Parameters
+    ----------
+    weights : (at least N, M) int, updated
+        Row j holds the weights of input j.
+    gradient : (M, N) int
+    streams : Streams
+        Advanced by slots * N draws.
+    lanes : int
+    tile : (TILE, N) int
+        Scratch, of the weights' dtype.
+    """
+    neurons, inputs = gradient.shape
+    own = streams.buffer.shape[0] > 1
+    slots = (neurons + lanes - 1) // lanes
+    count = 0
+    position = 0
+    for i0 in range(0, slots * lanes, TILE):
+        i1 = min(i0 + TILE, neurons)
+        for j in range(inputs):
+            for i in range(i0, i1):
+                tile[i - i0, j] = weights[j, i]
+        for i in range(i0, min(i0 + TILE, slots * lanes)):
+            lane = i % lanes
+            stream = lane if own else 0
+            if c.random_bits > 0 and (own or lane == 0):
+                position = fill_stream(streams, stream, inputs)
+            if i < neurons:
+                words = streams.buffer[stream]
+                count += update_row(tile[i - i0], gradient[i], words, position, streams.leap, phase, c)
+            if c.random_bits > 0 and (own or lane == lanes - 1):
+                advance_stream(streams, stream, inputs)
+            if c.random_bits > 0 and lane == lanes - 1:
+                advance_offset(streams, inputs)
+        for j in range(inputs):
+            for i in range(i0, i1):
+                weights[j, i] = tile[i - i0, j]
+    return count

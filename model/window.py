@@ -1,0 +1,312 @@
+"""Whole windows of a layer: the loops around the step functions, in the contract's one order.
+
+In a step: synaptic decay and input, membrane, noise draw, spike, error, reset, for every neuron;
+the traces of the same step meet the errors in the gradient. At the end of a window: gradient,
+rate, rounding, weight saturation.
+
+The functions run interpreted as they stand, or compiled by `bitlif.model.engine`; arrays come in
+NamedTuples, optional ones with size zero when they are not wanted.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numba.extending import register_jitable
+
+from .arrays import set_zero
+from .gradient import sparse_gradient
+from .lfsr import advance_offset, advance_stream, fill_stream, restart_streams
+from .neuron import fires, keep_membrane, leaky_sum, noise_level
+from .noise import draw_noise
+from .table import error_value, table_bin
+from .trace import trace_window
+from .update import update_window
+
+INFER, PREPARE, GRADIENT, LEARN = range(4)
+"""How far a window goes: spikes only; errors and traces; their gradient; the weight update too."""
+
+COUNTERS = (
+    "current_saturations",
+    "membrane_saturations",
+    "error_saturations",
+    "synaptic_trace_saturations",
+    "trace_saturations",
+    "weight_saturations",
+    "active_errors",
+    "synaptic_events",
+)
+"""Names of the counters, in the order of the array."""
+
+
+class State(NamedTuple):
+    """What a layer carries from step to step, all int64 raw values."""
+
+    current: Any
+    """(M,)"""
+    membrane: Any
+    """(M,) after the reset"""
+    trace_current: Any
+    """(N,)"""
+    trace: Any
+    """(N,)"""
+
+
+class Table(NamedTuple):
+    """The error table's columns, int64, lowest bin first."""
+
+    a: Any
+    b: Any
+
+
+class Noise(NamedTuple):
+    """How a lane makes a draw: (words, word_bits), and the quantiles of an inverse CDF."""
+
+    shape: Any
+    quantiles: Any
+
+
+class Scratch(NamedTuple):
+    """Arrays whose content means nothing between windows."""
+
+    narrow_sum: Any
+    """(M,) one size above the weights' dtype"""
+    weight_sum: Any
+    """(M,) int64"""
+    membrane: Any
+    """(M,) int64, before the noise"""
+    targets: Any
+    """(M,) int64: this step's"""
+    resets: Any
+    """(M,) uint8: the teacher's of this step"""
+    lane_draws: Any
+    """(steps of a block * slots,) int64"""
+    draws: Any
+    """(steps of a block * M,) int64"""
+    spiked: Any
+    """(N,) uint8"""
+    errors: Any
+    """(T, M) int16"""
+    traces: Any
+    """(T, N) uint16"""
+    by_neuron: Any
+    """(M, T) int16"""
+    active: Any
+    """(T,) int64"""
+    tile: Any
+    """(tile, N) of the weights' dtype"""
+
+
+class Records(NamedTuple):
+    """What a run writes for each step; all but the raster may have size zero."""
+
+    raster: Any
+    """(W, T, M) uint8"""
+    current: Any
+    """(W, T, M) int64"""
+    membrane: Any
+    """(W, T, M) int64, before the noise"""
+    draws: Any
+    """(W, T, M) int64, centred, in units of the noise's PMF"""
+    errors: Any
+    """(W, T, M) int64"""
+    traces: Any
+    """(W, T, N) int64"""
+    gradient: Any
+    """(W or 1, M, N) int32 or int64"""
+
+
+@register_jitable
+def sum_weights(weights, addresses, start, stop, narrow_sum, weight_sum):  # type: ignore[no-untyped-def]
+    """Write the exact sum of the weight rows of a step's events.
+
+    The last row of `weights` is all zero: it fills up groups of four. Rows are added in the next
+    wider integer type for as many rows as it surely holds (255 of 8 bits in 16), then in 64 bits.
+    """
+    zero = weights.shape[0] - 1
+    set_zero(weight_sum)
+    k = start
+    while k < stop:
+        set_zero(narrow_sum)
+        end = min(stop, k + 252)
+        while k < end:
+            a = weights[addresses[k]]
+            b = weights[addresses[k + 1] if k + 1 < end else zero]
+            c = weights[addresses[k + 2] if k + 2 < end else zero]
+            d = weights[addresses[k + 3] if k + 3 < end else zero]
+            for i in range(narrow_sum.size):
+                narrow_sum[i] += (a[i] + b[i]) + (c[i] + d[i])
+            k += 4
+        k = end
+        for i in range(narrow_sum.size):
+            weight_sum[i] += narrow_sum[i]
+
+
+@register_jitable
+def draw_block(streams, noise, lanes, steps, lane_draws, draws):  # type: ignore[no-untyped-def]
+    """Write the draws of the next `steps` steps: (steps * M,), neuron by neuron within a step."""
+    neurons = draws.size // steps
+    slots = (neurons + lanes - 1) // lanes
+    own = streams.buffer.shape[0] > 1
+    for lane in range(lanes):
+        if own or lane == 0:
+            position = fill_stream(streams, lane, steps * slots)
+            words = streams.buffer[lane]
+            out = draws if lanes == 1 else lane_draws[: steps * slots]
+            draw_noise(words, position, streams.leap, noise.shape, noise.quantiles, out)
+            advance_stream(streams, lane, steps * slots)
+        if lanes > 1:
+            for t in range(steps):
+                for k in range((neurons - lane + lanes - 1) // lanes):
+                    draws[t * neurons + k * lanes + lane] = lane_draws[t * slots + k]
+    advance_offset(streams, steps * slots)
+
+
+@register_jitable
+def neuron_step(state, scratch, draws, raster, w, t, counters, phase, c):  # type: ignore[no-untyped-def]
+    """Run all neurons through one step, from the sums of their weights to their spikes."""
+    current, membrane, weight_sum = state.current, state.membrane, scratch.weight_sum
+    before, resets = scratch.membrane, scratch.resets
+    free = 1 - c.teacher_reset
+    current_saturated = 0
+    membrane_saturated = 0
+    for i in range(current.size):
+        value, saturated = leaky_sum(current[i], weight_sum[i], c.current)
+        current[i] = value
+        current_saturated += saturated
+        value, saturated = leaky_sum(membrane[i], value, c.membrane)
+        before[i] = value
+        membrane_saturated += saturated
+        noise = noise_level(draws[i], phase, c)
+        spike = fires(value, noise, c)
+        raster[w, t, i] = spike
+        value, saturated = keep_membrane(value, noise, spike * free + resets[i] > 0, c)
+        membrane[i] = value
+        membrane_saturated += saturated
+    counters[0] += current_saturated
+    counters[1] += membrane_saturated
+
+
+@register_jitable
+def error_step(scratch, table, t, counters, phase, c):  # type: ignore[no-untyped-def]
+    """Look up the errors of one step."""
+    membrane, targets, errors = scratch.membrane, scratch.targets, scratch.errors
+    error_saturated = 0
+    active = 0
+    for i in range(membrane.size):
+        index = table_bin(membrane[i], phase, c)
+        value, saturated = error_value(table.a[index], table.b[index], targets[i], c)
+        errors[t, i] = value
+        error_saturated += saturated
+        active += value != 0
+    counters[2] += error_saturated
+    counters[6] += active
+
+
+@register_jitable
+def take_targets(targets, w, t, scratch, c):  # type: ignore[no-untyped-def]
+    """Lay out the step's targets, and the resets that a teacher makes."""
+    row = t if targets.shape[1] > 1 else 0
+    for i in range(scratch.targets.size):
+        target = targets[w, row, i]
+        scratch.targets[i] = target
+        scratch.resets[i] = c.teacher_reset * (2 * target >= c.target_one)
+
+
+def run_windows(  # type: ignore[no-untyped-def]
+    first, last, mode, weights, pointers, addresses, targets, state, table, noise, streams,
+    update_streams, scratch, records, counters, lanes, clear, phase, c,
+):  # fmt: skip
+    """Run windows ``first ..< last`` of the events.
+
+    Parameters
+    ----------
+    first, last : int
+    mode : int
+        INFER, PREPARE, GRADIENT or LEARN.
+    weights : (N + 1, M) int
+        The last row is zero; updated by LEARN.
+    pointers, addresses : arrays of int
+        See `bitlif.model.events.Events`.
+    targets : (windows or 0, T or 1, M) unsigned
+        Raw targets; one row a window stands for all its steps. Size zero if none are needed.
+    state, table, noise, scratch, records : NamedTuples of this module
+    streams, update_streams : bitlif.model.lfsr.Streams
+    counters : (len(COUNTERS),) int64, added to
+    lanes : int
+    clear : (state, trace, lfsr) of int
+        Whether each is cleared at the start of a window.
+    phase : PhaseConstants
+    c : Constants
+    """
+    steps, neurons = records.raster.shape[1:]
+    block = scratch.draws.size // neurons
+    recording = records.current.size + records.membrane.size + records.draws.size > 0
+    for w in range(first, last):
+        if clear[0]:
+            set_zero(state.current)
+            set_zero(state.membrane)
+        if clear[1]:
+            set_zero(state.trace_current)
+            set_zero(state.trace)
+        if clear[2]:
+            restart_streams(streams)
+            restart_streams(update_streams)
+        for t0 in range(0, steps, block):
+            count = min(block, steps - t0)
+            draws = scratch.draws[: count * neurons]
+            draw_block(streams, noise, lanes, count, scratch.lane_draws, draws)
+            for t in range(t0, t0 + count):
+                row = draws[(t - t0) * neurons : (t - t0 + 1) * neurons]
+                start, stop = pointers[w * steps + t], pointers[w * steps + t + 1]
+                sum_weights(
+                    weights, addresses, start, stop, scratch.narrow_sum, scratch.weight_sum
+                )
+                counters[7] += (stop - start) * neurons
+                if targets.size > 0:
+                    take_targets(targets, w, t, scratch, c)
+                neuron_step(state, scratch, row, records.raster, w, t, counters, phase, c)
+                if mode != INFER:
+                    error_step(scratch, table, t, counters, phase, c)
+                if recording:
+                    record_step(state, scratch, row, records, w, t)
+        if mode != INFER:
+            traced = (state.trace_current, state.trace)
+            trace_window(
+                pointers, addresses, w * steps, traced, scratch.spiked, scratch.traces,
+                counters[3:5], c,
+            )  # fmt: skip
+            record_learning(scratch, records, w)
+        if mode >= GRADIENT:
+            gradient = records.gradient[w if records.gradient.shape[0] > 1 else 0]
+            sparse_gradient(
+                scratch.errors, scratch.traces, gradient, scratch.by_neuron, scratch.active
+            )
+            if mode == LEARN:
+                counters[5] += update_window(
+                    weights, gradient, update_streams, lanes, scratch.tile, phase, c
+                )
+
+
+@register_jitable
+def record_step(state, scratch, draws, records, w, t):  # type: ignore[no-untyped-def]
+    """Copy what is recorded of a step."""
+    for i in range(draws.size):
+        if records.current.size > 0:
+            records.current[w, t, i] = state.current[i]
+        if records.membrane.size > 0:
+            records.membrane[w, t, i] = scratch.membrane[i]
+        if records.draws.size > 0:
+            records.draws[w, t, i] = draws[i]
+
+
+@register_jitable
+def record_learning(scratch, records, w):  # type: ignore[no-untyped-def]
+    """Copy what is recorded of a window's learning."""
+    for t in range(scratch.errors.shape[0]):
+        if records.errors.size > 0:
+            for i in range(scratch.errors.shape[1]):
+                records.errors[w, t, i] = scratch.errors[t, i]
+        if records.traces.size > 0:
+            for j in range(scratch.traces.shape[1]):
+                records.traces[w, t, j] = scratch.traces[t, j]

@@ -1,0 +1,1 @@
+"""How the gates are run beside the model: one interface over every backend."""
