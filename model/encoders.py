@@ -47,7 +47,7 @@ def encode_rate(
     max_rate : float
         Spikes per step of intensity 1, in 0 ..= 1.
     seed : int or None
-        Seed of the draws; for `regular`, of each input's phase (None: all phases are zero).
+        Seed of the draws; for `regular`, of a phase for each input and window (None: all zero).
     regular : bool
         True: evenly spaced spikes, the first one delayed by the phase. False: each step draws.
 
@@ -69,10 +69,10 @@ def encode_rate(
     one = 1 << (2 * SCALE_BITS)
     windows, inputs = per_step.shape
     if regular:
-        phase: NDArray[np.int64] = np.zeros(inputs, np.int64)
+        phase: NDArray[np.int64] = np.zeros((windows, inputs), np.int64)
         if seed is not None:
-            phase = np.random.default_rng(seed).integers(0, one, inputs)
-        edges = per_step[:, None, :] * np.arange(steps + 1)[:, None] + phase
+            phase = np.random.default_rng(seed).integers(0, one, (windows, inputs))
+        edges = per_step[:, None, :] * np.arange(steps + 1)[:, None] + phase[:, None, :]
         return Events.from_raster(np.diff(edges >> (2 * SCALE_BITS), axis=1) > 0)
     if seed is None:
         raise BitlifError("seed must be an integer when spikes are drawn, not None")

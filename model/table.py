@@ -21,7 +21,6 @@ the noise's reach, the likelihood rule takes the `limit`.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -223,14 +222,6 @@ def clipped_integral(p0: Decimal, p1: Decimal, guard: Decimal) -> Decimal:
     if p1 > high:
         total = EXACT.add(total, guarded(max(p0, high), p1))
     return total
-
-
-def rule_weights(error: ErrorConfig, p: float) -> tuple[float, float]:
-    """Return a(p) and b(p) of the module in float64, infinite where p (or 1 - p) is 0."""
-    if error.rule == "clipped":
-        floor = max(p * (1.0 - p), error.guard)
-        return (1.0 - p) / floor, p / floor
-    return (1.0 / p if p > 0 else math.inf), (1.0 / (1.0 - p) if p < 1 else math.inf)
 
 
 @register_jitable

@@ -1,0 +1,196 @@
+"""The digits task: scikit-learn's scans as spikes, ten neurons, one target rate for the true class.
+
+Everything that varies is drawn from one seed: the split, the phases of the spikes, the order of the
+windows, and (through `seeded`) the states from which the LFSRs start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Config
+from .encoders import encode_rate
+from .errors import BitlifError, require_int
+from .events import Events
+from .float_layer import FloatLayer
+from .layer import Layer
+from .result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PIXELS = 64
+CLASSES = 10
+MAX_RATE = 0.875
+"""Spikes a step of a pixel at full ink."""
+BIAS_RATE = 0.25
+"""Spikes a step of the bias input."""
+TRUE_TARGET = 0.5
+"""Target of the neuron of the true class; the others' is 0."""
+TEST_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Digits:
+    """Spikes, labels and targets of the training and the test digits.
+
+    Attributes
+    ----------
+    train, test : Events
+        A window a digit; inputs 0 ..= 63 are pixels row by row, input 64 the bias.
+    train_labels, test_labels : (W,) int64
+    """
+
+    train: Events
+    test: Events
+    train_labels: NDArray[np.int64]
+    test_labels: NDArray[np.int64]
+
+
+def load_digits_task(steps: int, seed: int) -> Digits:
+    """Return the digits split and encoded by `seed`: 1347 to train, 450 to test.
+
+    Raises
+    ------
+    BitlifError
+        If scikit-learn is not installed (it brings the scans).
+    """
+    require_int("seed", seed, 0, (1 << 31) - 1)
+    try:
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+    except ImportError as error:
+        raise BitlifError(
+            "the digits come with scikit-learn, which is not installed: pip install 'bitlif[demo]'"
+        ) from error
+    images, labels = load_digits(return_X_y=True)
+    # A bias that spikes at BIAS_RATE, whatever the digit, is one more pixel of fixed ink.
+    ink = np.column_stack((images / 16.0, np.full(len(images), BIAS_RATE / MAX_RATE)))
+    parts = train_test_split(
+        np.arange(len(labels)), test_size=TEST_SHARE, stratify=labels, random_state=seed
+    )
+    sets = [
+        encode_rate(ink[part], steps, max_rate=MAX_RATE, regular=True, seed=2 * seed + number)
+        for number, part in enumerate(parts)
+    ]
+    return Digits(sets[0], sets[1], labels[parts[0]], labels[parts[1]])
+
+
+def seeded(config: Config, seed: int) -> Config:
+    """Return the configuration with LFSR seeds drawn from `seed`; every seed's are different."""
+    random = np.random.default_rng([seed, 0x11F5])
+    widths = (config.noise.lfsr.width, config.learning.lfsr.width)
+    states = [int(random.integers(1, (1 << width) - 1, endpoint=True, dtype=np.uint64)) for width in widths]
+    return config.replace(noise__lfsr__seed=states[0], learning__lfsr__seed=states[1])
+
+
+def class_targets(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the real targets of labels: shape (W, 10)."""
+    targets = np.zeros((labels.size, CLASSES))
+    targets[np.arange(labels.size), labels] = TRUE_TARGET
+    return targets
+
+
+def target_levels(config: Config, targets: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return real targets in 0 ..= 1 as raw ones, rounded to nearest.
+
+    Raises
+    ------
+    BitlifError
+        If a target is outside or not a number.
+    """
+    array = np.asarray(targets, np.float64)
+    if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
+        raise BitlifError("targets must be in 0 ..= 1 and not NaN")
+    return np.floor(array * (1 << config.error.target_bits) + 0.5).astype(np.int64)
+
+
+def classify(result: Result) -> NDArray[np.int64]:
+    """Return the class of each window: most spikes; a tie goes to the higher summed membrane.
+
+    The run must have recorded ``membrane``.
+    """
+    if result.membrane is None:
+        raise BitlifError("classify needs a run that recorded 'membrane'")
+    counts = result.counts
+    tied = counts == counts.max(axis=1, keepdims=True)
+    potential = result.membrane.sum(axis=1)
+    return np.where(tied, potential.astype(np.float64), -np.inf).argmax(axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """Where training stands after an epoch.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    train_accuracy, test_accuracy : float
+        Of the windows as they were learned, and of the test set afterwards.
+    spikes : float
+        Output spikes a training digit.
+    counters : dict of str to int
+        Of the training windows.
+    """
+
+    number: int
+    train_accuracy: float
+    test_accuracy: float
+    spikes: float
+    counters: dict[str, int]
+
+
+def train(
+    layer: Layer | FloatLayer,
+    probe: Layer | FloatLayer,
+    digits: Digits,
+    epochs: int,
+    seed: int,
+    report: Callable[[Epoch], Any] = lambda epoch: None,
+) -> list[Epoch]:
+    """Train `layer` for `epochs` passes in an order drawn from `seed`; test with `probe` after each.
+
+    The probe is another layer of the same configuration: testing must not move the learner's LFSRs.
+    It takes the learner's weights and starts afresh each time.
+    """
+    targets: NDArray[Any] = class_targets(digits.train_labels)
+    if isinstance(layer, Layer):
+        targets = target_levels(layer.config, targets)
+    history = []
+    for number, order in enumerate(orders(digits.train.windows, epochs, seed), 1):
+        result = layer.learn(
+            digits.train.select(order), targets[order], record=("membrane",)
+        )
+        right = classify(result) == digits.train_labels[order]
+        accuracy = test_accuracy(layer, probe, digits)
+        spikes = float(result.counts.sum() / digits.train.windows)
+        epoch = Epoch(number, float(right.mean()), accuracy, spikes, result.counters)
+        report(epoch)
+        history.append(epoch)
+    return history
+
+
+def orders(windows: int, epochs: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yield each epoch's order of the training windows."""
+    random = np.random.default_rng([seed, 0x02DE2])
+    for _ in range(epochs):
+        yield random.permutation(windows)
+
+
+def test_accuracy(
+    layer: Layer | FloatLayer, probe: Layer | FloatLayer, digits: Digits
+) -> float:
+    """Return the share of test digits that `probe` gets right with the weights of `layer`."""
+    probe.reset()
+    probe.load(layer.weights)
+    return float((classify(probe.run(digits.test, record=("membrane",))) == digits.test_labels).mean())
+
+
+# pytest must not take it for a test.
+test_accuracy.__test__ = False  # type: ignore[attr-defined]

@@ -1,0 +1,50 @@
+"""Weight files: ``.npz`` with the raw weights and the configuration that they belong to."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Config
+from .errors import BitlifError
+from .layer import check_weights
+
+
+def save_weights(path: str | Path, weights: NDArray[np.integer], config: Config) -> None:
+    """Write raw weights of shape (N, M) with their format; see `load_weights`."""
+    checked = check_weights(config, weights).astype(np.int32)
+    np.savez_compressed(path, weights=checked, format=str(config.synapse.weight))
+
+
+def load_weights(path: str | Path, config: Config) -> NDArray[np.integer]:
+    """Read raw weights.
+
+    Raises
+    ------
+    BitlifError
+        If the file cannot be read, is no such file, or does not fit the configuration: another
+        shape, another format, or a weight out of range.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if not {"weights", "format"} <= set(data):
+                raise BitlifError(f"weights '{path}' must hold the arrays weights and format")
+            weights, fmt = data["weights"], str(data["format"])
+    except OSError as error:
+        raise BitlifError(f"weights '{path}' cannot be read: {error.strerror or error}") from error
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        if isinstance(error, BitlifError):
+            raise
+        raise BitlifError(f"weights '{path}' is not an .npz file of arrays") from error
+    if fmt != str(config.synapse.weight):
+        raise BitlifError(
+            f"weights '{path}' must be in the configuration's format '{config.synapse.weight}', "
+            f"not '{fmt}'"
+        )
+    try:
+        return check_weights(config, weights)
+    except BitlifError as error:
+        raise type(error)(f"weights '{path}': {error}") from error

@@ -1,0 +1,87 @@
+"""What the subcommands share at the terminal: parsers with examples, progress, tables, JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+SubParsers = Any
+"""What ``ArgumentParser.add_subparsers`` returns; argparse keeps the class private."""
+
+
+def add_command(
+    subparsers: SubParsers,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    description: str,
+    examples: Sequence[str],
+) -> argparse.ArgumentParser:
+    """Add a subcommand whose ``--help`` ends with `examples`, commands to paste, the first one first."""
+    lines = "\n".join(f"  {example}" for example in examples)
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=textwrap.dedent(description).strip(),
+        epilog=f"examples:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``: the result goes to standard output as one JSON object and nothing else does."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print `result` as JSON with keys as given; NaN and infinity are refused, never written."""
+    json.dump(result, sys.stdout, indent=2, allow_nan=False)
+    print()
+
+
+def console() -> Console:
+    """Return the console of results (standard output)."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def progress_bars() -> Progress:
+    """Return progress bars with time left, on standard error; silent where that is no terminal."""
+    screen = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=screen,
+        disable=not screen.is_terminal,
+        transient=True,
+    )
+
+
+def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """Return a table: the first column to the left, numbers to the right."""
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    return table
