@@ -119,11 +119,12 @@ def piecewise_errors(x, clipped, guard, limit, knots, cumulative):  # type: igno
             low = middle
         else:
             high = middle
-    density = (cumulative[low + 1] - cumulative[low]) / (knots[low + 1] - knots[low])
-    # Both tails from their own side, so that neither loses its digits.
-    below = cumulative[low] + density * (y - knots[low])
-    rest = below
+    # The density is symmetric: take it from the lower tail, where differences lose no digits, and
+    # both tails from their own side.
     mirrored = last - 1 - low
+    cell = min(low, mirrored)
+    density = (cumulative[cell + 1] - cumulative[cell]) / (knots[cell + 1] - knots[cell])
+    rest = cumulative[low] + density * (y - knots[low])
     p = cumulative[mirrored] + density * (knots[low + 1] - y)
     if clipped:
         floor = max(p * rest, guard)

@@ -1,0 +1,129 @@
+"""The teacher task: a student learns when a teacher with hidden weights spikes, from zero weights.
+
+One window of sparse Poisson inputs is shown again and again; the target of each step is whether the
+teacher spiked, and the teacher's spikes reset the student too. The teacher is a float neuron with
+the noise that the student ends with, so that for threshold noise the likelihood rule is maximum
+likelihood: the better the student's weights fit, the more they are the teacher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Config
+from .digits import target_levels
+from .errors import require_int
+from .events import Events
+from .float_layer import FloatLayer
+from .layer import Layer
+
+INPUT_RATE = 0.02
+"""Spikes a step of each input."""
+TOP_WEIGHT = 0.3
+"""The teacher's weights are uniform from 0 to this."""
+WINDOWS = 400
+"""Repetitions of the window that a student learns from."""
+COOLING_PHASES = 20
+SIGMAS = (0.02, 0.1, 0.3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TeacherTask:
+    """What a student sees, and what it should find.
+
+    Attributes
+    ----------
+    events : Events
+        One window.
+    teacher_weights : (N, M) float64
+    targets : (1, T, M) uint8
+        1 where the teacher spiked.
+    """
+
+    events: Events
+    teacher_weights: NDArray[np.float64]
+    targets: NDArray[np.uint8]
+
+
+def make_teacher_task(config: Config, seed: int) -> TeacherTask:
+    """Return the task for the configuration's sizes, drawn from `seed`."""
+    require_int("seed", seed, 0, (1 << 31) - 1)
+    random = np.random.default_rng([seed, 0x7EAC])
+    inputs, neurons, steps = config.layer.inputs, config.layer.neurons, config.window.steps
+    events = Events.from_raster(random.random((1, steps, inputs)) < INPUT_RATE)
+    weights = random.uniform(0.0, TOP_WEIGHT, (inputs, neurons))
+    last = {"sigma": config.schedule[-1].sigma}
+    teacher = FloatLayer(config.replace(membrane__reset="free", schedule=[last]), seed=seed)
+    teacher.load(weights)
+    return TeacherTask(events, weights, teacher.run(events).raster)
+
+
+def learn_from_teacher(
+    layer: Layer | FloatLayer,
+    task: TeacherTask,
+    windows: int = WINDOWS,
+    report: Callable[[int], Any] = lambda windows: None,
+) -> None:
+    """Show `layer` the task's window `windows` times; `report` gets how many each time."""
+    targets: NDArray[Any] = task.targets.astype(np.float64)
+    if isinstance(layer, Layer):
+        targets = target_levels(layer.config, targets)
+    done = 0
+    while done < windows:
+        count = min(20, windows - done)
+        layer.learn(task.events.select([0] * count), np.repeat(targets, count, axis=0))
+        report(count)
+        done += count
+
+
+def real_weights(layer: Layer | FloatLayer) -> NDArray[np.float64]:
+    """Return the layer's weights as real numbers: shape (N, M)."""
+    if isinstance(layer, Layer):
+        return layer.weights * float(layer.config.synapse.weight.lsb)
+    return layer.weights
+
+
+def teacher_correlation(layer: Layer | FloatLayer, task: TeacherTask) -> float:
+    """Return the correlation of all weights with the teacher's; 0 for a layer that is all one weight."""
+    learned = real_weights(layer)
+    if np.ptp(learned) == 0.0:
+        return 0.0
+    return float(np.corrcoef(learned.ravel(), task.teacher_weights.ravel())[0, 1])
+
+
+def coincidences(layer: Layer | FloatLayer, task: TeacherTask) -> tuple[int, int]:
+    """Return how many of the student's own spikes fall on a step of the teacher's, and the teacher's number.
+
+    The student runs freely, reset by itself, at the noise that it has come to.
+    """
+    config = layer.config
+    last = {"sigma": config.schedule[layer.phase].sigma}
+    free = config.replace(membrane__reset="free", schedule=[last])
+    probe: Layer | FloatLayer = (
+        Layer(free) if isinstance(layer, Layer) else FloatLayer(free, seed=1)
+    )
+    probe.load(layer.weights)
+    spikes = probe.run(task.events).raster
+    return int((spikes & task.targets).sum()), int(task.targets.sum())
+
+
+def cooled(config: Config, first: float, last: float, windows: int = WINDOWS) -> Config:
+    """Return the configuration with sigma falling from `first` to `last` in equal ratios."""
+    ratio = (last / first) ** (1 / (COOLING_PHASES - 1))
+    sigmas = [round(first * ratio**number, 6) for number in range(COOLING_PHASES)]
+    length = windows // COOLING_PHASES
+    schedule = [{"sigma": sigma, "windows": length} for sigma in sigmas]
+    schedule[-1]["windows"] = 0
+    return config.replace(schedule=schedule)
+
+
+def conditions(config: Config) -> dict[str, Config]:
+    """Return the configurations of the table: each sigma by name, and cooling between the extremes."""
+    table = {f"{sigma:g}": config.replace(schedule=[{"sigma": sigma}]) for sigma in SIGMAS}
+    name = f"{SIGMAS[-1]:g} -> {SIGMAS[0]:g}"
+    return {**table, name: cooled(config, SIGMAS[-1], SIGMAS[0])}

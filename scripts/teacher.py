@@ -1,0 +1,113 @@
+"""``bitlif teacher``: which rule learns at which noise, in integers and in float."""
+
+from __future__ import annotations
+
+import argparse
+from statistics import median
+from typing import Any
+
+from bitlif.model.config import Config
+from bitlif.model.errors import require_int
+from bitlif.model.float_layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.model.teacher import (
+    WINDOWS,
+    coincidences,
+    conditions,
+    learn_from_teacher,
+    make_teacher_task,
+    real_weights,
+    teacher_correlation,
+)
+
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+    result_table,
+)
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "teacher",
+        run,
+        "learn a hidden teacher's weights at several noise levels, with both rules",
+        """
+        A student starts from zero weights and learns when a teacher with hidden weights spikes.
+        Prints the correlation of the learned weights with the teacher's for both learning rules,
+        constant sigmas and cooling, in integers and in float: the median over the seeds.
+        """,
+        ("bitlif teacher --seeds 1", "bitlif teacher --seeds 5 --json > teacher.json"),
+    )
+    parser.add_argument("--config", default="teacher", help="configuration (default: teacher)")
+    parser.add_argument("--seeds", type=int, default=3, help="tasks to average over (default: 3)")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Learn every cell of the table and print it."""
+    seeds = require_int("--seeds", args.seeds, 1, 1000)
+    base = Config.load(args.config)
+    rows: list[dict[str, Any]] = []
+    names = list(conditions(base))
+    with progress_bars() as bars:
+        task_bar = bars.add_task("learning", total=2 * len(names) * 2 * seeds * WINDOWS)
+        for rule in ("likelihood", "clipped"):
+            for name, config in conditions(base.replace(error__rule=rule)).items():
+                for model in ("integer", "float"):
+                    cells = []
+                    for seed in range(seeds):
+                        task = make_teacher_task(config, seed)
+                        layer = (
+                            Layer(config) if model == "integer" else FloatLayer(config, seed=seed)
+                        )
+                        learn_from_teacher(
+                            layer, task, report=lambda n: bars.update(task_bar, advance=n)
+                        )
+                        together, teacher = coincidences(layer, task)
+                        cells.append(
+                            {
+                                "seed": seed,
+                                "correlation": teacher_correlation(layer, task),
+                                "largest_weight": float(abs(real_weights(layer)).max()),
+                                "coincident_spikes": together,
+                                "teacher_spikes": teacher,
+                            }
+                        )
+                    rows.append({"rule": rule, "sigma": name, "model": model, "seeds": cells})
+    if args.json:
+        print_json({"config": args.config, "windows": WINDOWS, "rows": rows})
+        return 0
+    _print(base, rows, seeds)
+    return 0
+
+
+def _print(base: Config, rows: list[dict[str, Any]], seeds: int) -> None:
+    half_lsb = float(base.synapse.weight.lsb) / 2
+    lines = []
+    for row in rows:
+        cells = row["seeds"]
+        largest = median(cell["largest_weight"] for cell in cells)
+        lines.append(
+            (
+                row["rule"],
+                row["sigma"],
+                row["model"],
+                f"{median(cell['correlation'] for cell in cells):.2f}",
+                f"{largest:.3f}" if largest >= half_lsb else "silent",
+                f"{median(cell['coincident_spikes'] for cell in cells):g}"
+                f" / {median(cell['teacher_spikes'] for cell in cells):g}",
+            )
+        )
+    columns = ("rule", "sigma", "model", "correlation", "largest weight", "coincident spikes")
+    title = f"student after {WINDOWS} windows: medians over {seeds} tasks"
+    console().print(result_table(title, columns, lines))
+    console().print(
+        "correlation: learned weights with the teacher's; silent: no weight reached half an LSB"
+    )
