@@ -1,4 +1,4 @@
-"""bitlif: a noisy leaky integrate-and-fire neuron whose learning is the same to the bit in software and in gates."""
+"""bitlif: a noisy neuron whose learning is the same, to the bit, in software and in gates."""
 
 from bitlif.model.config import Config
 

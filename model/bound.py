@@ -153,7 +153,7 @@ def _used_leak(config: Config, section: str) -> float:
     from .derive import leak_factor
 
     raw, bits = leak_factor(section, getattr(config, section).decay)
-    return raw / 2**bits
+    return float(raw / 2**bits)
 
 
 def _rounding(fmt: Format, rounding: Rounding, shift: int) -> float:
@@ -207,7 +207,7 @@ def _error_bound(
     entry = float(error.entry.lsb) / 2
     widths = [_spread_over(low, high, first, last) + entry for low, high in bin_extremes(config)]
     rounding = _rounding(error.format, error.rounding, derived.constants.error_shift)
-    return targets * widths[0] + (1.0 - targets) * widths[1] + rounding  # type: ignore[no-any-return]
+    return targets * widths[0] + (1.0 - targets) * widths[1] + rounding
 
 
 def _spread_over(
@@ -268,7 +268,7 @@ def _probability(knots: Reals, cumulative: Reals, x: Reals) -> Reals:
 
 
 def _error_at(config: Config, density: Reals, p: Reals, rest: Reals) -> Reals:
-    """Return A where the chances of a spike and of none are `p` and `rest` (B: the other way round)."""
+    """Return A where the chances of a spike and of none are `p` and `rest` (B: swapped)."""
     limit = config.error.limit
     if config.error.rule == "clipped":
         return np.minimum(rest * density / np.maximum(p * rest, config.error.guard), limit)
@@ -286,7 +286,7 @@ def _weight_bound(config: Config, phase: int, gradient: Reals, wrong: Reals) -> 
     unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
     lsb = float(config.synapse.weight.lsb)
     used = constants.rate / 2.0**shift / float(unit)
-    # Floor after adding random bits moves by less than one LSB; the rest is rounded to nearest first.
+    # Floor after adding random bits moves by less than one LSB; nearest rounding comes before.
     random = config.learning.random_bits
     rounding = lsb * (1.0 + 2.0 ** -(random + 1)) if random else lsb / 2
     return abs(used - rate) * (np.abs(gradient) + wrong) + rate * wrong + rounding

@@ -23,7 +23,7 @@ KEEPS = ("clear", "carry")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerConfig:
-    """Sizes: `inputs` N, `neurons` M, and `lanes` P that compute side by side (neuron i: lane i mod P)."""
+    """Sizes: `inputs` N, `neurons` M, and `lanes` P side by side (neuron i is on lane i mod P)."""
 
     inputs: int = 64
     neurons: int = 10
@@ -44,7 +44,7 @@ class LayerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowConfig:
-    """A window is `steps` steps; at its start state, traces and LFSRs are each cleared or carried."""
+    """A window is `steps` steps; at its start each of three is cleared or carried."""
 
     steps: int = 64
     state: str = "clear"
@@ -59,7 +59,7 @@ class WindowConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecayConfig:
-    """A leak per step: the factor is ``exp(-1 / tau)`` in `bits` fractional bits, or ``1 - 2**-shift``.
+    """A leak per step: a factor ``exp(-1 / tau)`` in `bits` fractional bits, or ``1 - 2**-shift``.
 
     Parameters
     ----------
@@ -68,7 +68,8 @@ class DecayConfig:
     bits : int
         Fractional bits of the factor, 1 ..= 16; unused with `shift`.
     shift : int
-        1 ..= 16: the leak is the value shifted right; gates then need no multiplier. 0 if `tau` is given.
+        1 ..= 16: the leak is the value shifted right; gates then need no multiplier. 0 if `tau`
+        is given.
     """
 
     tau: float = 0.0
@@ -88,7 +89,7 @@ class DecayConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynapseConfig:
-    """Weights and the synaptic compartment: ``I = a_s I + sum of w``, rounded once, then narrowed."""
+    """Weights and synaptic compartment: ``I = a_s I + sum of w``, rounded once, then narrowed."""
 
     weight: Format = Format(8, 6)
     decay: DecayConfig = field(default_factory=lambda: DecayConfig(tau=5.0))
@@ -103,7 +104,7 @@ class SynapseConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembraneConfig:
-    """The membrane: ``V = a_m V (1 - r) + gain I``, rounded once, then narrowed; a spike at `threshold`.
+    """The membrane: ``V = a_m V (1 - r) + gain I``, rounded once, then narrowed.
 
     Parameters
     ----------
@@ -114,9 +115,9 @@ class MembraneConfig:
     threshold : float
         u, in the format of the membrane: a spike when ``Vb + n >= u``.
     reset : str
-        ``"free"``: the neuron's own spike sets V to 0. ``"teacher"``: a target of at least 1/2 does.
+        ``"free"``: the neuron's own spike sets V to 0. ``"teacher"``: a target of 1/2 or more does.
     injection : str
-        ``"threshold"``: the noise decides the spike and is not kept. ``"membrane"``: V = Vb + n is kept.
+        ``"threshold"``: the noise decides the spike and is not kept. ``"membrane"``: V = Vb + n is.
     """
 
     decay: DecayConfig = field(default_factory=lambda: DecayConfig(tau=20.0))
@@ -175,7 +176,8 @@ class LearningConfig:
     rate_bits : int
         Bits of its mantissa, 1 ..= 16; 1 makes it a power of two, a shift without a multiplier.
     random_bits : int
-        Random bits of the stochastic rounding, one fresh draw a synapse; 0 rounds to nearest. At most 24.
+        Random bits of the stochastic rounding, 0 ..= 24, one fresh draw a synapse; 0 rounds to
+        nearest.
     lfsr : LfsrConfig
         The random bits' source, apart from the noise's.
     """
@@ -188,12 +190,11 @@ class LearningConfig:
     def __post_init__(self) -> None:
         require_int("rate_bits", self.rate_bits, 1, 16)
         require_int("random_bits", self.random_bits, 0, 24)
-        object.__setattr__(
-            self, "rate", require_real("rate", self.rate, 0.0, 1e6, open_low=True)
-        )
+        object.__setattr__(self, "rate", require_real("rate", self.rate, 0.0, 1e6, open_low=True))
         if self.random_bits > self.lfsr.width:
             raise BitlifError(
-                f"random_bits must be at most lfsr.width = {self.lfsr.width}, not {self.random_bits}"
+                f"random_bits must be at most lfsr.width = {self.lfsr.width}, "
+                f"not {self.random_bits}"
             )
         if self.lfsr.leap and self.lfsr.leap < self.random_bits:
             raise BitlifError(
@@ -209,7 +210,7 @@ class LearningConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseConfig:
-    """One phase of the schedule: `windows` long (0, the last one only: for ever), with its own `sigma`.
+    """A phase of the schedule: `windows` long (0, the last one only: for ever), at one `sigma`.
 
     `rate` 0 means ``learning.rate``.
     """
@@ -263,7 +264,8 @@ class Config:
         for number, phase in enumerate(self.schedule[:-1]):
             if phase.windows == 0:
                 raise BitlifError(
-                    f"schedule[{number}].windows must be at least 1 in all phases but the last, not 0"
+                    f"schedule[{number}].windows must be at least 1 in all phases but the last, "
+                    f"not 0"
                 )
         # What only the whole can tell: every derived constant and width must exist.
         from .derive import derive

@@ -1,4 +1,4 @@
-"""From a configuration to the integers of the contract: constants, shifts, and every signal's range.
+"""From a configuration to the contract's integers: constants, shifts, every signal's range.
 
 Real parameters are rounded to nearest here, once, in decimal arithmetic that is the same on every
 machine. `Constants` and `PhaseConstants` are all that the step functions see; `ranges` says what
@@ -31,8 +31,8 @@ MAX_SHIFT = 62
 class Filter(NamedTuple):
     """A leaky sum in integers: ``saturate((keep * state + take * input + bias) >> shift)``.
 
-    Both products are aligned to a common binary point first (in the constants), so that there is one
-    rounding; see `bitlif.model.fixed.round_shift`.
+    Both products are aligned to a common binary point first (in the constants), so that there is
+    one rounding; see `bitlif.model.fixed.round_shift`.
     """
 
     keep: int
@@ -160,7 +160,9 @@ def _filter(
     point = max(keep_frac, take_frac, state.frac)
     shift = point - state.frac
     if shift > MAX_SHIFT or point - min(keep_frac, take_frac) > MAX_SHIFT:
-        raise BitlifError(f"{name}: the formats' binary points must be at most {MAX_SHIFT} bits apart")
+        raise BitlifError(
+            f"{name}: the formats' binary points must be at most {MAX_SHIFT} bits apart"
+        )
     factor = keep[0] << (point - keep_frac)
     gain = take[0] << (point - take_frac)
     bias = rounding.bias(shift)
@@ -260,7 +262,7 @@ def _noise_ratio(config: Config, sigma: float) -> Fraction:
 
 
 def _largest_shift(ratio: Fraction, bits: int) -> int:
-    """Return the largest shift of 0 ..= MAX_SHIFT - bits with ``round(ratio << shift) < 2**bits``."""
+    """Return the largest shift up to MAX_SHIFT - bits with ``round(ratio << shift) < 2**bits``."""
     shift = 0
     while shift < MAX_SHIFT - bits and round_fraction(ratio * (2 << shift)) < 1 << bits:
         shift += 1
@@ -333,9 +335,7 @@ def _phases(
         step = StochasticShift.of(shift, config.learning.random_bits)
         update = ranges["gradient"].scaled(mantissa << step.left) + Interval.point(step.bias)
         _widen(ranges, "update product", update, "narrow learning.rate_bits or error.format")
-        phases.append(
-            PhaseConstants(scale, reciprocal, mantissa, step.left, step.bias, step.right)
-        )
+        phases.append(PhaseConstants(scale, reciprocal, mantissa, step.left, step.bias, step.right))
     return tuple(phases)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .config import Config
 from .encoders import encode_rate
-from .errors import BitlifError, require_int
+from .errors import BitlifError, BitlifTypeError, require_int
 from .events import Events
 from .float_layer import FloatLayer
 from .layer import Layer
@@ -85,7 +85,10 @@ def seeded(config: Config, seed: int) -> Config:
     """Return the configuration with LFSR seeds drawn from `seed`; every seed's are different."""
     random = np.random.default_rng([seed, 0x11F5])
     widths = (config.noise.lfsr.width, config.learning.lfsr.width)
-    states = [int(random.integers(1, (1 << width) - 1, endpoint=True, dtype=np.uint64)) for width in widths]
+    states = [
+        int(random.integers(1, (1 << width) - 1, endpoint=True, dtype=np.uint64))
+        for width in widths
+    ]
     return config.replace(noise__lfsr__seed=states[0], learning__lfsr__seed=states[1])
 
 
@@ -107,7 +110,8 @@ def target_levels(config: Config, targets: NDArray[np.float64]) -> NDArray[np.in
     array = np.asarray(targets, np.float64)
     if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
         raise BitlifError("targets must be in 0 ..= 1 and not NaN")
-    return np.floor(array * (1 << config.error.target_bits) + 0.5).astype(np.int64)
+    levels = np.floor(array * (1 << config.error.target_bits) + 0.5)
+    return np.asarray(levels, np.int64)
 
 
 def classify(result: Result) -> NDArray[np.int64]:
@@ -154,7 +158,7 @@ def train(
     seed: int,
     report: Callable[[Epoch], Any] = lambda epoch: None,
 ) -> list[Epoch]:
-    """Train `layer` for `epochs` passes in an order drawn from `seed`; test with `probe` after each.
+    """Train `layer` for `epochs` passes in orders drawn from `seed`; test with `probe` after each.
 
     The probe is another layer of the same configuration: testing must not move the learner's LFSRs.
     It takes the learner's weights and starts afresh each time.
@@ -164,9 +168,7 @@ def train(
         targets = target_levels(layer.config, targets)
     history = []
     for number, order in enumerate(orders(digits.train.windows, epochs, seed), 1):
-        result = layer.learn(
-            digits.train.select(order), targets[order], record=("membrane",)
-        )
+        result = layer.learn(digits.train.select(order), targets[order], record=("membrane",))
         right = classify(result) == digits.train_labels[order]
         accuracy = test_accuracy(layer, probe, digits)
         spikes = float(result.counts.sum() / digits.train.windows)
@@ -183,13 +185,20 @@ def orders(windows: int, epochs: int, seed: int) -> Iterator[NDArray[np.int64]]:
         yield random.permutation(windows)
 
 
-def test_accuracy(
-    layer: Layer | FloatLayer, probe: Layer | FloatLayer, digits: Digits
-) -> float:
+def copy_weights(source: Layer | FloatLayer, target: Layer | FloatLayer) -> None:
+    """Load the weights of `source` into `target`, which must be of the same kind."""
+    if isinstance(source, Layer) != isinstance(target, Layer):
+        raise BitlifTypeError("weights go from an integer to an integer layer, or float to float")
+    target.load(source.weights)  # type: ignore[arg-type]
+
+
+def test_accuracy(layer: Layer | FloatLayer, probe: Layer | FloatLayer, digits: Digits) -> float:
     """Return the share of test digits that `probe` gets right with the weights of `layer`."""
     probe.reset()
-    probe.load(layer.weights)
-    return float((classify(probe.run(digits.test, record=("membrane",))) == digits.test_labels).mean())
+    copy_weights(layer, probe)
+    return float(
+        (classify(probe.run(digits.test, record=("membrane",))) == digits.test_labels).mean()
+    )
 
 
 # pytest must not take it for a test.

@@ -10,7 +10,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 from numba.core import caching
@@ -31,30 +31,30 @@ class _WholeModelStamp:
         return source_stamp()
 
 
-class _UserProvided(_WholeModelStamp, caching.UserProvidedCacheLocator):  # type: ignore[misc]
+class _UserProvided(_WholeModelStamp, caching.UserProvidedCacheLocator):
     pass
 
 
-class _InTree(_WholeModelStamp, caching.InTreeCacheLocator):  # type: ignore[misc]
+class _InTree(_WholeModelStamp, caching.InTreeCacheLocator):
     pass
 
 
-class _UserWide(_WholeModelStamp, caching.UserWideCacheLocator):  # type: ignore[misc]
+class _UserWide(_WholeModelStamp, caching.UserWideCacheLocator):
     pass
 
 
-class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _CacheImpl(caching.CompileResultCacheImpl):
     # The order is Numba's own: NUMBA_CACHE_DIR, beside the source, the user's cache folder.
-    _locator_classes = (_UserProvided, _InTree, _UserWide)
+    _locator_classes: ClassVar[list[type[object]]] = [_UserProvided, _InTree, _UserWide]
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _Cache(caching.FunctionCache):
     _impl_class = _CacheImpl
 
 
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` compiled on first call, without the interpreter lock, from disk if it can."""
+    """Return `function` compiled on first call, from disk if it can; it frees the interpreter."""
     dispatcher: Any = numba.njit(nogil=True)(function)
     dispatcher._cache = _Cache(function)
     return dispatcher  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The errors that a user's mistake raises: one sentence naming the thing, the value and what is accepted."""
+"""The errors of a user's mistakes: one sentence with the thing, the value and what is accepted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def nearest_of(word: str, known: Iterable[str]) -> str:
 
 
 def require_int(name: str, value: object, low: int, high: int) -> int:
-    """Return `value` if it is a Python int (not a bool) in ``low ..= high``; else raise naming `name`."""
+    """Return `value` if it is an int (not a bool) in ``low ..= high``; else raise naming `name`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise BitlifTypeError(f"{name} must be an integer in {low} ..= {high}, not {value!r}")
     if not low <= value <= high:
@@ -35,8 +35,10 @@ def require_int(name: str, value: object, low: int, high: int) -> int:
     return value
 
 
-def require_real(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> float:
-    """Return `value` as a finite float in ``low ..= high`` (above `low` if `open_low`); else raise naming `name`."""
+def require_real(
+    name: str, value: object, low: float, high: float, *, open_low: bool = False
+) -> float:
+    """Return `value` as a float in ``low ..= high`` (above `low` if `open_low`); else raise."""
     interval = f"above {low:g} and at most {high:g}" if open_low else f"in {low:g} ..= {high:g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BitlifTypeError(f"{name} must be a number {interval}, not {value!r}")
@@ -48,7 +50,7 @@ def require_real(name: str, value: object, low: float, high: float, *, open_low:
 
 
 def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of the words in `choices`; else raise naming `name` and the nearest word."""
+    """Return `value` if it is one of `choices`; else raise naming `name` and the nearest word."""
     words = tuple(choices)
     accepted = " or ".join(f"'{word}'" for word in words)
     if not isinstance(value, str):

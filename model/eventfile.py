@@ -79,7 +79,7 @@ def _load_npz(path: Path) -> Events:
         raise BitlifError(f"spikes '{path}' is not an .npz file of arrays") from error
 
 
-def _scalar(path: Path, key: str, value: np.ndarray) -> int:  # type: ignore[type-arg]
+def _scalar(path: Path, key: str, value: np.ndarray) -> int:
     if value.shape != () or not np.issubdtype(value.dtype, np.integer):
         raise BitlifError(f"{key} must be one integer, not {value.dtype} of shape {value.shape}")
     return int(value)

@@ -182,7 +182,7 @@ class Events:
 
 
 def _as_integers(name: str, values: object, dtype: np.dtype) -> NDArray:  # type: ignore[type-arg]
-    """Return a one-dimensional C-contiguous array of `dtype`, refusing what would change a value."""
+    """Return a contiguous one-dimensional array of `dtype`, refusing what would change a value."""
     array = np.asarray(values)
     if array.size == 0 and array.ndim == 1:
         return np.zeros(0, dtype)

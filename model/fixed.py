@@ -1,7 +1,7 @@
-"""Fixed-point formats, and the only three operations that may lose anything: round, saturate, stochastic round.
+"""Fixed-point formats, and the three operations that may lose anything: two roundings, saturation.
 
-A *raw* value is a Python integer; the real number it stands for is ``raw * 2**-frac``. Sums and products are exact.
-What loses bits is named here, and used by every other module through these names.
+A *raw* value is a Python integer; the real number it stands for is ``raw * 2**-frac``. Sums and
+products are exact. What loses bits is named here, and used by every other module by these names.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Rounding(enum.StrEnum):
     """To the nearest integer; halves go up (toward plus infinity), for negative numbers too."""
 
     def bias(self, shift: int) -> int:
-        """Return what to add before an arithmetic right shift by `shift` so that it rounds in this mode.
+        """Return what to add before an arithmetic right shift by `shift` to round in this mode.
 
         >>> Rounding.NEAREST.bias(3), Rounding.FLOOR.bias(3), Rounding.NEAREST.bias(0)
         (4, 0, 0)
@@ -46,14 +46,14 @@ class Overflow(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """The number format of a stored signal: `bits` in all, `frac` of them (or more, or a negative number) fractional.
+    """The number format of a stored signal: `bits` in all, `frac` of them fractional.
 
     Parameters
     ----------
     bits : int
         Width in bits, the sign bit included: 1 ..= 32, and at least 2 if signed.
     frac : int
-        Fractional bits: one LSB is ``2**-frac``; -32 ..= 48.
+        Fractional bits: one LSB is ``2**-frac``; -32 ..= 48, so also none of the bits, or more.
     signed : bool
         Two's complement if true, else unsigned.
 
@@ -83,7 +83,7 @@ class Format:
 
     @classmethod
     def parse(cls, text: object) -> Format:
-        """Return the format that `text` such as ``"s10.8"`` (signed, 10 bits, 8 fractional) or ``"u8.6"`` names.
+        """Return the format that text such as ``"s10.8"`` (signed, 10 bits, 8 fractional) names.
 
         >>> Format.parse("u8.-1")
         Format(bits=8, frac=-1, signed=False)
@@ -91,8 +91,15 @@ class Format:
         if not isinstance(text, str):
             raise BitlifTypeError(f"a format must be text such as 's10.8' or 'u8.6', not {text!r}")
         head, _, frac = text[1:].partition(".")
-        if text[:1] not in ("s", "u") or not head.isdecimal() or not frac.removeprefix("-").isdecimal():
-            raise BitlifError(f"a format must be 's' or 'u', bits, '.', fractional bits, as in 's10.8', not {text!r}")
+        if (
+            text[:1] not in ("s", "u")
+            or not head.isdecimal()
+            or not frac.removeprefix("-").isdecimal()
+        ):
+            raise BitlifError(
+                f"a format must be 's' or 'u', bits, '.', fractional bits, as in 's10.8', "
+                f"not {text!r}"
+            )
         return cls(int(head), int(frac), text[0] == "s")
 
     @property
@@ -117,7 +124,7 @@ class Format:
 
 @register_jitable
 def round_shift(x: int, bias: int, shift: int) -> int:
-    """Return ``(x + bias) >> shift``: an arithmetic right shift whose rounding is named by `Rounding.bias`.
+    """Return ``(x + bias) >> shift``, an arithmetic shift; `Rounding.bias` names its rounding.
 
     >>> [round_shift(x, Rounding.NEAREST.bias(1), 1) for x in (-3, -1, 1, 3)]
     [-1, 0, 1, 2]
@@ -137,12 +144,15 @@ def saturate(x: int, low: int, high: int) -> tuple[int, bool]:
 
 
 @register_jitable
-def stochastic_shift(x: int, left: int, bias: int, right: int, random: int, random_bits: int) -> int:
+def stochastic_shift(
+    x: int, left: int, bias: int, right: int, random: int, random_bits: int
+) -> int:
     """Return `x` shifted right, rounded up with a probability equal to the rest that it drops.
 
-    The rest is rounded to nearest at ``2**-random_bits`` first (``x << left``, plus `bias`, ``>> right``); adding the
-    random word and dropping `random_bits` bits by floor then is exactly unbiased. `StochasticShift` derives the
-    three constants from the whole shift. No random bits: plain rounding to nearest.
+    The rest is rounded to nearest at ``2**-random_bits`` first (``x << left``, plus `bias`,
+    ``>> right``); adding the random word and dropping `random_bits` bits by floor is then exactly
+    unbiased. `StochasticShift` derives the three constants from the whole shift. No random bits:
+    plain rounding to nearest.
 
     >>> [stochastic_shift(5, 0, 0, 0, r, 2) for r in range(4)]    # 5/4: up in one case of four
     [1, 1, 1, 2]

@@ -1,9 +1,9 @@
 """The float64 twin of `bitlif.model.layer.Layer`: same interface, the rule in real numbers.
 
 Two twins in one class. The *ideal* one is the textbook: Gaussian noise and hazard (up to the
-rule's limit), exact leaks, nothing saturates. The *matched* one shares with the integers all that is not rounding: the noise's
-own distribution, the ends of every format, the table's span and limit; fed with the integer
-model's draws it may differ only by what `bitlif.model.bound` allows.
+rule's limit), exact leaks, nothing saturates. The *matched* one shares with the integers all that
+is not rounding: the noise's own distribution, the ends of every format, the table's span and limit;
+fed with the integer model's draws it may differ only by what `bitlif.model.bound` allows.
 """
 
 from __future__ import annotations

@@ -164,9 +164,7 @@ class Layer:
         levels = self._check(events, targets, needed=mode != INFER)
         return self._run(events, levels, mode, wanted)
 
-    def learn(
-        self, events: Events, targets: Integers, *, record: Sequence[str] = ()
-    ) -> Result:
+    def learn(self, events: Events, targets: Integers, *, record: Sequence[str] = ()) -> Result:
         """Run windows one after another, each ending with the update of all weights.
 
         Parameters are those of `run`.
@@ -274,10 +272,14 @@ class Layer:
         size = self._config.layer.inputs * self._config.layer.neurons * events.steps
         scratch = self._new_scratch(mode)
         if mode != GRADIENT or size < LARGE_WINDOW or self._interpreted:
-            self._windows(first, last, mode, events, targets, state, scratch, streams, records, counters)
+            self._windows(
+                first, last, mode, events, targets, state, scratch, streams, records, counters
+            )
             return
         for w in range(first, last):
-            self._windows(w, w + 1, PREPARE, events, targets, state, scratch, streams, records, counters)
+            self._windows(
+                w, w + 1, PREPARE, events, targets, state, scratch, streams, records, counters
+            )
             out = records.gradient[w if records.gradient.shape[0] > 1 else 0]
             self._large_gradient(scratch, out)
 
@@ -338,14 +340,20 @@ class Layer:
             windows = 0
         ahead = windows * self._config.window.steps * self._config.layer.slots * noise.leap
         states = stream_states(self._streams, noise.lfsr.width)
-        taps = [source.taps for source in dict.fromkeys(noise.lfsr.streams(self._config.layer.lanes))]
+        taps = [
+            source.taps for source in dict.fromkeys(noise.lfsr.streams(self._config.layer.lanes))
+        ]
         sources = [Lfsr(t, state).jump(ahead) for t, state in zip(taps, states, strict=True)]
-        streams = make_streams(sources, noise.leap, noise.draw_bits, self._draws_of_block(), self._start)
+        streams = make_streams(
+            sources, noise.leap, noise.draw_bits, self._draws_of_block(), self._start
+        )
         return streams._replace(origin=self._streams.origin)
 
     def _new_state(self) -> window.State:
         inputs, neurons = self._config.layer.inputs, self._config.layer.neurons
-        return window.State(*(self._zeros((n,), np.int64) for n in (neurons, neurons, inputs, inputs)))
+        return window.State(
+            *(self._zeros((n,), np.int64) for n in (neurons, neurons, inputs, inputs))
+        )
 
     def _new_scratch(self, mode: int) -> window.Scratch:
         config = self._config

@@ -1,4 +1,4 @@
-"""Primitive polynomials over GF(2): which ones give a maximal LFSR, and how far ahead they can jump.
+"""Primitive polynomials over GF(2): which give a maximal LFSR, and how far it can jump ahead.
 
 A polynomial is written as its *taps*, the exponents of its terms but the constant one, highest
 first: ``(8, 4, 3, 2)`` is x^8 + x^4 + x^3 + x^2 + 1. As an integer it is the number whose bit e is

@@ -48,7 +48,7 @@ class Result:
     @property
     def counts(self) -> NDArray[np.int64]:
         """Spikes of each neuron in each window: shape (W, M)."""
-        return self.raster.sum(axis=1, dtype=np.int64)
+        return np.asarray(self.raster.sum(axis=1, dtype=np.int64))
 
     @property
     def spikes(self) -> Events:

@@ -21,6 +21,7 @@ the noise's reach, the likelihood rule takes the `limit`.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -56,7 +57,7 @@ class ErrorConfig:
     index_bits : int
         The table has ``2**index_bits`` bins, 3 ..= 12.
     span : int
-        The bins cover x from ``-2**span`` to ``2**span`` sigma, 0 ..= 5. Outside, the end bins hold.
+        The bins cover x from ``-2**span`` to ``2**span`` sigma, 0 ..= 5; the end bins go on.
     entry : Format
         Format of A and B, unsigned.
     limit : float
@@ -101,7 +102,9 @@ class ErrorConfig:
         require_int("reciprocal_bits", self.reciprocal_bits, 4, 24)
         require_int("target_bits", self.target_bits, 0, 12)
         if self.entry.signed:
-            raise BitlifError(f"entry must be an unsigned format such as 'u8.5', not '{self.entry}'")
+            raise BitlifError(
+                f"entry must be an unsigned format such as 'u8.5', not '{self.entry}'"
+            )
         if not self.format.signed:
             raise BitlifError(f"format must be a signed format such as 's9.5', not '{self.format}'")
         if self.format.bits > 16:
@@ -129,7 +132,9 @@ class ErrorConfig:
         if not isinstance(column, tuple):
             raise BitlifTypeError(f"{name} must be a list of numbers, not {column!r}")
         if len(column) != self.entries:
-            raise BitlifError(f"{name} must have 2**index_bits = {self.entries} values, not {len(column)}")
+            raise BitlifError(
+                f"{name} must have 2**index_bits = {self.entries} values, not {len(column)}"
+            )
         checked = tuple(
             require_real(f"{name}[{k}]", value, 0.0, self.limit) for k, value in enumerate(column)
         )
@@ -178,11 +183,10 @@ def _computed_table(error: ErrorConfig, pmf: Pmf) -> tuple[tuple[int, ...], tupl
         mean = EXACT.divide(integral(before, after, guard), step)
         return round_fraction(Fraction(min(mean, limit)) * scale)
 
-    a = tuple(entry(p0, p1) for p0, p1 in zip(edges, edges[1:], strict=False))
+    a = tuple(entry(p0, p1) for p0, p1 in itertools.pairwise(edges))
     # b in p is a in 1 - p: the same integral, seen from the other side.
     b = tuple(
-        entry(EXACT.subtract(1, p1), EXACT.subtract(1, p0))
-        for p0, p1 in zip(edges, edges[1:], strict=False)
+        entry(EXACT.subtract(1, p1), EXACT.subtract(1, p0)) for p0, p1 in itertools.pairwise(edges)
     )
     return a, b
 
@@ -234,6 +238,6 @@ def table_bin(membrane: int, phase: PhaseConstants, c: Constants) -> int:
 
 @register_jitable
 def error_value(a: int, b: int, target: int, c: Constants) -> tuple[int, bool]:
-    """Return ``target * a - (1 - target) * b``, rounded once and saturated, and whether it saturated."""
+    """Return ``target a - (1 - target) b``, rounded once, saturated, and whether it saturated."""
     exact = target * a - (c.target_one - target) * b
     return saturate(round_shift(exact, c.error_bias, c.error_shift), c.error_low, c.error_high)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import Config
-from .digits import target_levels
+from .digits import copy_weights, target_levels
 from .errors import require_int
 from .events import Events
 from .float_layer import FloatLayer
@@ -84,12 +84,13 @@ def learn_from_teacher(
 def real_weights(layer: Layer | FloatLayer) -> NDArray[np.float64]:
     """Return the layer's weights as real numbers: shape (N, M)."""
     if isinstance(layer, Layer):
-        return layer.weights * float(layer.config.synapse.weight.lsb)
+        lsb = float(layer.config.synapse.weight.lsb)
+        return np.multiply(layer.weights, lsb, dtype=np.float64)
     return layer.weights
 
 
 def teacher_correlation(layer: Layer | FloatLayer, task: TeacherTask) -> float:
-    """Return the correlation of all weights with the teacher's; 0 for a layer that is all one weight."""
+    """Return the correlation of all weights with the teacher's; 0 if they are all equal."""
     learned = real_weights(layer)
     if np.ptp(learned) == 0.0:
         return 0.0
@@ -97,7 +98,7 @@ def teacher_correlation(layer: Layer | FloatLayer, task: TeacherTask) -> float:
 
 
 def coincidences(layer: Layer | FloatLayer, task: TeacherTask) -> tuple[int, int]:
-    """Return how many of the student's own spikes fall on a step of the teacher's, and the teacher's number.
+    """Return how many of the student's spikes fall on a teacher's, and how many the teacher has.
 
     The student runs freely, reset by itself, at the noise that it has come to.
     """
@@ -107,7 +108,7 @@ def coincidences(layer: Layer | FloatLayer, task: TeacherTask) -> tuple[int, int
     probe: Layer | FloatLayer = (
         Layer(free) if isinstance(layer, Layer) else FloatLayer(free, seed=1)
     )
-    probe.load(layer.weights)
+    copy_weights(layer, probe)
     spikes = probe.run(task.events).raster
     return int((spikes & task.targets).sum()), int(task.targets.sum())
 
@@ -123,7 +124,7 @@ def cooled(config: Config, first: float, last: float, windows: int = WINDOWS) ->
 
 
 def conditions(config: Config) -> dict[str, Config]:
-    """Return the configurations of the table: each sigma by name, and cooling between the extremes."""
+    """Return the table's configurations: each sigma by name, and cooling between the extremes."""
     table = {f"{sigma:g}": config.replace(schedule=[{"sigma": sigma}]) for sigma in SIGMAS}
     name = f"{SIGMAS[-1]:g} -> {SIGMAS[0]:g}"
     return {**table, name: cooled(config, SIGMAS[-1], SIGMAS[0])}

@@ -59,7 +59,7 @@ def load_config(source: str | Path) -> Config:
 
 
 def parse_config(content: str, origin: str, folder: Path | None = None) -> Config:
-    """Return the configuration in TOML text; `origin` names it in errors, `folder` holds its table files."""
+    """Return the configuration in TOML text; `origin` is for errors, `folder` holds its files."""
     try:
         tree = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
@@ -180,7 +180,7 @@ def to_plain(value: Any) -> Any:
 
 
 def config_to_dict(config: Config) -> dict[str, Any]:
-    """Return every field as a nested dictionary; `config_from_dict` gives the same configuration."""
+    """Return every field as a nested dictionary, which `config_from_dict` turns back."""
     tree = to_plain(config)
     assert isinstance(tree, dict)
     for section in ("synapse", "membrane"):
@@ -203,7 +203,7 @@ def config_hash(config: Config) -> str:
 
 
 def config_diff(a: Config, b: Config) -> list[tuple[str, Any, Any]]:
-    """Return ``(field, in a, in b)`` for each field that differs; None where one has no such field."""
+    """Return ``(field, in a, in b)`` where they differ; None where one has no such field."""
     left, right = a.flat(), b.flat()
     return [
         (path, left.get(path), right.get(path))

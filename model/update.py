@@ -97,7 +97,9 @@ def update_window(weights, gradient, streams, lanes, tile, phase, c):  # type: i
                 position = fill_stream(streams, stream, inputs)
             if i < neurons:
                 words = streams.buffer[stream]
-                count += update_row(tile[i - i0], gradient[i], words, position, streams.leap, phase, c)
+                count += update_row(
+                    tile[i - i0], gradient[i], words, position, streams.leap, phase, c
+                )
             if c.random_bits > 0 and (own or lane == lanes - 1):
                 advance_stream(streams, stream, inputs)
             if c.random_bits > 0 and lane == lanes - 1:

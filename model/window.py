@@ -259,9 +259,7 @@ def run_windows(  # type: ignore[no-untyped-def]
             for t in range(t0, t0 + count):
                 row = draws[(t - t0) * neurons : (t - t0 + 1) * neurons]
                 start, stop = pointers[w * steps + t], pointers[w * steps + t + 1]
-                sum_weights(
-                    weights, addresses, start, stop, scratch.narrow_sum, scratch.weight_sum
-                )
+                sum_weights(weights, addresses, start, stop, scratch.narrow_sum, scratch.weight_sum)
                 counters[7] += (stop - start) * neurons
                 if targets.size > 0:
                     take_targets(targets, w, t, scratch, c)

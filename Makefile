@@ -1,0 +1,44 @@
+# Two commands, from a bare clone on a machine with Python 3.11 or newer:
+#   make demo    set up, then learn handwritten digits in integers and in float
+#   make test    set up, then all checks and tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := pyproject.toml constraints.txt
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/demo.done
+	$(BIN)/bitlif demo
+
+test: $(VENV)/test.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@# Type checkers do not see an editable install's folder map: check an installed copy.
+	rm -rf build/typed
+	$(INSTALL) --no-build-isolation --no-deps --target build/typed .
+	MYPYPATH=build/typed $(BIN)/mypy -p bitlif
+	$(BIN)/python -m pytest
+
+$(VENV)/demo.done: $(VENV)/pip.done
+	$(INSTALL) --no-build-isolation --editable '.[demo]'
+	@touch $@
+
+$(VENV)/test.done: $(VENV)/pip.done
+	$(INSTALL) --no-build-isolation --editable '.[demo,dev]'
+	@touch $@
+
+$(VENV)/pip.done: $(SETUP)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "bitlif needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3"; exit 1; }
+	@# Debian keeps the module that makes environments in a package of its own.
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -qq -y python3-venv; \
+	  else echo "python3-venv is missing: sudo apt-get install python3-venv"; exit 1; fi; }
+	@rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) setuptools
+	@touch $@
