@@ -51,6 +51,15 @@ class Digits:
     train_labels: NDArray[np.int64]
     test_labels: NDArray[np.int64]
 
+    def head(self, count: int) -> Digits:
+        """Return the first `count` digits of both sets."""
+        return Digits(
+            self.train.select(range(count)),
+            self.test.select(range(count)),
+            self.train_labels[:count],
+            self.test_labels[:count],
+        )
+
 
 def load_digits_task(steps: int, seed: int) -> Digits:
     """Return the digits split and encoded by `seed`: 1347 to train, 450 to test.

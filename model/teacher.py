@@ -22,8 +22,8 @@ from .events import Events
 from .float_layer import FloatLayer
 from .layer import Layer
 
-INPUT_RATE = 0.02
-"""Spikes a step of each input."""
+INPUT_SPIKES = 64 * 0.02
+"""Input spikes a step, from all inputs together: 0.02 each for 64 inputs."""
 TOP_WEIGHT = 0.3
 """The teacher's weights are uniform from 0 to this."""
 WINDOWS = 400
@@ -55,7 +55,8 @@ def make_teacher_task(config: Config, seed: int) -> TeacherTask:
     require_int("seed", seed, 0, (1 << 31) - 1)
     random = np.random.default_rng([seed, 0x7EAC])
     inputs, neurons, steps = config.layer.inputs, config.layer.neurons, config.window.steps
-    events = Events.from_raster(random.random((1, steps, inputs)) < INPUT_RATE)
+    rate = min(INPUT_SPIKES / inputs, 0.5)
+    events = Events.from_raster(random.random((1, steps, inputs)) < rate)
     weights = random.uniform(0.0, TOP_WEIGHT, (inputs, neurons))
     last = {"sigma": config.schedule[-1].sigma}
     teacher = FloatLayer(config.replace(membrane__reset="free", schedule=[last]), seed=seed)
@@ -68,17 +69,23 @@ def learn_from_teacher(
     task: TeacherTask,
     windows: int = WINDOWS,
     report: Callable[[int], Any] = lambda windows: None,
-) -> None:
-    """Show `layer` the task's window `windows` times; `report` gets how many each time."""
+) -> list[dict[str, int]]:
+    """Show `layer` the task's window `windows` times; return the counters of each call.
+
+    `report` gets how many windows each call had.
+    """
     targets: NDArray[Any] = task.targets.astype(np.float64)
     if isinstance(layer, Layer):
         targets = target_levels(layer.config, targets)
+    tallies = []
     done = 0
     while done < windows:
         count = min(20, windows - done)
-        layer.learn(task.events.select([0] * count), np.repeat(targets, count, axis=0))
+        result = layer.learn(task.events.select([0] * count), np.repeat(targets, count, axis=0))
+        tallies.append(result.counters)
         report(count)
         done += count
+    return tallies
 
 
 def real_weights(layer: Layer | FloatLayer) -> NDArray[np.float64]:

@@ -31,6 +31,12 @@ def ready_made() -> list[str]:
     return sorted(item.name[:-5] for item in READY_MADE.iterdir() if item.name.endswith(".toml"))
 
 
+def summary_of(name: str) -> str:
+    """Return what the ready-made configuration `name` says of itself in its first comment."""
+    first = (READY_MADE / f"{name}.toml").read_text("utf-8").splitlines()[0]
+    return first.lstrip("# ")
+
+
 def load_config(source: str | Path) -> Config:
     """Read a configuration from a TOML file, or a ready-made one by its name.
 

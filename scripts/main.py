@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import bitlif
 from bitlif.model.errors import BitlifError
 
+from .terminal import announce_compilation
+
 SUBCOMMANDS = ("demo", "learn", "run", "noise", "teacher", "config", "bench")
-"""Modules beside this one; each has ``add_parser(subparsers)``, which sets ``run`` of the result."""
+"""Modules beside this one; the ``add_parser(subparsers)`` of each sets ``run`` of its parser."""
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -34,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own) and return its exit code."""
     args = build_parser().parse_args(arguments)
+    announce_compilation()
     try:
         code = args.run(args)
         sys.stdout.flush()

@@ -94,6 +94,8 @@ def _print(base: Config, rows: list[dict[str, Any]], seeds: int) -> None:
     for row in rows:
         cells = row["seeds"]
         largest = median(cell["largest_weight"] for cell in cells)
+        together = median(cell["coincident_spikes"] for cell in cells)
+        teacher = median(cell["teacher_spikes"] for cell in cells)
         lines.append(
             (
                 row["rule"],
@@ -101,8 +103,7 @@ def _print(base: Config, rows: list[dict[str, Any]], seeds: int) -> None:
                 row["model"],
                 f"{median(cell['correlation'] for cell in cells):.2f}",
                 f"{largest:.3f}" if largest >= half_lsb else "silent",
-                f"{median(cell['coincident_spikes'] for cell in cells):g}"
-                f" / {median(cell['teacher_spikes'] for cell in cells):g}",
+                f"{together:g} / {teacher:g}",
             )
         )
     columns = ("rule", "sigma", "model", "correlation", "largest weight", "coincident spikes")

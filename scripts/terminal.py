@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from numba.core import event
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -32,7 +33,7 @@ def add_command(
     description: str,
     examples: Sequence[str],
 ) -> argparse.ArgumentParser:
-    """Add a subcommand whose ``--help`` ends with `examples`, commands to paste, the first one first."""
+    """Add a subcommand whose ``--help`` ends with `examples`: commands to paste."""
     lines = "\n".join(f"  {example}" for example in examples)
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name,
@@ -46,7 +47,7 @@ def add_command(
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``: the result goes to standard output as one JSON object and nothing else does."""
+    """Add ``--json``: the result, and nothing else, goes to standard output as one JSON object."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -77,9 +78,34 @@ def progress_bars() -> Progress:
     )
 
 
+class _CompileNotice(event.Listener):
+    """Says once that the engine is being compiled: nothing else moves on the screen meanwhile."""
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def on_start(self, event: Any) -> None:
+        if not self.said:
+            self.said = True
+            print("compiling the engine for this kind of layer (once) ...", file=sys.stderr)
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+def announce_compilation() -> None:
+    """Print one line to standard error when the engine is compiled rather than read from disk."""
+    if not _notices:
+        _notices.append(_CompileNotice())
+        event.register("numba:compile", _notices[0])
+
+
+_notices: list[_CompileNotice] = []
+
+
 def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """Return a table: the first column to the left, numbers to the right."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title or None, title_justify="left", show_header=any(columns))
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     for row in rows:

@@ -1,0 +1,47 @@
+"""Target files: ``.npz`` with an array ``targets`` of shape (W, M) or (W, T, M).
+
+Integers are raw targets, ``0 ..= 2**target_bits``; floats are real ones in 0 ..= 1.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Config
+from .digits import target_levels
+from .errors import BitlifError
+from .layer import check_targets
+
+
+def load_targets(path: str | Path, config: Config, windows: int) -> NDArray[np.uint16]:
+    """Read raw targets as (W, T or 1, M).
+
+    Raises
+    ------
+    BitlifError
+        If the file cannot be read, or its targets do not fit the configuration and the number of
+        windows.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if "targets" not in data:
+                raise BitlifError(f"targets '{path}' must hold the array targets")
+            targets = data["targets"]
+    except OSError as error:
+        raise BitlifError(f"targets '{path}' cannot be read: {error.strerror or error}") from error
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        if isinstance(error, BitlifError):
+            raise
+        raise BitlifError(f"targets '{path}' is not an .npz file of arrays") from error
+    try:
+        if np.issubdtype(targets.dtype, np.floating):
+            targets = target_levels(config, targets)
+        checked = check_targets(config, targets, windows)
+    except BitlifError as error:
+        raise type(error)(f"targets '{path}': {error}") from error
+    # A window's single row of targets stands for all its steps.
+    return checked[:, 0] if checked.shape[1] == 1 else checked

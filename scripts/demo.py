@@ -1,0 +1,230 @@
+"""``bitlif demo``: the main job, digits learned in integers and in float side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitlif.model.config import Config
+from bitlif.model.digits import (
+    Digits,
+    Epoch,
+    classify,
+    copy_weights,
+    load_digits_task,
+    seeded,
+    train,
+)
+from bitlif.model.errors import require_int
+from bitlif.model.eventfile import save_events
+from bitlif.model.float_layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.model.toml import config_hash, dump_config
+from bitlif.model.weightfile import save_weights
+
+from .demo_figure import Shown, draw_demo, require_matplotlib
+from .folder import check_folder, new_folder
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+    result_table,
+)
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "demo",
+        run,
+        "learn handwritten digits in integers and in float, side by side",
+        """
+        Trains one layer of noisy neurons on scikit-learn's digits twice from the same seed: in the
+        integers that gates compute, and in float64. Prints both accuracies, spikes, weights and
+        saturations, and writes a folder with weights, configuration, report and picture.
+        """,
+        ("bitlif demo", "bitlif demo --seed 3 --epochs 5 --out demo-3 --json"),
+    )
+    parser.add_argument("--config", default="digits", help="configuration (default: digits)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: 0)")
+    parser.add_argument("--epochs", type=int, default=20, help="passes (default: 20)")
+    parser.add_argument("--out", default="out/demo", help="folder to write (default: out/demo)")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train both models, write the folder, print the report."""
+    require_int("--seed", args.seed, 0, (1 << 31) - 1)
+    epochs = require_int("--epochs", args.epochs, 1, 10_000)
+    out = Path(args.out)
+    check_folder(out, force=True)
+    require_matplotlib()
+    config = seeded(Config.load(args.config), args.seed)
+    digits = load_digits_task(config.window.steps, args.seed)
+    integer, twin = Layer(config), FloatLayer(config, seed=args.seed)
+    probes = (Layer(config), FloatLayer(config, seed=args.seed + 1))
+    # Throw-away layers learn one digit first, so that compiling is not timed as training.
+    start = time.perf_counter()
+    for layer, probe in ((Layer(config), Layer(config)), (FloatLayer(config), FloatLayer(config))):
+        train(layer, probe, digits.head(1), 1, args.seed)
+    compiling = time.perf_counter() - start
+    histories: dict[str, list[Epoch]] = {}
+    seconds: dict[str, float] = {}
+    with progress_bars() as bars:
+        for name, layer, probe in (("integer", integer, probes[0]), ("float", twin, probes[1])):
+            bar = bars.add_task(name, total=epochs)
+
+            def step(epoch: Epoch, name: str = name, bar: Any = bar) -> None:
+                text = f"{name}: test accuracy {100 * epoch.test_accuracy:.1f} %"
+                bars.update(bar, advance=1, description=text)
+
+            start = time.perf_counter()
+            histories[name] = train(layer, probe, digits, epochs, args.seed, step)
+            seconds[name] = time.perf_counter() - start
+    report = make_report(config, digits, integer, histories, seconds, args.seed)
+    report["compiling_seconds"] = compiling
+    shown = show_one(digits, integer, histories, twin)
+    with new_folder(out, force=True) as folder:
+        save_weights(folder / "weights.npz", integer.weights, config)
+        np.savez_compressed(folder / "float_weights.npz", weights=twin.weights)
+        (folder / "config.toml").write_text(dump_config(config), "utf-8")
+        save_events(folder / "spikes.npz", digits.test)
+        np.savez_compressed(folder / "labels.npz", labels=digits.test_labels)
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+        draw_demo(folder / "demo.png", shown)
+    if args.json:
+        print_json(report)
+    else:
+        _print(report, out)
+    return 0
+
+
+def make_report(
+    config: Config,
+    digits: Digits,
+    layer: Layer,
+    histories: dict[str, list[Epoch]],
+    seconds: dict[str, float],
+    seed: int,
+) -> dict[str, Any]:
+    """Return everything that the demo measured."""
+    last = {name: history[-1] for name, history in histories.items()}
+    epochs = len(histories["integer"])
+    windows = digits.train.windows
+    counters = {
+        name: sum(epoch.counters[name] for epoch in histories["integer"])
+        for name in last["integer"].counters
+    }
+    weights, fmt = layer.weights, config.synapse.weight
+    pmf = config.noise.pmf
+    decisions = windows * config.window.steps * config.layer.neurons * epochs
+    return {
+        "config": config.name,
+        "config_hash": config_hash(config),
+        "seed": seed,
+        "epochs": epochs,
+        "train_digits": windows,
+        "test_digits": digits.test.windows,
+        "test_accuracy": {name: epoch.test_accuracy for name, epoch in last.items()},
+        "train_accuracy": {name: epoch.train_accuracy for name, epoch in last.items()},
+        "test_accuracy_by_epoch": {
+            name: [epoch.test_accuracy for epoch in history] for name, history in histories.items()
+        },
+        "training_seconds": seconds,
+        "learning_steps_per_second": {
+            name: epochs * windows * config.window.steps / own for name, own in seconds.items()
+        },
+        "output_spikes_per_digit": {name: epoch.spikes for name, epoch in last.items()},
+        "input_spikes_per_digit": digits.train.count / windows,
+        "synaptic_events_per_digit": counters["synaptic_events"] / (windows * epochs),
+        "active_error_share": counters["active_errors"] / decisions,
+        "counters": counters,
+        "weights": {
+            "format": str(fmt),
+            "least": int(weights.min()),
+            "greatest": int(weights.max()),
+            "rms": float(np.sqrt((weights.astype(float) ** 2).mean())),
+            "at_the_rails": float(((weights == fmt.raw_min) | (weights == fmt.raw_max)).mean()),
+        },
+        "noise": {
+            "kind": config.noise.kind,
+            "cutoff_sigma": pmf.cutoff,
+            "excess_kurtosis": pmf.kurtosis,
+        },
+    }
+
+
+def show_one(
+    digits: Digits, layer: Layer, histories: dict[str, list[Epoch]], twin: FloatLayer
+) -> Shown:
+    """Run one test digit that is recognised, and collect what the picture shows."""
+    config = layer.config
+    probe = Layer(config)
+    copy_weights(layer, probe)
+    result = probe.run(digits.test, record=("membrane",))
+    right = np.flatnonzero(classify(result) == digits.test_labels)
+    number = int(right[0]) if right.size else 0
+    assert result.membrane is not None
+    return Shown(
+        label=int(digits.test_labels[number]),
+        inputs=digits.test.select([number]),
+        raster=result.raster[number],
+        membrane=result.membrane[number] * float(config.membrane.format.lsb),
+        threshold=config.membrane.threshold,
+        accuracy={
+            name: [epoch.test_accuracy for epoch in history] for name, history in histories.items()
+        },
+        integer_weights=layer.weights * float(config.synapse.weight.lsb),
+        float_weights=twin.weights,
+        weight_format=str(config.synapse.weight),
+    )
+
+
+def _print(report: dict[str, Any], out: Path) -> None:
+    screen = console()
+    both = [
+        ("test accuracy", "test_accuracy", lambda x: f"{100 * x:.2f} %"),
+        ("training accuracy", "train_accuracy", lambda x: f"{100 * x:.2f} %"),
+        ("output spikes a digit", "output_spikes_per_digit", lambda x: f"{x:.1f}"),
+        ("training time", "training_seconds", lambda x: f"{x:.1f} s"),
+        ("learning steps/s", "learning_steps_per_second", lambda x: f"{x:,.0f}"),
+    ]
+    rows = [
+        (label, *(show(report[key][name]) for name in ("integer", "float")))
+        for label, key, show in both
+    ]
+    title = f"{report['test_digits']} test digits after {report['epochs']} epochs"
+    screen.print(result_table(title, ("", "integer", "float"), rows))
+    weights, noise, counters = report["weights"], report["noise"], report["counters"]
+    facts = [
+        ("input spikes a digit", f"{report['input_spikes_per_digit']:.0f}"),
+        ("synaptic events a digit", f"{report['synaptic_events_per_digit']:,.0f}"),
+        ("errors that are not zero", f"{100 * report['active_error_share']:.1f} %"),
+        ("weights", f"{weights['format']}: {weights['least']} ..= {weights['greatest']}"),
+        ("weights, root mean square", f"{weights['rms']:.1f} LSB"),
+        ("weights at the format's ends", f"{100 * weights['at_the_rails']:.1f} %"),
+        ("noise", noise["kind"]),
+        ("noise cut-off", f"{noise['cutoff_sigma']:.2f} sigma"),
+        ("noise excess kurtosis", f"{noise['excess_kurtosis']:.2f} (Gaussian: 0)"),
+    ]
+    facts += [
+        (name.replace("_", " "), f"{count:,}")
+        for name, count in counters.items()
+        if name.endswith("saturations")
+    ]
+    screen.print(result_table("the integer layer, whole training", ("", ""), facts))
+    screen.print(f"written to {out}: open {out / 'demo.png'}, then for instance")
+    print(
+        f"  bitlif run {out / 'config.toml'} --weights {out / 'weights.npz'} "
+        f"--spikes {out / 'spikes.npz'}"
+    )
+    print(f"  bitlif noise {out / 'config.toml'}")

@@ -1,0 +1,186 @@
+"""The demo's picture: one digit from spikes to decision, the learning curves, the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.digits import BIAS_RATE, CLASSES, MAX_RATE, PIXELS
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+
+# Okabe and Ito's colours: apart from each other for every kind of colour vision.
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What the picture shows.
+
+    Attributes
+    ----------
+    label : int
+        Class of the digit shown.
+    inputs : Events
+        Its window.
+    raster, membrane : (T, 10)
+        Output spikes, and membrane potentials before the noise in units of volts-equivalent.
+    threshold : float
+    accuracy : dict of str to list of float
+        Test accuracy after each epoch, by model.
+    integer_weights, float_weights : (65, 10) float
+    weight_format : str
+    """
+
+    label: int
+    inputs: Events
+    raster: NDArray[np.uint8]
+    membrane: NDArray[np.float64]
+    threshold: float
+    accuracy: dict[str, list[float]]
+    integer_weights: NDArray[np.float64]
+    float_weights: NDArray[np.float64]
+    weight_format: str
+
+
+def require_matplotlib() -> None:
+    """Raise unless matplotlib is there."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise BitlifError(
+            "pictures need matplotlib, which is not installed: pip install 'bitlif[demo]'"
+        ) from error
+
+
+def draw_demo(path: Path, shown: Shown) -> None:
+    """Write the picture as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 9.6), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    integer, real = (100 * shown.accuracy[name][-1] for name in ("integer", "float"))
+    figure.suptitle(
+        f"Handwritten digits, learned in integers ({shown.weight_format} weights): {integer:.1f} % "
+        f"of unseen digits right; in float64: {real:.1f} %",
+        fontsize=14,
+        fontweight="bold",
+    )
+    upper, lower = figure.subfigures(2, 1, height_ratios=(1.75, 1.0), hspace=0.04)
+    grid = upper.add_gridspec(3, 2, width_ratios=(2.1, 1.0), height_ratios=(1.35, 1.0, 1.0))
+    inputs = upper.add_subplot(grid[0, 0])
+    outputs = upper.add_subplot(grid[1, 0], sharex=inputs)
+    potential = upper.add_subplot(grid[2, 0], sharex=inputs)
+    side = grid[:, 1].subgridspec(2, 1, height_ratios=(1.0, 1.35))
+    _draw_inputs(inputs, shown)
+    _draw_outputs(outputs, shown)
+    _draw_membrane(potential, shown)
+    _draw_digit(upper.add_subplot(side[0]), shown)
+    _draw_curves(upper.add_subplot(side[1]), shown)
+    _draw_weights(lower, shown)
+    figure.savefig(path)
+
+
+def _draw_inputs(axes: Any, shown: Shown) -> None:
+    times, addresses = shown.inputs.times, shown.inputs.addresses
+    axes.scatter(times, addresses, s=4, marker="|", linewidths=1.0, color=GREY)
+    axes.set_ylabel("input\n(pixel number)")
+    axes.set_ylim(PIXELS + 1.5, -1.5)
+    axes.set_yticks([0, 16, 32, 48, 64], ["0", "16", "32", "48", "bias"])
+    axes.set_title("Input spikes: the darker a pixel, the more often", loc="left", fontsize=10)
+    axes.tick_params(labelbottom=False)
+
+
+def _draw_outputs(axes: Any, shown: Shown) -> None:
+    times, neurons = np.nonzero(shown.raster)
+    true = neurons == shown.label
+    marks = {"marker": "|", "s": 55, "linewidths": 1.6}
+    axes.scatter(times[~true], neurons[~true], color=GREY, **marks)
+    axes.scatter(times[true], neurons[true], color=BLUE, **marks)
+    axes.set_ylabel("neuron\n(class)")
+    axes.set_ylim(CLASSES - 0.3, -0.7)
+    axes.set_yticks(range(CLASSES))
+    axes.tick_params(axis="y", labelsize=8, labelbottom=False)
+    axes.tick_params(labelbottom=False)
+    counts = shown.raster.sum(axis=0)
+    axes.set_title(
+        f"Output spikes: neuron {shown.label} (blue) fires {counts[shown.label]} times, all others "
+        f"together {counts.sum() - counts[shown.label]}",
+        loc="left",
+        fontsize=10,
+    )
+
+
+def _draw_membrane(axes: Any, shown: Shown) -> None:
+    steps = np.arange(shown.membrane.shape[0])
+    trace = shown.membrane[:, shown.label] / shown.threshold
+    axes.axhline(1.0, color=VERMILION, linewidth=1.2, linestyle="--", label="threshold u")
+    axes.plot(steps, trace, color=BLUE, linewidth=1.3, label="membrane before the noise, Vb")
+    fired = shown.raster[:, shown.label] > 0
+    axes.scatter(
+        steps[fired], trace[fired], s=22, color=VERMILION, zorder=3, label="spike, then reset to 0"
+    )
+    axes.set_ylabel("potential\n(threshold = 1)")
+    axes.set_xlabel("time (steps)")
+    axes.set_xlim(-1, shown.membrane.shape[0])
+    top, bottom = max(trace.max(), 1.0), min(trace.min(), 0.0)
+    axes.set_ylim(bottom - 0.1 * (top - bottom), top + 0.42 * (top - bottom))
+    axes.legend(loc="upper center", ncols=3, fontsize=8, frameon=False)
+    axes.set_title(
+        f"Neuron {shown.label}: noise lets it fire below the threshold, or not above it",
+        loc="left",
+        fontsize=10,
+    )
+
+
+def _draw_digit(axes: Any, shown: Shown) -> None:
+    counts = np.bincount(shown.inputs.addresses, minlength=PIXELS + 1)[:PIXELS]
+    axes.imshow(counts.reshape(8, 8), cmap="gray_r", vmin=0)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(f"The test digit: a {shown.label}", fontsize=10)
+    axes.set_xlabel("input spikes of each pixel", fontsize=9)
+
+
+def _draw_curves(axes: Any, shown: Shown) -> None:
+    styles = {
+        "integer": {"color": BLUE, "marker": "o", "markersize": 4},
+        "float": {"color": VERMILION, "marker": "s", "markersize": 4, "linestyle": "--"},
+    }
+    for name, accuracy in shown.accuracy.items():
+        epochs = range(1, len(accuracy) + 1)
+        axes.plot(epochs, [100 * own for own in accuracy], label=name, **styles[name])
+    axes.set_xlabel("epochs")
+    axes.set_ylabel("test accuracy (%)")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", frameon=False)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_title("Learning", loc="left", fontsize=10)
+
+
+def _draw_weights(figure: Any, shown: Shown) -> None:
+    images = figure.subplots(2, CLASSES, sharex=True, sharey=True)
+    top = max(np.abs(shown.integer_weights).max(), np.abs(shown.float_weights).max()) or 1.0
+    picture = None
+    for row, weights in zip(images, (shown.integer_weights, shown.float_weights), strict=True):
+        for neuron, axes in enumerate(row):
+            pixels = weights[:PIXELS, neuron].reshape(8, 8)
+            picture = axes.imshow(pixels, cmap="RdBu_r", vmin=-top, vmax=top)
+            axes.set_xticks([])
+            axes.set_yticks([])
+    for neuron in range(CLASSES):
+        images[0, neuron].set_title(str(neuron), fontsize=10)
+    images[0, 0].set_ylabel("integer", fontsize=10)
+    images[1, 0].set_ylabel("float", fontsize=10)
+    figure.suptitle(
+        f"Weights of the ten neurons as images (bias left out; it spikes at {BIAS_RATE:g} a step, "
+        f"full ink at {MAX_RATE:g})",
+        fontsize=10,
+    )
+    bar = figure.colorbar(picture, ax=images, shrink=0.9, pad=0.01)
+    bar.set_label("weight (threshold = 1,\nbefore the gain)", fontsize=9)

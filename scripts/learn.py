@@ -1,0 +1,235 @@
+"""``bitlif learn``: train a layer on the digits, on a teacher, or on files of your own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitlif.model.config import Config
+from bitlif.model.digits import (
+    CLASSES,
+    PIXELS,
+    Epoch,
+    load_digits_task,
+    orders,
+    seeded,
+    train,
+)
+from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.eventfile import load_events, save_events
+from bitlif.model.events import Events
+from bitlif.model.float_layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.model.targetfile import load_targets
+from bitlif.model.teacher import (
+    WINDOWS,
+    coincidences,
+    learn_from_teacher,
+    make_teacher_task,
+    teacher_correlation,
+)
+from bitlif.model.toml import dump_config
+from bitlif.model.weightfile import load_weights, save_weights
+
+from .folder import check_folder, new_folder
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+    result_table,
+)
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "learn",
+        run,
+        "train a layer and write its weights",
+        """
+        Train a layer from zero (or given) weights. The data are scikit-learn's digits for a layer
+        of 65 inputs and 10 neurons, else a teacher with hidden weights, or your own files: spikes
+        as for `bitlif run`, targets as .npz with an array targets of shape (windows, neurons) or
+        (windows, steps, neurons), raw integers or floats in 0 ..= 1.
+        """,
+        (
+            "bitlif learn tiny --out tiny-run",
+            "bitlif learn digits --seed 3 --out digits-3",
+            "bitlif learn teacher --float --out teacher-float --json",
+        ),
+    )
+    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
+    parser.add_argument("--data", choices=("digits", "teacher"), help="task (default: by size)")
+    parser.add_argument("--spikes", metavar="FILE", help="input spikes, with --targets")
+    parser.add_argument("--targets", metavar="FILE", help="targets (.npz), with --spikes")
+    parser.add_argument("--epochs", type=int, help="passes (default: 20; teacher: 400 windows)")
+    parser.add_argument("--seed", type=int, default=0, help="of data, order and LFSRs (default: 0)")
+    parser.add_argument("--initial", metavar="FILE", help="weights to begin with (default: zero)")
+    parser.add_argument("--float", action="store_true", help="train the ideal float twin instead")
+    parser.add_argument("--force", action="store_true", help="replace an earlier result folder")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, write the folder, print the report."""
+    require_int("--seed", args.seed, 0, (1 << 31) - 1)
+    if args.epochs is not None:
+        require_int("--epochs", args.epochs, 1, 1_000_000)
+    if (args.spikes is None) != (args.targets is None):
+        raise BitlifError("--spikes and --targets must be given together")
+    if args.spikes and args.data:
+        raise BitlifError("--data must be left out when --spikes gives the data")
+    out = Path(args.out)
+    check_folder(out, force=args.force)
+    config = seeded(Config.load(args.config), args.seed)
+    layer: Layer | FloatLayer = FloatLayer(config, seed=args.seed) if args.float else Layer(config)
+    if args.initial:
+        weights = load_weights(args.initial, config)
+        layer.load(weights * float(config.synapse.weight.lsb) if args.float else weights)
+    start = time.perf_counter()
+    if args.spikes:
+        report, events = _from_files(args, config, layer)
+    elif (args.data or _default_data(config)) == "digits":
+        report, events = _digits(args, config, layer)
+    else:
+        report, events = _teacher(args, config, layer)
+    seconds = time.perf_counter() - start
+    report = {
+        "config": config.name,
+        "model": "float" if args.float else "integer",
+        "seed": args.seed,
+        **report,
+        "seconds": seconds,
+        "learning_steps_per_second": layer.windows_learned * config.window.steps / seconds,
+    }
+    with new_folder(out, force=args.force) as folder:
+        if isinstance(layer, Layer):
+            save_weights(folder / "weights.npz", layer.weights, config)
+        else:
+            np.savez_compressed(folder / "float_weights.npz", weights=layer.weights)
+        (folder / "config.toml").write_text(dump_config(config), "utf-8")
+        save_events(folder / "spikes.npz", events)
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    if args.json:
+        print_json(report)
+    else:
+        _print(report, out)
+    return 0
+
+
+def _default_data(config: Config) -> str:
+    sizes = config.layer
+    return "digits" if (sizes.inputs, sizes.neurons) == (PIXELS + 1, CLASSES) else "teacher"
+
+
+def _digits(
+    args: argparse.Namespace, config: Config, layer: Layer | FloatLayer
+) -> tuple[dict[str, Any], Events]:
+    sizes = config.layer
+    if (sizes.inputs, sizes.neurons) != (PIXELS + 1, CLASSES):
+        raise BitlifError(
+            f"--data digits needs a layer of {PIXELS + 1} inputs and {CLASSES} neurons, "
+            f"not {sizes.inputs} and {sizes.neurons}"
+        )
+    digits = load_digits_task(config.window.steps, args.seed)
+    epochs = args.epochs or 20
+    probe: Layer | FloatLayer = (
+        FloatLayer(config, seed=args.seed + 1) if args.float else Layer(config)
+    )
+    with progress_bars() as bars:
+        bar = bars.add_task("epochs", total=epochs)
+
+        def step(epoch: Epoch) -> None:
+            bars.update(
+                bar, advance=1, description=f"test accuracy {100 * epoch.test_accuracy:.1f} %"
+            )
+
+        history = train(layer, probe, digits, epochs, args.seed, step)
+    last = history[-1]
+    report = {
+        "data": "digits",
+        "epochs": epochs,
+        "windows": layer.windows_learned,
+        "test_accuracy": last.test_accuracy,
+        "train_accuracy": last.train_accuracy,
+        "output_spikes_per_digit": last.spikes,
+        "test_accuracy_by_epoch": [epoch.test_accuracy for epoch in history],
+        **_counters([epoch.counters for epoch in history]),
+    }
+    return report, digits.test
+
+
+def _teacher(
+    args: argparse.Namespace, config: Config, layer: Layer | FloatLayer
+) -> tuple[dict[str, Any], Events]:
+    task = make_teacher_task(config, args.seed)
+    windows = args.epochs or WINDOWS
+    with progress_bars() as bars:
+        bar = bars.add_task("windows", total=windows)
+        tallies = learn_from_teacher(
+            layer, task, windows, report=lambda count: bars.update(bar, advance=count)
+        )
+    together, teacher = coincidences(layer, task)
+    report = {
+        "data": "teacher",
+        "windows": windows,
+        "correlation_with_teacher": teacher_correlation(layer, task),
+        "coincident_spikes": together,
+        "teacher_spikes": teacher,
+        **_counters(tallies),
+    }
+    return report, task.events
+
+
+def _from_files(
+    args: argparse.Namespace, config: Config, layer: Layer | FloatLayer
+) -> tuple[dict[str, Any], Events]:
+    events = load_events(args.spikes, steps=config.window.steps, units=config.layer.inputs)
+    levels = load_targets(args.targets, config, events.windows)
+    if events.windows == 0:
+        raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")
+    targets: Any = levels / (1 << config.error.target_bits) if args.float else levels
+    epochs = args.epochs or 1
+    tallies = []
+    spikes = 0
+    with progress_bars() as bars:
+        bar = bars.add_task("epochs", total=epochs)
+        for order in orders(events.windows, epochs, args.seed):
+            result = layer.learn(events.select(order), targets[order])
+            tallies.append(result.counters)
+            spikes = int(result.counts.sum())
+            bars.update(bar, advance=1)
+    report = {
+        "data": args.spikes,
+        "epochs": epochs,
+        "windows": layer.windows_learned,
+        "output_spikes_per_window": spikes / events.windows,
+        **_counters(tallies),
+    }
+    return report, events
+
+
+def _counters(tallies: list[dict[str, int]]) -> dict[str, int]:
+    """Return the sums of counters over calls."""
+    return {name: sum(tally[name] for tally in tallies) for name in tallies[0]}
+
+
+def _print(report: dict[str, Any], out: Path) -> None:
+    rows = [
+        (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
+        for name, value in report.items()
+        if not isinstance(value, list)
+    ]
+    screen = console()
+    screen.print(result_table("learned", ("", ""), rows))
+    screen.print(f"written to {out}")

@@ -1,0 +1,101 @@
+"""``bitlif run``: spikes through a layer with given weights."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError
+from bitlif.model.eventfile import load_events, save_events
+from bitlif.model.float_layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.model.targetfile import load_targets
+from bitlif.model.weightfile import load_weights
+
+from .terminal import SubParsers, add_command, add_json, console, print_json, result_table
+
+CHAIN = (
+    "bitlif learn tiny --out tiny-run && "
+    "bitlif run tiny --weights tiny-run/weights.npz --spikes tiny-run/spikes.npz"
+)
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "run",
+        run,
+        "run input spikes through a layer with given weights",
+        """
+        Run all windows of a spike file through a layer; nothing is learned. Spike files are .npz
+        (arrays addresses, pointers, steps, units) or text lines of 'time address' (AER).
+        """,
+        (
+            CHAIN,
+            "bitlif run digits --weights out/demo/weights.npz --spikes out/demo/spikes.npz --json",
+        ),
+    )
+    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument("--weights", metavar="FILE", required=True, help="weights (.npz)")
+    parser.add_argument("--spikes", metavar="FILE", required=True, help="input spikes")
+    parser.add_argument("--targets", metavar="FILE", help="targets (.npz), for a teacher's reset")
+    parser.add_argument("--out", metavar="FILE", help="write the output spikes here")
+    parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
+    parser.add_argument("--float", action="store_true", help="run the ideal float twin instead")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the windows and print what came out."""
+    config = Config.load(args.config)
+    events = load_events(args.spikes, steps=config.window.steps, units=config.layer.inputs)
+    weights = load_weights(args.weights, config)
+    levels = load_targets(args.targets, config, events.windows) if args.targets else None
+    if events.windows == 0:
+        raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")
+    start = time.perf_counter()
+    if args.float:
+        twin = FloatLayer(config)
+        twin.load(weights * float(config.synapse.weight.lsb))
+        real = None if levels is None else levels / (1 << config.error.target_bits)
+        result = twin.run(events, real)
+    else:
+        layer = Layer(config, threads=args.threads)
+        layer.load(weights)
+        result = layer.run(events, levels)
+    seconds = time.perf_counter() - start
+    steps = events.windows * events.steps
+    counts = result.counts.sum(axis=0)
+    report = {
+        "config": config.name,
+        "model": "float" if args.float else "integer",
+        "windows": events.windows,
+        "steps": steps,
+        "input_spikes": events.count,
+        "output_spikes": int(counts.sum()),
+        "spikes_by_neuron": counts.tolist(),
+        "output_rate": float(counts.sum() / (steps * config.layer.neurons)),
+        **result.counters,
+        "seconds": seconds,
+        "neuron_steps_per_second": steps * config.layer.neurons / seconds,
+    }
+    if args.out:
+        save_events(Path(args.out), result.spikes)
+        report["written"] = args.out
+    if args.json:
+        print_json(report)
+        return 0
+    rows = [
+        (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
+        for name, value in report.items()
+        if name != "spikes_by_neuron"
+    ]
+    out = console()
+    out.print(result_table("run", ("", ""), rows))
+    shown = counts[:32].tolist()
+    more = f" ... ({counts.size} neurons)" if counts.size > 32 else ""
+    out.print(f"spikes by neuron: {' '.join(map(str, shown))}{more}")
+    return 0
