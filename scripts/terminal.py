@@ -59,7 +59,9 @@ def print_json(result: dict[str, Any]) -> None:
 
 def console() -> Console:
     """Return the console of results (standard output)."""
-    return Console(highlight=False, soft_wrap=False)
+    # A pipe or file has no width of its own: give tables room.
+    width = None if sys.stdout.isatty() else 100
+    return Console(highlight=False, width=width)
 
 
 def progress_bars() -> Progress:

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import configs, stimulus
 
 from bitlif.model.config import Config
 from bitlif.model.events import Events
 from bitlif.model.gradient import dense_gradient
 from bitlif.model.layer import Layer
 from bitlif.model.result import RECORDS, Result
+
+from strategies import configs, stimulus
 
 EXAMPLES = 220
 """Random configurations; the contract asks for at least 200."""

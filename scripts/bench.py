@@ -1,0 +1,314 @@
+"""``bitlif bench``: the engine's speed, as ratios to what this machine can do in the same run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bitlif.model.config import Config
+from bitlif.model.digits import class_targets, load_digits_task, target_levels
+from bitlif.model.errors import BitlifError
+from bitlif.model.layer import Layer
+
+from .bench_limits import best_seconds, copy_bandwidth, matrix_rate, minimal_loop_rate
+from .bench_work import Work, first_result, make_work
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+    result_table,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured figure.
+
+    Attributes
+    ----------
+    name, unit : str
+    value : float
+        From the fastest of several runs.
+    median : float
+        The same from the median run.
+    synaptic : float or None
+        Million synaptic events/s of the same run.
+    limit : str
+        The machine's limit that the figure is held against, or "".
+    ratio : float or None
+        Value divided by that limit.
+    target : float or None
+        What the project asks for.
+    """
+
+    name: str
+    unit: str
+    value: float
+    median: float
+    synaptic: float | None = None
+    limit: str = ""
+    ratio: float | None = None
+    target: float | None = None
+    at_most: bool = False
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met, if there is one."""
+        if self.target is None:
+            return None
+        return self.value <= self.target if self.at_most else self.value >= self.target
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "bench",
+        run,
+        "measure the engine against this machine's own limits",
+        """
+        Measures inference and learning end to end (noise, saturation counting and everything else
+        on), and in the same run what the machine can do at all: copies, matrix products, and a
+        minimal integer loop of leak, noise and threshold. Times on a shared machine are noisy; the
+        ratios are what compares.
+        """,
+        ("bitlif bench", "bitlif bench --threads 1 --json > bench.json"),
+    )
+    parser.add_argument(
+        "--threads", default="1,2", metavar="LIST", help="numbers of threads (default: 1,2)"
+    )
+    parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, and check if asked to."""
+    try:
+        threads = [int(word) for word in args.threads.split(",")]
+    except ValueError:
+        threads = []
+    if not threads or min(threads) < 1 or max(threads) > 256:
+        raise BitlifError(
+            f"--threads must be numbers from 1 to 256 as in 1,2, not '{args.threads}'"
+        )
+    limits, rows = measure(threads)
+    missed = [row.name for row in rows if row.met is False]
+    if args.json:
+        listed = [{**asdict(row), "met": row.met} for row in rows]
+        print_json({"limits": limits, "rows": listed, "missed": missed})
+    else:
+        _print(limits, rows)
+    return 1 if args.check and missed else 0
+
+
+def measure(threads: list[int], scale: float = 1.0) -> tuple[dict[str, float], list[Row]]:
+    """Return the machine's limits and all rows; `scale` below 1 shrinks the windows, for tests."""
+    repeats = 7 if scale == 1.0 else 1
+    steps = max(int(1000 * scale), 4)
+    jobs: list[tuple[str, Callable[[], list[Row]]]] = []
+    limits: dict[str, float] = {}
+
+    def measure_limits() -> list[Row]:
+        limits["copy_gb_per_s"] = copy_bandwidth(repeats)
+        limits["float64_gflop_per_s"] = matrix_rate(np.float64, repeats)
+        limits["float32_gflop_per_s"] = matrix_rate(np.float32, repeats)
+        limits["minimal_loop_m_per_s"] = minimal_loop_rate(repeats)
+        return []
+
+    jobs.append(("machine limits", measure_limits))
+    jobs += [
+        (name, lambda job=job: job(limits, repeats, steps))  # type: ignore[misc]
+        for name, job in (
+            ("W1", _w1),
+            ("W2", lambda *a: _w2(*a, max(threads))),
+            ("W3", _w3),
+            ("W4", _w4),
+            ("digits", _digits),
+            ("first result", lambda *a: _first(a[2])),
+        )
+    ]
+    for size in ((64, 10), (256, 256), (1024, 1024)):
+        for batch in (1, 32):
+            for count in threads:
+                jobs.append(
+                    (
+                        f"{size[0]}x{size[1]}",
+                        lambda size=size, batch=batch, count=count: _grid(  # type: ignore[misc]
+                            limits, repeats, steps, size, batch, count
+                        ),
+                    )
+                )
+    rows: list[Row] = []
+    with progress_bars() as bars:
+        bar = bars.add_task("measuring", total=len(jobs))
+        for name, job in jobs:
+            bars.update(bar, description=f"measuring {name}")
+            rows += job()
+            bars.update(bar, advance=1)
+    return limits, rows
+
+
+def _neuron_row(
+    limits: dict[str, float],
+    name: str,
+    work: Work,
+    call: Callable[[], Any],
+    repeats: int,
+    **more: Any,
+) -> Row:
+    """Time `call` and return a row in million neuron-steps/s, held against the minimal loop."""
+    fastest, median = best_seconds(call, repeats)
+    rate = work.neuron_steps / fastest / 1e6
+    return Row(
+        name,
+        "M neuron-steps/s",
+        rate,
+        work.neuron_steps / median / 1e6,
+        synaptic=work.synaptic_events / fastest / 1e6,
+        limit="minimal loop, 1 thread",
+        ratio=rate / limits["minimal_loop_m_per_s"],
+        **more,
+    )
+
+
+def _w1(limits: dict[str, float], repeats: int, steps: int) -> list[Row]:
+    rows = []
+    for lanes, target in ((1, 200.0), (16, None)):
+        work = make_work(1024, 1024, steps, 1, lanes=lanes)
+        name = f"W1 1024x1024, lanes {lanes}, threads 1"
+        call = lambda work=work: work.layer.run(work.events)  # noqa: E731
+        rows.append(_neuron_row(limits, name, work, call, repeats, target=target))
+    return rows
+
+
+def _w2(limits: dict[str, float], repeats: int, steps: int, threads: int) -> list[Row]:
+    work = make_work(1024, 1024, steps, 32, threads=threads)
+    name = f"W2 1024x1024, batch 32, threads {threads}"
+    target = 400.0 if threads == 2 else None
+    call = lambda: work.layer.run(work.events)  # noqa: E731
+    return [_neuron_row(limits, name, work, call, repeats, target=target)]
+
+
+def _w3(limits: dict[str, float], repeats: int, steps: int) -> list[Row]:
+    work = make_work(64, 10, steps, 1)
+    call = lambda: work.layer.run(work.events)  # noqa: E731
+    return [_neuron_row(limits, "W3 64x10, threads 1", work, call, 5 * repeats, target=40.0)]
+
+
+def _w4(limits: dict[str, float], repeats: int, steps: int) -> list[Row]:
+    rows = []
+    for label, active, target in (("all active", 1.0, 20.0), ("5 % active", 0.05, 100.0)):
+        work = make_work(1024, 1024, steps, 1, active=active)
+        result = work.layer.run(work.events, work.targets, gradient=True)
+        share = result.counters["active_errors"] / result.raster.size
+        call = lambda work=work: work.layer.run(  # noqa: E731
+            work.events, work.targets, gradient=True
+        )
+        row = _neuron_row(
+            limits, f"W4 gradient too, {label}", work, call, repeats,
+            target=target, note=f"{100 * share:.1f} % of the errors are not zero",
+        )  # fmt: skip
+        rows.append(row)
+        if active == 1.0:
+            products = 2 * 1024 * 1024 * steps * row.value * 1e6 / work.neuron_steps / 1e9
+            rows.append(
+                Row("   its products", "GFLOP/s", products, products, limit="float32 product",
+                    ratio=products / limits["float32_gflop_per_s"])
+            )  # fmt: skip
+        call = lambda work=work: work.layer.learn(work.events, work.targets)  # noqa: E731
+        name = f"   and the update, {label}"
+        rows.append(_neuron_row(limits, name, work, call, repeats))
+    return rows
+
+
+def _digits(limits: dict[str, float], repeats: int, steps: int) -> list[Row]:
+    config = Config.load("digits")
+    digits = load_digits_task(config.window.steps, 0)
+    count = digits.train.windows if steps >= 100 else 20
+    events = digits.train.select(range(count))
+    targets = target_levels(config, class_targets(digits.train_labels[:count]))
+    layer = Layer(config)
+    # Learn first, so that errors are as sparse as they are for most of a training.
+    layer.learn(events, targets)
+    fastest, median = best_seconds(lambda: layer.learn(events, targets), repeats)
+    work = count * config.window.steps
+    return [
+        Row("digits 65x10, learning", "M steps/s", work / fastest / 1e6, work / median / 1e6,
+            synaptic=events.count * 10 / fastest / 1e6, target=1.0)
+    ]  # fmt: skip
+
+
+def _first(steps: int) -> list[Row]:
+    figures = first_result(steps)
+    first, memory = figures["first_result"], figures["memory"]
+    return [
+        Row("first W1 after import, warm cache", "s", first, first, target=1.0, at_most=True,
+            note=f"importing takes {figures['import']:.2f} s before it"),
+        Row("resident memory of W1", "MiB", memory, memory, target=200.0, at_most=True),
+    ]  # fmt: skip
+
+
+def _grid(
+    limits: dict[str, float],
+    repeats: int,
+    steps: int,
+    size: tuple[int, int],
+    batch: int,
+    threads: int,
+) -> list[Row]:
+    """Inference at one size, batch and number of threads; learning, which is serial, on one."""
+    work = make_work(*size, steps, batch, threads=threads, learns=True)
+    title = f"{size[0]}x{size[1]}, batch {batch}, threads {threads}"
+    call = lambda: work.layer.run(work.events)  # noqa: E731
+    rows = [_neuron_row(limits, f"inference {title}", work, call, repeats)]
+    if threads == 1:
+        call = lambda: work.layer.learn(work.events, work.targets)  # noqa: E731
+        count = 2 if batch > 1 else repeats
+        rows.append(_neuron_row(limits, f"learning  {title}", work, call, count))
+    return rows
+
+
+def _print(limits: dict[str, float], rows: list[Row]) -> None:
+    screen = console()
+    names = {
+        "copy_gb_per_s": "copy, GB/s (read and written)",
+        "float64_gflop_per_s": "float64 matrix product, GFLOP/s, 1 thread",
+        "float32_gflop_per_s": "float32 matrix product, GFLOP/s, 1 thread",
+        "minimal_loop_m_per_s": "minimal leak-noise-threshold loop, M neuron-steps/s, 1 thread",
+    }
+    facts = [(names[name], f"{value:.1f}") for name, value in limits.items()]
+    screen.print(result_table("this machine, now", ("", ""), facts))
+    lines = []
+    for row in rows:
+        target = "" if row.target is None else f"{'<=' if row.at_most else '>='} {row.target:g}"
+        lines.append(
+            (
+                row.name,
+                f"{row.value:.4g}",
+                f"{row.median:.4g}",
+                UNITS.get(row.unit, row.unit),
+                "" if row.synaptic is None else f"{row.synaptic:.0f}",
+                "" if row.ratio is None else f"{row.ratio:.2f}",
+                target if row.met is not False else f"{target} missed",
+            )
+        )
+    columns = ("workload", "best", "median", "", "Msyn/s", "of limit", "target")
+    screen.print(result_table("bitlif, end to end", columns, lines))
+    for row in rows:
+        if row.note:
+            screen.print(f"{row.name.strip()}: {row.note}")
+    screen.print(
+        "Mns/s: million neuron-steps/s; Msyn/s: million synaptic events/s; of limit: the minimal "
+        "loop for neuron-steps, a float32 product for the products"
+    )
+
+
+UNITS = {"M neuron-steps/s": "Mns/s"}

@@ -1,0 +1,87 @@
+"""What this machine can do at all, measured in the same run as the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+
+def best_seconds(call: Callable[[], Any], repeats: int) -> tuple[float, float]:
+    """Return least and median of the seconds that `call` takes, after one call to warm up."""
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times), float(np.median(times))
+
+
+def copy_bandwidth(repeats: int) -> float:
+    """Return GB/s (read plus written) of copying an array far larger than the caches."""
+    source = np.ones(1 << 24)
+    target = np.empty_like(source)
+    seconds, _ = best_seconds(lambda: np.copyto(target, source), repeats)
+    return 2 * source.nbytes / seconds / 1e9
+
+
+def matrix_rate(kind: type[np.floating[Any]], repeats: int) -> float:
+    """Return GFLOP/s of a 1024-cubed matrix product on one thread."""
+    size = 1024
+    a = np.random.default_rng(0).standard_normal((size, size)).astype(kind)
+    out = np.empty_like(a)
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        seconds, _ = best_seconds(lambda: np.matmul(a, a, out=out), repeats)
+    return 2 * size**3 / seconds / 1e9
+
+
+def minimal_loop(  # type: ignore[no-untyped-def]
+    membrane, first, second, third, drive, steps
+):
+    """Run the least that could be called a noisy integrate-and-fire layer, all in 32 bits.
+
+    Leak by shift, constant input, noise as the sum of twelve bytes of three xorshift generators,
+    compare, reset. It is a yardstick: nothing is exact, counted, recorded or weighted.
+    """
+    spikes = 0
+    for _ in range(steps):
+        for i in range(membrane.size):
+            a, b, c = first[i], second[i], third[i]
+            a ^= a << np.uint32(13)
+            a ^= a >> np.uint32(17)
+            a ^= a << np.uint32(5)
+            b ^= b << np.uint32(13)
+            b ^= b >> np.uint32(17)
+            b ^= b << np.uint32(5)
+            c ^= c << np.uint32(13)
+            c ^= c >> np.uint32(17)
+            c ^= c << np.uint32(5)
+            first[i], second[i], third[i] = a, b, c
+            even = np.uint32(0x00FF00FF)
+            pairs = np.uint32(
+                (a & even) + ((a >> np.uint32(8)) & even)
+                + (b & even) + ((b >> np.uint32(8)) & even)
+                + (c & even) + ((c >> np.uint32(8)) & even)
+            )  # fmt: skip
+            noise = np.int32(pairs & np.uint32(0xFFFF)) + np.int32(pairs >> np.uint32(16))
+            v = membrane[i] - (membrane[i] >> np.int32(4)) + drive[i]
+            fired = v + noise >= np.int32(4096)
+            spikes += fired
+            membrane[i] = np.int32(0) if fired else np.int32(v)
+    return spikes
+
+
+def minimal_loop_rate(repeats: int) -> float:
+    """Return million neuron-steps/s of `minimal_loop` with 1024 neurons."""
+    neurons, steps = 1024, 1000
+    random = np.random.default_rng(1)
+    states = [random.integers(1, 1 << 32, neurons, np.uint32) for _ in range(3)]
+    membrane, drive = np.zeros(neurons, np.int32), np.full(neurons, 150, np.int32)
+    compiled = numba.njit(nogil=True)(minimal_loop)
+    seconds, _ = best_seconds(lambda: compiled(membrane, *states, drive, steps), repeats)
+    return neurons * steps / seconds / 1e6
