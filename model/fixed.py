@@ -7,6 +7,7 @@ products are exact. What loses bits is named here, and used by every other modul
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -90,17 +91,13 @@ class Format:
         """
         if not isinstance(text, str):
             raise BitlifTypeError(f"a format must be text such as 's10.8' or 'u8.6', not {text!r}")
-        head, _, frac = text[1:].partition(".")
-        if (
-            text[:1] not in ("s", "u")
-            or not head.isdecimal()
-            or not frac.removeprefix("-").isdecimal()
-        ):
+        match = re.fullmatch(r"([su])([0-9]{1,4})\.(-?[0-9]{1,4})", text)
+        if match is None:
             raise BitlifError(
                 f"a format must be 's' or 'u', bits, '.', fractional bits, as in 's10.8', "
                 f"not {text!r}"
             )
-        return cls(int(head), int(frac), text[0] == "s")
+        return cls(int(match[2]), int(match[3]), match[1] == "s")
 
     @property
     def raw_min(self) -> int:
