@@ -1,4 +1,4 @@
-"""Plain loops over arrays: Numba compiles them much faster than slice assignments, to the same code."""
+"""Plain loops over arrays: Numba compiles them faster than slice assignments, to the same code."""
 
 from __future__ import annotations
 

@@ -133,7 +133,8 @@ def classify(result: Result) -> NDArray[np.int64]:
     counts = result.counts
     tied = counts == counts.max(axis=1, keepdims=True)
     potential = result.membrane.sum(axis=1)
-    return np.where(tied, potential.astype(np.float64), -np.inf).argmax(axis=1)
+    best = np.where(tied, potential.astype(np.float64), -np.inf).argmax(axis=1)
+    return np.asarray(best, np.int64)
 
 
 @dataclass(frozen=True, slots=True)

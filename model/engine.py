@@ -10,7 +10,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numba
 from numba.core import caching
@@ -44,8 +44,10 @@ class _UserWide(_WholeModelStamp, caching.UserWideCacheLocator):
 
 
 class _CacheImpl(caching.CompileResultCacheImpl):
-    # The order is Numba's own: NUMBA_CACHE_DIR, beside the source, the user's cache folder.
-    _locator_classes: ClassVar[list[type[object]]] = [_UserProvided, _InTree, _UserWide]
+    def __init__(self, function: Callable[..., Any]) -> None:
+        # The order is Numba's own: NUMBA_CACHE_DIR, beside the source, the user's cache folder.
+        self._locator_classes = [_UserProvided, _InTree, _UserWide]
+        super().__init__(function)
 
 
 class _Cache(caching.FunctionCache):

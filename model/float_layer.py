@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import check_events
 from .config import Config, DecayConfig
 from .derive import derive
 from .engine import compiled
@@ -29,7 +30,6 @@ from .float_step import (
     FloatRecords,
     run_float_windows,
 )
-from .layer import check_events
 from .result import Result, check_records
 
 Reals = NDArray[np.float64]

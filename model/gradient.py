@@ -1,4 +1,4 @@
-"""The exact gradient of a window: sums of error times trace, in integers wide enough for all of them.
+"""The exact gradient of a window: sums of error times trace, in integers that hold them all.
 
 Two ways, the same bits: a pass over the errors that are not zero, and a matrix product in floating
 point, exact because no partial sum leaves the integers that the float type holds.

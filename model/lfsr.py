@@ -4,8 +4,8 @@ The register of a Fibonacci LFSR is a window of `width` bits on one endless bit 
 
     b[n + width] = XOR of b[n + e] over the exponents e of the polynomial below the highest (0 too)
 
-Bit k of a *state* at position n is ``b[n + k]``. A draw reads the lowest bits of the state, and then
-the register leaps a configured number of positions. Everything here is about that one stream:
+Bit k of a *state* at position n is ``b[n + k]``. A draw reads the lowest bits of the state, and
+then the register leaps a configured number of positions. Everything here is about that one stream:
 `Lfsr.leap` walks it bit by bit (the definition), `Lfsr.jump` goes any distance at once, and
 `extend_stream` makes it 32 bits at a time. The last rests on p(x)^32 = p(x^32) over GF(2): packed
 into 32-bit words, the stream obeys the same recurrence word by word.
@@ -24,7 +24,7 @@ from . import polynomials
 from .errors import BitlifError, BitlifTypeError, require_choice, require_int
 
 WORD_BITS = 32
-"""Bits of a word of the packed stream. All scalars stay in int64, which holds two words but a bit."""
+"""Bits of a word of the packed stream. Scalars stay in int64, which holds two words but a bit."""
 
 SHARINGS = ("phase", "polynomial", "shared")
 
@@ -164,7 +164,7 @@ class Lfsr:
 
 
 MIN_RUN = 128
-"""Words that `extend_stream` makes in one run of a `Streams` buffer: long enough for wide vectors."""
+"""Words that `extend_stream` makes in one run of a `Streams` buffer: enough for wide vectors."""
 
 
 class Streams(NamedTuple):

@@ -1,4 +1,4 @@
-"""The two-compartment neuron, one step at a time, as integer functions that read like the contract."""
+"""The two-compartment neuron, step by step, as integer functions that read like the contract."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def noise_level(draw: int, phase: PhaseConstants, c: Constants) -> int:
 
 @register_jitable
 def fires(membrane: int, noise: int, c: Constants) -> bool:
-    """Return whether the neuron spikes: the one draw of this step lifts it to the threshold or above."""
+    """Return whether the neuron spikes: this step's one draw lifts it to the threshold or above."""
     return membrane + noise >= c.threshold
 
 

@@ -1,4 +1,4 @@
-"""Noise sources: how random bits become one centred integer draw, and that draw's exact distribution.
+"""Noise sources: how random bits become one centred integer draw, and how it is distributed.
 
 Three constructions, all symmetric about zero:
 
@@ -314,17 +314,22 @@ def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[
             draws[k] = quantiles[read_bits(words, position + k * leap, mask)]
         return
     offset = -n_words * mask
-    if position % 32 == 0 and leap % 32 == 0 and 32 % word_bits == 0:
-        # Every word lies within one 32-bit word: plain shifts over a strided slice.
-        stride = leap >> 5
-        for k in range(draws.size):
-            draws[k] = offset
-        for word in range(n_words):
-            shift = (word * word_bits) & 31
-            first = (position >> 5) + ((word * word_bits) >> 5)
-            part = words[first : first + stride * draws.size : stride]
+    if position % 32 == 0 and leap == 32 and n_words * word_bits <= 32:
+        # A draw is one 32-bit word: plain shifts over a slice, four words of noise a pass. Words
+        # that do not exist come from bits that are masked out.
+        own = words[position >> 5 : (position >> 5) + draws.size]
+        used = (1 << (n_words * word_bits)) - 1
+        for first in range(0, n_words, 4):
+            a = min(first * word_bits, 32)
+            b = min(a + word_bits, 32)
+            c = min(b + word_bits, 32)
+            d = min(c + word_bits, 32)
+            base = offset if first == 0 else 0
             for k in range(draws.size):
-                draws[k] += 2 * ((int(part[k]) >> shift) & mask)
+                x = int(own[k]) & used
+                total = ((x >> a) & mask) + ((x >> b) & mask)
+                total += ((x >> c) & mask) + ((x >> d) & mask)
+                draws[k] = (0 if first == 0 else draws[k]) + base + 2 * total
         return
     for k in range(draws.size):
         total = 0

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import check_targets
 from .config import Config
 from .digits import target_levels
 from .errors import BitlifError
-from .layer import check_targets
 
 
 def load_targets(path: str | Path, config: Config, windows: int) -> NDArray[np.uint16]:

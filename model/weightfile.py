@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import check_weights
 from .config import Config
 from .errors import BitlifError
-from .layer import check_weights
 
 
 def save_weights(path: str | Path, weights: NDArray[np.integer], config: Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,27 +126,18 @@ def measure(threads: list[int], scale: float = 1.0) -> tuple[dict[str, float], l
 
     jobs.append(("machine limits", measure_limits))
     jobs += [
-        (name, lambda job=job: job(limits, repeats, steps))  # type: ignore[misc]
-        for name, job in (
-            ("W1", _w1),
-            ("W2", lambda *a: _w2(*a, max(threads))),
-            ("W3", _w3),
-            ("W4", _w4),
-            ("digits", _digits),
-            ("first result", lambda *a: _first(a[2])),
-        )
+        ("W1", partial(_w1, limits, repeats, steps)),
+        ("W2", partial(_w2, limits, repeats, steps, max(threads))),
+        ("W3", partial(_w3, limits, repeats, steps)),
+        ("W4", partial(_w4, limits, repeats, steps)),
+        ("digits", partial(_digits, repeats, steps)),
+        ("first result", partial(_first, steps)),
     ]
     for size in ((64, 10), (256, 256), (1024, 1024)):
         for batch in (1, 32):
             for count in threads:
-                jobs.append(
-                    (
-                        f"{size[0]}x{size[1]}",
-                        lambda size=size, batch=batch, count=count: _grid(  # type: ignore[misc]
-                            limits, repeats, steps, size, batch, count
-                        ),
-                    )
-                )
+                grid = partial(_grid, limits, repeats, steps, size, batch, count)
+                jobs.append((f"{size[0]}x{size[1]}", grid))
     rows: list[Row] = []
     with progress_bars() as bars:
         bar = bars.add_task("measuring", total=len(jobs))
@@ -229,7 +221,7 @@ def _w4(limits: dict[str, float], repeats: int, steps: int) -> list[Row]:
     return rows
 
 
-def _digits(limits: dict[str, float], repeats: int, steps: int) -> list[Row]:
+def _digits(repeats: int, steps: int) -> list[Row]:
     config = Config.load("digits")
     digits = load_digits_task(config.window.steps, 0)
     count = digits.train.windows if steps >= 100 else 20
@@ -265,7 +257,7 @@ def _grid(
     threads: int,
 ) -> list[Row]:
     """Inference at one size, batch and number of threads; learning, which is serial, on one."""
-    work = make_work(*size, steps, batch, threads=threads, learns=True)
+    work = make_work(*size, steps, batch, threads=threads)
     title = f"{size[0]}x{size[1]}, batch {batch}, threads {threads}"
     call = lambda: work.layer.run(work.events)  # noqa: E731
     rows = [_neuron_row(limits, f"inference {title}", work, call, repeats)]

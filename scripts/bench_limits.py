@@ -82,6 +82,6 @@ def minimal_loop_rate(repeats: int) -> float:
     random = np.random.default_rng(1)
     states = [random.integers(1, 1 << 32, neurons, np.uint32) for _ in range(3)]
     membrane, drive = np.zeros(neurons, np.int32), np.full(neurons, 150, np.int32)
-    compiled = numba.njit(nogil=True)(minimal_loop)
+    compiled: Any = numba.njit(nogil=True)(minimal_loop)
     seconds, _ = best_seconds(lambda: compiled(membrane, *states, drive, steps), repeats)
     return neurons * steps / seconds / 1e6

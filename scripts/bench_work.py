@@ -21,18 +21,18 @@ INPUT_RATE = 0.02
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """A layer with spikes, and targets if it learns.
+    """A layer with spikes and targets.
 
     Attributes
     ----------
     layer : Layer
     events : Events
-    targets : (W, M) int or None
+    targets : (W, M) int
     """
 
     layer: Layer
     events: Events
-    targets: NDArray[np.int64] | None = None
+    targets: NDArray[np.int64]
 
     @property
     def neuron_steps(self) -> int:
@@ -68,56 +68,53 @@ def make_work(
     threads: int = 1,
     lanes: int = 1,
     active: float | None = None,
-    learns: bool = False,
 ) -> Work:
     """Return a workload with Poisson inputs at 0.02 and an output rate of a few per cent.
 
     Parameters
     ----------
     active : float or None
-        Share of errors that should not be zero: 1.0 by targets that leave none zero, or less by
-        shifting the weights down until few neurons come near their threshold.
-    learns : bool
-        Whether to make targets.
+        Share of errors that should not be zero: 1.0 (and None) by targets that leave none zero,
+        or less by shifting the weights down until few neurons come near their threshold.
     """
     random = np.random.default_rng(2026)
     config = bench_config(inputs, neurons, steps, lanes)
     events = Events.from_raster(random.random((windows, steps, inputs)) < INPUT_RATE)
     layer = Layer(config, threads=threads)
-    targets: NDArray[np.int64] | None = None
-    if learns or active is not None:
-        level = 40 if active == 1.0 or active is None else 0
-        targets = np.full((windows, neurons), level)
+    sparse = active is not None and active < 1.0
+    targets = np.full((windows, neurons), 0 if sparse else 40)
     spread = random.normal(0.0, 1.0, (inputs, neurons))
-    layer.load(_weights(layer, events, targets, spread, active))
+    layer.load(_weights(layer, events, targets, spread, active if sparse else None))
     return Work(layer, events, targets)
 
 
 def _weights(
     layer: Layer,
     events: Events,
-    targets: NDArray[np.int64] | None,
+    targets: NDArray[np.int64],
     spread: NDArray[np.float64],
     active: float | None,
 ) -> NDArray[np.int64]:
-    """Return weights whose mean is bisected to the wished activity on the first window."""
+    """Return weights whose mean is bisected on the first window.
+
+    To the wished share of `active` errors, or (None) to an output rate of 0.03.
+    """
     inputs = spread.shape[0]
     scale = 40.0 / np.sqrt(max(inputs * INPUT_RATE, 1.0))
     low, high = -60.0, 60.0
     first = events.select([0])
-    goals = None if targets is None else targets[:1]
+    weights = np.zeros(spread.shape, np.int64)
     for _ in range(16):
         mean = (low + high) / 2
-        weights = np.clip(np.floor(scale * spread + mean + 0.5), -128, 127).astype(np.int64)
+        weights = np.asarray(np.clip(np.floor(scale * spread + mean + 0.5), -128, 127), np.int64)
         layer.load(weights)
         layer.reset()
-        if active is not None and active < 1.0:
-            result = layer.run(first, goals, record=("errors",))
-            share = result.counters["active_errors"] / result.raster.size
-            wished = active
+        if active is None:
+            excess = float(layer.run(first).raster.mean()) - 0.03
         else:
-            share, wished = float(layer.run(first, goals).raster.mean()), 0.03
-        low, high = (low, mean) if share > wished else (mean, high)
+            result = layer.run(first, targets[:1], record=("errors",))
+            excess = result.counters["active_errors"] / result.raster.size - active
+        low, high = (low, mean) if excess > 0 else (mean, high)
     layer.reset()
     return weights
 

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from bitlif.model.config import Config
-from bitlif.model.derive import derive
+from bitlif.model.derive import Filter, derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.toml import (
     config_diff,
@@ -104,7 +104,7 @@ def _show_derived(config: Config, as_json: bool) -> int:
     derived = derive(config)
     constants: dict[str, Any] = {}
     for name, value in derived.constants._asdict().items():
-        if isinstance(value, tuple):
+        if isinstance(value, Filter):
             constants.update({f"{name}.{key}": own for key, own in value._asdict().items()})
         else:
             constants[name] = value
@@ -135,9 +135,9 @@ def _show_derived(config: Config, as_json: bool) -> int:
     columns = ("signal (raw)", "least", "greatest", "bits", "")
     out.print(result_table("what every intermediate can reach", columns, rows))
     out.print(result_table("constants", ("constant", "raw"), list(constants.items())))
-    columns = ("phase", *phases[0])
+    names = ("phase", *phases[0])
     lines = [(number, *phase.values()) for number, phase in enumerate(phases)]
-    out.print(result_table("constants of the schedule's phases", columns, lines))
+    out.print(result_table("constants of the schedule's phases", names, lines))
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,9 @@ def show_one(
         accuracy={
             name: [epoch.test_accuracy for epoch in history] for name, history in histories.items()
         },
-        integer_weights=layer.weights * float(config.synapse.weight.lsb),
+        integer_weights=np.multiply(
+            layer.weights, float(config.synapse.weight.lsb), dtype=np.float64
+        ),
         float_weights=twin.weights,
         weight_format=str(config.synapse.weight),
     )
@@ -191,7 +194,7 @@ def show_one(
 
 def _print(report: dict[str, Any], out: Path) -> None:
     screen = console()
-    both = [
+    both: list[tuple[str, str, Callable[[float], str]]] = [
         ("test accuracy", "test_accuracy", lambda x: f"{100 * x:.2f} %"),
         ("training accuracy", "train_accuracy", lambda x: f"{100 * x:.2f} %"),
         ("output spikes a digit", "output_spikes_per_digit", lambda x: f"{x:.1f}"),

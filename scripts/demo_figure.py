@@ -71,7 +71,8 @@ def draw_demo(path: Path, shown: Shown) -> None:
         fontsize=14,
         fontweight="bold",
     )
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.75, 1.0), hspace=0.04)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(1.75, 1.0), hspace=0.04)
+    upper, lower = parts
     grid = upper.add_gridspec(3, 2, width_ratios=(2.1, 1.0), height_ratios=(1.35, 1.0, 1.0))
     inputs = upper.add_subplot(grid[0, 0])
     outputs = upper.add_subplot(grid[1, 0], sharex=inputs)

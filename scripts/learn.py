@@ -95,7 +95,10 @@ def run(args: argparse.Namespace) -> int:
     layer: Layer | FloatLayer = FloatLayer(config, seed=args.seed) if args.float else Layer(config)
     if args.initial:
         weights = load_weights(args.initial, config)
-        layer.load(weights * float(config.synapse.weight.lsb) if args.float else weights)
+        if isinstance(layer, Layer):
+            layer.load(weights)
+        else:
+            layer.load(weights * float(config.synapse.weight.lsb))
     start = time.perf_counter()
     if args.spikes:
         report, events = _from_files(args, config, layer)

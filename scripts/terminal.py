@@ -99,7 +99,7 @@ def announce_compilation() -> None:
     """Print one line to standard error when the engine is compiled rather than read from disk."""
     if not _notices:
         _notices.append(_CompileNotice())
-        event.register("numba:compile", _notices[0])
+        event.register("numba:compile", _notices[0])  # type: ignore[no-untyped-call]
 
 
 _notices: list[_CompileNotice] = []

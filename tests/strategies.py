@@ -27,7 +27,7 @@ def formats(kind: str, low: int, high: int) -> st.SearchStrategy[str]:
 
 @st.composite
 def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
-    """Draw a legal configuration of a small layer, with any combination of the contract's choices."""
+    """Draw a legal configuration of a small layer, with any mixture of the contract's choices."""
     neurons = draw(st.integers(1, 7))
     kind = draw(st.sampled_from(("sum", "sum", "popcount", "inverse_cdf")))
     words = 1 if kind == "inverse_cdf" else draw(st.integers(1, 6))
@@ -119,7 +119,7 @@ def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
 
 
 def stimulus(config: Config, seed: int, windows: int = 3) -> tuple[Events, np.ndarray, np.ndarray]:
-    """Return events, raw weights over the whole format, and raw targets a step, drawn from `seed`."""
+    """Return events, raw weights over the whole format, and raw targets, drawn from `seed`."""
     random = np.random.default_rng(seed)
     sizes, steps, fmt = config.layer, config.window.steps, config.synapse.weight
     rate = random.choice((0.05, 0.3, 0.9))

@@ -44,7 +44,7 @@ VARIANTS = {
 
 
 def compare(config: Config, seed: int) -> tuple[float, int]:
-    """Check one learning window of every signal; return the tightest ratio met and values compared."""
+    """Check every signal of a learning window; return the tightest ratio met, values compared."""
     random = np.random.default_rng(seed)
     sizes, steps = config.layer, config.window.steps
     events = Events.from_raster(random.random((1, steps, sizes.inputs)) < 0.3)

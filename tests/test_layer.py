@@ -1,4 +1,4 @@
-"""The engine against the specification, and what a layer promises about threads, batches and order."""
+"""The engine against the specification; what a layer promises about threads, batches, order."""
 
 from __future__ import annotations
 

@@ -1,0 +1,120 @@
+"""The arrays of a layer, in the types that the engine computes in, or as Python integers.
+
+The interpreted specification gets arrays of Python's own unbounded integers (dtype object), so that
+nothing can overflow unseen; the engine gets the narrowest types that the derived widths allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Config
+from .derive import derive
+from .fixed import Format
+from .update import TILE
+from .window import GRADIENT, INFER, LEARN, Noise, Records, Scratch, State, Table
+
+BLOCK_DRAWS = 4096
+"""Draws made at a time: a block of steps whose noise stays in the nearest cache."""
+
+
+def storage(fmt: Format) -> type[np.signedinteger[Any]]:
+    """Return the narrowest NumPy type that holds a weight format."""
+    return np.int8 if fmt.bits <= 8 else np.int16 if fmt.bits <= 16 else np.int32
+
+
+@dataclass(frozen=True, slots=True)
+class Buffers:
+    """Makes the arrays of a layer of `config`, of Python integers if `interpreted`."""
+
+    config: Config
+    interpreted: bool
+
+    def zeros(self, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
+        """Return zeros of a NumPy type, or of Python integers."""
+        return np.full(shape, 0, object) if self.interpreted else np.zeros(shape, kind)
+
+    def integers(self, values: Iterable[int]) -> NDArray[Any]:
+        """Return int64, or Python integers."""
+        if self.interpreted:
+            return np.array([int(value) for value in values], object)
+        return np.array(list(values), np.int64)
+
+    @property
+    def block(self) -> int:
+        """Steps whose noise is drawn at a time."""
+        return max(1, min(BLOCK_DRAWS // self.config.layer.neurons, self.config.window.steps))
+
+    @property
+    def lane_draws(self) -> int:
+        """Draws of one lane in a block."""
+        return self.block * self.config.layer.slots
+
+    def weights(self) -> NDArray[Any]:
+        """Return zero weights with one more row, which stays zero: (N + 1, M)."""
+        sizes = self.config.layer
+        return self.zeros((sizes.inputs + 1, sizes.neurons), storage(self.config.synapse.weight))
+
+    def table(self) -> Table:
+        """Return the error table."""
+        return Table(*(self.integers(column) for column in derive(self.config).table))
+
+    def noise(self) -> Noise:
+        """Return how draws are made; popcount is a sum of one-bit words."""
+        noise = self.config.noise
+        popcount = noise.kind == "popcount"
+        shape = (noise.draw_bits, 1) if popcount else (noise.words, noise.word_bits)
+        return Noise(shape, self.integers(noise.quantiles))
+
+    def state(self) -> State:
+        """Return a cleared state."""
+        inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
+        return State(*(self.zeros((n,), np.int64) for n in (neurons, neurons, inputs, inputs)))
+
+    def scratch(self, mode: int) -> Scratch:
+        """Return scratch arrays for one thread, those of learning only if `mode` needs them."""
+        inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
+        steps = self.config.window.steps if mode != INFER else 0
+        weight = storage(self.config.synapse.weight)
+        wider: dict[Any, Any] = {np.int8: np.int16, np.int16: np.int32, np.int32: np.int64}
+        zeros = self.zeros
+        return Scratch(
+            narrow_sum=zeros((neurons,), wider[weight]),
+            weight_sum=zeros((neurons,), np.int64),
+            membrane=zeros((neurons,), np.int64),
+            targets=zeros((neurons,), np.int64),
+            resets=zeros((neurons,), np.uint8),
+            lane_draws=zeros((self.lane_draws,), np.int64),
+            draws=zeros((self.block * neurons,), np.int64),
+            spiked=zeros((inputs,), np.uint8),
+            errors=zeros((steps, neurons), np.int16),
+            traces=zeros((steps, inputs), np.uint16),
+            by_neuron=zeros((neurons, steps), np.int16),
+            active=np.zeros(steps, np.int64),
+            tile=zeros((TILE if mode == LEARN else 0, inputs), weight),
+        )
+
+    def records(self, windows: int, mode: int, wanted: tuple[str, ...]) -> Records:
+        """Return the arrays that a run writes; those not `wanted` have size zero."""
+        inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
+        steps = self.config.window.steps
+        gradients = windows if "gradient" in wanted else 1 if mode >= GRADIENT else 0
+        wide = derive(self.config).ranges["gradient"].bits > 32
+
+        def optional(name: str, size: int) -> NDArray[Any]:
+            return self.zeros((windows if name in wanted else 0, steps, size), np.int64)
+
+        return Records(
+            raster=np.zeros((windows, steps, neurons), np.uint8),
+            current=optional("current", neurons),
+            membrane=optional("membrane", neurons),
+            draws=optional("draws", neurons),
+            errors=optional("errors", neurons),
+            traces=optional("traces", inputs),
+            gradient=self.zeros((gradients, neurons, inputs), np.int64 if wide else np.int32),
+        )
