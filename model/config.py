@@ -267,6 +267,11 @@ class Config:
                     f"schedule[{number}].windows must be at least 1 in all phases but the last, "
                     f"not 0"
                 )
+        for source in (self.noise.lfsr, self.learning.lfsr):
+            try:
+                source.check_lanes(self.layer.lanes)
+            except BitlifError as error:
+                raise BitlifError(f"layer.{error}") from error
         # What only the whole can tell: every derived constant and width must exist.
         from .derive import derive
 

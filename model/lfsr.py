@@ -45,8 +45,8 @@ class LfsrConfig:
     leap : int
         Positions from a draw to the next. 0: exactly the bits that a draw reads.
     sharing : str
-        ``"phase"``: lane l starts ``l * (period // lanes)`` positions behind lane 0 on the same
-        stream. ``"polynomial"``: lane l has the l-th next primitive polynomial, same seed.
+        ``"phase"``: lane l starts ``l * (period // lanes)`` positions further on than lane 0 on
+        the same stream. ``"polynomial"``: lane l has the l-th next primitive polynomial, same seed.
         ``"shared"``: all lanes read the same draw.
 
     Raises
@@ -66,7 +66,7 @@ class LfsrConfig:
         require_int("seed", self.seed, 1, (1 << self.width) - 1)
         require_int("leap", self.leap, 0, 1 << 16)
         require_choice("sharing", self.sharing, SHARINGS)
-        if self.taps:
+        if self.taps != ():
             self._check_taps()
         if self.taps and self.sharing == "polynomial":
             raise BitlifError(
@@ -88,19 +88,29 @@ class LfsrConfig:
                 f"{example} is one"
             )
 
+    def check_lanes(self, lanes: int) -> None:
+        """Raise unless so many lanes can have an LFSR each that differs from all others."""
+        most, what = lanes, ""
+        if self.sharing == "polynomial":
+            most = len(polynomials.distinct_taps(self.width, lanes))
+            what = f"number of polynomials of width {self.width}"
+        elif self.sharing == "phase":
+            most, what = (1 << self.width) - 1, f"period of an LFSR of width {self.width}"
+        if lanes > most:
+            raise BitlifError(
+                f"lanes must be at most {most}, the {what} when sharing is '{self.sharing}', "
+                f"not {lanes}"
+            )
+
     def streams(self, lanes: int) -> tuple[Lfsr, ...]:
         """Return the LFSR of each lane at position 0."""
+        self.check_lanes(lanes)
         taps = self.taps or polynomials.DEFAULT_TAPS[self.width]
         first = Lfsr(taps, self.seed)
         if self.sharing == "shared":
             return (first,) * lanes
         if self.sharing == "polynomial":
             every = polynomials.distinct_taps(self.width, lanes)
-            if len(every) < lanes:
-                raise BitlifError(
-                    f"lanes must be at most {len(every)}, the number of polynomials of width "
-                    f"{self.width} when sharing is 'polynomial', not {lanes}"
-                )
             return tuple(Lfsr(taps, self.seed) for taps in every)
         distance = first.period // lanes
         return tuple(first.jump(lane * distance) for lane in range(lanes))
