@@ -1,0 +1,225 @@
+"""``bitlif noise``: what the noise source of a configuration really is."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.noise_report import (
+    LAGS,
+    MAX_DRAWS,
+    MIN_DRAWS,
+    chi_square_survival,
+    describe_noise,
+    measure_draws,
+)
+
+from .noise_figure import require_matplotlib, save_figure
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+    result_table,
+)
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "noise",
+        run,
+        "say what the noise source really is: exact distribution, streams, measured draws",
+        """
+        Print the exact distribution of a draw beside a Gaussian of the same sigma, the sigma that
+        each phase of the schedule really gets, the LFSRs of the lanes with their periods and
+        distances, and statistics of draws made by the engine.
+        """,
+        (
+            "bitlif noise digits",
+            "bitlif noise digits --draws 10000000 --out noise-digits",
+            "bitlif noise teacher --json > noise-teacher.json",
+        ),
+    )
+    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=1_000_000,
+        metavar="N",
+        help=f"draws a lane to measure, {MIN_DRAWS} ..= {MAX_DRAWS} (default: 1000000)",
+    )
+    parser.add_argument("--out", metavar="DIR", help="write noise.json and noise.png here")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Describe the noise, measure it, print it, and write it if asked to."""
+    draws = require_int("--draws", args.draws, MIN_DRAWS, MAX_DRAWS)
+    config = Config.load(args.config)
+    # What could fail at the end fails before the work.
+    chi_square_survival()
+    out = Path(args.out) if args.out else None
+    if out:
+        require_matplotlib()
+        if out.exists() and not out.is_dir():
+            raise BitlifError(f"--out must be a folder, not the file '{out}'")
+        out.mkdir(parents=True, exist_ok=True)
+    with progress_bars() as bars:
+        bar = bars.add_task("draws a lane", total=draws)
+        measurement = measure_draws(config, draws, lambda count: bars.update(bar, advance=count))
+    result = describe_noise(config, measurement)
+    if out:
+        (out / "noise.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+        save_figure(out / "noise.png", config, measurement)
+    if args.json:
+        print_json(result)
+        return 0
+    _print(result)
+    if out:
+        console().print(f"written: {out / 'noise.json'}, {out / 'noise.png'}")
+    return 0
+
+
+def _print(result: dict[str, Any]) -> None:
+    screen = console()
+    screen.print(_distribution(result))
+    screen.print(_phases(result["phases"]))
+    for part in (*_streams(result["streams"]), *_measured(result["measured"])):
+        screen.print(part)
+    for remark in result["remarks"]:
+        screen.print(f"note: {remark}")
+
+
+def _distribution(result: dict[str, Any]) -> Any:
+    own = result["distribution"]
+    rows = [
+        ("levels", own["levels"], "continuous"),
+        ("least and greatest draw", f"{own['lowest']} and {own['highest']}", "unbounded"),
+        ("sigma (units of a draw)", f"{own['sigma']:.6g}", "the same"),
+        ("cut-off (sigma)", f"{own['cutoff_sigma']:.4f}", "none"),
+        ("excess kurtosis", f"{own['excess_kurtosis']:+.5f}", "0"),
+        *(
+            (
+                f"P(beyond {tail['sigma']} sigma)",
+                f"{tail['probability']:.4g}",
+                f"{tail['gaussian']:.4g}",
+            )
+            for tail in own["tails"]
+        ),
+        ("total variation distance", f"{own['total_variation']:.4g}", "0"),
+        ("Kolmogorov distance", f"{own['kolmogorov']:.4g}", "0"),
+    ]
+    title = (
+        f"{result['config']}: one draw, exactly "
+        f"({result['kind']} of {result['words']} x {result['word_bits']} bits)"
+    )
+    return result_table(title, ("", "this source", "Gaussian"), rows)
+
+
+def _phases(phases: list[dict[str, Any]]) -> Any:
+    rows = []
+    for _, group in itertools.groupby(phases, key=lambda row: row["sigma_asked"]):
+        same = list(group)
+        first, last = same[0], same[-1]
+        name = f"{first['phase']}" if len(same) == 1 else f"{first['phase']} ..= {last['phase']}"
+        rows.append(
+            (
+                name,
+                f"{first['sigma_asked']:g}",
+                f"{first['noise_scale']} / 2^{first['noise_shift']}",
+                f"{first['sigma_scaled']:.6g}",
+                f"{100 * first['relative_error']:+.3f} %",
+                f"{first['sigma_rounded']:.6g}",
+                f"{first['mean_rounded_lsb']:+.2g}",
+            )
+        )
+    columns = ("phase", "asked", "scale", "scaled", "error", "rounded", "mean (LSB)")
+    title = "sigma of each phase: asked, after the integer scale, rounded to membrane LSBs"
+    return result_table(title, columns, rows)
+
+
+def _streams(streams: dict[str, Any]) -> list[Any]:
+    rows = [
+        (
+            row["lane"],
+            " ".join(str(tap) for tap in row["taps"]),
+            row["state"],
+            _or_dash(row["position"]),
+            _or_dash(row["bits_to_next_lane"]),
+            _or_dash(row["draws_to_next_lane"]),
+        )
+        for row in streams["lanes"]
+    ]
+    first = streams["lanes"][0]
+    period = first["period_draws"]
+    columns = ("lane", "taps", "first state", "position", "bits to next", "draws to next")
+    lines = [
+        result_table(f"LFSR of each lane, sharing by {streams['sharing']}", columns, rows),
+        f"width {first['width']}: a stream repeats after {first['stream_period_bits']} bits",
+        f"{streams['draw_bits']} bits a draw, leap {first['leap']}: repeats after {period} draws",
+    ]
+    if soonest := streams["soonest_repeat"]:
+        a, b = soonest["lanes"]
+        lines.append(f"soonest: lane {a} makes lane {b}'s draws after {soonest['draws']} draws")
+    return lines
+
+
+def _measured(measured: dict[str, Any]) -> list[Any]:
+    names = ("mean", "variance", "excess_kurtosis")
+    formats = ("+.4f", ".6g", "+.5f")
+
+    def moments(row: dict[str, float]) -> list[str]:
+        return [format(row[name], own) for name, own in zip(names, formats, strict=True)]
+
+    error = [f"{measured['standard_error'][name]:.2g}" for name in names]
+    rows = [
+        ("exact", *moments(measured["exact"]), "", "", ""),
+        ("std. error", *error, "", "", ""),
+        *(
+            (
+                f"lane {row['lane']}",
+                *moments(row),
+                f"{row['chi_square']:.1f}",
+                row["bins"],
+                f"{row['p']:.3g}",
+            )
+            for row in measured["lanes"]
+        ),
+    ]
+    columns = ("", "mean", "variance", "ex. kurtosis", "chi-square", "bins", "p")
+    band = f"{measured['band']:.2g}"
+    correlations = [
+        (
+            f"lane {row['lane']}",
+            f"{row['largest_autocorrelation']['r']:+.2g}",
+            row["largest_autocorrelation"]["lag"],
+            f"{row['lags_outside_band']} of {LAGS}",
+        )
+        for row in measured["lanes"]
+    ]
+    lines = [
+        result_table(f"measured: {measured['draws']} draws a lane", columns, rows),
+        result_table(
+            f"autocorrelation at lags 1 ..= {LAGS}",
+            ("", "largest r", "at lag", "outside the band"),
+            correlations,
+        ),
+        f"band: 95 % of white noise lies within ±{band}",
+    ]
+    if pair := measured["largest_cross_correlation"]:
+        a, b = pair["lanes"]
+        lines.append(f"largest correlation of two lanes: r = {pair['r']:+.2g}, {a} and {b}")
+    return lines
+
+
+def _or_dash(value: int | None) -> str:
+    return "-" if value is None else str(value)
