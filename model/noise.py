@@ -29,7 +29,7 @@ from fractions import Fraction
 import numpy as np
 from numba.extending import register_jitable
 
-from .errors import BitlifError, require_choice, require_int
+from .errors import BitlifError, require_bool, require_choice, require_int
 from .lfsr import LfsrConfig, read_bits
 
 KINDS = ("sum", "popcount", "inverse_cdf")
@@ -49,7 +49,7 @@ class NoiseConfig:
     words : int
         Words that a draw reads, 1 ..= 64 (1 for ``inverse_cdf``).
     word_bits : int
-        Bits of each, 1 ..= 24 (2 ..= 16 for ``inverse_cdf``). ``words * word_bits`` may not be
+        Bits of each, 1 ..= 16 (2 ..= 16 for ``inverse_cdf``). ``words * word_bits`` may not be
         more than the LFSR's width: more bits would depend on each other, and no PMF would be exact.
     level_bits : int
         Bits of a draw of ``inverse_cdf``, 4 ..= 16.
@@ -79,9 +79,10 @@ class NoiseConfig:
         require_choice("kind", self.kind, KINDS)
         table = self.kind == "inverse_cdf"
         require_int("words", self.words, 1, 1 if table else 64)
-        require_int("word_bits", self.word_bits, 2 if table else 1, 16 if table else 24)
+        require_int("word_bits", self.word_bits, 2 if table else 1, 16)
         require_int("level_bits", self.level_bits, 4, 16)
         require_int("scale_bits", self.scale_bits, 2, 24)
+        require_bool("overlap", self.overlap)
         if self.draw_bits > self.lfsr.width:
             raise BitlifError(
                 f"words * word_bits must be at most lfsr.width = {self.lfsr.width}, "
@@ -216,7 +217,9 @@ def _pmf(kind: str, words: int, word_bits: int, level_bits: int) -> Pmf:
     # enough that no coefficient carries into the next one.
     values = 1 << word_bits
     field_bits = words * word_bits + 1
-    uniform = sum(1 << (field_bits * value) for value in range(values))
+    uniform = 1
+    for k in range(word_bits):
+        uniform |= uniform << (field_bits << k)
     packed = uniform**words
     top = words * (values - 1)
     mask = (1 << field_bits) - 1
