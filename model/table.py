@@ -126,7 +126,7 @@ class ErrorConfig:
 
     def _check_column(self, name: str, column: object) -> None:
         if self.rule != "table":
-            if column:
+            if column != ():
                 raise BitlifError(f"{name} must be left out unless rule is 'table'")
             return
         if not isinstance(column, tuple):
