@@ -68,7 +68,7 @@ class Interval:
     def bits(self) -> int:
         """Least width that holds every value, as two's complement if any is negative."""
         if self.signed:
-            return max((-self.low - 1).bit_length(), self.high.bit_length()) + 1
+            return max((-self.low - 1).bit_length(), max(self.high, 0).bit_length()) + 1
         return max(self.high.bit_length(), 1)
 
     def checked(self, signal: str, remedy: str) -> Interval:
