@@ -215,6 +215,11 @@ def _constants(config: Config, ranges: dict[str, Interval]) -> Constants:
     )  # fmt: skip
     noise_shift = _noise_shift(config)
     error_shift = error.target_bits + error.entry.frac - error.format.frac
+    if error_shift > MAX_SHIFT:
+        raise BitlifError(
+            f"error.format must have at least {error.target_bits + error.entry.frac - MAX_SHIFT} "
+            f"fractional bits, entry.frac + target_bits - {MAX_SHIFT}, not '{error.format}'"
+        )
     one = 1 << error.target_bits
     entry = Interval.of(error.entry)
     difference = (entry * Interval(0, one)).union(entry * Interval(-one, 0))
