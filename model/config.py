@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from .errors import BitlifError, BitlifTypeError, require_choice, require_int, require_real
+from .errors import (
+    BitlifError,
+    BitlifTypeError,
+    require_choice,
+    require_int,
+    require_kind,
+    require_real,
+)
 from .fixed import Format, Overflow, Rounding
 from .lfsr import LfsrConfig
 from .noise import NoiseConfig
@@ -82,7 +89,7 @@ class DecayConfig:
         object.__setattr__(self, "tau", require_real("tau", self.tau, 0.0, 1e6))
         if (self.tau > 0) == (self.shift > 0):
             raise BitlifError(
-                f"exactly one of tau and shift must be given, not tau = {self.tau:g} and "
+                f"tau must be given if and only if shift is not: here tau = {self.tau:g} and "
                 f"shift = {self.shift}"
             )
 
@@ -100,6 +107,8 @@ class SynapseConfig:
     def __post_init__(self) -> None:
         _require_signed("weight", self.weight)
         _require_signed("current", self.current)
+        require_kind("decay", self.decay, DecayConfig)
+        _require_modes(self.rounding, self.overflow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +149,8 @@ class MembraneConfig:
         object.__setattr__(self, "threshold", threshold)
         require_choice("reset", self.reset, ("free", "teacher"))
         require_choice("injection", self.injection, ("threshold", "membrane"))
+        require_kind("decay", self.decay, DecayConfig)
+        _require_modes(self.rounding, self.overflow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +168,14 @@ class TraceConfig:
     def __post_init__(self) -> None:
         for name in ("current", "format"):
             fmt = getattr(self, name)
+            require_kind(name, fmt, Format)
             if fmt.signed:
                 raise BitlifError(f"{name} must be an unsigned format such as 'u12.8', not '{fmt}'")
         if self.format.bits > 16:
             raise BitlifError(f"format must have at most 16 bits, not '{self.format}'")
         if self.current.frac < 0 or self.current.raw_max < 1 << self.current.frac:
             raise BitlifError(f"current must be able to hold 1, not '{self.current}'")
+        _require_modes(self.rounding, self.overflow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +203,7 @@ class LearningConfig:
     def __post_init__(self) -> None:
         require_int("rate_bits", self.rate_bits, 1, 16)
         require_int("random_bits", self.random_bits, 0, 24)
+        require_kind("lfsr", self.lfsr, LfsrConfig)
         object.__setattr__(self, "rate", require_real("rate", self.rate, 0.0, 1e6, open_low=True))
         if self.random_bits > self.lfsr.width:
             raise BitlifError(
@@ -259,8 +273,14 @@ class Config:
             raise BitlifTypeError(f"name must be text, not {self.name!r}")
         if not self.name.isprintable() or not self.name:
             raise BitlifError(f"name must be printable and not empty, not {self.name!r}")
+        for section in fields(self):
+            if section.name not in ("name", "schedule"):
+                usual = section.default_factory
+                require_kind(section.name, getattr(self, section.name), usual)  # type: ignore[arg-type]
         if not isinstance(self.schedule, tuple) or not self.schedule:
             raise BitlifTypeError(f"schedule must be a list of phases, not {self.schedule!r}")
+        for number, phase in enumerate(self.schedule):
+            require_kind(f"schedule[{number}]", phase, PhaseConfig)
         for number, phase in enumerate(self.schedule[:-1]):
             if phase.windows == 0:
                 raise BitlifError(
@@ -327,6 +347,12 @@ def _leaves(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
+def _require_modes(rounding: Rounding, overflow: Overflow) -> None:
+    require_kind("rounding", rounding, Rounding)
+    require_kind("overflow", overflow, Overflow)
+
+
 def _require_signed(name: str, fmt: Format) -> None:
+    require_kind(name, fmt, Format)
     if not fmt.signed:
         raise BitlifError(f"{name} must be a signed format such as 's16.10', not '{fmt}'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
@@ -42,7 +43,10 @@ def require_real(
     interval = f"above {low:g} and at most {high:g}" if open_low else f"in {low:g} ..= {high:g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BitlifTypeError(f"{name} must be a number {interval}, not {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.inf
     # A NaN fails every comparison and so ends here as well.
     if not (low <= number <= high) or (open_low and number == low):
         raise BitlifError(f"{name} must be {interval}, not {value!r}")
@@ -58,6 +62,12 @@ def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
     if value not in words:
         raise BitlifError(f"{name} must be {accepted}, not {value!r}{nearest_of(value, words)}")
     return value
+
+
+def require_kind(name: str, value: object, kind: type) -> None:
+    """Raise naming `name` unless `value` is of this class."""
+    if not isinstance(value, kind):
+        raise BitlifTypeError(f"{name} must be of type {kind.__name__}, not {value!r}")
 
 
 def require_bool(name: str, value: object) -> bool:

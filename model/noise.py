@@ -29,7 +29,7 @@ from fractions import Fraction
 import numpy as np
 from numba.extending import register_jitable
 
-from .errors import BitlifError, require_bool, require_choice, require_int
+from .errors import BitlifError, require_bool, require_choice, require_int, require_kind
 from .lfsr import LfsrConfig, read_bits
 
 KINDS = ("sum", "popcount", "inverse_cdf")
@@ -77,6 +77,7 @@ class NoiseConfig:
 
     def __post_init__(self) -> None:
         require_choice("kind", self.kind, KINDS)
+        require_kind("lfsr", self.lfsr, LfsrConfig)
         table = self.kind == "inverse_cdf"
         require_int("words", self.words, 1, 1 if table else 64)
         require_int("word_bits", self.word_bits, 2 if table else 1, 16)

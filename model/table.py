@@ -35,6 +35,7 @@ from .errors import (
     BitlifTypeError,
     require_choice,
     require_int,
+    require_kind,
     require_real,
 )
 from .fixed import Format, Overflow, Rounding, round_fraction, round_shift, saturate
@@ -101,6 +102,10 @@ class ErrorConfig:
         require_int("span", self.span, 0, 5)
         require_int("reciprocal_bits", self.reciprocal_bits, 4, 24)
         require_int("target_bits", self.target_bits, 0, 12)
+        require_kind("entry", self.entry, Format)
+        require_kind("format", self.format, Format)
+        require_kind("rounding", self.rounding, Rounding)
+        require_kind("overflow", self.overflow, Overflow)
         if self.entry.signed:
             raise BitlifError(
                 f"entry must be an unsigned format such as 'u8.5', not '{self.entry}'"

@@ -61,6 +61,8 @@ def load_config(source: str | Path) -> Config:
         raise BitlifError(f"configuration '{path}' cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BitlifError(f"configuration '{path}' must be UTF-8 text") from error
+    except ValueError as error:  # a name that no file can have
+        raise BitlifError(f"configuration {text!r} cannot be read: {error}") from error
     return parse_config(content, str(path), path.parent)
 
 
@@ -68,7 +70,7 @@ def parse_config(content: str, origin: str, folder: Path | None = None) -> Confi
     """Return the configuration in TOML text; `origin` is for errors, `folder` holds its files."""
     try:
         tree = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise BitlifError(f"{origin}: not valid TOML: {error}") from error
     try:
         _inline_table(tree, folder)
@@ -83,6 +85,8 @@ def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
     if not isinstance(section, dict) or "file" not in section:
         return
     name = section.pop("file")
+    if "a" in section or "b" in section:
+        raise BitlifError("error.file must be given without error.a and error.b")
     if not isinstance(name, str) or folder is None:
         raise BitlifTypeError(f"error.file must be the path of a text file, not {name!r}")
     path = folder / name
@@ -90,6 +94,10 @@ def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
         rows = [line.split("#")[0].split() for line in path.read_text("utf-8").splitlines()]
     except OSError as error:
         raise BitlifError(f"error.file '{path}' cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BitlifError(f"error.file '{path}' must be UTF-8 text") from error
+    except ValueError as error:  # a name that no file can have
+        raise BitlifError(f"error.file {name!r} cannot be read: {error}") from error
     try:
         pairs = [(float(a), float(b)) for a, b in filter(None, rows)]
     except ValueError as error:
