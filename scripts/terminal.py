@@ -57,11 +57,17 @@ def print_json(result: dict[str, Any]) -> None:
     print()
 
 
+class _Results(Console):
+    def on_broken_pipe(self) -> None:
+        # Rich would exit with 1, which says that a check failed; `main` knows what to do.
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Return the console of results (standard output)."""
     # A pipe or file has no width of its own: give tables room.
     width = None if sys.stdout.isatty() else 100
-    return Console(highlight=False, width=width)
+    return _Results(highlight=False, width=width)
 
 
 def progress_bars() -> Progress:
