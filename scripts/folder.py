@@ -16,8 +16,13 @@ MARK = "report.json"
 
 def check_folder(path: Path, *, force: bool = False) -> None:
     """Raise unless `path` is free, empty, or (with `force`) a folder that a command made before."""
+    above = next(own for own in path.absolute().parents if own.exists())
+    if not above.is_dir():
+        raise BitlifError(f"--out must be in a folder, not in the file '{above}'")
     if not path.exists():
         return
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise BitlifError(f"--out must be a new folder, not '{path}', from which you call")
     if not path.is_dir():
         raise BitlifError(f"--out must be a folder, not the file '{path}'")
     content = list(path.iterdir())
@@ -38,13 +43,23 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     An interruption or error leaves `path` as it was.
     """
     check_folder(path, force=force)
+    # A link stays, and what it points to is replaced.
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    old = made.with_name(f"{made.name}-old")
     try:
         made.chmod(0o755)
         yield made
+        # Others may have filled it meanwhile.
+        check_folder(path, force=force)
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(old)
         made.rename(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
