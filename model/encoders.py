@@ -68,6 +68,8 @@ def encode_rate(
     per_step = _quantised(intensities) * rate
     one = 1 << (2 * SCALE_BITS)
     windows, inputs = per_step.shape
+    if seed is not None:
+        require_int("seed", seed, 0, (1 << 64) - 1)
     if regular:
         phase: NDArray[np.int64] = np.zeros((windows, inputs), np.int64)
         if seed is not None:
@@ -84,7 +86,8 @@ def encode_rate(
 def encode_latency(intensities: NDArray[np.floating], steps: int) -> Events:
     """Return one spike an input and window, the earlier the brighter; intensity 0 never spikes.
 
-    Intensity 1 spikes at step 0; the least one that is not 0 at the last step.
+    Intensity 1 spikes at step 0; the least one that is not 0, ``2**-16``, at the last step (of up
+    to 32769).
 
     >>> encode_latency(np.array([[1.0, 0.5, 0.0]]), 5).times.tolist()
     [0, 2]

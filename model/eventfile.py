@@ -6,13 +6,14 @@ given by the reader. Times are steps counted through all windows.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .errors import BitlifError
 from .events import Events
+from .npzfile import load_arrays
 
 KEYS = ("addresses", "pointers", "steps", "units")
 
@@ -63,30 +64,27 @@ def load_events(path: str | Path, *, steps: int = 0, units: int = 0) -> Events:
 
 
 def _load_npz(path: Path) -> Events:
+    data = load_arrays("spikes", path)
+    missing = [key for key in KEYS if key not in data]
+    if missing:
+        raise BitlifError(
+            f"spikes '{path}' must hold the arrays {', '.join(KEYS)}; {missing[0]} is missing"
+        )
     try:
-        with np.load(path, allow_pickle=False) as data:
-            missing = [key for key in KEYS if key not in data]
-            if missing:
-                raise BitlifError(
-                    f"spikes '{path}' must hold the arrays {', '.join(KEYS)}; "
-                    f"{missing[0]} is missing"
-                )
-            steps, units = (_scalar(path, key, data[key]) for key in ("steps", "units"))
-            return Events(data["addresses"], data["pointers"], steps, units)
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        if isinstance(error, BitlifError):
-            raise type(error)(f"spikes '{path}': {error}") from error
-        raise BitlifError(f"spikes '{path}' is not an .npz file of arrays") from error
+        steps, units = (_scalar(key, data[key]) for key in ("steps", "units"))
+        return Events(data["addresses"], data["pointers"], steps, units)
+    except BitlifError as error:
+        raise type(error)(f"spikes '{path}': {error}") from error
 
 
-def _scalar(path: Path, key: str, value: np.ndarray) -> int:
+def _scalar(key: str, value: np.ndarray) -> int:
     if value.shape != () or not np.issubdtype(value.dtype, np.integer):
         raise BitlifError(f"{key} must be one integer, not {value.dtype} of shape {value.shape}")
     return int(value)
 
 
 def _load_text(path: Path, steps: int, units: int) -> Events:
-    header = {"steps": steps, "units": units, "windows": 0}
+    header: dict[str, Any] = {"steps": steps or None, "units": units or None, "windows": None}
     times: list[int] = []
     addresses: list[int] = []
     try:
@@ -98,7 +96,7 @@ def _load_text(path: Path, steps: int, units: int) -> Events:
         words = comment.split()
         for key, value in zip(words[::2], words[1::2], strict=False):
             if not body.strip() and key in header and value.isdecimal():
-                header[key] = int(value)
+                header[key] = _number(path, value)
         if not body.strip():
             continue
         parts = body.split()
@@ -107,10 +105,10 @@ def _load_text(path: Path, steps: int, units: int) -> Events:
                 f"spikes '{path}', line {number} must be 'time address' (integers from 0), "
                 f"not {line.strip()!r}"
             )
-        times.append(int(parts[0]))
-        addresses.append(int(parts[1]))
+        times.append(_number(path, parts[0]))
+        addresses.append(_number(path, parts[1]))
     for key in ("steps", "units"):
-        if not header[key]:
+        if header[key] is None:
             raise BitlifError(
                 f"spikes '{path}' must begin with '# steps S units N windows W': "
                 f"{key} is neither there nor given"
@@ -125,5 +123,9 @@ def _load_text(path: Path, steps: int, units: int) -> Events:
         )
     except BitlifError as error:
         raise type(error)(f"spikes '{path}': {error}") from error
-    except OverflowError as error:
-        raise BitlifError(f"spikes '{path}' has a number beyond 63 bits") from error
+
+
+def _number(path: Path, digits: str) -> int:
+    if len(digits) > 19 or int(digits) >= 1 << 63:
+        raise BitlifError(f"spikes '{path}' has a number beyond 63 bits")
+    return int(digits)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from .errors import BitlifError, BitlifTypeError, require_int
 
 MAX_STEPS = 1 << 31
+MAX_TOTAL = 1 << 28
+"""Most steps of all windows together that `Events.from_times` makes room for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +103,7 @@ class Events:
         *,
         steps: int,
         units: int,
-        windows: int = 0,
+        windows: int | None = None,
     ) -> Events:
         """Return the events of ``(time, address)`` pairs in any order.
 
@@ -112,7 +114,7 @@ class Events:
         addresses : (n,) int
         steps, units : int
         windows : int
-            0: as many as the last time needs, at least one.
+            None: as many as the last time needs, at least one.
 
         Examples
         --------
@@ -121,6 +123,7 @@ class Events:
         (2, [2, 0, 1], [0, 5, 5])
         """
         require_int("steps", steps, 1, MAX_STEPS)
+        require_int("units", units, 1, 1 << 16)
         when = _as_integers("times", times, np.dtype(np.int64))
         who = _as_integers("addresses", addresses, np.dtype(np.int64))
         if when.size != who.size:
@@ -128,7 +131,13 @@ class Events:
                 f"times and addresses must be equally many, not {when.size} and {who.size}"
             )
         last = int(when.max()) if when.size else 0
-        windows = windows or last // steps + 1
+        if windows is None:
+            windows = max(last, 0) // steps + 1
+        require_int("windows", windows, 0, 1 << 63)
+        if windows * steps > MAX_TOTAL:
+            raise BitlifError(
+                f"windows * steps must be at most {MAX_TOTAL}, not {windows} * {steps}"
+            )
         if when.size and (when.min() < 0 or last >= windows * steps):
             wrong = int(when.min()) if when.min() < 0 else last
             raise BitlifError(f"times must be in 0 ..= {windows * steps - 1}, not {wrong}")
@@ -171,7 +180,8 @@ class Events:
         """Return the windows with these numbers, in this order (a number may recur)."""
         chosen = _as_integers("windows", windows, np.dtype(np.int64))
         if chosen.size and (chosen.min() < 0 or chosen.max() >= self.windows):
-            raise BitlifError(f"windows must be in 0 ..= {self.windows - 1}")
+            wrong = int(chosen.min()) if chosen.min() < 0 else int(chosen.max())
+            raise BitlifError(f"windows must be in 0 ..= {self.windows - 1}, not {wrong}")
         steps = (chosen[:, None] * self.steps + np.arange(self.steps)).ravel()
         lengths = np.diff(self.pointers)[steps]
         pointers = np.zeros(steps.size + 1, np.int64)
@@ -192,5 +202,6 @@ def _as_integers(name: str, values: object, dtype: np.dtype) -> NDArray:  # type
         )
     info = np.iinfo(dtype)
     if array.dtype != dtype and (array.min() < info.min or array.max() > info.max):
-        raise BitlifError(f"{name} must fit {dtype}, not {int(array.max())}")
+        wrong = int(array.min()) if array.min() < info.min else int(array.max())
+        raise BitlifError(f"{name} must fit {dtype}, not {wrong}")
     return np.ascontiguousarray(array, dtype)

@@ -5,7 +5,6 @@ Integers are raw targets, ``0 ..= 2**target_bits``; floats are real ones in 0 ..
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from .checks import check_targets
 from .config import Config
 from .digits import target_levels
 from .errors import BitlifError
+from .npzfile import load_arrays
 
 
 def load_targets(path: str | Path, config: Config, windows: int) -> NDArray[np.uint16]:
@@ -26,17 +26,10 @@ def load_targets(path: str | Path, config: Config, windows: int) -> NDArray[np.u
         If the file cannot be read, or its targets do not fit the configuration and the number of
         windows.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            if "targets" not in data:
-                raise BitlifError(f"targets '{path}' must hold the array targets")
-            targets = data["targets"]
-    except OSError as error:
-        raise BitlifError(f"targets '{path}' cannot be read: {error.strerror or error}") from error
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        if isinstance(error, BitlifError):
-            raise
-        raise BitlifError(f"targets '{path}' is not an .npz file of arrays") from error
+    data = load_arrays("targets", path)
+    if "targets" not in data:
+        raise BitlifError(f"targets '{path}' must hold the array targets")
+    targets = data["targets"]
     try:
         if np.issubdtype(targets.dtype, np.floating):
             targets = target_levels(config, targets)

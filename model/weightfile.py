@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from .checks import check_weights
 from .config import Config
 from .errors import BitlifError
+from .npzfile import load_arrays
 
 
 def save_weights(path: str | Path, weights: NDArray[np.integer], config: Config) -> None:
@@ -28,17 +28,10 @@ def load_weights(path: str | Path, config: Config) -> NDArray[np.integer]:
         If the file cannot be read, is no such file, or does not fit the configuration: another
         shape, another format, or a weight out of range.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            if not {"weights", "format"} <= set(data):
-                raise BitlifError(f"weights '{path}' must hold the arrays weights and format")
-            weights, fmt = data["weights"], str(data["format"])
-    except OSError as error:
-        raise BitlifError(f"weights '{path}' cannot be read: {error.strerror or error}") from error
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        if isinstance(error, BitlifError):
-            raise
-        raise BitlifError(f"weights '{path}' is not an .npz file of arrays") from error
+    data = load_arrays("weights", path)
+    if not {"weights", "format"} <= data.keys():
+        raise BitlifError(f"weights '{path}' must hold the arrays weights and format")
+    weights, fmt = data["weights"], str(data["format"])
     if fmt != str(config.synapse.weight):
         raise BitlifError(
             f"weights '{path}' must be in the configuration's format '{config.synapse.weight}', "
