@@ -27,7 +27,7 @@ $(VENV)/demo.done: $(VENV)/pip.done
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
-	$(INSTALL) --no-build-isolation --editable '.[demo,dev]'
+	$(INSTALL) --no-build-isolation --editable '.[demo,gates,dev]'
 	@touch $@
 
 $(VENV)/pip.done: $(SETUP)

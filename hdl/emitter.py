@@ -1,0 +1,101 @@
+"""Output spikes as events: lowest address first, then the end of the step."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from bitlif.model.config import LayerConfig
+
+from .forward import event_layout
+
+
+class SpikeEmitter(wiring.Component):
+    """Keeps the spikes of a step and sends them when told that the step is complete.
+
+    Members
+    -------
+    push, slot, spikes : In
+        The spikes of one slot; kept if any lane has one.
+    start : In(1)
+        Send what was kept, then ``last``; for one clock, after the last push.
+    done : Out(1)
+        The ``last`` event is being taken in this clock.
+    o : Out(stream of event_layout(M))
+
+    Latency: the first event comes 2 clocks after ``start``. Throughput: one event a clock, and one
+    clock for each slot with a spike. Handshake: an event stays until it is taken. Reset: empty.
+    """
+
+    def __init__(self, sizes: LayerConfig) -> None:
+        self._sizes = sizes
+        super().__init__(
+            {
+                "push": In(1),
+                "slot": In(range(sizes.slots)),
+                "spikes": In(sizes.lanes),
+                "start": In(1),
+                "done": Out(1),
+                "o": Out(stream.Signature(event_layout(sizes.neurons))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the list of slots with spikes, and the walk over it."""
+        m = Module()
+        sizes = self._sizes
+        layout = data.StructLayout({"slot": range(sizes.slots), "spikes": sizes.lanes})
+        m.submodules.kept = kept = Memory(shape=layout, depth=sizes.slots, init=[])
+        write, read = kept.write_port(), kept.read_port()
+        count, taken = Signal(range(sizes.slots + 1)), Signal(range(sizes.slots + 1))
+        # Lanes beyond the last neuron compute, but are nobody.
+        real = Signal(sizes.lanes)
+        for lane in range(sizes.lanes):
+            exists = self.slot * sizes.lanes + lane < sizes.neurons
+            m.d.comb += real[lane].eq(self.spikes[lane] & exists)
+        m.d.comb += [
+            write.en.eq(self.push & real.any()),
+            write.addr.eq(count),
+            write.data.slot.eq(self.slot),
+            write.data.spikes.eq(real),
+            read.addr.eq(taken),
+        ]
+        with m.If(write.en):
+            m.d.sync += count.eq(count + 1)
+        left, base = Signal(sizes.lanes), Signal(range(sizes.slots * sizes.lanes))
+        lowest = Signal(range(sizes.lanes))
+        for lane in reversed(range(sizes.lanes)):
+            with m.If(left[lane]):
+                m.d.comb += lowest.eq(lane)
+        with m.FSM():
+            with m.State("idle"), m.If(self.start):
+                m.d.sync += taken.eq(0)
+                m.next = "look"
+            with m.State("look"):
+                with m.If(taken == count):
+                    m.next = "last"
+                with m.Else():
+                    m.next = "load"
+            with m.State("load"):
+                m.d.sync += [
+                    left.eq(read.data.spikes),
+                    base.eq(read.data.slot * sizes.lanes),
+                    taken.eq(taken + 1),
+                ]
+                m.next = "send"
+            with m.State("send"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.address.eq(base + lowest)]
+                with m.If(self.o.ready):
+                    rest = left & (left - 1)
+                    m.d.sync += left.eq(rest)
+                    with m.If(rest[: sizes.lanes] == 0):
+                        m.next = "look"
+            with m.State("last"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.last.eq(1)]
+                with m.If(self.o.ready):
+                    m.d.comb += self.done.eq(1)
+                    m.d.sync += count.eq(0)
+                    m.next = "idle"
+        return m

@@ -1,0 +1,53 @@
+"""Rounding and saturation as expressions (model twin: `bitlif.model.fixed`).
+
+Amaranth's sums and products grow, so that nothing is lost before these two; widths of registers in
+between come from `bitlif.model.derive`.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Mux, Shape, Value, signed, unsigned
+
+from bitlif.model.fixed import Format
+from bitlif.model.interval import Interval
+
+
+def shape_of(fmt: Format) -> Shape:
+    """Return the shape of a stored signal."""
+    return signed(fmt.bits) if fmt.signed else unsigned(fmt.bits)
+
+
+def shape_for(interval: Interval) -> Shape:
+    """Return the narrowest shape that holds an interval."""
+    return signed(interval.bits) if interval.signed else unsigned(interval.bits)
+
+
+def round_shift(value: Value, bias: int, shift: int) -> Value:
+    """Return ``(value + bias) >> shift``: for signed values arithmetic, the floor of the sum."""
+    return (value + bias) >> shift if bias else value >> shift
+
+
+def saturate(value: Value, shape: Shape) -> tuple[Value, Value]:
+    """Return `value` held within `shape`, and whether it was outside.
+
+    A value fits if the bits above the shape's own all repeat its sign (are zero, for an unsigned
+    shape), which is cheaper than two comparisons.
+    """
+    given = value.shape()
+    if given.signed <= shape.signed and given.width <= shape.width - (
+        shape.signed and not given.signed
+    ):
+        return value, Const(0, 1)
+    if shape.signed:
+        keep = shape.width - 1
+        above = value[keep:]
+        negative = value[-1] if given.signed else Const(0, 1)
+        fits = (~above.any()) | (above.all() if given.signed else 0)
+        top, bottom = (1 << keep) - 1, -(1 << keep)
+        held = Mux(negative, Const(bottom, shape), Const(top, shape)).as_signed()
+        return Mux(fits, value[: shape.width].as_signed(), held), ~fits
+    negative = value[-1] if given.signed else Const(0, 1)
+    top = given.width - (1 if given.signed else 0)
+    over = value[shape.width : top].any() & ~negative if top > shape.width else Const(0, 1)
+    held = Mux(negative, Const(0, shape), Const((1 << shape.width) - 1, shape))
+    return Mux(negative | over, held, value[: min(shape.width, top)]), negative | over

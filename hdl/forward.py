@@ -1,0 +1,294 @@
+"""Events in, neurons computed: the forward half of a layer (model twin: `bitlif.model.window`)."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from bitlif.model.config import Config
+from bitlif.model.derive import derive
+
+from .fixed import shape_for, shape_of
+from .lfsr import LeapLfsr
+from .neuron import NeuronPipe
+from .noise import NoiseDraw
+from .pipe import Pipe
+from .table import ErrorPipe
+
+
+def event_layout(units: int) -> data.StructLayout:
+    """Return an address event: ``last`` ends the step, and its ``address`` means nothing."""
+    return data.StructLayout({"address": range(units), "last": 1})
+
+
+class ForwardEngine(wiring.Component):
+    """Adds up weights, one row slot a clock, and runs the neurons of all lanes slot by slot.
+
+    Members
+    -------
+    i_events : In(stream of event_layout(N))
+    i_targets : In(stream of P targets)
+        One transfer a slot and step, when `take_targets`.
+    accept : In(1)
+        Whether events are taken.
+    marked, mark_address : Out
+        An input spikes in this step (for the traces).
+    ended : Out(1)
+        The step's last event has come and all sums are complete; until ``start``.
+    start : In(1)
+        Run the neurons; for one clock.
+    done : Out(1)
+        The last slot's results are out in this clock.
+    fresh : In(1)
+        State reads as zero.
+    take_targets : In(1)
+    noise_scale, reciprocal : In
+        Of the phase.
+    restart : In(1)
+        Noise LFSRs back to their seeds.
+    clear, cleared : In(1), Out(1)
+        Write zeros everywhere; ``cleared`` in the last clock of it.
+    weight_address, weight_data : Out, In
+        Read port of the weights: data one clock after the address.
+    slot_valid, slot, spikes, before, saturated : Out
+        A slot's results: P spikes, P membranes before the noise, P x 3 saturation flags.
+    error_valid, error_slot, errors, error_saturated : Out
+        A slot's errors, `ErrorPipe.latency` clocks later.
+
+    Latency: a slot's spikes come `latency` clocks after its issue. Throughput: one weight a lane
+    and clock, one neuron a lane and clock. Handshake: events are held off while a slot of the one
+    before is due, targets while none is due. Reset: empty.
+    """
+
+    latency = 1 + NeuronPipe.latency
+    error_latency = latency + ErrorPipe.latency
+
+    def __init__(self, config: Config, *, learning: bool) -> None:
+        self._config = config
+        self._learning = learning
+        sizes, ranges = config.layer, derive(config).ranges
+        lanes, slots = sizes.lanes, sizes.slots
+        membrane, error = shape_of(config.membrane.format), shape_of(config.error.format)
+        weight = shape_of(config.synapse.weight)
+        self._targets = learning or config.membrane.reset == "teacher"
+        self._sum_shape = shape_for(ranges["weight sum"])
+        members = {
+            "i_events": In(stream.Signature(event_layout(sizes.inputs))),
+            "accept": In(1),
+            "marked": Out(1),
+            "mark_address": Out(range(sizes.inputs)),
+            "ended": Out(1),
+            "start": In(1),
+            "done": Out(1),
+            "fresh": In(1),
+            "noise_scale": In(config.noise.scale_bits),
+            "restart": In(1),
+            "clear": In(1),
+            "cleared": Out(1),
+            "weight_address": Out(range(sizes.inputs * slots)),
+            "weight_data": In(data.ArrayLayout(weight, lanes)),
+            "slot_valid": Out(1),
+            "slot": Out(range(slots)),
+            "spikes": Out(lanes),
+            "before": Out(data.ArrayLayout(membrane, lanes)),
+            "saturated": Out(3 * lanes),
+        }
+        if self._targets:
+            target = config.error.target_bits + 1
+            members["i_targets"] = In(stream.Signature(data.ArrayLayout(target, lanes)))
+            members["take_targets"] = In(1)
+        if learning:
+            members |= {
+                "reciprocal": In(config.error.reciprocal_bits),
+                "error_valid": Out(1),
+                "error_slot": Out(range(slots)),
+                "errors": Out(data.ArrayLayout(error, lanes)),
+                "error_saturated": Out(lanes),
+            }
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the event walk, the sums, and the pass over the slots."""
+        m = Module()
+        sizes = self._config.layer
+        m.submodules.sums = sums = Memory(
+            shape=data.ArrayLayout(self._sum_shape, sizes.lanes), depth=sizes.slots, init=[]
+        )
+        write = sums.write_port()
+        read = sums.read_port(transparent_for=(write,))
+        wiping = Signal(range(sizes.slots))
+        m.d.comb += self.cleared.eq(wiping == sizes.slots - 1)
+        with m.If(self.clear):
+            m.d.sync += wiping.eq(wiping + ~self.cleared)
+        with m.Else():
+            m.d.sync += wiping.eq(0)
+        walked, adding = self._walk_events(m, read, write)
+        issued = self._issue_slots(m)
+        with m.If(self.clear):
+            m.d.comb += [write.en.eq(1), write.addr.eq(wiping)]
+        with m.Elif(issued["valid_1"]):
+            # A sum is used once: its place is zero again for the next step.
+            m.d.comb += [write.en.eq(1), write.addr.eq(issued["slot_1"])]
+        with m.If(~adding & ~walked):
+            m.d.comb += read.addr.eq(issued["slot"])
+        self._run_slots(m, read, issued)
+        return m
+
+    def _walk_events(self, m: Module, read: object, write: object) -> tuple[Signal, Signal]:
+        """Take events; for each, add its row to the sums, a slot a clock."""
+        slots, lanes = self._config.layer.slots, self._config.layer.lanes
+        pipe = Pipe(m)
+        walking, base = Signal(), Signal(self.weight_address.shape())
+        slot, address = Signal(range(slots)), Signal.like(self.mark_address)
+        ending = Signal()
+        final = slot == slots - 1
+        event = self.i_events.payload
+        m.d.comb += self.i_events.ready.eq(self.accept & ~ending & (~walking | final))
+        with m.If(walking):
+            m.d.sync += slot.eq(slot + 1)
+        with m.If(~walking | final):
+            taken = self.i_events.valid & self.i_events.ready
+            m.d.sync += [
+                walking.eq(taken & ~event.last),
+                base.eq(event.address * slots),
+                address.eq(event.address),
+                slot.eq(0),
+            ]
+            with m.If(taken & event.last):
+                m.d.sync += ending.eq(1)
+        m.d.comb += [
+            self.weight_address.eq(base + slot),
+            self.marked.eq(walking & (slot == 0)),
+            self.mark_address.eq(address),
+        ]
+        # The weights are registered once on their way: block RAM is slow to answer.
+        reading = Signal()
+        m.d.sync += reading.eq(walking)
+        slot_1 = pipe.delay(slot, 1, "sum_slot_read")
+        adding = Signal()
+        m.d.sync += adding.eq(reading)
+        slot_2 = pipe.delay(slot_1, 1, "sum_slot_add")
+        row = pipe.register(self.weight_data, "row")
+        with m.If(reading):
+            m.d.comb += read.addr.eq(slot_1)
+        with m.If(adding):
+            m.d.comb += [write.en.eq(1), write.addr.eq(slot_2)]
+            for lane in range(lanes):
+                m.d.comb += write.data[lane].eq(read.data[lane] + row[lane])
+        m.d.comb += self.ended.eq(ending & ~walking & ~reading & ~adding)
+        with m.If(self.start):
+            m.d.sync += ending.eq(0)
+        return reading, adding
+
+    def _issue_slots(self, m: Module) -> dict[str, Signal]:
+        """Issue the slots of a pass one a clock, when their targets are there."""
+        slots = self._config.layer.slots
+        running, slot = Signal(), Signal(range(slots))
+        valid = Signal()
+        m.d.comb += valid.eq(running)
+        if self._targets:
+            wanted = self.take_targets
+            m.d.comb += [
+                valid.eq(running & (~wanted | self.i_targets.valid)),
+                self.i_targets.ready.eq(running & wanted),
+            ]
+        with m.If(self.start):
+            m.d.sync += [running.eq(1), slot.eq(0)]
+        with m.Elif(valid):
+            m.d.sync += slot.eq(slot + 1)
+            with m.If(slot == slots - 1):
+                m.d.sync += running.eq(0)
+        valid_1, slot_1 = Signal(), Signal.like(slot)
+        m.d.sync += [valid_1.eq(valid), slot_1.eq(slot)]
+        return {"valid": valid, "slot": slot, "valid_1": valid_1, "slot_1": slot_1}
+
+    def _run_slots(self, m: Module, sums: object, issued: dict[str, Signal]) -> None:
+        """Send the slots through the lanes' pipes and write the state back."""
+        config = self._config
+        lanes, slots = config.layer.lanes, config.layer.slots
+        pipe = Pipe(m)
+        layout = data.StructLayout(
+            {
+                "current": shape_of(config.synapse.current),
+                "membrane": shape_of(config.membrane.format),
+            }
+        )
+        m.submodules.state = state = Memory(
+            shape=data.ArrayLayout(layout, lanes), depth=slots, init=[]
+        )
+        read, write = state.read_port(), state.write_port()
+        m.d.comb += read.addr.eq(issued["slot"])
+        valid, slot = issued["valid_1"], issued["slot_1"]
+        valids, places = [valid], [slot]
+        for stage in range(self.error_latency - 1):
+            passed = Signal(name=f"valid_{stage + 2}")
+            m.d.sync += passed.eq(valids[-1])
+            valids.append(passed)
+            places.append(pipe.register(places[-1], f"slot_{stage + 2}"))
+        here, place = valids[self.latency - 1], places[self.latency - 1]
+        m.d.comb += [
+            self.slot_valid.eq(here),
+            self.slot.eq(place),
+            write.en.eq(here),
+            write.addr.eq(place),
+        ]
+        last = self.error_latency if self._learning else self.latency
+        m.d.comb += self.done.eq(valids[last - 1] & (places[last - 1] == slots - 1))
+        words = self._draw_words(m, issued["valid"])
+        for lane in range(lanes):
+            m.submodules[f"draw_{lane}"] = draw = NoiseDraw(config.noise)
+            m.submodules[f"neuron_{lane}"] = neuron = NeuronPipe(config)
+            old = read.data[lane]
+            m.d.comb += [
+                draw.word.eq(words[lane]),
+                neuron.draw.eq(draw.draw),
+                neuron.weight_sum.eq(sums.data[lane]),
+                neuron.noise_scale.eq(self.noise_scale),
+                self.spikes[lane].eq(neuron.spike),
+                self.before[lane].eq(neuron.before),
+                self.saturated.word_select(lane, 3).eq(neuron.saturated),
+                write.data[lane].current.eq(neuron.current_next),
+                write.data[lane].membrane.eq(neuron.membrane_next),
+            ]
+            with m.If(~self.fresh):
+                m.d.comb += [neuron.current.eq(old.current), neuron.membrane.eq(old.membrane)]
+            self._learn_slot(m, pipe, lane, neuron)
+        if self._learning:
+            m.d.comb += [
+                self.error_valid.eq(valids[self.error_latency - 1]),
+                self.error_slot.eq(places[self.error_latency - 1]),
+            ]
+
+    def _learn_slot(self, m: Module, pipe: Pipe, lane: int, neuron: NeuronPipe) -> None:
+        """Give a lane its target, and its error pipe."""
+        if not self._targets:
+            return
+        config = self._config
+        one = 1 << config.error.target_bits
+        target = pipe.delay(self.i_targets.payload[lane], 1, f"target_{lane}")
+        m.d.comb += neuron.reset.eq((target << 1) >= one)
+        if self._learning:
+            m.submodules[f"error_{lane}"] = error = ErrorPipe(config)
+            waiting = pipe.delay(target, NeuronPipe.latency, f"target_{lane}_waiting")
+            m.d.comb += [
+                error.membrane.eq(neuron.before),
+                error.target.eq(waiting),
+                error.reciprocal.eq(self.reciprocal),
+                self.errors[lane].eq(error.error),
+                self.error_saturated[lane].eq(error.saturated),
+            ]
+
+    def _draw_words(self, m: Module, advance: Signal) -> list[object]:
+        """Return each lane's random word: from its own LFSR, or from one that all share."""
+        noise = self._config.noise
+        sources = noise.lfsr.streams(self._config.layer.lanes)
+        distinct = list(dict.fromkeys(sources))
+        made = []
+        for number, source in enumerate(distinct):
+            lfsr = LeapLfsr(source, noise.leap, noise.draw_bits)
+            m.submodules[f"noise_lfsr_{number}"] = lfsr
+            m.d.comb += [lfsr.advance.eq(advance), lfsr.restart.eq(self.restart)]
+            made.append(lfsr)
+        return [made[distinct.index(source)].word for source in sources]

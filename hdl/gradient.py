@@ -1,0 +1,50 @@
+"""One product of the exact gradient (model twin: `bitlif.model.gradient`)."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from bitlif.model.config import Config
+from bitlif.model.derive import derive
+
+from .fixed import shape_for, shape_of
+from .pipe import Pipe
+
+
+class GradientPipe(wiring.Component):
+    """Adds error times trace to a gradient that arrives a clock after them.
+
+    Members
+    -------
+    error : In(signed)
+    trace : In(unsigned)
+    gradient : In(signed)
+        The sum so far; one clock later than error and trace.
+    gradient_next : Out(signed)
+        In the same clock as ``gradient``.
+
+    Latency: `latency` clock from error and trace. Throughput: one product a clock. Handshake: none.
+    Reset: none needed.
+    """
+
+    latency = 1
+
+    def __init__(self, config: Config) -> None:
+        gradient = shape_for(derive(config).ranges["gradient"])
+        super().__init__(
+            {
+                "error": In(shape_of(config.error.format)),
+                "trace": In(shape_of(config.trace.format)),
+                "gradient": In(gradient),
+                "gradient_next": Out(gradient),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build a registered product and a sum."""
+        m = Module()
+        product = Pipe(m).register(self.error * self.trace, "product")
+        m.d.comb += self.gradient_next.eq(self.gradient + product)
+        return m

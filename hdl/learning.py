@@ -1,0 +1,317 @@
+"""Traces, gradient and weight update of a layer: its learning half (model twin: `model.window`)."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from bitlif.model.config import Config
+from bitlif.model.derive import derive
+
+from .fixed import shape_for, shape_of
+from .gradient import GradientPipe
+from .lfsr import LeapLfsr
+from .pipe import Pipe
+from .trace import TracePipe
+from .update import UpdatePipe, rate_shifts
+
+
+class LearningEngine(wiring.Component):
+    """Keeps the traces; adds errors times traces; updates the weights at the end of a window.
+
+    Members
+    -------
+    mark, mark_address : In
+        An input spiked in this step.
+    start_traces, traces_done : In(1), Out(1)
+        Run all traces through the step; done in the clock of the last write.
+    fresh : In(1)
+        Traces read as zero.
+    push, slot, errors : In
+        A slot's errors; kept if any is not zero.
+    start_gradient, gradient_done : In(1), Out(1)
+        Add all kept errors' products; done in the clock of the last write, or at once.
+    start_update, update_done : In(1), Out(1)
+        Update all weights and clear the gradient.
+    rate, shift : In
+        Of the phase.
+    restart, clear, cleared : In(1), In(1), Out(1)
+        As in `ForwardEngine`.
+    weight_address, weight_data : Out, In
+        Read port of the weights, one clock.
+    update_address, update_data, update_enable : Out
+        Write port of the weights.
+    saturated : Out(2)
+        A trace's flags, with ``trace_written``.
+    trace_written : Out(1)
+    weight_saturated : Out(lanes)
+        With ``update_enable``.
+    active : Out(lanes)
+        Errors that are not zero, with ``push``.
+
+    Throughput: one trace, or one product a lane, or one weight a lane, each clock. Reset: nothing
+    kept; memories need ``clear``.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        sizes = config.layer
+        weight, error = shape_of(config.synapse.weight), shape_of(config.error.format)
+        row = data.ArrayLayout(weight, sizes.lanes)
+        depth = sizes.inputs * sizes.slots
+        super().__init__(
+            {
+                "mark": In(1),
+                "mark_address": In(range(sizes.inputs)),
+                "start_traces": In(1),
+                "traces_done": Out(1),
+                "fresh": In(1),
+                "push": In(1),
+                "slot": In(range(sizes.slots)),
+                "errors": In(data.ArrayLayout(error, sizes.lanes)),
+                "start_gradient": In(1),
+                "gradient_done": Out(1),
+                "start_update": In(1),
+                "update_done": Out(1),
+                "rate": In(config.learning.rate_bits),
+                "shift": In(range(len(rate_shifts(config)))),
+                "restart": In(1),
+                "clear": In(1),
+                "cleared": Out(1),
+                "weight_address": Out(range(depth)),
+                "weight_data": In(row),
+                "update_address": Out(range(depth)),
+                "update_data": Out(row),
+                "update_enable": Out(1),
+                "saturated": Out(2),
+                "trace_written": Out(1),
+                "weight_saturated": Out(sizes.lanes),
+                "active": Out(sizes.lanes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the three passes around their memories."""
+        m = Module()
+        config = self._config
+        sizes = config.layer
+        gradient_shape = shape_for(derive(config).ranges["gradient"])
+        m.submodules.gradient = gradient = Memory(
+            shape=data.ArrayLayout(gradient_shape, sizes.lanes),
+            depth=sizes.inputs * sizes.slots,
+            init=[],
+        )
+        self._sum_read, self._sum_write = gradient.read_port(), gradient.write_port()
+        layout = data.StructLayout(
+            {
+                "current": shape_of(config.trace.current),
+                "trace": shape_of(config.trace.format),
+            }
+        )
+        m.submodules.traces = traces = Memory(shape=layout, depth=sizes.inputs, init=[])
+        self._trace_read, self._trace_write = traces.read_port(), traces.write_port()
+        self._clear(m)
+        self._run_traces(m)
+        self._add_products(m)
+        self._update_weights(m)
+        return m
+
+    def _clear(self, m: Module) -> None:
+        """Walk all gradient addresses, and with them those of the marks."""
+        depth = self._config.layer.inputs * self._config.layer.slots
+        self._wiping = wiping = Signal(range(depth))
+        m.d.comb += self.cleared.eq(wiping == depth - 1)
+        with m.If(self.clear):
+            m.d.sync += wiping.eq(wiping + ~self.cleared)
+            m.d.comb += [self._sum_write.en.eq(1), self._sum_write.addr.eq(wiping)]
+        with m.Else():
+            m.d.sync += wiping.eq(0)
+
+    def _run_traces(self, m: Module) -> None:
+        inputs = self._config.layer.inputs
+        pipe = Pipe(m)
+        m.submodules.marks = marks = Memory(shape=1, depth=inputs, init=[])
+        mark_read, mark_write = marks.read_port(), marks.write_port()
+        m.submodules.trace_pipe = traced = TracePipe(self._config)
+        running, address = Signal(), Signal(range(inputs))
+        with m.If(self.start_traces):
+            m.d.sync += [running.eq(1), address.eq(0)]
+        with m.Elif(running):
+            m.d.sync += address.eq(address + 1)
+            with m.If(address == inputs - 1):
+                m.d.sync += running.eq(0)
+        m.d.comb += mark_read.addr.eq(address)
+        with m.If(running):
+            m.d.comb += self._trace_read.addr.eq(address)
+        valid, place = running, address
+        for stage in range(1 + TracePipe.latency):
+            passed = Signal(name=f"trace_valid_{stage}")
+            m.d.sync += passed.eq(valid)
+            valid, place = passed, pipe.register(place, f"trace_place_{stage}")
+            if stage == 0:
+                read, read_place = valid, place
+        old = self._trace_read.data
+        m.d.comb += traced.spiked.eq(mark_read.data)
+        with m.If(~self.fresh):
+            m.d.comb += [traced.current.eq(old.current), traced.trace.eq(old.trace)]
+        m.d.comb += [
+            self._trace_write.en.eq(valid),
+            self._trace_write.addr.eq(place),
+            self._trace_write.data.current.eq(traced.current_next),
+            self._trace_write.data.trace.eq(traced.trace_next),
+            self.trace_written.eq(valid),
+            self.saturated.eq(traced.saturated),
+            self.traces_done.eq(valid & (place == inputs - 1)),
+        ]
+        # Marks come while events walk, are taken away as traces read them, or are wiped.
+        with m.If(self.clear):
+            m.d.comb += [mark_write.en.eq(self._wiping < inputs), mark_write.addr.eq(self._wiping)]
+        with m.Elif(read):
+            m.d.comb += [mark_write.en.eq(1), mark_write.addr.eq(read_place)]
+        with m.Else():
+            m.d.comb += [
+                mark_write.en.eq(self.mark),
+                mark_write.addr.eq(self.mark_address),
+                mark_write.data.eq(1),
+            ]
+
+    def _add_products(self, m: Module) -> None:
+        """For each kept slot, walk all inputs: one product a lane and clock, without a gap."""
+        config = self._config
+        inputs, lanes, slots = config.layer.inputs, config.layer.lanes, config.layer.slots
+        pipe = Pipe(m)
+        base_shape = self._sum_read.addr.shape()
+        layout = data.StructLayout(
+            {"base": base_shape, "errors": data.ArrayLayout(shape_of(config.error.format), lanes)}
+        )
+        m.submodules.kept = kept = Memory(shape=layout, depth=slots, init=[])
+        write, read = kept.write_port(), kept.read_port()
+        count = Signal(range(slots + 1))
+        for lane in range(lanes):
+            exists = self.slot * lanes + lane < config.layer.neurons
+            active = (self.errors[lane] != 0) & exists
+            m.d.comb += [
+                self.active[lane].eq(active),
+                write.data.errors[lane].eq(self.errors[lane]),
+            ]
+        m.d.comb += [
+            write.en.eq(self.push & self.active.any()),
+            write.addr.eq(count),
+            write.data.base.eq(self.slot * inputs),
+        ]
+        with m.If(write.en):
+            m.d.sync += count.eq(count + 1)
+        running, entry, address = Signal(), Signal(range(slots)), Signal(range(inputs))
+        row_ends = address == inputs - 1
+        ends = row_ends & (entry + 1 == count)
+        with m.If(self.start_gradient):
+            m.d.sync += [running.eq(count != 0), entry.eq(0), address.eq(0)]
+        with m.Elif(running):
+            m.d.sync += address.eq(address + 1)
+            with m.If(row_ends):
+                m.d.sync += [address.eq(0), entry.eq(entry + 1)]
+            with m.If(ends):
+                m.d.sync += [running.eq(0), count.eq(0)]
+        m.d.comb += read.addr.eq(entry)
+        with m.If(running):
+            m.d.comb += self._trace_read.addr.eq(address)
+        flags = [(running, running & ends)]
+        for stage in range(3):
+            valid, final = Signal(name=f"sum_valid_{stage}"), Signal(name=f"sum_final_{stage}")
+            m.d.sync += [valid.eq(flags[-1][0]), final.eq(flags[-1][1])]
+            flags.append((valid, final))
+        address_1 = pipe.delay(address, 1, "sum_input")
+        place = pipe.register(read.data.base + address_1, "sum_place", base_shape)
+        trace = pipe.register(self._trace_read.data.trace, "sum_trace")
+        errors = pipe.register(read.data.errors, "sum_errors")
+        with m.If(flags[2][0]):
+            m.d.comb += self._sum_read.addr.eq(place)
+        written = pipe.delay(place, 1, "sum_written")
+        for lane in range(lanes):
+            m.submodules[f"product_{lane}"] = product = GradientPipe(config)
+            m.d.comb += [
+                product.error.eq(errors[lane]),
+                product.trace.eq(trace),
+                product.gradient.eq(self._sum_read.data[lane]),
+            ]
+            with m.If(flags[3][0]):
+                m.d.comb += self._sum_write.data[lane].eq(product.gradient_next)
+        with m.If(flags[3][0]):
+            m.d.comb += [self._sum_write.en.eq(1), self._sum_write.addr.eq(written)]
+        idle = Signal()
+        m.d.sync += idle.eq(self.start_gradient & (count == 0))
+        m.d.comb += self.gradient_done.eq(flags[3][1] | idle)
+
+    def _update_weights(self, m: Module) -> None:
+        """Walk slots and inputs in the order of the draws."""
+        config = self._config
+        inputs, lanes, slots = config.layer.inputs, config.layer.lanes, config.layer.slots
+        pipe = Pipe(m)
+        running, slot, address = Signal(), Signal(range(slots)), Signal(range(inputs))
+        place, weight = Signal.like(self._sum_read.addr), Signal.like(self.weight_address)
+        row_ends = address == inputs - 1
+        ends = row_ends & (slot == slots - 1)
+        with m.If(self.start_update):
+            m.d.sync += [running.eq(1), slot.eq(0), address.eq(0), place.eq(0), weight.eq(0)]
+        with m.Elif(running):
+            m.d.sync += [
+                address.eq(address + 1),
+                place.eq(place + 1),
+                weight.eq(weight + slots),
+            ]
+            with m.If(row_ends):
+                m.d.sync += [address.eq(0), slot.eq(slot + 1), weight.eq(slot + 1)]
+            with m.If(ends):
+                m.d.sync += running.eq(0)
+        m.d.comb += self.weight_address.eq(weight)
+        with m.If(running):
+            m.d.comb += self._sum_read.addr.eq(place)
+        valid, final = running, running & ends
+        valids, finals = [], []
+        for stage in range(1 + UpdatePipe.latency):
+            passed, passed_final = (
+                Signal(name=f"update_valid_{stage}"),
+                Signal(name=f"update_final_{stage}"),
+            )
+            m.d.sync += [passed.eq(valid), passed_final.eq(final)]
+            valid, final = passed, passed_final
+            valids.append(valid)
+            finals.append(final)
+        cleared = pipe.delay(place, 1, "update_place")
+        with m.If(valids[0]):
+            m.d.comb += [self._sum_write.en.eq(1), self._sum_write.addr.eq(cleared)]
+        m.d.comb += [
+            self.update_address.eq(pipe.delay(weight, 1 + UpdatePipe.latency, "update_weight")),
+            self.update_enable.eq(valids[-1]),
+            self.update_done.eq(finals[-1]),
+        ]
+        words = self._random_words(m, valids[0])
+        for lane in range(lanes):
+            m.submodules[f"update_{lane}"] = update = UpdatePipe(config)
+            m.d.comb += [
+                update.weight.eq(self.weight_data[lane]),
+                update.gradient.eq(self._sum_read.data[lane]),
+                update.rate.eq(self.rate),
+                update.shift.eq(self.shift),
+                self.update_data[lane].eq(update.weight_next),
+                self.weight_saturated[lane].eq(update.saturated),
+            ]
+            if words:
+                m.d.comb += update.random.eq(words[lane])
+
+    def _random_words(self, m: Module, advance: Signal) -> list[object]:
+        """Return each lane's random bits; none if weights are rounded to nearest."""
+        learning = self._config.learning
+        if learning.random_bits == 0:
+            return []
+        sources = learning.lfsr.streams(self._config.layer.lanes)
+        distinct = list(dict.fromkeys(sources))
+        made = []
+        for number, source in enumerate(distinct):
+            lfsr = LeapLfsr(source, learning.leap, learning.random_bits)
+            m.submodules[f"update_lfsr_{number}"] = lfsr
+            m.d.comb += [lfsr.advance.eq(advance), lfsr.restart.eq(self.restart)]
+            made.append(lfsr)
+        return [made[distinct.index(source)].word for source in sources]

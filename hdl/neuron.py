@@ -1,0 +1,121 @@
+"""The neuron of one lane, pipelined (model twin: `bitlif.model.neuron`)."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Module, Mux, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from bitlif.model.config import Config
+from bitlif.model.derive import Filter, derive
+from bitlif.model.fixed import Format
+from bitlif.model.interval import Interval
+
+from .fixed import round_shift, saturate, shape_for, shape_of
+from .pipe import Pipe
+
+
+def leaky_sum(
+    pipe: Pipe, state: Value, taken: Value, f: Filter, name: str, fmt: Format
+) -> tuple[Value, Value]:
+    """Return ``keep * state + take * taken``, rounded, saturated, and the flag, 3 clocks later.
+
+    The clocks: both products; their sum; the saturated value.
+    """
+    kept = pipe.register(state * f.keep, f"{name}_kept")
+    came = pipe.register(taken * f.take, f"{name}_came")
+    total = pipe.register(kept + came + f.bias, f"{name}_sum")
+    value, flag = saturate(total >> f.shift, shape_of(fmt))
+    return (
+        pipe.register(value, f"{name}_value", shape_of(fmt)),
+        pipe.register(flag, f"{name}_saturated"),
+    )
+
+
+class NeuronPipe(wiring.Component):
+    """One neuron-step of a lane, from the sum of its weights to spike and new state.
+
+    Members
+    -------
+    weight_sum, current, membrane, draw : In(signed)
+        The step's exact sum, the state before it, and the noise draw.
+    reset : In(1)
+        The teacher's reset of this step (ignored with free reset).
+    noise_scale : In(scale_bits)
+        Of the phase; must hold while anything is in the pipe.
+    current_next, membrane_next : Out(signed)
+        The state after the step.
+    before : Out(signed)
+        Membrane potential before the noise.
+    spike : Out(1)
+    saturated : Out(3)
+        Whether the current, the membrane, and the kept membrane saturated.
+
+    Latency: `latency` clocks. Throughput: one neuron-step a clock. Handshake: none, the user keeps
+    a valid bit beside it. Reset: none needed.
+    """
+
+    latency = 8
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        ranges = derive(config).ranges
+        levels = config.noise.pmf.levels
+        current, membrane = (
+            shape_of(fmt) for fmt in (config.synapse.current, config.membrane.format)
+        )
+        super().__init__(
+            {
+                "weight_sum": In(shape_for(ranges["weight sum"])),
+                "current": In(current),
+                "membrane": In(membrane),
+                "draw": In(shape_for(Interval(levels[0], levels[-1]))),
+                "reset": In(1),
+                "noise_scale": In(config.noise.scale_bits),
+                "current_next": Out(current),
+                "membrane_next": Out(membrane),
+                "before": Out(membrane),
+                "spike": Out(1),
+                "saturated": Out(3),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build eight ranks of registers, the model's names beside them."""
+        m = Module()
+        pipe = Pipe(m)
+        config = self._config
+        derived = derive(config)
+        c, ranges = derived.constants, derived.ranges
+        membrane_shape = shape_of(config.membrane.format)
+        # Clocks 1 to 3: synaptic current. The noise is ready after 2 and waits.
+        current, current_flag = leaky_sum(
+            pipe, self.current, self.weight_sum, c.current, "current", config.synapse.current
+        )
+        product = pipe.register(self.noise_scale * self.draw, "noise_product")
+        scaled = round_shift(product, c.noise_bias, c.noise_shift)
+        noise = pipe.register(scaled, "noise", shape_for(ranges["noise"]))
+        # Clocks 4 to 6: membrane.
+        waiting = pipe.delay(self.membrane, 3, "membrane")
+        before, before_flag = leaky_sum(
+            pipe, waiting, current, c.membrane, "membrane", config.membrane.format
+        )
+        # Clock 7: the one draw decides the spike; what is kept.
+        noise = pipe.delay(noise, 4, "noise")
+        noisy = before + noise
+        spike = pipe.register(noisy >= c.threshold, "spike")
+        kept, kept_flag = saturate(noisy, membrane_shape) if c.keep_noise else (before, Const(0, 1))
+        kept = pipe.register(kept, "kept", membrane_shape)
+        kept_flag = pipe.register(kept_flag, "kept_saturated")
+        # Clock 8: reset.
+        reset = pipe.delay(self.reset, 7, "reset") if c.teacher_reset else spike
+        m.d.sync += [
+            self.membrane_next.eq(Mux(reset, 0, kept)),
+            self.spike.eq(spike),
+            self.before.eq(pipe.delay(before, 1, "before")),
+            self.current_next.eq(pipe.delay(current, 4, "current")),
+            self.saturated[0].eq(pipe.delay(current_flag, 4, "current_saturated")),
+            self.saturated[1].eq(pipe.delay(before_flag, 1, "before_saturated")),
+            self.saturated[2].eq(kept_flag),
+        ]
+        return m

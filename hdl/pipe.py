@@ -1,0 +1,24 @@
+"""Registers in a row: what the pipelines are built of."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Shape, Signal, Value
+
+
+class Pipe:
+    """Adds registers to a module, each clocked every clock, so that latencies are easy to count."""
+
+    def __init__(self, m: Module) -> None:
+        self._m = m
+
+    def register(self, value: Value, name: str, shape: Shape | None = None) -> Signal:
+        """Return `value` one clock later, in `shape` (default: its own, which loses nothing)."""
+        out = Signal(value.shape() if shape is None else shape, name=name, reset_less=True)
+        self._m.d.sync += out.eq(value)
+        return out
+
+    def delay(self, value: Value, clocks: int, name: str) -> Value:
+        """Return `value` this many clocks later."""
+        for stage in range(clocks):
+            value = self.register(value, f"{name}_{stage + 1}")
+        return value

@@ -1,0 +1,69 @@
+"""How many clocks the layer core takes, exactly, when its streams never stall.
+
+With N inputs and K slots, a step of E input events, S output spikes in Z slots, and A slots with an
+error that is not zero takes ::
+
+    E K + (2 if E)                    the rows of its events, one slot a clock, and their last sum
+    + max(K + 17, N + 8)              neurons and errors beside traces (without learning: K + 10,
+                                      in a core that could learn: K + 17)
+    + max(A N + 3, S + 2 Z + 1)       gradient beside spikes (only spikes, where A = 0)
+    + 3                               taking turns
+
+and a window N K + 8 more if it learns, else 3. The constants are the depths of the pipelines in
+`bitlif.hdl`; a test holds the simulated core against this page to the clock.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Config
+from .events import Events
+from .result import Result
+
+NEURON_DEPTH, ERROR_DEPTH, TRACE_DEPTH = 10, 17, 8
+GRADIENT_DEPTH, SPIKE_DEPTH, TURN = 3, 1, 3
+UPDATE_DEPTH, CLOSE = 8, 3
+
+
+def window_clocks(
+    config: Config, events: Events, result: Result, *, learn: bool, learning_core: bool = True
+) -> NDArray[np.int64]:
+    """Return the clocks of each window: from the end of the one before to its own end.
+
+    Parameters
+    ----------
+    config : Config
+    events : Events
+    result : Result
+        Of the same windows, with ``errors`` recorded if `learn`.
+    learn : bool
+    learning_core : bool
+        Whether the core has learning hardware.
+    """
+    inputs, slots = config.layer.inputs, config.layer.slots
+    shape = (events.windows, events.steps)
+    walked = np.diff(events.pointers).reshape(shape)
+    spikes = result.raster.sum(axis=2, dtype=np.int64)
+    speaking = _slots_with_any(config, result.raster)
+    clocks = walked * slots + 2 * (walked > 0) + TURN
+    sending = spikes + 2 * speaking + SPIKE_DEPTH
+    neurons = slots + (ERROR_DEPTH if learning_core else NEURON_DEPTH)
+    if not learn:
+        return np.asarray((clocks + neurons + sending).sum(axis=1) + CLOSE)
+    if result.errors is None:
+        raise ValueError("the clocks of learning need a run that recorded 'errors'")
+    wrong = _slots_with_any(config, result.errors)
+    adding = np.where(wrong > 0, wrong * inputs + GRADIENT_DEPTH, 0)
+    clocks += max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending)
+    return np.asarray(clocks.sum(axis=1) + inputs * slots + UPDATE_DEPTH)
+
+
+def _slots_with_any(config: Config, array: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return how many slots of each step hold anything but zeros: (W, T)."""
+    lanes, slots = config.layer.lanes, config.layer.slots
+    missing = lanes * slots - config.layer.neurons
+    padded = np.pad(array != 0, ((0, 0), (0, 0), (0, missing)))
+    by_slot = padded.reshape(*array.shape[:2], slots, lanes)
+    return np.asarray(by_slot.any(axis=3).sum(axis=2))
