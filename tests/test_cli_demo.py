@@ -1,0 +1,278 @@
+"""``bitlif demo``: what it says is what its files hold, and what a second training finds."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
+
+from bitlif.model.config import Config
+from bitlif.model.digits import (
+    class_targets,
+    classify,
+    load_digits_task,
+    orders,
+    seeded,
+    target_levels,
+)
+from bitlif.model.eventfile import load_events
+from bitlif.model.float_layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.model.toml import config_hash
+from bitlif.model.weightfile import load_weights
+from bitlif.model.window import COUNTERS
+from bitlif.scripts.demo_figure import BLUE, GREY, VERMILION
+from bitlif.scripts.main import main
+
+SEED, EPOCHS = 5, 1
+FILES = [
+    "config.toml", "demo.png", "float_weights.npz", "labels.npz", "report.json", "spikes.npz",
+    "weights.npz",
+]  # fmt: skip
+
+
+class Demo(NamedTuple):
+    folder: Path
+    report: dict[str, Any]
+    config: Config
+
+
+def bitlif(line: str) -> int:
+    return main(shlex.split(line))
+
+
+def names(path: Path) -> list[str]:
+    return sorted(own.name for own in path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    assert bitlif(f"demo --seed {SEED} --epochs {EPOCHS} --out {folder}") == 0
+    report = json.loads((folder / "report.json").read_text(), parse_constant=pytest.fail)
+    return Demo(folder, report, Config.load(folder / "config.toml"))
+
+
+def array(path: Path, name: str) -> np.ndarray:
+    with np.load(path) as data:
+        return np.asarray(data[name])
+
+
+def test_folder_holds_the_files_and_nothing_else(demo: Demo) -> None:
+    assert names(demo.folder) == FILES
+    assert names(demo.folder.parent) == ["out"]
+    assert demo.config == seeded(Config.load("digits"), SEED)
+
+
+def test_written_spikes_and_labels_are_the_digits_of_the_seed(demo: Demo) -> None:
+    digits = load_digits_task(64, SEED)
+    spikes = load_events(demo.folder / "spikes.npz")
+    np.testing.assert_array_equal(spikes.addresses, digits.test.addresses)
+    np.testing.assert_array_equal(spikes.pointers, digits.test.pointers)
+    labels = array(demo.folder / "labels.npz", "labels")
+    np.testing.assert_array_equal(labels, digits.test_labels)
+
+
+def test_reported_accuracies_are_those_of_the_written_weights(demo: Demo) -> None:
+    spikes = load_events(demo.folder / "spikes.npz")
+    labels = array(demo.folder / "labels.npz", "labels")
+    layer = Layer(demo.config)
+    layer.load(load_weights(demo.folder / "weights.npz", demo.config))
+    # The twin's test noise has a seed of its own.
+    twin = FloatLayer(demo.config, seed=SEED + 1)
+    twin.load(array(demo.folder / "float_weights.npz", "weights"))
+    for name, own in (("integer", layer), ("float", twin)):
+        found = classify(own.run(spikes, record=("membrane",)))
+        accuracy = float((found == labels).mean())
+        assert demo.report["test_accuracy"][name] == accuracy
+        assert demo.report["test_accuracy_by_epoch"][name] == [accuracy]
+
+
+def test_reported_training_is_that_of_a_second_training(demo: Demo) -> None:
+    digits = load_digits_task(64, SEED)
+    (order,) = orders(1347, 1, SEED)
+    report, train = demo.report, digits.train.select(order)
+    labels = digits.train_labels[order]
+    real = class_targets(labels)
+    runs = {}
+    for name, own, targets in (
+        ("integer", Layer(demo.config), target_levels(demo.config, real)),
+        ("float", FloatLayer(demo.config, seed=SEED), real),
+    ):
+        result = runs[name] = own.learn(train, targets, record=("membrane",))
+        assert report["train_accuracy"][name] == float((classify(result) == labels).mean())
+        assert report["output_spikes_per_digit"][name] == result.raster.sum() / 1347
+        file = "weights.npz" if name == "integer" else "float_weights.npz"
+        np.testing.assert_array_equal(array(demo.folder / file, "weights"), own.weights)
+    counters = runs["integer"].counters
+    assert report["counters"] == counters
+    assert set(counters) == set(COUNTERS)
+    assert report["input_spikes_per_digit"] == digits.train.count / 1347
+    assert report["synaptic_events_per_digit"] == 10 * digits.train.count / 1347
+    assert report["active_error_share"] == counters["active_errors"] / (1347 * 64 * 10)
+
+
+def test_reported_weights_are_the_written_ones(demo: Demo) -> None:
+    weights = [int(w) for w in array(demo.folder / "weights.npz", "weights").ravel()]
+    assert len(weights) == 65 * 10
+    least, greatest = -(1 << 9), (1 << 9) - 1
+    own = demo.report["weights"]
+    assert own["format"] == "s10.7"
+    assert (own["least"], own["greatest"]) == (min(weights), max(weights))
+    assert own["at_the_rails"] == sum(w in (least, greatest) for w in weights) / len(weights)
+    # The mean of 650 squares and its root, each rounded once: exact sums are below 2^53.
+    squares = sum(w * w for w in weights)
+    assert own["rms"] == float(np.sqrt(squares / len(weights)))
+
+
+def test_report_names_what_was_run(demo: Demo) -> None:
+    report = demo.report
+    assert set(report) == {
+        "config", "config_hash", "seed", "epochs", "train_digits", "test_digits", "test_accuracy",
+        "train_accuracy", "test_accuracy_by_epoch", "training_seconds",
+        "learning_steps_per_second", "output_spikes_per_digit", "input_spikes_per_digit",
+        "synaptic_events_per_digit", "active_error_share", "counters", "weights", "noise",
+        "compiling_seconds",
+    }  # fmt: skip
+    assert (report["config"], report["config_hash"]) == ("digits", config_hash(demo.config))
+    assert (report["seed"], report["epochs"]) == (SEED, EPOCHS)
+    assert (report["train_digits"], report["test_digits"]) == (1347, 450)
+    for name in ("integer", "float"):
+        seconds = report["training_seconds"][name]
+        assert report["learning_steps_per_second"][name] == 1347 * 64 / seconds
+    assert report["noise"]["kind"] == "sum"
+    # Four bytes: 4 * 255 / (2 * sqrt(4 * (256^2 - 1) / 12)) sigma at most; kurtosis -1.2 / 4 of a
+    # uniform byte times (256^2 + 1) / (256^2 - 1). Each a few roundings off.
+    cutoff = 510 / np.sqrt((256**2 - 1) / 3)
+    kurtosis = -0.3 * (256**2 + 1) / (256**2 - 1)
+    assert abs(report["noise"]["cutoff_sigma"] - cutoff) <= 4 * np.spacing(cutoff)
+    # The fourth standardised moment, near 3, has been rounded before 3 is taken from it.
+    assert abs(report["noise"]["excess_kurtosis"] - kurtosis) <= 2 * np.spacing(3.0)
+
+
+def colours_in(image: np.ndarray, colour: str) -> int:
+    # A PNG keeps colours in 1/255; half of that tells neighbours apart.
+    near = np.abs(image[..., :3] - np.array(to_rgb(colour))).max(axis=-1) < 0.5 / 255
+    return int(near.sum())
+
+
+def test_picture_shows_spikes_curves_and_weights(demo: Demo) -> None:
+    image = imread(demo.folder / "demo.png")
+    # 13 by 9.6 inches of 110 dots.
+    assert image.shape[:2] == (1056, 1430)
+    for colour in (BLUE, VERMILION, GREY):
+        assert colours_in(image, colour) > 0
+    # Below are the weights of all pixels, in 256 colours over a range that is the same on both
+    # sides of zero; drawing may move a weight to the next colour.
+    lower = image[int(1056 * 1.75 / 2.75) :, :, :3]
+    present = {tuple(colour) for colour in (lower * 255 + 0.5).astype(int).reshape(-1, 3)}
+    integers = load_weights(demo.folder / "weights.npz", demo.config) / 128
+    reals = array(demo.folder / "float_weights.npz", "weights")
+    top = max(np.abs(integers).max(), np.abs(reals).max())
+    colours = colormaps["RdBu_r"]
+    for weight in (*integers[:64].ravel(), *reals[:64].ravel()):
+        place = int((weight / top + 1) / 2 * 256)
+        near = [colours(min(max(place + k, 0), 255), bytes=True)[:3] for k in (-1, 0, 1)]
+        assert present & {tuple(map(int, colour)) for colour in near}
+
+
+def test_json_is_the_report_that_was_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "out"
+    assert bitlif(f"demo --epochs 1 --out {out} --json") == 0
+    report = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert report == json.loads((out / "report.json").read_text())
+
+
+def test_printed_report_ends_with_commands_that_run_on_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert bitlif("demo --epochs 1 --config digits-4bit") == 0
+    assert names(tmp_path / "out" / "demo") == FILES
+    text = capsys.readouterr().out
+    report = json.loads(Path("out/demo/report.json").read_text())
+    for name in ("integer", "float"):
+        assert f"{100 * report['test_accuracy'][name]:.2f} %" in text
+    assert f"s4.3: {report['weights']['least']} ..= {report['weights']['greatest']}" in text
+    commands = [line.strip() for line in text.splitlines() if line.startswith("  bitlif ")]
+    assert [shlex.split(command)[1] for command in commands] == ["run", "noise"]
+    for command in commands:
+        assert bitlif(command.partition(" ")[2]) == 0
+        assert capsys.readouterr().out
+
+
+def test_earlier_demo_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.json").write_text("{}")
+    (out / "stale").write_text("stale")
+    assert bitlif(f"demo --epochs 1 --out {out}") == 0
+    assert names(out) == FILES
+
+
+def refused(line: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = names(folder)
+    assert bitlif(line) == 2
+    assert capsys.readouterr() == ("", f"bitlif demo: {message}\n")
+    assert names(folder) == before
+
+
+def test_foreign_folder_is_refused_before_any_work_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Config, "load", pytest.fail)
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("mine")
+    message = "--out must be a new or empty folder, not 'mine', which holds others' files"
+    refused("demo --out mine", message, tmp_path, capsys)
+    assert names(Path("mine")) == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("matplotlib", "pictures need matplotlib, which is not installed"),
+        ("sklearn.datasets", "the digits come with scikit-learn, which is not installed"),
+    ],
+)
+def test_missing_package_is_named_with_how_to_install_it(
+    module: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, module, None)
+    refused("demo", f"{message}: pip install 'bitlif[demo]'", tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--epochs 0", "--epochs must be in 1 ..= 10000, not 0"),
+        ("--epochs 10001", "--epochs must be in 1 ..= 10000, not 10001"),
+        ("--seed -1", "--seed must be in 0 ..= 2147483647, not -1"),
+        ("--config tiny", "events must have 6 units and 16 steps a window, not 65 and 16"),
+    ],
+)
+def test_wrong_request_is_one_sentence_and_writes_nothing(
+    words: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(f"demo {words}", message, tmp_path, capsys)
