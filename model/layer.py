@@ -62,7 +62,6 @@ class Layer:
 
     Examples
     --------
-    >>> from bitlif.model.events import Events
     >>> layer = Layer(Config.load("tiny"))
     >>> spikes = Events.from_times([0, 1], [0, 1], steps=16, units=6)
     >>> layer.run(spikes).raster.shape
