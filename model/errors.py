@@ -44,7 +44,8 @@ def require_real(
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BitlifTypeError(f"{name} must be a number {interval}, not {value!r}")
     try:
-        number = float(value)
+        # Zero has one sign: equal configurations must have equal text, and so equal hashes.
+        number = float(value) + 0.0
     except OverflowError:  # an integer of hundreds of digits
         number = math.inf
     # A NaN fails every comparison and so ends here as well.
