@@ -328,6 +328,27 @@ def test_bytes_off_a_leaping_lfsr_do_not(leap: int) -> None:
     assert int((x[:-1] ** 2).sum()) == (1 << 16) * sum(4**k for k in range(8)) - 255**2
 
 
+@pytest.mark.parametrize(("width", "leap", "common"), [(12, 12, 3), (12, 13, 13), (10, 11, 11)])
+def test_leap_with_a_factor_of_the_period_reaches_a_part_of_the_states_only(
+    width: int, leap: int, common: int
+) -> None:
+    # What the PMF does not promise: the draws repeat after a part of the period, and their counts
+    # are then not those of all words. `bitlif noise` reports the draws after which they repeat.
+    noise = NoiseConfig(words=2, word_bits=4, lfsr=LfsrConfig(width=width, leap=leap))
+    period = (1 << width) - 1
+    assert math.gcd(leap, period) == common
+    part = period // common
+    words = packed(DEFAULT_TAPS[width], 1, (period + part) * leap + 64)
+    x = draw(noise, words, period + part)
+    assert (x[part:] == x[:-part]).all()
+    tally = Counter(x[:part].tolist())
+    pmf = noise.pmf
+    counts = [tally[level] for level in pmf.levels]
+    # Measured: these parts are not even symmetric about zero, as the PMF is.
+    assert sum(counts) == part
+    assert counts != counts[::-1]
+
+
 # -- configuration ---------------------------------------------------------------------------
 
 

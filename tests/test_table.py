@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import decimal
 import itertools
 import math
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +19,14 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.fixed import Format, Overflow, Rounding
 from bitlif.model.lfsr import LfsrConfig
 from bitlif.model.noise import NoiseConfig
-from bitlif.model.table import ErrorConfig, error_table, error_value, table_bin
+from bitlif.model.table import (
+    ErrorConfig,
+    clipped_integral,
+    error_table,
+    error_value,
+    likelihood_integral,
+    table_bin,
+)
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
 
@@ -156,6 +165,46 @@ def test_clipped_entries_are_means_over_their_bins(noise: NoiseConfig, guard: fl
         assert_means(a, error, chance, Clipped(guard, 1))
         assert_means(b, error, chance, Clipped(guard, -1))
         assert a == b[::-1]
+
+
+PLACES = [Decimal(k) / 40 for k in range(1, 41)]
+DIGITS = Decimal("1e-36")
+"""The table's own arithmetic has 40 digits; a handful of roundings, each half a unit in the last of
+them, on numbers below 1000 (5e-38): together below 1e-36."""
+
+
+def test_likelihood_integral_is_the_logarithm_and_adds_up() -> None:
+    unused = Decimal("0.1")
+    with decimal.localcontext(prec=60):
+        for p0, p1 in itertools.product(PLACES, repeat=2):
+            there = likelihood_integral(p0, p1, unused)
+            assert abs(there - (p1 / p0).ln()) < DIGITS
+            assert there == -likelihood_integral(p1, p0, unused)
+            for p in PLACES[::9]:
+                parts = likelihood_integral(p0, p, unused) + likelihood_integral(p, p1, unused)
+                assert abs(parts - there) < DIGITS
+    for p1 in (Decimal(0), Decimal("1e-30"), Decimal(1)):
+        assert likelihood_integral(Decimal(0), p1, unused) == Decimal("Infinity")
+
+
+@pytest.mark.parametrize("guard", ["1e-3", "0.04", "0.1", "0.25"])
+def test_clipped_integral_is_a_parabola_a_logarithm_and_a_parabola(guard: str) -> None:
+    with decimal.localcontext(prec=60):
+        g = Decimal(guard)
+        low = (1 - (1 - 4 * g).sqrt()) / 2
+        high = 1 - low
+
+        def antiderivative(p: Decimal) -> Decimal:
+            """Integrate (1 - p) / max(p (1 - p), guard) from 0, piece by piece."""
+            inside = min(max(p, low), high)
+            parabolas = [(q - q * q / 2) / g for q in (min(p, low), high, max(p, high))]
+            return parabolas[0] + (inside / low).ln() + parabolas[2] - parabolas[1]
+
+        ends = [Decimal(0), low / 3, low, *PLACES, high]
+        for p0, p1 in itertools.product(sorted(ends), repeat=2):
+            if p0 <= p1:
+                exact = antiderivative(p1) - antiderivative(p0)
+                assert abs(clipped_integral(p0, p1, g) - exact) < DIGITS, (p0, p1)
 
 
 def test_likelihood_takes_the_limit_beyond_the_noise_and_clipped_vanishes_there() -> None:
