@@ -14,8 +14,8 @@ Three constructions, all symmetric about zero:
 None is Gaussian: `Pmf` says exactly what each is, with its cut-off and its kurtosis, and the error
 tables (`bitlif.model.table`) are computed from it. The counts are those of equally likely draws; an
 LFSR misses one state in ``2**width`` (zero), which moves no probability by more than ``2**-width``.
-That holds over a whole period, which the draws walk if the leap has no factor in common with it (a
-power of two never has); else they repeat after ``period / gcd(leap, period)``, a part of the states.
+That holds over a whole period, which the draws walk if the leap has no factor in common with it (as
+a power of two has none); else they repeat after ``period / gcd(leap, period)`` of the states.
 """
 
 from __future__ import annotations
