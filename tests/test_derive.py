@@ -188,6 +188,25 @@ def test_ranges_of_the_exact_sums_are_reached_at_their_corners(name: str) -> Non
     assert ranges["error sum"] == Interval(
         c.error_bias - c.target_one * entry, c.error_bias + c.target_one * entry
     )
+    state, traced, fmt = config.membrane.format, config.trace.format, config.error.format
+    distances = [state.raw_min - c.threshold, state.raw_max - c.threshold]
+    assert ranges["distance"] == Interval(*distances)
+    bins = [distance * phase.reciprocal for distance in distances for phase in derived.phases]
+    assert ranges["bin product"] == Interval(min(bins), max(bins))
+    noises = [product >> c.noise_shift for product in products]
+    assert ranges["noise"] == Interval(min(noises), max(noises))
+    assert ranges["noisy membrane"] == Interval(
+        state.raw_min + min(noises), state.raw_max + max(noises)
+    )
+    steps = config.window.steps
+    gradients = [raw * traced.raw_max * steps for raw in (fmt.raw_min, fmt.raw_max)]
+    assert ranges["gradient"] == Interval(*gradients)
+    updates = [
+        (phase.rate * gradient << phase.rate_left) + phase.rate_bias
+        for phase in derived.phases
+        for gradient in gradients
+    ]
+    assert ranges["update product"] == Interval(min(updates), max(updates))
 
 
 # -- constants -------------------------------------------------------------------------------

@@ -58,6 +58,25 @@ def test_drawn_spikes_are_the_draws_below_the_rate() -> None:
         assert events.raster()[w, t, j] == (Fraction(int(draws[w, t, j]), 1 << 32) < chance)
 
 
+def test_a_draw_equal_to_the_rate_is_no_spike(monkeypatch: pytest.MonkeyPatch) -> None:
+    # `rand < p`, so that p = k / 2**32 spikes in exactly k of 2**32 draws; a tie never comes up in
+    # a test of real draws, so the draws are planted: rate - 1, rate, rate + 1, and both ends.
+    rate = quantised(0.4)
+    intensities = np.array([[0.0, 2.0**-16, 0.7, 1.0]])
+    chances = [quantised(x) * rate for x in intensities[0]]
+    planted = np.array([[max(c - 1, 0), c, c + 1, 0, (1 << 32) - 1] for c in chances]).T[None]
+
+    class Planted:
+        def integers(self, low: int, high: int, shape: tuple[int, ...], dtype: type) -> Any:
+            assert (low, high, shape, dtype) == (0, 1 << 32, planted.shape, np.int64)
+            return planted
+
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: Planted())
+    raster = encode_rate(intensities, 5, max_rate=0.4, seed=1).raster()[0]
+    for unit, chance in enumerate(chances):
+        assert raster[:, unit].tolist() == [chance > 0, False, False, chance > 0, False]
+
+
 def test_drawn_spikes_never_come_at_rate_zero_and_always_at_rate_one() -> None:
     events = encode_rate(np.array([[0.0, 1.0]]), 2000, max_rate=1.0, seed=0)
     assert events.counts().tolist() == [[0, 2000]]

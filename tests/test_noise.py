@@ -152,6 +152,23 @@ def test_probability_above_spreads_each_level_over_its_cell(noise: NoiseConfig) 
     assert pmf.probability_above(Decimal(0)) == Decimal("0.5")
 
 
+@pytest.mark.parametrize("noise", SMALL, ids=label)
+def test_outermost_cells_reach_as_far_out_as_in(noise: NoiseConfig) -> None:
+    pmf = noise.pmf
+    first, second = pmf.levels[:2]
+    end = first - Fraction(second - first, 2)
+    # Two roundings of a double, a relative 2**-52 together.
+    assert abs(pmf.knots_in_sigma()[0] * float(pmf.sigma) - end) <= 2.0**-51 * abs(end)
+    share = Fraction(pmf.counts[0], pmf.total)
+    for part in (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4)):
+        place = end + part * (second - first)
+        x = Decimal(place.numerator) / place.denominator / pmf.sigma
+        # 28 digits of x, at most a relative 1e-26 of it; the density is one level's share a cell.
+        slack = share * abs(place) / (second - first) / 10**26
+        assert abs(Fraction(pmf.probability_above(x)) - part * share) <= slack
+        assert abs(1 - Fraction(pmf.probability_above(-x)) - part * share) <= slack
+
+
 def test_probability_above_rises_and_mirrors() -> None:
     pmf = NoiseConfig(words=2, word_bits=4).pmf
     values = [pmf.probability_above(Decimal(k) / 16) for k in range(-64, 65)]
