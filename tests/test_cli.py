@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
+import io
 import os
 import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,21 +35,29 @@ def commands(parser: argparse.ArgumentParser, words: Words = ()) -> Iterator[Wor
 
 
 COMMANDS = list(commands(build_parser()))
+QUICK = [words for words in COMMANDS if words != ("bench",)]
+"""`bitlif bench` takes minutes; tests/test_cli_bench.py does its work in small."""
+
+Done = subprocess.CompletedProcess[str]
 
 
-def help_of(words: Words, capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit, match=r"^0$"):
+def help_of(words: Words) -> str:
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit, match=r"^0$"),
+    ):
         main([*words, "--help"])
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    return captured.out
+    assert err.getvalue() == ""
+    return out.getvalue()
 
 
-def examples_of(words: Words, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    return [line[2:] for line in help_of(words, capsys).partition("\nexamples:\n")[2].splitlines()]
+def examples_of(words: Words) -> list[str]:
+    return [line[2:] for line in help_of(words).partition("\nexamples:\n")[2].splitlines()]
 
 
-def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def shell(command: str, folder: Path) -> Done:
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=folder,
@@ -65,34 +76,41 @@ def test_every_promised_subcommand_is_there() -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_help_exits_0_and_ends_with_examples_of_its_own_command(
-    words: Words, capsys: pytest.CaptureFixture[str]
-) -> None:
-    examples = examples_of(words, capsys)
+def test_help_exits_0_and_ends_with_examples_of_its_own_command(words: Words) -> None:
+    examples = examples_of(words)
     assert examples
     for example in examples:
         assert f"bitlif {' '.join(words)}" in example
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_example_is_a_command_line_that_is_understood(
-    words: Words, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for example in examples_of(words, capsys):
+def test_every_example_is_a_command_line_that_is_understood(words: Words) -> None:
+    for example in examples_of(words):
         for command in example.split("&&"):
             program, *arguments = shlex.split(command.partition(">")[0])
             assert program == "bitlif"
             assert callable(build_parser().parse_args(arguments).run)
 
 
-# The first example of `bitlif bench` takes minutes; tests/test_cli_bench.py does its work in small.
-@pytest.mark.parametrize("words", [own for own in COMMANDS if own != ("bench",)], ids=" ".join)
+@pytest.fixture(scope="module")
+def first_examples(tmp_path_factory: pytest.TempPathFactory) -> dict[Words, Done]:
+    """Run the first example of every command in a folder of its own, two at a time."""
+
+    def run(words: Words) -> Done:
+        return shell(examples[words], tmp_path_factory.mktemp("-".join(words)))
+
+    examples = {words: examples_of(words)[0] for words in QUICK}
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(QUICK, pool.map(run, QUICK), strict=True))
+
+
+@pytest.mark.parametrize("words", QUICK, ids=" ".join)
 def test_first_example_runs_in_an_empty_folder(
-    words: Words, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: Words, first_examples: dict[Words, Done]
 ) -> None:
-    done = shell(examples_of(words, capsys)[0], tmp_path)
+    done = first_examples[words]
     # `diff` says by its exit code that the two differ, and nothing else may be wrong.
-    assert done.returncode == (1 if words == ("config", "diff") else 0)
+    assert done.returncode == (1 if words == ("config", "diff") else 0), done.stderr
     assert done.stdout
     assert "Traceback" not in done.stderr
 
