@@ -298,6 +298,38 @@ def test_constants_are_the_nearest_integers_to_the_real_numbers(config: Config) 
     assert c.noise_bias == Rounding.NEAREST.bias(c.noise_shift)
 
 
+def test_scale_fills_its_bits_up_to_a_power_of_two_and_no_further() -> None:
+    # Four one-bit words have a sigma of 2 exactly; a membrane LSB is 1/64: 8 LSBs a draw at 0.25.
+    for sigma, scale, shift in ((0.25, 8, 0), (0.125, 8, 1), (15.4 / 32, 15, 0), (7.75 / 32, 8, 0)):
+        config = TINY.replace(
+            noise__kind="popcount", noise__words=4, noise__word_bits=1, noise__scale_bits=4,
+            schedule=[{"sigma": sigma}],
+        )  # fmt: skip
+        derived = derive(config)
+        assert (derived.phases[0].noise_scale, derived.constants.noise_shift) == (scale, shift)
+
+
+def test_rate_reaches_from_the_largest_mantissa_to_the_smallest_unit_of_62_bits() -> None:
+    # A gradient's LSB, over 16 steps, is 2**-(4 + 6 + 4) in the real numbers; a weight's is 2**-4.
+    unit = 2.0**10
+    for rate, mantissa, shift in (
+        (7.0 * unit, 7, 0),
+        (7.25 * unit, 7, 0),
+        (4.0 * unit, 4, 0),
+        (3.75 * unit, 4, 0),
+        (unit, 4, 2),
+        (unit * 2.0**-62, 1, 62),
+        (unit * 2.0**-60, 4, 62),
+        (1.12e-16, 1, 62),  # half a unit is 2**-53 = 1.110...e-16: more rounds up, less to nothing
+    ):
+        phase = derive(TINY.replace(learning__rate=rate)).phases[0]
+        assert phase.rate == mantissa
+        assert phase.rate_right - phase.rate_left + TINY.learning.random_bits == shift
+    for rate, size in ((7.5 * unit, "smaller"), (1.1e-16, "larger")):
+        with pytest.raises(BitlifError, match=rf"^learning\.rate must be {size} for these formats"):
+            TINY.replace(learning__rate=rate)
+
+
 def test_phases_end_where_their_windows_are_used_up() -> None:
     config = TINY.replace(
         schedule=[
