@@ -21,7 +21,7 @@ from bitlif.model.digits import (
     seeded,
     train,
 )
-from bitlif.model.errors import require_int
+from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.eventfile import save_events
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
@@ -39,6 +39,12 @@ from .terminal import (
     progress_bars,
     result_table,
 )
+
+FILES = frozenset(
+    ("config.toml", "demo.png", "float_weights.npz", "labels.npz", "report.json", "spikes.npz",
+     "weights.npz")
+)  # fmt: skip
+"""What the demo writes; a folder that holds these and nothing else is an earlier demo's."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -59,6 +65,9 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: 0)")
     parser.add_argument("--epochs", type=int, default=20, help="passes (default: 20)")
     parser.add_argument("--out", default="out/demo", help="folder to write (default: out/demo)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads; no result depends on it (default: 1)"
+    )
     add_json(parser)
 
 
@@ -67,12 +76,12 @@ def run(args: argparse.Namespace) -> int:
     require_int("--seed", args.seed, 0, (1 << 31) - 1)
     epochs = require_int("--epochs", args.epochs, 1, 10_000)
     out = Path(args.out)
-    check_folder(out, force=True)
+    check_out(out)
     require_matplotlib()
     config = seeded(Config.load(args.config), args.seed)
+    integer, twin = Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed)
+    probes = (Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed + 1))
     digits = load_digits_task(config.window.steps, args.seed)
-    integer, twin = Layer(config), FloatLayer(config, seed=args.seed)
-    probes = (Layer(config), FloatLayer(config, seed=args.seed + 1))
     # Throw-away layers learn one digit first, so that compiling is not timed as training.
     start = time.perf_counter()
     for layer, probe in ((Layer(config), Layer(config)), (FloatLayer(config), FloatLayer(config))):
@@ -102,11 +111,23 @@ def run(args: argparse.Namespace) -> int:
         np.savez_compressed(folder / "labels.npz", labels=digits.test_labels)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
         draw_demo(folder / "demo.png", shown)
+        # Others may have put files there while we trained.
+        check_out(out)
     if args.json:
         print_json(report)
     else:
         _print(report, out)
     return 0
+
+
+def check_out(path: Path) -> None:
+    """Raise unless `path` is free, empty, or an earlier demo to which nobody added a file."""
+    check_folder(path, force=True)
+    names = {own.name for own in path.iterdir()} if path.exists() else set()
+    if names and names != FILES:
+        raise BitlifError(
+            f"--out must be a new or empty folder, not '{path}', which holds others' files"
+        )
 
 
 def make_report(
@@ -136,6 +157,7 @@ def make_report(
         "train_digits": windows,
         "test_digits": digits.test.windows,
         "test_accuracy": {name: epoch.test_accuracy for name, epoch in last.items()},
+        "test_accuracy_difference": last["integer"].test_accuracy - last["float"].test_accuracy,
         "train_accuracy": {name: epoch.train_accuracy for name, epoch in last.items()},
         "test_accuracy_by_epoch": {
             name: [epoch.test_accuracy for epoch in history] for name, history in histories.items()
@@ -189,6 +211,7 @@ def show_one(
         ),
         float_weights=twin.weights,
         weight_format=str(config.synapse.weight),
+        recognised=right.size > 0,
     )
 
 
@@ -199,14 +222,16 @@ def _print(report: dict[str, Any], out: Path) -> None:
         ("training accuracy", "train_accuracy", lambda x: f"{100 * x:.2f} %"),
         ("output spikes a digit", "output_spikes_per_digit", lambda x: f"{x:.1f}"),
         ("training time", "training_seconds", lambda x: f"{x:.1f} s"),
-        ("learning steps/s", "learning_steps_per_second", lambda x: f"{x:,.0f}"),
+        ("steps/s, tests included", "learning_steps_per_second", lambda x: f"{x:,.0f}"),
     ]
     rows = [
-        (label, *(show(report[key][name]) for name in ("integer", "float")))
+        (label, *(show(report[key][name]) for name in ("integer", "float")), "")
         for label, key, show in both
     ]
-    title = f"{report['test_digits']} test digits after {report['epochs']} epochs"
-    screen.print(result_table(title, ("", "integer", "float"), rows))
+    rows[0] = (*rows[0][:3], f"{100 * report['test_accuracy_difference']:+.2f} points")
+    tested = report["test_digits"]
+    title = f"{tested} test digits ({100 / tested:.2f} % each) after {report['epochs']} epochs"
+    screen.print(result_table(title, ("", "integer", "float", "difference"), rows))
     weights, noise, counters = report["weights"], report["noise"], report["counters"]
     facts = [
         ("input spikes a digit", f"{report['input_spikes_per_digit']:.0f}"),

@@ -16,6 +16,12 @@ from bitlif.model.events import Events
 # Okabe and Ito's colours: apart from each other for every kind of colour vision.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
 
+FULL_COLOUR = 98.0
+"""Percentile of the weights' magnitudes that gets the strongest colour, and all beyond it too.
+
+A few weights are several times as large as all others, and would leave those pale.
+"""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
@@ -28,12 +34,15 @@ class Shown:
     inputs : Events
         Its window.
     raster, membrane : (T, 10)
-        Output spikes, and membrane potentials before the noise in units of volts-equivalent.
+        Output spikes, and membrane potentials before the noise, in the unit of `threshold`.
     threshold : float
     accuracy : dict of str to list of float
         Test accuracy after each epoch, by model.
     integer_weights, float_weights : (65, 10) float
+        In the unit of `threshold`.
     weight_format : str
+    recognised : bool
+        Whether the integers recognise the digit shown.
     """
 
     label: int
@@ -45,6 +54,7 @@ class Shown:
     integer_weights: NDArray[np.float64]
     float_weights: NDArray[np.float64]
     weight_format: str
+    recognised: bool
 
 
 def require_matplotlib() -> None:
@@ -103,7 +113,7 @@ def _draw_outputs(axes: Any, shown: Shown) -> None:
     marks = {"marker": "|", "s": 55, "linewidths": 1.6}
     axes.scatter(times[~true], neurons[~true], color=GREY, **marks)
     axes.scatter(times[true], neurons[true], color=BLUE, **marks)
-    axes.set_ylabel("neuron\n(class)")
+    axes.set_ylabel("output\n(class)")
     axes.set_ylim(CLASSES - 0.3, -0.7)
     axes.set_yticks(range(CLASSES))
     axes.tick_params(axis="y", labelsize=8, labelbottom=False)
@@ -144,8 +154,9 @@ def _draw_digit(axes: Any, shown: Shown) -> None:
     axes.imshow(counts.reshape(8, 8), cmap="gray_r", vmin=0)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title(f"The test digit: a {shown.label}", fontsize=10)
-    axes.set_xlabel("input spikes of each pixel", fontsize=9)
+    which = "First test digit recognised" if shown.recognised else "A test digit, not recognised"
+    axes.set_title(f"{which}: a {shown.label}", fontsize=10)
+    axes.set_xlabel(f"input spikes of each pixel (black: {counts.max()})", fontsize=9)
 
 
 def _draw_curves(axes: Any, shown: Shown) -> None:
@@ -155,22 +166,24 @@ def _draw_curves(axes: Any, shown: Shown) -> None:
     }
     for name, accuracy in shown.accuracy.items():
         epochs = range(1, len(accuracy) + 1)
-        axes.plot(epochs, [100 * own for own in accuracy], label=name, **styles[name])
-    axes.set_xlabel("epochs")
+        label = f"{name}: {100 * accuracy[-1]:.1f} % at the end"
+        axes.plot(epochs, [100 * own for own in accuracy], label=label, **styles[name])
+    axes.set_xlabel("epoch (one pass over the training digits)")
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", frameon=False)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_title("Learning", loc="left", fontsize=10)
+    axes.set_title("Unseen digits right after each epoch", loc="left", fontsize=10)
 
 
 def _draw_weights(figure: Any, shown: Shown) -> None:
     images = figure.subplots(2, CLASSES, sharex=True, sharey=True)
-    top = max(np.abs(shown.integer_weights).max(), np.abs(shown.float_weights).max()) or 1.0
+    both = np.stack((shown.integer_weights, shown.float_weights))[:, :PIXELS] / shown.threshold
+    top = full_colour(both)
     picture = None
-    for row, weights in zip(images, (shown.integer_weights, shown.float_weights), strict=True):
+    for row, weights in zip(images, both, strict=True):
         for neuron, axes in enumerate(row):
-            pixels = weights[:PIXELS, neuron].reshape(8, 8)
+            pixels = weights[:, neuron].reshape(8, 8)
             picture = axes.imshow(pixels, cmap="RdBu_r", vmin=-top, vmax=top)
             axes.set_xticks([])
             axes.set_yticks([])
@@ -179,9 +192,14 @@ def _draw_weights(figure: Any, shown: Shown) -> None:
     images[0, 0].set_ylabel("integer", fontsize=10)
     images[1, 0].set_ylabel("float", fontsize=10)
     figure.suptitle(
-        f"Weights of the ten neurons as images (bias left out; it spikes at {BIAS_RATE:g} a step, "
-        f"full ink at {MAX_RATE:g})",
+        "Weights of the ten neurons as images: red pixels speak for the class, blue ones against "
+        f"it (bias left out; it spikes at {BIAS_RATE:g} a step, full ink at {MAX_RATE:g})",
         fontsize=10,
     )
-    bar = figure.colorbar(picture, ax=images, shrink=0.9, pad=0.01)
+    bar = figure.colorbar(picture, ax=images, shrink=0.9, pad=0.01, extend="both")
     bar.set_label("weight (threshold = 1,\nbefore the gain)", fontsize=9)
+
+
+def full_colour(weights: NDArray[np.float64]) -> float:
+    """Return the magnitude from which on weights have the strongest colour, above zero."""
+    return float(np.percentile(np.abs(weights), FULL_COLOUR)) or 1.0
