@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bitlif.model.config import Config
+from bitlif.model.digits import seeded
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.noise_report import (
     LAGS,
@@ -57,6 +58,12 @@ def add_parser(subparsers: SubParsers) -> None:
         metavar="N",
         help=f"draws a lane to measure, {MIN_DRAWS} ..= {MAX_DRAWS} (default: 1000000)",
     )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        help="start the LFSRs where `bitlif learn --seed` does (default: as "
+        "the configuration says)",
+    )
     parser.add_argument("--out", metavar="DIR", help="write noise.json and noise.png here")
     add_json(parser)
 
@@ -65,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     """Describe the noise, measure it, print it, and write it if asked to."""
     draws = require_int("--draws", args.draws, MIN_DRAWS, MAX_DRAWS)
     config = Config.load(args.config)
+    if args.seed is not None:
+        config = seeded(config, require_int("--seed", args.seed, 0, (1 << 31) - 1))
     # What could fail at the end fails before the work.
     chi_square_survival()
     out = Path(args.out) if args.out else None

@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from bitlif.model.config import Config
+from bitlif.model.digits import seeded
 from bitlif.model.errors import BitlifError
 from bitlif.model.noise_report import describe_noise, measure_draws
 from bitlif.scripts import noise
@@ -87,6 +88,19 @@ def test_json_has_the_keys_that_a_reader_relies_on(capsys: pytest.CaptureFixture
         "lane", "mean", "variance", "excess_kurtosis", "chi_square", "bins", "p",
         "autocorrelation", "largest_autocorrelation", "lags_outside_band",
     }  # fmt: skip
+
+
+def test_seed_starts_the_streams_where_learn_does(capsys: pytest.CaptureFixture[str]) -> None:
+    reports = []
+    for seed in (3, 4):
+        assert bitlif("tiny", "--draws", "1000", "--seed", str(seed), "--json") == 0
+        reports.append(strict_json(capsys.readouterr().out))
+        config = seeded(Config.load("tiny"), seed)
+        assert reports[-1] == describe_noise(config, measure_draws(config, 1000))
+        assert reports[-1]["streams"]["lanes"][0]["state"] == config.noise.lfsr.seed
+    # Only where the streams start differs, and so what is measured.
+    assert reports[0]["measured"] != reports[1]["measured"]
+    assert reports[0]["distribution"] == reports[1]["distribution"]
 
 
 def colours_in(image: np.ndarray, colour: str) -> int:
@@ -167,6 +181,8 @@ def test_help_ends_with_examples_of_which_the_first_runs_in_an_empty_folder(
 def test_wrong_requests_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(BitlifError, match=r"^--draws must be in 1000 \.\.= 1000000000, not 999$"):
         bitlif("tiny", "--draws", "999")
+    with pytest.raises(BitlifError, match=r"^--seed must be in 0 \.\.= 2147483647, not -1$"):
+        bitlif("tiny", "--seed", "-1")
     with pytest.raises(BitlifError, match=r"not 'tyny', did you mean 'tiny'\?$"):
         bitlif("tyny")
     file = tmp_path / "file"
