@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from bitlif.model.teacher import learn_from_teacher, make_teacher_task
 from bitlif.model.toml import dump_config
 from bitlif.model.weightfile import load_weights, save_weights
 from bitlif.model.window import COUNTERS
+from bitlif.scripts import learn, run
 from bitlif.scripts.main import main
+from bitlif.scripts.run import CHAIN
 
 TINY = Config.load("tiny")
 WINDOWS = 5
@@ -346,6 +349,10 @@ WRONG_RUN = {
     **{f"{RUN} --targets {name}": text for name, text in BAD_TARGETS.items()},
     "--weights weights.npz --spikes none.npz": r"spikes 'none\.npz' must hold at least one window, "
     "not 0",
+    **{
+        words: re.escape(f"--weights and --spikes must be given, for instance: {CHAIN}")
+        for words in ("", "--weights weights.npz", "--spikes spikes.npz")
+    },
     f"{RUN} --threads 0": r"threads must be in 1 \.\.= 256, not 0",
     f"{RUN} --out no/such/folder.npz": r"No such file or directory 'no/such/folder\.npz'",
 }
@@ -374,6 +381,44 @@ def test_wrong_request_to_run_is_one_sentence_and_writes_nothing(
 ) -> None:
     out = "" if "--out" in words else "--out out.npz"
     refused(f"run tiny {words} {out}", WRONG_RUN[words], capsys)
+
+
+@pytest.mark.parametrize("model", ["", "--float"])
+@pytest.mark.parametrize(
+    "words", [f"run tiny {RUN}", "learn tiny --out a", f"learn tiny {FILES} --out b"]
+)
+def test_clock_starts_once_the_engine_has_worked_and_stops_before_anything_else(
+    words: str, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def clock() -> float:
+        told.append("clock")
+        return float(len(told))
+
+    def noted(kind: type, name: str) -> Any:
+        own = getattr(kind, name)
+
+        def call(self: Any, events: Events, *others: Any, **named: Any) -> Any:
+            told.append(f"{name} {events.windows}")
+            return own(self, events, *others, **named)
+
+        return call
+
+    for module in (learn, run):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=clock))
+    for kind in (Layer, FloatLayer):
+        for name in ("learn", "run"):
+            monkeypatch.setattr(kind, name, noted(kind, name))
+    assert bitlif(f"{words} {model}") == 0
+    first, last = (place for place, what in enumerate(told) if what == "clock")
+    name = words.split()[0]
+    # One window of a throw-away layer, then all of the layer's own.
+    assert told[first - 1] == f"{name} 1"
+    timed = [what.split() for what in told[first + 1 : last]]
+    assert {what for what, _ in timed} == {name}
+    windows = 400 if "learn tiny --out" in words else WINDOWS
+    assert sum(int(count) for _, count in timed) == windows
 
 
 # -- run -------------------------------------------------------------------------------------
