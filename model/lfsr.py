@@ -364,7 +364,7 @@ def extend_stream(words, start, stop, lags):  # type: ignore[no-untyped-def]
 
 @register_jitable
 def read_bits(words, position, mask):  # type: ignore[no-untyped-def]
-    """Return up to 31 bits (a `mask` of ones says how many) of the packed stream at `position`."""
+    """Return up to 32 bits (a `mask` of ones says how many) of the packed stream at `position`."""
     word = position >> 5
     pair = int(words[word]) | int(words[word + 1]) << 32
     return (pair >> (position & 31)) & mask

@@ -319,26 +319,39 @@ def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[
         for k in range(draws.size):
             draws[k] = quantiles[read_bits(words, position + k * leap, mask)]
         return
-    offset = -n_words * mask
-    if position % 32 == 0 and leap == 32 and n_words * word_bits <= 32:
-        # A draw is one 32-bit word: plain shifts over a slice, four words of noise a pass. Words
-        # that do not exist come from bits that are masked out.
-        own = words[position >> 5 : (position >> 5) + draws.size]
-        used = (1 << (n_words * word_bits)) - 1
-        for first in range(0, n_words, 4):
-            a = min(first * word_bits, 32)
-            b = min(a + word_bits, 32)
-            c = min(b + word_bits, 32)
-            d = min(c + word_bits, 32)
-            base = offset if first == 0 else 0
+    # As many words a pass as 32 bits hold, up to four: all draws of the usual four in one pass.
+    group = min(4, 32 // word_bits)
+    whole = (1 << group * word_bits) - 1
+    aligned = leap == 32 and position % 32 == 0 and n_words * word_bits <= 32
+    for word in range(0, n_words, group):
+        fields = word_fields(word_bits, mask, min(group, n_words - word))
+        first = position + word * word_bits
+        if aligned:
+            # A draw is one 32-bit word or less: vector loads, where `read_bits` joins two words.
+            own = words[position >> 5 : (position >> 5) + draws.size]
             for k in range(draws.size):
-                x = int(own[k]) & used
-                total = ((x >> a) & mask) + ((x >> b) & mask)
-                total += ((x >> c) & mask) + ((x >> d) & mask)
-                draws[k] = (0 if first == 0 else draws[k]) + base + 2 * total
-        return
-    for k in range(draws.size):
-        total = 0
-        for word in range(n_words):
-            total += read_bits(words, position + k * leap + word * word_bits, mask)
-        draws[k] = 2 * total + offset
+                total = sum_fields(int(own[k]) >> (first - position), fields)
+                draws[k] = (draws[k] if word > 0 else -n_words * mask) + 2 * total
+        else:
+            for k in range(draws.size):
+                total = sum_fields(read_bits(words, first + k * leap, whole), fields)
+                draws[k] = (draws[k] if word > 0 else -n_words * mask) + 2 * total
+
+
+@register_jitable
+def word_fields(word_bits, mask, count):  # type: ignore[no-untyped-def]
+    """Return shift and mask of each of four words, all zero from the `count`-th on."""
+    return (
+        (0, mask),
+        (word_bits, mask) if count > 1 else (0, 0),
+        (2 * word_bits, mask) if count > 2 else (0, 0),
+        (3 * word_bits, mask) if count > 3 else (0, 0),
+    )
+
+
+@register_jitable
+def sum_fields(bits, fields):  # type: ignore[no-untyped-def]
+    """Return the sum of the words that `word_fields` finds in `bits`."""
+    a, b, c, d = fields
+    low = ((bits >> a[0]) & a[1]) + ((bits >> b[0]) & b[1])
+    return low + (((bits >> c[0]) & c[1]) + ((bits >> d[0]) & d[1]))
