@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
+from .engine import compilable
 
 
-@register_jitable
+@compilable
 def set_zero(array):  # type: ignore[no-untyped-def]
     """Set all elements of a one-dimensional array to zero."""
     for k in range(array.size):

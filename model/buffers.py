@@ -19,8 +19,9 @@ from .fixed import Format
 from .update import TILE
 from .window import GRADIENT, INFER, LEARN, Noise, Records, Scratch, State, Table
 
-BLOCK_DRAWS = 4096
-"""Draws made at a time: a block of steps whose noise stays in the nearest cache."""
+BLOCK_DRAWS = 8192
+"""Draws made at a time: a block of steps whose noise stays in a near cache, and is long enough that
+moving each lane's history past it costs little."""
 
 
 def storage(fmt: Format) -> type[np.signedinteger[Any]]:

@@ -14,6 +14,18 @@ from typing import Any
 
 import numba
 from numba.core import caching
+from numba.extending import register_jitable
+
+# Kernels never allocate, so they need not count references to arrays, which costs atomic
+# operations in every step. Nothing calls them from C, so they get no wrapper for it either.
+_OPTIONS = {"_nrt": False, "no_cfunc_wrapper": True}
+
+compilable = register_jitable(**_OPTIONS)
+"""Marks a function that compiled ones call; it stays the plain function that it is."""
+
+inlined = register_jitable(forceinline=True, **_OPTIONS)
+"""The same for one called every step: for a small layer, to pass NamedTuples of arrays (a hundred
+words by value) costs more than the step."""
 
 
 @functools.cache
@@ -57,6 +69,6 @@ class _Cache(caching.FunctionCache):
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` compiled on first call, from disk if it can; it frees the interpreter."""
-    dispatcher: Any = numba.njit(nogil=True)(function)
+    dispatcher: Any = numba.njit(nogil=True, **_OPTIONS)(function)
     dispatcher._cache = _Cache(function)
     return dispatcher  # type: ignore[no-any-return]

@@ -11,8 +11,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from numba.extending import register_jitable
-
+from .engine import compilable
 from .errors import BitlifError, BitlifTypeError, require_bool, require_int
 
 MAX_BITS = 32
@@ -119,7 +118,7 @@ class Format:
         return raw * self.lsb
 
 
-@register_jitable
+@compilable
 def round_shift(x: int, bias: int, shift: int) -> int:
     """Return ``(x + bias) >> shift``, an arithmetic shift; `Rounding.bias` names its rounding.
 
@@ -129,7 +128,7 @@ def round_shift(x: int, bias: int, shift: int) -> int:
     return (x + bias) >> shift
 
 
-@register_jitable
+@compilable
 def saturate(x: int, low: int, high: int) -> tuple[int, bool]:
     """Return the value in ``low ..= high`` nearest to `x`, and whether it is another one.
 
@@ -140,7 +139,7 @@ def saturate(x: int, low: int, high: int) -> tuple[int, bool]:
     return y, y != x
 
 
-@register_jitable
+@compilable
 def stochastic_shift(
     x: int, left: int, bias: int, right: int, random: int, random_bits: int
 ) -> int:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from numba.extending import register_jitable
-
 from .arrays import set_zero
+from .engine import compilable
 
 GAUSSIAN, PIECEWISE, TABLE = range(3)
 """Where the error function comes from: Gaussian noise, the noise's own PMF, a user's table."""
@@ -72,13 +71,13 @@ class FloatRecords(NamedTuple):
     gradient: Any
 
 
-@register_jitable
+@compilable
 def clamp(x: float, low: float, high: float) -> float:
     """Return the number in ``low ..= high`` nearest to `x`."""
     return min(max(x, low), high)
 
 
-@register_jitable
+@compilable
 def gaussian_hazard(x: float) -> float:
     """Return phi(x) / (1 - Phi(x)), to about 1e-13 for every x.
 
@@ -91,7 +90,7 @@ def gaussian_hazard(x: float) -> float:
     return x + 1.0 / (x + 2.0 / (x + 3.0 / (x + 4.0 / (x + 5.0 / x))))
 
 
-@register_jitable
+@compilable
 def gaussian_error(x: float, clipped: bool, guard: float, limit: float) -> float:
     """Return B(x) for Gaussian noise, at most `limit`; A(x) is B(-x)."""
     if clipped:
@@ -103,7 +102,7 @@ def gaussian_error(x: float, clipped: bool, guard: float, limit: float) -> float
     return limit if x >= limit else min(gaussian_hazard(x), limit)
 
 
-@register_jitable
+@compilable
 def piecewise_errors(x, clipped, guard, limit, knots, cumulative):  # type: ignore[no-untyped-def]
     """Return A(x) and B(x) for noise whose cumulative distribution is linear between `knots`."""
     last = knots.size - 1
@@ -134,7 +133,7 @@ def piecewise_errors(x, clipped, guard, limit, knots, cumulative):  # type: igno
     return a, b
 
 
-@register_jitable
+@compilable
 def float_error(x, target, f, arrays):  # type: ignore[no-untyped-def]
     """Return the error of a neuron `x` sigma above its threshold, by the configured function."""
     if f.rule == TABLE:
@@ -227,7 +226,7 @@ def run_float_windows(  # type: ignore[no-untyped-def]
             finish_window(w, learn, weights, errors, traces, gradient, records, f)
 
 
-@register_jitable
+@compilable
 def finish_window(w, learn, weights, errors, traces, gradient, records, f):  # type: ignore[no-untyped-def]
     """Sum the gradient of a window, record it, and move the weights if `learn`."""
     steps, neurons = errors.shape

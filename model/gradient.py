@@ -7,16 +7,16 @@ point, exact because no partial sum leaves the integers that the float type hold
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from .arrays import set_zero
+from .engine import compilable
 
 TILE = 32
 
 
-@register_jitable
+@compilable
 def sparse_gradient(errors, traces, gradient, by_neuron, active):  # type: ignore[no-untyped-def]
     """Write the sum over steps of error times trace, skipping errors that are zero.
 

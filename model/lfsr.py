@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
 from . import polynomials
+from .engine import compilable
 from .errors import BitlifError, BitlifTypeError, require_choice, require_int
 
 WORD_BITS = 32
@@ -252,7 +252,7 @@ def start_stream(state, lags, words):  # type: ignore[no-untyped-def]
     extend_stream(words, lags[lags.size - 1], words.size, lags)
 
 
-@register_jitable
+@compilable
 def restart_streams(streams):  # type: ignore[no-untyped-def]
     """Go back to the very beginning."""
     for stream in range(streams.buffer.shape[0]):
@@ -261,7 +261,7 @@ def restart_streams(streams):  # type: ignore[no-untyped-def]
     streams.offset[0] = 0
 
 
-@register_jitable
+@compilable
 def fill_stream(streams, stream, draws):  # type: ignore[no-untyped-def]
     """Make the words that the next `draws` draws of `stream` read; return the first one's bit."""
     bits = streams.offset[0] + draws * streams.leap + streams.reach
@@ -270,7 +270,7 @@ def fill_stream(streams, stream, draws):  # type: ignore[no-untyped-def]
     return 32 * streams.history + int(streams.offset[0])
 
 
-@register_jitable
+@compilable
 def advance_stream(streams, stream, draws):  # type: ignore[no-untyped-def]
     """Move the buffer of `stream` past `draws` draws made by `fill_stream`."""
     words = (streams.offset[0] + draws * streams.leap) >> 5
@@ -280,7 +280,7 @@ def advance_stream(streams, stream, draws):  # type: ignore[no-untyped-def]
         row[k] = row[words + k]
 
 
-@register_jitable
+@compilable
 def advance_offset(streams, draws):  # type: ignore[no-untyped-def]
     """Note that all streams have moved past `draws` draws."""
     streams.offset[0] = (streams.offset[0] + draws * streams.leap) & 31
@@ -302,13 +302,13 @@ def join_state(words: np.ndarray, offset: int, width: int) -> int:
     return (value >> offset) & ((1 << width) - 1)
 
 
-@register_jitable
+@compilable
 def stream_bit(words, position):  # type: ignore[no-untyped-def]
     """Return bit `position` of the packed stream."""
     return (int(words[position >> 5]) >> (position & 31)) & 1
 
 
-@register_jitable
+@compilable
 def expand_state(state, lags, words):  # type: ignore[no-untyped-def]
     """Write the first ``32 * width`` bits of the stream that starts with `state` into `words`.
 
@@ -330,7 +330,7 @@ def expand_state(state, lags, words):  # type: ignore[no-untyped-def]
         words[n >> 5] |= bit << (n & 31)
 
 
-@register_jitable
+@compilable
 def extend_stream(words, start, stop, lags):  # type: ignore[no-untyped-def]
     """Write words ``start ..< stop`` of the stream, of which the words before it reaches are there.
 
@@ -362,7 +362,7 @@ def extend_stream(words, start, stop, lags):  # type: ignore[no-untyped-def]
         position += count
 
 
-@register_jitable
+@compilable
 def read_bits(words, position, mask):  # type: ignore[no-untyped-def]
     """Return up to 32 bits (a `mask` of ones says how many) of the packed stream at `position`."""
     word = position >> 5

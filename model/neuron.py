@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
-
 from .derive import Constants, Filter, PhaseConstants
+from .engine import compilable
 from .fixed import round_shift, saturate
 
 
-@register_jitable
+@compilable
 def leaky_sum(state: int, taken: int, f: Filter) -> tuple[int, bool]:
     """Return ``keep * state + take * taken``, rounded once and saturated, and whether it saturated.
 
@@ -21,19 +20,19 @@ def leaky_sum(state: int, taken: int, f: Filter) -> tuple[int, bool]:
     return saturate(round_shift(f.keep * state + f.take * taken, f.bias, f.shift), f.low, f.high)
 
 
-@register_jitable
+@compilable
 def noise_level(draw: int, phase: PhaseConstants, c: Constants) -> int:
     """Return a draw in membrane LSBs: scaled by sigma, rounded to nearest."""
     return round_shift(phase.noise_scale * draw, c.noise_bias, c.noise_shift)
 
 
-@register_jitable
+@compilable
 def fires(membrane: int, noise: int, c: Constants) -> bool:
     """Return whether the neuron spikes: this step's one draw lifts it to the threshold or above."""
     return membrane + noise >= c.threshold
 
 
-@register_jitable
+@compilable
 def keep_membrane(membrane: int, noise: int, reset: bool, c: Constants) -> tuple[int, bool]:
     """Return what the next step starts from, and whether it saturated: 0 after a reset.
 

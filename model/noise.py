@@ -29,8 +29,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
-from numba.extending import register_jitable
 
+from .engine import compilable
 from .errors import BitlifError, require_bool, require_choice, require_int, require_kind
 from .lfsr import LfsrConfig, read_bits
 
@@ -295,7 +295,7 @@ def gaussian_quantile(above_half: Fraction) -> Decimal:
 _PI = Decimal("3.141592653589793238462643383279502884197")
 
 
-@register_jitable
+@compilable
 def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[no-untyped-def]
     """Fill `draws` with successive centred draws of one stream.
 
@@ -338,7 +338,7 @@ def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[
                 draws[k] = (draws[k] if word > 0 else -n_words * mask) + 2 * total
 
 
-@register_jitable
+@compilable
 def word_fields(word_bits, mask, count):  # type: ignore[no-untyped-def]
     """Return shift and mask of each of four words, all zero from the `count`-th on."""
     return (
@@ -349,7 +349,7 @@ def word_fields(word_bits, mask, count):  # type: ignore[no-untyped-def]
     )
 
 
-@register_jitable
+@compilable
 def sum_fields(bits, fields):  # type: ignore[no-untyped-def]
     """Return the sum of the words that `word_fields` finds in `bits`."""
     a, b, c, d = fields

@@ -28,8 +28,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from numba.extending import register_jitable
-
+from .engine import compilable
 from .errors import (
     BitlifError,
     BitlifTypeError,
@@ -233,7 +232,7 @@ def clipped_integral(p0: Decimal, p1: Decimal, guard: Decimal) -> Decimal:
     return total
 
 
-@register_jitable
+@compilable
 def table_bin(membrane: int, phase: PhaseConstants, c: Constants) -> int:
     """Return the bin of a membrane potential: its distance to the threshold in bins, by floor."""
     distance = (membrane - c.threshold) * phase.reciprocal
@@ -241,7 +240,7 @@ def table_bin(membrane: int, phase: PhaseConstants, c: Constants) -> int:
     return index + c.half_bins
 
 
-@register_jitable
+@compilable
 def error_value(a: int, b: int, target: int, c: Constants) -> tuple[int, bool]:
     """Return ``target a - (1 - target) b``, rounded once, saturated, and whether it saturated."""
     exact = target * a - (c.target_one - target) * b

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
-
 from .arrays import set_zero
+from .engine import compilable
 from .neuron import leaky_sum
 
 
-@register_jitable
+@compilable
 def trace_window(pointers, addresses, first, state, spiked, traces, counters, c):  # type: ignore[no-untyped-def]
     """Run the traces through one window.
 

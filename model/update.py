@@ -6,16 +6,15 @@ input, all lanes at once; a lane whose last slot has no neuron draws all the sam
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
-
 from .derive import Constants, PhaseConstants
+from .engine import compilable
 from .fixed import saturate, stochastic_shift
 from .lfsr import advance_offset, advance_stream, fill_stream, read_bits
 
 TILE = 16
 
 
-@register_jitable
+@compilable
 def updated_weight(
     weight: int, gradient: int, random: int, phase: PhaseConstants, c: Constants
 ) -> tuple[int, bool]:
@@ -27,7 +26,7 @@ def updated_weight(
     return saturate(weight + change, c.weight_low, c.weight_high)
 
 
-@register_jitable
+@compilable
 def update_row(weights, gradient, words, position, leap, phase, c):  # type: ignore[no-untyped-def]
     """Update the weights of one neuron; return how many saturated.
 
@@ -65,7 +64,7 @@ def update_row(weights, gradient, words, position, leap, phase, c):  # type: ign
     return count
 
 
-@register_jitable
+@compilable
 def update_window(weights, gradient, streams, lanes, tile, phase, c):  # type: ignore[no-untyped-def]
     """Update all weights of a layer; return how many saturated.
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba.extending import register_jitable
-
 from .arrays import set_zero
+from .engine import compilable, inlined
 from .gradient import sparse_gradient
 from .lfsr import advance_offset, advance_stream, fill_stream, restart_streams
 from .neuron import fires, keep_membrane, leaky_sum, noise_level
@@ -116,7 +115,7 @@ class Records(NamedTuple):
     """(W or 1, M, N) int32 or int64"""
 
 
-@register_jitable
+@inlined
 def sum_weights(weights, addresses, start, stop, narrow_sum, weight_sum):  # type: ignore[no-untyped-def]
     """Write the exact sum of the weight rows of a step's events.
 
@@ -142,7 +141,7 @@ def sum_weights(weights, addresses, start, stop, narrow_sum, weight_sum):  # typ
             weight_sum[i] += narrow_sum[i]
 
 
-@register_jitable
+@compilable
 def draw_block(streams, noise, lanes, steps, lane_draws, draws):  # type: ignore[no-untyped-def]
     """Write the draws of the next `steps` steps: (steps * M,), neuron by neuron within a step."""
     neurons = draws.size // steps
@@ -157,12 +156,14 @@ def draw_block(streams, noise, lanes, steps, lane_draws, draws):  # type: ignore
             advance_stream(streams, lane, steps * slots)
         if lanes > 1:
             for t in range(steps):
-                for k in range((neurons - lane + lanes - 1) // lanes):
-                    draws[t * neurons + k * lanes + lane] = lane_draws[t * slots + k]
+                own_draws = draws[t * neurons + lane : (t + 1) * neurons : lanes]
+                made = lane_draws[t * slots : t * slots + own_draws.size]
+                for k in range(made.size):
+                    own_draws[k] = made[k]
     advance_offset(streams, steps * slots)
 
 
-@register_jitable
+@inlined
 def neuron_step(state, scratch, draws, raster, w, t, counters, phase, c):  # type: ignore[no-untyped-def]
     """Run all neurons through one step, from the sums of their weights to their spikes."""
     current, membrane, weight_sum = state.current, state.membrane, scratch.weight_sum
@@ -187,7 +188,7 @@ def neuron_step(state, scratch, draws, raster, w, t, counters, phase, c):  # typ
     counters[1] += membrane_saturated
 
 
-@register_jitable
+@inlined
 def error_step(scratch, table, t, counters, phase, c):  # type: ignore[no-untyped-def]
     """Look up the errors of one step."""
     membrane, targets, errors = scratch.membrane, scratch.targets, scratch.errors
@@ -203,7 +204,7 @@ def error_step(scratch, table, t, counters, phase, c):  # type: ignore[no-untype
     counters[6] += active
 
 
-@register_jitable
+@inlined
 def take_targets(targets, w, t, scratch, c):  # type: ignore[no-untyped-def]
     """Lay out the step's targets, and the resets that a teacher makes."""
     row = t if targets.shape[1] > 1 else 0
@@ -286,7 +287,7 @@ def run_windows(  # type: ignore[no-untyped-def]
                 )
 
 
-@register_jitable
+@compilable
 def record_step(state, scratch, draws, records, w, t):  # type: ignore[no-untyped-def]
     """Copy what is recorded of a step."""
     for i in range(draws.size):
@@ -298,7 +299,7 @@ def record_step(state, scratch, draws, records, w, t):  # type: ignore[no-untype
             records.draws[w, t, i] = draws[i]
 
 
-@register_jitable
+@compilable
 def record_learning(scratch, records, w):  # type: ignore[no-untyped-def]
     """Copy what is recorded of a window's learning."""
     for t in range(scratch.errors.shape[0]):
