@@ -98,6 +98,7 @@ class Buffers:
             by_neuron=zeros((neurons, steps), np.int16),
             active=np.zeros(steps, np.int64),
             tile=zeros((TILE if mode == LEARN else 0, inputs), weight),
+            randoms=zeros((inputs,), np.int64),
         )
 
     def records(self, windows: int, mode: int, wanted: tuple[str, ...]) -> Records:

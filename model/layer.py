@@ -211,7 +211,8 @@ class Layer:
                 gradient = self._large_gradient(first, task, seat)
                 counters[5] += self._kernel(update_window)(
                     self._weights, gradient, self._update_streams, self._config.layer.lanes,
-                    seat.scratch.tile, self._phase_constants(), self._derived.constants,
+                    seat.scratch.tile, seat.scratch.randoms, self._phase_constants(),
+                    self._derived.constants,
                 )  # fmt: skip
             else:
                 self._windows(first, last, task, seat)

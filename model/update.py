@@ -27,45 +27,29 @@ def updated_weight(
 
 
 @compilable
-def update_row(weights, gradient, words, position, leap, phase, c):  # type: ignore[no-untyped-def]
-    """Update the weights of one neuron; return how many saturated.
-
-    Parameters
-    ----------
-    weights : (N,) int, updated
-    gradient : (N,) int
-    words : array of 32-bit words
-        The packed stream of the neuron's lane.
-    position, leap : int
-        Bit of the first draw, and bits from a draw to the next.
-    """
-    count = 0
-    bits = c.random_bits
+def read_randoms(words, position, leap, bits, randoms):  # type: ignore[no-untyped-def]
+    """Fill `randoms` with successive draws of `bits` bits; see `bitlif.model.lfsr.read_bits`."""
     mask = (1 << bits) - 1
-    if bits == 0:
-        for j in range(weights.size):
-            weight, saturated = updated_weight(weights[j], gradient[j], 0, phase, c)
-            weights[j] = weight
-            count += saturated
-    elif 32 % bits == 0 and leap == bits and position % bits == 0:
-        # No draw straddles two words.
-        for j in range(weights.size):
-            place = position + j * bits
-            random = (int(words[place >> 5]) >> (place & 31)) & mask
-            weight, saturated = updated_weight(weights[j], gradient[j], random, phase, c)
-            weights[j] = weight
-            count += saturated
-    else:
-        for j in range(weights.size):
-            random = read_bits(words, position + j * leap, mask)
-            weight, saturated = updated_weight(weights[j], gradient[j], random, phase, c)
-            weights[j] = weight
-            count += saturated
+    for j in range(randoms.size):
+        randoms[j] = read_bits(words, position + j * leap, mask)
+
+
+@compilable
+def update_row(weights, gradient, randoms, phase, c):  # type: ignore[no-untyped-def]
+    """Update the weights of one neuron, all (N,) int; return how many saturated."""
+    count = 0
+    # The draws are laid out before this loop, so that it compiles to vector instructions.
+    for j in range(weights.size):
+        weight, saturated = updated_weight(weights[j], gradient[j], randoms[j], phase, c)
+        weights[j] = weight
+        count += saturated
     return count
 
 
 @compilable
-def update_window(weights, gradient, streams, lanes, tile, phase, c):  # type: ignore[no-untyped-def]
+def update_window(  # type: ignore[no-untyped-def]
+    weights, gradient, streams, lanes, tile, randoms, phase, c
+):  # fmt: skip
     """Update all weights of a layer; return how many saturated.
 
     Parameters
@@ -78,12 +62,13 @@ def update_window(weights, gradient, streams, lanes, tile, phase, c):  # type: i
     lanes : int
     tile : (TILE, N) int
         Scratch, of the weights' dtype.
+    randoms : (N,) int64
+        Scratch; zero if there are no random bits.
     """
     neurons, inputs = gradient.shape
     own = streams.buffer.shape[0] > 1
     slots = (neurons + lanes - 1) // lanes
     count = 0
-    position = 0
     for i0 in range(0, slots * lanes, TILE):
         i1 = min(i0 + TILE, neurons)
         for j in range(inputs):
@@ -94,11 +79,10 @@ def update_window(weights, gradient, streams, lanes, tile, phase, c):  # type: i
             stream = lane if own else 0
             if c.random_bits > 0 and (own or lane == 0):
                 position = fill_stream(streams, stream, inputs)
-            if i < neurons:
                 words = streams.buffer[stream]
-                count += update_row(
-                    tile[i - i0], gradient[i], words, position, streams.leap, phase, c
-                )
+                read_randoms(words, position, streams.leap, c.random_bits, randoms)
+            if i < neurons:
+                count += update_row(tile[i - i0], gradient[i], randoms, phase, c)
             if c.random_bits > 0 and (own or lane == lanes - 1):
                 advance_stream(streams, stream, inputs)
             if c.random_bits > 0 and lane == lanes - 1:

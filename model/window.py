@@ -94,6 +94,8 @@ class Scratch(NamedTuple):
     """(T,) int64"""
     tile: Any
     """(tile, N) of the weights' dtype"""
+    randoms: Any
+    """(N,) int64"""
 
 
 class Records(NamedTuple):
@@ -283,8 +285,9 @@ def run_windows(  # type: ignore[no-untyped-def]
             )
             if mode == LEARN:
                 counters[5] += update_window(
-                    weights, gradient, update_streams, lanes, scratch.tile, phase, c
-                )
+                    weights, gradient, update_streams, lanes, scratch.tile, scratch.randoms,
+                    phase, c,
+                )  # fmt: skip
 
 
 @compilable
