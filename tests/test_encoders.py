@@ -58,6 +58,20 @@ def test_drawn_spikes_are_the_draws_below_the_rate() -> None:
         assert events.raster()[w, t, j] == (Fraction(int(draws[w, t, j]), 1 << 32) < chance)
 
 
+def test_count_of_regular_spikes_is_within_one_of_the_rate_at_any_phase() -> None:
+    # Spikes are the whole numbers in (f, f + r T] for a phase f in [0, 1) and a rate r <= 1 a step:
+    # floor(f + r T) - floor(f) of them, and floor(f + r T) is floor(r T) or one more.
+    intensities = np.tile(LEVELS, (200, 1))
+    for steps in (1, 7, 64):
+        counts = encode_rate(intensities, steps, max_rate=0.9, regular=True, seed=8).counts()
+        for unit, x in enumerate(LEVELS[0]):
+            least = math.floor(Fraction(quantised(x) * quantised(0.9), ONE * ONE) * steps)
+            assert set(counts[:, unit].tolist()) <= {least, least + 1}
+    # In the mean over phases it is the rate: for 1/3 of 0.9 over 7 steps, 2.1, both counts occur.
+    counts = encode_rate(intensities, 7, max_rate=0.9, regular=True, seed=8).counts()
+    assert set(counts[:, 5].tolist()) == {2, 3}
+
+
 def test_a_draw_equal_to_the_rate_is_no_spike(monkeypatch: pytest.MonkeyPatch) -> None:
     # `rand < p`, so that p = k / 2**32 spikes in exactly k of 2**32 draws; a tie never comes up in
     # a test of real draws, so the draws are planted: rate - 1, rate, rate + 1, and both ends.
