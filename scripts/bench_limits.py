@@ -11,11 +11,18 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 
-def best_seconds(call: Callable[[], Any], repeats: int) -> tuple[float, float]:
-    """Return least and median of the seconds that `call` takes, after one call to warm up."""
+def best_seconds(
+    call: Callable[[], Any], repeats: int, before: Callable[[], Any] = lambda: None
+) -> tuple[float, float]:
+    """Return least and median of the seconds that `call` takes, after one call to warm up.
+
+    What `before` takes, ahead of each call, is not counted.
+    """
+    before()
     call()
     times = []
     for _ in range(repeats):
+        before()
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,6 +121,20 @@ def _weights(
     return weights
 
 
+def peak_memory(status: Path = Path("/proc/self/status")) -> float:
+    """Return the most MiB that this process has had in memory.
+
+    From Linux's `status` file where there is one: the maximum of getrusage, which answers
+    elsewhere, is inherited there from the process that started this one.
+    """
+    if status.exists():
+        lines = status.read_text("utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # In bytes on macOS, in KiB elsewhere.
+    return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
 FIRST_RESULT = """
 import json, sys, time
 start = time.perf_counter()
@@ -126,8 +142,8 @@ from bitlif.model.config import Config
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
 import numpy as np
+from bitlif.scripts.bench_work import bench_config, peak_memory
 imported = time.perf_counter()
-from bitlif.scripts.bench_work import bench_config
 random = np.random.default_rng(0)
 steps = int(sys.argv[1])
 events = Events.from_raster(random.random((1, steps, 1024)) < 0.02)
@@ -136,11 +152,8 @@ layer.load(random.integers(-20, 20, (1024, 1024)))
 begin = time.perf_counter()
 layer.run(events)
 done = time.perf_counter()
-# Not getrusage: its maximum is inherited from the process that started this one.
-with open("/proc/self/status") as status:
-    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 print(json.dumps({
-    "import": imported - start, "first_result": done - imported, "memory": peak / 1024,
+    "import": imported - start, "first_result": done - imported, "memory": peak_memory(),
 }))
 """
 

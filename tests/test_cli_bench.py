@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from bitlif.scripts import bench
 from bitlif.scripts.bench import Row, measure
 from bitlif.scripts.bench_limits import best_seconds, minimal_loop
-from bitlif.scripts.bench_work import bench_config, make_work
+from bitlif.scripts.bench_work import bench_config, make_work, peak_memory
 from bitlif.scripts.main import main
 
 LIMITS = {
@@ -24,6 +25,21 @@ LIMITS = {
 MET = Row("met", "M neuron-steps/s", 250.0, 240.0, 1000.0, "minimal loop, 1 thread", 0.3, 200.0)
 MISSED = Row("missed", "s", 2.0, 2.0, target=1.0, at_most=True, note="slow")
 FREE = Row("free", "GFLOP/s", 20.0, 19.0)
+LEARNED = Row("learning x", "M neuron-steps/s", 30.0, 29.0, 99.0, "l", 0.03, active=0.997)
+NAMED = {
+    "W1, lanes 1": 200.0,
+    "W1, lanes 16": None,
+    "W2, threads 2": 400.0,
+    "W3": 40.0,
+    "W4, all active": 20.0,
+    "its products": None,
+    "and the update, all active": None,
+    "W4, 5 % active": 100.0,
+    "and the update, 5 % active": None,
+    "digits 65x10, learning": 1.0,
+    "first result of W1, warm cache": 1.0,
+    "resident memory of W1": 200.0,
+}
 
 Measured = tuple[dict[str, float], list[Row]]
 
@@ -45,25 +61,35 @@ def test_every_workload_has_its_row_and_target(measured: Measured) -> None:
     grid = {}
     for size in ("64x10", "256x256", "1024x1024"):
         for batch in (1, 32):
-            grid[f"learning  {size}, batch {batch}, threads 1"] = None
             for threads in (1, 2):
+                grid[f"learning {size}, batch {batch}, threads {threads}"] = None
                 grid[f"inference {size}, batch {batch}, threads {threads}"] = None
     assert targets == {
-        "W1 1024x1024, lanes 1, threads 1": 200.0,
-        "W1 1024x1024, lanes 16, threads 1": None,
-        "W2 1024x1024, batch 32, threads 2": 400.0,
-        "W3 64x10, threads 1": 40.0,
-        "W4 gradient too, all active": 20.0,
-        "its products": None,
-        "and the update, all active": None,
-        "W4 gradient too, 5 % active": 100.0,
-        "and the update, 5 % active": None,
-        "digits 65x10, learning": 1.0,
-        "first W1 after import, warm cache": 1.0,
-        "resident memory of W1": 200.0,
+        **NAMED,
         **grid,
     }
     assert len(targets) == len(rows)
+
+
+def test_quick_measures_what_has_a_target_and_its_kin() -> None:
+    limits, rows = measure([1], quick=True, scale=0.004)
+    targets = {row.name.strip(): row.target for row in rows}
+    # On one thread there is no target for the batch.
+    wanted = dict(NAMED)
+    del wanted["W2, threads 2"]
+    assert targets == {**wanted, "W2, threads 1": None}
+    assert list(limits) == list(LIMITS)
+
+
+def test_share_of_active_errors_is_given_wherever_errors_are_computed(measured: Measured) -> None:
+    for row in measured[1]:
+        learns = row.name.startswith(("learning", "W4", "   and", "digits"))
+        assert (row.active is not None) == learns
+        assert row.active is None or 0.0 < row.active <= 1.0
+    shares = {row.name: row.active for row in measured[1]}
+    # Learning begins with the same weights each time, so it has the same errors.
+    for name in ("W4, 5 % active", "   and the update, 5 % active"):
+        assert round(100 * (shares[name] or 0.0)) == 5
 
 
 def test_every_row_is_sane(measured: Measured) -> None:
@@ -105,12 +131,12 @@ def test_a_target_is_met_from_its_own_side() -> None:
     assert replace(MISSED, value=1.0).met is True
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> list[list[int]]:
-    """Let `measure` give these rows; return the threads that it will be asked for."""
-    asked: list[list[int]] = []
+def answer(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> list[list[int | str]]:
+    """Let `measure` give these rows; return what it will be asked for."""
+    asked: list[list[int | str]] = []
 
-    def given(threads: list[int]) -> Measured:
-        asked.append(threads)
+    def given(threads: list[int], *, quick: bool) -> Measured:
+        asked.append([*threads, "quick"] if quick else threads)
         return LIMITS, list(rows)
 
     monkeypatch.setattr(bench, "measure", given)
@@ -130,7 +156,7 @@ def test_json_is_limits_rows_and_missed_targets(
     assert result["rows"][0] == {
         "name": "met", "unit": "M neuron-steps/s", "value": 250.0, "median": 240.0,
         "synaptic": 1000.0, "limit": "minimal loop, 1 thread", "ratio": 0.3, "target": 200.0,
-        "at_most": False, "note": "", "met": True,
+        "at_most": False, "active": None, "note": "", "met": True,
     }  # fmt: skip
     assert [row["met"] for row in result["rows"]] == [True, False, None]
 
@@ -149,7 +175,7 @@ def test_check_fails_only_where_a_target_is_missed(
 def test_table_shows_figures_targets_and_notes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer(monkeypatch, MET, MISSED, FREE)
+    answer(monkeypatch, MET, MISSED, FREE, LEARNED)
     assert main(["bench"]) == 0
     lines = capsys.readouterr().out.splitlines()
     cells = [
@@ -161,7 +187,10 @@ def test_table_shows_figures_targets_and_notes(
     assert ["met", "250", "240", "Mns/s", "1000", "0.30", ">= 200"] in cells
     assert ["missed", "2", "2", "s", "", "", "<= 1 missed"] in cells
     assert ["free", "20", "19", "GFLOP/s", "", "", ""] in cells
+    assert ["learning x", "30", "29", "99", "0.03", "99.7 %"] in cells
     assert "missed: slow" in lines
+    # No cell is broken over lines.
+    assert not any(cell[0] == "" for cell in cells if cell[1:])
 
 
 @pytest.mark.parametrize("threads", ["", "0", "257", "1,", "a", "1,-2", "1.5", "1 2"])
@@ -181,6 +210,31 @@ def test_threads_are_measured_as_listed(monkeypatch: pytest.MonkeyPatch) -> None
     assert asked == [[4, 1]]
 
 
+def test_quick_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answer(monkeypatch)
+    assert main(["bench", "--quick", "--json"]) == 0
+    assert asked == [[1, 2, "quick"]]
+
+
+def test_names_fit_the_table(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, *measured[1])
+    assert main(["bench"]) == 0
+    text = capsys.readouterr().out
+    for row in measured[1]:
+        assert f"│ {row.name} " in text
+
+
+def test_peak_memory_is_that_of_this_process_on_any_system(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t  3072 kB\nVmRSS:\t 1024 kB\n")
+    assert peak_memory(status) == 3.0
+    # Python with NumPy and Numba is never below 20 MiB; where nothing says, getrusage does.
+    for most in (peak_memory(), peak_memory(tmp_path / "missing")):
+        assert 20.0 < most < 1 << 16
+
+
 def test_workloads_are_what_they_are_called() -> None:
     config = bench_config(300, 200, 50, lanes=4)
     assert (config.layer.inputs, config.layer.neurons, config.layer.lanes) == (300, 200, 4)
@@ -196,10 +250,24 @@ def test_workloads_are_what_they_are_called() -> None:
 
 
 def test_a_call_is_warmed_up_and_its_fastest_run_and_median_are_given() -> None:
-    calls = []
-    fastest, median = best_seconds(lambda: calls.append(None), 5)
-    assert len(calls) == 6
+    calls: list[str] = []
+    fastest, median = best_seconds(lambda: calls.append("call"), 5, lambda: calls.append("before"))
+    assert calls == ["before", "call"] * 6
     assert 0.0 <= fastest <= median
+
+
+def test_learning_starts_from_the_same_weights_every_time() -> None:
+    work = make_work(300, 200, 50, 2, active=0.05)
+    weights, states = work.layer.weights, work.layer.lfsr_states
+    expected = work.layer.learn(work.events, work.targets).counters["active_errors"]
+    moved = work.layer.weights
+    assert (moved != weights).any()
+    work.layer.load(weights)
+    work.layer.reset()
+    row = bench._learning_row(LIMITS, "learning", work, 3)
+    assert row.active == expected / work.neuron_steps
+    np.testing.assert_array_equal(work.layer.weights, weights)
+    assert work.layer.lfsr_states == states
 
 
 def test_minimal_loop_leaks_fires_and_resets() -> None:
