@@ -14,6 +14,11 @@ demo: $(VENV)/demo.done
 	$(BIN)/bitlif demo
 
 test: $(VENV)/test.done
+	@# Icarus Verilog is no Python package.
+	@command -v iverilog >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -qq -y iverilog; \
+	  else echo "Icarus Verilog is missing: sudo apt-get install iverilog"; exit 1; fi; }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# Type checkers do not see an editable install's folder map: check an installed copy.

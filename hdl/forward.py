@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -136,7 +138,7 @@ class ForwardEngine(wiring.Component):
         self._run_slots(m, read, issued)
         return m
 
-    def _walk_events(self, m: Module, read: object, write: object) -> tuple[Signal, Signal]:
+    def _walk_events(self, m: Module, read: Any, write: Any) -> tuple[Signal, Signal]:
         """Take events; for each, add its row to the sums, a slot a clock."""
         slots, lanes = self._config.layer.slots, self._config.layer.lanes
         pipe = Pipe(m)
@@ -204,7 +206,7 @@ class ForwardEngine(wiring.Component):
         m.d.sync += [valid_1.eq(valid), slot_1.eq(slot)]
         return {"valid": valid, "slot": slot, "valid_1": valid_1, "slot_1": slot_1}
 
-    def _run_slots(self, m: Module, sums: object, issued: dict[str, Signal]) -> None:
+    def _run_slots(self, m: Module, sums: Any, issued: dict[str, Signal]) -> None:
         """Send the slots through the lanes' pipes and write the state back."""
         config = self._config
         lanes, slots = config.layer.lanes, config.layer.slots

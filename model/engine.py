@@ -69,6 +69,7 @@ class _Cache(caching.FunctionCache):
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` compiled on first call, from disk if it can; it frees the interpreter."""
-    dispatcher: Any = numba.njit(nogil=True, **_OPTIONS)(function)
+    make: Any = numba.njit
+    dispatcher = make(nogil=True, **_OPTIONS)(function)
     dispatcher._cache = _Cache(function)
     return dispatcher  # type: ignore[no-any-return]

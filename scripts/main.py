@@ -13,7 +13,17 @@ from bitlif.model.errors import BitlifError
 
 from .terminal import announce_compilation
 
-SUBCOMMANDS = ("demo", "learn", "run", "noise", "teacher", "config", "bench")
+SUBCOMMANDS = (
+    "demo",
+    "learn",
+    "run",
+    "noise",
+    "teacher",
+    "config",
+    "bench",
+    "verilog",
+    "verify",
+)
 """Modules beside this one; the ``add_parser(subparsers)`` of each sets ``run`` of its parser."""
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130

@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from bitlif.model.errors import BitlifError
+
 SubParsers = Any
 """What ``ArgumentParser.add_subparsers`` returns; argparse keeps the class private."""
 
@@ -119,3 +121,13 @@ def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     return table
+
+
+def require_gates() -> None:
+    """Raise unless Amaranth is there."""
+    try:
+        import amaranth  # noqa: F401
+    except ImportError as error:
+        raise BitlifError(
+            "gates need Amaranth, which is not installed: pip install 'bitlif[gates]'"
+        ) from error

@@ -132,7 +132,8 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
             # What only some commands need is imported where they need it.
             known = required if top else required | extras["demo"] | extras["gates"]
             for name in imports(path, top=top):
-                first = name.split(".")[0]
+                # cocotb's distribution brings its runner under a name of its own.
+                first = name.split(".")[0].replace("cocotb_tools", "cocotb")
                 allowed = known | sys.stdlib_module_names | {"bitlif"}
                 assert first in allowed, f"{path.name}: {name}"
 

@@ -1,0 +1,81 @@
+"""The layer core as one SystemVerilog file, with its ports explained in the header."""
+
+from __future__ import annotations
+
+import re
+
+from amaranth.back import verilog
+
+from bitlif.model.config import Config
+from bitlif.model.toml import config_hash
+
+from .layer import LayerCore
+
+MEANINGS = {
+    "clk": "clock, rising edge",
+    "rst": "reset, synchronous, active high; weights keep their values",
+    "i_events__payload": "input event: address, and above it last (end of the step)",
+    "i_targets__payload": "raw targets of one slot, lane 0 lowest",
+    "o_events__payload": "output event: address, and above it last (end of the step)",
+    "learn": "learn from the window; hold from its first event to its end",
+    "idle": "no window under way: weights may be read and written",
+    "host_address": "weight row: input * slots + slot",
+    "host_enable": "write enable of each lane",
+    "host_data": "raw weights to write, lane 0 lowest",
+    "host_row": "raw weights at host_address, one clock later",
+    "window_done": "a window ends with this clock",
+    "phase": "phase of the schedule",
+    "digest": "signature of spikes, membranes and weights",
+}
+
+
+def core_name(config: Config) -> str:
+    """Return the module's name: a Verilog identifier made of the configuration's name."""
+    return "bitlif_" + re.sub(r"\W", "_", config.name, flags=re.ASCII)
+
+
+def core_verilog(config: Config, *, learning: bool = True) -> str:
+    """Return the layer core in SystemVerilog, memories with their contents included.
+
+    Parameters
+    ----------
+    config : Config
+    learning : bool
+        False: inference only.
+    """
+    name = core_name(config)
+    text: str = verilog.convert(LayerCore(config, learning=learning), name=name, emit_src=False)
+    # A block that depends on nothing but a register's first value must run once at time zero:
+    # `always @*` need not (Icarus waits for an event for ever), `always_comb` does.
+    return _header(config, name, text, learning) + text.replace("always @*", "always_comb")
+
+
+def _header(config: Config, name: str, text: str, learning: bool) -> str:
+    start = re.search(rf"^module {name}\(", text, re.MULTILINE)
+    assert start is not None
+    own = text[start.start() : text.index("endmodule", start.start())]
+    ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", own, re.MULTILINE)
+    sizes, kind = config.layer, "learning" if learning else "inference only"
+    size = f"// {sizes.inputs} inputs, {sizes.neurons} neurons on {sizes.lanes} lanes, "
+    size += f"{config.window.steps} steps a window, {kind}"
+    lines = [
+        f"// {name}: bitlif layer core, configuration {config.name} ({config_hash(config)})",
+        size,
+        "// Streams are valid/ready: a transfer happens with a rising edge at which both are high.",
+        "//",
+        "// direction bits port                             meaning",
+    ]
+    for direction, top, port in sorted(
+        ports, key=lambda row: (row[2] not in ("clk", "rst"), row[2])
+    ):
+        bits = int(top) + 1 if top else 1
+        lines.append(f"// {direction:<9} {bits:>4} {port:<32} {_meaning(port)}".rstrip())
+    return "\n".join(lines) + "\n\n"
+
+
+def _meaning(port: str) -> str:
+    if port in MEANINGS:
+        return MEANINGS[port]
+    if port.endswith(("__valid", "__ready")):
+        return f"handshake of {port.split('__')[0]}"
+    return "counter, stops at its last value"

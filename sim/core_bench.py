@@ -1,0 +1,181 @@
+"""The cocotb bench of the layer core: drives Verilog through its ports, notes what it does.
+
+What to run stands in the file that ``BITLIF_TASK`` names; what came out is written to the one that
+``BITLIF_RESULT`` names. `bitlif.sim.cosim` prepares the one and judges the other.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, Timer
+
+COUNTERS = (
+    "current_saturations",
+    "membrane_saturations",
+    "error_saturations",
+    "synaptic_trace_saturations",
+    "trace_saturations",
+    "weight_saturations",
+    "active_errors",
+)
+
+
+class Bench:
+    """The host's coroutines. All drive on the falling edge, and look one nanosecond after it."""
+
+    def __init__(self, dut: Any, task: Any) -> None:
+        self.dut, self.task = dut, task
+        self.lanes, self.slots = int(task["lanes"]), int(task["slots"])
+        self.inputs, self.neurons = task["weights"].shape
+        self.bits, self.target_bits = int(task["weight_bits"]), int(task["target_bits"])
+        self.pointers, self.addresses = task["pointers"].tolist(), task["addresses"].tolist()
+        self.steps = len(self.pointers) - 1
+        self.stall = float(task["stall"])
+        self.random = random.Random(int(task["seed"]))
+        self.raster = np.zeros((self.steps, self.neurons), np.uint8)
+        self.received = 0
+        self.clock = 0
+        self.began = -1
+        self.window_clocks: list[int] = []
+
+    async def _hesitate(self) -> None:
+        while self.random.random() < self.stall:
+            await FallingEdge(self.dut.clk)
+
+    async def _transfer(self, name: str, payload: int) -> None:
+        valid, ready = (getattr(self.dut, f"{name}__{end}") for end in ("valid", "ready"))
+        await self._hesitate()
+        getattr(self.dut, f"{name}__payload").value = payload
+        valid.value = 1
+        while True:
+            await Timer(1, "ns")
+            taken = bool(ready.value)
+            await FallingEdge(self.dut.clk)
+            if taken:
+                break
+        valid.value = 0
+
+    async def watch(self) -> None:
+        """Count clocks from the first event, and note when windows end."""
+        dut = self.dut
+        while True:
+            await FallingEdge(dut.clk)
+            await Timer(2, "ns")
+            if self.began < 0 and dut.i_events__valid.value and dut.i_events__ready.value:
+                self.began = self.clock
+            if dut.window_done.value:
+                self.window_clocks.append(self.clock - self.began)
+            self.clock += 1
+
+    async def load(self) -> None:
+        """Write all weights."""
+        dut, mask = self.dut, (1 << self.bits) - 1
+        dut.host_enable.value = (1 << self.lanes) - 1
+        for row, weights in enumerate(self.task["weights"].tolist()):
+            weights = weights + [0] * (self.slots * self.lanes - self.neurons)
+            for slot in range(self.slots):
+                own = weights[slot * self.lanes : (slot + 1) * self.lanes]
+                self._set_address(row * self.slots + slot)
+                packed = sum((weight & mask) << (k * self.bits) for k, weight in enumerate(own))
+                dut.host_data.value = packed
+                await FallingEdge(dut.clk)
+        dut.host_enable.value = 0
+
+    async def read_back(self) -> np.ndarray:
+        """Return all weights: (N, M)."""
+        dut, sign = self.dut, 1 << (self.bits - 1)
+        weights = np.zeros((self.inputs, self.slots * self.lanes), np.int64)
+        for row in range(self.inputs):
+            for slot in range(self.slots):
+                self._set_address(row * self.slots + slot)
+                await FallingEdge(dut.clk)
+                packed = int(dut.host_row.value)
+                for lane in range(self.lanes):
+                    raw = (packed >> (lane * self.bits)) & (2 * sign - 1)
+                    weights[row, slot * self.lanes + lane] = (raw ^ sign) - sign
+        return weights[:, : self.neurons]
+
+    def _set_address(self, address: int) -> None:
+        # A core of one row has no address port.
+        if hasattr(self.dut, "host_address"):
+            self.dut.host_address.value = address
+
+    async def send_events(self) -> None:
+        """Send all events; ``last`` is the bit above the address."""
+        last = 1 << (self.inputs - 1).bit_length()
+        for step in range(self.steps):
+            for address in self.addresses[self.pointers[step] : self.pointers[step + 1]]:
+                await self._transfer("i_events", address)
+            await self._transfer("i_events", last)
+
+    async def send_targets(self) -> None:
+        """Send the targets of every slot and step."""
+        for row in self.task["targets"].tolist():
+            row = row + [0] * (self.slots * self.lanes - self.neurons)
+            for slot in range(self.slots):
+                own = row[slot * self.lanes : (slot + 1) * self.lanes]
+                width = self.target_bits + 1
+                packed = sum(target << (k * width) for k, target in enumerate(own))
+                await self._transfer("i_targets", packed)
+
+    async def collect(self) -> None:
+        """Take all output events."""
+        dut = self.dut
+        last = 1 << (self.neurons - 1).bit_length()
+        while self.received < self.steps:
+            await self._hesitate()
+            dut.o_events__ready.value = 1
+            while True:
+                await Timer(1, "ns")
+                given, event = bool(dut.o_events__valid.value), dut.o_events__payload.value
+                await FallingEdge(dut.clk)
+                if given:
+                    break
+            dut.o_events__ready.value = 0
+            if int(event) & last:
+                self.received += 1
+            else:
+                self.raster[self.received, int(event) & (last - 1)] += 1
+
+
+@cocotb.test()
+async def run_task(dut: Any) -> None:
+    """Reset, load, run all windows, read back, write the result."""
+    with np.load(os.environ["BITLIF_TASK"]) as data:
+        bench = Bench(dut, dict(data))
+    learns = bool(bench.task["learn"])
+    dut.rst.value = 1
+    for name in ("i_events__valid", "i_targets__valid", "o_events__ready", "host_enable", "learn"):
+        if hasattr(dut, name):
+            getattr(dut, name).value = 0
+    Clock(dut.clk, 10, unit="ns").start()
+    for _ in range(3):
+        await FallingEdge(dut.clk)
+    dut.rst.value = 0
+    if learns:
+        dut.learn.value = 1
+    await FallingEdge(dut.clk)
+    while not dut.idle.value:
+        await FallingEdge(dut.clk)
+    await bench.load()
+    cocotb.start_soon(bench.watch())
+    cocotb.start_soon(bench.send_events())
+    if bench.task["targets"].size:
+        cocotb.start_soon(bench.send_targets())
+    await bench.collect()
+    while not dut.idle.value:
+        await FallingEdge(dut.clk)
+    np.savez(
+        os.environ["BITLIF_RESULT"],
+        raster=bench.raster,
+        weights=await bench.read_back(),
+        digest=int(dut.digest.value),
+        window_clocks=np.array(bench.window_clocks, np.int64),
+        counters=np.array([int(getattr(dut, name).value) for name in COUNTERS], np.int64),
+    )
