@@ -90,6 +90,16 @@ def load_digits_task(steps: int, seed: int) -> Digits:
     return Digits(sets[0], sets[1], labels[parts[0]], labels[parts[1]])
 
 
+def check_digits_layer(config: Config) -> None:
+    """Raise unless the layer has an input a pixel and one for the bias, and a neuron a class."""
+    sizes = config.layer
+    if (sizes.inputs, sizes.neurons) != (PIXELS + 1, CLASSES):
+        raise BitlifError(
+            f"the digits need a layer of {PIXELS + 1} inputs and {CLASSES} neurons, "
+            f"not {sizes.inputs} and {sizes.neurons}"
+        )
+
+
 def seeded(config: Config, seed: int) -> Config:
     """Return the configuration with LFSR seeds drawn from `seed`; every seed's are different."""
     random = np.random.default_rng([seed, 0x11F5])

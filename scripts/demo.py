@@ -15,6 +15,7 @@ from bitlif.model.config import Config
 from bitlif.model.digits import (
     Digits,
     Epoch,
+    check_digits_layer,
     classify,
     copy_weights,
     load_digits_task,
@@ -79,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     check_out(out)
     require_matplotlib()
     config = seeded(Config.load(args.config), args.seed)
+    check_digits_layer(config)
     integer, twin = Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed)
     probes = (Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed + 1))
     digits = load_digits_task(config.window.steps, args.seed)

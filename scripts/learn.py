@@ -15,6 +15,7 @@ from bitlif.model.digits import (
     CLASSES,
     PIXELS,
     Epoch,
+    check_digits_layer,
     load_digits_task,
     orders,
     seeded,
@@ -140,12 +141,7 @@ def _default_data(config: Config) -> str:
 def _digits(
     args: argparse.Namespace, config: Config, layer: Layer | FloatLayer
 ) -> tuple[dict[str, Any], Events, float]:
-    sizes = config.layer
-    if (sizes.inputs, sizes.neurons) != (PIXELS + 1, CLASSES):
-        raise BitlifError(
-            f"--data digits needs a layer of {PIXELS + 1} inputs and {CLASSES} neurons, "
-            f"not {sizes.inputs} and {sizes.neurons}"
-        )
+    check_digits_layer(config)
     digits = load_digits_task(config.window.steps, args.seed)
     epochs = args.epochs or 20
     probe: Layer | FloatLayer = (

@@ -336,7 +336,7 @@ WRONG_LEARN = {
     "--spikes spikes.npz": "--spikes and --targets must be given together",
     "--targets targets.npz": "--spikes and --targets must be given together",
     f"{FILES} --data teacher": "--data must be left out when --spikes gives the data",
-    "--data digits": "--data digits needs a layer of 65 inputs and 10 neurons, not 6 and 4",
+    "--data digits": "the digits need a layer of 65 inputs and 10 neurons, not 6 and 4",
     "--epochs 0": r"--epochs must be in 1 \.\.= 1000000, not 0",
     "--epochs 1000001": r"--epochs must be in 1 \.\.= 1000000, not 1000001",
     "--seed -1": r"--seed must be in 0 \.\.= 2147483647, not -1",
