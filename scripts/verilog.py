@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     text = core_verilog(config, learning=not args.inference)
     if args.out:
         Path(args.out).write_text(text, "utf-8")
+        print(f"written to {args.out}")
     else:
         sys.stdout.write(text)
     return 0
