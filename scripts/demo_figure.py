@@ -171,7 +171,8 @@ def _draw_curves(axes: Any, shown: Shown) -> None:
     axes.set_xlabel("epoch (one pass over the training digits)")
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", frameon=False)
+    axes.set_xlim(0.5, len(shown.accuracy["integer"]) + 0.5)
+    axes.legend(loc="best", frameon=False)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_title("Unseen digits right after each epoch", loc="left", fontsize=10)
 

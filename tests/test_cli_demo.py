@@ -317,7 +317,7 @@ def test_missing_package_is_named_with_how_to_install_it(
         ("--epochs 10001", "--epochs must be in 1 ..= 10000, not 10001"),
         ("--threads 0", "threads must be in 1 ..= 256, not 0"),
         ("--seed -1", "--seed must be in 0 ..= 2147483647, not -1"),
-        ("--config tiny", "events must have 6 units and 16 steps a window, not 65 and 16"),
+        ("--config tiny", "the digits need a layer of 65 inputs and 10 neurons, not 6 and 4"),
     ],
 )
 def test_wrong_request_is_one_sentence_and_writes_nothing(
