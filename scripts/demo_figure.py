@@ -160,6 +160,8 @@ def _draw_digit(axes: Any, shown: Shown) -> None:
 
 
 def _draw_curves(axes: Any, shown: Shown) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     styles = {
         "integer": {"color": BLUE, "marker": "o", "markersize": 4},
         "float": {"color": VERMILION, "marker": "s", "markersize": 4, "linestyle": "--"},
@@ -172,8 +174,11 @@ def _draw_curves(axes: Any, shown: Shown) -> None:
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)
     axes.set_xlim(0.5, len(shown.accuracy["integer"]) + 0.5)
-    axes.legend(loc="best", frameon=False)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    # Room for the legend under the curves, however few their points.
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom - 0.35 * (top - bottom), top)
+    axes.legend(loc="lower right", frameon=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_title("Unseen digits right after each epoch", loc="left", fontsize=10)
 
 
