@@ -71,5 +71,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` compiled on first call, from disk if it can; it frees the interpreter."""
     make: Any = numba.njit
     dispatcher = make(nogil=True, **_OPTIONS)(function)
-    dispatcher._cache = _Cache(function)
+    # A file imported under another name (as doctests may) must not leave that name in the cache.
+    if function.__module__.startswith("bitlif."):
+        dispatcher._cache = _Cache(function)
     return dispatcher  # type: ignore[no-any-return]

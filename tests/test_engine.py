@@ -168,3 +168,12 @@ def test_compiling_is_said_once_a_process_however_often_the_command_runs(
     for number in range(2):
         njit(lambda x, number=number: x + number)(1)
     assert capsys.readouterr() == ("", NOTICE)
+
+
+def test_only_the_package_itself_fills_the_cache() -> None:
+    def stranger(x: int) -> int:
+        return x + 1
+
+    stranger.__module__ = "model.stranger"
+    assert type(compiled(stranger)._cache).__name__ == "NullCache"
+    assert type(compiled(gradient.sparse_gradient)._cache).__name__ != "NullCache"
