@@ -13,7 +13,7 @@ from bitlif.model.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import shape_for, shape_of
-from .lfsr import LeapLfsr
+from .lfsr import lane_words
 from .neuron import NeuronPipe
 from .noise import NoiseDraw
 from .pipe import Pipe
@@ -238,7 +238,11 @@ class ForwardEngine(wiring.Component):
         ]
         last = self.error_latency if self._learning else self.latency
         m.d.comb += self.done.eq(valids[last - 1] & (places[last - 1] == slots - 1))
-        words = self._draw_words(m, issued["valid"])
+        noise = config.noise
+        words = lane_words(
+            m, "noise", noise.lfsr.streams(lanes), noise.leap, noise.draw_bits,
+            issued["valid"], self.restart,
+        )  # fmt: skip
         for lane in range(lanes):
             m.submodules[f"draw_{lane}"] = draw = NoiseDraw(config.noise)
             m.submodules[f"neuron_{lane}"] = neuron = NeuronPipe(config)
@@ -281,16 +285,3 @@ class ForwardEngine(wiring.Component):
                 self.errors[lane].eq(error.error),
                 self.error_saturated[lane].eq(error.saturated),
             ]
-
-    def _draw_words(self, m: Module, advance: Signal) -> list[object]:
-        """Return each lane's random word: from its own LFSR, or from one that all share."""
-        noise = self._config.noise
-        sources = noise.lfsr.streams(self._config.layer.lanes)
-        distinct = list(dict.fromkeys(sources))
-        made = []
-        for number, source in enumerate(distinct):
-            lfsr = LeapLfsr(source, noise.leap, noise.draw_bits)
-            m.submodules[f"noise_lfsr_{number}"] = lfsr
-            m.d.comb += [lfsr.advance.eq(advance), lfsr.restart.eq(self.restart)]
-            made.append(lfsr)
-        return [made[distinct.index(source)].word for source in sources]

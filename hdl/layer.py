@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from bitlif.model import window
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.signature import WIDTH
@@ -20,15 +21,7 @@ from .signature import Signature
 from .update import rate_shifts
 
 COUNTER_BITS = 32
-COUNTERS = (
-    "current_saturations",
-    "membrane_saturations",
-    "error_saturations",
-    "synaptic_trace_saturations",
-    "trace_saturations",
-    "weight_saturations",
-    "active_errors",
-)
+COUNTERS = tuple(name for name in window.COUNTERS if name != "synaptic_events")
 """Of `bitlif.model.window.COUNTERS`, those that the core counts; they stop at their last value."""
 
 

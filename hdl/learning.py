@@ -12,7 +12,7 @@ from bitlif.model.derive import derive
 
 from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
-from .lfsr import LeapLfsr
+from .lfsr import lane_words
 from .pipe import Pipe
 from .trace import TracePipe
 from .update import UpdatePipe, rate_shifts
@@ -287,7 +287,13 @@ class LearningEngine(wiring.Component):
             self.update_enable.eq(valids[-1]),
             self.update_done.eq(finals[-1]),
         ]
-        words = self._random_words(m, valids[0])
+        words: list[Signal] = []
+        learning = config.learning
+        if learning.random_bits:
+            words = lane_words(
+                m, "update", learning.lfsr.streams(lanes), learning.leap, learning.random_bits,
+                valids[0], self.restart,
+            )  # fmt: skip
         for lane in range(lanes):
             m.submodules[f"update_{lane}"] = update = UpdatePipe(config)
             m.d.comb += [
@@ -300,18 +306,3 @@ class LearningEngine(wiring.Component):
             ]
             if words:
                 m.d.comb += update.random.eq(words[lane])
-
-    def _random_words(self, m: Module, advance: Signal) -> list[object]:
-        """Return each lane's random bits; none if weights are rounded to nearest."""
-        learning = self._config.learning
-        if learning.random_bits == 0:
-            return []
-        sources = learning.lfsr.streams(self._config.layer.lanes)
-        distinct = list(dict.fromkeys(sources))
-        made = []
-        for number, source in enumerate(distinct):
-            lfsr = LeapLfsr(source, learning.leap, learning.random_bits)
-            m.submodules[f"update_lfsr_{number}"] = lfsr
-            m.d.comb += [lfsr.advance.eq(advance), lfsr.restart.eq(self.restart)]
-            made.append(lfsr)
-        return [made[distinct.index(source)].word for source in sources]

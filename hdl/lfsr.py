@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import xor
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -69,3 +70,20 @@ class LeapLfsr(wiring.Component):
             m.d.sync += register.eq(Cat(*bits[self._leap : self._leap + source.width]))
         m.d.comb += [self.word.eq(register), self.state.eq(register)]
         return m
+
+
+def lane_words(
+    m: Module,
+    name: str,
+    sources: Sequence[Lfsr],
+    leap: int,
+    reach: int,
+    advance: Value,
+    restart: Value,
+) -> list[Signal]:
+    """Add an LFSR for each distinct source, and return each lane's word (lanes may share one)."""
+    made: dict[Lfsr, LeapLfsr] = {}
+    for number, source in enumerate(dict.fromkeys(sources)):
+        m.submodules[f"{name}_lfsr_{number}"] = made[source] = LeapLfsr(source, leap, reach)
+        m.d.comb += [made[source].advance.eq(advance), made[source].restart.eq(restart)]
+    return [made[source].word for source in sources]

@@ -15,15 +15,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
-COUNTERS = (
-    "current_saturations",
-    "membrane_saturations",
-    "error_saturations",
-    "synaptic_trace_saturations",
-    "trace_saturations",
-    "weight_saturations",
-    "active_errors",
-)
+from bitlif.hdl.layer import COUNTERS
 
 
 class Bench:
