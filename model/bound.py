@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import Config
-from .derive import derive
+from .derive import derive, leak_factor
 from .fixed import Format, Rounding
 from .float_layer import real_leak
 from .result import Result
@@ -150,8 +150,6 @@ def _recorded(result: Result, name: str) -> NDArray[Any]:
 
 def _used_leak(config: Config, section: str) -> float:
     """Return the leak factor that the integers stand for."""
-    from .derive import leak_factor
-
     raw, bits = leak_factor(section, getattr(config, section).decay)
     return float(raw / 2**bits)
 

@@ -207,8 +207,7 @@ class Layer:
                 last = min(last, first + left)
             if self._large(task):
                 last = first + 1
-                self._windows(first, last, task._replace(mode=PREPARE), seat)
-                gradient = self._large_gradient(first, task, seat)
+                gradient = self._large_window(first, task, seat)
                 counters[5] += self._kernel(update_window)(
                     self._weights, gradient, self._update_streams, self._config.layer.lanes,
                     seat.scratch.tile, seat.scratch.randoms, self._phase_constants(),
@@ -255,8 +254,7 @@ class Layer:
             self._windows(first, last, task, seat)
             return
         for w in range(first, last):
-            self._windows(w, w + 1, task._replace(mode=PREPARE), seat)
-            self._large_gradient(w, task, seat)
+            self._large_window(w, task, seat)
 
     def _windows(self, first: int, last: int, task: Task, seat: Seat) -> None:
         keeps = self._config.window
@@ -275,12 +273,13 @@ class Layer:
             and not self._interpreted
         )
 
-    def _large_gradient(self, w: int, task: Task, seat: Seat) -> NDArray[Any]:
-        """Write and return the gradient of window `w`, in the way that its activity asks for."""
-        scratch, records = seat.scratch, task.records
+    def _large_window(self, w: int, task: Task, seat: Seat) -> NDArray[Any]:
+        """Run window `w`; write and return its gradient in the way that its activity asks for."""
+        scratch, records, active = seat.scratch, task.records, COUNTERS.index("active_errors")
+        before = seat.counters[active]
+        self._windows(w, w + 1, task._replace(mode=PREPARE), seat)
         gradient = records.gradient[w if records.gradient.shape[0] > 1 else 0]
-        share = np.count_nonzero(scratch.errors) / scratch.errors.size
-        if share < DENSE_SHARE:
+        if (seat.counters[active] - before) / scratch.errors.size < DENSE_SHARE:
             self._kernel(sparse_gradient)(
                 scratch.errors, scratch.traces, gradient, scratch.by_neuron, scratch.active
             )

@@ -45,7 +45,7 @@ from .terminal import (
     console,
     print_json,
     progress_bars,
-    result_table,
+    report_table,
 )
 
 
@@ -236,11 +236,6 @@ def _counters(tallies: list[dict[str, int]]) -> dict[str, int]:
 
 
 def _print(report: dict[str, Any], out: Path) -> None:
-    rows = [
-        (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
-        for name, value in report.items()
-        if not isinstance(value, list)
-    ]
     screen = console()
-    screen.print(result_table("learned", ("", ""), rows))
+    screen.print(report_table("learned", report))
     screen.print(f"written to {out}")

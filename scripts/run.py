@@ -15,7 +15,7 @@ from bitlif.model.layer import Layer
 from bitlif.model.targetfile import load_targets
 from bitlif.model.weightfile import load_weights
 
-from .terminal import SubParsers, add_command, add_json, console, print_json, result_table
+from .terminal import SubParsers, add_command, add_json, console, print_json, report_table
 
 CHAIN = (
     "bitlif learn tiny --out tiny-run && "
@@ -95,13 +95,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(report)
         return 0
-    rows = [
-        (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
-        for name, value in report.items()
-        if name != "spikes_by_neuron"
-    ]
     out = console()
-    out.print(result_table("run", ("", ""), rows))
+    out.print(report_table("run", report))
     shown = counts[:32].tolist()
     more = f" ... ({counts.size} neurons)" if counts.size > 32 else ""
     out.print(f"spikes by neuron: {' '.join(map(str, shown))}{more}")

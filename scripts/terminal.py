@@ -123,6 +123,16 @@ def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any
     return table
 
 
+def report_table(title: str, report: dict[str, Any]) -> Table:
+    """Return a table of a report's single values, its lists left out."""
+    rows = [
+        (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
+        for name, value in report.items()
+        if not isinstance(value, list)
+    ]
+    return result_table(title, ("", ""), rows)
+
+
 def require_gates() -> None:
     """Raise unless Amaranth is there."""
     try:

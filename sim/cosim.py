@@ -23,7 +23,7 @@ from bitlif.model.events import Events
 from bitlif.model.layer import Layer
 from bitlif.model.signature import Signature
 
-from .pysim import CoreRun
+from .pysim import CoreRun, targets_by_step
 
 SIMULATORS = {
     "icarus": ("iverilog", "sudo apt-get install iverilog"),
@@ -85,7 +85,7 @@ def run_cosim(
     learn = learn and learning
     goals = np.zeros((0, 0), np.int64)
     if targets is not None and (learn or config.membrane.reset == "teacher"):
-        goals = _by_step(config, events, targets)
+        goals = targets_by_step(config, events, targets)
     task, result = folder / "task.npz", folder / "result.npz"
     result.unlink(missing_ok=True)
     np.savez(
@@ -124,15 +124,8 @@ def run_cosim(
             data["weights"],
             {key: int(count) for key, count in zip(COUNTERS, data["counters"], strict=True)},
             int(data["digest"]),
-            np.zeros(steps, np.int64),
             data["window_clocks"],
         )
-
-
-def _by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:
-    by_step = targets[:, None, :] if targets.ndim == 2 else targets
-    shape = (events.windows, events.steps, config.layer.neurons)
-    return np.asarray(np.broadcast_to(by_step, shape).reshape(-1, shape[2]), np.int64)
 
 
 def _require_passed(report: Path, folder: Path) -> None:

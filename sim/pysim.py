@@ -27,18 +27,22 @@ class CoreRun:
     counters : dict of str to int
     digest : int
         The signature.
-    step_clocks : (W, T) int64
-        Clock in which each step's last output event was taken, counted from the first event.
     window_clocks : (W,) int64
-        Clock with which each window ended, update included.
+        Clock with which each window ended, update included, counted from the first event.
     """
 
     raster: NDArray[np.uint8]
     weights: NDArray[np.int64]
     counters: dict[str, int]
     digest: int
-    step_clocks: NDArray[np.int64]
     window_clocks: NDArray[np.int64]
+
+
+def targets_by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:
+    """Return raw targets (W, M) or (W, T, M) as a row for each step: (W * T, M)."""
+    by_step = targets[:, None, :] if targets.ndim == 2 else targets
+    shape = (events.windows, events.steps, config.layer.neurons)
+    return np.asarray(np.broadcast_to(by_step, shape).reshape(-1, shape[2]), np.int64)
 
 
 class _Bench:
@@ -58,12 +62,9 @@ class _Bench:
         shape = (self.steps, sizes.slots * sizes.lanes)
         self.targets = np.zeros(shape, np.int64)
         if targets is not None:
-            by_step = targets[:, None, :] if targets.ndim == 2 else targets
-            wide = np.broadcast_to(by_step, (events.windows, events.steps, sizes.neurons))
-            self.targets[:, : sizes.neurons] = wide.reshape(self.steps, sizes.neurons)
+            self.targets[:, : sizes.neurons] = targets_by_step(config, events, targets)
         self.padded[:, : sizes.neurons] = weights
         self.raster = np.zeros((self.steps, sizes.neurons), np.uint8)
-        self.step_clocks = np.zeros(self.steps, np.int64)
         self.window_clocks: list[int] = []
         self.clock = 0
         self.began = -1
@@ -150,7 +151,6 @@ class _Bench:
             (event,) = await ctx.tick().sample(core.o_events.payload).until(core.o_events.valid)
             ctx.set(core.o_events.ready, 0)
             if event.last:
-                self.step_clocks[self.received] = self.clock - 1 - self.began
                 self.received += 1
             else:
                 self.raster[self.received, event.address] += 1
@@ -197,7 +197,6 @@ def run_core(
     shape = (events.windows, events.steps)
     return CoreRun(
         bench.raster.reshape(*shape, config.layer.neurons),
-        step_clocks=bench.step_clocks.reshape(shape),
         window_clocks=np.array(bench.window_clocks, np.int64),
         **bench.result,
     )
