@@ -13,9 +13,10 @@ from bitlif.model.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import shape_for, shape_of
+from .host import entry_layout, lfsr_counts, state_layout
 from .lfsr import lane_words
 from .neuron import NeuronPipe
-from .noise import NoiseDraw
+from .noise import NoiseDraw, draw_shape
 from .pipe import Pipe
 from .table import ErrorPipe
 
@@ -54,10 +55,19 @@ class ForwardEngine(wiring.Component):
         Write zeros everywhere; ``cleared`` in the last clock of it.
     weight_address, weight_data : Out, In
         Read port of the weights: data one clock after the address.
-    slot_valid, slot, spikes, before, saturated : Out
-        A slot's results: P spikes, P membranes before the noise, P x 3 saturation flags.
+    drawn, draws, weight_sums : Out
+        A slot's noise draws and sums of weights, where they enter the pipes.
+    slot_valid, slot, spikes, before, currents, saturated : Out
+        A slot's results: P spikes, P membranes before the noise, P synaptic currents, P x 3
+        saturation flags.
     error_valid, error_slot, errors, error_saturated : Out
         A slot's errors, `ErrorPipe.latency` clocks later.
+
+    host, host_slot, host_state : In(1), In, Out
+        Read the state of this slot while ``host``, a clock later.
+    host_bin, host_entry, host_entry_enable, host_entry_data
+        See `ErrorPipe`; what is written goes to the tables of all lanes.
+    noise_lfsr : Out(array of states)
 
     Latency: a slot's spikes come `latency` clocks after its issue. Throughput: one weight a lane
     and clock, one neuron a lane and clock. Handshake: events are held off while a slot of the one
@@ -95,7 +105,15 @@ class ForwardEngine(wiring.Component):
             "slot": Out(range(slots)),
             "spikes": Out(lanes),
             "before": Out(data.ArrayLayout(membrane, lanes)),
+            "currents": Out(data.ArrayLayout(shape_of(config.synapse.current), lanes)),
             "saturated": Out(3 * lanes),
+            "drawn": Out(1),
+            "draws": Out(data.ArrayLayout(draw_shape(config.noise), lanes)),
+            "weight_sums": Out(data.ArrayLayout(self._sum_shape, lanes)),
+            "host": In(1),
+            "host_slot": In(range(slots)),
+            "host_state": Out(state_layout(config)),
+            "noise_lfsr": Out(data.ArrayLayout(config.noise.lfsr.width, lfsr_counts(config)[0])),
         }
         if self._targets:
             target = config.error.target_bits + 1
@@ -108,6 +126,10 @@ class ForwardEngine(wiring.Component):
                 "error_slot": Out(range(slots)),
                 "errors": Out(data.ArrayLayout(error, lanes)),
                 "error_saturated": Out(lanes),
+                "host_bin": In(config.error.index_bits),
+                "host_entry": Out(entry_layout(config)),
+                "host_entry_enable": In(1),
+                "host_entry_data": In(entry_layout(config)),
             }
         super().__init__(members)
 
@@ -211,17 +233,11 @@ class ForwardEngine(wiring.Component):
         config = self._config
         lanes, slots = config.layer.lanes, config.layer.slots
         pipe = Pipe(m)
-        layout = data.StructLayout(
-            {
-                "current": shape_of(config.synapse.current),
-                "membrane": shape_of(config.membrane.format),
-            }
-        )
-        m.submodules.state = state = Memory(
-            shape=data.ArrayLayout(layout, lanes), depth=slots, init=[]
-        )
+        m.submodules.state = state = Memory(shape=state_layout(config), depth=slots, init=[])
         read, write = state.read_port(), state.write_port()
-        m.d.comb += read.addr.eq(issued["slot"])
+        m.d.comb += [read.addr.eq(issued["slot"]), self.host_state.eq(read.data)]
+        with m.If(self.host):
+            m.d.comb += read.addr.eq(self.host_slot)
         valid, slot = issued["valid_1"], issued["slot_1"]
         valids, places = [valid], [slot]
         for stage in range(self.error_latency - 1):
@@ -231,6 +247,8 @@ class ForwardEngine(wiring.Component):
             places.append(pipe.register(places[-1], f"slot_{stage + 2}"))
         here, place = valids[self.latency - 1], places[self.latency - 1]
         m.d.comb += [
+            self.drawn.eq(valid),
+            self.weight_sums.eq(sums.data),
             self.slot_valid.eq(here),
             self.slot.eq(place),
             write.en.eq(here),
@@ -239,10 +257,11 @@ class ForwardEngine(wiring.Component):
         last = self.error_latency if self._learning else self.latency
         m.d.comb += self.done.eq(valids[last - 1] & (places[last - 1] == slots - 1))
         noise = config.noise
-        words = lane_words(
+        words, states = lane_words(
             m, "noise", noise.lfsr.streams(lanes), noise.leap, noise.draw_bits,
             issued["valid"], self.restart,
         )  # fmt: skip
+        m.d.comb += [own.eq(state) for own, state in zip(self.noise_lfsr, states, strict=True)]
         for lane in range(lanes):
             m.submodules[f"draw_{lane}"] = draw = NoiseDraw(config.noise)
             m.submodules[f"neuron_{lane}"] = neuron = NeuronPipe(config)
@@ -250,10 +269,12 @@ class ForwardEngine(wiring.Component):
             m.d.comb += [
                 draw.word.eq(words[lane]),
                 neuron.draw.eq(draw.draw),
+                self.draws[lane].eq(draw.draw),
                 neuron.weight_sum.eq(sums.data[lane]),
                 neuron.noise_scale.eq(self.noise_scale),
                 self.spikes[lane].eq(neuron.spike),
                 self.before[lane].eq(neuron.before),
+                self.currents[lane].eq(neuron.current_next),
                 self.saturated.word_select(lane, 3).eq(neuron.saturated),
                 write.data[lane].current.eq(neuron.current_next),
                 write.data[lane].membrane.eq(neuron.membrane_next),
@@ -284,4 +305,10 @@ class ForwardEngine(wiring.Component):
                 error.reciprocal.eq(self.reciprocal),
                 self.errors[lane].eq(error.error),
                 self.error_saturated[lane].eq(error.saturated),
+                error.host.eq(self.host),
+                error.host_address.eq(self.host_bin),
+                error.host_enable.eq(self.host_entry_enable),
+                error.host_data.eq(self.host_entry_data),
             ]
+            if lane == 0:
+                m.d.comb += self.host_entry.eq(error.host_entry)

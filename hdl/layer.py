@@ -9,16 +9,14 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from bitlif.model import window
 from bitlif.model.config import Config
-from bitlif.model.derive import derive
 from bitlif.model.signature import WIDTH
 
 from .emitter import SpikeEmitter
-from .fixed import shape_of
 from .forward import ForwardEngine, event_layout
+from .host import HostSignature, phase_layout, phase_rows, row_layout
 from .learning import LearningEngine
 from .pipe import Pipe
 from .signature import Signature
-from .update import rate_shifts
 
 COUNTER_BITS = 32
 COUNTERS = tuple(name for name in window.COUNTERS if name != "synaptic_events")
@@ -44,11 +42,10 @@ class LayerCore(wiring.Component):
         Spikes, lowest address first, then ``last``.
     learn : In(1)
         Whether to learn from the window; must hold from its first event to its end.
-    idle : Out(1)
-        No event of a window is under way: weights may be read and written.
-    host_address, host_row, host_enable, host_data
-        Weights while `idle`: address ``input * slots + slot``, row one clock after it, and a write
-        enable for each lane.
+    host : In(HostSignature)
+        Weights, state, traces, error table, schedule and LFSRs, between windows.
+    step_done : Out(1)
+        A step ends with this clock (the update of the weights comes after the last one's).
     window_done : Out(1)
         A window ends with this clock.
     phase : Out
@@ -59,23 +56,19 @@ class LayerCore(wiring.Component):
         See `COUNTERS`.
 
     Latency and throughput: `bitlif.model.clocks` gives the clocks of a step. Handshake: all streams
-    may stall at any time; nothing is lost. Reset: clears memories but the weights, which takes
-    N times slots clocks.
+    may stall at any time; nothing is lost. Reset: at any time, also in mid-window; everything is as
+    at the start but weights, error table and schedule, which stay; takes N times slots clocks.
     """
 
     def __init__(self, config: Config, *, learning: bool = True) -> None:
         self._config = config
         self._learning = learning
         sizes = config.layer
-        row = data.ArrayLayout(shape_of(config.synapse.weight), sizes.lanes)
         members = {
             "i_events": In(stream.Signature(event_layout(sizes.inputs))),
             "o_events": Out(stream.Signature(event_layout(sizes.neurons))),
-            "idle": Out(1),
-            "host_address": In(range(sizes.inputs * sizes.slots)),
-            "host_row": Out(row),
-            "host_enable": In(sizes.lanes),
-            "host_data": In(row),
+            "host": In(HostSignature(config, learning=learning)),
+            "step_done": Out(1),
             "window_done": Out(1),
             "phase": Out(range(len(config.schedule))),
             "digest": Out(WIDTH),
@@ -111,6 +104,7 @@ class LayerCore(wiring.Component):
             self.digest.eq(signer.value),
         ]
         self._take_turns(m, forward, emitter, learner)
+        self._serve_host(m, forward, learner)
         self._hold_weights(m, forward, learner)
         self._sign(m, forward, learner, signer)
         self._count(m, forward, learner)
@@ -132,6 +126,11 @@ class LayerCore(wiring.Component):
         neurons_done, traces_done = Signal(), Signal()
         m.d.comb += forward.fresh.eq(state_fresh)
         close, sent = Signal(), Signal()
+        state_blank = Signal(init=1)
+        m.d.comb += self.host.state_blank.eq(state_blank)
+        if learner is not None:
+            trace_blank = Signal(init=1)
+            m.d.comb += self.host.trace_blank.eq(trace_blank)
         with m.If(emitter.start):
             m.d.sync += sent.eq(0)
         with m.Elif(emitter.done):
@@ -146,7 +145,7 @@ class LayerCore(wiring.Component):
                 with m.If(cleared):
                     m.next = "events"
             with m.State("events"):
-                m.d.comb += [forward.accept.eq(1), self.idle.eq((step == 0) & ~begun)]
+                m.d.comb += [forward.accept.eq(1), self.host.idle.eq((step == 0) & ~begun)]
                 with m.If(self.i_events.valid):
                     m.d.sync += begun.eq(1)
                 with m.If(forward.ended):
@@ -166,21 +165,24 @@ class LayerCore(wiring.Component):
                         m.d.sync += traces_done.eq(1)
                     ready = neurons_done & traces_done
                 with m.If(ready):
-                    m.d.sync += state_fresh.eq(0)
+                    m.d.sync += [state_fresh.eq(0), state_blank.eq(0)]
                     m.d.comb += emitter.start.eq(1)
                     if learner is None:
                         m.next = "spikes"
                     else:
                         with m.If(self.learn):
-                            m.d.sync += trace_fresh.eq(0)
+                            m.d.sync += [trace_fresh.eq(0), trace_blank.eq(0)]
                             m.d.comb += learner.start_gradient.eq(1)
                             m.next = "gradient"
                         with m.Else():
+                            if keeps.trace == "clear":
+                                m.d.sync += trace_blank.eq(1)
                             m.next = "spikes"
             if learner is not None:
                 with m.State("gradient"), m.If(learner.gradient_done):
                     m.next = "spikes"
             with m.State("spikes"), m.If(sent | emitter.done):
+                m.d.comb += self.step_done.eq(1)
                 with m.If(step == steps - 1):
                     m.d.sync += [step.eq(0), begun.eq(0)]
                     m.next = "close"
@@ -206,7 +208,8 @@ class LayerCore(wiring.Component):
                 m.next = "settle"
             with m.State("settle"):
                 m.next = "events"
-        restart = close & (keeps.lfsr == "clear")
+        # With a window's first event, so that between windows the LFSRs read as they ended.
+        restart = self.host.idle & self.i_events.valid & (keeps.lfsr == "clear")
         m.d.comb += forward.restart.eq(restart)
         if learner is not None:
             m.d.comb += [
@@ -225,32 +228,22 @@ class LayerCore(wiring.Component):
     ) -> None:
         """Keep the phase's constants on the engines' ports, and count its windows."""
         config = self._config
-        phases = derive(config).phases
-        shifts = rate_shifts(config)
-        lengths = [phase.windows for phase in config.schedule]
-        layout = data.StructLayout(
-            {
-                "noise_scale": config.noise.scale_bits,
-                "reciprocal": config.error.reciprocal_bits,
-                "rate": config.learning.rate_bits,
-                "shift": range(len(shifts)),
-                "windows": range(max(lengths) + 1),
-            }
+        rows = phase_rows(config)
+        m.submodules.schedule = schedule = Memory(
+            shape=phase_layout(config), depth=len(rows), init=rows
         )
-        rows = [
-            {
-                "noise_scale": phase.noise_scale,
-                "reciprocal": phase.reciprocal,
-                "rate": phase.rate,
-                "shift": shifts.index((phase.rate_left, phase.rate_bias, phase.rate_right)),
-                "windows": length,
-            }
-            for phase, length in zip(phases, lengths, strict=True)
+        read, write = schedule.read_port(), schedule.write_port()
+        m.d.comb += [
+            read.addr.eq(self.phase),
+            forward.noise_scale.eq(read.data.noise_scale),
+            self.host.schedule.eq(read.data),
+            write.addr.eq(self.host.address),
+            write.data.eq(self.host.schedule_data),
+            write.en.eq(self.host.schedule_enable & self.host.idle),
         ]
-        m.submodules.schedule = schedule = Memory(shape=layout, depth=len(rows), init=rows)
-        read = schedule.read_port()
-        learned = Signal(range(max(lengths) + 1))
-        m.d.comb += [read.addr.eq(self.phase), forward.noise_scale.eq(read.data.noise_scale)]
+        # The first event ends idleness early enough: its step's noise is due clocks later.
+        with m.If(self.host.idle):
+            m.d.comb += read.addr.eq(self.host.address)
         if learner is None:
             return
         m.d.comb += [
@@ -259,6 +252,7 @@ class LayerCore(wiring.Component):
             learner.shift.eq(read.data.shift),
         ]
         final = self.phase == len(rows) - 1
+        learned = Signal.like(read.data.windows)
         with m.If(close & self.learn & ~final):
             m.d.sync += learned.eq(learned + 1)
             with m.If(learned + 1 == read.data.windows):
@@ -270,7 +264,7 @@ class LayerCore(wiring.Component):
         """Share the weights' one read and one write port between host and engines."""
         sizes = self._config.layer
         m.submodules.weights = weights = Memory(
-            shape=data.ArrayLayout(shape_of(self._config.synapse.weight), sizes.lanes),
+            shape=row_layout(self._config),
             depth=sizes.inputs * sizes.slots,
             init=[],
         )
@@ -278,7 +272,7 @@ class LayerCore(wiring.Component):
         m.d.comb += [
             read.addr.eq(forward.weight_address),
             forward.weight_data.eq(read.data),
-            self.host_row.eq(read.data),
+            self.host.weights.eq(read.data),
         ]
         if learner is not None:
             updating = Signal()
@@ -295,14 +289,37 @@ class LayerCore(wiring.Component):
                     write.en.eq(~0),
                 ]
             m.d.comb += learner.weight_data.eq(read.data)
-        with m.If(self.idle):
-            m.d.comb += read.addr.eq(self.host_address)
-            with m.If(self.host_enable.any()):
-                m.d.comb += [
-                    write.addr.eq(self.host_address),
-                    write.data.eq(self.host_data),
-                    write.en.eq(self.host_enable),
-                ]
+        with m.If(self.host.idle):
+            m.d.comb += [
+                read.addr.eq(self.host.address),
+                write.addr.eq(self.host.address),
+                write.data.eq(self.host.weights_data),
+                write.en.eq(self.host.weights_enable),
+            ]
+
+    def _serve_host(
+        self, m: Module, forward: ForwardEngine, learner: LearningEngine | None
+    ) -> None:
+        """Pass the host's address on, and what the engines hold there."""
+        host = self.host
+        m.d.comb += [
+            forward.host.eq(host.idle),
+            forward.host_slot.eq(host.address),
+            host.state.eq(forward.host_state),
+            host.noise_lfsr.eq(forward.noise_lfsr),
+        ]
+        if learner is None:
+            return
+        m.d.comb += [
+            forward.host_bin.eq(host.address),
+            forward.host_entry_enable.eq(host.entry_enable & host.idle),
+            forward.host_entry_data.eq(host.entry_data),
+            host.entry.eq(forward.host_entry),
+            learner.host_input.eq(host.address),
+            host.trace.eq(learner.host_trace),
+        ]
+        if hasattr(learner, "update_lfsr"):
+            m.d.comb += host.update_lfsr.eq(learner.update_lfsr)
 
     def _present(self, slot: Signal) -> list[object]:
         """Return for each lane whether there is a neuron in `slot`."""

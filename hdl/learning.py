@@ -12,6 +12,7 @@ from bitlif.model.derive import derive
 
 from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
+from .host import lfsr_counts, row_layout, trace_layout
 from .lfsr import lane_words
 from .pipe import Pipe
 from .trace import TracePipe
@@ -50,6 +51,14 @@ class LearningEngine(wiring.Component):
         With ``update_enable``.
     active : Out(lanes)
         Errors that are not zero, with ``push``.
+    trace : Out
+        The traces that are written, with ``trace_written``.
+    gradient_taken, gradient_row : Out
+        A row of the gradient on its way to the update, slot by slot and input by input.
+    host_input, host_trace : In, Out
+        The traces of this input, a clock later; only while no pass runs.
+    update_lfsr : Out(array of states)
+        If updates round stochastically.
 
     Throughput: one trace, or one product a lane, or one weight a lane, each clock. Reset: nothing
     kept; memories need ``clear``.
@@ -58,9 +67,14 @@ class LearningEngine(wiring.Component):
     def __init__(self, config: Config) -> None:
         self._config = config
         sizes = config.layer
-        weight, error = shape_of(config.synapse.weight), shape_of(config.error.format)
-        row = data.ArrayLayout(weight, sizes.lanes)
+        error, row = shape_of(config.error.format), row_layout(config)
         depth = sizes.inputs * sizes.slots
+        self._gradient_row = data.ArrayLayout(
+            shape_for(derive(config).ranges["gradient"]), sizes.lanes
+        )
+        states = lfsr_counts(config)[1]
+        own = data.ArrayLayout(config.learning.lfsr.width, states)
+        lfsrs = {"update_lfsr": Out(own)} if states else {}
         super().__init__(
             {
                 "mark": In(1),
@@ -89,6 +103,12 @@ class LearningEngine(wiring.Component):
                 "trace_written": Out(1),
                 "weight_saturated": Out(sizes.lanes),
                 "active": Out(sizes.lanes),
+                "trace": Out(trace_layout(config)),
+                "gradient_taken": Out(1),
+                "gradient_row": Out(self._gradient_row),
+                "host_input": In(range(sizes.inputs)),
+                "host_trace": Out(trace_layout(config)),
+                **lfsrs,
             }
         )
 
@@ -97,21 +117,18 @@ class LearningEngine(wiring.Component):
         m = Module()
         config = self._config
         sizes = config.layer
-        gradient_shape = shape_for(derive(config).ranges["gradient"])
         m.submodules.gradient = gradient = Memory(
-            shape=data.ArrayLayout(gradient_shape, sizes.lanes),
-            depth=sizes.inputs * sizes.slots,
-            init=[],
+            shape=self._gradient_row, depth=sizes.inputs * sizes.slots, init=[]
         )
         self._sum_read, self._sum_write = gradient.read_port(), gradient.write_port()
-        layout = data.StructLayout(
-            {
-                "current": shape_of(config.trace.current),
-                "trace": shape_of(config.trace.format),
-            }
+        m.submodules.traces = traces = Memory(
+            shape=trace_layout(config), depth=sizes.inputs, init=[]
         )
-        m.submodules.traces = traces = Memory(shape=layout, depth=sizes.inputs, init=[])
         self._trace_read, self._trace_write = traces.read_port(), traces.write_port()
+        m.d.comb += [
+            self._trace_read.addr.eq(self.host_input),
+            self.host_trace.eq(self._trace_read.data),
+        ]
         self._clear(m)
         self._run_traces(m)
         self._add_products(m)
@@ -162,6 +179,7 @@ class LearningEngine(wiring.Component):
             self._trace_write.data.current.eq(traced.current_next),
             self._trace_write.data.trace.eq(traced.trace_next),
             self.trace_written.eq(valid),
+            self.trace.eq(self._trace_write.data),
             self.saturated.eq(traced.saturated),
             self.traces_done.eq(valid & (place == inputs - 1)),
         ]
@@ -286,14 +304,18 @@ class LearningEngine(wiring.Component):
             self.update_address.eq(pipe.delay(weight, 1 + UpdatePipe.latency, "update_weight")),
             self.update_enable.eq(valids[-1]),
             self.update_done.eq(finals[-1]),
+            self.gradient_taken.eq(valids[0]),
+            self.gradient_row.eq(self._sum_read.data),
         ]
         words: list[Signal] = []
         learning = config.learning
         if learning.random_bits:
-            words = lane_words(
+            words, states = lane_words(
                 m, "update", learning.lfsr.streams(lanes), learning.leap, learning.random_bits,
                 valids[0], self.restart,
             )  # fmt: skip
+            pairs = zip(self.update_lfsr, states, strict=True)
+            m.d.comb += [own.eq(state) for own, state in pairs]
         for lane in range(lanes):
             m.submodules[f"update_{lane}"] = update = UpdatePipe(config)
             m.d.comb += [

@@ -80,10 +80,13 @@ def lane_words(
     reach: int,
     advance: Value,
     restart: Value,
-) -> list[Signal]:
-    """Add an LFSR for each distinct source, and return each lane's word (lanes may share one)."""
+) -> tuple[list[Signal], list[Signal]]:
+    """Add an LFSR for each distinct source; return each lane's word, and each LFSR's state.
+
+    Lanes may share one.
+    """
     made: dict[Lfsr, LeapLfsr] = {}
     for number, source in enumerate(dict.fromkeys(sources)):
         m.submodules[f"{name}_lfsr_{number}"] = made[source] = LeapLfsr(source, leap, reach)
         m.d.comb += [made[source].advance.eq(advance), made[source].restart.eq(restart)]
-    return [made[source].word for source in sources]
+    return [made[source].word for source in sources], [lfsr.state for lfsr in made.values()]

@@ -9,9 +9,9 @@ from amaranth.lib.wiring import In, Out
 from bitlif.model.config import Config
 from bitlif.model.derive import Filter, derive
 from bitlif.model.fixed import Format
-from bitlif.model.interval import Interval
 
 from .fixed import round_shift, saturate, shape_for, shape_of
+from .noise import draw_shape
 from .pipe import Pipe
 
 
@@ -60,7 +60,6 @@ class NeuronPipe(wiring.Component):
     def __init__(self, config: Config) -> None:
         self._config = config
         ranges = derive(config).ranges
-        levels = config.noise.pmf.levels
         current, membrane = (
             shape_of(fmt) for fmt in (config.synapse.current, config.membrane.format)
         )
@@ -69,7 +68,7 @@ class NeuronPipe(wiring.Component):
                 "weight_sum": In(shape_for(ranges["weight sum"])),
                 "current": In(current),
                 "membrane": In(membrane),
-                "draw": In(shape_for(Interval(levels[0], levels[-1]))),
+                "draw": In(draw_shape(config.noise)),
                 "reset": In(1),
                 "noise_scale": In(config.noise.scale_bits),
                 "current_next": Out(current),

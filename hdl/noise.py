@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Const, Module, Signal, signed
+from amaranth.hdl import Array, Const, Module, Shape, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,11 @@ from bitlif.model.interval import Interval
 from bitlif.model.noise import NoiseConfig
 
 from .fixed import shape_for
+
+
+def draw_shape(config: NoiseConfig) -> Shape:
+    """Return the narrowest shape of a draw."""
+    return shape_for(Interval(config.pmf.levels[0], config.pmf.levels[-1]))
 
 
 class NoiseDraw(wiring.Component):
@@ -32,13 +37,7 @@ class NoiseDraw(wiring.Component):
 
     def __init__(self, config: NoiseConfig) -> None:
         self._config = config
-        levels = config.pmf.levels
-        super().__init__(
-            {
-                "word": In(config.draw_bits),
-                "draw": Out(shape_for(Interval(levels[0], levels[-1]))),
-            }
-        )
+        super().__init__({"word": In(config.draw_bits), "draw": Out(draw_shape(config))})
 
     def elaborate(self, platform: object) -> Module:
         """Build the construction that the configuration names."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -11,6 +11,7 @@ from bitlif.model.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import round_shift, saturate, shape_of
+from .host import entry_layout
 from .pipe import Pipe
 
 
@@ -27,8 +28,15 @@ class ErrorPipe(wiring.Component):
         Of the phase; must hold while anything is in the pipe.
     error : Out(signed)
     saturated : Out(1)
+    host, host_address : In
+        Read the table at this address instead; only while nothing is in the pipe.
+    host_enable, host_data : In
+        Write the table there.
+    host_entry : Out
+        The bin at the address, one clock after it.
 
-    Latency: `latency` clocks. Throughput: one error a clock. Handshake: none. Reset: none needed.
+    Latency: `latency` clocks. Throughput: one error a clock. Handshake: none. Reset: none needed,
+    and the table keeps what it holds.
     """
 
     latency = 7
@@ -43,6 +51,11 @@ class ErrorPipe(wiring.Component):
                 "reciprocal": In(error.reciprocal_bits),
                 "error": Out(shape_of(error.format)),
                 "saturated": Out(1),
+                "host": In(1),
+                "host_address": In(error.index_bits),
+                "host_enable": In(1),
+                "host_data": In(entry_layout(config)),
+                "host_entry": Out(entry_layout(config)),
             }
         )
 
@@ -52,17 +65,26 @@ class ErrorPipe(wiring.Component):
         pipe = Pipe(m)
         derived = derive(self._config)
         c, error = derived.constants, self._config.error
-        entry = data.StructLayout({"a": error.entry.bits, "b": error.entry.bits})
         rows = [{"a": a, "b": b} for a, b in zip(*derived.table, strict=True)]
-        m.submodules.table = table = Memory(shape=entry, depth=error.entries, init=rows)
-        read = table.read_port()
+        m.submodules.table = table = Memory(
+            shape=entry_layout(self._config), depth=error.entries, init=rows
+        )
+        read, write = table.read_port(), table.write_port()
         distance = pipe.register(self.membrane - c.threshold, "distance")
         product = pipe.register(distance * self.reciprocal, "product")
         bin_shape = signed(error.index_bits)
         held, _ = saturate(product >> c.bin_shift, bin_shape)
         index = pipe.register(held, "bin", bin_shape)
         # Adding half of the bins to a two's complement number flips its top bit.
-        m.d.comb += read.addr.eq(index ^ (1 << (error.index_bits - 1)))
+        m.d.comb += [
+            read.addr.eq(index ^ (1 << (error.index_bits - 1))),
+            write.addr.eq(self.host_address),
+            write.data.eq(self.host_data),
+            write.en.eq(self.host_enable),
+            self.host_entry.eq(read.data),
+        ]
+        with m.If(self.host):
+            m.d.comb += read.addr.eq(self.host_address)
         target = pipe.delay(self.target, 4, "target")
         a = pipe.register(target * read.data.a, "target_a")
         b = pipe.register((c.target_one - target)[: error.target_bits + 1] * read.data.b, "rest_b")

@@ -315,16 +315,23 @@ def _bin_shift(config: Config, noise_shift: int) -> int:
 def _phases(
     config: Config, constants: Constants, ranges: dict[str, Interval]
 ) -> tuple[PhaseConstants, ...]:
+    # The ranges hold for every word of the schedule's fields, not only for the configured ones:
+    # whatever is loaded into a core's schedule can overflow nothing.
+    most = (1 << config.noise.scale_bits) - 1
     draws = Interval(config.noise.pmf.levels[0], config.noise.pmf.levels[-1])
+    product = draws.scaled(most) + Interval.point(constants.noise_bias)
+    ranges["noise product"] = product.checked("noise product", "reduce noise.scale_bits")
+    noise = product >> constants.noise_shift
+    ranges["noise"] = noise.checked("noise", "reduce schedule.sigma")
+    noisy = Interval.of(config.membrane.format) + noise
+    ranges["noisy membrane"] = noisy.checked("noisy membrane", "reduce schedule.sigma")
+    binned = ranges["distance"].scaled((1 << config.error.reciprocal_bits) - 1)
+    ranges["bin product"] = binned.checked(
+        "bin product", "narrow membrane.format or error.reciprocal_bits"
+    )
     phases = []
     for number, phase in enumerate(config.schedule):
         scale = _noise_scale(config, number, constants.noise_shift)
-        product = draws.scaled(scale) + Interval.point(constants.noise_bias)
-        _widen(ranges, "noise product", product, "reduce schedule.sigma or noise.scale_bits")
-        noise = product >> constants.noise_shift
-        _widen(ranges, "noise", noise, "reduce schedule.sigma")
-        noisy = Interval.of(config.membrane.format) + noise
-        _widen(ranges, "noisy membrane", noisy, "reduce schedule.sigma")
         ratio = _reciprocal_ratio(config, number, constants.noise_shift)
         reciprocal = round_fraction(ratio * (1 << constants.bin_shift))
         if not 1 <= reciprocal < 1 << config.error.reciprocal_bits:
@@ -332,13 +339,10 @@ def _phases(
                 f"schedule[{number}].sigma must be nearer to the schedule's other sigmas with "
                 f"{config.error.reciprocal_bits} error.reciprocal_bits, not {phase.sigma:g}"
             )
-        _widen(
-            ranges, "bin product", ranges["distance"].scaled(reciprocal),
-            "narrow membrane.format or error.reciprocal_bits",
-        )  # fmt: skip
         mantissa, shift = _rate(config, number)
         step = StochasticShift.of(shift, config.learning.random_bits)
-        update = ranges["gradient"].scaled(mantissa << step.left) + Interval.point(step.bias)
+        most = (1 << config.learning.rate_bits) - 1
+        update = ranges["gradient"].scaled(most << step.left) + Interval.point(step.bias)
         _widen(ranges, "update product", update, "narrow learning.rate_bits or error.format")
         phases.append(PhaseConstants(scale, reciprocal, mantissa, step.left, step.bias, step.right))
     return tuple(phases)

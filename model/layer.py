@@ -19,7 +19,7 @@ from .errors import BitlifError, BitlifTypeError, require_int
 from .events import Events
 from .gradient import dense_gradient, sparse_gradient
 from .lfsr import Lfsr, LfsrConfig, Streams, make_streams, start_stream, stream_states
-from .result import Result, check_records
+from .result import LayerState, Result, check_records
 from .update import update_window
 from .window import COUNTERS, GRADIENT, INFER, LEARN, PREPARE
 
@@ -116,6 +116,12 @@ class Layer:
     def membrane(self) -> NDArray[np.int64]:
         """A copy of the raw membrane potentials that the next step starts from: shape (M,)."""
         return np.array(self._state.membrane, np.int64)
+
+    @property
+    def state(self) -> LayerState:
+        """A copy of all that the next window starts from, but the weights."""
+        copies = [np.array(values, np.int64) for values in self._state]
+        return LayerState(*copies, *self.lfsr_states, self.phase)
 
     def load(self, weights: Integers) -> None:
         """Set the raw weights: integers of shape (N, M) within the weight format, else an error."""

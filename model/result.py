@@ -56,6 +56,31 @@ class Result:
         return Events.from_raster(self.raster.view(np.bool_))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerState:
+    """What a layer carries from one window to the next besides its weights; all raw.
+
+    Attributes
+    ----------
+    current, membrane : (M,) int64
+        Synaptic current, and membrane potential after the reset.
+    trace_current, trace : (N,) int64
+        Synaptic trace and PSP trace.
+    noise_lfsr, update_lfsr : tuple of int
+        States of the distinct streams, in the order of the lanes.
+    phase : int
+        Of the schedule: the next window's.
+    """
+
+    current: NDArray[np.int64]
+    membrane: NDArray[np.int64]
+    trace_current: NDArray[np.int64]
+    trace: NDArray[np.int64]
+    noise_lfsr: tuple[int, ...]
+    update_lfsr: tuple[int, ...]
+    phase: int
+
+
 def check_records(record: tuple[str, ...]) -> tuple[str, ...]:
     """Return `record` if all its names can be recorded; else raise."""
     for name in record:

@@ -68,16 +68,16 @@ class Bench:
     async def load(self) -> None:
         """Write all weights."""
         dut, mask = self.dut, (1 << self.bits) - 1
-        dut.host_enable.value = (1 << self.lanes) - 1
+        dut.host__weights_enable.value = (1 << self.lanes) - 1
         for row, weights in enumerate(self.task["weights"].tolist()):
             weights = weights + [0] * (self.slots * self.lanes - self.neurons)
             for slot in range(self.slots):
                 own = weights[slot * self.lanes : (slot + 1) * self.lanes]
                 self._set_address(row * self.slots + slot)
                 packed = sum((weight & mask) << (k * self.bits) for k, weight in enumerate(own))
-                dut.host_data.value = packed
+                dut.host__weights_data.value = packed
                 await FallingEdge(dut.clk)
-        dut.host_enable.value = 0
+        dut.host__weights_enable.value = 0
 
     async def read_back(self) -> np.ndarray:
         """Return all weights: (N, M)."""
@@ -87,16 +87,16 @@ class Bench:
             for slot in range(self.slots):
                 self._set_address(row * self.slots + slot)
                 await FallingEdge(dut.clk)
-                packed = int(dut.host_row.value)
+                packed = int(dut.host__weights.value)
                 for lane in range(self.lanes):
                     raw = (packed >> (lane * self.bits)) & (2 * sign - 1)
                     weights[row, slot * self.lanes + lane] = (raw ^ sign) - sign
         return weights[:, : self.neurons]
 
     def _set_address(self, address: int) -> None:
-        # A core of one row has no address port.
-        if hasattr(self.dut, "host_address"):
-            self.dut.host_address.value = address
+        # A core whose memories have one row has no address port.
+        if hasattr(self.dut, "host__address"):
+            self.dut.host__address.value = address
 
     async def send_events(self) -> None:
         """Send all events; ``last`` is the bit above the address."""
@@ -143,7 +143,13 @@ async def run_task(dut: Any) -> None:
         bench = Bench(dut, dict(data))
     learns = bool(bench.task["learn"])
     dut.rst.value = 1
-    for name in ("i_events__valid", "i_targets__valid", "o_events__ready", "host_enable", "learn"):
+    for name in (
+        "i_events__valid",
+        "i_targets__valid",
+        "o_events__ready",
+        "host__weights_enable",
+        "learn",
+    ):
         if hasattr(dut, name):
             getattr(dut, name).value = 0
     Clock(dut.clk, 10, unit="ns").start()
@@ -153,7 +159,7 @@ async def run_task(dut: Any) -> None:
     if learns:
         dut.learn.value = 1
     await FallingEdge(dut.clk)
-    while not dut.idle.value:
+    while not dut.host__idle.value:
         await FallingEdge(dut.clk)
     await bench.load()
     cocotb.start_soon(bench.watch())
@@ -161,7 +167,7 @@ async def run_task(dut: Any) -> None:
     if bench.task["targets"].size:
         cocotb.start_soon(bench.send_targets())
     await bench.collect()
-    while not dut.idle.value:
+    while not dut.host__idle.value:
         await FallingEdge(dut.clk)
     np.savez(
         os.environ["BITLIF_RESULT"],

@@ -10,9 +10,12 @@ import numpy as np
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
+from bitlif.hdl.host import phase_rows, require_loadable
 from bitlif.hdl.layer import COUNTERS, LayerCore
 from bitlif.model.config import Config
+from bitlif.model.derive import derive
 from bitlif.model.events import Events
+from bitlif.model.result import LayerState
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +30,8 @@ class CoreRun:
     counters : dict of str to int
     digest : int
         The signature.
+    state : LayerState
+        After the last window.
     window_clocks : (W,) int64
         Clock with which each window ended, update included, counted from the first event.
     """
@@ -36,6 +41,7 @@ class CoreRun:
     counters: dict[str, int]
     digest: int
     window_clocks: NDArray[np.int64]
+    state: LayerState
 
 
 def targets_by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:
@@ -50,11 +56,13 @@ class _Bench:
 
     def __init__(
         self, config: Config, weights: NDArray[Any], events: Events, targets: NDArray[Any] | None,
-        *, learning: bool, learn: bool, stall: float, seed: int,
+        *, learning: bool, learn: bool, stall: float, seed: int, built: Config,
     ) -> None:  # fmt: skip
         self.config, self.weights, self.events = config, weights, events
         self.learning, self.learn, self.stall = learning, learn, stall
-        self.core = LayerCore(config, learning=learning)
+        self.loads = built != config
+        self.built = built
+        self.core = LayerCore(built, learning=learning)
         self.random = random.Random(seed)
         self.steps = events.windows * events.steps
         sizes = config.layer
@@ -95,16 +103,18 @@ class _Bench:
         lanes, slots = sizes.lanes, sizes.slots
         if self.learning:
             ctx.set(core.learn, int(self.learn))
-        while not ctx.get(core.idle):
+        while not ctx.get(core.host.idle):
             await ctx.tick()
-        ctx.set(core.host_enable, (1 << lanes) - 1)
+        ctx.set(core.host.weights_enable, (1 << lanes) - 1)
         for address in range(sizes.inputs * slots):
             row, slot = divmod(address, slots)
-            ctx.set(core.host_address, address)
+            ctx.set(core.host.address, address)
             values = self.padded[row, slot * lanes : (slot + 1) * lanes]
-            ctx.set(core.host_data, [int(value) for value in values])
+            ctx.set(core.host.weights_data, [int(value) for value in values])
             await ctx.tick()
-        ctx.set(core.host_enable, 0)
+        ctx.set(core.host.weights_enable, 0)
+        if self.loads:
+            await self._load_memories(ctx)
         for step in range(self.steps):
             start, stop = self.events.pointers[step : step + 2]
             for address in [*self.events.addresses[start:stop], None]:
@@ -115,19 +125,72 @@ class _Bench:
                 ctx.set(core.i_events.valid, 1)
                 await ctx.tick().until(core.i_events.ready)
                 ctx.set(core.i_events.valid, 0)
-        while self.received < self.steps or not ctx.get(core.idle):
+        while self.received < self.steps or not ctx.get(core.host.idle):
             await ctx.tick()
+        await self._read_back(ctx)
+
+    async def _load_memories(self, ctx: Any) -> None:
+        """Load table and schedule, and see that they are there."""
+        host = self.core.host
+        rows = [("schedule", row) for row in phase_rows(self.built, self.config)]
+        if self.learning:
+            columns = zip(*derive(self.config).table, strict=True)
+            rows += [("entry", {"a": a, "b": b}) for a, b in columns]
+        address = 0
+        for number, (name, row) in enumerate(rows):
+            address = 0 if number and rows[number - 1][0] != name else number and address + 1
+            ctx.set(host.address, address)
+            ctx.set(getattr(host, f"{name}_data"), row)
+            ctx.set(getattr(host, f"{name}_enable"), 1)
+            await ctx.tick()
+            ctx.set(getattr(host, f"{name}_enable"), 0)
+            await ctx.tick()
+            kept = ctx.get(getattr(host, name))
+            for key, value in row.items():
+                if kept[key] != value:
+                    raise AssertionError(f"{name} {address}: {key} {kept[key]}, loaded {value}")
+
+    async def _read_back(self, ctx: Any) -> None:
+        """Read weights, state, traces, LFSRs and counters."""
+        core, sizes = self.core, self.config.layer
+        lanes, slots = sizes.lanes, sizes.slots
         back = np.zeros_like(self.padded)
         for address in range(sizes.inputs * slots):
             row, slot = divmod(address, slots)
-            ctx.set(core.host_address, address)
+            ctx.set(core.host.address, address)
             await ctx.tick()
-            values = ctx.get(core.host_row)
+            values = ctx.get(core.host.weights)
             back[row, slot * lanes : (slot + 1) * lanes] = [values[lane] for lane in range(lanes)]
+        neurons = np.zeros((2, slots * lanes), np.int64)
+        for slot in range(slots):
+            ctx.set(core.host.address, slot)
+            await ctx.tick()
+            for lane in range(lanes):
+                values = ctx.get(core.host.state[lane])
+                neurons[:, slot * lanes + lane] = values.current, values.membrane
+        neurons *= 1 - ctx.get(core.host.state_blank)
+        traces = np.zeros((2, sizes.inputs), np.int64)
+        updates: tuple[int, ...] = ()
+        if self.learning:
+            for address in range(sizes.inputs):
+                ctx.set(core.host.address, address)
+                await ctx.tick()
+                values = ctx.get(core.host.trace)
+                traces[:, address] = values.current, values.trace
+            traces *= 1 - ctx.get(core.host.trace_blank)
+            if hasattr(core.host, "update_lfsr"):
+                updates = tuple(ctx.get(state) for state in core.host.update_lfsr)
         self.result = {
             "weights": back[:, : sizes.neurons],
             "digest": ctx.get(core.digest),
             "counters": {name: ctx.get(getattr(core, name)) for name in COUNTERS},
+            "state": LayerState(
+                *neurons[:, : sizes.neurons],
+                *traces,
+                tuple(ctx.get(state) for state in core.host.noise_lfsr),
+                updates,
+                ctx.get(core.phase),
+            ),
         }
 
     async def teach(self, ctx: Any) -> None:
@@ -166,12 +229,14 @@ def run_core(
     learn: bool = True,
     stall: float = 0.0,
     seed: int = 0,
+    built: Config | None = None,
 ) -> CoreRun:
     """Run all windows of `events` through a new core and return what came out.
 
     Parameters
     ----------
     config : Config
+        Its error table and schedule are loaded, if `built` is another.
     weights : (N, M) int
     events : Events
     targets : (W, M) or (W, T, M) int, raw
@@ -183,9 +248,14 @@ def run_core(
         Chance of each clock, 0 ..= 1, that a stream's other side hesitates.
     seed : int
         Of the hesitation.
+    built : Config or None
+        What the core is made for; None: `config`.
     """
+    built = config if built is None else built
+    if built != config:
+        require_loadable(built, config)
     bench = _Bench(config, weights, events, targets, learning=learning, learn=learn and learning,
-                   stall=stall, seed=seed)  # fmt: skip
+                   stall=stall, seed=seed, built=built)  # fmt: skip
     simulator = Simulator(bench.core)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench.count, background=True)

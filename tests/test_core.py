@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from bitlif.model.clocks import window_clocks
 from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError
 from bitlif.model.layer import Layer
+from bitlif.model.result import LayerState
 from bitlif.model.signature import Signature
 from bitlif.sim.pysim import run_core
 
@@ -44,10 +46,12 @@ SPECIAL = {
 }
 
 
-def check(config: Config, seed: int, stall: float, windows: int = 3) -> dict[str, int]:
+def check(
+    config: Config, seed: int, stall: float, windows: int = 3, built: Config | None = None
+) -> dict[str, int]:
     """Learn `windows` windows in both; return the model's counters."""
     events, weights, targets = stimulus(config, seed, windows)
-    core = run_core(config, weights, events, targets, stall=stall, seed=seed)
+    core = run_core(config, weights, events, targets, stall=stall, seed=seed, built=built)
     layer, signature = Layer(config), Signature(config.layer)
     layer.load(weights)
     counters: dict[str, int] = {}
@@ -64,9 +68,20 @@ def check(config: Config, seed: int, stall: float, windows: int = 3) -> dict[str
     np.testing.assert_array_equal(core.weights, layer.weights)
     assert core.counters == {name: counters[name] for name in core.counters}
     assert core.digest == signature.value
+    check_state(config, core.state, layer.state)
     if stall == 0.0:
         np.testing.assert_array_equal(np.diff(core.window_clocks), clocks[1:])
     return counters
+
+
+def check_state(config: Config, own: LayerState, model: LayerState) -> None:
+    """Compare what is carried, all of it."""
+    for name in ("current", "membrane", "trace_current", "trace"):
+        np.testing.assert_array_equal(getattr(own, name), getattr(model, name), name)
+    assert own.noise_lfsr == model.noise_lfsr
+    if config.learning.random_bits:
+        assert own.update_lfsr == model.update_lfsr
+    assert own.phase == model.phase
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])
@@ -105,6 +120,45 @@ def test_inference_changes_no_weight_and_takes_the_documented_clocks(learning: b
     np.testing.assert_array_equal(core.weights, weights)
     clocks = window_clocks(config, events, result, learn=False, learning_core=learning)
     np.testing.assert_array_equal(np.diff(core.window_clocks), clocks[1:])
+
+
+def test_a_loaded_table_and_schedule_make_another_rule() -> None:
+    built = Config.load("tiny")
+    config = built.replace(
+        error__rule="clipped",
+        error__guard=0.01,
+        schedule=[{"windows": 1, "sigma": 0.15, "rate": 0.6}, {"sigma": 0.3}],
+    )
+    check(config, 8, 0.0, built=built)
+    events, weights, targets = stimulus(config, 8)
+    plain, loaded = (run_core(each, weights, events, targets, built=built)
+                     for each in (built, config))  # fmt: skip
+    assert plain.digest != loaded.digest
+
+
+def test_what_a_core_was_not_built_for_is_not_loaded() -> None:
+    built = Config.load("tiny")
+    events, weights, targets = stimulus(built, 8)
+    for changes, message in (
+        ({"membrane__threshold": 0.5}, r"^membrane\.threshold must be 1\.0, as the core was built"),
+        ({"schedule": [{"windows": 1, "sigma": 0.2}] * 2 + [{"sigma": 0.3}]}, "at most 2 phases"),
+        ({"schedule": [{"windows": 99, "sigma": 0.3}, {"sigma": 0.15}]}, "must be at most 15"),
+        ({"learning__rate": 4.0}, "needs another shift"),
+        ({"schedule": [{"sigma": 0.05}]}, r"^schedule must leave the core's .*shift"),
+    ):
+        with pytest.raises(BitlifError, match=message):
+            run_core(built.replace(**changes), weights, events, targets, built=built)
+
+
+def test_inference_after_learning_clears_the_traces_that_it_would_have_cleared() -> None:
+    config = Config.load("tiny")
+    layer = Layer(config)
+    events, weights, targets = stimulus(config, 2, windows=1)
+    layer.load(weights)
+    layer.learn(events, targets)
+    assert layer.state.trace.any()
+    layer.run(events)
+    assert not layer.state.trace.any()
 
 
 def test_two_sets_of_weights_give_two_results() -> None:

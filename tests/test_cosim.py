@@ -97,6 +97,6 @@ def test_verilog_command_explains_every_port(
     out = tmp_path / "tiny.sv"
     assert main(["verilog", "tiny", "--out", str(out)]) == 0
     header = [line for line in out.read_text().splitlines() if line.startswith("// ")]
-    for port in ("clk", "i_events__payload", "o_events__ready", "digest", "host_row"):
+    for port in ("clk", "i_events__payload", "o_events__ready", "digest", "host__weights"):
         assert any(f" {port} " in line for line in header), port
     assert np.all([len(line) < 130 for line in header])

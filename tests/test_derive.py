@@ -178,11 +178,16 @@ def test_ranges_of_the_exact_sums_are_reached_at_their_corners(name: str) -> Non
         assert ranges[signal] == Interval(min(corners) >> f.shift, max(corners) >> f.shift)
         assert (f.low, f.high) == (state.low, state.high)
     levels = config.noise.pmf.levels
-    products = [
-        phase.noise_scale * level + c.noise_bias
-        for phase in derived.phases
-        for level in (levels[0], levels[-1])
-    ]
+    # A schedule may be loaded: every word of its fields counts, not only the configured ones.
+    top_scale, top_reciprocal, top_rate = (
+        (1 << bits) - 1
+        for bits in (
+            config.noise.scale_bits,
+            config.error.reciprocal_bits,
+            config.learning.rate_bits,
+        )
+    )
+    products = [top_scale * level + c.noise_bias for level in (levels[0], levels[-1])]
     assert ranges["noise product"] == Interval(min(products), max(products))
     entry = config.error.entry.raw_max
     assert ranges["error sum"] == Interval(
@@ -191,7 +196,7 @@ def test_ranges_of_the_exact_sums_are_reached_at_their_corners(name: str) -> Non
     state, traced, fmt = config.membrane.format, config.trace.format, config.error.format
     distances = [state.raw_min - c.threshold, state.raw_max - c.threshold]
     assert ranges["distance"] == Interval(*distances)
-    bins = [distance * phase.reciprocal for distance in distances for phase in derived.phases]
+    bins = [distance * top_reciprocal for distance in distances]
     assert ranges["bin product"] == Interval(min(bins), max(bins))
     noises = [product >> c.noise_shift for product in products]
     assert ranges["noise"] == Interval(min(noises), max(noises))
@@ -202,7 +207,7 @@ def test_ranges_of_the_exact_sums_are_reached_at_their_corners(name: str) -> Non
     gradients = [raw * traced.raw_max * steps for raw in (fmt.raw_min, fmt.raw_max)]
     assert ranges["gradient"] == Interval(*gradients)
     updates = [
-        (phase.rate * gradient << phase.rate_left) + phase.rate_bias
+        (top_rate * gradient << phase.rate_left) + phase.rate_bias
         for phase in derived.phases
         for gradient in gradients
     ]
