@@ -57,9 +57,9 @@ class ForwardEngine(wiring.Component):
         Read port of the weights: data one clock after the address.
     drawn, draws, weight_sums : Out
         A slot's noise draws and sums of weights, where they enter the pipes.
-    slot_valid, slot, spikes, before, currents, saturated : Out
-        A slot's results: P spikes, P membranes before the noise, P synaptic currents, P x 3
-        saturation flags.
+    slot_valid, slot, spikes, before, currents, kept, saturated : Out
+        A slot's results: P spikes, P membranes before the noise, P synaptic currents, P membranes
+        after the reset, P x 3 saturation flags.
     error_valid, error_slot, errors, error_saturated : Out
         A slot's errors, `ErrorPipe.latency` clocks later.
 
@@ -83,6 +83,7 @@ class ForwardEngine(wiring.Component):
         sizes, ranges = config.layer, derive(config).ranges
         lanes, slots = sizes.lanes, sizes.slots
         membrane, error = shape_of(config.membrane.format), shape_of(config.error.format)
+        current = shape_of(config.synapse.current)
         weight = shape_of(config.synapse.weight)
         self._targets = learning or config.membrane.reset == "teacher"
         self._sum_shape = shape_for(ranges["weight sum"])
@@ -105,7 +106,8 @@ class ForwardEngine(wiring.Component):
             "slot": Out(range(slots)),
             "spikes": Out(lanes),
             "before": Out(data.ArrayLayout(membrane, lanes)),
-            "currents": Out(data.ArrayLayout(shape_of(config.synapse.current), lanes)),
+            "currents": Out(data.ArrayLayout(current, lanes)),
+            "kept": Out(data.ArrayLayout(membrane, lanes)),
             "saturated": Out(3 * lanes),
             "drawn": Out(1),
             "draws": Out(data.ArrayLayout(draw_shape(config.noise), lanes)),
@@ -275,6 +277,7 @@ class ForwardEngine(wiring.Component):
                 self.spikes[lane].eq(neuron.spike),
                 self.before[lane].eq(neuron.before),
                 self.currents[lane].eq(neuron.current_next),
+                self.kept[lane].eq(neuron.membrane_next),
                 self.saturated.word_select(lane, 3).eq(neuron.saturated),
                 write.data[lane].current.eq(neuron.current_next),
                 write.data[lane].membrane.eq(neuron.membrane_next),

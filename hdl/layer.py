@@ -22,6 +22,9 @@ COUNTER_BITS = 32
 COUNTERS = tuple(name for name in window.COUNTERS if name != "synaptic_events")
 """Of `bitlif.model.window.COUNTERS`, those that the core counts; they stop at their last value."""
 
+WATCHED = ("drawn", "slot", "error", "trace", "gradient", "update", "step", "window")
+"""Bits of the core's inner signal ``watch``, lowest first: what happens in a clock, for benches."""
+
 
 class LayerCore(wiring.Component):
     """A layer of M neurons on P lanes that runs and learns in windows, step by step.
@@ -107,6 +110,7 @@ class LayerCore(wiring.Component):
         self._serve_host(m, forward, learner)
         self._hold_weights(m, forward, learner)
         self._sign(m, forward, learner, signer)
+        self._watch(m, forward, learner)
         self._count(m, forward, learner)
         return m
 
@@ -358,6 +362,24 @@ class LayerCore(wiring.Component):
             m.d.comb += word.eq(learner.update_data[lane])
             with m.If(learner.update_enable & present):
                 m.d.comb += [signer.take[lane].eq(1), signer.words[lane].eq(word)]
+
+    def _watch(self, m: Module, forward: ForwardEngine, learner: LearningEngine | None) -> None:
+        """Say in one signal what happens; nothing in the core depends on it."""
+        watch = Signal(len(WATCHED))
+        happens = {
+            "drawn": forward.drawn,
+            "slot": forward.slot_valid,
+            "step": self.step_done,
+            "window": self.window_done,
+        }
+        if learner is not None:
+            happens |= {
+                "error": learner.push,
+                "trace": learner.trace_written,
+                "gradient": learner.gradient_taken,
+                "update": learner.update_enable,
+            }
+        m.d.comb += [watch[WATCHED.index(name)].eq(value) for name, value in happens.items()]
 
     def _count(self, m: Module, forward: ForwardEngine, learner: LearningEngine | None) -> None:
         """Count saturations and active errors, a clock later, up to the last value."""

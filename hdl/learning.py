@@ -51,7 +51,7 @@ class LearningEngine(wiring.Component):
         With ``update_enable``.
     active : Out(lanes)
         Errors that are not zero, with ``push``.
-    trace : Out
+    trace_row : Out
         The traces that are written, with ``trace_written``.
     gradient_taken, gradient_row : Out
         A row of the gradient on its way to the update, slot by slot and input by input.
@@ -103,7 +103,7 @@ class LearningEngine(wiring.Component):
                 "trace_written": Out(1),
                 "weight_saturated": Out(sizes.lanes),
                 "active": Out(sizes.lanes),
-                "trace": Out(trace_layout(config)),
+                "trace_row": Out(trace_layout(config)),
                 "gradient_taken": Out(1),
                 "gradient_row": Out(self._gradient_row),
                 "host_input": In(range(sizes.inputs)),
@@ -179,7 +179,7 @@ class LearningEngine(wiring.Component):
             self._trace_write.data.current.eq(traced.current_next),
             self._trace_write.data.trace.eq(traced.trace_next),
             self.trace_written.eq(valid),
-            self.trace.eq(self._trace_write.data),
+            self.trace_row.eq(self._trace_write.data),
             self.saturated.eq(traced.saturated),
             self.traces_done.eq(valid & (place == inputs - 1)),
         ]

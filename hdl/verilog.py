@@ -58,9 +58,21 @@ def core_verilog(config: Config, *, learning: bool = True) -> str:
     """
     name = core_name(config)
     text: str = verilog.convert(LayerCore(config, learning=learning), name=name, emit_src=False)
-    # A block that depends on nothing but a register's first value must run once at time zero:
-    # `always @*` need not (Icarus waits for an event for ever), `always_comb` does.
-    return _header(config, name, text, learning) + text.replace("always @*", "always_comb")
+    return _header(config, name, text, learning) + _WAKER.sub(_wake, text)
+
+
+_WAKER = re.compile(r"^  reg (\\\S+dump_module\S*)  = 0;$", re.MULTILINE)
+"""The register that Yosys writes into every module so that its blocks run once at time zero."""
+
+
+def _wake(match: re.Match[str]) -> str:
+    """Make that register change in Icarus, which does not take a first value for a change.
+
+    Without it, blocks that depend on constants alone never run there. (``always_comb`` would not
+    do: Icarus 11 runs such blocks without an end when many of them change in one clock.)
+    """
+    own = match[1]
+    return f"{match[0]}\n`ifdef __ICARUS__\n  initial #0 {own}  = 1;\n`endif"
 
 
 def _header(config: Config, name: str, text: str, learning: bool) -> str:

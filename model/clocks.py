@@ -9,8 +9,9 @@ error that is not zero takes ::
     + max(A N + 3, S + 2 Z + 1)       gradient beside spikes (only spikes, where A = 0)
     + 3                               taking turns
 
-and a window N K + 8 more if it learns, else 3. The constants are the depths of the pipelines in
-`bitlif.hdl`; a test holds the simulated core against this page to the clock.
+and a window N K + 8 more if it learns, else 3: of these, the last 2 come after ``window_done``,
+while the schedule moves on. The constants are the depths of the pipelines in `bitlif.hdl`; a
+test holds the simulated core against this page to the clock.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from .result import Result
 
 NEURON_DEPTH, ERROR_DEPTH, TRACE_DEPTH = 10, 17, 8
 GRADIENT_DEPTH, SPIKE_DEPTH, TURN = 3, 1, 3
-UPDATE_DEPTH, CLOSE = 8, 3
+UPDATE_DEPTH, CLOSE, SETTLE = 8, 3, 2
 
 
-def window_clocks(
+def step_clocks(
     config: Config, events: Events, result: Result, *, learn: bool, learning_core: bool = True
 ) -> NDArray[np.int64]:
-    """Return the clocks of each window: from the end of the one before to its own end.
+    """Return the clocks of each step, from the end of the one before: (W, T).
+
+    What a window takes after its last step, `window_end`, is not in it.
 
     Parameters
     ----------
@@ -51,13 +54,25 @@ def window_clocks(
     sending = spikes + 2 * speaking + SPIKE_DEPTH
     neurons = slots + (ERROR_DEPTH if learning_core else NEURON_DEPTH)
     if not learn:
-        return np.asarray((clocks + neurons + sending).sum(axis=1) + CLOSE)
+        return np.asarray(clocks + neurons + sending)
     if result.errors is None:
         raise ValueError("the clocks of learning need a run that recorded 'errors'")
     wrong = _slots_with_any(config, result.errors)
     adding = np.where(wrong > 0, wrong * inputs + GRADIENT_DEPTH, 0)
-    clocks += max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending)
-    return np.asarray(clocks.sum(axis=1) + inputs * slots + UPDATE_DEPTH)
+    return np.asarray(clocks + max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending))
+
+
+def window_end(config: Config, *, learn: bool) -> int:
+    """Return the clocks of a window after its last step: the update, and the schedule's turn."""
+    return config.layer.inputs * config.layer.slots + UPDATE_DEPTH if learn else CLOSE
+
+
+def window_clocks(
+    config: Config, events: Events, result: Result, *, learn: bool, learning_core: bool = True
+) -> NDArray[np.int64]:
+    """Return the clocks of each window, from the end of the one before: (W,); see `step_clocks`."""
+    steps = step_clocks(config, events, result, learn=learn, learning_core=learning_core)
+    return np.asarray(steps.sum(axis=1) + window_end(config, learn=learn))
 
 
 def _slots_with_any(config: Config, array: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -120,8 +120,10 @@ class Layer:
     @property
     def state(self) -> LayerState:
         """A copy of all that the next window starts from, but the weights."""
-        copies = [np.array(values, np.int64) for values in self._state]
-        return LayerState(*copies, *self.lfsr_states, self.phase)
+        current, membrane, trace_current, trace = (
+            np.array(values, np.int64) for values in self._state
+        )
+        return LayerState(current, membrane, trace_current, trace, *self.lfsr_states, self.phase)
 
     def load(self, weights: Integers) -> None:
         """Set the raw weights: integers of shape (N, M) within the weight format, else an error."""

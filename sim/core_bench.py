@@ -6,6 +6,7 @@ What to run stands in the file that ``BITLIF_TASK`` names; what came out is writ
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from typing import Any
@@ -15,7 +16,52 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
-from bitlif.hdl.layer import COUNTERS
+from bitlif.hdl.layer import COUNTERS, WATCHED
+
+PATIENCE = 20_000
+"""Clocks without the end of a step after which a core counts as stuck, when nothing hesitates."""
+
+
+class Recorder:
+    """Notes the rows of every observable when the core's ``watch`` says that they are there."""
+
+    def __init__(self, dut: Any, wanted: list[dict[str, Any]]) -> None:
+        self.wanted = wanted
+        self.rows: list[list[int]] = [[] for _ in wanted]
+        self.by_flag: dict[int, list[tuple[Any, list[int]]]] = {}
+        for row, one in zip(self.rows, wanted, strict=True):
+            handle = dut
+            for part in one["path"].split("."):
+                handle = getattr(handle, part)
+            self.by_flag.setdefault(one["flag"], []).append((handle, row))
+
+    def note(self, flags: int) -> None:
+        """Read what is there in this clock."""
+        while flags:
+            lowest = flags & -flags
+            flags ^= lowest
+            for handle, row in self.by_flag.get(lowest.bit_length() - 1, ()):
+                row.append(int(handle.value))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the rows by name: (R, count) int64, unsigned 64-bit values in two's complement."""
+        return {
+            one["name"]: unpack(row, one) for row, one in zip(self.rows, self.wanted, strict=True)
+        }
+
+
+def unpack(rows: list[int], one: dict[str, Any]) -> np.ndarray:
+    """Take packed rows apart."""
+    bits, mask, sign = one["bits"], (1 << one["bits"]) - 1, 1 << (one["bits"] - 1)
+    out = np.zeros((len(rows), one["count"]), np.int64)
+    for number, row in enumerate(rows):
+        row >>= one["offset"]
+        for place in range(one["count"]):
+            raw = (row >> (place * one["stride"])) & mask
+            if raw & sign and (one["signed"] or bits == 64):
+                raw -= 1 << bits
+            out[number, place] = raw
+    return out
 
 
 class Bench:
@@ -34,7 +80,11 @@ class Bench:
         self.received = 0
         self.clock = 0
         self.began = -1
-        self.window_clocks: list[int] = []
+        self.step_ends: list[int] = []
+        self.window_ends: list[int] = []
+        self.recorder = Recorder(dut, json.loads(str(task["observables"])))
+        self.patience = int(PATIENCE / (1.0 - self.stall))
+        self.stuck = False
 
     async def _hesitate(self) -> None:
         while self.random.random() < self.stall:
@@ -54,16 +104,25 @@ class Bench:
         valid.value = 0
 
     async def watch(self) -> None:
-        """Count clocks from the first event, and note when windows end."""
+        """Count clocks from the first event; note what the core does, and when it stops to."""
         dut = self.dut
-        while True:
+        step, window = (1 << WATCHED.index(name) for name in ("step", "window"))
+        lively = 0
+        while not self.stuck:
             await FallingEdge(dut.clk)
             await Timer(2, "ns")
             if self.began < 0 and dut.i_events__valid.value and dut.i_events__ready.value:
                 self.began = self.clock
-            if dut.window_done.value:
-                self.window_clocks.append(self.clock - self.began)
+            flags = int(dut.watch.value)
+            if flags:
+                self.recorder.note(flags)
+                if flags & step:
+                    self.step_ends.append(self.clock - self.began)
+                    lively = self.clock
+                if flags & window:
+                    self.window_ends.append(self.clock - self.began)
             self.clock += 1
+            self.stuck = self.clock - lively > self.patience
 
     async def load(self) -> None:
         """Write all weights."""
@@ -92,6 +151,25 @@ class Bench:
                     raw = (packed >> (lane * self.bits)) & (2 * sign - 1)
                     weights[row, slot * self.lanes + lane] = (raw ^ sign) - sign
         return weights[:, : self.neurons]
+
+    async def read_state(self) -> dict[str, np.ndarray]:
+        """Return state (M,) and traces (N,) by name, zero where the core says so."""
+        dut, layouts = self.dut, json.loads(str(self.task["state_layouts"]))
+        rows: dict[str, list[int]] = {"state": [], "trace": []}
+        wanted = {"state": self.slots}
+        if hasattr(dut, "host__trace"):
+            wanted["trace"] = self.inputs
+        for name, count in wanted.items():
+            for address in range(count):
+                self._set_address(address)
+                await FallingEdge(dut.clk)
+                row = int(getattr(dut, f"host__{name}").value)
+                rows[name].append(0 if getattr(dut, f"host__{name}_blank").value else row)
+        return {
+            name: unpack(rows[layout["path"]], layout).reshape(-1)
+            for name, layout in layouts.items()
+            if layout["path"] in wanted
+        }
 
     def _set_address(self, address: int) -> None:
         # A core whose memories have one row has no address port.
@@ -129,6 +207,8 @@ class Bench:
                 await FallingEdge(dut.clk)
                 if given:
                     break
+                if self.stuck:
+                    return
             dut.o_events__ready.value = 0
             if int(event) & last:
                 self.received += 1
@@ -143,13 +223,8 @@ async def run_task(dut: Any) -> None:
         bench = Bench(dut, dict(data))
     learns = bool(bench.task["learn"])
     dut.rst.value = 1
-    for name in (
-        "i_events__valid",
-        "i_targets__valid",
-        "o_events__ready",
-        "host__weights_enable",
-        "learn",
-    ):
+    quiet = ("i_events__valid", "i_targets__valid", "o_events__ready", "learn")
+    for name in (*quiet, *(f"host__{kind}_enable" for kind in ("weights", "entry", "schedule"))):
         if hasattr(dut, name):
             getattr(dut, name).value = 0
     Clock(dut.clk, 10, unit="ns").start()
@@ -163,17 +238,25 @@ async def run_task(dut: Any) -> None:
         await FallingEdge(dut.clk)
     await bench.load()
     cocotb.start_soon(bench.watch())
+    # A clock ahead of the senders: the very first event must be seen.
+    await FallingEdge(dut.clk)
     cocotb.start_soon(bench.send_events())
     if bench.task["targets"].size:
         cocotb.start_soon(bench.send_targets())
     await bench.collect()
-    while not dut.host__idle.value:
+    while not (dut.host__idle.value or bench.stuck):
         await FallingEdge(dut.clk)
-    np.savez(
-        os.environ["BITLIF_RESULT"],
+    final: dict[str, Any] = {}
+    if not bench.stuck:
+        final = {"weights": await bench.read_back(), **await bench.read_state()}
+    result: dict[str, Any] = dict(
+        stuck=bench.stuck,
         raster=bench.raster,
-        weights=await bench.read_back(),
-        digest=int(dut.digest.value),
-        window_clocks=np.array(bench.window_clocks, np.int64),
+        step_ends=np.array(bench.step_ends, np.int64),
+        window_ends=np.array(bench.window_ends, np.int64),
         counters=np.array([int(getattr(dut, name).value) for name in COUNTERS], np.int64),
+        phase=int(dut.phase.value) if hasattr(dut, "phase") else 0,
+        **{f"final {name}": values for name, values in final.items()},
+        **{f"observed {name}": rows for name, rows in bench.recorder.arrays().items()},
     )
+    np.savez(os.environ["BITLIF_RESULT"], **result)

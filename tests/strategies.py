@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
-from hypothesis import assume
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from bitlif.model.config import Config
@@ -116,6 +117,24 @@ def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
     except BitlifError:
         assume(False)
         raise
+
+
+@functools.cache
+def random_configs(count: int) -> tuple[Config, ...]:
+    """Return the first `count` configurations of a fixed random sequence, no two the same."""
+    found: dict[Config, None] = {}
+
+    @settings(
+        max_examples=3 * count, database=None, deadline=None, derandomize=True,
+        suppress_health_check=list(HealthCheck), phases=[Phase.generate],
+    )  # fmt: skip
+    @given(config=configs(max_steps=12))
+    def draw(config: Config) -> None:
+        found[config] = None
+
+    draw()
+    assert len(found) >= count
+    return tuple(found)[:count]
 
 
 def stimulus(config: Config, seed: int, windows: int = 3) -> tuple[Events, np.ndarray, np.ndarray]:

@@ -1,0 +1,163 @@
+"""What a bench sees inside a core: the names, and where each stands in the Verilog."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.hdl.fixed import shape_for, shape_of
+from bitlif.hdl.host import lfsr_counts
+from bitlif.hdl.layer import WATCHED
+from bitlif.hdl.noise import draw_shape
+from bitlif.model.config import Config
+from bitlif.model.derive import derive
+from bitlif.model.signature import WIDTH
+
+MISSING = int(np.iinfo(np.int64).min)
+"""Stands where a core should have shown a value and did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observable:
+    """A signal of the core, in rows that come with a bit of its ``watch``.
+
+    Attributes
+    ----------
+    name : str
+        In the field's terms.
+    when : str
+        The bit, of `bitlif.hdl.layer.WATCHED`.
+    path : str
+        Dotted, from the top module.
+    bits : int
+        Of one value.
+    signed : bool
+    count : int
+        Values of a row, lowest first.
+    offset, stride : int
+        Bits before the first value, and from one to the next.
+    """
+
+    name: str
+    when: str
+    path: str
+    bits: int
+    signed: bool
+    count: int
+    offset: int = 0
+    stride: int = 0
+
+    @property
+    def flag(self) -> int:
+        """The bit of ``watch``."""
+        return WATCHED.index(self.when)
+
+    def as_task(self) -> dict[str, Any]:
+        """Return what the bench needs, in plain types."""
+        return {**asdict(self), "flag": self.flag, "stride": self.stride or self.bits}
+
+
+def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observable, ...]:
+    """Return what a core shows, in the order in which a step and then a window computes it.
+
+    Parameters
+    ----------
+    config : Config
+    learning : bool
+        Whether the core has learning hardware.
+    learn : bool
+        Whether it is used.
+    """
+    lanes, ranges = config.layer.lanes, derive(config).ranges
+
+    def lane_values(name: str, when: str, path: str, shape: Any) -> Observable:
+        return Observable(name, when, path, shape.width, shape.signed, lanes)
+
+    membrane = shape_of(config.membrane.format)
+    seen = [
+        lane_values("weight sum", "drawn", "forward.weight_sums", shape_for(ranges["weight sum"])),
+        lane_values(
+            "synaptic current", "slot", "forward.currents", shape_of(config.synapse.current)
+        ),
+        lane_values("membrane potential", "slot", "forward.before", membrane),
+        lane_values("noise draw", "drawn", "forward.draws", draw_shape(config.noise)),
+        Observable("spike", "slot", "forward.spikes", 1, False, lanes),
+        lane_values("kept membrane", "slot", "forward.kept", membrane),
+    ]
+    noise, update = lfsr_counts(config)
+    lfsr = config.noise.lfsr.width
+    if learn:
+        current, trace = shape_of(config.trace.current), shape_of(config.trace.format)
+        seen += [
+            lane_values("error", "error", "forward.errors", shape_of(config.error.format)),
+            Observable("synaptic trace", "trace", "learner.trace_row", current.width, False, 1),
+            Observable(
+                "PSP trace", "trace", "learner.trace_row", trace.width, False, 1, current.width
+            ),
+            lane_values(
+                "gradient", "gradient", "learner.gradient_row", shape_for(ranges["gradient"])
+            ),
+            lane_values("weight", "update", "learner.update_data", shape_of(config.synapse.weight)),
+        ]
+    seen.append(Observable("noise LFSR", "window", "host__noise_lfsr", lfsr, False, noise))
+    if learning and update:
+        width = config.learning.lfsr.width
+        seen.append(Observable("update LFSR", "window", "host__update_lfsr", width, False, update))
+    seen.append(Observable("signature", "window", "digest", WIDTH, False, 1))
+    return tuple(seen)
+
+
+def state_layouts(config: Config, *, learning: bool) -> dict[str, Observable]:
+    """Return where state and traces stand in the rows of the host's ports, by record name."""
+    neuron = (config.synapse.current, config.membrane.format)
+    trace = (config.trace.current, config.trace.format)
+    width = neuron[0].bits + neuron[1].bits
+    found = {}
+    for names, path, formats, count in (
+        (("current", "membrane"), "state", neuron, config.layer.lanes),
+        (("trace_current", "trace"), "trace", trace, 1),
+    ):
+        offset = 0
+        for name, fmt in zip(names, formats, strict=True):
+            if path == "state" or learning:
+                found[name] = Observable(
+                    name, "window", path, fmt.bits, fmt.signed, count, offset, width
+                )
+            offset += fmt.bits
+    return found
+
+
+def arrange(
+    config: Config, observable: Observable, rows: NDArray[Any], windows: int
+) -> NDArray[Any]:
+    """Return a bench's rows (R, count) by the axes of the model's records.
+
+    Neurons (W, T, M), traces (W, T, N), gradient and weights (W, N, M), else (W, count). What did
+    not come is `MISSING`; what came beyond the windows is not looked at here.
+    """
+    sizes, steps = config.layer, config.window.steps
+    inputs, slots, lanes = sizes.inputs, sizes.slots, sizes.lanes
+    shape = {
+        "drawn": (windows, steps, slots, lanes),
+        "slot": (windows, steps, slots, lanes),
+        "error": (windows, steps, slots, lanes),
+        "trace": (windows, steps, inputs, 1),
+        "gradient": (windows, slots, inputs, lanes),
+        "update": (windows, slots, inputs, lanes),
+        "window": (windows, observable.count),
+    }[observable.when]
+    full = np.full((int(np.prod(shape[:-1])), shape[-1]), MISSING, rows.dtype)
+    given = rows[: len(full)]
+    full[: len(given)] = given
+    values = full.reshape(shape)
+    if observable.when in ("gradient", "update"):
+        values = values.transpose(0, 2, 1, 3).reshape(windows, inputs, -1)
+        return values[..., : sizes.neurons]
+    if observable.when == "trace":
+        return values[..., 0]
+    if observable.when == "window":
+        return values
+    return values.reshape(windows, steps, -1)[..., : sizes.neurons]
