@@ -183,7 +183,8 @@ class HostSignature(wiring.Signature):
 
     def __init__(self, config: Config, *, learning: bool) -> None:
         sizes = config.layer
-        depth = max(sizes.inputs * sizes.slots, len(config.schedule))
+        # A port has at least one bit, or Verilog would take it for two.
+        depth = max(2, sizes.inputs * sizes.slots, len(config.schedule))
         if learning:
             depth = max(depth, config.error.entries)
         noise, update = lfsr_counts(config)

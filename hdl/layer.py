@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
+from numpy.typing import NDArray
 
 from bitlif.model import window
 from bitlif.model.config import Config
@@ -15,6 +18,7 @@ from .emitter import SpikeEmitter
 from .forward import ForwardEngine, event_layout
 from .host import HostSignature, phase_layout, phase_rows, row_layout
 from .learning import LearningEngine
+from .memories import weight_rows
 from .pipe import Pipe
 from .signature import Signature
 
@@ -34,6 +38,8 @@ class LayerCore(wiring.Component):
     config : bitlif.model.config.Config
     learning : bool
         False: inference only; nothing of the learning hardware is there.
+    weights : (N, M) int or None
+        Raw weights that the memory holds at first (checked by whoever gives them); zeros if None.
 
     Members
     -------
@@ -63,8 +69,11 @@ class LayerCore(wiring.Component):
     at the start but weights, error table and schedule, which stay; takes N times slots clocks.
     """
 
-    def __init__(self, config: Config, *, learning: bool = True) -> None:
+    def __init__(
+        self, config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
+    ) -> None:
         self._config = config
+        self._weights = [] if weights is None else weight_rows(config, weights)
         self._learning = learning
         sizes = config.layer
         members = {
@@ -73,7 +82,7 @@ class LayerCore(wiring.Component):
             "host": In(HostSignature(config, learning=learning)),
             "step_done": Out(1),
             "window_done": Out(1),
-            "phase": Out(range(len(config.schedule))),
+            "phase": Out(range(max(2, len(config.schedule)))),
             "digest": Out(WIDTH),
         }
         if learning or config.membrane.reset == "teacher":
@@ -270,7 +279,7 @@ class LayerCore(wiring.Component):
         m.submodules.weights = weights = Memory(
             shape=row_layout(self._config),
             depth=sizes.inputs * sizes.slots,
-            init=[],
+            init=self._weights,
         )
         read, write = weights.read_port(), weights.write_port(granularity=1)
         m.d.comb += [

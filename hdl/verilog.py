@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from amaranth.back import verilog
+from numpy.typing import NDArray
 
+from bitlif.model.checks import check_weights
 from bitlif.model.config import Config
 from bitlif.model.toml import config_hash
 
 from .layer import LayerCore
+from .tidy import tidy, waivers
 
 MEANINGS = {
     "clk": "clock, rising edge",
@@ -47,7 +51,9 @@ def core_name(config: Config) -> str:
     return "bitlif_" + re.sub(r"\W", "_", config.name, flags=re.ASCII)
 
 
-def core_verilog(config: Config, *, learning: bool = True) -> str:
+def core_verilog(
+    config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
+) -> str:
     """Return the layer core in SystemVerilog, memories with their contents included.
 
     Parameters
@@ -55,24 +61,14 @@ def core_verilog(config: Config, *, learning: bool = True) -> str:
     config : Config
     learning : bool
         False: inference only.
+    weights : (N, M) int or None
+        Raw weights that the core begins with; zeros if None.
     """
     name = core_name(config)
-    text: str = verilog.convert(LayerCore(config, learning=learning), name=name, emit_src=False)
-    return _header(config, name, text, learning) + _WAKER.sub(_wake, text)
-
-
-_WAKER = re.compile(r"^  reg (\\\S+dump_module\S*)  = 0;$", re.MULTILINE)
-"""The register that Yosys writes into every module so that its blocks run once at time zero."""
-
-
-def _wake(match: re.Match[str]) -> str:
-    """Make that register change in Icarus, which does not take a first value for a change.
-
-    Without it, blocks that depend on constants alone never run there. (``always_comb`` would not
-    do: Icarus 11 runs such blocks without an end when many of them change in one clock.)
-    """
-    own = match[1]
-    return f"{match[0]}\n`ifdef __ICARUS__\n  initial #0 {own}  = 1;\n`endif"
+    given = None if weights is None else check_weights(config, weights)
+    core = LayerCore(config, learning=learning, weights=given)
+    text: str = verilog.convert(core, name=name, emit_src=False)
+    return _header(config, name, text, learning) + waivers() + "\n" + tidy(text)
 
 
 def _header(config: Config, name: str, text: str, learning: bool) -> str:

@@ -6,7 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from bitlif.model.config import Config
+from bitlif.model.weightfile import load_weights
 
 from .terminal import SubParsers, add_command, require_gates
 
@@ -20,12 +23,21 @@ def add_parser(subparsers: SubParsers) -> None:
         "write the layer core in SystemVerilog",
         """
         Write the layer core of a configuration as one SystemVerilog file: ports explained in the
-        header, memories with their contents. It is what `bitlif verify` runs.
+        header, memories with their contents. It is what `bitlif verify` runs. It lints clean under
+        Verilator's -Wall; each waiver in it says why it is there.
         """,
-        ("bitlif verilog tiny --out tiny.sv", "bitlif verilog digits --inference > digits.sv"),
+        (
+            "bitlif verilog tiny --out tiny.sv --memories tiny-memories",
+            "bitlif verilog digits --inference > digits.sv",
+            "bitlif verilog digits --weights out/demo/weights.npz --out digits.sv",
+        ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
+    parser.add_argument("--weights", metavar="FILE", help="weights to begin with (default: zeros)")
+    parser.add_argument(
+        "--memories", metavar="DIR", help="also write the memories' contents, for $readmemh"
+    )
     parser.add_argument("--inference", action="store_true", help="without learning hardware")
 
 
@@ -33,9 +45,19 @@ def run(args: argparse.Namespace) -> int:
     """Write the core."""
     config = Config.load(args.config)
     require_gates()
-    from bitlif.hdl.verilog import core_verilog
+    from bitlif.hdl.memories import memory_files
+    from bitlif.hdl.verilog import core_name, core_verilog
 
-    text = core_verilog(config, learning=not args.inference)
+    sizes, learning = config.layer, not args.inference
+    weights = np.zeros((sizes.inputs, sizes.neurons), np.int64)
+    if args.weights:
+        weights = np.asarray(load_weights(args.weights, config), np.int64)
+    text = core_verilog(config, learning=learning, weights=weights)
+    if args.memories:
+        folder = Path(args.memories)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in memory_files(config, weights, learning=learning).items():
+            (folder / f"{core_name(config)}_{name}.hex").write_text(rows, "utf-8")
     if args.out:
         Path(args.out).write_text(text, "utf-8")
         print(f"written to {args.out}")

@@ -132,7 +132,7 @@ class Bench:
             weights = weights + [0] * (self.slots * self.lanes - self.neurons)
             for slot in range(self.slots):
                 own = weights[slot * self.lanes : (slot + 1) * self.lanes]
-                self._set_address(row * self.slots + slot)
+                dut.host__address.value = row * self.slots + slot
                 packed = sum((weight & mask) << (k * self.bits) for k, weight in enumerate(own))
                 dut.host__weights_data.value = packed
                 await FallingEdge(dut.clk)
@@ -144,7 +144,7 @@ class Bench:
         weights = np.zeros((self.inputs, self.slots * self.lanes), np.int64)
         for row in range(self.inputs):
             for slot in range(self.slots):
-                self._set_address(row * self.slots + slot)
+                dut.host__address.value = row * self.slots + slot
                 await FallingEdge(dut.clk)
                 packed = int(dut.host__weights.value)
                 for lane in range(self.lanes):
@@ -161,7 +161,7 @@ class Bench:
             wanted["trace"] = self.inputs
         for name, count in wanted.items():
             for address in range(count):
-                self._set_address(address)
+                dut.host__address.value = address
                 await FallingEdge(dut.clk)
                 row = int(getattr(dut, f"host__{name}").value)
                 rows[name].append(0 if getattr(dut, f"host__{name}_blank").value else row)
@@ -170,11 +170,6 @@ class Bench:
             for name, layout in layouts.items()
             if layout["path"] in wanted
         }
-
-    def _set_address(self, address: int) -> None:
-        # A core whose memories have one row has no address port.
-        if hasattr(self.dut, "host__address"):
-            self.dut.host__address.value = address
 
     async def send_events(self) -> None:
         """Send all events; ``last`` is the bit above the address."""
@@ -255,7 +250,7 @@ async def run_task(dut: Any) -> None:
         step_ends=np.array(bench.step_ends, np.int64),
         window_ends=np.array(bench.window_ends, np.int64),
         counters=np.array([int(getattr(dut, name).value) for name in COUNTERS], np.int64),
-        phase=int(dut.phase.value) if hasattr(dut, "phase") else 0,
+        phase=int(dut.phase.value),
         **{f"final {name}": values for name, values in final.items()},
         **{f"observed {name}": rows for name, rows in bench.recorder.arrays().items()},
     )

@@ -200,9 +200,7 @@ def run_cosim(
     task, result = folder / "task.npz", folder / "result.npz"
     result.unlink(missing_ok=True)
     work.save(task)
-    arguments = ["-Wno-fatal"] if simulator == "verilator" else []
-    if simulator == "verilator" and waves:
-        arguments.append("--trace-fst")
+    arguments = ["--trace-fst"] if simulator == "verilator" and waves else []
     # The wheel was built without knowing how to name a precompiled header.
     os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
     build = folder / simulator

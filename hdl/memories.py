@@ -1,0 +1,51 @@
+"""What a core's memories hold at first, packed as its rows are: for tools that load them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from amaranth.lib import data
+from numpy.typing import NDArray
+
+from bitlif.model.config import Config
+from bitlif.model.derive import derive
+
+from .host import entry_layout, phase_layout, phase_rows, row_layout
+
+
+def weight_rows(config: Config, weights: NDArray[Any]) -> list[list[int]]:
+    """Return raw weights (N, M) as the core's rows: ``input * slots + slot``, P of them each.
+
+    Places without a neuron hold zero.
+    """
+    lanes, slots = config.layer.lanes, config.layer.slots
+    rows = []
+    for row in weights.tolist():
+        padded = [int(weight) for weight in row] + [0] * (slots * lanes - config.layer.neurons)
+        rows += [padded[slot * lanes : (slot + 1) * lanes] for slot in range(slots)]
+    return rows
+
+
+def packed(layout: data.Layout, rows: Iterable[Any]) -> list[int]:
+    """Return rows as integers, the layout's first field lowest."""
+    return [int(layout.const(row).as_bits()) for row in rows]
+
+
+def memory_files(config: Config, weights: NDArray[Any], *, learning: bool) -> dict[str, str]:
+    """Return the memories' contents as texts for ``$readmemh``, by name: a row a line.
+
+    ``weights``, ``schedule`` and, in a learning core, ``table``.
+    """
+    rows: dict[str, tuple[data.Layout, list[Any]]] = {
+        "weights": (row_layout(config), weight_rows(config, weights)),
+        "schedule": (phase_layout(config), phase_rows(config)),
+    }
+    if learning:
+        entries = [{"a": a, "b": b} for a, b in zip(*derive(config).table, strict=True)]
+        rows["table"] = (entry_layout(config), entries)
+    texts = {}
+    for name, (layout, values) in rows.items():
+        digits = -(-layout.size // 4)
+        texts[name] = "".join(f"{value:0{digits}x}\n" for value in packed(layout, values))
+    return texts
