@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test
+.PHONY: demo test test-long
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo.done
@@ -26,6 +26,10 @@ test: $(VENV)/test.done
 	$(INSTALL) --no-build-isolation --no-deps --target build/typed .
 	MYPYPATH=build/typed $(BIN)/mypy -p bitlif
 	$(BIN)/python -m pytest
+
+# The nightly run: everything above, then more configurations and longer runs of the gates.
+test-long: test
+	$(BIN)/python -m pytest -m long
 
 $(VENV)/demo.done: $(VENV)/pip.done
 	$(INSTALL) --no-build-isolation --editable '.[demo]'

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,8 @@ class Work:
         Chance of each clock, 0 ..< 1, that a stream's other side hesitates.
     seed : int
         Of the hesitation.
+    false_starts : tuple of int
+        Before the run that is looked at: run for so many clocks, then reset.
     """
 
     config: Config
@@ -97,6 +99,7 @@ class Work:
     learn: bool = True
     stall: float = 0.0
     seed: int = 0
+    false_starts: tuple[int, ...] = ()
 
     @property
     def learns(self) -> bool:
@@ -112,8 +115,7 @@ class Work:
         """Return the same work, ended after this many windows."""
         targets = None if self.targets is None else self.targets[:count]
         events = self.events.select(list(range(count)))
-        return Work(self.config, self.weights, events, targets, self.learning, self.learn,
-                    self.stall, self.seed)  # fmt: skip
+        return replace(self, events=events, targets=targets)
 
     def save(self, path: Path) -> None:
         """Write what the bench reads, and enough to make the same work again."""
@@ -138,6 +140,7 @@ class Work:
             learn=self.learns,
             stall=self.stall,
             seed=self.seed,
+            false_starts=np.array(self.false_starts, np.int64),
             observables=json.dumps([one.as_task() for one in seen]),
             state_layouts=json.dumps({name: one.as_task() for name, one in layouts.items()}),
         )
@@ -151,7 +154,8 @@ class Work:
             targets = data["targets"].reshape(shape) if data["targets"].size else None
             events = Events(data["addresses"], data["pointers"], steps, config.layer.inputs)
             return cls(config, data["weights"], events, targets, bool(data["learning"]),
-                       bool(data["learn"]), float(data["stall"]), int(data["seed"]))  # fmt: skip
+                       bool(data["learn"]), float(data["stall"]), int(data["seed"]),
+                       tuple(data["false_starts"].tolist()))  # fmt: skip
 
 
 def require_simulator(name: str) -> None:

@@ -122,6 +122,15 @@ def test_a_core_that_stops_to_move_is_told(tmp_path: Path) -> None:
     assert "gates nothing" in str(verdict.first)
 
 
+def test_a_reset_at_any_time_leaves_nothing_behind(tmp_path: Path) -> None:
+    config = Config.load("tiny").replace(window__state="carry", window__trace="carry")
+    # A learning window takes 680 to 850 clocks: resets in every part of a step, while weights are
+    # updated, between windows and in the second one.
+    clocks = (1, 7, 19, 23, 31, 38, 44, 53, 101, 397, *range(690, 860, 12), 1201)
+    work = dataclasses.replace(random_work(config, 2, 3, stall=0.0), false_starts=clocks)
+    compare(work, tmp_path, "icarus")
+
+
 def test_two_sets_of_weights_give_two_verified_results(tmp_path: Path) -> None:
     work = random_work(Config.load("tiny"), 7, 1)
     other = dataclasses.replace(work, weights=-1 - work.weights)
