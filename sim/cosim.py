@@ -200,7 +200,10 @@ def run_cosim(
     folder.mkdir(parents=True, exist_ok=True)
     name = core_name(work.config)
     source = folder / f"{name}.sv"
-    source.write_text(verilog or core_verilog(work.config, learning=work.learning), "utf-8")
+    text = verilog or core_verilog(work.config, learning=work.learning)
+    # An older file with the same text keeps its date, so that Verilator need not build again.
+    if not source.exists() or source.read_text("utf-8") != text:
+        source.write_text(text, "utf-8")
     task, result = folder / "task.npz", folder / "result.npz"
     result.unlink(missing_ok=True)
     work.save(task)

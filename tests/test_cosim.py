@@ -51,13 +51,19 @@ def compare(work: Work, folder: Path, simulator: str) -> tuple[CosimRun, Verdict
     return core, verdict
 
 
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that keeps builds of one core."""
+    return tmp_path_factory.mktemp("builds")
+
+
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 @pytest.mark.parametrize("stall", [0.0, 0.3])
 def test_verilog_learns_bit_for_bit_as_the_model(
-    simulator: str, stall: float, tmp_path: Path
+    simulator: str, stall: float, builds: Path
 ) -> None:
     config = Config.load("tiny")
-    core, verdict = compare(random_work(config, 3, 10, stall=stall), tmp_path, simulator)
+    core, verdict = compare(random_work(config, 3, 10, stall=stall), builds / simulator, simulator)
     windows, steps, neurons, inputs = 10, 16, 4, 6
     by_neuron = windows * steps * neurons
     assert {name: verdict.compared[name] for name in ("spike", "noise draw", "gradient")} == {
