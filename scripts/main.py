@@ -22,6 +22,7 @@ SUBCOMMANDS = (
     "config",
     "bench",
     "verilog",
+    "registers",
     "verify",
 )
 """Modules beside this one; the ``add_parser(subparsers)`` of each sets ``run`` of its parser."""

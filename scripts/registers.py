@@ -1,0 +1,47 @@
+"""``bitlif registers``: the register map of a layer behind a bus."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bitlif.hdl.register_files import FORMATS
+from bitlif.model.config import Config
+
+from .terminal import SubParsers, add_command
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "registers",
+        run,
+        "write the register map of a layer behind a bus",
+        """
+        Write the register map as a document, a C header or a Python module. With a configuration
+        they also hold what is peculiar to its core: hash, sizes, elements.
+        """,
+        (
+            "bitlif registers",
+            "bitlif registers tiny --format c --out tiny.h",
+            "bitlif registers digits --inference --format python > digits_registers.py",
+        ),
+    )
+    parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="markdown")
+    parser.add_argument("--inference", action="store_true", help="without learning hardware")
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the map."""
+    config = Config.load(args.config) if args.config else None
+    text = FORMATS[args.format](config, learning=not args.inference)
+    if args.out:
+        Path(args.out).write_text(text, "utf-8")
+        print(f"written to {args.out}")
+    else:
+        sys.stdout.write(text)
+    return 0
