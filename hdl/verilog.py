@@ -1,4 +1,4 @@
-"""The layer core as one SystemVerilog file, with its ports explained in the header."""
+"""A layer as one SystemVerilog file, with its ports explained in the header."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from bitlif.model.checks import check_weights
 from bitlif.model.config import Config
 from bitlif.model.toml import config_hash
 
+from .axi import AXI_LITE
+from .front import LayerFront
 from .layer import LayerCore
 from .tidy import tidy, waivers
 
@@ -43,12 +45,25 @@ MEANINGS = {
     "window_done": "a window ends with this clock",
     "phase": "phase of the schedule",
     "digest": "signature of spikes, membranes and weights",
+    "s_axis_events_tdata": "input event: address; means nothing with tlast",
+    "s_axis_events_tlast": "end of the step",
+    "s_axis_targets_tdata": "raw targets of one slot, each padded to bytes, lane 0 lowest",
+    "m_axis_events_tdata": "output event: address; 0 with tlast",
+    "m_axis_events_tlast": "end of the step",
+    **{f"s_axil_{name}": "AXI4-Lite; docs/registers.md has the map" for name in AXI_LITE},
+    "s_axil_awprot": "AXI4-Lite; ignored",
+    "s_axil_arprot": "AXI4-Lite; ignored",
 }
 
 
 def core_name(config: Config) -> str:
     """Return the module's name: a Verilog identifier made of the configuration's name."""
     return "bitlif_" + re.sub(r"\W", "_", config.name, flags=re.ASCII)
+
+
+def front_name(config: Config) -> str:
+    """Return the name of the module with buses."""
+    return f"{core_name(config)}_axi"
 
 
 def core_verilog(
@@ -64,14 +79,31 @@ def core_verilog(
     weights : (N, M) int or None
         Raw weights that the core begins with; zeros if None.
     """
-    name = core_name(config)
+    return _convert(config, LayerCore, core_name(config), learning, weights)
+
+
+def front_verilog(
+    config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
+) -> str:
+    """Return the layer behind AXI4-Lite and AXI4-Stream; the parameters are `core_verilog`'s."""
+    return _convert(config, LayerFront, front_name(config), learning, weights)
+
+
+def _convert(
+    config: Config,
+    kind: type[LayerCore | LayerFront],
+    name: str,
+    learning: bool,
+    weights: NDArray[Any] | None,
+) -> str:
     given = None if weights is None else check_weights(config, weights)
-    core = LayerCore(config, learning=learning, weights=given)
-    text: str = verilog.convert(core, name=name, emit_src=False)
-    return _header(config, name, text, learning) + waivers() + "\n" + tidy(text)
+    component = kind(config, learning=learning, weights=given)
+    text: str = verilog.convert(component, name=name, emit_src=False)
+    what = "layer core" if kind is LayerCore else "layer behind AXI4-Lite and AXI4-Stream"
+    return _header(config, name, what, text, learning) + waivers() + "\n" + tidy(text)
 
 
-def _header(config: Config, name: str, text: str, learning: bool) -> str:
+def _header(config: Config, name: str, what: str, text: str, learning: bool) -> str:
     start = re.search(rf"^module {name}\(", text, re.MULTILINE)
     assert start is not None
     own = text[start.start() : text.index("endmodule", start.start())]
@@ -80,7 +112,7 @@ def _header(config: Config, name: str, text: str, learning: bool) -> str:
     size = f"// {sizes.inputs} inputs, {sizes.neurons} neurons on {sizes.lanes} lanes, "
     size += f"{config.window.steps} steps a window, {kind}"
     lines = [
-        f"// {name}: bitlif layer core, configuration {config.name} ({config_hash(config)})",
+        f"// {name}: bitlif {what}, configuration {config.name} ({config_hash(config)})",
         size,
         "// Streams are valid/ready: a transfer happens with a rising edge at which both are high.",
         "//",
@@ -97,6 +129,6 @@ def _header(config: Config, name: str, text: str, learning: bool) -> str:
 def _meaning(port: str) -> str:
     if port in MEANINGS:
         return MEANINGS[port]
-    if port.endswith(("__valid", "__ready")):
-        return f"handshake of {port.split('__')[0]}"
+    if port.endswith(("valid", "ready")):
+        return f"handshake of {re.split('__|_t(?=valid|ready)', port)[0]}"
     return "counter, stops at its last value"

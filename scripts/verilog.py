@@ -1,4 +1,4 @@
-"""``bitlif verilog``: the layer core of a configuration as one SystemVerilog file."""
+"""``bitlif verilog``: the layer of a configuration as one SystemVerilog file."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "verilog",
         run,
-        "write the layer core in SystemVerilog",
+        "write the layer in SystemVerilog",
         """
         Write the layer core of a configuration as one SystemVerilog file: ports explained in the
         header, memories with their contents. It is what `bitlif verify` runs. It lints clean under
-        Verilator's -Wall; each waiver in it says why it is there.
+        Verilator's -Wall; each waiver in it says why it is there. With --bus axi the core stands
+        behind AXI4-Lite registers (see `bitlif registers`) and AXI4-Stream events.
         """,
         (
             "bitlif verilog tiny --out tiny.sv --memories tiny-memories",
             "bitlif verilog digits --inference > digits.sv",
             "bitlif verilog digits --weights out/demo/weights.npz --out digits.sv",
+            "bitlif verilog tiny --bus axi --out tiny_axi.sv",
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
@@ -39,20 +41,22 @@ def add_parser(subparsers: SubParsers) -> None:
         "--memories", metavar="DIR", help="also write the memories' contents, for $readmemh"
     )
     parser.add_argument("--inference", action="store_true", help="without learning hardware")
+    parser.add_argument("--bus", choices=("none", "axi"), default="none", help="default: none")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the core."""
+    """Write the core, or the core behind its buses."""
     config = Config.load(args.config)
     require_gates()
     from bitlif.hdl.memories import memory_files
-    from bitlif.hdl.verilog import core_name, core_verilog
+    from bitlif.hdl.verilog import core_name, core_verilog, front_verilog
 
     sizes, learning = config.layer, not args.inference
     weights = np.zeros((sizes.inputs, sizes.neurons), np.int64)
     if args.weights:
         weights = np.asarray(load_weights(args.weights, config), np.int64)
-    text = core_verilog(config, learning=learning, weights=weights)
+    convert = {"none": core_verilog, "axi": front_verilog}[args.bus]
+    text = convert(config, learning=learning, weights=weights)
     if args.memories:
         folder = Path(args.memories)
         folder.mkdir(parents=True, exist_ok=True)

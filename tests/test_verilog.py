@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bitlif.hdl.tidy import WAIVERS
-from bitlif.hdl.verilog import core_verilog
+from bitlif.hdl.verilog import core_verilog, front_verilog
 from bitlif.model.config import Config
 from bitlif.model.weightfile import save_weights
 from bitlif.scripts.main import main
@@ -75,6 +75,14 @@ def test_verilog_lints_clean_and_elaborates_everywhere(learning: bool, tmp_path:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert "error" not in done.stderr
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_verilog_behind_buses_lints_clean(learning: bool, tmp_path: Path) -> None:
+    for config in [own for own in some_configs() if own.layer.inputs < 10]:
+        path = tmp_path / f"{config.name}.sv"
+        path.write_text(front_verilog(config, learning=learning))
+        assert lint(path) == ""
 
 
 @pytest.mark.parametrize("config", some_configs(), ids=lambda config: config.name)
@@ -143,3 +151,13 @@ def test_verilog_with_weights_is_not_the_one_without(tmp_path: Path) -> None:
 def test_missing_folder_is_one_clear_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verilog", "tiny", "--out", "nowhere/at/all/tiny.sv"]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_verilog_command_explains_every_port_of_the_buses(tmp_path: Path) -> None:
+    out = tmp_path / "tiny.sv"
+    assert main(["verilog", "tiny", "--bus", "axi", "--out", str(out)]) == 0
+    header = [line for line in out.read_text().splitlines() if line.startswith("// ")]
+    for port in ("clk", "s_axil_awaddr", "s_axis_events_tlast", "s_axis_targets_tdata"):
+        assert any(f" {port} " in line for line in header), port
+    # What every unknown name would be taken for.
+    assert not [line for line in header if "counter, stops" in line]
