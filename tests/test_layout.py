@@ -114,7 +114,7 @@ def test_nothing_imports_a_folder_past_its_package() -> None:
 
 def packages(requirements: list[str]) -> set[str]:
     """Return the import names of requirements."""
-    named = {"scikit-learn": "sklearn"}
+    named = {"scikit-learn": "sklearn", "cocotbext-axi": "cocotbext"}
     words = [re.match(r"[\w-]+", text)[0] for text in requirements]  # type: ignore[index]
     return {named.get(word, word).replace("-", "_") for word in words}
 

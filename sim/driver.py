@@ -1,0 +1,256 @@
+"""The host's side of the register map: what a program does with a core behind any bus."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.hdl.host import phase_rows, require_loadable
+from bitlif.hdl.registers import (
+    IDENTITY,
+    MAJOR,
+    REGISTERS,
+    SCHEDULE,
+    WORD_BITS,
+    Response,
+    constants,
+    elements,
+)
+from bitlif.model.config import Config
+from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.result import LayerState
+from bitlif.model.toml import config_hash
+from bitlif.model.window import COUNTERS
+
+POLLS = 100_000
+"""Reads of STATUS after which a core that is waited for is taken to be stuck."""
+
+
+class AccessError(BitlifError):
+    """A core has answered an access with an error; nothing has changed there.
+
+    Parameters
+    ----------
+    write : bool
+    offset : int
+        Of a byte.
+    response : int
+        See `bitlif.hdl.registers.Response`.
+    """
+
+    def __init__(self, write: bool, offset: int, response: int) -> None:
+        names = [name for name, register in REGISTERS.items() if register.offset == offset]
+        where = f"{names[0]} ({offset:#05x})" if names else f"{offset:#05x}"
+        answer = Response(response).name.lower().replace("_", " ")
+        super().__init__(f"{'writing' if write else 'reading'} {where} was answered: {answer}")
+        self.write, self.offset, self.response = write, offset, Response(response)
+
+
+class Driver:
+    """Loads, runs and reads back a core of `config` through two functions.
+
+    Parameters
+    ----------
+    config : Config
+        What the core was built from.
+    read : async function of a byte offset, returns the word
+    write : async function of a byte offset and a word
+        Both raise `AccessError` when the access is refused.
+    learning : bool
+        False: the core is for inference only.
+
+    Examples
+    --------
+    ::
+
+        driver = Driver(config, bus.read, bus.write)
+        await driver.identify()
+        await driver.reset()
+        await driver.load_weights(weights)
+        await driver.start(learn=True)      # then send events and targets, take events
+        await driver.stop()
+        weights = await driver.read_weights()
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        read: Callable[[int], Awaitable[int]],
+        write: Callable[[int, int], Awaitable[None]],
+        *,
+        learning: bool = True,
+    ) -> None:
+        self.config, self.learning = config, learning
+        self.elements = elements(config, learning=learning)
+        self._read, self._write = read, write
+
+    async def get(self, name: str) -> int:
+        """Return the word of the register of this name."""
+        return await self._read(REGISTERS[name].offset)
+
+    async def set(self, name: str, word: int) -> None:
+        """Write the register of this name."""
+        await self._write(REGISTERS[name].offset, word)
+
+    async def status(self, name: str) -> bool:
+        """Return a bit of STATUS."""
+        return bool(await self.get("STATUS") & REGISTERS["STATUS"].field(name).mask)
+
+    async def identify(self) -> None:
+        """Raise unless there is a bitlif core of this very configuration.
+
+        Raises
+        ------
+        BitlifError
+            Naming what is there instead.
+        """
+        if (identity := await self.get("IDENTITY")) != IDENTITY:
+            raise BitlifError(
+                f"there must be a bitlif core: IDENTITY must be {IDENTITY:#010x}, "
+                f"not {identity:#010x}"
+            )
+        if (major := await self.get("VERSION") >> 16) != MAJOR:
+            raise BitlifError(f"the core's register map must be version {MAJOR}, not {major}")
+        low, high = await self.get("CONFIG_HASH_LOW"), await self.get("CONFIG_HASH_HIGH")
+        own, there = config_hash(self.config), f"{high << 32 | low:016x}"
+        if there != own:
+            raise BitlifError(
+                f"the core must have been built from configuration {self.config.name} ({own}), "
+                f"not from {there}"
+            )
+        for name, value in constants(self.config, learning=self.learning).items():
+            if (found := await self.get(name)) != value and name != "VERSION":
+                raise BitlifError(f"the core's {name} must be {value}, not {found}")
+
+    async def control(self, *, run: bool, learn: bool = False, flush: bool = False,
+                      reset: bool = False) -> None:  # fmt: skip
+        """Write CONTROL."""
+        bits = {"run": run, "learn": learn, "flush": flush, "reset": reset}
+        register = REGISTERS["CONTROL"]
+        await self.set("CONTROL", sum(register.field(n).mask for n, on in bits.items() if on))
+
+    async def reset(self, *, flush: bool = False) -> None:
+        """Start anew, and wait until memories are cleared; weights, table and schedule stay.
+
+        With `flush`, what still comes in is thrown away until the next `start` or `stop`.
+        """
+        await self.control(run=False, flush=flush, reset=True)
+        await self._wait("ready")
+
+    async def start(self, *, learn: bool) -> None:
+        """Let windows begin."""
+        await self.control(run=True, learn=learn)
+
+    async def stop(self) -> None:
+        """Let no window begin, and wait until none is under way."""
+        register = REGISTERS["CONTROL"]
+        learn = bool(await self.get("CONTROL") & register.field("learn").mask)
+        await self.control(run=False, learn=learn)
+        await self._wait("idle")
+
+    async def _wait(self, name: str) -> None:
+        for _ in range(POLLS):
+            if await self.status(name):
+                return
+        raise BitlifError(f"the core must become {name}, and did not within {POLLS} reads")
+
+    async def write_memory(self, name: str, values: list[int]) -> None:
+        """Write all elements of a memory.
+
+        Raises
+        ------
+        BitlifError
+            If their number or one of them is not the memory's; nothing has been written then.
+        """
+        own = self.elements[name]
+        if len(values) != own.count:
+            raise BitlifError(f"{name} must have {own.count} elements, not {len(values)}")
+        for number, value in enumerate(values):
+            require_int(f"{name}[{number}]", value, own.low, own.high)
+        await self.set("MEMORY", own.memory.number)
+        for value in values:
+            await self.set("DATA", value & ((1 << WORD_BITS) - 1))
+
+    async def read_memory(self, name: str) -> list[int]:
+        """Return all elements of a memory."""
+        own, values = self.elements[name], []
+        await self.set("MEMORY", own.memory.number)
+        for _ in range(own.count):
+            value = await self.get("DATA")
+            if own.high >> WORD_BITS:
+                value |= await self.get("DATA_HIGH") << WORD_BITS
+            elif own.low < 0 and value >> (WORD_BITS - 1):
+                value -= 1 << WORD_BITS
+            values.append(value)
+        return values
+
+    async def load_weights(self, weights: NDArray[Any]) -> None:
+        """Write all weights: (N, M) int, raw."""
+        shape = (self.config.layer.inputs, self.config.layer.neurons)
+        if weights.shape != shape:
+            raise BitlifError(f"weights must have the shape {shape}, not {weights.shape}")
+        await self.write_memory("weights", [int(weight) for weight in weights.ravel()])
+
+    async def load_table(self, config: Config) -> None:
+        """Write the error table of `config`."""
+        for name, column in zip(("table_a", "table_b"), derive(config).table, strict=True):
+            await self.write_memory(name, list(column))
+
+    async def load_schedule(self, config: Config) -> None:
+        """Write the schedule of `config`."""
+        rows = phase_rows(self.config, config)
+        for name, field in SCHEDULE.items():
+            if name in self.elements:
+                await self.write_memory(name, [row[field] for row in rows])
+
+    async def load_config(self, config: Config) -> None:
+        """Make the core one of `config`, by loading its error table and schedule.
+
+        Raises
+        ------
+        BitlifError
+            If that does not suffice: nothing has been loaded then.
+        """
+        require_loadable(self.config, config)
+        if self.learning:
+            await self.load_table(config)
+        await self.load_schedule(config)
+
+    async def read_weights(self) -> NDArray[np.int64]:
+        """Return all weights: (N, M), raw."""
+        values = np.array(await self.read_memory("weights"), np.int64)
+        return values.reshape(self.config.layer.inputs, self.config.layer.neurons)
+
+    async def read_state(self) -> LayerState:
+        """Return what the core carries to the next window; without learning, no traces."""
+        sizes = self.config.layer
+        found = {
+            name: await self.read_memory(name) if name in self.elements else [0] * count
+            for name, count in {
+                "current": sizes.neurons,
+                "membrane": sizes.neurons,
+                "trace_current": sizes.inputs,
+                "trace": sizes.inputs,
+                "noise_lfsr": 0,
+                "update_lfsr": 0,
+            }.items()
+        }
+        return LayerState(
+            current=np.array(found["current"], np.int64),
+            membrane=np.array(found["membrane"], np.int64),
+            trace_current=np.array(found["trace_current"], np.int64),
+            trace=np.array(found["trace"], np.int64),
+            noise_lfsr=tuple(found["noise_lfsr"]),
+            update_lfsr=tuple(found["update_lfsr"]),
+            phase=await self.get("PHASE"),
+        )
+
+    async def read_counters(self) -> dict[str, int]:
+        """Return the counters since the reset, by name."""
+        return {
+            name: await self.get(name.upper()) for name in COUNTERS if name.upper() in REGISTERS
+        }
