@@ -42,6 +42,13 @@ def test_random_configurations_agree_in_every_value(tmp_path: Path) -> None:
     assert values >= VALUES
 
 
+def test_a_larger_layer_agrees(tmp_path: Path) -> None:
+    config = Config.load("digits").replace(
+        name="large", layer__inputs=200, layer__neurons=130, layer__lanes=16, window__steps=12
+    )
+    assert check(config, 0, 3, tmp_path, "verilator") > 100_000
+
+
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 @pytest.mark.parametrize("name", READY_MADE)
 def test_ready_made_configurations_agree(name: str, simulator: str, tmp_path: Path) -> None:
