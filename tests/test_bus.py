@@ -41,6 +41,8 @@ def require_agreement(config: Config, run: BusRun, found: BusResult) -> None:
     for name in ("current", "membrane", "trace_current", "trace"):
         np.testing.assert_array_equal(getattr(found.state, name), getattr(layer.state, name))
     assert found.state.noise_lfsr == layer.state.noise_lfsr
+    if found.state.update_lfsr:
+        assert found.state.update_lfsr == layer.state.update_lfsr
     assert found.state.phase == layer.state.phase
     assert found.counters == counters
     assert found.digest == signature.value
