@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bitlif.hdl.verilog import core_verilog
-from bitlif.model.config import Config
+from bitlif.model.config import Config, SynapseConfig
+from bitlif.model.fixed import Format
 from bitlif.sim.cosim import CosimRun, Work, require_simulator, run_cosim
 from bitlif.sim.floatcheck import float_distances
 from bitlif.sim.judge import Verdict, judge
@@ -89,6 +90,20 @@ def test_other_sizes_and_rules_agree_in_icarus(name: str, tmp_path: Path) -> Non
 def test_random_configurations_agree_in_icarus(number: int, tmp_path: Path) -> None:
     config = random_configs(RANDOM)[number]
     compare(random_work(config, number, 3, stall=0.3 * (number % 2)), tmp_path, "icarus")
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [
+        bits if bits in (2, 4, 8, 16) else pytest.param(bits, marks=pytest.mark.long)
+        for bits in range(2, 21)
+    ],
+)
+def test_defaults_agree_with_defaults_at_every_width(bits: int, tmp_path: Path) -> None:
+    # Nothing is said on either side but the weights' format: all else is each side's default.
+    config = Config(synapse=SynapseConfig(weight=Format(bits, bits - 1)))
+    _, verdict = compare(random_work(config, 0, 1), tmp_path, "icarus")
+    assert verdict.compared["spike"] == config.window.steps * config.layer.neurons
 
 
 def test_digits_agree_over_three_windows_in_icarus(tmp_path: Path) -> None:
