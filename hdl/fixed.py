@@ -11,6 +11,8 @@ from amaranth.hdl import Const, Mux, Shape, Value, signed, unsigned
 from bitlif.model.fixed import Format
 from bitlif.model.interval import Interval
 
+from .pipe import Pipe
+
 
 def shape_of(fmt: Format) -> Shape:
     """Return the shape of a stored signal."""
@@ -25,6 +27,50 @@ def shape_for(interval: Interval) -> Shape:
 def round_shift(value: Value, bias: int, shift: int) -> Value:
     """Return ``(value + bias) >> shift``: for signed values arithmetic, the floor of the sum."""
     return (value + bias) >> shift if bias else value >> shift
+
+
+def signed_digits(constant: int) -> list[tuple[int, int]]:
+    """Return the shifts and signs of the powers of two that make a constant, the fewest possible.
+
+    >>> signed_digits(7), signed_digits(155)
+    ([(0, -1), (3, 1)], [(0, -1), (2, -1), (5, 1), (7, 1)])
+    """
+    digits, shift = [], 0
+    while constant:
+        if constant & 1:
+            sign = 2 - (constant & 3)
+            digits.append((shift, sign))
+            constant -= sign
+        constant >>= 1
+        shift += 1
+    return digits
+
+
+def times(pipe: Pipe, value: Value, constant: int, bias: int, name: str) -> Value:
+    """Return ``value * constant + bias``, two clocks later, as shifted sums.
+
+    Small FPGAs have few multipliers; those are left to the products of two variables. The clocks:
+    sums of two; their sum. Registers between sums keep Yosys from making one of many terms,
+    which takes twice the logic.
+    """
+    terms = [(value << shift, sign) for shift, sign in signed_digits(constant)]
+    terms += [(Const(bias), 1)] if bias else []
+    halves = [_pair(*two) for two in zip(terms[::2], terms[1::2], strict=False)]
+    halves += terms[2 * len(halves) :]
+    halves = [
+        (half if isinstance(half, Const) else pipe.register(half, f"{name}_half_{number}"), sign)
+        for number, (half, sign) in enumerate(halves)
+    ]
+    while len(halves) > 1:
+        halves = [_pair(halves[0], halves[1]), *halves[2:]]
+    return pipe.register(halves[0][0], name)
+
+
+def _pair(one: tuple[Value, int], two: tuple[Value, int]) -> tuple[Value, int]:
+    """Add two terms with signs; the sign of the sum is a plus if one of theirs is."""
+    if one[1] == two[1]:
+        return one[0] + two[0], one[1]
+    return (one[0] - two[0] if one[1] > 0 else two[0] - one[0]), 1
 
 
 def saturate(value: Value, shape: Shape) -> tuple[Value, Value]:

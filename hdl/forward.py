@@ -249,8 +249,8 @@ class ForwardEngine(wiring.Component):
             places.append(pipe.register(places[-1], f"slot_{stage + 2}"))
         here, place = valids[self.latency - 1], places[self.latency - 1]
         m.d.comb += [
-            self.drawn.eq(valid),
-            self.weight_sums.eq(sums.data),
+            self.drawn.eq(valids[NoiseDraw.latency - 1]),
+            self.weight_sums.eq(pipe.delay(sums.data, NoiseDraw.latency - 1, "weight_sums")),
             self.slot_valid.eq(here),
             self.slot.eq(place),
             write.en.eq(here),

@@ -23,13 +23,13 @@ class GradientPipe(wiring.Component):
     gradient : In(signed)
         The sum so far; one clock later than error and trace.
     gradient_next : Out(signed)
-        In the same clock as ``gradient``.
+        One clock after ``gradient``: block RAM is slow to answer.
 
-    Latency: `latency` clock from error and trace. Throughput: one product a clock. Handshake: none.
-    Reset: none needed.
+    Latency: `latency` clocks from error and trace. Throughput: one product a clock. Handshake:
+    none. Reset: none needed.
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, config: Config) -> None:
         gradient = shape_for(derive(config).ranges["gradient"])
@@ -43,8 +43,10 @@ class GradientPipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build a registered product and a sum."""
+        """Build two registers for the product, one for the sum so far, and the new sum."""
         m = Module()
-        product = Pipe(m).register(self.error * self.trace, "product")
-        m.d.comb += self.gradient_next.eq(self.gradient + product)
+        pipe = Pipe(m)
+        product = pipe.register(pipe.register(self.error * self.trace, "product"), "added")
+        before = pipe.register(self.gradient, "before")
+        m.d.comb += self.gradient_next.eq(before + product)
         return m

@@ -14,12 +14,12 @@ from bitlif.model import window
 from bitlif.model.config import Config
 from bitlif.model.signature import WIDTH
 
+from .counter import StoppingCounter
 from .emitter import SpikeEmitter
 from .forward import ForwardEngine, event_layout
 from .host import HostSignature, phase_layout, phase_rows, row_layout
 from .learning import LearningEngine
 from .memories import weight_rows
-from .pipe import Pipe
 from .signature import Signature
 
 COUNTER_BITS = 32
@@ -391,8 +391,7 @@ class LayerCore(wiring.Component):
         m.d.comb += [watch[WATCHED.index(name)].eq(value) for name, value in happens.items()]
 
     def _count(self, m: Module, forward: ForwardEngine, learner: LearningEngine | None) -> None:
-        """Count saturations and active errors, a clock later, up to the last value."""
-        pipe = Pipe(m)
+        """Count saturations and active errors, some clocks later, up to the last value."""
         flags: dict[str, object] = {}
         present = self._present(forward.slot)
         saturated = [forward.saturated.word_select(lane, 3) for lane in range(len(present))]
@@ -417,12 +416,5 @@ class LayerCore(wiring.Component):
                 "active_errors": learner.active & learner.push.replicate(len(there)),
             }
         for name, bits in flags.items():
-            counter = getattr(self, name)
-            taken = pipe.register(bits, f"{name}_now")
-            count = sum(taken[bit] for bit in range(len(taken)))
-            total = Signal(COUNTER_BITS + 1, name=f"{name}_total")
-            m.d.comb += total.eq(counter + count)
-            with m.If(~total[-1]):
-                m.d.sync += counter.eq(total)
-            with m.Else():
-                m.d.sync += counter.eq(~0)
+            m.submodules[f"counter_{name}"] = counter = StoppingCounter(len(bits), COUNTER_BITS)
+            m.d.comb += [counter.flags.eq(bits), getattr(self, name).eq(counter.value)]

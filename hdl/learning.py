@@ -121,8 +121,10 @@ class LearningEngine(wiring.Component):
             shape=self._gradient_row, depth=sizes.inputs * sizes.slots, init=[]
         )
         self._sum_read, self._sum_write = gradient.read_port(), gradient.write_port()
+        # A few tables of look-up RAM are worth it, many are not: block RAM is there anyhow.
+        style = {"ram_style": "block"} if sizes.inputs > 32 else {}
         m.submodules.traces = traces = Memory(
-            shape=trace_layout(config), depth=sizes.inputs, init=[]
+            shape=trace_layout(config), depth=sizes.inputs, init=[], attrs=style
         )
         self._trace_read, self._trace_write = traces.read_port(), traces.write_port()
         m.d.comb += [
@@ -236,7 +238,7 @@ class LearningEngine(wiring.Component):
         with m.If(running):
             m.d.comb += self._trace_read.addr.eq(address)
         flags = [(running, running & ends)]
-        for stage in range(3):
+        for stage in range(2 + GradientPipe.latency):
             valid, final = Signal(name=f"sum_valid_{stage}"), Signal(name=f"sum_final_{stage}")
             m.d.sync += [valid.eq(flags[-1][0]), final.eq(flags[-1][1])]
             flags.append((valid, final))
@@ -246,7 +248,7 @@ class LearningEngine(wiring.Component):
         errors = pipe.register(read.data.errors, "sum_errors")
         with m.If(flags[2][0]):
             m.d.comb += self._sum_read.addr.eq(place)
-        written = pipe.delay(place, 1, "sum_written")
+        written = pipe.delay(place, GradientPipe.latency, "sum_written")
         for lane in range(lanes):
             m.submodules[f"product_{lane}"] = product = GradientPipe(config)
             m.d.comb += [
@@ -254,13 +256,13 @@ class LearningEngine(wiring.Component):
                 product.trace.eq(trace),
                 product.gradient.eq(self._sum_read.data[lane]),
             ]
-            with m.If(flags[3][0]):
+            with m.If(flags[-1][0]):
                 m.d.comb += self._sum_write.data[lane].eq(product.gradient_next)
-        with m.If(flags[3][0]):
+        with m.If(flags[-1][0]):
             m.d.comb += [self._sum_write.en.eq(1), self._sum_write.addr.eq(written)]
         idle = Signal()
         m.d.sync += idle.eq(self.start_gradient & (count == 0))
-        m.d.comb += self.gradient_done.eq(flags[3][1] | idle)
+        m.d.comb += self.gradient_done.eq(flags[-1][1] | idle)
 
     def _update_weights(self, m: Module) -> None:
         """Walk slots and inputs in the order of the draws."""

@@ -10,7 +10,7 @@ from bitlif.model.config import Config
 from bitlif.model.derive import Filter, derive
 from bitlif.model.fixed import Format
 
-from .fixed import round_shift, saturate, shape_for, shape_of
+from .fixed import round_shift, saturate, shape_for, shape_of, signed_digits, times
 from .noise import draw_shape
 from .pipe import Pipe
 
@@ -18,13 +18,15 @@ from .pipe import Pipe
 def leaky_sum(
     pipe: Pipe, state: Value, taken: Value, f: Filter, name: str, fmt: Format
 ) -> tuple[Value, Value]:
-    """Return ``keep * state + take * taken``, rounded, saturated, and the flag, 3 clocks later.
+    """Return ``keep * state + take * taken``, rounded, saturated, and the flag, 4 clocks later.
 
-    The clocks: both products; their sum; the saturated value.
+    The clocks: both products, two; their sum; the saturated value.
     """
-    kept = pipe.register(state * f.keep, f"{name}_kept")
-    came = pipe.register(taken * f.take, f"{name}_came")
-    total = pipe.register(kept + came + f.bias, f"{name}_sum")
+    # The rounding goes where fewer terms are to be added.
+    first = len(signed_digits(f.keep)) < len(signed_digits(f.take))
+    kept = times(pipe, state, f.keep, f.bias if first else 0, f"{name}_kept")
+    came = times(pipe, taken, f.take, 0 if first else f.bias, f"{name}_came")
+    total = pipe.register(kept + came, f"{name}_sum")
     value, flag = saturate(total >> f.shift, shape_of(fmt))
     return (
         pipe.register(value, f"{name}_value", shape_of(fmt)),
@@ -37,8 +39,10 @@ class NeuronPipe(wiring.Component):
 
     Members
     -------
-    weight_sum, current, membrane, draw : In(signed)
-        The step's exact sum, the state before it, and the noise draw.
+    weight_sum, current, membrane : In(signed)
+        The step's exact sum, and the state before it.
+    draw : In(signed)
+        The noise draw; one clock later than the rest.
     reset : In(1)
         The teacher's reset of this step (ignored with free reset).
     noise_scale : In(scale_bits)
@@ -55,7 +59,7 @@ class NeuronPipe(wiring.Component):
     a valid bit beside it. Reset: none needed.
     """
 
-    latency = 8
+    latency = 10
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -80,40 +84,41 @@ class NeuronPipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build eight ranks of registers, the model's names beside them."""
+        """Build ten ranks of registers, the model's names beside them."""
         m = Module()
         pipe = Pipe(m)
         config = self._config
         derived = derive(config)
         c, ranges = derived.constants, derived.ranges
         membrane_shape = shape_of(config.membrane.format)
-        # Clocks 1 to 3: synaptic current. The noise is ready after 2 and waits.
+        # Clocks 1 to 4: synaptic current. The noise is ready after 3 and waits.
         current, current_flag = leaky_sum(
             pipe, self.current, self.weight_sum, c.current, "current", config.synapse.current
         )
-        product = pipe.register(self.noise_scale * self.draw, "noise_product")
+        scale = pipe.register(self.noise_scale, "noise_scale")
+        product = pipe.register(scale * self.draw, "noise_product")
         scaled = round_shift(product, c.noise_bias, c.noise_shift)
         noise = pipe.register(scaled, "noise", shape_for(ranges["noise"]))
-        # Clocks 4 to 6: membrane.
-        waiting = pipe.delay(self.membrane, 3, "membrane")
+        # Clocks 5 to 8: membrane.
+        waiting = pipe.delay(self.membrane, 4, "membrane")
         before, before_flag = leaky_sum(
             pipe, waiting, current, c.membrane, "membrane", config.membrane.format
         )
-        # Clock 7: the one draw decides the spike; what is kept.
-        noise = pipe.delay(noise, 4, "noise")
+        # Clock 9: the one draw decides the spike; what is kept.
+        noise = pipe.delay(noise, 5, "noise")
         noisy = before + noise
         spike = pipe.register(noisy >= c.threshold, "spike")
         kept, kept_flag = saturate(noisy, membrane_shape) if c.keep_noise else (before, Const(0, 1))
         kept = pipe.register(kept, "kept", membrane_shape)
         kept_flag = pipe.register(kept_flag, "kept_saturated")
-        # Clock 8: reset.
-        reset = pipe.delay(self.reset, 7, "reset") if c.teacher_reset else spike
+        # Clock 10: reset.
+        reset = pipe.delay(self.reset, 9, "reset") if c.teacher_reset else spike
         m.d.sync += [
             self.membrane_next.eq(Mux(reset, 0, kept)),
             self.spike.eq(spike),
             self.before.eq(pipe.delay(before, 1, "before")),
-            self.current_next.eq(pipe.delay(current, 4, "current")),
-            self.saturated[0].eq(pipe.delay(current_flag, 4, "current_saturated")),
+            self.current_next.eq(pipe.delay(current, 5, "current")),
+            self.saturated[0].eq(pipe.delay(current_flag, 5, "current_saturated")),
             self.saturated[1].eq(pipe.delay(before_flag, 1, "before_saturated")),
             self.saturated[2].eq(kept_flag),
         ]

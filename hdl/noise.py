@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Const, Module, Shape, Signal, signed
+from amaranth.hdl import Array, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,7 @@ from bitlif.model.interval import Interval
 from bitlif.model.noise import NoiseConfig
 
 from .fixed import shape_for
+from .pipe import Pipe
 
 
 def draw_shape(config: NoiseConfig) -> Shape:
@@ -33,7 +34,7 @@ class NoiseDraw(wiring.Component):
     Latency: `latency` clocks. Throughput: one draw a clock. Handshake: none. Reset: none needed.
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, config: NoiseConfig) -> None:
         self._config = config
@@ -42,6 +43,7 @@ class NoiseDraw(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the construction that the configuration names."""
         m = Module()
+        pipe = Pipe(m)
         config = self._config
         if config.kind == "inverse_cdf":
             # The lower half mirrors the upper one: the table holds half, the top bit chooses.
@@ -50,19 +52,21 @@ class NoiseDraw(wiring.Component):
             index = Signal(config.word_bits - 1)
             top = self.word[-1]
             m.d.comb += index.eq(self.word[:-1] ^ (~top).replicate(config.word_bits - 1))
-            level = Signal(self.draw.shape())
-            m.d.comb += level.eq(upper[index])
-            with m.If(top):
-                m.d.sync += self.draw.eq(level)
-            with m.Else():
-                m.d.sync += self.draw.eq(-level)
+            level = pipe.register(upper[index], "level", self.draw.shape())
+            m.d.sync += self.draw.eq(Mux(pipe.register(top, "top"), level, -level))
             return m
         bits = 1 if config.kind == "popcount" else config.word_bits
-        words = config.draw_bits // bits
-        terms = [self.word.word_select(k, bits) for k in range(words)]
+        words = [self.word.word_select(k, bits) for k in range(config.draw_bits // bits)]
+        # As ~b is 2**bits - 1 - b, a difference of two words is their sum, centred; doubled, it is
+        # theirs in the draw. A word that is left over is centred by itself, already doubled.
+        terms: list[Value] = [
+            pipe.register(a - ~b, f"pair_{number}") << 1
+            for number, (a, b) in enumerate(zip(words[::2], words[1::2], strict=False))
+        ]
+        if len(words) % 2:
+            terms.append(pipe.register(words[-1] - ~words[-1], "last"))
         while len(terms) > 1:
             pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
             terms = pairs + terms[2 * len(pairs) :]
-        offset = words * ((1 << bits) - 1)
-        m.d.sync += self.draw.eq((terms[0] << 1) - Const(offset, signed(offset.bit_length() + 1)))
+        m.d.sync += self.draw.eq(terms[0])
         return m

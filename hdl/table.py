@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 
-from .fixed import round_shift, saturate, shape_of
+from .fixed import saturate, shape_of
 from .host import entry_layout
 from .pipe import Pipe
 
@@ -39,7 +39,7 @@ class ErrorPipe(wiring.Component):
     and the table keeps what it holds.
     """
 
-    latency = 7
+    latency = 9
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -60,7 +60,7 @@ class ErrorPipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build distance, bin, look-up, the two products and their difference, a clock each."""
+        """Build distance, bin, look-up, and the error as ``target * (a + b) - b``, a clock each."""
         m = Module()
         pipe = Pipe(m)
         derived = derive(self._config)
@@ -71,7 +71,8 @@ class ErrorPipe(wiring.Component):
         )
         read, write = table.read_port(), table.write_port()
         distance = pipe.register(self.membrane - c.threshold, "distance")
-        product = pipe.register(distance * self.reciprocal, "product")
+        reciprocal = pipe.register(self.reciprocal, "reciprocal")
+        product = pipe.register(distance * reciprocal, "product")
         bin_shape = signed(error.index_bits)
         held, _ = saturate(product >> c.bin_shift, bin_shape)
         index = pipe.register(held, "bin", bin_shape)
@@ -85,12 +86,12 @@ class ErrorPipe(wiring.Component):
         ]
         with m.If(self.host):
             m.d.comb += read.addr.eq(self.host_address)
-        target = pipe.delay(self.target, 4, "target")
-        a = pipe.register(target * read.data.a, "target_a")
-        b = pipe.register((c.target_one - target)[: error.target_bits + 1] * read.data.b, "rest_b")
-        exact = pipe.register(a - b, "exact")
-        value, flag = saturate(
-            round_shift(exact, c.error_bias, c.error_shift), shape_of(error.format)
-        )
+        target = pipe.delay(self.target, 6, "target")
+        entry = pipe.register(read.data, "entry")
+        both, b = pipe.register(entry.a + entry.b, "both"), pipe.register(entry.b, "b")
+        toward = pipe.register(target * both, "target_both")
+        away = pipe.register((b << error.target_bits) - c.error_bias, "away")
+        exact = pipe.register(toward - away, "exact")
+        value, flag = saturate(exact >> c.error_shift, shape_of(error.format))
         m.d.sync += [self.error.eq(value), self.saturated.eq(flag)]
         return m

@@ -29,7 +29,7 @@ class TracePipe(wiring.Component):
     Latency: `latency` clocks. Throughput: one input a clock. Handshake: none. Reset: none needed.
     """
 
-    latency = 6
+    latency = 9
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -46,19 +46,20 @@ class TracePipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the two leaky sums one behind the other."""
+        """Build the two leaky sums one behind the other, after a register for the memories."""
         m = Module()
         pipe = Pipe(m)
         c, formats = derive(self._config).constants, self._config.trace
+        spiked, old = pipe.register(self.spiked, "spiked"), pipe.register(self.current, "old")
         current, current_flag = leaky_sum(
-            pipe, self.current, self.spiked, c.trace_current, "current", formats.current
+            pipe, old, spiked, c.trace_current, "current", formats.current
         )
-        waiting = pipe.delay(self.trace, 3, "trace")
+        waiting = pipe.delay(self.trace, 5, "trace")
         trace, trace_flag = leaky_sum(pipe, waiting, current, c.trace, "trace", formats.format)
         m.d.comb += [
-            self.current_next.eq(pipe.delay(current, 3, "current")),
+            self.current_next.eq(pipe.delay(current, 4, "current")),
             self.trace_next.eq(trace),
-            self.saturated[0].eq(pipe.delay(current_flag, 3, "current_saturated")),
+            self.saturated[0].eq(pipe.delay(current_flag, 4, "current_saturated")),
             self.saturated[1].eq(trace_flag),
         ]
         return m

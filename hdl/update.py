@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 
-from .fixed import round_shift, saturate, shape_for, shape_of
+from .fixed import saturate, shape_for, shape_of
 from .pipe import Pipe
+
+NARROW, WIDE = 16, 18
+"""Bits that the multiplier of every FPGA takes, and that one of a larger FPGA takes."""
 
 
 def rate_shifts(config: Config) -> tuple[tuple[int, int, int], ...]:
@@ -36,7 +39,7 @@ class UpdatePipe(wiring.Component):
     Latency: `latency` clocks. Throughput: one synapse a clock. Handshake: none. Reset: none needed.
     """
 
-    latency = 4
+    latency = 6
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -55,21 +58,34 @@ class UpdatePipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build product, shift with nearest rounding, stochastic rounding, saturating sum."""
+        """Build product, both roundings in one sum, and the saturating sum.
+
+        A phase's shift is made on the rate: all phases then drop the same bits, those of the
+        largest right shift. The half that rounds to them lies below the random word, and both are
+        added as one number.
+        """
         m = Module()
         pipe = Pipe(m)
-        bits = self._config.learning.random_bits
-        product = pipe.register(self.gradient * self.rate, "product")
-        rounded = [round_shift(product << left, bias, right) for left, bias, right in self._shifts]
-        widest = max((value.shape() for value in rounded), key=lambda shape: shape.width)
-        fine = Signal(widest)
+        most = max(right for _, _, right in self._shifts)
+        lifts = [left + most - right for left, _, right in self._shifts]
+        scale = Signal(self.rate.shape().width + max(lifts), reset_less=True)
         with m.Switch(self.shift):
-            for number, value in enumerate(rounded):
+            for number, lift in enumerate(lifts):
                 with m.Case(number):
-                    m.d.sync += fine.eq(value)
-        random = pipe.delay(self.random, 2, "random")
-        change = pipe.register((fine + random) >> bits, "change")
-        weight = pipe.delay(self.weight, 3, "weight")
+                    m.d.sync += scale.eq(self.rate << lift)
+        # Two registers: one near the memory, one near the multipliers.
+        gradient = pipe.delay(self.gradient, 2, "gradient")
+        # What is wider than any multiplier is two products, and their sum a clock later.
+        if len(gradient) > WIDE:
+            low = pipe.register(gradient[:NARROW] * scale, "low")
+            high = pipe.register(gradient[NARROW:].as_signed() * scale, "high")
+            product = pipe.register((high << NARROW) + low, "product")
+        else:
+            product = pipe.delay(pipe.register(gradient * scale, "whole"), 1, "product")
+        half = Const(1 << most >> 1, most)
+        rounding = Cat(half, pipe.delay(self.random, 4, "random"))
+        change = pipe.register((product + rounding) >> len(rounding), "change")
+        weight = pipe.delay(self.weight, 5, "weight")
         value, flag = saturate(weight + change, shape_of(self._config.synapse.weight))
         m.d.sync += [self.weight_next.eq(value), self.saturated.eq(flag)]
         return m

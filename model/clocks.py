@@ -4,12 +4,12 @@ With N inputs and K slots, a step of E input events, S output spikes in Z slots,
 error that is not zero takes ::
 
     E K + (2 if E)                    the rows of its events, one slot a clock, and their last sum
-    + max(K + 17, N + 8)              neurons and errors beside traces (without learning: K + 10,
-                                      in a core that could learn: K + 17)
-    + max(A N + 3, S + 2 Z + 1)       gradient beside spikes (only spikes, where A = 0)
+    + max(K + 21, N + 11)             neurons and errors beside traces (without learning: K + 12,
+                                      in a core that could learn: K + 21)
+    + max(A N + 4, S + 2 Z + 1)       gradient beside spikes (only spikes, where A = 0)
     + 3                               taking turns
 
-and a window N K + 8 more if it learns, else 3: of these, the last 2 come after ``window_done``,
+and a window N K + 10 more if it learns, else 3: of these, the last 2 come after ``window_done``,
 while the schedule moves on. The constants are the depths of the pipelines in `bitlif.hdl`; a
 test holds the simulated core against this page to the clock.
 """
@@ -23,9 +23,9 @@ from .config import Config
 from .events import Events
 from .result import Result
 
-NEURON_DEPTH, ERROR_DEPTH, TRACE_DEPTH = 10, 17, 8
-GRADIENT_DEPTH, SPIKE_DEPTH, TURN = 3, 1, 3
-UPDATE_DEPTH, CLOSE, SETTLE = 8, 3, 2
+NEURON_DEPTH, ERROR_DEPTH, TRACE_DEPTH = 12, 21, 11
+GRADIENT_DEPTH, SPIKE_DEPTH, TURN = 4, 1, 3
+UPDATE_DEPTH, CLOSE, SETTLE = 10, 3, 2
 
 
 def step_clocks(

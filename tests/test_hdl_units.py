@@ -12,6 +12,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
+from bitlif.hdl.counter import StoppingCounter
 from bitlif.hdl.emitter import SpikeEmitter
 from bitlif.hdl.fixed import round_shift, saturate
 from bitlif.hdl.gradient import GradientPipe
@@ -146,8 +147,11 @@ def test_neuron_pipe_is_the_models_step(name: str) -> None:
         )
         for _ in range(500)
     ]
-    got = clocked(dut, names, rows, {"noise_scale": phase.noise_scale})
-    for (total, current, membrane, draw, reset), out in zip(rows, got, strict=True):
+    # A draw comes one clock after the rest.
+    behind = [0, *(row[3] for row in rows)]
+    fed = [(*row[:3], draw, row[4]) for row, draw in zip([*rows, rows[-1]], behind, strict=True)]
+    got = clocked(dut, names, fed, {"noise_scale": phase.noise_scale})
+    for (total, current, membrane, draw, reset), out in zip(rows, got[:-1], strict=True):
         current_next, first = leaky_sum(current, total, c.current)
         before, second = leaky_sum(membrane, current_next, c.membrane)
         noise = noise_level(draw, phase, c)
@@ -238,7 +242,7 @@ def test_gradient_pipe_adds_a_product_to_the_sum_of_a_clock_later() -> None:
     got = []
 
     async def bench(ctx: Any) -> None:
-        for error, trace, before in [*feed, (0, 0, sums[-1])]:
+        for error, trace, before in [*feed, (0, 0, sums[-1]), (0, 0, 0)]:
             ctx.set(dut.error, error)
             ctx.set(dut.trace, trace)
             ctx.set(dut.gradient, before)
@@ -249,7 +253,7 @@ def test_gradient_pipe_adds_a_product_to_the_sum_of_a_clock_later() -> None:
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert got[1:] == [a * b + s for (a, b), s in zip(rows, sums, strict=True)]
+    assert got[dut.latency :] == [a * b + s for (a, b), s in zip(rows, sums, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -301,6 +305,21 @@ def test_draws_are_the_models_for_random_words(changes: dict[str, Any]) -> None:
         expected = np.zeros(1, np.int64)
         draw_noise(packed, 0, noise.leap, shape, quantiles, expected)
         assert draw == expected[0]
+
+
+@pytest.mark.parametrize("flags", [1, 5, 32])
+def test_counter_adds_up_its_flags_and_stops_at_its_last_value(flags: int) -> None:
+    dut, rng, bits = StoppingCounter(flags, 12), random.Random(flags), 12
+    most = (1 << flags) - 1
+    rows = [rng.choice((0, most, most, rng.randint(0, most))) for _ in range(600)]
+    rows += [most] * (5000 // flags) + [0, most, 1, 0]
+    expected, total = [], 0
+    for row in rows:
+        total = min(total + row.bit_count(), (1 << bits) - 1)
+        expected.append(total)
+    got = [out["value"] for out in clocked(dut, ("flags",), [(row,) for row in rows], {})]
+    assert got == expected
+    assert got[-1] == (1 << bits) - 1
 
 
 def test_emitter_sends_lowest_addresses_first_and_nobody_beyond_the_last() -> None:
