@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from bitlif.model.config import LayerConfig
 
 from .forward import event_layout
+from .pipe import present_lanes
 
 
 class SpikeEmitter(wiring.Component):
@@ -52,8 +53,7 @@ class SpikeEmitter(wiring.Component):
         count, taken = Signal(range(sizes.slots + 1)), Signal(range(sizes.slots + 1))
         # Lanes beyond the last neuron compute, but are nobody.
         real = Signal(sizes.lanes)
-        for lane in range(sizes.lanes):
-            exists = self.slot * sizes.lanes + lane < sizes.neurons
+        for lane, exists in enumerate(present_lanes(sizes, self.slot)):
             m.d.comb += real[lane].eq(self.spikes[lane] & exists)
         m.d.comb += [
             write.en.eq(self.push & real.any()),

@@ -20,6 +20,7 @@ from .forward import ForwardEngine, event_layout
 from .host import HostSignature, phase_layout, phase_rows, row_layout
 from .learning import LearningEngine
 from .memories import weight_rows
+from .pipe import present_lanes
 from .signature import Signature
 
 COUNTER_BITS = 32
@@ -243,7 +244,10 @@ class LayerCore(wiring.Component):
         config = self._config
         rows = phase_rows(config)
         m.submodules.schedule = schedule = Memory(
-            shape=phase_layout(config), depth=len(rows), init=rows
+            shape=phase_layout(config),
+            depth=len(rows),
+            init=rows,
+            attrs={"ram_style": "block"} if len(rows) > 8 else {},
         )
         read, write = schedule.read_port(), schedule.write_port()
         m.d.comb += [
@@ -334,11 +338,6 @@ class LayerCore(wiring.Component):
         if hasattr(learner, "update_lfsr"):
             m.d.comb += host.update_lfsr.eq(learner.update_lfsr)
 
-    def _present(self, slot: Signal) -> list[object]:
-        """Return for each lane whether there is a neuron in `slot`."""
-        sizes = self._config.layer
-        return [slot * sizes.lanes + lane < sizes.neurons for lane in range(sizes.lanes)]
-
     def _sign(
         self,
         m: Module,
@@ -348,7 +347,7 @@ class LayerCore(wiring.Component):
     ) -> None:
         """Feed the signature with membranes and spikes, and with updated weights."""
         sizes = self._config.layer
-        for lane, present in enumerate(self._present(forward.slot)):
+        for lane, present in enumerate(present_lanes(self._config.layer, forward.slot)):
             word = Signal(WIDTH, name=f"potential_{lane}")
             m.d.comb += word.eq(forward.before[lane])
             with m.If(forward.slot_valid & present):
@@ -366,7 +365,7 @@ class LayerCore(wiring.Component):
                 m.d.sync += [place.eq(0), slot.eq(slot + 1)]
                 with m.If(slot == sizes.slots - 1):
                     m.d.sync += slot.eq(0)
-        for lane, present in enumerate(self._present(slot)):
+        for lane, present in enumerate(present_lanes(self._config.layer, slot)):
             word = Signal(WIDTH, name=f"weight_{lane}")
             m.d.comb += word.eq(learner.update_data[lane])
             with m.If(learner.update_enable & present):
@@ -393,7 +392,7 @@ class LayerCore(wiring.Component):
     def _count(self, m: Module, forward: ForwardEngine, learner: LearningEngine | None) -> None:
         """Count saturations and active errors, some clocks later, up to the last value."""
         flags: dict[str, object] = {}
-        present = self._present(forward.slot)
+        present = present_lanes(self._config.layer, forward.slot)
         saturated = [forward.saturated.word_select(lane, 3) for lane in range(len(present))]
         here = [exists & forward.slot_valid for exists in present]
         flags["current_saturations"] = Cat(
@@ -403,7 +402,7 @@ class LayerCore(wiring.Component):
             *(s[bit] & h for s, h in zip(saturated, here, strict=True) for bit in (1, 2))
         )
         if learner is not None:
-            there = self._present(forward.error_slot)
+            there = present_lanes(self._config.layer, forward.error_slot)
             pushed = [exists & learner.push for exists in there]
             flags |= {
                 "error_saturations": Cat(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -14,7 +14,7 @@ from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
 from .host import lfsr_counts, row_layout, trace_layout
 from .lfsr import lane_words
-from .pipe import Pipe
+from .pipe import Pipe, present_lanes
 from .trace import TracePipe
 from .update import UpdatePipe, rate_shifts
 
@@ -209,8 +209,11 @@ class LearningEngine(wiring.Component):
         m.submodules.kept = kept = Memory(shape=layout, depth=slots, init=[])
         write, read = kept.write_port(), kept.read_port()
         count = Signal(range(slots + 1))
-        for lane in range(lanes):
-            exists = self.slot * lanes + lane < config.layer.neurons
+        base = Signal(base_shape)
+        with m.If(self.push):
+            # Slots come in their order: a sum is shorter than a product.
+            m.d.sync += base.eq(Mux(self.slot == slots - 1, 0, base + inputs))
+        for lane, exists in enumerate(present_lanes(config.layer, self.slot)):
             active = (self.errors[lane] != 0) & exists
             m.d.comb += [
                 self.active[lane].eq(active),
@@ -219,7 +222,7 @@ class LearningEngine(wiring.Component):
         m.d.comb += [
             write.en.eq(self.push & self.active.any()),
             write.addr.eq(count),
-            write.data.base.eq(self.slot * inputs),
+            write.data.base.eq(base),
         ]
         with m.If(write.en):
             m.d.sync += count.eq(count + 1)

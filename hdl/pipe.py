@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Shape, Signal, Value
+from amaranth.hdl import Const, Module, Shape, Signal, Value
+
+from bitlif.model.config import LayerConfig
+
+
+def present_lanes(sizes: LayerConfig, slot: Value) -> list[Value]:
+    """Return for each lane whether there is a neuron in `slot`: in all but the last, all lanes."""
+    last = sizes.neurons - (sizes.slots - 1) * sizes.lanes
+    return [Const(1, 1) if lane < last else slot != sizes.slots - 1 for lane in range(sizes.lanes)]
 
 
 class Pipe:

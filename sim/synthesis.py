@@ -185,7 +185,9 @@ def synthesise(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "core.v").write_text(harness_verilog(config, learning=learning), "utf-8")
     # Neutral names within the folder: WebAssembly does not see all absolute paths, /tmp among them.
-    script = f"read_verilog -sv core.v; {family.synthesis} -top top -json netlist.json"
+    script = f"read_verilog -sv core.v; {family.synthesis} -top top; "
+    # A nextpnr older than Yosys takes these marks for cells.
+    script += "delete t:$scopeinfo; write_json netlist.json"
     call = [*command, "-q", "-l", "yosys.log", "-p", script]
     _run("yosys", call, folder, "yosys.log", "netlist.json")
     netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
