@@ -43,10 +43,12 @@ class GradientPipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build two registers for the product, one for the sum so far, and the new sum."""
+        """Build registers before the product and behind it, one for the sum so far, and the sum."""
         m = Module()
         pipe = Pipe(m)
-        product = pipe.register(pipe.register(self.error * self.trace, "product"), "added")
+        # A multiplier is far from everything: its operands get a clock for their way.
+        error, trace = pipe.register(self.error, "error_near"), pipe.register(self.trace, "near")
+        product = pipe.register(error * trace, "product")
         before = pipe.register(self.gradient, "before")
         m.d.comb += self.gradient_next.eq(before + product)
         return m

@@ -269,10 +269,11 @@ class LayerCore(wiring.Component):
             learner.shift.eq(read.data.shift),
         ]
         final = self.phase == len(rows) - 1
-        learned = Signal.like(read.data.windows)
+        learned, windows = Signal.like(read.data.windows), Signal.like(read.data.windows)
+        m.d.sync += windows.eq(read.data.windows)
         with m.If(close & self.learn & ~final):
             m.d.sync += learned.eq(learned + 1)
-            with m.If(learned + 1 == read.data.windows):
+            with m.If(learned + 1 == windows):
                 m.d.sync += [learned.eq(0), self.phase.eq(self.phase + 1)]
 
     def _hold_weights(

@@ -18,6 +18,9 @@ from .pipe import Pipe, present_lanes
 from .trace import TracePipe
 from .update import UpdatePipe, rate_shifts
 
+RATE_CHAIN = 16
+"""Most registers on a phase's rate's way to the last lane: less than any window has clocks."""
+
 
 class LearningEngine(wiring.Component):
     """Keeps the traces; adds errors times traces; updates the weights at the end of a window.
@@ -321,13 +324,18 @@ class LearningEngine(wiring.Component):
             )  # fmt: skip
             pairs = zip(self.update_lfsr, states, strict=True)
             m.d.comb += [own.eq(state) for own, state in pairs]
+        rate, shift, chain = self.rate, self.shift, -(-lanes // RATE_CHAIN)
         for lane in range(lanes):
+            if lane % chain == 0:
+                # From lane to lane, as one register for all would be far from most multipliers.
+                rate = pipe.register(rate, f"rate_{lane}")
+                shift = pipe.register(shift, f"shift_{lane}")
             m.submodules[f"update_{lane}"] = update = UpdatePipe(config)
             m.d.comb += [
                 update.weight.eq(self.weight_data[lane]),
                 update.gradient.eq(self._sum_read.data[lane]),
-                update.rate.eq(self.rate),
-                update.shift.eq(self.shift),
+                update.rate.eq(rate),
+                update.shift.eq(shift),
                 self.update_data[lane].eq(update.weight_next),
                 self.weight_saturated[lane].eq(update.saturated),
             ]
