@@ -90,7 +90,7 @@ class ErrorPipe(wiring.Component):
         entry = pipe.register(read.data, "entry")
         both, b = pipe.register(entry.a + entry.b, "both"), pipe.register(entry.b, "b")
         toward = pipe.register(target * both, "target_both")
-        away = pipe.register((b << error.target_bits) - c.error_bias, "away")
+        away = pipe.register(b * c.target_one - c.error_bias, "away")
         exact = pipe.register(toward - away, "exact")
         value, flag = saturate(exact >> c.error_shift, shape_of(error.format))
         m.d.sync += [self.error.eq(value), self.saturated.eq(flag)]

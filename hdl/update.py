@@ -22,6 +22,11 @@ def rate_shifts(config: Config) -> tuple[tuple[int, int, int], ...]:
     return tuple(dict.fromkeys((p.rate_left, p.rate_bias, p.rate_right) for p in phases))
 
 
+def dropped_half(shift: int) -> int:
+    """Return half of what a right shift drops: added before it, it rounds to nearest."""
+    return 1 << shift >> 1
+
+
 class UpdatePipe(wiring.Component):
     """Adds the stochastically rounded change to one lane's weight.
 
@@ -82,7 +87,7 @@ class UpdatePipe(wiring.Component):
             product = pipe.register((high << NARROW) + low, "product")
         else:
             product = pipe.delay(pipe.register(gradient * scale, "whole"), 1, "product")
-        half = Const(1 << most >> 1, most)
+        half = Const(dropped_half(most), most)
         rounding = Cat(half, pipe.delay(self.random, 4, "random"))
         change = pipe.register((product + rounding) >> len(rounding), "change")
         weight = pipe.delay(self.weight, 5, "weight")

@@ -179,7 +179,7 @@ def _wrap(owner: Any) -> Callable[[Config], list[Patch]]:
 
 
 def _floor(owner: Any) -> Callable[[Config], list[Patch]]:
-    return lambda config: [(owner, "round_shift", lambda value, bias, shift: value >> shift)]
+    return lambda config: [(owner, "dropped_half", lambda shift: 0)]
 
 
 def _swap_columns(config: Config) -> list[Patch]:
