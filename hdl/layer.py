@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -392,7 +392,7 @@ class LayerCore(wiring.Component):
 
     def _count(self, m: Module, forward: ForwardEngine, learner: LearningEngine | None) -> None:
         """Count saturations and active errors, some clocks later, up to the last value."""
-        flags: dict[str, object] = {}
+        flags: dict[str, Value] = {}
         present = present_lanes(self._config.layer, forward.slot)
         saturated = [forward.saturated.word_select(lane, 3) for lane in range(len(present))]
         here = [exists & forward.slot_valid for exists in present]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, connect, flipped
 
 from bitlif.hdl import forward, layer, learning, neuron, signature, table, trace, update
@@ -241,9 +241,10 @@ def _drop_spike(m: Module, own: Any, true: Any) -> None:
 
 
 def _late_start(m: Module, own: Any, true: Any) -> None:
-    late = Signal()
-    m.d.sync += late.eq(own.start)
-    m.d.comb += true.start.eq(late)
+    # Late enough to show beside a gradient that is being added.
+    late = Signal(8)
+    m.d.sync += late.eq(Cat(own.start, late))
+    m.d.comb += true.start.eq(late[-1])
 
 
 # -- when they would not show ----------------------------------------------------------------
@@ -355,7 +356,7 @@ FAULTS: dict[str, Fault] = {
         lambda config: [(signature, "POLYNOMIAL", POLYNOMIAL ^ 2)],
     ),
     "bubble": Fault(
-        "emitter", "spikes start a clock late", "clocks of steps",
+        "emitter", "spikes start eight clocks late", "clocks of steps",
         _bend(layer, "SpikeEmitter", _late_start),
     ),
 }  # fmt: skip
