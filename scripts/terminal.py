@@ -114,10 +114,12 @@ _notices: list[_CompileNotice] = []
 
 
 def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """Return a table: the first column to the left, numbers to the right."""
+    """Return a table: numbers to the right, words to the left."""
     table = Table(title=title or None, title_justify="left", show_header=any(columns))
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
+        cells = [str(row[number]) for row in rows]
+        words = number == 0 or all(cell[:1].isalpha() for cell in cells)
+        table.add_column(column, justify="left" if words else "right")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     return table
