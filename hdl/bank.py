@@ -11,8 +11,8 @@ from bitlif.model.config import Config
 from .access import AccessSignature
 from .elements import ElementPort
 from .host import HostSignature
-from .layer import COUNTER_BITS, COUNTERS
 from .registers import REGISTERS, WORD_BITS, Register, Response, constants
+from .witness import COUNTER_BITS, COUNTERS
 
 OWN_COUNTERS = ("windows", "dropped_events", "held_targets")
 """Registers, in lower case, that count the pulses of the members of the same names."""

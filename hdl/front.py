@@ -14,7 +14,8 @@ from bitlif.model.config import Config
 from .axi import AXI_LITE, AxiLiteSlave
 from .axis import EventInput, EventOutput, TargetInput, event_members, target_members
 from .bank import RegisterBank
-from .layer import COUNTERS, LayerCore
+from .layer import LayerCore
+from .witness import COUNTERS
 
 
 class LayerFront(wiring.Component):

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
-from bitlif.model import window
 from bitlif.model.config import Config
 from bitlif.model.signature import WIDTH
 
-from .counter import StoppingCounter
 from .emitter import SpikeEmitter
 from .forward import ForwardEngine, event_layout
 from .host import HostSignature, phase_layout, phase_rows, row_layout
 from .learning import LearningEngine
 from .memories import weight_rows
-from .pipe import present_lanes
 from .signature import Signature
-
-COUNTER_BITS = 32
-COUNTERS = tuple(name for name in window.COUNTERS if name != "synaptic_events")
-"""Of `bitlif.model.window.COUNTERS`, those that the core counts; they stop at their last value."""
-
-WATCHED = ("drawn", "slot", "error", "trace", "gradient", "update", "step", "window")
-"""Bits of the core's inner signal ``watch``, lowest first: what happens in a clock, for benches."""
+from .witness import COUNTER_BITS, COUNTERS, count, sign, watch
 
 
 class LayerCore(wiring.Component):
@@ -119,9 +110,10 @@ class LayerCore(wiring.Component):
         self._take_turns(m, forward, emitter, learner)
         self._serve_host(m, forward, learner)
         self._hold_weights(m, forward, learner)
-        self._sign(m, forward, learner, signer)
-        self._watch(m, forward, learner)
-        self._count(m, forward, learner)
+        sign(m, config.layer, forward, learner, signer)
+        watch(m, forward, learner, self.step_done, self.window_done)
+        counters = count(m, config.layer, forward, learner)
+        m.d.comb += [getattr(self, name).eq(value) for name, value in counters.items()]
         return m
 
     def _take_turns(
@@ -338,83 +330,3 @@ class LayerCore(wiring.Component):
         ]
         if hasattr(learner, "update_lfsr"):
             m.d.comb += host.update_lfsr.eq(learner.update_lfsr)
-
-    def _sign(
-        self,
-        m: Module,
-        forward: ForwardEngine,
-        learner: LearningEngine | None,
-        signer: Signature,
-    ) -> None:
-        """Feed the signature with membranes and spikes, and with updated weights."""
-        sizes = self._config.layer
-        for lane, present in enumerate(present_lanes(self._config.layer, forward.slot)):
-            word = Signal(WIDTH, name=f"potential_{lane}")
-            m.d.comb += word.eq(forward.before[lane])
-            with m.If(forward.slot_valid & present):
-                m.d.comb += [
-                    signer.take[lane].eq(1),
-                    signer.words[lane].eq(word ^ (forward.spikes[lane] << (WIDTH - 1))),
-                ]
-        if learner is None:
-            return
-        # The update walks slot by slot; a counter of its writes tells where it is.
-        slot, place = Signal(range(sizes.slots)), Signal(range(sizes.inputs))
-        with m.If(learner.update_enable):
-            m.d.sync += place.eq(place + 1)
-            with m.If(place == sizes.inputs - 1):
-                m.d.sync += [place.eq(0), slot.eq(slot + 1)]
-                with m.If(slot == sizes.slots - 1):
-                    m.d.sync += slot.eq(0)
-        for lane, present in enumerate(present_lanes(self._config.layer, slot)):
-            word = Signal(WIDTH, name=f"weight_{lane}")
-            m.d.comb += word.eq(learner.update_data[lane])
-            with m.If(learner.update_enable & present):
-                m.d.comb += [signer.take[lane].eq(1), signer.words[lane].eq(word)]
-
-    def _watch(self, m: Module, forward: ForwardEngine, learner: LearningEngine | None) -> None:
-        """Say in one signal what happens; nothing in the core depends on it."""
-        watch = Signal(len(WATCHED))
-        happens = {
-            "drawn": forward.drawn,
-            "slot": forward.slot_valid,
-            "step": self.step_done,
-            "window": self.window_done,
-        }
-        if learner is not None:
-            happens |= {
-                "error": learner.push,
-                "trace": learner.trace_written,
-                "gradient": learner.gradient_taken,
-                "update": learner.update_enable,
-            }
-        m.d.comb += [watch[WATCHED.index(name)].eq(value) for name, value in happens.items()]
-
-    def _count(self, m: Module, forward: ForwardEngine, learner: LearningEngine | None) -> None:
-        """Count saturations and active errors, some clocks later, up to the last value."""
-        flags: dict[str, Value] = {}
-        present = present_lanes(self._config.layer, forward.slot)
-        saturated = [forward.saturated.word_select(lane, 3) for lane in range(len(present))]
-        here = [exists & forward.slot_valid for exists in present]
-        flags["current_saturations"] = Cat(
-            *(s[0] & h for s, h in zip(saturated, here, strict=True))
-        )
-        flags["membrane_saturations"] = Cat(
-            *(s[bit] & h for s, h in zip(saturated, here, strict=True) for bit in (1, 2))
-        )
-        if learner is not None:
-            there = present_lanes(self._config.layer, forward.error_slot)
-            pushed = [exists & learner.push for exists in there]
-            flags |= {
-                "error_saturations": Cat(
-                    *(s & p for s, p in zip(forward.error_saturated, pushed, strict=True))
-                ),
-                "synaptic_trace_saturations": learner.saturated[0] & learner.trace_written,
-                "trace_saturations": learner.saturated[1] & learner.trace_written,
-                "weight_saturations": learner.weight_saturated
-                & learner.update_enable.replicate(len(there)),
-                "active_errors": learner.active & learner.push.replicate(len(there)),
-            }
-        for name, bits in flags.items():
-            m.submodules[f"counter_{name}"] = counter = StoppingCounter(len(bits), COUNTER_BITS)
-            m.d.comb += [counter.flags.eq(bits), getattr(self, name).eq(counter.value)]

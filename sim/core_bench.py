@@ -16,7 +16,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, Timer
 
-from bitlif.hdl.layer import COUNTERS, WATCHED
+from bitlif.hdl.witness import COUNTERS, WATCHED
 
 PATIENCE = 20_000
 """Clocks without the end of a step after which a core counts as stuck, when nothing hesitates."""

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.layer import COUNTERS
 from bitlif.hdl.verilog import core_name, core_verilog
+from bitlif.hdl.witness import COUNTERS
 from bitlif.model.clocks import SETTLE
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError

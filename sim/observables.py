@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.fixed import shape_for, shape_of
 from bitlif.hdl.host import lfsr_counts
-from bitlif.hdl.layer import WATCHED
 from bitlif.hdl.noise import draw_shape
+from bitlif.hdl.witness import WATCHED
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.signature import WIDTH
@@ -29,7 +29,7 @@ class Observable:
     name : str
         In the field's terms.
     when : str
-        The bit, of `bitlif.hdl.layer.WATCHED`.
+        The bit, of `bitlif.hdl.witness.WATCHED`.
     path : str
         Dotted, from the top module.
     bits : int

@@ -11,7 +11,8 @@ from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
 from bitlif.hdl.host import phase_rows, require_loadable
-from bitlif.hdl.layer import COUNTERS, LayerCore
+from bitlif.hdl.layer import LayerCore
+from bitlif.hdl.witness import COUNTERS
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.events import Events

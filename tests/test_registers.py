@@ -12,7 +12,6 @@ from types import ModuleType
 import pytest
 
 from bitlif.hdl.host import lfsr_counts, phase_layout
-from bitlif.hdl.layer import COUNTERS
 from bitlif.hdl.registers import (
     ADDRESS_BITS,
     MEMORIES,
@@ -24,6 +23,7 @@ from bitlif.hdl.registers import (
     variant,
 )
 from bitlif.hdl.update import rate_shifts
+from bitlif.hdl.witness import COUNTERS
 from bitlif.model.config import Config
 from bitlif.model.toml import config_hash
 from bitlif.scripts.main import main
