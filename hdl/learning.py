@@ -47,6 +47,8 @@ class LearningEngine(wiring.Component):
         Read port of the weights, one clock.
     update_address, update_data, update_enable : Out
         Write port of the weights.
+    update_slot : Out
+        The slot of what is written.
     saturated : Out(2)
         A trace's flags, with ``trace_written``.
     trace_written : Out(1)
@@ -102,6 +104,7 @@ class LearningEngine(wiring.Component):
                 "update_address": Out(range(depth)),
                 "update_data": Out(row),
                 "update_enable": Out(1),
+                "update_slot": Out(range(sizes.slots)),
                 "saturated": Out(2),
                 "trace_written": Out(1),
                 "weight_saturated": Out(sizes.lanes),
@@ -311,6 +314,7 @@ class LearningEngine(wiring.Component):
         m.d.comb += [
             self.update_address.eq(pipe.delay(weight, 1 + UpdatePipe.latency, "update_weight")),
             self.update_enable.eq(valids[-1]),
+            self.update_slot.eq(pipe.delay(slot, 1 + UpdatePipe.latency, "update_slot")),
             self.update_done.eq(finals[-1]),
             self.gradient_taken.eq(valids[0]),
             self.gradient_row.eq(self._sum_read.data),

@@ -40,15 +40,7 @@ def sign(
             ]
     if learner is None:
         return
-    # The update walks slot by slot; a counter of its writes tells where it is.
-    slot, place = Signal(range(sizes.slots)), Signal(range(sizes.inputs))
-    with m.If(learner.update_enable):
-        m.d.sync += place.eq(place + 1)
-        with m.If(place == sizes.inputs - 1):
-            m.d.sync += [place.eq(0), slot.eq(slot + 1)]
-            with m.If(slot == sizes.slots - 1):
-                m.d.sync += slot.eq(0)
-    for lane, present in enumerate(present_lanes(sizes, slot)):
+    for lane, present in enumerate(present_lanes(sizes, learner.update_slot)):
         word = Signal(WIDTH, name=f"weight_{lane}")
         m.d.comb += word.eq(learner.update_data[lane])
         with m.If(learner.update_enable & present):
@@ -101,14 +93,18 @@ def count(
     if learner is not None:
         there = present_lanes(sizes, forward.error_slot)
         pushed = [exists & learner.push for exists in there]
+        updated = [
+            exists & learner.update_enable for exists in present_lanes(sizes, learner.update_slot)
+        ]
         flags |= {
             "error_saturations": Cat(
                 *(s & p for s, p in zip(forward.error_saturated, pushed, strict=True))
             ),
             "synaptic_trace_saturations": learner.saturated[0] & learner.trace_written,
             "trace_saturations": learner.saturated[1] & learner.trace_written,
-            "weight_saturations": learner.weight_saturated
-            & learner.update_enable.replicate(len(there)),
+            "weight_saturations": Cat(
+                *(s & u for s, u in zip(learner.weight_saturated, updated, strict=True))
+            ),
             "active_errors": learner.active & learner.push.replicate(len(there)),
         }
     values = {}

@@ -161,6 +161,17 @@ def test_inference_after_learning_clears_the_traces_that_it_would_have_cleared()
     assert not layer.state.trace.any()
 
 
+def test_places_without_a_neuron_count_nothing() -> None:
+    # Their sums, errors and weights are computed like anyone's: only counting must know better.
+    # With so low a threshold a target of 0, which those places get, drives weights to their end.
+    config = Config.load("tiny").replace(
+        **{**SPECIAL["formats that saturate"], "layer__neurons": 4, "layer__lanes": 3},
+        membrane__threshold=0.05,
+    )
+    counters = check(config, 1, 0.0)
+    assert counters["weight_saturations"] > 0
+
+
 def test_two_sets_of_weights_give_two_results() -> None:
     config = Config.load("tiny")
     events, weights, targets = stimulus(config, 6, windows=1)
