@@ -6,20 +6,36 @@ What to run stands in the file that ``BITLIF_TASK`` names; what came out is writ
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, FallingEdge, Timer
+from cocotb.triggers import FallingEdge, Timer
 
 from bitlif.hdl.witness import COUNTERS, WATCHED
 
+from .streams import Sink, Source
+
+PERIOD, LOOK = 10, 1
+"""Nanoseconds of a clock, and from its falling edge to where we look."""
+
+STEP, WINDOW = (1 << WATCHED.index(name) for name in ("step", "window"))
+
 PATIENCE = 20_000
 """Clocks without the end of a step after which a core counts as stuck, when nothing hesitates."""
+
+
+def find(dut: Any, path: str) -> Any:
+    """Return the signal at a dotted path below the top module."""
+    for part in path.split("."):
+        dut = getattr(dut, part)
+    return dut
 
 
 class Recorder:
@@ -30,10 +46,7 @@ class Recorder:
         self.rows: list[list[int]] = [[] for _ in wanted]
         self.by_flag: dict[int, list[tuple[Any, list[int]]]] = {}
         for row, one in zip(self.rows, wanted, strict=True):
-            handle = dut
-            for part in one["path"].split("."):
-                handle = getattr(handle, part)
-            self.by_flag.setdefault(one["flag"], []).append((handle, row))
+            self.by_flag.setdefault(one["flag"], []).append((find(dut, one["path"]), row))
 
     def note(self, flags: int) -> None:
         """Read what is there in this clock."""
@@ -64,8 +77,29 @@ def unpack(rows: list[int], one: dict[str, Any]) -> np.ndarray:
     return out
 
 
+class Sampler:
+    """Notes named signals in every clock of one step."""
+
+    def __init__(self, dut: Any, names: list[str]) -> None:
+        self.handles = [find(dut, name) for name in names]
+        self.rows: list[list[int]] = []
+
+    def note(self) -> None:
+        """Read all of them; -1 stands for a value with an X in it."""
+        values = [handle.value for handle in self.handles]
+        self.rows.append([int(value) if value.is_resolvable else -1 for value in values])
+
+    def array(self) -> np.ndarray:
+        """Return their raw values: (clocks, signals)."""
+        return np.array(self.rows, np.int64).reshape(len(self.rows), len(self.handles))
+
+
 class Bench:
-    """The host's coroutines. All drive on the falling edge, and look one nanosecond after it."""
+    """The host around one core.
+
+    It drives on the falling edge, and looks one nanosecond after it, in one task and with no more
+    wakings than it needs: those, not the core, are what a simulation's time would go to.
+    """
 
     def __init__(self, dut: Any, task: Any) -> None:
         self.dut, self.task = dut, task
@@ -78,51 +112,70 @@ class Bench:
         self.random = random.Random(int(task["seed"]))
         self.raster = np.zeros((self.steps, self.neurons), np.uint8)
         self.received = 0
-        self.clock = 0
+        self.clock = self.lively = 0
         self.began = -1
         self.step_ends: list[int] = []
         self.window_ends: list[int] = []
+        self.seen = dut.watch
         self.recorder = Recorder(dut, json.loads(str(task["observables"])))
+        self.sampler = Sampler(dut, json.loads(str(task["samples"])))
+        # No step has this number, if none is wanted.
+        self.sample_step = int(task["sample_step"])
         self.patience = int(PATIENCE / (1.0 - self.stall))
         self.stuck = False
+        self.falls, self.settles = dut.clk.falling_edge, Timer(LOOK, "ns")
+        self.passes = Timer(PERIOD, "ns")
+        self.events = Source(dut, "i_events", self.all_events(), self._hesitates)
+        self.ends: list[Source | Sink] = [self.events]
+        if task["targets"].size:
+            self.ends.append(Source(dut, "i_targets", self.all_targets(), self._hesitates))
+        self.ends.append(Sink(dut, "o_events", self.take_event, self._hesitates))
 
-    async def _hesitate(self) -> None:
-        while self.random.random() < self.stall:
-            await FallingEdge(self.dut.clk)
+    def _hesitates(self) -> bool:
+        return self.random.random() < self.stall
 
-    async def _transfer(self, name: str, payload: int) -> None:
-        valid, ready = (getattr(self.dut, f"{name}__{end}") for end in ("valid", "ready"))
-        await self._hesitate()
-        getattr(self.dut, f"{name}__payload").value = payload
-        valid.value = 1
-        while True:
-            await Timer(1, "ns")
-            taken = bool(ready.value)
-            await FallingEdge(self.dut.clk)
-            if taken:
-                break
-        valid.value = 0
+    async def run(self, clocks: int | None = None) -> None:
+        """Run so many clocks; None: all windows, until the core idles or is stuck."""
+        while self._goes_on() if clocks is None else self.clock < clocks:
+            moving = [end for end in self.ends if end.plan()]
+            if moving:
+                await self.falls
+                for end in moving:
+                    end.drive()
+                await self.settles
+            else:
+                await self.passes
+            self.watch()
+            for end in self.ends:
+                end.look()
+            self.stuck = self.clock - self.lively > self.patience
 
-    async def watch(self) -> None:
-        """Count clocks from the first event; note what the core does, and when it stops to."""
-        dut = self.dut
-        step, window = (1 << WATCHED.index(name) for name in ("step", "window"))
-        lively = 0
-        while not self.stuck:
-            await FallingEdge(dut.clk)
-            await Timer(2, "ns")
-            if self.began < 0 and dut.i_events__valid.value and dut.i_events__ready.value:
-                self.began = self.clock
-            flags = int(dut.watch.value)
-            if flags:
-                self.recorder.note(flags)
-                if flags & step:
-                    self.step_ends.append(self.clock - self.began)
-                    lively = self.clock
-                if flags & window:
-                    self.window_ends.append(self.clock - self.began)
-            self.clock += 1
-            self.stuck = self.clock - lively > self.patience
+    def _goes_on(self) -> bool:
+        done = self.received == self.steps and self.dut.host__idle.value
+        return not (self.stuck or done)
+
+    def watch(self) -> None:
+        """Count clocks from the first event; note what the core does in this one."""
+        if self.began < 0 and self.events.offers and self.events.ready.value:
+            self.began = self.clock
+        if self.began >= 0 and len(self.step_ends) == self.sample_step:
+            self.sampler.note()
+        flags = int(self.seen.value)
+        if flags:
+            self.recorder.note(flags)
+            if flags & STEP:
+                self.step_ends.append(self.clock - self.began)
+                self.lively = self.clock
+            if flags & WINDOW:
+                self.window_ends.append(self.clock - self.began)
+        self.clock += 1
+
+    async def answer(self, address: int, name: str) -> int:
+        """Return what a host's port says of an address, a clock later; keep watching meanwhile."""
+        self.dut.host__address.value = address
+        await self.passes
+        self.watch()
+        return int(getattr(self.dut, f"host__{name}").value)
 
     async def load(self) -> None:
         """Write all weights."""
@@ -140,13 +193,11 @@ class Bench:
 
     async def read_back(self) -> np.ndarray:
         """Return all weights: (N, M)."""
-        dut, sign = self.dut, 1 << (self.bits - 1)
+        sign = 1 << (self.bits - 1)
         weights = np.zeros((self.inputs, self.slots * self.lanes), np.int64)
         for row in range(self.inputs):
             for slot in range(self.slots):
-                dut.host__address.value = row * self.slots + slot
-                await FallingEdge(dut.clk)
-                packed = int(dut.host__weights.value)
+                packed = await self.answer(row * self.slots + slot, "weights")
                 for lane in range(self.lanes):
                     raw = (packed >> (lane * self.bits)) & (2 * sign - 1)
                     weights[row, slot * self.lanes + lane] = (raw ^ sign) - sign
@@ -161,9 +212,7 @@ class Bench:
             wanted["trace"] = self.inputs
         for name, count in wanted.items():
             for address in range(count):
-                dut.host__address.value = address
-                await FallingEdge(dut.clk)
-                row = int(getattr(dut, f"host__{name}").value)
+                row = await self.answer(address, name)
                 rows[name].append(0 if getattr(dut, f"host__{name}_blank").value else row)
         return {
             name: unpack(rows[layout["path"]], layout).reshape(-1)
@@ -171,48 +220,30 @@ class Bench:
             if layout["path"] in wanted
         }
 
-    async def send_events(self) -> None:
-        """Send all events; ``last`` is the bit above the address."""
+    def all_events(self) -> Iterator[int]:
+        """Yield all events; ``last`` is the bit above the address."""
         last = 1 << (self.inputs - 1).bit_length()
-        for step in range(self.steps):
-            for address in self.addresses[self.pointers[step] : self.pointers[step + 1]]:
-                await self._transfer("i_events", address)
-            await self._transfer("i_events", last)
+        for start, stop in itertools.pairwise(self.pointers):
+            yield from self.addresses[start:stop]
+            yield last
 
-    async def send_targets(self) -> None:
-        """Send the targets of every slot and step."""
+    def all_targets(self) -> Iterator[int]:
+        """Yield the targets of every slot and step."""
+        width = self.target_bits + 1
         for row in self.task["targets"].tolist():
             row = row + [0] * (self.slots * self.lanes - self.neurons)
             for slot in range(self.slots):
                 own = row[slot * self.lanes : (slot + 1) * self.lanes]
-                width = self.target_bits + 1
-                packed = sum(target << (k * width) for k, target in enumerate(own))
-                await self._transfer("i_targets", packed)
+                yield sum(target << (k * width) for k, target in enumerate(own))
 
-    def senders(self) -> list[Any]:
-        """Return the coroutines that feed the core."""
-        return [self.send_events(), *([self.send_targets()] if self.task["targets"].size else [])]
-
-    async def collect(self) -> None:
-        """Take all output events."""
-        dut = self.dut
+    def take_event(self, event: int) -> bool:
+        """Note an output event; return whether more are to come."""
         last = 1 << (self.neurons - 1).bit_length()
-        while self.received < self.steps:
-            await self._hesitate()
-            dut.o_events__ready.value = 1
-            while True:
-                await Timer(1, "ns")
-                given, event = bool(dut.o_events__valid.value), dut.o_events__payload.value
-                await FallingEdge(dut.clk)
-                if given:
-                    break
-                if self.stuck:
-                    return
-            dut.o_events__ready.value = 0
-            if int(event) & last:
-                self.received += 1
-            else:
-                self.raster[self.received, int(event) & (last - 1)] += 1
+        if event & last:
+            self.received += 1
+        else:
+            self.raster[self.received, event & (last - 1)] += 1
+        return self.received < self.steps
 
 
 async def begin(bench: Bench) -> None:
@@ -232,32 +263,23 @@ async def begin(bench: Bench) -> None:
     while not dut.host__idle.value:
         await FallingEdge(dut.clk)
     await bench.load()
+    await bench.settles
 
 
 @cocotb.test()
 async def run_task(dut: Any) -> None:
     """Reset, load, run all windows, read back, write the result."""
     with np.load(os.environ["BITLIF_TASK"]) as data:
-        bench = Bench(dut, dict(data))
-    Clock(dut.clk, 10, unit="ns").start()
-    for clocks in bench.task["false_starts"].tolist():
+        task = dict(data)
+    # The clock of cocotb's own library: one in Python would wake us twice a clock.
+    Clock(dut.clk, PERIOD, unit="ns", impl="gpi").start()
+    for clocks in task["false_starts"].tolist():
+        bench = Bench(dut, task)
         await begin(bench)
-        started = [cocotb.start_soon(sender) for sender in bench.senders()]
-        started.append(cocotb.start_soon(bench.collect()))
-        await ClockCycles(dut.clk, clocks)
-        for task in started:
-            task.cancel()
-        with np.load(os.environ["BITLIF_TASK"]) as data:
-            bench = Bench(dut, dict(data))
+        await bench.run(clocks)
+    bench = Bench(dut, task)
     await begin(bench)
-    cocotb.start_soon(bench.watch())
-    # A clock ahead of the senders: the very first event must be seen.
-    await FallingEdge(dut.clk)
-    for sender in bench.senders():
-        cocotb.start_soon(sender)
-    await bench.collect()
-    while not (dut.host__idle.value or bench.stuck):
-        await FallingEdge(dut.clk)
+    await bench.run()
     final: dict[str, Any] = {}
     if not bench.stuck:
         final = {"weights": await bench.read_back(), **await bench.read_state()}
@@ -268,6 +290,7 @@ async def run_task(dut: Any) -> None:
         window_ends=np.array(bench.window_ends, np.int64),
         counters=np.array([int(getattr(dut, name).value) for name in COUNTERS], np.int64),
         phase=int(dut.phase.value),
+        samples=bench.sampler.array(),
         **{f"final {name}": values for name, values in final.items()},
         **{f"observed {name}": rows for name, rows in bench.recorder.arrays().items()},
     )

