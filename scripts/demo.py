@@ -30,6 +30,7 @@ from bitlif.model.toml import config_hash, dump_config
 from bitlif.model.weightfile import save_weights
 
 from .demo_figure import Shown, draw_demo, require_matplotlib
+from .demo_gates import choose_simulator, print_gates, run_gates
 from .folder import check_folder, new_folder
 from .terminal import (
     SubParsers,
@@ -40,10 +41,14 @@ from .terminal import (
     progress_bars,
     result_table,
 )
+from .waveform_figure import draw_waveform
+
+WAVEFORM = "waveform.png"
+"""What the demo writes only if it runs the gates."""
 
 FILES = frozenset(
     ("config.toml", "demo.png", "float_weights.npz", "labels.npz", "report.json", "spikes.npz",
-     "weights.npz")
+     "weights.npz", WAVEFORM)
 )  # fmt: skip
 """What the demo writes; a folder that holds these and nothing else is an earlier demo's."""
 
@@ -58,9 +63,16 @@ def add_parser(subparsers: SubParsers) -> None:
         """
         Trains one layer of noisy neurons on scikit-learn's digits twice from the same seed: in the
         integers that gates compute, and in float64. Prints both accuracies, spikes, weights and
-        saturations, and writes a folder with weights, configuration, report and picture.
+        saturations. Then a test digit of each class is run, and a training digit of each learned,
+        by the core's Verilog from the learned weights, and all it does compared with the integers.
+        Writes a folder with weights, configuration, report and pictures. Exit code 1 if the gates
+        differ.
         """,
-        ("bitlif demo", "bitlif demo --seed 3 --epochs 5 --out demo-3 --json"),
+        (
+            "bitlif demo",
+            "bitlif demo --no-gates",
+            "bitlif demo --seed 3 --epochs 5 --out demo-3 --json",
+        ),
     )
     parser.add_argument("--config", default="digits", help="configuration (default: digits)")
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: 0)")
@@ -68,6 +80,9 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--out", default="out/demo", help="folder to write (default: out/demo)")
     parser.add_argument(
         "--threads", type=int, default=1, help="threads; no result depends on it (default: 1)"
+    )
+    parser.add_argument(
+        "--no-gates", action="store_true", help="leave the gates out, which need a simulator"
     )
     add_json(parser)
 
@@ -79,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out)
     check_out(out)
     require_matplotlib()
+    simulator = None if args.no_gates else choose_simulator()
     config = seeded(Config.load(args.config), args.seed)
     check_digits_layer(config)
     integer, twin = Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed)
@@ -105,6 +121,12 @@ def run(args: argparse.Namespace) -> int:
     report = make_report(config, digits, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling
     shown = show_one(digits, integer, histories, twin)
+    gates = None
+    if simulator is not None:
+        with progress_bars() as bars:
+            bars.add_task("the learned digits in gates", total=None)
+            gates = run_gates(config, integer.weights, digits, simulator)
+    report["gates"] = None if gates is None else gates.report
     with new_folder(out, force=True) as folder:
         save_weights(folder / "weights.npz", integer.weights, config)
         np.savez_compressed(folder / "float_weights.npz", weights=twin.weights)
@@ -113,20 +135,22 @@ def run(args: argparse.Namespace) -> int:
         np.savez_compressed(folder / "labels.npz", labels=digits.test_labels)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
         draw_demo(folder / "demo.png", shown)
+        if gates is not None and gates.wave is not None:
+            draw_waveform(folder / WAVEFORM, gates.wave)
         # Others may have put files there while we trained.
         check_out(out)
     if args.json:
         print_json(report)
     else:
         _print(report, out)
-    return 0
+    return 0 if gates is None or gates.agree else 1
 
 
 def check_out(path: Path) -> None:
     """Raise unless `path` is free, empty, or an earlier demo to which nobody added a file."""
     check_folder(path, force=True)
     names = {own.name for own in path.iterdir()} if path.exists() else set()
-    if names and names != FILES:
+    if names and names | {WAVEFORM} != FILES:
         raise BitlifError(
             f"--out must be a new or empty folder, not '{path}', which holds others' files"
         )
@@ -252,7 +276,12 @@ def _print(report: dict[str, Any], out: Path) -> None:
         if name.endswith("saturations")
     ]
     screen.print(result_table("the integer layer, whole training", ("", ""), facts))
-    screen.print(f"written to {out}: open {out / 'demo.png'}, then for instance")
+    if report["gates"] is None:
+        screen.print("the gates were not run: --no-gates")
+    else:
+        print_gates(report["gates"])
+    pictures = [str(out / name) for name in ("demo.png", WAVEFORM) if (out / name).exists()]
+    screen.print(f"written to {out}: open {' and '.join(pictures)}, then for instance")
     print(
         f"  bitlif run {out / 'config.toml'} --weights {out / 'weights.npz'} "
         f"--spikes {out / 'spikes.npz'}"

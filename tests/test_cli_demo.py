@@ -38,6 +38,7 @@ FILES = [
     "config.toml", "demo.png", "float_weights.npz", "labels.npz", "report.json", "spikes.npz",
     "weights.npz",
 ]  # fmt: skip
+"""Without the gates."""
 
 
 class Demo(NamedTuple):
@@ -57,7 +58,7 @@ def names(path: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo") / "out"
-    assert bitlif(f"demo --seed {SEED} --epochs {EPOCHS} --out {folder}") == 0
+    assert bitlif(f"demo --seed {SEED} --epochs {EPOCHS} --no-gates --out {folder}") == 0
     report = json.loads((folder / "report.json").read_text(), parse_constant=pytest.fail)
     return Demo(folder, report, Config.load(folder / "config.toml"))
 
@@ -145,10 +146,11 @@ def test_report_names_what_was_run(demo: Demo) -> None:
         "train_accuracy", "test_accuracy_by_epoch", "training_seconds",
         "learning_steps_per_second", "output_spikes_per_digit", "input_spikes_per_digit",
         "synaptic_events_per_digit", "active_error_share", "counters", "weights", "noise",
-        "compiling_seconds", "test_accuracy_difference",
+        "compiling_seconds", "test_accuracy_difference", "gates",
     }  # fmt: skip
     assert (report["config"], report["config_hash"]) == ("digits", config_hash(demo.config))
     assert (report["seed"], report["epochs"]) == (SEED, EPOCHS)
+    assert report["gates"] is None
     assert (report["train_digits"], report["test_digits"]) == (1347, 450)
     for name in ("integer", "float"):
         seconds = report["training_seconds"][name]
@@ -197,7 +199,7 @@ def test_weights_that_are_all_zero_have_a_colour_scale() -> None:
 
 def test_threads_change_no_result(demo: Demo, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert bitlif(f"demo --seed {SEED} --epochs {EPOCHS} --threads 2 --out {out}") == 0
+    assert bitlif(f"demo --seed {SEED} --epochs {EPOCHS} --no-gates --threads 2 --out {out}") == 0
     times = {"training_seconds", "learning_steps_per_second", "compiling_seconds"}
     report = json.loads((out / "report.json").read_text())
     for name in report.keys() - times:
@@ -210,7 +212,7 @@ def test_json_is_the_report_that_was_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "new" / "out"
-    assert bitlif(f"demo --epochs 1 --out {out} --json") == 0
+    assert bitlif(f"demo --epochs 1 --no-gates --out {out} --json") == 0
     report = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert report == json.loads((out / "report.json").read_text())
 
@@ -219,7 +221,7 @@ def test_printed_report_ends_with_commands_that_run_on_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert bitlif("demo --epochs 1 --config digits-4bit") == 0
+    assert bitlif("demo --epochs 1 --no-gates --config digits-4bit") == 0
     assert names(tmp_path / "out" / "demo") == FILES
     text = capsys.readouterr().out
     report = json.loads(Path("out/demo/report.json").read_text())
@@ -227,6 +229,8 @@ def test_printed_report_ends_with_commands_that_run_on_its_files(
         assert f"{100 * report['test_accuracy'][name]:.2f} %" in text
     assert f"{100 * report['test_accuracy_difference']:+.2f} points" in text
     assert f"s4.3: {report['weights']['least']} ..= {report['weights']['greatest']}" in text
+    assert "the gates were not run: --no-gates" in text
+    assert "waveform" not in text
     commands = [line.strip() for line in text.splitlines() if line.startswith("  bitlif ")]
     assert [shlex.split(command)[1] for command in commands] == ["run", "noise"]
     for command in commands:
@@ -239,7 +243,7 @@ def test_earlier_demo_is_replaced_as_a_whole(tmp_path: Path) -> None:
     out.mkdir()
     for name in FILES:
         (out / name).write_text("stale")
-    assert bitlif(f"demo --epochs 1 --out {out}") == 0
+    assert bitlif(f"demo --epochs 1 --no-gates --out {out}") == 0
     assert names(out) == FILES
     assert all((out / name).read_bytes() != b"stale" for name in FILES)
     assert names(tmp_path) == ["out"]
@@ -285,7 +289,7 @@ def test_folder_that_is_filled_while_the_demo_trains_is_left_alone(
             (out / file).write_text("mine")
 
     monkeypatch.setattr(demo_command, "draw_demo", fill)
-    assert bitlif(f"demo --epochs 1 --out {out}") == 2
+    assert bitlif(f"demo --epochs 1 --no-gates --out {out}") == 2
     assert "which holds others' files" in capsys.readouterr().err
     assert names(out) == ["report.json", "thesis.tex"]
     assert names(tmp_path) == ["out"]
