@@ -1,5 +1,5 @@
 # Two commands, from a bare clone on a machine with Python 3.11 or newer:
-#   make demo    set up, then learn handwritten digits in integers and in float
+#   make demo    set up, then learn handwritten digits in integers, float and gates
 #   make test    set up, then all checks and tests
 PYTHON ?= python3
 VENV := .venv
@@ -10,15 +10,18 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 .PHONY: demo test test-long
 .DELETE_ON_ERROR:
 
+# Icarus Verilog is no Python package.
+ICARUS := command -v iverilog >/dev/null || { \
+  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+  apt-get update -qq && apt-get install -qq -y iverilog; }
+
 demo: $(VENV)/demo.done
+	@# Without Icarus the demo runs its gates in Verilator, or says what to install.
+	@$(ICARUS) || true
 	$(BIN)/bitlif demo
 
 test: $(VENV)/test.done
-	@# Icarus Verilog is no Python package.
-	@command -v iverilog >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && apt-get install -qq -y iverilog; \
-	  else echo "Icarus Verilog is missing: sudo apt-get install iverilog"; exit 1; fi; }
+	@$(ICARUS) || { echo "Icarus Verilog is missing: sudo apt-get install iverilog"; exit 1; }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# Type checkers do not see an editable install's folder map: check an installed copy.
@@ -32,7 +35,7 @@ test-long: test
 	$(BIN)/python -m pytest -m long
 
 $(VENV)/demo.done: $(VENV)/pip.done
-	$(INSTALL) --no-build-isolation --editable '.[demo]'
+	$(INSTALL) --no-build-isolation --editable '.[demo,gates]'
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
