@@ -219,10 +219,8 @@ def print_gates(report: dict[str, Any]) -> None:
         for kind in ("test", "learning")
         for what in ("gates", "model", "values", "differ")
     ))  # fmt: skip
-    title = (
-        f"the learned weights in the core's Verilog ({titles[report['simulator']]}, "
-        f"{report['seconds']:.0f} s): whose spikes are most, and values compared"
-    )
+    where = f"{titles[report['simulator']]}, {report['seconds']:.0f} s"
+    title = f"the learned weights in gates ({where}): most spikes by, values compared"
     screen.print(result_table(title, columns, rows))
     rows = [
         (
