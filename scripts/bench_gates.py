@@ -114,7 +114,7 @@ def add_parser(actions: SubParsers) -> None:
         """,
         (
             "bitlif bench gates --quick",
-            "bitlif bench gates --family ecp5 --lanes 2,5 --seeds 1",
+            "bitlif bench gates --family ecp5 --lanes 2,3 --seeds 1",
             "bitlif bench gates --check --json > gates.json",
         ),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, connect, flipped
 
-from bitlif.hdl import forward, layer, learning, neuron, signature, table, trace, update
+from bitlif.hdl import forward, layer, learning, neuron, signature, table, trace, update, witness
 from bitlif.hdl.host import phase_rows
 from bitlif.hdl.lfsr import lane_words
 from bitlif.hdl.verilog import core_verilog
@@ -222,6 +222,10 @@ def _lose_flag(m: Module, own: Any, true: Any) -> None:
     m.d.comb += own.saturated[0].eq(0)
 
 
+def _first_unseen(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += true.flags[0].eq(0)
+
+
 def _miss_mark(m: Module, own: Any, true: Any) -> None:
     m.d.comb += true.mark.eq(own.mark & (own.mark_address != 0))
 
@@ -348,8 +352,12 @@ FAULTS: dict[str, Fault] = {
         _bend(layer, "SpikeEmitter", _drop_spike), _many_lanes,
     ),
     "flag-lost": Fault(
-        "layer", "saturations of the synaptic current are not counted", "counters",
+        "witness", "saturations of the synaptic current are not counted", "counters",
         _bend(forward, "NeuronPipe", _lose_flag),
+    ),
+    "counter-short": Fault(
+        "counter", "counters do not see their first lane", "counters",
+        _bend(witness, "StoppingCounter", _first_unseen),
     ),
     "polynomial": Fault(
         "signature", "the signature's polynomial has a bit flipped", "signature",

@@ -18,7 +18,8 @@ from bitlif.sim.stimulus import random_work
 
 WITH_GATES = (
     "lfsr", "noise", "neuron", "fixed", "table", "trace", "gradient", "update", "forward",
-    "learning", "emitter", "signature", "layer", "host",
+    "learning", "emitter", "signature", "layer", "host", "counter",
+    "witness",
 )  # fmt: skip
 
 
