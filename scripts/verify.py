@@ -113,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
         print_json(_report(config, work, outcomes, agree, left))
     else:
         _print(config, outcomes, agree, left)
+        if args.inject and agree:
+            print(f"the planted fault {args.inject} did not show: more --windows, another --seed?")
     return 0 if agree else 1
 
 
@@ -156,24 +158,23 @@ def _simulate(
 
     scratch = Path(tempfile.mkdtemp(prefix="bitlif-verify-"))
     outcomes: Outcomes = {}
-    try:
-        with progress_bars() as bars:
-            bar = bars.add_task("simulating", total=2 * len(names))
-            for name in names:
-                bars.update(bar, description=f"simulating in {name}")
-                # cocotb's runner talks; its words are in the logs.
-                with contextlib.redirect_stdout(io.StringIO()):
-                    core = run_cosim(work, scratch / name, simulator=name, verilog=verilog)
-                bars.update(bar, advance=1, description="comparing")
-                verdict = judge(work, core)
-                outcomes[name] = verdict, float_distances(work, core)
-                if not verdict.agrees and out is not None:
-                    bars.update(bar, description="keeping the replay")
-                    _keep_replay(work, name, verdict, verilog, scratch / "replay", out)
-                    out = None
-                bars.update(bar, advance=1)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    # Where a run fails the folder stays, with its logs.
+    with progress_bars() as bars:
+        bar = bars.add_task("simulating", total=2 * len(names))
+        for name in names:
+            bars.update(bar, description=f"simulating in {name}")
+            # cocotb's runner talks; its words are in the logs.
+            with contextlib.redirect_stdout(io.StringIO()):
+                core = run_cosim(work, scratch / name, simulator=name, verilog=verilog)
+            bars.update(bar, advance=1, description="comparing")
+            verdict = judge(work, core)
+            outcomes[name] = verdict, float_distances(work, core)
+            if not verdict.agrees and out is not None:
+                bars.update(bar, description="keeping the replay")
+                _keep_replay(work, name, verdict, verilog, scratch / "replay", out)
+                out = None
+            bars.update(bar, advance=1)
+    shutil.rmtree(scratch, ignore_errors=True)
     return outcomes
 
 

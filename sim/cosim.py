@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -219,11 +222,17 @@ def run_cosim(
     verilog : str or None
         The core's text, if not the configuration's own: for planted faults and replays.
     waves : bool
-        Leave ``waveform.fst`` in the folder.
+        Leave ``waveform.fst`` in the folder, or ``waveform.vcd`` from Verilator where the headers
+        that its FST writer needs (lz4.h, zlib.h) are missing.
     sample : Sample
         Signals to note.
 
     Runs in folders of their own may go side by side in threads.
+
+    Raises
+    ------
+    BitlifError
+        If the simulator is missing, or building or simulating fails; with the name of the log.
     """
     require_simulator(simulator)
     from cocotb_tools.runner import get_runner
@@ -238,27 +247,48 @@ def run_cosim(
     task, result = folder / "task.npz", folder / "result.npz"
     result.unlink(missing_ok=True)
     work.save(task, sample)
-    arguments = ["--trace-fst"] if simulator == "verilator" and waves else []
+    fst = simulator == "icarus" or (waves and _fst_headers())
+    arguments = ["--trace-fst"] if simulator == "verilator" and waves and fst else []
     # The wheel was built without knowing how to name a precompiled header.
     os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
     build = folder / simulator
     runner = get_runner(simulator)
-    runner.build(
-        sources=[source], hdl_toplevel=name, build_dir=build, always=True, waves=waves,
-        timescale=("1ns", "1ps"), build_args=arguments, log_file=folder / "build.log",
-    )  # fmt: skip
-    report = runner.test(
-        hdl_toplevel=name, test_module="bitlif.sim.core_bench", build_dir=build, waves=waves,
-        timescale=("1ns", "1ps"), seed=work.seed, log_file=folder / "test.log",
-        extra_env={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result),
-                   "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    )  # fmt: skip
+    with _told(folder / "build.log", "building the core"):
+        runner.build(
+            sources=[source], hdl_toplevel=name, build_dir=build, always=True, waves=waves,
+            timescale=("1ns", "1ps"), build_args=arguments, log_file=folder / "build.log",
+        )  # fmt: skip
+    with _told(folder / "test.log", "simulating the core"):
+        report = runner.test(
+            hdl_toplevel=name, test_module="bitlif.sim.core_bench", build_dir=build, waves=waves,
+            timescale=("1ns", "1ps"), seed=work.seed, log_file=folder / "test.log",
+            extra_env={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result),
+                       "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )  # fmt: skip
     _require_passed(report, folder)
     if waves:
-        made = build / (f"{name}.fst" if simulator == "icarus" else "dump.fst")
-        made.replace(folder / "waveform.fst")
+        kind = "fst" if fst else "vcd"
+        made = build / (f"{name}.fst" if simulator == "icarus" else f"dump.{kind}")
+        made.replace(folder / f"waveform.{kind}")
     with np.load(result) as data:
         return _collect(work, dict(data), sample)
+
+
+@contextlib.contextmanager
+def _told(log: Path, doing: str) -> Iterator[None]:
+    """Turn the runner's ways to fail, a RuntimeError or an exit, into one error."""
+    try:
+        yield
+    except (RuntimeError, SystemExit) as error:
+        raise BitlifError(f"{doing} failed; what was said is in {log}") from error
+
+
+def _fst_headers() -> bool:
+    """Return whether Verilator's FST writer can be compiled."""
+    text = "#include <lz4.h>\n#include <zlib.h>\n"
+    command = ["g++", "-fsyntax-only", "-x", "c++", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return done.returncode == 0
 
 
 def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:

@@ -77,6 +77,25 @@ def test_verify_locates_a_fault_and_leaves_a_replay_with_a_waveform(
     assert main([*arguments, "--out", str(tmp_path / "other")]) == 2
 
 
+def test_a_waveform_comes_from_verilator_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "kept"
+    arguments = ["verify", "tiny", "--simulator", "verilator", "--windows", "1"]
+    assert main([*arguments, "--inject", "lfsr-taps", "--out", str(out)]) == 1
+    assert "first difference: noise draw at window 0, step 0" in capsys.readouterr().out
+    (wave,) = out.glob("waveform.*")
+    assert wave.suffix in (".fst", ".vcd")
+    assert wave.stat().st_size > 1000
+
+
+def test_a_core_that_cannot_be_built_is_one_clear_error(tmp_path: Path) -> None:
+    work = random_work(Config.load("tiny"), 0, 1)
+    with pytest.raises(BitlifError, match=r"^building the core failed; .*build\.log$"):
+        run_cosim(work, tmp_path, simulator="icarus", verilog="module bitlif_tiny(; endmodule\n")
+    assert (tmp_path / "build.log").read_text()
+
+
 def test_verify_prints_what_agrees_and_leaves_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
