@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 CONFIGS = 100
 BEFORE = 20
 """Those of `make test`."""
-WINDOWS = 10
+WINDOWS = 30
 VALUES = 1_000_000
 READY_MADE = {"tiny": 50, "digits": 5, "digits-4bit": 3, "teacher": 2}
 
