@@ -12,6 +12,7 @@ from bitlif.hdl.verilog import core_verilog
 from bitlif.model.config import Config, SynapseConfig
 from bitlif.model.fixed import Format
 from bitlif.sim.cosim import CosimRun, Work, require_simulator, run_cosim
+from bitlif.sim.expected import expect
 from bitlif.sim.floatcheck import float_distances
 from bitlif.sim.judge import Verdict, judge
 from bitlif.sim.stimulus import random_work
@@ -145,10 +146,13 @@ def test_a_core_that_stops_to_move_is_told(tmp_path: Path) -> None:
 
 def test_a_reset_at_any_time_leaves_nothing_behind(tmp_path: Path) -> None:
     config = Config.load("tiny").replace(window__state="carry", window__trace="carry")
-    # A learning window takes 680 to 850 clocks: resets in every part of a step, while weights are
-    # updated, between windows and in the second one.
-    clocks = (1, 7, 19, 23, 31, 38, 44, 53, 101, 397, *range(690, 860, 12), 1201)
-    work = dataclasses.replace(random_work(config, 2, 3, stall=0.0), false_starts=clocks)
+    work = random_work(config, 2, 3, stall=0.0)
+    expected = expect(work)
+    first = int(expected.step_clocks[0].sum())
+    # In every part of a step, while weights are updated, between windows, in the second one.
+    clocks = (1, 7, 19, 23, 31, 38, 44, 53, 101, 397)
+    clocks += (*range(first - 6, first + expected.window_end + 8, 2), first + 400)
+    work = dataclasses.replace(work, false_starts=clocks)
     compare(work, tmp_path, "icarus")
 
 
