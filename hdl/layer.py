@@ -22,6 +22,27 @@ from .signature import Signature
 from .witness import COUNTER_BITS, COUNTERS, count, sign, watch
 
 
+def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:
+    """Return the members of a core's signature, in the order of its Verilog's ports."""
+    sizes = config.layer
+    members = {
+        "i_events": In(stream.Signature(event_layout(sizes.inputs))),
+        "o_events": Out(stream.Signature(event_layout(sizes.neurons))),
+        "host": In(HostSignature(config, learning=learning)),
+        "step_done": Out(1),
+        "window_done": Out(1),
+        "phase": Out(range(max(2, len(config.schedule)))),
+        "digest": Out(WIDTH),
+    }
+    if learning or config.membrane.reset == "teacher":
+        target = config.error.target_bits + 1
+        members["i_targets"] = In(stream.Signature(data.ArrayLayout(target, sizes.lanes)))
+    if learning:
+        members["learn"] = In(1)
+    members |= {name: Out(COUNTER_BITS) for name in COUNTERS}
+    return members
+
+
 class LayerCore(wiring.Component):
     """A layer of M neurons on P lanes that runs and learns in windows, step by step.
 
@@ -67,23 +88,7 @@ class LayerCore(wiring.Component):
         self._config = config
         self._weights = [] if weights is None else weight_rows(config, weights)
         self._learning = learning
-        sizes = config.layer
-        members = {
-            "i_events": In(stream.Signature(event_layout(sizes.inputs))),
-            "o_events": Out(stream.Signature(event_layout(sizes.neurons))),
-            "host": In(HostSignature(config, learning=learning)),
-            "step_done": Out(1),
-            "window_done": Out(1),
-            "phase": Out(range(max(2, len(config.schedule)))),
-            "digest": Out(WIDTH),
-        }
-        if learning or config.membrane.reset == "teacher":
-            target = config.error.target_bits + 1
-            members["i_targets"] = In(stream.Signature(data.ArrayLayout(target, sizes.lanes)))
-        if learning:
-            members["learn"] = In(1)
-        members |= {name: Out(COUNTER_BITS) for name in COUNTERS}
-        super().__init__(members)
+        super().__init__(core_members(config, learning=learning))
 
     def elaborate(self, platform: object) -> Module:
         """Connect the two engines, the emitter and the weights, and take turns."""

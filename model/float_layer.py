@@ -30,7 +30,7 @@ from .float_step import (
     FloatRecords,
     run_float_windows,
 )
-from .result import Result, check_records
+from .result import LayerState, Result, check_records
 
 Reals = NDArray[np.float64]
 
@@ -81,6 +81,15 @@ class FloatLayer:
     def phase(self) -> int:
         """Index of the schedule's phase that the next window runs in."""
         return sum(self._learned >= end for end in derive(self._config).phase_ends)
+
+    @property
+    def state(self) -> LayerState:
+        """A copy of all that the next window starts from, but the weights; it has no LFSRs."""
+        kept = self._arrays
+        return LayerState(
+            kept.current.copy(), kept.membrane.copy(), kept.trace_current.copy(),
+            kept.trace.copy(), (), (), self.phase,
+        )  # fmt: skip
 
     def load(self, weights: NDArray[np.floating]) -> None:
         """Set the weights: finite real numbers of shape (N, M)."""

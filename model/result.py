@@ -58,24 +58,26 @@ class Result:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerState:
-    """What a layer carries from one window to the next besides its weights; all raw.
+    """What a layer carries from one window to the next besides its weights.
+
+    Raw integers from the integer model and from gates, real numbers (float64) from the float twin.
 
     Attributes
     ----------
-    current, membrane : (M,) int64
+    current, membrane : (M,)
         Synaptic current, and membrane potential after the reset.
-    trace_current, trace : (N,) int64
+    trace_current, trace : (N,)
         Synaptic trace and PSP trace.
     noise_lfsr, update_lfsr : tuple of int
-        States of the distinct streams, in the order of the lanes.
+        States of the distinct streams, in the order of the lanes; none in the float twin.
     phase : int
         Of the schedule: the next window's.
     """
 
-    current: NDArray[np.int64]
-    membrane: NDArray[np.int64]
-    trace_current: NDArray[np.int64]
-    trace: NDArray[np.int64]
+    current: NDArray[Any]
+    membrane: NDArray[Any]
+    trace_current: NDArray[Any]
+    trace: NDArray[Any]
     noise_lfsr: tuple[int, ...]
     update_lfsr: tuple[int, ...]
     phase: int

@@ -1,0 +1,67 @@
+"""From a backend's name to a core."""
+
+from __future__ import annotations
+
+from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, require_bool
+
+from .core import Core
+from .models import FloatCore, ModelCore
+
+BACKENDS = ("float", "model", "rtl", "netlist:ice40", "netlist:ecp5")
+"""What a layer can run on."""
+
+
+def open(config: Config, backend: str = "model", *, learning: bool = True) -> Core:
+    """Return a new core: fresh from its reset, all weights zero.
+
+    Parameters
+    ----------
+    config : Config
+    backend : str
+        ``"float"``: the ideal float twin. ``"model"``: the integer model. ``"rtl"``: the core's
+        Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ecp5"``: the same synthesised for a UP5K
+        or an ECP5, in Yosys' models of the cells. Gates are compiled on first use (seconds; a
+        netlist of `digits` takes minutes), and kept (`bitlif.sim.cache`).
+    learning : bool
+        False: inference only, without learning hardware.
+
+    Raises
+    ------
+    BitlifError
+        If an argument is not accepted, or a tool for gates is missing or fails.
+
+    Examples
+    --------
+    >>> from bitlif import Config
+    >>> from bitlif.model.events import Events
+    >>> spikes = Events.from_times([0, 1], [0, 1], steps=16, units=6)
+    >>> with open(Config.load("tiny"), "model") as core:
+    ...     out = core.run(spikes)
+    >>> out.raster.shape
+    (1, 16, 4)
+    """
+    if not isinstance(config, Config):
+        raise BitlifTypeError(f"config must be a Config, not {config!r}")
+    if not isinstance(backend, str):
+        raise BitlifTypeError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
+    if backend not in BACKENDS:
+        raise BitlifError(
+            f"backend must be one of {', '.join(BACKENDS)}, not '{backend}'"
+            f"{nearest_of(backend, BACKENDS)}"
+        )
+    require_bool("learning", learning)
+    if backend == "model":
+        return ModelCore(config, learning=learning)
+    if backend == "float":
+        return FloatCore(config, learning=learning)
+    try:
+        from .gates import GateCore
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("amaranth"):
+            raise
+        raise BitlifError(
+            f"backend '{backend}' needs Amaranth, which is not installed: "
+            "pip install 'bitlif[gates]'"
+        ) from error
+    return GateCore(config, backend, learning=learning)

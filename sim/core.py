@@ -1,0 +1,299 @@
+"""One interface over every way to run a layer: what a core takes, what it gives, what it refuses.
+
+All quantities are raw: in LSBs of their formats. From the float twin they come as float64, in the
+same unit, unrounded.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.checks import check_events, check_targets, check_weights
+from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError, BitlifTypeError
+from bitlif.model.events import Events
+from bitlif.model.result import RECORDS, LayerState, Result, check_records
+from bitlif.model.window import COUNTERS
+
+COUNTER_TOP = (1 << 32) - 1
+"""The last value of a counter in gates, at which it stops; the models' stop there too."""
+
+LEARNING_RECORDS = ("errors", "traces", "gradient")
+"""Of `bitlif.model.result.RECORDS`, what a core computes only while it learns."""
+
+CALL_STEPS = 1 << 15
+"""Steps of the windows that go down in one call: a keyboard interrupt waits for its end."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoreResult(Result):
+    """What a run gives: `bitlif.model.result.Result`, and what the hardware says besides.
+
+    Attributes
+    ----------
+    step_clocks : (W, T) int64
+        Clocks of each step, from the end of the one before. From the models: by the formula of
+        `bitlif.model.clocks`.
+    window_clocks : (W,) int64
+        Clocks of each window, update and schedule included.
+    step_signatures : (W, T) int64
+        The signature with each step's end, before the update of the weights; empty, (0, T), from
+        the float twin, which has no bits to sign.
+    """
+
+    step_clocks: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    window_clocks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    step_signatures: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+
+
+class Core(ABC):
+    """A layer that takes weights, runs and learns windows, and can be read, whatever it runs on.
+
+    Made by `bitlif.sim.open`; a context manager. One thread at a time may use it. After an error
+    inside a run only `reset` and `close` are of use.
+
+    Parameters
+    ----------
+    config : Config
+    learning : bool
+        False: inference only, without learning hardware.
+    """
+
+    backend: str
+    """The name that `bitlif.sim.open` was given."""
+
+    records: tuple[str, ...] = RECORDS
+    """What `run` can record: netlists and boards show their ports only, so nothing."""
+
+    def __init__(self, config: Config, *, learning: bool = True) -> None:
+        self._config = self._built = config
+        self._learning = learning
+        self._clocks = 0
+        self._open = True
+
+    # -- what a core is ----------------------------------------------------------------------
+
+    @property
+    def config(self) -> Config:
+        """The configuration: the one that it was opened with, or the last of `load_tables`."""
+        return self._config
+
+    @property
+    def learning(self) -> bool:
+        """Whether it can learn."""
+        return self._learning
+
+    # -- loading -----------------------------------------------------------------------------
+
+    def load(self, weights: NDArray[Any]) -> None:
+        """Set the raw weights: integers (N, M) within the weight format.
+
+        Raises
+        ------
+        BitlifError
+            If shape, dtype or a value is wrong; nothing is loaded then.
+        """
+        self._require_open()
+        self._load(check_weights(self._config, weights))
+
+    def load_tables(self, config: Config) -> None:
+        """Load another configuration's error table and schedule, and reset; the weights stay.
+
+        Raises
+        ------
+        BitlifError
+            If the two differ in what is built in (`bitlif.hdl.host.require_loadable`); on every
+            backend alike, so that what runs on the model runs on gates.
+        """
+        from bitlif.hdl.host import require_loadable
+
+        self._require_open()
+        if not isinstance(config, Config):
+            raise BitlifTypeError(f"config must be a Config, not {config!r}")
+        require_loadable(self._built, config)
+        self._config = config
+        self._load_tables()
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to the beginning: state, traces, LFSRs, phase, counters, signature, clocks.
+
+        Weights, error table and schedule stay.
+        """
+        self._require_open()
+        self._clocks = 0
+        self._reset()
+
+    # -- running -----------------------------------------------------------------------------
+
+    def run(
+        self,
+        events: Events,
+        targets: NDArray[Any] | None = None,
+        *,
+        learn: bool = False,
+        record: Sequence[str] = (),
+    ) -> CoreResult:
+        """Run windows one after another.
+
+        Parameters
+        ----------
+        events : Events
+            W windows of T steps of N inputs.
+        targets : (W, M) or (W, T, M) int or None
+            Raw, ``0 ..= 2**target_bits``; needed to learn, and for a teacher's reset.
+        learn : bool
+            End each window with the update of all weights.
+        record : names, of `records`
+            What else to give of each step; errors, traces and gradient while learning only.
+
+        Raises
+        ------
+        BitlifError
+            If an argument does not fit the configuration, or the core cannot learn; nothing has
+            run then. If gates stop to move.
+        """
+        self._require_open()
+        config = self._config
+        check_events(config, events)
+        if events.windows == 0:
+            raise BitlifError("events must hold at least one window, not 0")
+        wanted = self._check_records(tuple(record), learn)
+        if learn and not self._learning:
+            raise BitlifError("learn must be False: the core was opened with learning=False")
+        levels = None
+        if targets is not None:
+            levels = check_targets(config, targets, events.windows)
+        elif learn or config.membrane.reset == "teacher":
+            raise BitlifError("targets must be given for learning or a teacher's reset")
+        before = self.counters()
+        parts = []
+        count = max(1, CALL_STEPS // events.steps)
+        for first in range(0, events.windows, count):
+            chosen = slice(first, first + count)
+            some = events.select(range(events.windows)[chosen])
+            part = self._run(some, None if levels is None else levels[chosen], learn, wanted)
+            self._clocks += int(part["window_clocks"].sum())
+            parts.append(part)
+        after = self.counters()
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return CoreResult(counters={name: after[name] - before[name] for name in after}, **joined)
+
+    def learn(
+        self, events: Events, targets: NDArray[Any], *, record: Sequence[str] = ()
+    ) -> CoreResult:
+        """Run windows, each ending with the update of all weights: `run` with ``learn=True``."""
+        return self.run(events, targets, learn=True, record=record)
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def weights(self) -> NDArray[Any]:
+        """Return the raw weights: (N, M) int64."""
+        self._require_open()
+        return self._weights()
+
+    def state(self) -> LayerState:
+        """Return all that the next window starts from, but the weights."""
+        self._require_open()
+        return self._state()
+
+    def counters(self) -> dict[str, int]:
+        """Return the counters since the reset, by the names of `bitlif.model.window.COUNTERS`.
+
+        Each stops at 2**32 - 1, as gates do; a result's are differences of these.
+        """
+        self._require_open()
+        counted = self._counters()
+        return {name: min(counted[name], COUNTER_TOP) for name in COUNTERS}
+
+    def phase(self) -> int:
+        """Return the schedule's phase that the next window runs in."""
+        return self.state().phase
+
+    def clocks(self) -> int:
+        """Return the clocks that all windows since the reset took."""
+        self._require_open()
+        return self._clocks
+
+    def signature(self) -> int | None:
+        """Return the signature of all windows since the reset, 32 bits; None from the float twin.
+
+        `bitlif.model.signature` says what goes into it.
+        """
+        self._require_open()
+        return self._signature()
+
+    # -- opening and closing -----------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give everything back; closing again does nothing."""
+        if self._open:
+            self._open = False
+            self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise BitlifError(f"the core ({self.backend}) is closed: open another")
+
+    def _check_records(self, record: tuple[str, ...], learn: bool) -> tuple[str, ...]:
+        for name in check_records(record):
+            if name not in self.records:
+                raise BitlifError(
+                    f"record must be empty, not '{name}': {self.backend} shows its ports only"
+                )
+            if name in LEARNING_RECORDS and not learn:
+                raise BitlifError(f"record must name '{name}' only with learn=True")
+        return record
+
+    # -- what each backend does --------------------------------------------------------------
+
+    @abstractmethod
+    def _load(self, weights: NDArray[Any]) -> None:
+        """Take checked weights."""
+
+    @abstractmethod
+    def _load_tables(self) -> None:
+        """Take table and schedule of the configuration as it now is."""
+
+    @abstractmethod
+    def _reset(self) -> None: ...
+
+    @abstractmethod
+    def _run(
+        self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
+    ) -> dict[str, NDArray[Any]]:
+        """Run checked windows; return the arrays of `CoreResult` by name, windows first."""
+
+    @abstractmethod
+    def _weights(self) -> NDArray[Any]: ...
+
+    @abstractmethod
+    def _state(self) -> LayerState: ...
+
+    @abstractmethod
+    def _counters(self) -> dict[str, int]:
+        """Return the counters since the reset, which may go on beyond `COUNTER_TOP`."""
+
+    @abstractmethod
+    def _signature(self) -> int | None: ...
+
+    def _close(self) -> None:  # noqa: B027 - the models have nothing to give back
+        pass

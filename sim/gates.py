@@ -1,0 +1,312 @@
+"""Compiled gates behind the interface of every core: RTL, and netlists of FPGA cells."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.hdl.host import lfsr_counts, phase_layout, phase_rows
+from bitlif.hdl.memories import packed
+from bitlif.hdl.witness import COUNTERS
+from bitlif.model.clocks import NEURON_DEPTH, UPDATE_DEPTH
+from bitlif.model.config import Config
+from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+from bitlif.model.result import RECORDS, LayerState
+
+from .build import library
+from .core import Core
+from .observables import arrange, state_layouts
+from .rows import Words, from_integers, pack, unpack, words_for
+from .shell import READ, probe_bits, probes
+
+WEIGHTS, SCHEDULE, TABLE = range(3)
+"""Numbers of the memories that `bitlif_write` knows."""
+
+SLACK = 100
+"""Clocks of patience besides those that a step's or a reset's work takes."""
+
+FAILURES = {
+    1: "stopped to move", 2: "sent an address without a neuron", 3: "sent or showed too much",
+}  # fmt: skip
+"""What the driver's status says."""
+
+
+class _Record(ctypes.Structure):
+    _fields_ = (("rows", ctypes.c_void_p), ("capacity", ctypes.c_int64), ("count", ctypes.c_int64))
+
+
+class _Job(ctypes.Structure):
+    """The driver's ``Job``, in its order."""
+
+    _fields_ = (
+        ("windows", ctypes.c_int64), ("pointers", ctypes.c_void_p),
+        ("addresses", ctypes.c_void_p), ("targets", ctypes.c_void_p),
+        ("target_words", ctypes.c_int32), ("learn", ctypes.c_int32),
+        ("patience", ctypes.c_int64), ("raster", ctypes.c_void_p),
+        ("step_clocks", ctypes.c_void_p), ("window_clocks", ctypes.c_void_p),
+        ("step_digests", ctypes.c_void_p), ("records", ctypes.c_void_p),
+        ("windows_done", ctypes.c_int64),
+    )  # fmt: skip
+
+
+class GateCore(Core):
+    """A core of gates, compiled, in this process.
+
+    Parameters
+    ----------
+    config : Config
+    backend : str
+        ``"rtl"``, ``"netlist:ice40"`` or ``"netlist:ecp5"``.
+    learning : bool
+    verilog : str or None
+        The core's text, if not the configuration's own: for planted faults.
+
+    Raises
+    ------
+    BitlifError
+        If it cannot be built (`bitlif.sim.build.library`).
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        backend: str,
+        *,
+        learning: bool = True,
+        verilog: str | None = None,
+    ) -> None:
+        super().__init__(config, learning=learning)
+        self.backend = backend
+        self._probes = probes(config, learning=learning) if backend == "rtl" else {}
+        self.records = tuple(name for name in RECORDS if name in self._probes)
+        path = library(config, backend, learning=learning, verilog=verilog)
+        self._calls = _load_library(path)
+        self._events_seen = 0
+        self._broken = ""
+        self._handle = self._calls.bitlif_open(self._patience())
+        if not self._handle:
+            self._open = False
+            raise BitlifError(f"the core ({backend}) does not come out of its reset")
+
+    def _patience(self, events: int = 0) -> int:
+        """Return more clocks than any step with so many events, update and all, can take."""
+        sizes = self._built.layer
+        synapses, entries = sizes.inputs * sizes.slots, self._built.error.entries
+        work = (events + 4) * sizes.slots + 2 * synapses + sizes.neurons + sizes.inputs + entries
+        return 2 * work + NEURON_DEPTH + UPDATE_DEPTH + SLACK
+
+    # -- loading -----------------------------------------------------------------------------
+
+    def _load(self, weights: NDArray[Any]) -> None:
+        sizes, bits = self._built.layer, self._built.synapse.weight.bits
+        self._write(WEIGHTS, pack(self._by_slot(weights).reshape(-1, sizes.lanes), bits))
+
+    def _load_tables(self) -> None:
+        layout = phase_layout(self._built)
+        rows = packed(layout, phase_rows(self._built, self._config))
+        self._write(SCHEDULE, from_integers(rows, layout.size))
+        if self._learning:
+            columns = np.array(derive(self._config).table, np.int64)
+            self._write(TABLE, pack(columns.T, self._built.error.entry.bits))
+
+    def _write(self, memory: int, rows: Words) -> None:
+        self._require_sound()
+        self._calls.bitlif_write(
+            self._handle, memory, len(rows), rows.shape[1], rows.ctypes.data
+        )  # fmt: skip
+
+    def _by_slot(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values of neurons, (..., M), by slots and lanes, (..., K, P); none: 0."""
+        sizes = self._built.layer
+        missing = sizes.slots * sizes.lanes - sizes.neurons
+        padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
+        return padded.reshape(*values.shape[:-1], sizes.slots, sizes.lanes)
+
+    def _reset(self) -> None:
+        self._events_seen = 0
+        if self._calls.bitlif_reset(self._handle, self._patience()):
+            self._broken = "does not come out of its reset"
+            self._require_sound()
+        self._broken = ""
+
+    # -- running -----------------------------------------------------------------------------
+
+    def _run(
+        self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
+    ) -> dict[str, NDArray[Any]]:
+        self._require_sound()
+        config, windows, steps = self._built, events.windows, events.steps
+        raster = np.zeros((windows, steps, config.layer.neurons), np.uint8)
+        step_clocks, digests = (np.zeros((windows, steps), np.int64) for _ in range(2))
+        window_clocks = np.zeros(windows, np.int64)
+        rows = self._targets(events, targets, learn)
+        notes = self._notes(record, windows)
+        records = (_Record * max(1, len(self._probes)))()
+        for number, name in enumerate(self._probes):
+            if name in notes:
+                records[number] = _Record(notes[name].ctypes.data, len(notes[name]), 0)
+        pointers = np.ascontiguousarray(events.pointers, np.int64)
+        addresses = np.ascontiguousarray(events.addresses, np.int32)
+        most = int(np.diff(pointers).max())
+        job = _Job(
+            windows, pointers.ctypes.data, addresses.ctypes.data,
+            None if rows is None else rows.ctypes.data, 0 if rows is None else rows.shape[1],
+            int(learn), self._patience(most), raster.ctypes.data, step_clocks.ctypes.data,
+            window_clocks.ctypes.data, digests.ctypes.data, ctypes.addressof(records), 0,
+        )  # fmt: skip
+        status = self._calls.bitlif_run(self._handle, ctypes.byref(job))
+        if status == 0:
+            short = [n for n in notes if records[list(self._probes).index(n)].count < len(notes[n])]
+            if short:
+                self._broken = f"did not show all of {short[0]}"
+        else:
+            self._broken = f"{FAILURES[status]} in window {job.windows_done} of the run"
+        self._require_sound()
+        self._events_seen += events.count
+        found = {name: self._arranged(name, notes[name], windows) for name in record}
+        return {
+            "raster": raster, "step_signatures": digests, "step_clocks": step_clocks,
+            "window_clocks": window_clocks, **found,
+        }  # fmt: skip
+
+    def _targets(self, events: Events, targets: NDArray[Any] | None, learn: bool) -> Words | None:
+        """Return a row for each step and slot, if the core will ask for them."""
+        if targets is None or not (learn or self._built.membrane.reset == "teacher"):
+            return None
+        sizes = self._built.layer
+        full = np.broadcast_to(targets, (events.windows, events.steps, sizes.neurons))
+        return pack(self._by_slot(full).reshape(-1, sizes.lanes), self._built.error.target_bits + 1)
+
+    def _notes(self, record: tuple[str, ...], windows: int) -> dict[str, Words]:
+        """Return room for the rows of what is recorded."""
+        sizes, steps = self._built.layer, self._built.window.steps
+        due = {
+            "drawn": steps * sizes.slots, "slot": steps * sizes.slots,
+            "error": steps * sizes.slots, "trace": steps * sizes.inputs,
+            "gradient": sizes.inputs * sizes.slots,
+        }  # fmt: skip
+        notes = {}
+        for name in record:
+            probe = self._probes[name]
+            words = words_for(probe_bits(self._built, probe))
+            notes[name] = np.zeros((windows * due[probe.when], words), np.uint32)
+        return notes
+
+    def _arranged(self, name: str, rows: Words, windows: int) -> NDArray[np.int64]:
+        probe = self._probes[name]
+        fields = unpack(
+            rows, probe.bits, probe.count, offset=probe.offset, stride=probe.stride,
+            signed=probe.signed,
+        )  # fmt: skip
+        values = arrange(self._built, probe, fields, windows)
+        return values.transpose(0, 2, 1) if name == "gradient" else values
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def _weights(self) -> NDArray[np.int64]:
+        sizes, bits = self._built.layer, self._built.synapse.weight.bits
+        rows = self._read("host_weights", sizes.inputs * sizes.slots, sizes.lanes * bits)
+        fields = unpack(rows, bits, sizes.lanes, signed=True)
+        return fields.reshape(sizes.inputs, -1)[:, : sizes.neurons]
+
+    def _state(self) -> LayerState:
+        config, sizes = self._built, self._built.layer
+        found = {
+            name: np.zeros(sizes.inputs if "trace" in name else sizes.neurons, np.int64)
+            for name in ("current", "membrane", "trace_current", "trace")
+        }
+        counts = {"state": sizes.slots, "trace": sizes.inputs}
+        for name, layout in state_layouts(config, learning=self._learning).items():
+            memory = layout.path
+            if self._port(f"host_{memory}_blank", 1):
+                continue
+            rows = self._read(f"host_{memory}", counts[memory], self._row(memory))
+            fields = unpack(
+                rows, layout.bits, layout.count, offset=layout.offset, stride=layout.stride,
+                signed=layout.signed,
+            ).reshape(-1)  # fmt: skip
+            found[name] = fields[: found[name].size]
+        noise, update = lfsr_counts(config)
+        return LayerState(
+            **found,
+            noise_lfsr=self._lfsrs("noise", noise, config.noise.lfsr.width),
+            update_lfsr=(
+                self._lfsrs("update", update, config.learning.lfsr.width) if self._learning else ()
+            ),
+            phase=self._port("phase", max(1, (len(config.schedule) - 1).bit_length())),
+        )
+
+    def _row(self, memory: str) -> int:
+        """Return the bits of a row of the host's state or trace port."""
+        config = self._built
+        neuron = config.synapse.current.bits + config.membrane.format.bits
+        if memory == "state":
+            return neuron * config.layer.lanes
+        return config.trace.current.bits + config.trace.format.bits
+
+    def _lfsrs(self, name: str, count: int, width: int) -> tuple[int, ...]:
+        if not count:
+            return ()
+        packed_states = self._port(f"host_{name}_lfsr", count * width)
+        return tuple((packed_states >> (k * width)) & ((1 << width) - 1) for k in range(count))
+
+    def _counters(self) -> dict[str, int]:
+        counted = {name: self._port(name, 32) for name in COUNTERS}
+        return {**counted, "synaptic_events": self._events_seen * self._built.layer.neurons}
+
+    def _signature(self) -> int:
+        return self._port("digest", 32)
+
+    def _read(self, port: str, count: int, bits: int) -> Words:
+        """Return the rows that a port of the host shows at addresses 0 ..< count."""
+        self._require_sound()
+        rows = np.zeros((count, words_for(bits)), np.uint32)
+        words = self._calls.bitlif_read(self._handle, READ.index(port), count, rows.ctypes.data)
+        assert words == rows.shape[1], f"{port} has {words} words, not {rows.shape[1]}"
+        return rows
+
+    def _port(self, port: str, bits: int) -> int:
+        """Return what stands at a port, as an unsigned integer."""
+        self._require_sound()
+        words = np.zeros(words_for(bits), np.uint32)
+        count = self._calls.bitlif_port(self._handle, READ.index(port), words.ctypes.data)
+        assert count == words.size, f"{port} has {count} words, not {words.size}"
+        return int.from_bytes(words.astype("<u4").tobytes(), "little")
+
+    def _require_sound(self) -> None:
+        if self._broken:
+            raise BitlifError(f"the core ({self.backend}) {self._broken}: reset it")
+
+    def _close(self) -> None:
+        self._calls.bitlif_close(self._handle)
+
+
+def _load_library(path: Path) -> Any:
+    """Return the library with the types of its functions."""
+    try:
+        calls = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BitlifError(
+            f"the compiled core '{path}' cannot be loaded ({error}): remove its folder, and it is "
+            "built anew"
+        ) from error
+    handle, number, array = ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p
+    large = ctypes.c_int64
+    for name, result, arguments in (
+        ("open", handle, [large]),
+        ("close", None, [handle]),
+        ("reset", number, [handle, large]),
+        ("run", number, [handle, ctypes.c_void_p]),
+        ("write", number, [handle, number, large, number, array]),
+        ("read", number, [handle, number, large, array]),
+        ("port", number, [handle, number, array]),
+    ):
+        function = getattr(calls, f"bitlif_{name}")
+        function.restype, function.argtypes = result, arguments
+    return calls
