@@ -18,7 +18,7 @@ from .encoders import encode_rate
 from .errors import BitlifError, BitlifTypeError, require_int
 from .events import Events
 from .float_layer import FloatLayer
-from .layer import Layer
+from .learner import Learner
 from .result import Result
 
 if TYPE_CHECKING:
@@ -133,14 +133,16 @@ def target_levels(config: Config, targets: NDArray[np.float64]) -> NDArray[np.in
     return np.asarray(levels, np.int64)
 
 
-def classify(result: Result) -> NDArray[np.int64]:
+def classify(result: Result, *, by_spikes: bool = False) -> NDArray[np.int64]:
     """Return the class of each window: most spikes; a tie goes to the higher summed membrane.
 
-    The run must have recorded ``membrane``.
+    The run must have recorded ``membrane``; or, `by_spikes`, a tie goes to the lower class.
     """
+    counts = result.counts
+    if by_spikes:
+        return np.asarray(counts.argmax(axis=1), np.int64)
     if result.membrane is None:
         raise BitlifError("classify needs a run that recorded 'membrane'")
-    counts = result.counts
     tied = counts == counts.max(axis=1, keepdims=True)
     potential = result.membrane.sum(axis=1)
     best = np.where(tied, potential.astype(np.float64), -np.inf).argmax(axis=1)
@@ -171,8 +173,8 @@ class Epoch:
 
 
 def train(
-    layer: Layer | FloatLayer,
-    probe: Layer | FloatLayer,
+    layer: Learner,
+    probe: Learner,
     digits: Digits,
     epochs: int,
     seed: int,
@@ -181,15 +183,17 @@ def train(
     """Train `layer` for `epochs` passes in orders drawn from `seed`; test with `probe` after each.
 
     The probe is another layer of the same configuration: testing must not move the learner's LFSRs.
-    It takes the learner's weights and starts afresh each time.
+    It takes the learner's weights and starts afresh each time. Where a layer does not show its
+    membranes, ties go to the lower class (see `classify`).
     """
     targets: NDArray[Any] = class_targets(digits.train_labels)
-    if isinstance(layer, Layer):
+    if not isinstance(layer, FloatLayer):
         targets = target_levels(layer.config, targets)
+    shown, by_spikes = judged_by(layer)
     history = []
     for number, order in enumerate(orders(digits.train.windows, epochs, seed), 1):
-        result = layer.learn(digits.train.select(order), targets[order], record=("membrane",))
-        right = classify(result) == digits.train_labels[order]
+        result = layer.learn(digits.train.select(order), targets[order], record=shown)
+        right = classify(result, by_spikes=by_spikes) == digits.train_labels[order]
         accuracy = test_accuracy(layer, probe, digits)
         spikes = float(result.counts.sum() / digits.train.windows)
         epoch = Epoch(number, float(right.mean()), accuracy, spikes, result.counters)
@@ -205,20 +209,25 @@ def orders(windows: int, epochs: int, seed: int) -> Iterator[NDArray[np.int64]]:
         yield random.permutation(windows)
 
 
-def copy_weights(source: Layer | FloatLayer, target: Layer | FloatLayer) -> None:
+def judged_by(layer: Learner) -> tuple[tuple[str, ...], bool]:
+    """Return what to record for `classify`, and whether spikes alone must do."""
+    return (("membrane",), False) if "membrane" in layer.records else ((), True)
+
+
+def copy_weights(source: Learner, target: Learner) -> None:
     """Load the weights of `source` into `target`, which must be of the same kind."""
-    if isinstance(source, Layer) != isinstance(target, Layer):
+    if isinstance(source, FloatLayer) != isinstance(target, FloatLayer):
         raise BitlifTypeError("weights go from an integer to an integer layer, or float to float")
-    target.load(source.weights)  # type: ignore[arg-type]
+    target.load(source.weights)
 
 
-def test_accuracy(layer: Layer | FloatLayer, probe: Layer | FloatLayer, digits: Digits) -> float:
+def test_accuracy(layer: Learner, probe: Learner, digits: Digits) -> float:
     """Return the share of test digits that `probe` gets right with the weights of `layer`."""
     probe.reset()
     copy_weights(layer, probe)
-    return float(
-        (classify(probe.run(digits.test, record=("membrane",))) == digits.test_labels).mean()
-    )
+    shown, by_spikes = judged_by(probe)
+    classes = classify(probe.run(digits.test, record=shown), by_spikes=by_spikes)
+    return float((classes == digits.test_labels).mean())
 
 
 # pytest must not take it for a test.

@@ -30,7 +30,7 @@ from .float_step import (
     FloatRecords,
     run_float_windows,
 )
-from .result import LayerState, Result, check_records
+from .result import RECORDS, LayerState, Result, check_records
 
 Reals = NDArray[np.float64]
 
@@ -66,6 +66,11 @@ class FloatLayer:
     def config(self) -> Config:
         """The configuration."""
         return self._config
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """What `run` and `learn` can record."""
+        return RECORDS
 
     @property
     def weights(self) -> Reals:

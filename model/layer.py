@@ -19,7 +19,7 @@ from .errors import BitlifError, BitlifTypeError, require_int
 from .events import Events
 from .gradient import dense_gradient, sparse_gradient
 from .lfsr import Lfsr, LfsrConfig, Streams, make_streams, start_stream, stream_states
-from .result import LayerState, Result, check_records
+from .result import RECORDS, LayerState, Result, check_records
 from .update import update_window
 from .window import COUNTERS, GRADIENT, INFER, LEARN, PREPARE
 
@@ -88,6 +88,11 @@ class Layer:
     def config(self) -> Config:
         """The configuration."""
         return self._config
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """What `run` and `learn` can record."""
+        return RECORDS
 
     @property
     def weights(self) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ from .errors import require_int
 from .events import Events
 from .float_layer import FloatLayer
 from .layer import Layer
+from .learner import Learner
 
 INPUT_SPIKES = 64 * 0.02
 """Input spikes a step, from all inputs together: 0.02 each for 64 inputs."""
@@ -65,7 +66,7 @@ def make_teacher_task(config: Config, seed: int) -> TeacherTask:
 
 
 def learn_from_teacher(
-    layer: Layer | FloatLayer,
+    layer: Learner,
     task: TeacherTask,
     windows: int = WINDOWS,
     report: Callable[[int], Any] = lambda windows: None,
@@ -75,7 +76,7 @@ def learn_from_teacher(
     `report` gets how many windows each call had.
     """
     targets: NDArray[Any] = task.targets.astype(np.float64)
-    if isinstance(layer, Layer):
+    if not isinstance(layer, FloatLayer):
         targets = target_levels(layer.config, targets)
     tallies = []
     done = 0
@@ -88,15 +89,15 @@ def learn_from_teacher(
     return tallies
 
 
-def real_weights(layer: Layer | FloatLayer) -> NDArray[np.float64]:
+def real_weights(layer: Learner) -> NDArray[np.float64]:
     """Return the layer's weights as real numbers: shape (N, M)."""
-    if isinstance(layer, Layer):
-        lsb = float(layer.config.synapse.weight.lsb)
-        return np.multiply(layer.weights, lsb, dtype=np.float64)
-    return layer.weights
+    if isinstance(layer, FloatLayer):
+        return np.asarray(layer.weights, np.float64)
+    lsb = float(layer.config.synapse.weight.lsb)
+    return np.multiply(layer.weights, lsb, dtype=np.float64)
 
 
-def teacher_correlation(layer: Layer | FloatLayer, task: TeacherTask) -> float:
+def teacher_correlation(layer: Learner, task: TeacherTask) -> float:
     """Return the correlation of all weights with the teacher's; 0 if they are all equal."""
     learned = real_weights(layer)
     if np.ptp(learned) == 0.0:
@@ -104,17 +105,16 @@ def teacher_correlation(layer: Layer | FloatLayer, task: TeacherTask) -> float:
     return float(np.corrcoef(learned.ravel(), task.teacher_weights.ravel())[0, 1])
 
 
-def coincidences(layer: Layer | FloatLayer, task: TeacherTask) -> tuple[int, int]:
+def coincidences(layer: Learner, task: TeacherTask) -> tuple[int, int]:
     """Return how many of the student's spikes fall on a teacher's, and how many the teacher has.
 
-    The student runs freely, reset by itself, at the noise that it has come to.
+    The student runs freely, reset by itself, at the noise that it has come to; what was learned in
+    gates, on the integer model.
     """
     config = layer.config
     last = {"sigma": config.schedule[layer.phase].sigma}
     free = config.replace(membrane__reset="free", schedule=[last])
-    probe: Layer | FloatLayer = (
-        Layer(free) if isinstance(layer, Layer) else FloatLayer(free, seed=1)
-    )
+    probe: Learner = FloatLayer(free, seed=1) if isinstance(layer, FloatLayer) else Layer(free)
     copy_weights(layer, probe)
     spikes = probe.run(task.events).raster
     return int((spikes & task.targets).sum()), int(task.targets.sum())

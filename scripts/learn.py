@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import bitlif.sim
 from bitlif.model.config import Config
 from bitlif.model.digits import (
     CLASSES,
     PIXELS,
     Epoch,
     check_digits_layer,
+    judged_by,
     load_digits_task,
     orders,
     seeded,
@@ -26,6 +30,7 @@ from bitlif.model.eventfile import load_events, save_events
 from bitlif.model.events import Events
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
+from bitlif.model.learner import Learner
 from bitlif.model.targetfile import load_targets
 from bitlif.model.teacher import (
     WINDOWS,
@@ -36,12 +41,15 @@ from bitlif.model.teacher import (
 )
 from bitlif.model.toml import dump_config
 from bitlif.model.weightfile import load_weights, save_weights
+from bitlif.sim.learner import CoreLearner
 
 from .folder import check_folder, new_folder
 from .terminal import (
     SubParsers,
+    add_backend,
     add_command,
     add_json,
+    chosen_backend,
     console,
     print_json,
     progress_bars,
@@ -66,6 +74,7 @@ def add_parser(subparsers: SubParsers) -> None:
             "bitlif learn tiny --out tiny-run",
             "bitlif learn digits --seed 3 --out digits-3",
             "bitlif learn teacher --float --out teacher-float --json",
+            "bitlif learn tiny --backend rtl --out tiny-rtl",
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
@@ -76,7 +85,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--epochs", type=int, help="passes (default: 20; teacher: 400 windows)")
     parser.add_argument("--seed", type=int, default=0, help="of data, order and LFSRs (default: 0)")
     parser.add_argument("--initial", metavar="FILE", help="weights to begin with (default: zero)")
-    parser.add_argument("--float", action="store_true", help="train the ideal float twin instead")
+    add_backend(parser, "train")
     parser.add_argument("--force", action="store_true", help="replace an earlier result folder")
     add_json(parser)
 
@@ -92,33 +101,47 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError("--data must be left out when --spikes gives the data")
     out = Path(args.out)
     check_folder(out, force=args.force)
+    backend = chosen_backend(args)
     config = seeded(Config.load(args.config), args.seed)
-    layer = _new_layer(args, config)
-    if args.initial:
-        weights = load_weights(args.initial, config)
-        if isinstance(layer, Layer):
-            layer.load(weights)
+    with contextlib.ExitStack() as stack:
+
+        def new_layer() -> Learner:
+            return _new_layer(backend, args.seed, config, stack)
+
+        layer = new_layer()
+        if args.initial:
+            weights = load_weights(args.initial, config)
+            real = isinstance(layer, FloatLayer)
+            layer.load(weights * float(config.synapse.weight.lsb) if real else weights)
+        if args.spikes:
+            report, events, seconds = _from_files(args, config, layer, new_layer)
+        elif (args.data or _default_data(config)) == "digits":
+            report, events, seconds = _digits(args, config, layer, new_layer)
         else:
-            layer.load(weights * float(config.synapse.weight.lsb))
-    if args.spikes:
-        report, events, seconds = _from_files(args, config, layer)
-    elif (args.data or _default_data(config)) == "digits":
-        report, events, seconds = _digits(args, config, layer)
-    else:
-        report, events, seconds = _teacher(args, config, layer)
+            report, events, seconds = _teacher(args, config, layer, new_layer)
+        return _finish(args, layer, backend, report, events, seconds)
+
+
+def _finish(
+    args: argparse.Namespace, layer: Learner, backend: str, report: dict[str, Any],
+    events: Events, seconds: float,
+) -> int:  # fmt: skip
+    """Write the folder and print the report."""
+    config, out = layer.config, Path(args.out)
     report = {
         "config": config.name,
-        "model": "float" if args.float else "integer",
+        "model": "float" if isinstance(layer, FloatLayer) else "integer",
+        "backend": backend,
         "seed": args.seed,
         **report,
         "seconds": seconds,
         "learning_steps_per_second": layer.windows_learned * config.window.steps / seconds,
     }
     with new_folder(out, force=args.force) as folder:
-        if isinstance(layer, Layer):
-            save_weights(folder / "weights.npz", layer.weights, config)
-        else:
+        if isinstance(layer, FloatLayer):
             np.savez_compressed(folder / "float_weights.npz", weights=layer.weights)
+        else:
+            save_weights(folder / "weights.npz", layer.weights, config)
         (folder / "config.toml").write_text(dump_config(config), "utf-8")
         save_events(folder / "spikes.npz", events)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
@@ -129,8 +152,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _new_layer(args: argparse.Namespace, config: Config) -> Layer | FloatLayer:
-    return FloatLayer(config, seed=args.seed) if args.float else Layer(config)
+def _new_layer(backend: str, seed: int, config: Config, stack: contextlib.ExitStack) -> Learner:
+    """Return a layer that runs on the backend; the stack gives it back."""
+    if backend == "float":
+        return FloatLayer(config, seed=seed)
+    if backend == "model":
+        return Layer(config)
+    return CoreLearner(stack.enter_context(bitlif.sim.open(config, backend)))
 
 
 def _default_data(config: Config) -> str:
@@ -139,16 +167,16 @@ def _default_data(config: Config) -> str:
 
 
 def _digits(
-    args: argparse.Namespace, config: Config, layer: Layer | FloatLayer
+    args: argparse.Namespace, config: Config, layer: Learner, new_layer: Callable[[], Learner]
 ) -> tuple[dict[str, Any], Events, float]:
     check_digits_layer(config)
     digits = load_digits_task(config.window.steps, args.seed)
     epochs = args.epochs or 20
-    probe: Layer | FloatLayer = (
-        FloatLayer(config, seed=args.seed + 1) if args.float else Layer(config)
-    )
+    probe: Learner = new_layer()
+    if isinstance(probe, FloatLayer):
+        probe = FloatLayer(config, seed=args.seed + 1)
     # Here and below a throw-away layer learns one window first: loading the engine is not timed.
-    train(_new_layer(args, config), _new_layer(args, config), digits.head(1), 1, args.seed)
+    train(new_layer(), new_layer(), digits.head(1), 1, args.seed)
     start = time.perf_counter()
     with progress_bars() as bars:
         bar = bars.add_task("epochs", total=epochs)
@@ -168,6 +196,7 @@ def _digits(
         "test_accuracy": last.test_accuracy,
         "train_accuracy": last.train_accuracy,
         "output_spikes_per_digit": last.spikes,
+        "ties_go_to": "the lower class" if judged_by(probe)[1] else "the higher membrane",
         "test_accuracy_by_epoch": [epoch.test_accuracy for epoch in history],
         **_counters([epoch.counters for epoch in history]),
     }
@@ -175,11 +204,11 @@ def _digits(
 
 
 def _teacher(
-    args: argparse.Namespace, config: Config, layer: Layer | FloatLayer
+    args: argparse.Namespace, config: Config, layer: Learner, new_layer: Callable[[], Learner]
 ) -> tuple[dict[str, Any], Events, float]:
     task = make_teacher_task(config, args.seed)
     windows = args.epochs or WINDOWS
-    learn_from_teacher(_new_layer(args, config), task, 1)
+    learn_from_teacher(new_layer(), task, 1)
     start = time.perf_counter()
     with progress_bars() as bars:
         bar = bars.add_task("windows", total=windows)
@@ -200,17 +229,18 @@ def _teacher(
 
 
 def _from_files(
-    args: argparse.Namespace, config: Config, layer: Layer | FloatLayer
+    args: argparse.Namespace, config: Config, layer: Learner, new_layer: Callable[[], Learner]
 ) -> tuple[dict[str, Any], Events, float]:
     events = load_events(args.spikes, steps=config.window.steps, units=config.layer.inputs)
     levels = load_targets(args.targets, config, events.windows)
     if events.windows == 0:
         raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")
-    targets: Any = levels / (1 << config.error.target_bits) if args.float else levels
+    real = isinstance(layer, FloatLayer)
+    targets: Any = levels / (1 << config.error.target_bits) if real else levels
     epochs = args.epochs or 1
     tallies = []
     spikes = 0
-    _new_layer(args, config).learn(events.select([0]), targets[:1])
+    new_layer().learn(events.select([0]), targets[:1])
     start = time.perf_counter()
     with progress_bars() as bars:
         bar = bars.add_task("epochs", total=epochs)

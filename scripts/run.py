@@ -7,15 +7,27 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bitlif.sim
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.eventfile import load_events, save_events
+from bitlif.model.events import Events
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
+from bitlif.model.result import Result
 from bitlif.model.targetfile import load_targets
 from bitlif.model.weightfile import load_weights
 
-from .terminal import SubParsers, add_command, add_json, console, print_json, report_table
+from .terminal import (
+    SubParsers,
+    add_backend,
+    add_command,
+    add_json,
+    chosen_backend,
+    console,
+    print_json,
+    report_table,
+)
 
 CHAIN = (
     "bitlif learn tiny --out tiny-run && "
@@ -37,6 +49,7 @@ def add_parser(subparsers: SubParsers) -> None:
         (
             CHAIN,
             "bitlif run digits --weights out/demo/weights.npz --spikes out/demo/spikes.npz --json",
+            f"{CHAIN} --backend rtl",
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
@@ -45,7 +58,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--targets", metavar="FILE", help="targets (.npz), for a teacher's reset")
     parser.add_argument("--out", metavar="FILE", help="write the output spikes here")
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
-    parser.add_argument("--float", action="store_true", help="run the ideal float twin instead")
+    add_backend(parser, "run")
     add_json(parser)
 
 
@@ -59,26 +72,13 @@ def run(args: argparse.Namespace) -> int:
     levels = load_targets(args.targets, config, events.windows) if args.targets else None
     if events.windows == 0:
         raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")
-    layer: Layer | FloatLayer
-    spare: Layer | FloatLayer
-    targets: Any = levels
-    if args.float:
-        layer, spare = FloatLayer(config), FloatLayer(config)
-        layer.load(weights * float(config.synapse.weight.lsb))
-        targets = None if levels is None else levels / (1 << config.error.target_bits)
-    else:
-        layer, spare = Layer(config, threads=args.threads), Layer(config)
-        layer.load(weights)
-    # A throw-away layer runs one window first, so that loading the engine is not timed.
-    spare.run(events.select([0]), None if targets is None else targets[:1])
-    start = time.perf_counter()
-    result = layer.run(events, targets)
-    seconds = time.perf_counter() - start
+    result, seconds, told = _run_on(chosen_backend(args), args.threads, config, weights, events,
+                                    levels)  # fmt: skip
     steps = events.windows * events.steps
     counts = result.counts.sum(axis=0)
     report = {
         "config": config.name,
-        "model": "float" if args.float else "integer",
+        **told,
         "windows": events.windows,
         "steps": steps,
         "input_spikes": events.count,
@@ -101,3 +101,37 @@ def run(args: argparse.Namespace) -> int:
     more = f" ... ({counts.size} neurons)" if counts.size > 32 else ""
     out.print(f"spikes by neuron: {' '.join(map(str, shown))}{more}")
     return 0
+
+
+def _run_on(
+    backend: str, threads: int, config: Config, weights: Any, events: Events, levels: Any
+) -> tuple[Result, float, dict[str, Any]]:
+    """Return the result, the seconds that it took, and what the report says of the backend."""
+    told: dict[str, Any] = {"model": "float" if backend == "float" else "integer"}
+    told["backend"] = backend
+    if backend not in ("float", "model"):
+        if threads != 1:
+            raise BitlifError(f"--threads must be 1 with --backend {backend}, not {threads}")
+        with bitlif.sim.open(config, backend) as core:
+            core.load(weights)
+            start = time.perf_counter()
+            result: Result = core.run(events, levels)
+            seconds = time.perf_counter() - start
+            return result, seconds, {
+                **told, "clocks": core.clocks(), "signature": f"{core.signature():08x}",
+            }  # fmt: skip
+    layer: Layer | FloatLayer
+    spare: Layer | FloatLayer
+    targets: Any = levels
+    if backend == "float":
+        layer, spare = FloatLayer(config), FloatLayer(config)
+        layer.load(weights * float(config.synapse.weight.lsb))
+        targets = None if levels is None else levels / (1 << config.error.target_bits)
+    else:
+        layer, spare = Layer(config, threads=threads), Layer(config)
+        layer.load(weights)
+    # A throw-away layer runs one window first, so that loading the engine is not timed.
+    spare.run(events.select([0]), None if targets is None else targets[:1])
+    start = time.perf_counter()
+    result = layer.run(events, targets)
+    return result, time.perf_counter() - start, told

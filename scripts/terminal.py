@@ -21,7 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, nearest_of
+from bitlif.sim.backends import BACKENDS
 
 SubParsers = Any
 """What ``ArgumentParser.add_subparsers`` returns; argparse keeps the class private."""
@@ -51,6 +52,37 @@ def add_command(
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``: the result, and nothing else, goes to standard output as one JSON object."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_backend(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Add ``--backend``, and ``--float``, which is short for one of them."""
+    parser.add_argument(
+        "--backend", metavar="NAME", help=f"{verb} on {', '.join(BACKENDS)} (default: model)"
+    )
+    parser.add_argument("--float", action="store_true", help="short for --backend float")
+
+
+def chosen_backend(args: argparse.Namespace) -> str:
+    """Return the backend that was asked for.
+
+    Raises
+    ------
+    BitlifError
+        If there is none of that name, or two are asked for.
+    """
+    backend: str | None = args.backend
+    if args.float and backend not in (None, "float"):
+        raise BitlifError(f"--float must be without --backend {backend}: it is a backend")
+    if args.float:
+        return "float"
+    if backend is None:
+        return "model"
+    if backend not in BACKENDS:
+        raise BitlifError(
+            f"--backend must be one of {', '.join(BACKENDS)}, not '{backend}'"
+            f"{nearest_of(backend, BACKENDS)}"
+        )
+    return backend
 
 
 def print_json(result: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 from bitlif.model.bound import window_bound
 from bitlif.model.float_layer import FloatLayer
 
-from .cosim import CosimRun, Work
+from .cosim import Work
 from .expected import Expected, expect
 
 RECORD = ("current", "membrane", "draws", "errors", "traces", "gradient")
+
+
+class Observed(Protocol):
+    """A run by gates or by the model, with its observables in the axes of `arrange`."""
+
+    @property
+    def observed(self) -> dict[str, NDArray[Any]]:
+        """Return them by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class Distance:
 
 
 def float_distances(
-    work: Work, core: CosimRun, expected: Expected | None = None
+    work: Work, core: Observed, expected: Expected | None = None
 ) -> dict[str, Distance]:
     """Compare the gates with the matched float twin, window by window, in real numbers.
 
@@ -69,7 +77,7 @@ def float_distances(
 
 
 def _window(
-    work: Work, core: CosimRun, expected: Expected, w: int, weights: NDArray[Any]
+    work: Work, core: Observed, expected: Expected, w: int, weights: NDArray[Any]
 ) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
     """Return distance and bound of every signal of a window."""
     config, seen = work.config, {name: values[w] for name, values in core.observed.items()}

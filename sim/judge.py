@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from .cosim import CosimRun, Work
 from .expected import Expected, expect
 from .observables import MISSING, observables
-from .operations import operation
+from .operations import Place, operation
 
 STEP_SIGNALS = (
     "weight sum", "synaptic current", "membrane potential", "noise draw", "spike",
-    "kept membrane", "error", "synaptic trace", "PSP trace", "output event",
+    "kept membrane", "error", "synaptic trace", "PSP trace", "output event", "step signature",
 )  # fmt: skip
 """In the order in which a step computes them; what differs first is looked for in it."""
 
@@ -171,26 +171,42 @@ def _pairs(work: Work, core: CosimRun, expected: Expected) -> dict[str, Pair]:
     return pairs
 
 
-def _first(work: Work, pairs: dict[str, Pair], expected: Expected) -> Difference | None:
-    """Return the difference that a step or window came to first."""
+def differing(pairs: dict[str, Pair], windows: int, steps: int) -> tuple[str, Place] | None:
+    """Return name and place of the difference that a step or window came to first.
+
+    Parameters
+    ----------
+    pairs : dict of str to Pair
+        In the order in which a window comes to them.
+    windows, steps : int
+        Of the pairs that have axes of windows and steps.
+    """
     candidates = []
     for rank, (name, pair) in enumerate(pairs.items()):
         places = np.argwhere(pair.differs)
         if not places.size:
             continue
         place = tuple(int(index) for index in places[0])
-        windows = work.events.windows
         step_signal = name in STEP_SIGNALS
         window = place[0] if pair.axes[0] == "window" else windows
         if name.startswith("clocks"):
             # Other spikes and errors take other clocks: what was computed wrongly comes first.
             window, step_signal = windows + 1, False
-        step = place[1] if step_signal else work.config.window.steps
+        step = place[1] if step_signal else steps
         order = STEP_SIGNALS.index(name) if step_signal else rank
         candidates.append(((window, step, order), name, place))
     if not candidates:
         return None
     _, name, place = min(candidates)
+    return name, place
+
+
+def _first(work: Work, pairs: dict[str, Pair], expected: Expected) -> Difference | None:
+    """Return the first difference, with the model's operation."""
+    found = differing(pairs, work.events.windows, work.config.window.steps)
+    if found is None:
+        return None
+    name, place = found
     pair = pairs[name]
     return Difference(
         name,

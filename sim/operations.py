@@ -165,6 +165,7 @@ TOLD: dict[str, Callable[[Work, Expected, Place], str]] = {
     "membrane potential": _membrane,
     "noise draw": _draw,
     "spike": _spike,
+    "output event": _spike,
     "kept membrane": _kept,
     "error": _error,
     "synaptic trace": _synaptic_trace,

@@ -1,0 +1,203 @@
+"""``bitlif crosscheck``: the same windows on several backends, compared to the bit."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError, nearest_of, require_int
+from bitlif.sim.backends import BACKENDS
+
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+    require_gates,
+    result_table,
+)
+
+if TYPE_CHECKING:
+    from bitlif.sim.cosim import Work
+    from bitlif.sim.crosscheck import Comparison
+    from bitlif.sim.floatcheck import Distance
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "crosscheck",
+        run,
+        "run the same windows on several backends and compare everything",
+        """
+        Runs random spikes, weights and targets, drawn from one seed, through each backend by the
+        same calls, and compares with the first one after every window all that both show: spikes,
+        signatures, clocks and weights; from model and RTL also currents, membranes, draws, errors,
+        traces and gradients of every step; counters, state and LFSRs. A float twin is held within
+        its derived bound of the integer model instead. Exit code 0 only if all agree. On a
+        difference it says which value first differs, where, both integers and the operation.
+        """,
+        (
+            "bitlif crosscheck tiny",
+            "bitlif crosscheck tiny --backends model,rtl,netlist:ice40,netlist:ecp5 --windows 5",
+            "bitlif crosscheck tiny --backends float,model,rtl --json",
+            "bitlif crosscheck tiny --inject threshold-greater",
+        ),
+    )
+    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument(
+        "--backends",
+        default="model,rtl",
+        metavar="LIST",
+        help=f"of {', '.join(BACKENDS)} (default: model,rtl)",
+    )
+    parser.add_argument("--windows", type=int, default=20, help="windows to run (default: 20)")
+    parser.add_argument("--seed", type=int, default=0, help="of spikes, weights and targets")
+    parser.add_argument("--inference", action="store_true", help="cores without learning hardware")
+    parser.add_argument(
+        "--inject",
+        metavar="FAULT",
+        help="plant this fault in all gates (see bitlif verify --list-faults)",
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the backends and print what agrees."""
+    windows = require_int("--windows", args.windows, 1, 1_000_000)
+    seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
+    names = parse_backends(args.backends)
+    if args.inject and args.inference:
+        raise BitlifError(
+            "--inject must be without --inference: it plants faults in learning cores"
+        )
+    config = Config.load(args.config)
+    require_gates()
+    from bitlif.sim.stimulus import random_work
+
+    work = random_work(config, seed, windows)
+    if args.inference:
+        work = dataclasses.replace(work, learning=False)
+    outcomes, distances = _compare(work, names, args.inject)
+    agree = all(outcome.agrees for outcome in outcomes)
+    agree = agree and not any(distance.beyond for distance in distances.values())
+    if args.json:
+        print_json(_report(config, outcomes, distances, agree))
+    else:
+        _print(config, outcomes, distances, agree)
+        if args.inject and agree:
+            print(f"the planted fault {args.inject} did not show: more --windows, another --seed?")
+    return 0 if agree else 1
+
+
+def parse_backends(text: str) -> list[str]:
+    """Return the backends of a list as in ``model,rtl``.
+
+    Raises
+    ------
+    BitlifError
+        If one is none, or they are fewer than two.
+    """
+    names = list(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in BACKENDS:
+            raise BitlifError(
+                f"--backends must be some of {', '.join(BACKENDS)}, not '{name}'"
+                f"{nearest_of(name, BACKENDS)}"
+            )
+    if len(names) < 2:
+        raise BitlifError(f"--backends must name at least two, not '{text}'")
+    return names
+
+
+def _compare(
+    work: Work, names: list[str], fault: str | None
+) -> tuple[list[Comparison], dict[str, Distance]]:
+    """Return an outcome for each backend in gates or integers, and the float twin's distances."""
+    from bitlif.sim.backends import open as open_core
+    from bitlif.sim.core import Core
+    from bitlif.sim.crosscheck import crosscheck
+    from bitlif.sim.expected import expect
+    from bitlif.sim.faults import faulty_verilog
+    from bitlif.sim.floatcheck import float_distances
+    from bitlif.sim.gates import GateCore
+
+    verilog = faulty_verilog(fault, work.config) if fault else None
+    exact = [name for name in names if name != "float"]
+    with contextlib.ExitStack() as stack, progress_bars() as bars:
+        bar = bars.add_task("", total=len(exact) + work.events.windows)
+        cores: list[Core] = []
+        for name in exact:
+            bars.update(bar, description=f"opening {name}")
+            if verilog is not None and name != "model":
+                core: Core = GateCore(work.config, name, verilog=verilog)
+            else:
+                core = open_core(work.config, name, learning=work.learning)
+            cores.append(stack.enter_context(core))
+            bars.update(bar, advance=1)
+        bars.update(bar, description="windows")
+        outcomes = crosscheck(cores, work, lambda window: bars.update(bar, advance=1))
+        distances = {}
+        if "float" in names:
+            expected = expect(work)
+            distances = float_distances(work, expected, expected)
+    return outcomes, distances
+
+
+def _signature(outcome: Comparison) -> str:
+    return "none" if outcome.signature is None else f"{outcome.signature:08x}"
+
+
+def _report(
+    config: Config, outcomes: list[Comparison], distances: dict[str, Distance], agree: bool
+) -> dict[str, Any]:
+    by = {
+        outcome.backend: {
+            "windows": outcome.windows,
+            "clocks": outcome.clocks,
+            "compared": outcome.compared,
+            "mismatches": outcome.mismatches,
+            "first": str(outcome.first) if outcome.first else "",
+            "note": outcome.note,
+            "signature": _signature(outcome),
+        }
+        for outcome in outcomes
+    }
+    held = {
+        name: {"values": d.values, "beyond": d.beyond, "share of bound": d.share}
+        for name, d in distances.items()
+    }
+    return {"config": config.name, "agree": agree, "by": by, "float": held}
+
+
+def _print(
+    config: Config, outcomes: list[Comparison], distances: dict[str, Distance], agree: bool
+) -> None:
+    out = console()
+    columns = ("backend", "windows", "clocks", "values", "differ", "signature")
+    rows = [
+        (
+            o.backend, f"{o.windows:,}", f"{o.clocks:,}", f"{o.values:,}" if number else "",
+            f"{sum(o.mismatches.values()):,}" if number else "", _signature(o),
+        )
+        for number, o in enumerate(outcomes)
+    ]  # fmt: skip
+    out.print(result_table(f"{config.name}: against {outcomes[0].backend}", columns, rows))
+    if distances:
+        titles = ("signal", "values", "beyond the bound", "largest share of it")
+        held = [(s, f"{d.values:,}", d.beyond, f"{d.share:.2f}") for s, d in distances.items()]
+        out.print(result_table(f"{config.name}: integers against the float twin", titles, held))
+    for outcome in outcomes:
+        if outcome.first:
+            text = str(outcome.first).replace(": gates ", f": {outcome.backend} ")
+            text = text.replace(", model ", f", {outcomes[0].backend} ")
+            out.print(f"first difference: {text}", highlight=False)
+        if outcome.note:
+            out.print(outcome.note, highlight=False)
+    out.print("all agree" if agree else "NOT the same")
