@@ -181,17 +181,30 @@ def synthesise(
     BitlifError
         If Yosys is missing or fails, with the name of its log.
     """
+    cells = map_to_cells(harness_verilog(config, learning=learning), "top", family, folder)
+    return dict(Counter(cell["type"] for cell in cells.values()))
+
+
+def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str, dict[str, Any]]:
+    """Synthesise Verilog into ``netlist.json`` in `folder`; return its cells by their names.
+
+    Raises
+    ------
+    BitlifError
+        If Yosys is missing or fails, with the name of its log.
+    """
     command = find_tool("yosys")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "core.v").write_text(harness_verilog(config, learning=learning), "utf-8")
+    (folder / "core.v").write_text(text, "utf-8")
     # Neutral names within the folder: WebAssembly does not see all absolute paths, /tmp among them.
-    script = f"read_verilog -sv core.v; {family.synthesis} -top top; "
+    script = f"read_verilog -sv core.v; {family.synthesis} -top {top}; "
     # A nextpnr older than Yosys takes these marks for cells.
     script += "delete t:$scopeinfo; write_json netlist.json"
     call = [*command, "-q", "-l", "yosys.log", "-p", script]
-    _run("yosys", call, folder, "yosys.log", "netlist.json")
+    run_tool("yosys", call, folder, "yosys.log", "netlist.json")
     netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
-    return dict(Counter(cell["type"] for cell in netlist["modules"]["top"]["cells"].values()))
+    cells: dict[str, dict[str, Any]] = netlist["modules"][top]["cells"]
+    return cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +254,7 @@ def place(folder: Path, family: Family, seed: int) -> Placement:
         call.append("--lpf-allow-unconstrained")
     (folder / log).unlink(missing_ok=True)
     try:
-        _run(family.router, call, folder, log, report)
+        run_tool(family.router, call, folder, log, report)
     except BitlifError:
         text = (folder / log).read_text("utf-8") if (folder / log).exists() else ""
         excess = _excess(text)
@@ -288,7 +301,7 @@ def _excess(log: str) -> str:
     )
 
 
-def _run(name: str, call: list[str], folder: Path, log: str, made: str) -> None:
+def run_tool(name: str, call: list[str], folder: Path, log: str, made: str) -> None:
     """Run a tool in `folder`; raise with the name of its log unless it made the file `made`."""
     (folder / made).unlink(missing_ok=True)
     done = subprocess.run(
