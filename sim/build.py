@@ -18,12 +18,19 @@ from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.toml import dump_config
 
-from .cache import LIBRARY, cached_library, key_of
+from .cache import cached, key_of
+from .netlist import make_netlist
 from .runner import require_simulator
 from .shell import SHELL, shell_header, shell_verilog
 from .synthesis import tool_version
 
-DRIVER = "core_driver.cc"
+DRIVER, LIBRARY, RUNTIME = "core_driver.cc", "core.so", "runtime.o"
+
+FLAGS = (
+    "-std=c++17", "-fPIC", "-w", "-pthread", "-DVM_COVERAGE=0", "-DVM_TRACE=0", "-DVM_TIMING=0",
+    # Libraries of several cores in one process: nothing of one may be taken for the other's.
+    "-fno-gnu-unique", "-fvisibility=hidden",
+)  # fmt: skip
 
 OPTIMISE = {"rtl": "-O2", "netlist": "-O1"}
 """Of g++: a netlist runs no faster with more, and takes twice as long to compile."""
@@ -57,8 +64,7 @@ def library(
         "learning": str(learning),
         "verilog": verilog or "",
         "sources": _sources(),
-        "verilator": _said("verilator_bin", "--version"),
-        "g++": _said("g++", "--version"),
+        **_compilers(),
         "yosys": tool_version("yosys") if kind == "netlist" else "",
         "options": OPTIMISE[kind],
     }
@@ -68,15 +74,14 @@ def library(
         (folder / "core.sv").write_text(text, "utf-8")
         source = folder / "core.sv"
         if kind == "netlist":
-            from .netlist import make_netlist
-
             source = make_netlist(text, core_name(config), family, folder / "netlist").verilog
         probed = kind == "rtl"
         for name, write in (("shell.sv", shell_verilog), ("shell.h", shell_header)):
             (folder / name).write_text(write(config, learning=learning, probed=probed), "utf-8")
-        _compile(folder, source, OPTIMISE[kind])
+        _compile(folder, source, OPTIMISE[kind], runtime)
 
-    return cached_library(key_of(parts), make) / LIBRARY
+    runtime = _runtime()
+    return cached(key_of(parts), LIBRARY, make)
 
 
 def _require_tools() -> None:
@@ -87,7 +92,33 @@ def _require_tools() -> None:
         )
 
 
-def _compile(folder: Path, source: Path, optimise: str) -> None:
+def _compilers() -> dict[str, str]:
+    """Return what the compilers say of themselves, and how they are called."""
+    return {
+        "verilator": _said("verilator_bin", "--version"),
+        "g++": _said("g++", "--version"),
+        "flags": " ".join(FLAGS),
+    }
+
+
+def _runtime() -> Path:
+    """Return Verilator's own runtime, compiled once: it takes longer than a small core."""
+    include = _verilator_root() / "include"
+
+    def make(folder: Path) -> None:
+        sources = ("verilated.cpp", "verilated_threads.cpp")
+        (folder / "runtime.cc").write_text("".join(f'#include "{name}"\n' for name in sources))
+        call = ["g++", *FLAGS, "-O2", *_includes(include), "-c", "runtime.cc", "-o", RUNTIME]
+        _run("g++", call, folder, "g++.log", {})
+
+    return cached(key_of({"runtime": str(include), **_compilers()}), RUNTIME, make)
+
+
+def _includes(include: Path) -> list[str]:
+    return [f"-I{include}", f"-I{include / 'vltstd'}"]
+
+
+def _compile(folder: Path, source: Path, optimise: str, runtime: Path) -> None:
     """Leave ``core.so`` in the folder."""
     root = _verilator_root()
     # The program itself, not the script around it: no Perl and no make are needed.
@@ -98,16 +129,12 @@ def _compile(folder: Path, source: Path, optimise: str) -> None:
     ]  # fmt: skip
     _run("Verilator", call, folder, "verilator.log", {"VERILATOR_ROOT": str(root)})
     shutil.copy(Path(__file__).with_name(DRIVER), folder / DRIVER)
-    include = root / "include"
-    sources = [
-        DRIVER, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp"))),
-        str(include / "verilated.cpp"), str(include / "verilated_threads.cpp"),
-    ]  # fmt: skip
+    # In one piece: most of a small core's time goes to the headers, once a file.
+    parts = [DRIVER, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp")))]
+    (folder / "all.cc").write_text("".join(f'#include "{name}"\n' for name in parts))
     call = [
-        "g++", "-std=c++17", optimise, "-shared", "-fPIC", "-w", "-pthread",
-        # Libraries of several cores in one process: nothing of one may be taken for the other's.
-        "-fno-gnu-unique", "-Wl,-Bsymbolic", "-DVM_COVERAGE=0", "-DVM_TRACE=0", "-DVM_TIMING=0",
-        "-I.", "-Imade", f"-I{include}", f"-I{include / 'vltstd'}", *sources, "-o", LIBRARY,
+        "g++", *FLAGS, optimise, "-shared", "-Wl,-Bsymbolic", "-I.", "-Imade",
+        *_includes(root / "include"), "all.cc", str(runtime), "-o", LIBRARY,
     ]  # fmt: skip
     _run("g++", call, folder, "g++.log", {})
     shutil.rmtree(folder / "made")
@@ -158,7 +185,5 @@ def _sources() -> str:
     ]  # fmt: skip
     digest = hashlib.sha256()
     for path in sorted(files):
-        if not path.exists():
-            continue
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

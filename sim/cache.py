@@ -22,7 +22,7 @@ from bitlif.model.errors import BitlifError
 VARIABLE = "BITLIF_CACHE"
 """Environment variable that names the folder; else ``bitlif`` in the user's cache folder."""
 
-NOTE, LIBRARY = "entry.json", "core.so"
+NOTE = "entry.json"
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -39,14 +39,16 @@ def key_of(parts: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()[:32]
 
 
-def cached_library(key: str, make: Callable[[Path], None]) -> Path:
-    """Return the entry's folder, in which ``core.so`` is; make it first if it is not there.
+def cached(key: str, product: str, make: Callable[[Path], None]) -> Path:
+    """Return the file `product` of an entry; make the entry first if it is not there.
 
     Parameters
     ----------
     key : str
+    product : str
+        Name of the file that is checked before it is given out.
     make : callable
-        Leaves ``core.so``, and whatever else is worth keeping, in the folder that it is given.
+        Leaves it, and whatever else is worth keeping, in the folder that it is given.
 
     Raises
     ------
@@ -61,38 +63,38 @@ def cached_library(key: str, make: Callable[[Path], None]) -> Path:
         with (root / f"{key}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not entry.exists():
-                _make(entry, make)
+                _make(entry, product, make)
     except OSError as error:
         raise BitlifError(
             f"the cache of compiled cores, '{root}', cannot be used ({error.strerror}): set "
             f"{VARIABLE} to a folder that can be written"
         ) from error
-    _check(entry)
-    return entry
+    _check(entry / product)
+    return entry / product
 
 
-def _make(entry: Path, make: Callable[[Path], None]) -> None:
+def _make(entry: Path, product: str, make: Callable[[Path], None]) -> None:
     """Make an entry under its lock, so that all older unfinished ones of its name are dead."""
     for old in entry.parent.glob(f".{entry.name}-*"):
         shutil.rmtree(old, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
     make(made)
-    note = {"sha256": _digest(made / LIBRARY)}
+    note = {"sha256": _digest(made / product)}
     (made / NOTE).write_text(json.dumps(note) + "\n", "utf-8")
     made.chmod(0o755)
     made.rename(entry)
 
 
-def _check(entry: Path) -> None:
-    """Raise unless the library is the one that was put there."""
+def _check(product: Path) -> None:
+    """Raise unless the file is the one that was put there."""
     try:
-        noted = json.loads((entry / NOTE).read_text("utf-8"))["sha256"]
-        found = _digest(entry / LIBRARY)
+        noted = json.loads(product.with_name(NOTE).read_text("utf-8"))["sha256"]
+        found = _digest(product)
     except (OSError, ValueError, KeyError, TypeError):
         noted, found = "", "nothing"
     if noted != found:
         raise BitlifError(
-            f"the compiled core '{entry}' is not what was once built there: remove that folder, "
+            f"'{product}' is not what was once built there: remove the folder '{product.parent}', "
             "and it is built anew"
         )
 

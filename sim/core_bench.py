@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -279,12 +280,15 @@ async def run_task(dut: Any) -> None:
         await bench.run(clocks)
     bench = Bench(dut, task)
     await begin(bench)
+    start = time.perf_counter()
     await bench.run()
+    seconds = time.perf_counter() - start
     final: dict[str, Any] = {}
     if not bench.stuck:
         final = {"weights": await bench.read_back(), **await bench.read_state()}
     result: dict[str, Any] = dict(
         stuck=bench.stuck,
+        seconds=seconds,
         raster=bench.raster,
         step_ends=np.array(bench.step_ends, np.int64),
         window_ends=np.array(bench.window_ends, np.int64),

@@ -253,6 +253,9 @@ int32_t read_port(Vshell &top, int32_t number, uint32_t *words) {
 
 }  // namespace
 
+// All else stays inside the library.
+#pragma GCC visibility push(default)
+
 extern "C" {
 
 Core *bitlif_open(int64_t patience) {
@@ -294,3 +297,5 @@ int32_t bitlif_port(Core *core, int32_t port, uint32_t *words) {
 }
 
 }  // extern "C"
+
+#pragma GCC visibility pop

@@ -48,6 +48,8 @@ class CosimRun:
         Whether the core stopped to move before it was through.
     samples : dict of str to (clocks,) int64
         By signal: the raw values of each clock of the step that was asked for; -1: with an X in it.
+    seconds : float
+        That the simulator took for the windows.
     """
 
     raster: NDArray[np.uint8]
@@ -61,6 +63,7 @@ class CosimRun:
     window_clocks: NDArray[np.int64]
     stuck: bool
     samples: dict[str, NDArray[np.int64]]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,4 +279,5 @@ def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:
         window_clocks=closes,
         stuck=bool(data["stuck"]),
         samples=dict(zip(sample.signals, data["samples"].T, strict=True)),
+        seconds=float(data["seconds"]),
     )
