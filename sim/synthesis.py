@@ -85,6 +85,11 @@ TOOLS = {
 """Program: environment variable that names it, and the package that brings it as WebAssembly."""
 
 
+_INDEXED = re.compile(r"\\(\S+)\[(\d+)\](?=\s)")
+r"""Names as ``\lfsr[1]``, of one element of an array. Yosys 0.70 takes its first bit for bit 1 of
+``lfsr`` when ABC9 gives names back, and joins the two."""
+
+
 class DoesNotFit(BitlifError):
     """A core that is larger than the device; the message says in what."""
 
@@ -195,7 +200,7 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
     """
     command = find_tool("yosys")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "core.v").write_text(text, "utf-8")
+    (folder / "core.v").write_text(_INDEXED.sub(r"\\\1(\2)", text), "utf-8")
     # Neutral names within the folder: WebAssembly does not see all absolute paths, /tmp among them.
     script = f"read_verilog -sv core.v; {family.synthesis} -top {top}; "
     # A nextpnr older than Yosys takes these marks for cells.
@@ -203,8 +208,23 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
     call = [*command, "-q", "-l", "yosys.log", "-p", script]
     run_tool("yosys", call, folder, "yosys.log", "netlist.json")
     netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
+    _require_single_drivers(netlist["modules"][top], folder / "yosys.log")
     cells: dict[str, dict[str, Any]] = netlist["modules"][top]["cells"]
     return cells
+
+
+def _require_single_drivers(module: dict[str, Any], log: Path) -> None:
+    """Raise where two cells drive one net, which Yosys only warns of."""
+    driven: set[int] = set()
+    for name, cell in module["cells"].items():
+        for port, bits in cell["connections"].items():
+            if cell["port_directions"][port] != "output":
+                continue
+            if not driven.isdisjoint(bits):
+                raise BitlifError(
+                    f"yosys made a net with two drivers ({port} of {name}); its log is {log}"
+                )
+            driven.update(bit for bit in bits if isinstance(bit, int))
 
 
 @dataclass(frozen=True, slots=True)
