@@ -111,11 +111,15 @@ class Layer:
 
     @property
     def lfsr_states(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """States of the noise LFSRs and of the update LFSRs, one a distinct stream."""
-        return (
-            stream_states(self._streams, self._config.noise.lfsr.width),
-            stream_states(self._update_streams, self._config.learning.lfsr.width),
-        )
+        """States of the noise LFSRs and of the update LFSRs, one a distinct stream.
+
+        Of the latter there are none where rounding draws nothing (``random_bits`` 0).
+        """
+        learning = self._config.learning
+        noise = stream_states(self._streams, self._config.noise.lfsr.width)
+        if not learning.random_bits:
+            return noise, ()
+        return noise, stream_states(self._update_streams, learning.lfsr.width)
 
     @property
     def membrane(self) -> NDArray[np.int64]:

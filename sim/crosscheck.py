@@ -169,10 +169,6 @@ def _seen(core: Core, work: Work, w: int, targets: NDArray[Any] | None) -> dict[
         seen[f"{name} read back"] = getattr(state, name)
     seen["noise LFSR"] = np.array(state.noise_lfsr, np.uint64)
     seen["update LFSR"] = np.array(state.update_lfsr, np.uint64)
-    if not core.learning:
-        # Without learning hardware there is nothing to read.
-        for name in ("trace_current read back", "trace read back", "update LFSR"):
-            seen.pop(name)
     seen["phase"] = np.array([state.phase])
     counters = core.counters()
     seen["counters"] = np.array([counters[name] for name in COUNTERS])

@@ -22,13 +22,22 @@ from .core import Core
 
 
 class ModelCore(Core):
-    """The integer model: what every other backend is held against."""
+    """The integer model: what every other backend is held against.
+
+    Parameters
+    ----------
+    config : Config
+    learning : bool
+    interpreted : bool
+        Run the specification itself instead of the compiled engine; see `Layer`.
+    """
 
     backend = "model"
 
-    def __init__(self, config: Config, *, learning: bool = True) -> None:
+    def __init__(self, config: Config, *, learning: bool = True, interpreted: bool = False) -> None:
         super().__init__(config, learning=learning)
-        self._layer = Layer(config)
+        self._interpreted = interpreted
+        self._layer = Layer(config, interpreted=interpreted)
         self._reset()
 
     def _load(self, weights: NDArray[Any]) -> None:
@@ -36,7 +45,7 @@ class ModelCore(Core):
 
     def _load_tables(self) -> None:
         weights = self._layer.weights
-        self._layer = Layer(self._config)
+        self._layer = Layer(self._config, interpreted=self._interpreted)
         self._layer.load(weights)
 
     def _reset(self) -> None:
@@ -75,7 +84,9 @@ class ModelCore(Core):
         return self._layer.weights
 
     def _state(self) -> LayerState:
-        return self._layer.state
+        state = self._layer.state
+        # Without learning hardware there are no LFSRs for it.
+        return state if self._learning else replace(state, update_lfsr=())
 
     def _counters(self) -> dict[str, int]:
         return self._counted

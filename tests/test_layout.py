@@ -21,7 +21,7 @@ FOLDERS = ("bitlif", "model", "hdl", "sim", "scripts", "configs")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 MAY_IMPORT = {
-    "bitlif": {"model"},
+    "bitlif": {"model", "sim"},
     "model": {"model"},
     "hdl": {"model", "hdl"},
     "sim": {"model", "hdl", "sim"},

@@ -1,0 +1,22 @@
+"""What all tests share: one cache of compiled cores, empty at first, for every worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from bitlif.sim.cache import VARIABLE
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers of pytest-xdist inherit the variable from the process that starts them.
+    if not hasattr(config, "workerinput"):
+        os.environ[VARIABLE] = tempfile.mkdtemp(prefix="bitlif-test-cache-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[VARIABLE], ignore_errors=True)
