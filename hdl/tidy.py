@@ -18,11 +18,23 @@ _WAKER = re.compile(r"^  reg (\\\S+dump_module\S*)  = 0;$", re.MULTILINE)
 """The register that Yosys writes into every module so that its blocks run once at time zero."""
 _EMPTY = re.compile(r"^  wire \[-1:0\] .*;\n", re.MULTILINE)
 """Wires without a bit, which Verilog would take for two."""
+_ESCAPED = re.compile(r"\\\S+")
+_ROUND = str.maketrans("[]", "()")
 
 
 def tidy(text: str) -> str:
     """Return the text so that Icarus, Verilator and Yosys take it alike."""
-    return _WAKER.sub(_wake, _EMPTY.sub("", text))
+    text = _WAKER.sub(_wake, _EMPTY.sub("", text))
+    return _ESCAPED.sub(_without_index, text)
+
+
+def _without_index(match: re.Match[str]) -> str:
+    r"""Write ``\lfsr[1]``, a name of one element of an array, as ``\lfsr(1)``.
+
+    Yosys 0.70 takes its first bit for bit 1 of ``lfsr`` when ABC9 gives names back, and joins the
+    two nets: the netlist then computes something else.
+    """
+    return match[0].translate(_ROUND)
 
 
 def waivers() -> str:

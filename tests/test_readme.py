@@ -10,18 +10,34 @@ import pytest
 
 from bitlif.scripts.main import build_parser
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+BACKENDS = (ROOT / "docs" / "backends.md").read_text("utf-8")
 
 
-def test_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(compile(example, "README.md", "exec"), {})
+def examples(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_python_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    layer, backends = examples(README)
+    exec(compile(layer, "README.md", "exec"), {})
     assert "synaptic_events" in capsys.readouterr().out
+    exec(compile(backends, "README.md", "exec"), {})
+    model, rtl = capsys.readouterr().out.splitlines()
+    assert model.removeprefix("model") == rtl.removeprefix("rtl")
+
+
+def test_python_example_of_the_backends_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = examples(BACKENDS)
+    exec(compile(example, "backends.md", "exec"), {})
+    assert "0x" in capsys.readouterr().out
 
 
 def test_every_command_line_is_understood() -> None:
-    lines = re.findall(r"^    (bitlif .*?)(?:  +#.*)?$", README, re.MULTILINE)
-    lines += re.findall(r"`(bitlif [^`.]+?)`", README)
+    both = README + BACKENDS
+    lines = re.findall(r"^    (bitlif .*?)(?:  +#.*)?$", both, re.MULTILINE)
+    lines += re.findall(r"`(bitlif [^`.]+?)`", both)
     assert len(lines) > 10
     for line in lines:
         words = shlex.split(line)[1:]
@@ -30,7 +46,6 @@ def test_every_command_line_is_understood() -> None:
 
 
 def test_files_it_names_exist() -> None:
-    root = Path(__file__).parents[1]
     for name in re.findall(r"\]\(([^)#:]+)\)|`((?:docs|configs|tests)/[^`]+)`", README):
         path = next(part for part in name if part)
-        assert (root / path).exists(), path
+        assert (ROOT / path).exists(), path
