@@ -94,7 +94,7 @@ def real_weights(layer: Learner) -> NDArray[np.float64]:
     if isinstance(layer, FloatLayer):
         return np.asarray(layer.weights, np.float64)
     lsb = float(layer.config.synapse.weight.lsb)
-    return np.multiply(layer.weights, lsb, dtype=np.float64)
+    return np.asarray(layer.weights * lsb, np.float64)
 
 
 def teacher_correlation(layer: Learner, task: TeacherTask) -> float:

@@ -162,7 +162,7 @@ def measure(work: Work, *, netlists: bool = False) -> list[Row]:
         rows.append(row)
         signatures.add(signature)
     if len(signatures) != 1:
-        raise BitlifError(f"the same windows gave different signatures: {sorted(signatures)}")
+        raise BitlifError(f"the same windows gave different signatures: {signatures}")
     return rows
 
 

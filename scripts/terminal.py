@@ -23,6 +23,7 @@ from rich.table import Table
 
 from bitlif.model.errors import BitlifError, nearest_of
 from bitlif.sim.backends import BACKENDS
+from bitlif.sim.notices import listeners
 
 SubParsers = Any
 """What ``ArgumentParser.add_subparsers`` returns; argparse keeps the class private."""
@@ -136,10 +137,15 @@ class _CompileNotice(event.Listener):
 
 
 def announce_compilation() -> None:
-    """Print one line to standard error when the engine is compiled rather than read from disk."""
+    """Print a line to standard error when the engine or a core is compiled, not read from disk."""
     if not _notices:
         _notices.append(_CompileNotice())
         event.register("numba:compile", _notices[0])  # type: ignore[no-untyped-call]
+        listeners.append(_say)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 _notices: list[_CompileNotice] = []

@@ -20,6 +20,7 @@ from bitlif.model.toml import dump_config
 
 from .cache import cached, key_of
 from .netlist import make_netlist
+from .notices import listeners
 from .runner import require_simulator
 from .shell import SHELL, shell_header, shell_verilog
 from .synthesis import tool_version
@@ -70,6 +71,9 @@ def library(
     }
 
     def make(folder: Path) -> None:
+        takes = "seconds" if kind == "rtl" else "a minute or more"
+        for tell in listeners:
+            tell(f"compiling {config.name} for {backend} (once, {takes}) ...")
         text = verilog or core_verilog(config, learning=learning)
         (folder / "core.sv").write_text(text, "utf-8")
         source = folder / "core.sv"
