@@ -91,6 +91,10 @@ def run(args: argparse.Namespace) -> int:
         print_json(_report(config, outcomes, distances, agree))
     else:
         _print(config, outcomes, distances, agree)
+        if any(outcome.backend == "rtl" and not outcome.agrees for outcome in outcomes):
+            words = ["bitlif verify", args.config, "--windows", windows, "--seed", seed]
+            words += ["--inject", args.inject] if args.inject else []
+            print("with a waveform:", *words)
         if args.inject and agree:
             print(f"the planted fault {args.inject} did not show: more --windows, another --seed?")
     return 0 if agree else 1

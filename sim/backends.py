@@ -5,7 +5,7 @@ from __future__ import annotations
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, require_bool
 
-from .core import Core
+from .core import Core, no_amaranth
 from .models import FloatCore, ModelCore
 
 BACKENDS = ("float", "model", "rtl", "netlist:ice40", "netlist:ecp5")
@@ -58,10 +58,5 @@ def open(config: Config, backend: str = "model", *, learning: bool = True) -> Co
     try:
         from .gates import GateCore
     except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("amaranth"):
-            raise
-        raise BitlifError(
-            f"backend '{backend}' needs Amaranth, which is not installed: "
-            "pip install 'bitlif[gates]'"
-        ) from error
+        raise no_amaranth(f"backend '{backend}'", error) from error
     return GateCore(config, backend, learning=learning)

@@ -32,6 +32,15 @@ CALL_STEPS = 1 << 15
 """Steps of the windows that go down in one call: a keyboard interrupt waits for its end."""
 
 
+def no_amaranth(what: str, error: ModuleNotFoundError) -> BitlifError:
+    """Return what to say where a module of Amaranth is missing; any other is none of ours."""
+    if (error.name or "").partition(".")[0] != "amaranth":
+        raise error
+    return BitlifError(
+        f"{what} needs Amaranth, which is not installed: pip install 'bitlif[gates]'"
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CoreResult(Result):
     """What a run gives: `bitlif.model.result.Result`, and what the hardware says besides.
@@ -110,11 +119,14 @@ class Core(ABC):
         ------
         BitlifError
             If the two differ in what is built in (`bitlif.hdl.host.require_loadable`); on every
-            backend alike, so that what runs on the model runs on gates.
+            backend alike, so that what runs on the model runs on gates. If Amaranth, which knows
+            what gates can take, is not installed.
         """
-        from bitlif.hdl.host import require_loadable
-
         self._require_open()
+        try:
+            from bitlif.hdl.host import require_loadable
+        except ModuleNotFoundError as error:
+            raise no_amaranth("load_tables", error) from error
         if not isinstance(config, Config):
             raise BitlifTypeError(f"config must be a Config, not {config!r}")
         require_loadable(self._built, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ class GateCore(Core):
         if not self._handle:
             self._open = False
             raise BitlifError(f"the core ({backend}) does not come out of its reset")
+        # Once, with `close` or when nobody holds the core any more.
+        self._give_back = weakref.finalize(self, self._calls.bitlif_close, self._handle)
 
     def _patience(self, events: int = 0) -> int:
         """Return more clocks than any step with so many events, update and all, can take."""
@@ -284,7 +287,7 @@ class GateCore(Core):
             raise BitlifError(f"the core ({self.backend}) {self._broken}: reset it")
 
     def _close(self) -> None:
-        self._calls.bitlif_close(self._handle)
+        self._give_back()
 
 
 def _load_library(path: Path) -> Any:

@@ -127,6 +127,7 @@ def test_command_prints_a_table_and_the_first_difference(
     printed = capsys.readouterr().out
     assert "first difference: noise draw at window 0" in printed
     assert "NOT the same" in printed
+    assert "bitlif verify tiny --windows 30 --seed 0 --inject lfsr-taps" in printed
     assert main(["crosscheck", "tiny", "--inference", "--windows", "2"]) == 0
     assert "all agree" in capsys.readouterr().out
 

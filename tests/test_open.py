@@ -31,8 +31,8 @@ ARRAYS = ("raster", "step_clocks", "window_clocks", "step_signatures")
 
 @pytest.fixture(scope="module")
 def cores() -> Iterator[dict[str, Core]]:
-    """Yield one core of `tiny` on every backend."""
-    found = {name: bitlif.sim.open(TINY, name) for name in BACKENDS}
+    """Yield the open cores of `tiny` by backend: each test shares them."""
+    found: dict[str, Core] = {}
     yield found
     for core in found.values():
         core.close()
@@ -41,10 +41,12 @@ def cores() -> Iterator[dict[str, Core]]:
 @pytest.fixture
 def core(cores: dict[str, Core], request: pytest.FixtureRequest) -> Core:
     """Return the core of the backend that the test asks for, as after opening."""
-    found = cores[request.param]
-    found.reset()
-    found.load(np.zeros((6, 4), np.int64))
-    return found
+    name = request.param
+    if name not in cores:
+        cores[name] = bitlif.sim.open(TINY, name)
+    cores[name].reset()
+    cores[name].load(np.zeros((6, 4), np.int64))
+    return cores[name]
 
 
 def on(*names: str) -> pytest.MarkDecorator:
@@ -230,6 +232,8 @@ def test_missing_gates_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> N
         bitlif.sim.open(TINY, "rtl")
     with bitlif.sim.open(TINY, "model") as core:
         assert core.signature() == 0
+        with pytest.raises(BitlifError, match=r"load_tables needs Amaranth"):
+            core.load_tables(TINY)
 
 
 @pytest.mark.parametrize("backend", ["float", "model", "rtl"])
