@@ -13,6 +13,11 @@ from bitlif.model.errors import BitlifError
 MARK = "report.json"
 """A folder that holds this was made by a command, and may be replaced by one."""
 
+GOLDEN_MARK = "manifest.json"
+"""So does one of golden vectors; it is a common name, so its text must say so too."""
+
+GOLDEN_KIND = '"kind": "bitlif golden vectors"'
+
 
 def check_folder(path: Path, *, force: bool = False) -> None:
     """Raise unless `path` is free, empty, or (with `force`) a folder that a command made before."""
@@ -28,12 +33,19 @@ def check_folder(path: Path, *, force: bool = False) -> None:
     content = list(path.iterdir())
     if not content:
         return
-    if not (path / MARK).exists():
+    if not _made_by_a_command(path):
         raise BitlifError(
             f"--out must be a new or empty folder, not '{path}', which holds others' files"
         )
     if not force:
         raise BitlifError(f"--out must be a new folder, not '{path}': give --force to replace it")
+
+
+def _made_by_a_command(path: Path) -> bool:
+    if (path / MARK).exists():
+        return True
+    golden = path / GOLDEN_MARK
+    return golden.is_file() and GOLDEN_KIND.encode() in golden.read_bytes()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bitlif.model.errors import BitlifError
-from bitlif.scripts.folder import MARK, check_folder, new_folder
+from bitlif.scripts.folder import GOLDEN_KIND, GOLDEN_MARK, MARK, check_folder, new_folder
 
 
 def earlier_result(path: Path) -> None:
@@ -67,6 +67,20 @@ def test_folder_with_others_files_is_refused_even_by_force(force: bool, tmp_path
         write(tmp_path / "out", force=force)
     assert names(tmp_path) == ["out"]
     assert names(tmp_path / "out") == ["mine"]
+
+
+def test_manifest_marks_a_folder_only_by_what_it_says(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / GOLDEN_MARK).write_text('{"name": "a browser\'s extension"}')
+    with pytest.raises(BitlifError, match=r"^--out must be a new or empty folder, not '.*/out'"):
+        write(out, force=True)
+    assert names(out) == [GOLDEN_MARK]
+    (out / GOLDEN_MARK).write_text(f"{{{GOLDEN_KIND}}}")
+    with pytest.raises(BitlifError, match=r"^--out must be a new folder, .*: give --force to repl"):
+        write(out)
+    write(out, force=True)
+    assert names(out) == ["new"]
 
 
 def test_file_is_no_folder_nor_can_hold_one(tmp_path: Path) -> None:
