@@ -24,6 +24,7 @@ SUBCOMMANDS = (
     "verilog",
     "registers",
     "verify",
+    "golden",
     "crosscheck",
 )
 """Modules beside this one; the ``add_parser(subparsers)`` of each sets ``run`` of its parser."""
