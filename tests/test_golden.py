@@ -323,7 +323,7 @@ def test_reader_without_a_folder_says_how_it_is_used() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", READER], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (1, "usage: python golden_reader.py DIR\n")
+    assert (done.returncode, done.stderr) == (1, "usage: python golden_reader.py DIR\n")
 
 
 # -- the command -----------------------------------------------------------------------------
