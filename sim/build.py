@@ -184,7 +184,9 @@ def _sources() -> str:
         *Path(bitlif.hdl.__file__).parent.glob("*.py"),
         *(own.with_name(name) for name in (
             own.name, DRIVER, "shell.py", "observables.py", "netlist.py", "synthesis.py",
+            "lookup.py",
             "ecp5_cells.v",
+            "ice40_cells.v",
         )),
     ]  # fmt: skip
     digest = hashlib.sha256()

@@ -1,5 +1,5 @@
-// Simulation models of the two ECP5 cells that Yosys knows only by their names, for techmap.
-// They cover what Yosys' mapping makes of multiplications and memories; netlist.py refuses others.
+// Simulation models, for techmap, of the two ECP5 cells that Yosys knows only by their names, as
+// far as its mapping uses them: netlist.py refuses the rest.
 
 module MULT18X18D (
     input A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1, A0,
@@ -278,18 +278,23 @@ module DP16KD (
     wire [17:0] old_b = mem[at_b] ^ torn_b;
     wire [17:0] old_b_high = mem[at_b_high] ^ torn_b_high;
 
+    // Which bits become what the port has for them, and words with these bits put in.
+    wire [17:0] own_a = bits_a & ~torn_a;
+    wire [17:0] own_b = bits_b & ~torn_b;
     wire [17:0] new_a = di_a << first(DATA_WIDTH_A, ad_a[3:0]);
     wire [17:0] new_b = di_b << first(DATA_WIDTH_B, ad_b[3:0]);
-    wire [17:0] next_a = bits_a & ~torn_a & new_a | ~(bits_a & ~torn_a) & old_a;
-    wire [17:0] next_b = bits_b & ~torn_b & new_b | ~(bits_b & ~torn_b) & old_b;
+    wire [17:0] next_a = own_a & new_a | ~own_a & old_a;
+    wire [17:0] next_b = own_b & new_b | ~own_b & old_b;
 
-    integer i;
+    // Whole words are written: a write for every bit takes Yosys long, and makes slow code. Where
+    // both ports write into one word, A writes B's bits too.
+    wire meet = write_a & write_b & at_a == at_b;
+    wire [17:0] joined = meet ? own_b : 18'h0;
+    wire [17:0] high = bits_a_high & di_b | ~bits_a_high & mem[at_a_high];
     always @(posedge clk) begin
-        for (i = 0; i < 18; i = i + 1) begin
-            if (bits_a[i]) mem[at_a][i] <= next_a[i];
-            if (PAIR_A && bits_a_high[i]) mem[at_a_high][i] <= di_b[i];
-            if (!PAIR_A && bits_b[i]) mem[at_b][i] <= next_b[i];
-        end
+        if (write_a) mem[at_a] <= joined & new_b | ~joined & next_a;
+        if (PAIR_A && write_a) mem[at_a_high] <= high;
+        if (!PAIR_A && write_b && !meet) mem[at_b] <= next_b;
     end
 
     wire read_a = CEA & (WRITEMODE_A != "NORMAL" | ~WEA);

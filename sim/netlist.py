@@ -9,56 +9,86 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bitlif.model.errors import BitlifError
 
+from .lookup import lookup_model
 from .synthesis import FAMILIES, find_tool, map_to_cells, run_tool
 
 NETLIST_FAMILIES = {"ice40": FAMILIES["up5k"], "ecp5": FAMILIES["ecp5"]}
 
-OWN_MODELS = "ecp5_cells.v"
-
 MODELS = {
     # Without this, Yosys would read a reset of SB_SPRAM256KA word by word, 16,384 of them.
-    "ice40": "-D EQUIV -map +/ice40/cells_sim.v",
-    # The first model of a cell counts: Yosys' files have empty ones of what ours has.
-    "ecp5": f"-map {OWN_MODELS} -map +/ecp5/cells_sim.v",
+    "ice40": "-map lookup.v -map ice40_cells.v -D EQUIV -map +/ice40/cells_sim.v",
+    "ecp5": "-map lookup.v -map ecp5_cells.v -map +/ecp5/cells_sim.v",
 }
-"""Where a family's models are, for Yosys' ``techmap``."""
+"""Where a family's models are, for Yosys' ``techmap``: the first one of a cell counts, ours."""
 
 MODELLED = {
-    "ice40": r"SB_LUT4|SB_CARRY|SB_DFF[A-Z]*|SB_RAM40_4K(NR|NW|NRNW)?|SB_MAC16",
-    "ecp5": r"LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_FF|TRELLIS_DPR16X4|DP16KD|MULT18X18D",
+    "ice40": "SB_LUT4|SB_CARRY|SB_DFF[A-Z]*|SB_RAM40_4K|SB_MAC16",
+    "ecp5": "LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_FF|TRELLIS_DPR16X4|DP16KD|MULT18X18D",
 }
 """Cells that have a model there: a module that is merely empty would be a silent black box."""
 
-COVERED: dict[str, dict[str, str]] = {
-    "DP16KD": {
-        "DATA_WIDTH_[AB]": "1|2|4|9|18|36",
-        "WRITEMODE_[AB]": "NORMAL|WRITETHROUGH|READBEFOREWRITE",
-        "REGMODE_[AB]": "NOREG",
-        "RESETMODE|ASYNC_RESET_RELEASE": "SYNC|ASYNC",
-        "CSDECODE_[AB]": "0b000",
-        "CLK([AB])MUX": "CLK[AB]|INV",
-        "GSR": "AUTO|ENABLED|DISABLED",
-        "INITVAL_[0-3][0-9A-F]": "[0-9]+",
-    },
-    "MULT18X18D": {"REG_.*_CLK": "NONE"},
+LOOKUPS = {
+    "ice40": ("SB_LUT4", "LUT_INIT", "O", "I0 I1 I2 I3"),
+    "ecp5": ("LUT4", "INIT", "Z", "A B C D"),
 }
-"""Parameters of the cells with a model of ours, and the values that it covers."""
+"""Look-up table: its name, and those of contents, output and inputs; an ECP5's carry has two."""
 
-CONSTANT: dict[str, str] = {"DP16KD": "CS[AB][012]", "MULT18X18D": r"C\d+|SOURCE[AB]"}
-"""Inputs of these cells that must be 0."""
 
-PORTS = {
-    "DP16KD": r"(DI|DO|AD)[AB]\d+|(CE|OCE|CLK|WE|RST)[AB]",
-    "MULT18X18D": r"[ABP]\d+|SIGNED[AB]",
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a model of ours covers of its cell; everything is a regular expression.
+
+    Attributes
+    ----------
+    parameters : dict of str to str
+        The values that are covered.
+    ports : str
+        Those that the model has.
+    zeros : str
+        Inputs that must be 0.
+    clocks : tuple of str
+        Ports that must be one clock; one without a net is not used.
+    """
+
+    parameters: dict[str, str]
+    ports: str
+    zeros: str = ""
+    clocks: tuple[str, ...] = ()
+
+
+LIMITS = {
+    "SB_LUT4": Limits({"LUT_INIT": "[0-9]+"}, "O|I[0-3]"),
+    "LUT4": Limits({"INIT": "[0-9]+"}, "[A-DZ]"),
+    "CCU2C": Limits({"INIT[01]": "[0-9]+", "INJECT1_[01]": "YES|NO"}, "[A-D][01]|S[01]|CIN|COUT"),
+    "SB_RAM40_4K": Limits(
+        {"(READ|WRITE)_MODE": "[0-3]", "INIT_[0-9A-F]": "[0-9x]+"},
+        "(RDATA|RADDR|RCLK|RCLKE|RE|WADDR|WCLK|WCLKE|WE|MASK|WDATA)",
+        clocks=("RCLK", "WCLK"),
+    ),
+    "DP16KD": Limits(
+        {
+            "DATA_WIDTH_[AB]": "1|2|4|9|18|36",
+            "WRITEMODE_[AB]": "NORMAL|WRITETHROUGH|READBEFOREWRITE",
+            "REGMODE_[AB]": "NOREG",
+            "RESETMODE|ASYNC_RESET_RELEASE": "SYNC|ASYNC",
+            "CSDECODE_[AB]": "0b000",
+            "CLK[AB]MUX": "CLK[AB]|INV",
+            "GSR": "AUTO|ENABLED|DISABLED",
+            "INITVAL_[0-3][0-9A-F]": "[0-9x]+",
+        },
+        r"(DI|DO|AD)[AB]\d+|(CE|OCE|CLK|WE|RST)[AB]",
+        zeros="CS[AB][012]",
+        clocks=("CLKA", "CLKB"),
+    ),
+    "MULT18X18D": Limits({"REG_.*_CLK": "NONE"}, r"[ABP]\d+|SIGNED[AB]", zeros=r"C\d+|SOURCE[AB]"),
 }
-"""Their other ports that the models have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +137,14 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
     cells = map_to_cells(verilog, top, NETLIST_FAMILIES[family], folder)
     for name, cell in cells.items():
         _require_model(family, name, cell)
-    shutil.copy(Path(__file__).with_name(OWN_MODELS), folder)
+    shutil.copy(Path(__file__).with_name(f"{family}_cells.v"), folder)
+    contents = _contents(cells.values())
+    (folder / "lookup.v").write_text(lookup_model(*LOOKUPS[family], contents), "utf-8")
+    # What is simplified at the end is the models' Verilog; of the cells, those that do nothing go.
     script = f"""
         read_json netlist.json; hierarchy -top {top};
         techmap -wb -autoproc {MODELS[family]}; select -assert-none t:* t:$* %d;
-        clean -purge; memory -nomap; opt_expr; opt_clean -purge;
+        clean -purge; memory -nomap; opt -full; clean -purge;
         write_verilog -noattr netlist.v
     """
     call = [*find_tool("yosys"), "-q", "-l", "models.log", "-p", " ".join(script.split())]
@@ -120,40 +153,50 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
     return Netlist(folder / "netlist.json", folder / "netlist.v", dict(counted))
 
 
+def _contents(cells: Iterable[Mapping[str, Any]]) -> set[int]:
+    """Return the contents of all look-up tables."""
+    named = ("LUT_INIT", "INIT", "INIT0", "INIT1")
+    given = (cell["parameters"].get(name) for cell in cells for name in named)
+    return {int(bits, 2) for bits in given if bits is not None}
+
+
 def _require_model(family: str, name: str, cell: Mapping[str, Any]) -> None:
     """Raise unless there is a model of a cell that covers what the netlist makes of it."""
     kind = cell["type"]
     if not re.fullmatch(MODELLED[family], kind):
         raise BitlifError(f"cell {name} is a {kind}, which has no simulation model")
-    if kind not in COVERED:
+    limits = LIMITS.get(kind)
+    if limits is None:
         return
-    for parameter, value in cell["parameters"].items():
-        text = _value(value)
-        allowed = [own for key, own in COVERED[kind].items() if re.fullmatch(key, parameter)]
-        if not (allowed and re.fullmatch(allowed[0], text)):
-            raise _uncovered(name, kind, f"{parameter} = {text}")
-    for port, bits in cell["connections"].items():
-        zero = re.fullmatch(CONSTANT[kind], port) and set(bits) <= {"0", "x"}
-        if not (zero or re.fullmatch(PORTS[kind], port) or not bits):
-            raise _uncovered(name, kind, f"port {port} = {bits[0]}")
-    if kind == "DP16KD":
-        _require_one_clock(name, cell)
-
-
-def _require_one_clock(name: str, cell: Mapping[str, Any]) -> None:
-    """Raise unless the ports of a DP16KD that are used share an edge, and are as wide as they may.
-
-    A port without a clock is not used.
-    """
-    parameters, wires = cell["parameters"], cell["connections"]
-    clocks = [(wires[f"CLK{own}"][0], _value(parameters[f"CLK{own}MUX"])) for own in "AB"]
-    edges = {(wire, how == "INV") for wire, how in clocks if isinstance(wire, int)}
+    for parameter, bits in cell["parameters"].items():
+        value = _value(bits)
+        covered = [own for key, own in limits.parameters.items() if re.fullmatch(key, parameter)]
+        if not (covered and re.fullmatch(covered[0], value)):
+            raise _uncovered(name, kind, f"{parameter} = {value}")
+    for port, wires in cell["connections"].items():
+        zero = re.fullmatch(limits.zeros, port) and set(wires) <= {"0", "x"}
+        if wires and not (zero or re.fullmatch(limits.ports, port)):
+            raise _uncovered(name, kind, f"port {port} in use")
+    edges = {_edge(cell, port) for port in limits.clocks} - {None}
     if len(edges) > 1:
-        raise _uncovered(name, "DP16KD", "two clocks")
-    width_a, width_b = (_value(parameters[f"DATA_WIDTH_{own}"]) for own in "AB")
-    writes_b = wires["WEB"] != ["0"]
-    if (width_a != "36" and width_b == "36") or (width_a == "36" and writes_b):
-        raise _uncovered(name, "DP16KD", "a port of 36 bits beside one of")
+        raise _uncovered(name, kind, "two clocks")
+    if kind == "DP16KD":
+        _require_widths(name, cell)
+
+
+def _edge(cell: Mapping[str, Any], clock: str) -> tuple[int, bool] | None:
+    """Return net and polarity of a clock input, None for one without a net."""
+    (wire,) = cell["connections"][clock]
+    inverted = cell["parameters"].get(f"{clock}MUX") == "INV"
+    return (wire, inverted) if isinstance(wire, int) else None
+
+
+def _require_widths(name: str, cell: Mapping[str, Any]) -> None:
+    """Raise where a DP16KD's port of 36 bits takes pins that the other port uses."""
+    width_a, width_b = (int(cell["parameters"][f"DATA_WIDTH_{own}"], 2) for own in "AB")
+    writes_b = cell["connections"]["WEB"] != ["0"]
+    if (width_b == 36 and width_a != 36) or (width_a == 36 and writes_b):
+        raise _uncovered(name, "DP16KD", "36 bits on one port and pins of them in use by the other")
 
 
 def _value(text: str) -> str:

@@ -208,23 +208,29 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
     call = [*command, "-q", "-l", "yosys.log", "-p", script]
     run_tool("yosys", call, folder, "yosys.log", "netlist.json")
     netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
-    _require_single_drivers(netlist["modules"][top], folder / "yosys.log")
+    _require_one_driver(netlist["modules"][top], folder / "yosys.log")
     cells: dict[str, dict[str, Any]] = netlist["modules"][top]["cells"]
     return cells
 
 
-def _require_single_drivers(module: dict[str, Any], log: Path) -> None:
-    """Raise where two cells drive one net, which Yosys only warns of."""
+def _require_one_driver(module: dict[str, Any], log: Path) -> None:
+    """Raise where two cells drive a net or none does, of which Yosys only warns."""
     driven: set[int] = set()
+    used: set[int] = set()
+    for port in module["ports"].values():
+        own = driven if port["direction"] == "input" else used
+        own.update(bit for bit in port["bits"] if isinstance(bit, int))
     for name, cell in module["cells"].items():
         for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] != "output":
-                continue
-            if not driven.isdisjoint(bits):
-                raise BitlifError(
-                    f"yosys made a net with two drivers ({port} of {name}); its log is {log}"
-                )
-            driven.update(bit for bit in bits if isinstance(bit, int))
+            nets = {bit for bit in bits if isinstance(bit, int)}
+            if cell["port_directions"][port] == "input":
+                used |= nets
+            elif driven.isdisjoint(nets):
+                driven |= nets
+            else:
+                raise BitlifError(f"yosys drove a net twice ({port} of {name}); its log is {log}")
+    if not used <= driven:
+        raise BitlifError(f"yosys left a net without a driver; its log is {log}")
 
 
 @dataclass(frozen=True, slots=True)
