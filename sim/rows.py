@@ -21,7 +21,7 @@ def from_integers(rows: list[int], bits: int) -> Words:
     """Return packed rows of `bits` bits, given as integers: (R, words)."""
     size = 4 * words_for(bits)
     data = b"".join(row.to_bytes(size, "little") for row in rows)
-    return np.frombuffer(data, "<u4").astype(np.uint32).reshape(len(rows), -1)
+    return np.frombuffer(data, "<u4").astype(np.uint32).reshape(len(rows), size // 4)
 
 
 def pack(values: NDArray[Any], bits: int) -> Words:
