@@ -2,8 +2,9 @@
 
 An entry is a folder named by a hash of all that it depends on. It is made in a folder of its own
 and renamed when whole; a lock, which ends with the process that holds it, keeps a second process
-from making the same. A build that is killed leaves at most its own folder, which the next build
-removes.
+or thread from making the same. A build that is killed leaves at most its own folder, which the
+next build of the same entry removes. Entries that are there are used without any lock: a folder
+with all that is wanted may be read-only.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def cached(key: str, product: str, make: Callable[[Path], None]) -> Path:
     product : str
         Name of the file that is checked before it is given out.
     make : callable
-        Leaves it, and whatever else is worth keeping, in the folder that it is given.
+        Leaves it, and whatever else is worth keeping, in the folder that it is given; may ask for
+        another entry meanwhile.
 
     Raises
     ------
@@ -59,15 +61,16 @@ def cached(key: str, product: str, make: Callable[[Path], None]) -> Path:
     root = cache_folder()
     entry = root / key
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        with (root / f"{key}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not entry.exists():
-                _make(entry, product, make)
+        if not entry.exists():
+            root.mkdir(parents=True, exist_ok=True)
+            with (root / f"{key}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not entry.exists():
+                    _make(entry, product, make)
     except OSError as error:
         raise BitlifError(
-            f"the cache of compiled cores, '{root}', cannot be used ({error.strerror}): set "
-            f"{VARIABLE} to a folder that can be written"
+            f"the cache of compiled cores, '{root}', cannot be used ({error.strerror or error}): "
+            f"set {VARIABLE} to a folder that can be written"
         ) from error
     _check(entry / product)
     return entry / product
@@ -79,6 +82,8 @@ def _make(entry: Path, product: str, make: Callable[[Path], None]) -> None:
         shutil.rmtree(old, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
     make(made)
+    if not (made / product).is_file():
+        raise BitlifError(f"no {product} was made, and no tool said why; its logs are in '{made}'")
     note = {"sha256": _digest(made / product)}
     (made / NOTE).write_text(json.dumps(note) + "\n", "utf-8")
     made.chmod(0o755)
@@ -94,7 +99,7 @@ def _check(product: Path) -> None:
         noted, found = "", "nothing"
     if noted != found:
         raise BitlifError(
-            f"'{product}' is not what was once built there: remove the folder '{product.parent}', "
+            f"'{product}' is not what was once built there: remove '{product.parent}', "
             "and it is built anew"
         )
 
