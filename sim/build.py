@@ -36,8 +36,8 @@ FLAGS = (
 )  # fmt: skip
 
 SOURCES = (
-    "build.py", DRIVER, "shell.py", "rows.py", "observables.py", "netlist.py", "lookup.py",
-    "synthesis.py", "ecp5_cells.v", "ice40_cells.v",
+    "build.py", DRIVER, "shell.py", "rows.py", "observables.py", "netlist.py",
+    "synthesis.py", "ecp5_cells.v",
 )  # fmt: skip
 """Files of this folder that a compiled core depends on."""
 

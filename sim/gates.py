@@ -292,24 +292,24 @@ class GateCore(Core):
 
 def _load_library(path: Path) -> Any:
     """Return the library with the types of its functions."""
-    try:
-        calls = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise BitlifError(
-            f"the compiled core '{path}' cannot be loaded ({error}): remove its folder, and it is "
-            "built anew"
-        ) from error
     handle, number, array = ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p
     large = ctypes.c_int64
-    for name, result, arguments in (
-        ("open", handle, [large]),
-        ("close", None, [handle]),
-        ("reset", number, [handle, large]),
-        ("run", number, [handle, ctypes.c_void_p]),
-        ("write", number, [handle, number, large, number, array]),
-        ("read", number, [handle, number, large, array]),
-        ("port", number, [handle, number, array]),
-    ):
-        function = getattr(calls, f"bitlif_{name}")
-        function.restype, function.argtypes = result, arguments
+    try:
+        calls = ctypes.CDLL(str(path))
+        for name, result, arguments in (
+            ("open", handle, [large]),
+            ("close", None, [handle]),
+            ("reset", number, [handle, large]),
+            ("run", number, [handle, ctypes.c_void_p]),
+            ("write", number, [handle, number, large, number, array]),
+            ("read", number, [handle, number, large, array]),
+            ("port", number, [handle, number, array]),
+        ):
+            function = getattr(calls, f"bitlif_{name}")
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as error:
+        raise BitlifError(
+            f"the compiled core '{path}' cannot be loaded ({error}): remove the folder "
+            f"'{path.parent}', and it is built anew"
+        ) from error
     return calls

@@ -9,36 +9,32 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bitlif.model.errors import BitlifError
 
-from .lookup import lookup_model
 from .synthesis import FAMILIES, find_tool, map_to_cells, run_tool
 
 NETLIST_FAMILIES = {"ice40": FAMILIES["up5k"], "ecp5": FAMILIES["ecp5"]}
 
+OWN_MODELS = "ecp5_cells.v"
+
 MODELS = {
     # Without this, Yosys would read a reset of SB_SPRAM256KA word by word, 16,384 of them.
-    "ice40": "-map lookup.v -map ice40_cells.v -D EQUIV -map +/ice40/cells_sim.v",
-    "ecp5": "-map lookup.v -map ecp5_cells.v -map +/ecp5/cells_sim.v",
+    "ice40": "-D EQUIV -map +/ice40/cells_sim.v",
+    # The first model of a cell counts: Yosys' files have empty ones of what ours has.
+    "ecp5": f"-map {OWN_MODELS} -map +/ecp5/cells_sim.v",
 }
-"""Where a family's models are, for Yosys' ``techmap``: the first one of a cell counts, ours."""
+"""Where a family's models are, for Yosys' ``techmap``: Yosys' own, and ours where it has none."""
 
 MODELLED = {
-    "ice40": "SB_LUT4|SB_CARRY|SB_DFF[A-Z]*|SB_RAM40_4K|SB_MAC16",
+    "ice40": "SB_LUT4|SB_CARRY|SB_DFF[A-Z]*|SB_RAM40_4K(NR|NW|NRNW)?|SB_MAC16",
     "ecp5": "LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_FF|TRELLIS_DPR16X4|DP16KD|MULT18X18D",
 }
 """Cells that have a model there: a module that is merely empty would be a silent black box."""
-
-LOOKUPS = {
-    "ice40": ("SB_LUT4", "LUT_INIT", "O", "I0 I1 I2 I3"),
-    "ecp5": ("LUT4", "INIT", "Z", "A B C D"),
-}
-"""Look-up table: its name, and those of contents, output and inputs; an ECP5's carry has two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +60,6 @@ class Limits:
 
 
 LIMITS = {
-    "SB_LUT4": Limits({"LUT_INIT": "[0-9]+"}, "O|I[0-3]"),
-    "LUT4": Limits({"INIT": "[0-9]+"}, "[A-DZ]"),
-    "CCU2C": Limits({"INIT[01]": "[0-9]+", "INJECT1_[01]": "YES|NO"}, "[A-D][01]|S[01]|CIN|COUT"),
-    "SB_RAM40_4K": Limits(
-        {"(READ|WRITE)_MODE": "[0-3]", "INIT_[0-9A-F]": "[0-9x]+"},
-        "(RDATA|RADDR|RCLK|RCLKE|RE|WADDR|WCLK|WCLKE|WE|MASK|WDATA)",
-        clocks=("RCLK", "WCLK"),
-    ),
     "DP16KD": Limits(
         {
             "DATA_WIDTH_[AB]": "1|2|4|9|18|36",
@@ -137,10 +125,7 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
     cells = map_to_cells(verilog, top, NETLIST_FAMILIES[family], folder)
     for name, cell in cells.items():
         _require_model(family, name, cell)
-    shutil.copy(Path(__file__).with_name(f"{family}_cells.v"), folder)
-    contents = _contents(cells.values())
-    (folder / "lookup.v").write_text(lookup_model(*LOOKUPS[family], contents), "utf-8")
-    # What is simplified at the end is the models' Verilog; of the cells, those that do nothing go.
+    shutil.copy(Path(__file__).with_name(OWN_MODELS), folder)
     script = f"""
         read_json netlist.json; hierarchy -top {top};
         techmap -wb -autoproc {MODELS[family]}; select -assert-none t:* t:$* %d;
@@ -151,13 +136,6 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
     run_tool("yosys", call, folder, "models.log", "netlist.v")
     counted = Counter(cell["type"] for cell in cells.values())
     return Netlist(folder / "netlist.json", folder / "netlist.v", dict(counted))
-
-
-def _contents(cells: Iterable[Mapping[str, Any]]) -> set[int]:
-    """Return the contents of all look-up tables."""
-    named = ("LUT_INIT", "INIT", "INIT0", "INIT1")
-    given = (cell["parameters"].get(name) for cell in cells for name in named)
-    return {int(bits, 2) for bits in given if bits is not None}
 
 
 def _require_model(family: str, name: str, cell: Mapping[str, Any]) -> None:
