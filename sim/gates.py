@@ -309,7 +309,7 @@ def _load_library(path: Path) -> Any:
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
         raise BitlifError(
-            f"the compiled core '{path}' cannot be loaded ({error}): remove the folder "
-            f"'{path.parent}', and it is built anew"
+            f"the compiled core '{path}' cannot be loaded ({error}): remove its folder, and it is "
+            "built anew"
         ) from error
     return calls
