@@ -24,17 +24,16 @@ _ROUND = str.maketrans("[]", "()")
 
 def tidy(text: str) -> str:
     """Return the text so that Icarus, Verilator and Yosys take it alike."""
-    text = _WAKER.sub(_wake, _EMPTY.sub("", text))
-    return _ESCAPED.sub(_without_index, text)
+    return plain_names(_WAKER.sub(_wake, _EMPTY.sub("", text)))
 
 
-def _without_index(match: re.Match[str]) -> str:
-    r"""Write ``\lfsr[1]``, a name of one element of an array, as ``\lfsr(1)``.
+def plain_names(text: str) -> str:
+    r"""Write names of array elements, as ``\lfsr[1]``, so that none looks like a bit: ``\lfsr(1)``.
 
-    Yosys 0.70 takes its first bit for bit 1 of ``lfsr`` when ABC9 gives names back, and joins the
-    two nets: the netlist then computes something else.
+    Yosys 0.70 takes the first bit of such a net for bit 1 of ``lfsr`` when ABC9 gives names back,
+    and joins the two: the netlist then computes something else.
     """
-    return match[0].translate(_ROUND)
+    return _ESCAPED.sub(lambda match: match[0].translate(_ROUND), text)
 
 
 def waivers() -> str:

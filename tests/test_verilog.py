@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,14 @@ def test_memory_files_hold_what_the_verilog_holds(
         assert [int(row, 16) for row in rows] == initial(text, name)
     # Input 2 on slot 1: neurons 2 and 3, the first of them lowest.
     assert initial(text, "weights")[5] == ((weights[2, 3] & 63) << 6) | (weights[2, 2] & 63)
+
+
+@pytest.mark.parametrize("write", [core_verilog, front_verilog])
+def test_no_name_looks_like_a_bit_of_another(write: Callable[[Config], str]) -> None:
+    # Yosys 0.70 would join the two nets (see `bitlif.hdl.tidy.plain_names`).
+    names = re.findall(r"\\\S+", write(Config.load("tiny")))
+    assert "\\update_lfsr(1)" in names
+    assert not [name for name in names if "[" in name]
 
 
 def test_verilog_with_weights_is_not_the_one_without(tmp_path: Path) -> None:
