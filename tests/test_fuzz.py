@@ -123,7 +123,7 @@ def test_random_cases_agree_in_compiled_rtl() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("backend", "examples"), [("rtl", 150), ("netlist:ice40", 15), ("netlist:ecp5", 15)]
+    ("backend", "examples"), [("rtl", 100), ("netlist:ice40", 6), ("netlist:ecp5", 6)]
 )
 def test_many_random_cases_agree(backend: str, examples: int) -> None:
     fuzz(backend, examples)()
