@@ -136,7 +136,8 @@ def run_reference(config: Config, weights: Any, events: Events, targets: Any) ->
         "weights": w,
         "counts": count,
         "noise_states": [tap.now.state for tap in taps],
-        "update_states": [tap.now.state for tap in rounders],
+        # Where nothing is drawn there is no register to draw from.
+        "update_states": [tap.now.state for tap in rounders if learning.random_bits],
     }
 
 

@@ -82,7 +82,7 @@ def test_learned_folder_holds_what_the_model_learns_and_says(
     np.testing.assert_array_equal(load_events("out/spikes.npz").raster(), task.events.raster())
     assert json.loads(Path("out/report.json").read_text()) == report
     assert list(report) == [
-        "config", "model", "seed", "data", "windows", "correlation_with_teacher",
+        "config", "model", "backend", "seed", "data", "windows", "correlation_with_teacher",
         "coincident_spikes", "teacher_spikes", *COUNTERS, "seconds", "learning_steps_per_second",
     ]  # fmt: skip
     assert (report["config"], report["model"], report["seed"]) == ("tiny", "integer", 4)
@@ -444,7 +444,7 @@ def test_reported_run_is_that_of_the_layer(capsys: pytest.CaptureFixture[str]) -
     report = report_of(f"run tiny {RUN} --out out.npz", capsys)
     result = by_hand()
     assert list(report) == [
-        "config", "model", "windows", "steps", "input_spikes", "output_spikes",
+        "config", "model", "backend", "windows", "steps", "input_spikes", "output_spikes",
         "spikes_by_neuron", "output_rate", *COUNTERS, "seconds", "neuron_steps_per_second",
         "written",
     ]  # fmt: skip
