@@ -91,7 +91,8 @@ def run(args: argparse.Namespace) -> int:
         print_json(_report(config, outcomes, distances, agree))
     else:
         _print(config, outcomes, distances, agree)
-        if any(outcome.backend == "rtl" and not outcome.agrees for outcome in outcomes):
+        wrong = [outcome.backend for outcome in outcomes if not outcome.agrees]
+        if "rtl" in wrong and not args.inference:
             words = ["bitlif verify", args.config, "--windows", windows, "--seed", seed]
             words += ["--inject", args.inject] if args.inject else []
             print("with a waveform:", *words)
