@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from amaranth.lib import data
 from numpy.typing import NDArray
 
@@ -19,12 +20,19 @@ def weight_rows(config: Config, weights: NDArray[Any]) -> list[list[int]]:
 
     Places without a neuron hold zero.
     """
-    lanes, slots = config.layer.lanes, config.layer.slots
-    rows = []
-    for row in weights.tolist():
-        padded = [int(weight) for weight in row] + [0] * (slots * lanes - config.layer.neurons)
-        rows += [padded[slot * lanes : (slot + 1) * lanes] for slot in range(slots)]
+    rows: list[list[int]] = by_slot(config, weights).reshape(-1, config.layer.lanes).tolist()
     return rows
+
+
+def by_slot(config: Config, values: NDArray[Any]) -> NDArray[Any]:
+    """Return values of neurons, (..., M), by slot and lane, (..., K, P).
+
+    Places without a neuron hold zero.
+    """
+    sizes = config.layer
+    missing = sizes.slots * sizes.lanes - sizes.neurons
+    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
+    return padded.reshape(*values.shape[:-1], sizes.slots, sizes.lanes)
 
 
 def packed(layout: data.Layout, rows: Iterable[Any]) -> list[int]:

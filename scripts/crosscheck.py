@@ -8,8 +8,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config import Config
-from bitlif.model.errors import BitlifError, nearest_of, require_int
-from bitlif.sim.backends import BACKENDS
+from bitlif.model.errors import BitlifError, require_int
+from bitlif.sim.backends import BACKENDS, require_backend
 
 from .terminal import (
     SubParsers,
@@ -111,11 +111,7 @@ def parse_backends(text: str) -> list[str]:
     """
     names = list(dict.fromkeys(text.split(",")))
     for name in names:
-        if name not in BACKENDS:
-            raise BitlifError(
-                f"--backends must be some of {', '.join(BACKENDS)}, not '{name}'"
-                f"{nearest_of(name, BACKENDS)}"
-            )
+        require_backend("--backends must be some of", name)
     if len(names) < 2:
         raise BitlifError(f"--backends must name at least two, not '{text}'")
     return names

@@ -21,8 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from bitlif.model.errors import BitlifError, nearest_of
-from bitlif.sim.backends import BACKENDS
+from bitlif.model.errors import BitlifError
+from bitlif.sim.backends import BACKENDS, require_backend
 from bitlif.sim.notices import listeners
 
 SubParsers = Any
@@ -78,11 +78,7 @@ def chosen_backend(args: argparse.Namespace) -> str:
         return "float"
     if backend is None:
         return "model"
-    if backend not in BACKENDS:
-        raise BitlifError(
-            f"--backend must be one of {', '.join(BACKENDS)}, not '{backend}'"
-            f"{nearest_of(backend, BACKENDS)}"
-        )
+    require_backend("--backend must be one of", backend)
     return backend
 
 

@@ -12,6 +12,14 @@ BACKENDS = ("float", "model", "rtl", "netlist:ice40", "netlist:ecp5")
 """What a layer can run on."""
 
 
+def require_backend(wanted: str, name: str) -> None:
+    """Raise unless there is a backend of this name; `wanted` begins the sentence."""
+    if name not in BACKENDS:
+        raise BitlifError(
+            f"{wanted} {', '.join(BACKENDS)}, not '{name}'{nearest_of(name, BACKENDS)}"
+        )
+
+
 def open(config: Config, backend: str = "model", *, learning: bool = True) -> Core:
     """Return a new core: fresh from its reset, all weights zero.
 
@@ -45,11 +53,7 @@ def open(config: Config, backend: str = "model", *, learning: bool = True) -> Co
         raise BitlifTypeError(f"config must be a Config, not {config!r}")
     if not isinstance(backend, str):
         raise BitlifTypeError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
-    if backend not in BACKENDS:
-        raise BitlifError(
-            f"backend must be one of {', '.join(BACKENDS)}, not '{backend}'"
-            f"{nearest_of(backend, BACKENDS)}"
-        )
+    require_backend("backend must be one of", backend)
     require_bool("learning", learning)
     if backend == "model":
         return ModelCore(config, learning=learning)

@@ -17,7 +17,7 @@ from bitlif.model.clocks import SETTLE
 from bitlif.model.config import Config
 from bitlif.model.events import Events
 
-from .observables import MISSING, arrange, observables, state_layouts
+from .observables import MISSING, arrange, observables, rows_of_window, state_layouts
 from .pysim import targets_by_step
 from .runner import require_simulator, simulate
 
@@ -247,13 +247,7 @@ def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:
     for one in observables(config, learning=work.learning, learn=work.learns):
         rows = data[f"observed {one.name}"]
         observed[one.name] = arrange(config, one, rows, windows)
-        due = {
-            "drawn": steps * sizes.slots, "slot": steps * sizes.slots,
-            "error": steps * sizes.slots, "trace": steps * sizes.inputs,
-            "gradient": sizes.inputs * sizes.slots, "update": sizes.inputs * sizes.slots,
-            "window": 1,
-        }[one.when]  # fmt: skip
-        extra[one.name] = len(rows) - due * windows
+        extra[one.name] = len(rows) - rows_of_window(config, one) * windows
     final = {name[6:]: values for name, values in data.items() if name.startswith("final ")}
     unread = np.full((sizes.inputs, sizes.neurons), MISSING)
     weights = final.pop("weights", unread)

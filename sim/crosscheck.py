@@ -28,6 +28,7 @@ AXES = {
     "step signature": ("window", "step"),
     "clocks of steps": ("window", "step"),
     "clocks of windows": ("window",),
+    "weights read back": ("input", "neuron"),
 }
 """Axes of what is not of windows, steps and neurons."""
 
@@ -93,8 +94,7 @@ def crosscheck(
     BitlifError
         If a core is the float twin, or the first one fails.
     """
-    wrong = [core.backend for core in cores if core.backend == "float"]
-    if wrong:
+    if any(core.backend == "float" for core in cores):
         raise BitlifError("the float twin cannot be compared bit for bit: leave it out")
     outcomes = [Comparison(core.backend) for core in cores]
     for core in cores:
@@ -106,7 +106,6 @@ def crosscheck(
         targets = targets_by_step(work.config, work.events, work.targets).reshape(shape)
     for w in range(work.events.windows):
         goals = None if targets is None else targets[w : w + 1]
-        own: dict[str, Pair] = {}
         reference = _seen(cores[0], work, w, goals)
         outcomes[0].windows = w + 1
         for core, outcome in zip(cores[1:], outcomes[1:], strict=True):
@@ -122,7 +121,7 @@ def crosscheck(
                 outcome.note = str(error)
                 continue
             own = {
-                name: Pair(values, reference[name], AXES.get(name, _axes(name)))
+                name: Pair(values, reference[name], _axes(name))
                 for name, values in seen.items()
                 if name in reference
             }
@@ -137,12 +136,13 @@ def crosscheck(
 
 
 def _axes(name: str) -> tuple[str, ...]:
+    """Return the names of the axes of what is compared."""
+    if name in AXES:
+        return AXES[name]
     if name.endswith("LFSR"):
         return ("LFSR",)
     if name in ("counters", "phase", "signature"):
         return ("number",)
-    if name == "weights read back":
-        return ("input", "neuron")
     if name.endswith("read back"):
         return ("input" if "trace" in name else "neuron",)
     return ("window", "step", "neuron")

@@ -33,6 +33,8 @@ class Expected:
     weights : (N, M) int64
     state : LayerState
     counters : dict of str to int
+    step_signatures : (W, T) int64
+        With each step's end, before the update of the weights.
     step_clocks : (W, T) int64
     window_end : int
         Clocks from a window's last step to its end.
@@ -46,6 +48,7 @@ class Expected:
     weights: NDArray[np.int64]
     state: LayerState
     counters: dict[str, int]
+    step_signatures: NDArray[np.int64]
     step_clocks: NDArray[np.int64]
     window_end: int
     raster: NDArray[np.uint8]
@@ -60,7 +63,7 @@ def expect(work: Work) -> Expected:
     layer.load(work.weights)
     seen: dict[str, list[NDArray[Any]]] = {}
     counters = dict.fromkeys(COUNTERS, 0)
-    clocks, rasters, phases = [], [], []
+    signatures, clocks, rasters, phases = [], [], [], []
     trace_state = np.zeros(config.layer.inputs, np.int64)
     targets = _targets(work)
     for w in range(work.events.windows):
@@ -73,7 +76,7 @@ def expect(work: Work) -> Expected:
             result = layer.learn(one, goals, record=RECORD_LEARNING)
         else:
             result = layer.run(one, goals, record=RECORD_INFERENCE)
-        signature.take_window(result)
+        signatures.append(signature.take_window(result))
         found = _neurons(config, result, one.raster()[0], weights, targets[w], phase)
         if learn:
             if config.window.trace == "clear":
@@ -104,6 +107,7 @@ def expect(work: Work) -> Expected:
         weights=layer.weights,
         state=layer.state,
         counters=counters,
+        step_signatures=np.array(signatures),
         step_clocks=np.array(clocks),
         window_end=window_end(config, learn=learn),
         raster=np.array(rasters),

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.host import lfsr_counts, phase_layout, phase_rows
-from bitlif.hdl.memories import packed
+from bitlif.hdl.host import lfsr_counts, phase_layout, phase_rows, state_layout, trace_layout
+from bitlif.hdl.memories import by_slot, packed
 from bitlif.hdl.witness import COUNTERS
 from bitlif.model.clocks import NEURON_DEPTH, UPDATE_DEPTH
 from bitlif.model.config import Config
@@ -22,7 +22,7 @@ from bitlif.model.result import RECORDS, LayerState
 
 from .build import library
 from .core import Core
-from .observables import arrange, state_layouts
+from .observables import Observable, arrange, rows_of_window, state_layouts
 from .rows import Words, from_integers, pack, unpack, words_for
 from .shell import READ, probe_bits, probes
 
@@ -108,7 +108,7 @@ class GateCore(Core):
 
     def _load(self, weights: NDArray[Any]) -> None:
         sizes, bits = self._built.layer, self._built.synapse.weight.bits
-        self._write(WEIGHTS, pack(self._by_slot(weights).reshape(-1, sizes.lanes), bits))
+        self._write(WEIGHTS, pack(by_slot(self._built, weights).reshape(-1, sizes.lanes), bits))
 
     def _load_tables(self) -> None:
         layout = phase_layout(self._built)
@@ -123,13 +123,6 @@ class GateCore(Core):
         self._calls.bitlif_write(
             self._handle, memory, len(rows), rows.shape[1], rows.ctypes.data
         )  # fmt: skip
-
-    def _by_slot(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values of neurons, (..., M), by slots and lanes, (..., K, P); none: 0."""
-        sizes = self._built.layer
-        missing = sizes.slots * sizes.lanes - sizes.neurons
-        padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
-        return padded.reshape(*values.shape[:-1], sizes.slots, sizes.lanes)
 
     def _reset(self) -> None:
         self._events_seen = 0
@@ -184,30 +177,21 @@ class GateCore(Core):
             return None
         sizes = self._built.layer
         full = np.broadcast_to(targets, (events.windows, events.steps, sizes.neurons))
-        return pack(self._by_slot(full).reshape(-1, sizes.lanes), self._built.error.target_bits + 1)
+        rows = by_slot(self._built, full).reshape(-1, sizes.lanes)
+        return pack(rows, self._built.error.target_bits + 1)
 
     def _notes(self, record: tuple[str, ...], windows: int) -> dict[str, Words]:
         """Return room for the rows of what is recorded."""
-        sizes, steps = self._built.layer, self._built.window.steps
-        due = {
-            "drawn": steps * sizes.slots, "slot": steps * sizes.slots,
-            "error": steps * sizes.slots, "trace": steps * sizes.inputs,
-            "gradient": sizes.inputs * sizes.slots,
-        }  # fmt: skip
-        notes = {}
+        config, notes = self._built, {}
         for name in record:
             probe = self._probes[name]
-            words = words_for(probe_bits(self._built, probe))
-            notes[name] = np.zeros((windows * due[probe.when], words), np.uint32)
+            rows = windows * rows_of_window(config, probe)
+            notes[name] = np.zeros((rows, words_for(probe_bits(config, probe))), np.uint32)
         return notes
 
     def _arranged(self, name: str, rows: Words, windows: int) -> NDArray[np.int64]:
         probe = self._probes[name]
-        fields = unpack(
-            rows, probe.bits, probe.count, offset=probe.offset, stride=probe.stride,
-            signed=probe.signed,
-        )  # fmt: skip
-        values = arrange(self._built, probe, fields, windows)
+        values = arrange(self._built, probe, _fields(rows, probe), windows)
         return values.transpose(0, 2, 1) if name == "gradient" else values
 
     # -- reading -----------------------------------------------------------------------------
@@ -224,17 +208,18 @@ class GateCore(Core):
             name: np.zeros(sizes.inputs if "trace" in name else sizes.neurons, np.int64)
             for name in ("current", "membrane", "trace_current", "trace")
         }
-        counts = {"state": sizes.slots, "trace": sizes.inputs}
+        memories = {"state": (sizes.slots, state_layout(config).size)}
+        if self._learning:
+            memories["trace"] = (sizes.inputs, trace_layout(config).size)
+        rows = {
+            memory: self._read(f"host_{memory}", count, bits)
+            for memory, (count, bits) in memories.items()
+            if not self._port(f"host_{memory}_blank", 1)
+        }
         for name, layout in state_layouts(config, learning=self._learning).items():
-            memory = layout.path
-            if self._port(f"host_{memory}_blank", 1):
-                continue
-            rows = self._read(f"host_{memory}", counts[memory], self._row(memory))
-            fields = unpack(
-                rows, layout.bits, layout.count, offset=layout.offset, stride=layout.stride,
-                signed=layout.signed,
-            ).reshape(-1)  # fmt: skip
-            found[name] = fields[: found[name].size]
+            if layout.path in rows:
+                fields = _fields(rows[layout.path], layout).reshape(-1)
+                found[name] = fields[: found[name].size]
         noise, update = lfsr_counts(config)
         return LayerState(
             **found,
@@ -244,14 +229,6 @@ class GateCore(Core):
             ),
             phase=self._port("phase", max(1, (len(config.schedule) - 1).bit_length())),
         )
-
-    def _row(self, memory: str) -> int:
-        """Return the bits of a row of the host's state or trace port."""
-        config = self._built
-        neuron = config.synapse.current.bits + config.membrane.format.bits
-        if memory == "state":
-            return neuron * config.layer.lanes
-        return config.trace.current.bits + config.trace.format.bits
 
     def _lfsrs(self, name: str, count: int, width: int) -> tuple[int, ...]:
         if not count:
@@ -288,6 +265,13 @@ class GateCore(Core):
 
     def _close(self) -> None:
         self._give_back()
+
+
+def _fields(rows: Words, seen: Observable) -> NDArray[np.int64]:
+    """Return the values that stand in packed rows: (R, count)."""
+    return unpack(
+        rows, seen.bits, seen.count, offset=seen.offset, stride=seen.stride, signed=seen.signed
+    )
 
 
 def _load_library(path: Path) -> Any:

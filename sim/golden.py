@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.lfsr import LfsrConfig
-from bitlif.model.signature import WIDTH, Signature
+from bitlif.model.signature import WIDTH
 from bitlif.model.toml import config_hash, config_to_dict, dump_config
 
 from .cosim import Work
@@ -104,7 +104,6 @@ def golden_arrays(work: Work, expected: Expected) -> list[GoldenArray]:
     expected : Expected
         The model's run of it.
     """
-    signatures = _signature_by_step(work, expected)
     return [
         *_inputs(work),
         *_constant_arrays(work),
@@ -114,7 +113,8 @@ def golden_arrays(work: Work, expected: Expected) -> list[GoldenArray]:
         ),
         *_observed(work, expected),
         GoldenArray(
-            "signature_by_step", signatures, ("window", "step"), f"u{WIDTH}.0", "signature"
+            "signature_by_step", expected.step_signatures, ("window", "step"), f"u{WIDTH}.0",
+            "signature",
         ),
         GoldenArray("step_clocks", expected.step_clocks, ("window", "step"), COUNT, "clocks"),
         *_final(work, expected),
@@ -196,17 +196,6 @@ def _format(config: Config, one: Observable) -> str:
         "weight": synapse.weight.frac,
     }.get(one.name, 0)
     return f"{'s' if one.signed else 'u'}{one.bits}.{frac}"
-
-
-def _signature_by_step(work: Work, expected: Expected) -> NDArray[np.int64]:
-    """Return the signature after each step, before the update that follows the last: (W, T)."""
-    seen, signature = expected.observed, Signature(work.config.layer)
-    values = []
-    for w in range(work.events.windows):
-        values.append(signature.take_steps(seen["membrane potential"][w], seen["spike"][w]))
-        if work.learns:
-            signature.take_weights(seen["weight"][w])
-    return np.array(values)
 
 
 def _final(work: Work, expected: Expected) -> Iterator[GoldenArray]:

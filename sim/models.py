@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,33 @@ from bitlif.model.window import COUNTERS
 from .core import Core
 
 
-class ModelCore(Core):
+class _Modelled(Core):
+    """What both share: a layer of the model, and counters that are kept here."""
+
+    _layer: Any
+
+    @abstractmethod
+    def _new_layer(self) -> Any:
+        """Return a layer of the configuration as it now is."""
+
+    def _begin(self) -> None:
+        self._layer = self._new_layer()
+        self._reset()
+
+    def _load_tables(self) -> None:
+        weights = self._layer.weights
+        self._layer = self._new_layer()
+        self._layer.load(weights)
+
+    def _reset(self) -> None:
+        self._layer.reset()
+        self._counted = dict.fromkeys(COUNTERS, 0)
+
+    def _counters(self) -> dict[str, int]:
+        return self._counted
+
+
+class ModelCore(_Modelled):
     """The integer model: what every other backend is held against.
 
     Parameters
@@ -33,25 +60,22 @@ class ModelCore(Core):
     """
 
     backend = "model"
+    _layer: Layer
 
     def __init__(self, config: Config, *, learning: bool = True, interpreted: bool = False) -> None:
         super().__init__(config, learning=learning)
         self._interpreted = interpreted
-        self._layer = Layer(config, interpreted=interpreted)
-        self._reset()
+        self._begin()
+
+    def _new_layer(self) -> Layer:
+        return Layer(self._config, interpreted=self._interpreted)
 
     def _load(self, weights: NDArray[Any]) -> None:
         self._layer.load(weights)
 
-    def _load_tables(self) -> None:
-        weights = self._layer.weights
-        self._layer = Layer(self._config, interpreted=self._interpreted)
-        self._layer.load(weights)
-
     def _reset(self) -> None:
-        self._layer.reset()
+        super()._reset()
         self._signer = Signature(self._config.layer)
-        self._counted = dict.fromkeys(COUNTERS, 0)
 
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
@@ -88,14 +112,11 @@ class ModelCore(Core):
         # Without learning hardware there are no LFSRs for it.
         return state if self._learning else replace(state, update_lfsr=())
 
-    def _counters(self) -> dict[str, int]:
-        return self._counted
-
     def _signature(self) -> int:
         return self._signer.value
 
 
-class FloatCore(Core):
+class FloatCore(_Modelled):
     """The ideal float twin: Gaussian noise of its own, seeded by the noise's LFSR seed.
 
     Weights and results are in LSBs like everybody's, but real numbers: nothing is rounded. Nothing
@@ -103,11 +124,11 @@ class FloatCore(Core):
     """
 
     backend = "float"
+    _layer: FloatLayer
 
     def __init__(self, config: Config, *, learning: bool = True) -> None:
         super().__init__(config, learning=learning)
-        self._layer = self._new_layer()
-        self._reset()
+        self._begin()
 
     def _new_layer(self) -> FloatLayer:
         return FloatLayer(self._config, seed=self._config.noise.lfsr.seed & ((1 << 63) - 1))
@@ -122,15 +143,6 @@ class FloatCore(Core):
 
     def _load(self, weights: NDArray[Any]) -> None:
         self._layer.load(weights * float(self._config.synapse.weight.lsb))
-
-    def _load_tables(self) -> None:
-        weights = self._layer.weights
-        self._layer = self._new_layer()
-        self._layer.load(weights)
-
-    def _reset(self) -> None:
-        self._layer.reset()
-        self._counted = dict.fromkeys(COUNTERS, 0)
 
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
@@ -168,9 +180,6 @@ class FloatCore(Core):
             trace_current=state.trace_current / float(self._config.trace.current.lsb),
             trace=state.trace / units["traces"],
         )
-
-    def _counters(self) -> dict[str, int]:
-        return self._counted
 
     def _signature(self) -> None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,26 @@ def state_layouts(config: Config, *, learning: bool) -> dict[str, Observable]:
     return found
 
 
+def rows_of_window(config: Config, observable: Observable) -> int:
+    """Return how many rows of an observable a window shows."""
+    return prod(_shape(config, observable, 1)[:-1])
+
+
+def _shape(config: Config, observable: Observable, windows: int) -> tuple[int, ...]:
+    """Return the axes of the rows as they come, the values of a row last."""
+    sizes, steps = config.layer, config.window.steps
+    inputs, slots, lanes = sizes.inputs, sizes.slots, sizes.lanes
+    return {
+        "drawn": (windows, steps, slots, lanes),
+        "slot": (windows, steps, slots, lanes),
+        "error": (windows, steps, slots, lanes),
+        "trace": (windows, steps, inputs, 1),
+        "gradient": (windows, slots, inputs, lanes),
+        "update": (windows, slots, inputs, lanes),
+        "window": (windows, observable.count),
+    }[observable.when]
+
+
 def arrange(
     config: Config, observable: Observable, rows: NDArray[Any], windows: int
 ) -> NDArray[Any]:
@@ -139,22 +160,13 @@ def arrange(
     not come is `MISSING`; what came beyond the windows is not looked at here.
     """
     sizes, steps = config.layer, config.window.steps
-    inputs, slots, lanes = sizes.inputs, sizes.slots, sizes.lanes
-    shape = {
-        "drawn": (windows, steps, slots, lanes),
-        "slot": (windows, steps, slots, lanes),
-        "error": (windows, steps, slots, lanes),
-        "trace": (windows, steps, inputs, 1),
-        "gradient": (windows, slots, inputs, lanes),
-        "update": (windows, slots, inputs, lanes),
-        "window": (windows, observable.count),
-    }[observable.when]
+    shape = _shape(config, observable, windows)
     full = np.full((int(np.prod(shape[:-1])), shape[-1]), MISSING, rows.dtype)
     given = rows[: len(full)]
     full[: len(given)] = given
     values = full.reshape(shape)
     if observable.when in ("gradient", "update"):
-        values = values.transpose(0, 2, 1, 3).reshape(windows, inputs, -1)
+        values = values.transpose(0, 2, 1, 3).reshape(windows, sizes.inputs, -1)
         return values[..., : sizes.neurons]
     if observable.when == "trace":
         return values[..., 0]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from amaranth.hdl import Value
 from amaranth.lib.wiring import In, Signature
 
+from bitlif.hdl.host import trace_layout
 from bitlif.hdl.layer import core_members
 from bitlif.hdl.verilog import core_name
-from bitlif.hdl.witness import COUNTERS
+from bitlif.hdl.witness import COUNTERS, WATCHED
 from bitlif.model.config import Config
 
 from .observables import Observable, observables
@@ -77,7 +78,7 @@ def probes(config: Config, *, learning: bool) -> dict[str, Observable]:
 def probe_bits(config: Config, probe: Observable) -> int:
     """Return the bits of the signal that a probe's fields stand in."""
     if probe.name == "PSP trace":
-        return config.trace.current.bits + config.trace.format.bits
+        return int(trace_layout(config).size)
     return probe.bits * probe.count
 
 
@@ -90,7 +91,7 @@ def shell_verilog(config: Config, *, learning: bool, probed: bool) -> str:
     ]
     seen = list(probes(config, learning=learning).values()) if probed else []
     if probed:
-        lines.append("  output wire [7:0] watch")
+        lines.append(f"  output wire [{len(WATCHED) - 1}:0] watch")
     lines += [
         f"  output wire [{probe_bits(config, probe) - 1}:0] probe{number}"
         for number, probe in enumerate(seen)

@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+from bitlif.sim import build
 from bitlif.sim.cache import VARIABLE
 
 
@@ -20,3 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[VARIABLE], ignore_errors=True)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile cores as fast as possible: what they do is the same."""
+    monkeypatch.setitem(build.OPTIMISE, "rtl", "-O0")

@@ -1,4 +1,4 @@
-"""Compiled cores: killed, raced and damaged builds, broken tools, and what the shell must name."""
+"""Compiled cores: killed, raced and damaged builds, broken tools, and the names of entries."""
 
 from __future__ import annotations
 
@@ -24,26 +24,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import bitlif.sim
 from bitlif import Config
-from bitlif.hdl.verilog import core_name, core_verilog
 from bitlif.model.errors import BitlifError
-from bitlif.sim import Core, build
+from bitlif.sim import build
 from bitlif.sim.cache import NOTE, VARIABLE
-from bitlif.sim.cosim import Work
 from bitlif.sim.gates import GateCore
 from bitlif.sim.models import ModelCore
-from bitlif.sim.runner import require_simulator
-from bitlif.sim.shell import SHELL, core_ports, probes, shell_header, shell_verilog
 from bitlif.sim.stimulus import random_work
 
-from strategies import random_configs
+from agreement import run_both
 
 TINY = Config.load("tiny")
-PHASES = [{"windows": 1, "sigma": 0.3, "rate": 0.5 / (k + 1)} for k in range(4)] + [{"sigma": 0.1}]
-ONE = {"layer__inputs": 1, "layer__neurons": 1, "layer__lanes": 1, "schedule": [{"sigma": 0.2}]}
 
 OPENED = """
 from bitlif import Config
@@ -58,32 +51,6 @@ with bitlif.sim.open(config, "rtl") as core:
 """
 
 
-def wanted_targets(work: Work) -> NDArray[Any]:
-    assert work.targets is not None
-    return work.targets
-
-
-def run_both(gates: Core, seed: int, windows: int, *, learn: bool = True) -> None:
-    """Run the same on gates and on the model; all that both say must agree."""
-    config = gates.config
-    work = random_work(config, seed, windows)
-    model = ModelCore(config, learning=gates.learning)
-    record = gates.records if learn else ("current", "membrane", "draws")
-    results = []
-    for core in (model, gates):
-        core.load(work.weights)
-        results.append(core.run(work.events, work.targets, learn=learn, record=record))
-    for name in ("raster", "step_clocks", "window_clocks", "step_signatures", *record):
-        ours, theirs = (getattr(result, name) for result in results)
-        np.testing.assert_array_equal(ours, theirs, err_msg=name)
-    assert results[0].counters == results[1].counters
-    assert model.signature() == gates.signature() != 0
-    np.testing.assert_array_equal(model.weights(), gates.weights())
-    ours, theirs = model.state(), gates.state()
-    for name in ours.__slots__:
-        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
-
-
 @pytest.fixture(scope="module")
 def runtime() -> Path:
     """Return Verilator's compiled runtime, in the cache of all tests."""
@@ -95,12 +62,6 @@ def runtime() -> Path:
 def tiny_library() -> Path:
     """Return the library of `tiny`, in the cache of all tests."""
     return build.library(TINY, "rtl")
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile cores as fast as possible: what they do is the same."""
-    monkeypatch.setitem(build.OPTIMISE, "rtl", "-O0")
 
 
 @pytest.fixture
@@ -285,7 +246,7 @@ def test_processes_that_open_a_core_at_once_build_it_once(
     assert [process.returncode for process in processes] == [0, 0, 0]
     work, model = random_work(TINY, 3, 2), ModelCore(TINY)
     model.load(work.weights)
-    model.learn(work.events, wanted_targets(work))
+    model.learn(work.events, work.targets)
     assert said == [f"{model.signature()}\n"] * 3
     calls = (tmp_path / "calls").read_text().splitlines()
     built = [line.split()[-1] for line in calls if "-o" in line.split()]
@@ -665,7 +626,7 @@ def test_cores_of_one_process_share_nothing() -> None:
     taken, living = [0] * len(kinds), set(range(len(kinds)))
     for number in order:
         window, work = taken[number], works[number]
-        targets = wanted_targets(work)
+        targets = work.targets
         taken[number] += 1
         for core in (models[number], gates[number]):
             goals = targets[window : window + 1]
@@ -679,117 +640,3 @@ def test_cores_of_one_process_share_nothing() -> None:
             gates[number].close()
     assert not living
     assert len({model.signature() for model in models}) == len(models)
-
-
-# -- the shell -----------------------------------------------------------------------------------
-
-
-def named(config: Config) -> str:
-    sizes = config.layer
-    return f"{sizes.inputs}x{sizes.neurons} on {sizes.lanes}, {config.membrane.reset}"
-
-
-SHAPES = (
-    TINY,
-    TINY.replace(membrane__reset="teacher"),
-    TINY.replace(**ONE),
-    TINY.replace(layer__neurons=8, layer__lanes=3, schedule=PHASES, learning__random_bits=0),
-    *random_configs(3),
-)
-
-
-def verilog_ports(text: str, name: str) -> list[tuple[str, int, bool]]:
-    """Return names, bits and directions of a module's ports as they stand in the text."""
-    found = re.search(rf"^module {name}\(([^)]*)\);(.*?)^endmodule", text, re.M | re.S)
-    assert found is not None
-    head, body = found.groups()
-    declared = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\S+);$", body, re.MULTILINE)
-    assert sorted(port for _, _, port in declared) == sorted(re.findall(r"[^\s,]+", head))
-    return [(port, int(top or 0) + 1, kind == "input") for kind, top, port in declared]
-
-
-@pytest.mark.parametrize("learning", [True, False], ids=["learning", "inference"])
-@pytest.mark.parametrize("config", SHAPES, ids=named)
-def test_shell_names_exactly_the_ports_of_the_core_and_probes_of_their_width(
-    config: Config, learning: bool, tmp_path: Path
-) -> None:
-    text = core_verilog(config, learning=learning)
-    ports = core_ports(config, learning=learning)
-    ours = [(port.name, port.bits, port.input) for port in ports]
-    assert sorted(ours) == sorted(verilog_ports(text, core_name(config)))
-    assert [port.name for port in ports[:2]] == ["clk", "rst"]
-    assert len({port.plain for port in ports}) == len(ports)
-    assert not any("__" in port.plain for port in ports)
-    teaches = learning or config.membrane.reset == "teacher"
-    assert any(port.plain == "i_targets_payload" for port in ports) == teaches
-    assert any(port.plain == "learn" for port in ports) == learning
-    seen = set(probes(config, learning=learning))
-    learned = {"errors", "traces", "gradient"} if learning else set()
-    assert seen == {"current", "membrane", "draws"} | learned
-    # Verilator finds every name and every width in the core; the core turns warnings off, so the
-    # shell comes first.
-    require_simulator("verilator")
-    environment = {**os.environ, "VERILATOR_ROOT": str(build._verilator_root())}
-    for probed in (True, False):
-        shell = shell_verilog(config, learning=learning, probed=probed)
-        (tmp_path / "core.sv").write_text(text)
-        (tmp_path / "shell.sv").write_text(shell)
-        call = ["verilator_bin", "--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDSIGNAL"]
-        done = subprocess.run(
-            [*call, "--top-module", SHELL, "shell.sv", "core.sv"],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
-        assert ("output wire [7:0] watch" in shell) == probed
-
-
-def test_header_knows_the_sizes_of_the_core() -> None:
-    config = TINY.replace(layer__neurons=70, layer__lanes=70, membrane__reset="teacher")
-    lines = shell_header(config, learning=False, probed=True).splitlines()
-    facts = dict(line.removeprefix("#define ").split(" ", 1) for line in lines)
-    assert facts["LANE_MASK"] == "4294967295u, 4294967295u, 63u"
-    assert (facts["NEURONS"], facts["SLOTS"], facts["LAST_OUT"]) == ("70", "1", "128")
-    assert (facts["HAS_LEARN"], facts["HAS_TARGETS"], facts["HAS_WATCH"]) == ("0", "1", "1")
-    # Ten bits of current, and ten of membrane, a lane.
-    assert re.findall(r"X\(\d+, \d+, (\d+)\)", facts["PROBES(X)"])[:2] == ["22", "22"]
-
-
-WIDE = {
-    "synapse__weight": "s20.16",
-    "synapse__current": "s24.18",
-    "membrane__format": "s24.18",
-    "schedule": PHASES,
-}
-PLAIN = {"layer__inputs": 2, "noise__words": 1, "noise__lfsr__sharing": "shared"}
-"""What is cheap on many lanes."""
-
-COMPILED = {
-    "one input, one neuron": (ONE, True),
-    "rows of 40 bits": ({**WIDE, "layer__lanes": 2}, True),
-    "rows of 80 bits": ({**WIDE, "layer__lanes": 4}, True),
-    "33 lanes": ({**PLAIN, "layer__neurons": 33, "layer__lanes": 33}, False),
-    "70 lanes": (
-        {**PLAIN, "layer__neurons": 70, "layer__lanes": 70, "membrane__reset": "teacher"},
-        False,
-    ),
-}
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("name", COMPILED)
-def test_ports_of_any_width_carry_what_the_model_says(name: str) -> None:
-    changes, learning = COMPILED[name]
-    config = TINY.replace(window__steps=5, **changes)
-    with GateCore(config, "rtl", learning=learning) as core:
-        run_both(core, 3, 6, learn=learning)
-        # All phases but the last have an end; those of `tiny` are longer than this.
-        assert core.phase() == (4 if name.startswith("rows") else 0)
-
-
-@pytest.mark.long
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("neurons", [64, 65, 70])
-def test_a_core_of_many_lanes_learns_as_the_model(neurons: int) -> None:
-    config = TINY.replace(layer__neurons=neurons, layer__lanes=neurons, window__steps=5)
-    with GateCore(config, "rtl") as core:
-        run_both(core, 3, 6)
