@@ -33,6 +33,7 @@
 #define BITLIF_DATA 0x88u
 #define BITLIF_DATA_HIGH 0x8cu
 #define BITLIF_ELEMENTS 0x90u
+#define BITLIF_LOAD 0x94u
 
 /* Fields: lowest bit and mask */
 #define BITLIF_VERSION_MINOR_LOW 0x0u
@@ -61,6 +62,8 @@
 #define BITLIF_STATUS_READY_MASK 0x2u
 #define BITLIF_STATUS_EVENT_WAITING_LOW 0x2u
 #define BITLIF_STATUS_EVENT_WAITING_MASK 0x4u
+#define BITLIF_LOAD_LOAD_LOW 0x0u
+#define BITLIF_LOAD_LOAD_MASK 0x1u
 
 /* Numbers for MEMORY */
 #define BITLIF_MEMORY_WEIGHTS 0x0u
@@ -85,6 +88,6 @@
 
 /* What registers hold */
 #define BITLIF_IDENTITY_VALUE 0x464c5442u
-#define BITLIF_VERSION_VALUE 0x10000u
+#define BITLIF_VERSION_VALUE 0x10001u
 
 #endif

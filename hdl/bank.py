@@ -33,7 +33,8 @@ class RegisterBank(wiring.Component):
     event_waiting : In(1)
         An output event waits to be taken.
     run, learn, flush : Out(1)
-        The bits of CONTROL; ``learn`` is always 0 without learning hardware.
+        The bits of CONTROL; ``learn`` is always 0 without learning hardware, ``run`` while LOAD
+        is 1.
     window : Out(1)
         A window is under way.
     restart : Out(1)
@@ -77,8 +78,9 @@ class RegisterBank(wiring.Component):
         with m.Elif(self.host.idle):
             m.d.sync += ready.eq(1)
         m.d.comb += [self.window.eq(ready & ~self.host.idle), port.word.eq(access.data)]
-        high = Signal(WORD_BITS)
-        shown = self._show(m, port, ready, high)
+        high, run, load = Signal(WORD_BITS), Signal(), Signal()
+        m.d.comb += self.run.eq(run & ~load)
+        shown = self._show(m, port, ready, high, run, load)
         mapped, lawful = self._judge_form(m)
         with m.FSM(name="access"):
             with m.State("wait"), m.If(access.request):
@@ -86,7 +88,7 @@ class RegisterBank(wiring.Component):
             with m.State("judge"):
                 with m.If(~mapped):
                     m.d.sync += access.response.eq(Response.DECODE_ERROR)
-                with m.Elif(lawful & self._judge_content(port, was_idle)):
+                with m.Elif(lawful & self._judge_content(port, was_idle, load)):
                     m.d.sync += access.response.eq(Response.OKAY)
                 with m.Else():
                     m.d.sync += access.response.eq(Response.SLAVE_ERROR)
@@ -101,7 +103,9 @@ class RegisterBank(wiring.Component):
                         with m.If(~access.write):
                             m.d.sync += high.eq(port.value[WORD_BITS:])
                     with m.If(access.write & self._at("CONTROL")):
-                        self._control(m)
+                        self._control(m, run)
+                    with m.If(access.write & self._at("LOAD")):
+                        m.d.sync += load.eq(access.data[0])
                     with m.If(access.write & self._at("MEMORY")):
                         m.d.comb += port.choose.eq(1)
                     with m.If(access.write & self._at("ADDRESS")):
@@ -116,15 +120,18 @@ class RegisterBank(wiring.Component):
         """Return whether the access is to this register."""
         return self.access.address == REGISTERS[name].offset
 
-    def _show(self, m: Module, port: ElementPort, ready: Signal, high: Signal) -> Signal:
+    def _show(
+        self, m: Module, port: ElementPort, ready: Signal, high: Signal, run: Signal, load: Signal
+    ) -> Signal:
         """Return what reading shows, but for DATA, a clock after the address."""
         fields = {
-            "CONTROL": {"run": self.run, "learn": self.learn, "flush": self.flush},
+            "CONTROL": {"run": run, "learn": self.learn, "flush": self.flush},
             "STATUS": {
                 "idle": self.host.idle,
                 "ready": ready,
                 "event_waiting": self.event_waiting,
             },
+            "LOAD": {"load": load},
         }
         values: dict[str, Value | int] = {
             **constants(self._config, learning=self._learning),
@@ -182,23 +189,24 @@ class RegisterBank(wiring.Component):
         absent = () if self._learning else ("learn",)
         return sum(field.mask for field in register.fields if field.name not in absent)
 
-    def _judge_content(self, port: ElementPort, was_idle: Signal) -> Value:
+    def _judge_content(self, port: ElementPort, was_idle: Signal, load: Signal) -> Value:
         """Return whether the core's state and the word allow the access."""
         write, word = self.access.write, self.access.data
         control = REGISTERS["CONTROL"]
-        learn, reset = (word[control.field(name).low] for name in ("learn", "reset"))
+        run, learn, reset = (word[control.field(name).low] for name in ("run", "learn", "reset"))
         return (
             ~(self._at("DATA") & ~(was_idle & ~port.ended & (~write | port.fits)))
             & ~(self._at("MEMORY") & write & ~port.known)
             & ~(self._at("ADDRESS") & write & ~port.inside)
             & ~(self._at("CONTROL") & write & self.window & (learn != self.learn) & ~reset)
+            & ~(self._at("CONTROL") & write & run & load)
         )
 
-    def _control(self, m: Module) -> None:
+    def _control(self, m: Module, run: Signal) -> None:
         """Take over a word written to CONTROL."""
         register, word = REGISTERS["CONTROL"], self.access.data
         m.d.sync += [
-            self.run.eq(word[register.field("run").low]),
+            run.eq(word[register.field("run").low]),
             self.flush.eq(word[register.field("flush").low]),
             self.restart.eq(word[register.field("reset").low]),
         ]

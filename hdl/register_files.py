@@ -26,10 +26,12 @@ and write a word.
   read; writes of less than a whole word; reserved bits that are not 0; a number in MEMORY that
   this core does not have; an ADDRESS beyond the memory; DATA that does not fit the element (it
   is never cut), behind the last element, or while a window is under way; changing `learn` while
-  a window is under way.
+  a window is under way; `run` 1 while LOAD is 1.
 * A window begins with its first input event, when `run` is 1 and no access is being answered. To
   read or load between windows while events wait: write `run` 0, wait for `idle`, read or load,
   write `run` 1.
+* A host that loads memories may write LOAD 1 before and 0 after: what a host leaves half loaded
+  then runs nothing until another has loaded it.
 * Counters that stop do so at 2^32 - 1. All count from the last reset.
 
 ## Streams

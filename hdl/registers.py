@@ -17,7 +17,7 @@ from bitlif.model.toml import config_hash
 from bitlif.model.window import COUNTERS
 
 IDENTITY = int.from_bytes(b"BTLF", "little")
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 ADDRESS_BITS = 12
 WORD_BITS = 32
 
@@ -99,7 +99,8 @@ _REGISTERS = (
         Field("stochastic", 3, 1, "updates round stochastically: there is update_lfsr"),
     )),
     Register("CONTROL", 0x040, "rw", "run control", (
-        Field("run", 0, 1, "1: windows may begin; 0: none begins, one under way goes on"),
+        Field("run", 0, 1, "1: windows may begin, refused while LOAD is 1; 0: none begins, one "
+                           "under way goes on"),
         Field("learn", 1, 1, "learn from windows; refused without learning hardware, and while a "
                              "window is under way unless reset is written with it"),
         Field("flush", 2, 1, "1: input events and targets are taken and thrown away whenever no "
@@ -126,6 +127,9 @@ _REGISTERS = (
              "the element, raw, sign-extended; then ADDRESS moves to the next one"),
     Register("DATA_HIGH", 0x08C, "ro", "upper half of the element that was read last"),
     Register("ELEMENTS", 0x090, "ro", "number of elements of the selected memory"),
+    Register("LOAD", 0x094, "rw", "whether memories hold all of what they are to hold", (
+        Field("load", 0, 1, "1: they are being loaded, and no window begins; survives a reset"),
+    )),
 )  # fmt: skip
 
 REGISTERS = {register.name: register for register in _REGISTERS}

@@ -62,6 +62,7 @@ class Trespasser:
         await self._wrong_forms()
         await self._wrong_words()
         await self._wrong_elements()
+        await self._run_half_loaded()
         after = await self._everything()
         assert before == after, f"{before} became {after}"
 
@@ -122,6 +123,8 @@ class Trespasser:
         for bit in range(WORD_BITS):
             if not lawful >> bit & 1:
                 await self._refuse(control.offset, now | 1 << bit)
+            if bit:
+                await self._refuse(REGISTERS["LOAD"].offset, 1 << bit)
         here = {own.memory.number for own in driver.elements.values()}
         for number in (*(set(range(len(MEMORIES) + 3)) - here), 1 << 4, 1 << 31, WORD):
             await self._refuse(REGISTERS["MEMORY"].offset, number)
@@ -130,6 +133,15 @@ class Trespasser:
             for element in (own.count, own.count + 1, 1 << 31, WORD):
                 await self._refuse(REGISTERS["ADDRESS"].offset, element)
             assert await driver.get("ELEMENTS") == own.count
+
+    async def _run_half_loaded(self) -> None:
+        """Try to let windows begin while memories are being loaded."""
+        driver, control = self._driver, REGISTERS["CONTROL"]
+        now = await driver.get("CONTROL")
+        await driver.set("LOAD", 1)
+        await self._refuse(control.offset, now | control.field("run").mask)
+        assert await driver.get("LOAD") == 1
+        await driver.set("LOAD", 0)
 
     async def _wrong_elements(self) -> None:
         """Try values that do not fit, writes to what only reads, and what is behind the end."""
