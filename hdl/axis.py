@@ -25,11 +25,16 @@ def target_bits(config: Config) -> int:
     return whole_bytes(config.error.target_bits + 1)
 
 
-def event_members(units: int, *, into: bool = True) -> dict[str, wiring.Member]:
-    """Return the signals of an event stream that comes in, or goes out."""
+def event_members(
+    units: int, *, into: bool = True, bits: int | None = None
+) -> dict[str, wiring.Member]:
+    """Return the signals of an event stream that comes in, or goes out.
+
+    TDATA has as many whole bytes as an address needs, if no number of bits is given.
+    """
     forth, back = (In, Out) if into else (Out, In)
     return {
-        "tdata": forth(whole_bytes((units - 1).bit_length())),
+        "tdata": forth(bits or whole_bytes((units - 1).bit_length())),
         "tlast": forth(1),
         "tvalid": forth(1),
         "tready": back(1),
@@ -44,6 +49,12 @@ def target_members(config: Config) -> dict[str, wiring.Member]:
 
 class EventInput(wiring.Component):
     """Input events from AXI4-Stream; those that name no input are thrown away.
+
+    Parameters
+    ----------
+    inputs : int
+    bits : int or None
+        Of TDATA, see `event_members`.
 
     Members
     -------
@@ -62,11 +73,11 @@ class EventInput(wiring.Component):
     other inputs of the stream. Reset: empty; an event that waited here is lost.
     """
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, bits: int | None = None) -> None:
         self._inputs = inputs
         super().__init__(
             {
-                **event_members(inputs),
+                **event_members(inputs, bits=bits),
                 "o": Out(stream.Signature(event_layout(inputs))),
                 "pass_on": In(1),
                 "discard": In(1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect
 from numpy.typing import NDArray
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from bitlif.model.config import Config
 
 from .axi import AXI_LITE, AxiLiteSlave
-from .axis import EventInput, EventOutput, TargetInput, event_members, target_members
-from .bank import RegisterBank
+from .axis import EventOutput, event_members, target_members
+from .hosted import HostedLayer, takes_targets
 from .layer import LayerCore
-from .witness import COUNTERS
 
 
 class LayerFront(wiring.Component):
@@ -57,7 +56,7 @@ class LayerFront(wiring.Component):
             "s_axis_events": event_members(config.layer.inputs),
             "m_axis_events": event_members(config.layer.neurons, into=False),
         }
-        if learning or config.membrane.reset == "teacher":
+        if takes_targets(config, learning=learning):
             self._buses["s_axis_targets"] = target_members(config)
         super().__init__(
             {
@@ -68,46 +67,21 @@ class LayerFront(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Connect bus, registers, streams and core."""
+        """Connect buses and layer."""
         m = Module()
-        config, sizes = self._config, self._config.layer
+        config, learning = self._config, self._learning
+        core = LayerCore(config, learning=learning, weights=self._weights)
         m.submodules.bus = bus = AxiLiteSlave()
-        m.submodules.bank = bank = RegisterBank(config, learning=self._learning)
-        core = LayerCore(config, learning=self._learning, weights=self._weights)
-        events = EventInput(sizes.inputs)
-        m.submodules.core = ResetInserter(bank.restart)(core)
-        m.submodules.events = ResetInserter(bank.restart)(events)
-        m.submodules.spikes = spikes = EventOutput(sizes.neurons)
-        connect(m, bus.access, bank.access)
-        connect(m, bank.host, core.host)
-        connect(m, events.o, core.i_events)
-        connect(m, core.o_events, spikes.i)
-        self._connect_ports(m, "s_axil", bus)
-        self._connect_ports(m, "s_axis_events", events)
-        self._connect_ports(m, "m_axis_events", spikes)
-        discard = bank.flush & ~bank.window
-        m.d.comb += [
-            events.discard.eq(discard),
-            events.pass_on.eq(bank.window | (bank.run & ~bank.flush & ~bus.access.request)),
-            bank.dropped_events.eq(events.dropped),
-            bank.event_waiting.eq(spikes.tvalid),
-            bank.windows.eq(core.window_done),
-            bank.phase.eq(core.phase),
-            bank.digest.eq(core.digest),
-            *(getattr(bank, name).eq(getattr(core, name)) for name in COUNTERS),
-        ]
-        if self._learning:
-            m.d.comb += core.learn.eq(bank.learn)
-        if "s_axis_targets" in self._buses:
-            targets = TargetInput(config)
-            m.submodules.targets = ResetInserter(bank.restart)(targets)
-            connect(m, targets.o, core.i_targets)
-            self._connect_ports(m, "s_axis_targets", targets)
-            m.d.comb += [targets.discard.eq(discard), bank.held_targets.eq(targets.held)]
+        m.submodules.layer = layer = HostedLayer(config, core, learning=learning)
+        m.submodules.spikes = spikes = EventOutput(config.layer.neurons)
+        connect(m, bus.access, layer.access)
+        connect(m, layer.o_events, spikes.i)
+        m.d.comb += layer.event_waiting.eq(spikes.tvalid)
+        inner = {"s_axil": (bus, ""), "s_axis_events": (layer, "events_"),
+                 "s_axis_targets": (layer, "targets_"), "m_axis_events": (spikes, "")}  # fmt: skip
+        for name, members in self._buses.items():
+            component, prefix = inner[name]
+            for part, member in members.items():
+                port, own = getattr(self, f"{name}_{part}"), getattr(component, prefix + part)
+                m.d.comb += own.eq(port) if member.flow == In else port.eq(own)
         return m
-
-    def _connect_ports(self, m: Module, bus: str, inner: wiring.Component) -> None:
-        """Connect this component's ports of a bus to those of an inner one."""
-        for name, member in self._buses[bus].items():
-            port, own = getattr(self, f"{bus}_{name}"), getattr(inner, name)
-            m.d.comb += own.eq(port) if member.flow == In else port.eq(own)
