@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from bitlif.model.config import LayerConfig
 
 from .forward import event_layout
-from .pipe import present_lanes
+from .pipe import APART, present_lanes
 
 
 class SpikeEmitter(wiring.Component):
@@ -48,7 +48,11 @@ class SpikeEmitter(wiring.Component):
         m = Module()
         sizes = self._sizes
         layout = data.StructLayout({"slot": range(sizes.slots), "spikes": sizes.lanes})
-        m.submodules.kept = kept = Memory(shape=layout, depth=sizes.slots, init=[])
+        # Block RAM is there anyhow; in registers even ten slots cost as much as an adder tree.
+        style = APART | ({"ram_style": "block"} if sizes.slots > 4 else {})
+        m.submodules.kept = kept = Memory(
+            shape=layout, depth=sizes.slots, init=[], attrs=APART | style
+        )
         write, read = kept.write_port(), kept.read_port()
         count, taken = Signal(range(sizes.slots + 1)), Signal(range(sizes.slots + 1))
         # Lanes beyond the last neuron compute, but are nobody.

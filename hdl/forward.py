@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -17,7 +17,7 @@ from .host import entry_layout, lfsr_counts, state_layout
 from .lfsr import lane_words
 from .neuron import NeuronPipe
 from .noise import NoiseDraw, draw_shape
-from .pipe import Pipe
+from .pipe import APART, Pipe
 from .table import ErrorPipe
 
 
@@ -235,39 +235,44 @@ class ForwardEngine(wiring.Component):
         config = self._config
         lanes, slots = config.layer.lanes, config.layer.slots
         pipe = Pipe(m)
-        m.submodules.state = state = Memory(shape=state_layout(config), depth=slots, init=[])
-        read, write = state.read_port(), state.write_port()
-        m.d.comb += [read.addr.eq(issued["slot"]), self.host_state.eq(read.data)]
-        with m.If(self.host):
-            m.d.comb += read.addr.eq(self.host_slot)
-        valid, slot = issued["valid_1"], issued["slot_1"]
-        valids, places = [valid], [slot]
+        valids = [issued["valid_1"]]
         for stage in range(self.error_latency - 1):
             passed = Signal(name=f"valid_{stage + 2}")
             m.d.sync += passed.eq(valids[-1])
             valids.append(passed)
-            places.append(pipe.register(places[-1], f"slot_{stage + 2}"))
-        here, place = valids[self.latency - 1], places[self.latency - 1]
+
+        def place(clocks: int, name: str) -> Signal:
+            """Return which slot is there so many clocks after ``valid_1``: slots come in order."""
+            here = Signal(range(slots), name=f"slot_{name}")
+            with m.If(valids[clocks]):
+                m.d.sync += here.eq(Mux(here == slots - 1, 0, here + 1))
+            return here
+
+        here = place(self.latency - 1, "out")
+        drawn = NeuronPipe.draw_delay
         m.d.comb += [
-            self.drawn.eq(valids[NoiseDraw.latency - 1]),
-            self.weight_sums.eq(pipe.delay(sums.data, NoiseDraw.latency - 1, "weight_sums")),
-            self.slot_valid.eq(here),
-            self.slot.eq(place),
-            write.en.eq(here),
-            write.addr.eq(place),
+            self.drawn.eq(valids[drawn]),
+            self.weight_sums.eq(pipe.delay(sums.data, drawn, "weight_sums")),
+            self.slot_valid.eq(valids[self.latency - 1]),
+            self.slot.eq(here),
         ]
-        last = self.error_latency if self._learning else self.latency
-        m.d.comb += self.done.eq(valids[last - 1] & (places[last - 1] == slots - 1))
+        last = here
+        if self._learning:
+            last = place(self.error_latency - 1, "error")
+            m.d.comb += [self.error_valid.eq(valids[-1]), self.error_slot.eq(last)]
+        there = valids[self.error_latency - 1 if self._learning else self.latency - 1]
+        m.d.comb += self.done.eq(there & (last == slots - 1))
+        old_currents, old_membranes = self._hold_state(m, issued, valids, place)
         noise = config.noise
         words, states = lane_words(
             m, "noise", noise.lfsr.streams(lanes), noise.leap, noise.draw_bits,
-            issued["valid"], self.restart,
+            valids[drawn - NoiseDraw.latency], self.restart,
         )  # fmt: skip
         m.d.comb += [own.eq(state) for own, state in zip(self.noise_lfsr, states, strict=True)]
+        targets = self._hold_targets(m, issued, place) if self._targets else None
         for lane in range(lanes):
             m.submodules[f"draw_{lane}"] = draw = NoiseDraw(config.noise)
             m.submodules[f"neuron_{lane}"] = neuron = NeuronPipe(config)
-            old = read.data[lane]
             m.d.comb += [
                 draw.word.eq(words[lane]),
                 neuron.draw.eq(draw.draw),
@@ -279,32 +284,83 @@ class ForwardEngine(wiring.Component):
                 self.currents[lane].eq(neuron.current_next),
                 self.kept[lane].eq(neuron.membrane_next),
                 self.saturated.word_select(lane, 3).eq(neuron.saturated),
-                write.data[lane].current.eq(neuron.current_next),
-                write.data[lane].membrane.eq(neuron.membrane_next),
+                self._new_currents[lane].eq(neuron.current_soon),
             ]
             with m.If(~self.fresh):
-                m.d.comb += [neuron.current.eq(old.current), neuron.membrane.eq(old.membrane)]
-            self._learn_slot(m, pipe, lane, neuron)
-        if self._learning:
-            m.d.comb += [
-                self.error_valid.eq(valids[self.error_latency - 1]),
-                self.error_slot.eq(places[self.error_latency - 1]),
-            ]
+                m.d.comb += [
+                    neuron.current.eq(old_currents[lane]),
+                    neuron.membrane.eq(old_membranes[lane]),
+                ]
+            if targets is not None:
+                self._learn_slot(m, pipe, lane, neuron, targets[lane])
 
-    def _learn_slot(self, m: Module, pipe: Pipe, lane: int, neuron: NeuronPipe) -> None:
+    def _hold_state(
+        self, m: Module, issued: dict[str, Signal], valids: list[Signal], place: Any
+    ) -> tuple[Any, Any]:
+        """Add the memories of currents and membranes, each read and written when its pipe is there.
+
+        In one memory all of the state would wait in registers for what comes last.
+        """
+        config = self._config
+        lanes, slots = config.layer.lanes, config.layer.slots
+        current, membrane = self.currents.shape(), self.kept.shape()
+        currents = Memory(shape=current, depth=slots, init=[], attrs=APART)
+        membranes = Memory(shape=membrane, depth=slots, init=[], attrs=APART)
+        m.submodules.currents, m.submodules.membranes = currents, membranes
+        reads = [currents.read_port(), membranes.read_port()]
+        writes = [currents.write_port(), membranes.write_port()]
+        self._new_currents = Signal(current)
+        soon = NeuronPipe.current_latency
+        m.d.comb += [
+            reads[0].addr.eq(issued["slot"]),
+            reads[1].addr.eq(place(NeuronPipe.membrane_delay - 1, "membrane")),
+            writes[0].en.eq(valids[soon]),
+            writes[0].addr.eq(place(soon, "current")),
+            writes[0].data.eq(self._new_currents),
+            writes[1].en.eq(valids[self.latency - 1]),
+            writes[1].addr.eq(self.slot),
+            writes[1].data.eq(self.kept),
+        ]
+        with m.If(self.host):
+            m.d.comb += [read.addr.eq(self.host_slot) for read in reads]
+        for lane in range(lanes):
+            m.d.comb += [
+                self.host_state[lane].current.eq(reads[0].data[lane]),
+                self.host_state[lane].membrane.eq(reads[1].data[lane]),
+            ]
+        return reads[0].data, reads[1].data
+
+    def _hold_targets(self, m: Module, issued: dict[str, Signal], place: Any) -> Any:
+        """Keep a step's targets until the errors come to them; return those that are due there."""
+        layout = self.i_targets.payload.shape()
+        if not self._learning:
+            return self.i_targets.payload
+        m.submodules.targets = targets = Memory(
+            shape=layout, depth=self._config.layer.slots, init=[], attrs=APART
+        )
+        write, read = targets.write_port(), targets.read_port()
+        due = self.latency - 1 + ErrorPipe.target_delay
+        m.d.comb += [
+            write.addr.eq(issued["slot"]),
+            write.data.eq(self.i_targets.payload),
+            write.en.eq(issued["valid"]),
+            read.addr.eq(place(due - 1, "target")),
+        ]
+        return read.data
+
+    def _learn_slot(
+        self, m: Module, pipe: Pipe, lane: int, neuron: NeuronPipe, target: Value
+    ) -> None:
         """Give a lane its target, and its error pipe."""
-        if not self._targets:
-            return
         config = self._config
         one = 1 << config.error.target_bits
-        target = pipe.delay(self.i_targets.payload[lane], 1, f"target_{lane}")
-        m.d.comb += neuron.reset.eq((target << 1) >= one)
+        teaches = pipe.register((self.i_targets.payload[lane] << 1) >= one, f"teaches_{lane}")
+        m.d.comb += neuron.reset.eq(teaches)
         if self._learning:
             m.submodules[f"error_{lane}"] = error = ErrorPipe(config)
-            waiting = pipe.delay(target, NeuronPipe.latency, f"target_{lane}_waiting")
             m.d.comb += [
                 error.membrane.eq(neuron.before),
-                error.target.eq(waiting),
+                error.target.eq(target),
                 error.reciprocal.eq(self.reciprocal),
                 self.errors[lane].eq(error.error),
                 self.error_saturated[lane].eq(error.saturated),

@@ -18,6 +18,7 @@ from .forward import ForwardEngine, event_layout
 from .host import HostSignature, phase_layout, phase_rows, row_layout
 from .learning import LearningEngine
 from .memories import weight_rows
+from .pipe import APART
 from .signature import Signature
 from .witness import COUNTER_BITS, COUNTERS, count, sign, watch
 
@@ -244,7 +245,7 @@ class LayerCore(wiring.Component):
             shape=phase_layout(config),
             depth=len(rows),
             init=rows,
-            attrs={"ram_style": "block"} if len(rows) > 8 else {},
+            attrs=APART | ({"ram_style": "block"} if len(rows) > 8 else {}),
         )
         read, write = schedule.read_port(), schedule.write_port()
         m.d.comb += [
@@ -282,6 +283,7 @@ class LayerCore(wiring.Component):
             shape=row_layout(self._config),
             depth=sizes.inputs * sizes.slots,
             init=self._weights,
+            attrs=APART,
         )
         read, write = weights.read_port(), weights.write_port(granularity=1)
         m.d.comb += [

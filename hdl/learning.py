@@ -14,7 +14,7 @@ from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
 from .host import lfsr_counts, row_layout, trace_layout
 from .lfsr import lane_words
-from .pipe import Pipe, present_lanes
+from .pipe import APART, Pipe, present_lanes
 from .trace import TracePipe
 from .update import UpdatePipe, rate_shifts
 
@@ -124,13 +124,13 @@ class LearningEngine(wiring.Component):
         config = self._config
         sizes = config.layer
         m.submodules.gradient = gradient = Memory(
-            shape=self._gradient_row, depth=sizes.inputs * sizes.slots, init=[]
+            shape=self._gradient_row, depth=sizes.inputs * sizes.slots, init=[], attrs=APART
         )
         self._sum_read, self._sum_write = gradient.read_port(), gradient.write_port()
         # A few tables of look-up RAM are worth it, many are not: block RAM is there anyhow.
-        style = {"ram_style": "block"} if sizes.inputs > 32 else {}
+        self._style = APART | ({"ram_style": "block"} if sizes.inputs > 32 else {})
         m.submodules.traces = traces = Memory(
-            shape=trace_layout(config), depth=sizes.inputs, init=[], attrs=style
+            shape=trace_layout(config), depth=sizes.inputs, init=[], attrs=self._style
         )
         self._trace_read, self._trace_write = traces.read_port(), traces.write_port()
         m.d.comb += [
@@ -157,7 +157,7 @@ class LearningEngine(wiring.Component):
     def _run_traces(self, m: Module) -> None:
         inputs = self._config.layer.inputs
         pipe = Pipe(m)
-        m.submodules.marks = marks = Memory(shape=1, depth=inputs, init=[])
+        m.submodules.marks = marks = Memory(shape=1, depth=inputs, init=[], attrs=self._style)
         mark_read, mark_write = marks.read_port(), marks.write_port()
         m.submodules.trace_pipe = traced = TracePipe(self._config)
         running, address = Signal(), Signal(range(inputs))
@@ -212,7 +212,7 @@ class LearningEngine(wiring.Component):
         layout = data.StructLayout(
             {"base": base_shape, "errors": data.ArrayLayout(shape_of(config.error.format), lanes)}
         )
-        m.submodules.kept = kept = Memory(shape=layout, depth=slots, init=[])
+        m.submodules.kept = kept = Memory(shape=layout, depth=slots, init=[], attrs=APART)
         write, read = kept.write_port(), kept.read_port()
         count = Signal(range(slots + 1))
         base = Signal(base_shape)

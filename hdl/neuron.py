@@ -39,14 +39,18 @@ class NeuronPipe(wiring.Component):
 
     Members
     -------
-    weight_sum, current, membrane : In(signed)
-        The step's exact sum, and the state before it.
+    weight_sum, current : In(signed)
+        The step's exact sum, and the synaptic current before it.
+    membrane : In(signed)
+        The membrane before it; `membrane_delay` clocks later.
     draw : In(signed)
-        The noise draw; one clock later than the rest.
+        The noise draw; `draw_delay` clocks later.
     reset : In(1)
         The teacher's reset of this step (ignored with free reset).
     noise_scale : In(scale_bits)
         Of the phase; must hold while anything is in the pipe.
+    current_soon : Out(signed)
+        The synaptic current after the step, `current_latency` clocks after what came first.
     current_next, membrane_next : Out(signed)
         The state after the step.
     before : Out(signed)
@@ -60,6 +64,8 @@ class NeuronPipe(wiring.Component):
     """
 
     latency = 10
+    membrane_delay, current_latency = 4, 4
+    draw_delay = 6
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -75,6 +81,7 @@ class NeuronPipe(wiring.Component):
                 "draw": In(draw_shape(config.noise)),
                 "reset": In(1),
                 "noise_scale": In(config.noise.scale_bits),
+                "current_soon": Out(current),
                 "current_next": Out(current),
                 "membrane_next": Out(membrane),
                 "before": Out(membrane),
@@ -91,21 +98,20 @@ class NeuronPipe(wiring.Component):
         derived = derive(config)
         c, ranges = derived.constants, derived.ranges
         membrane_shape = shape_of(config.membrane.format)
-        # Clocks 1 to 4: synaptic current. The noise is ready after 3 and waits.
+        # Clocks 1 to 4: synaptic current.
         current, current_flag = leaky_sum(
             pipe, self.current, self.weight_sum, c.current, "current", config.synapse.current
+        )
+        m.d.comb += self.current_soon.eq(current)
+        # Clocks 5 to 8: membrane; the last two of them: noise.
+        before, before_flag = leaky_sum(
+            pipe, self.membrane, current, c.membrane, "membrane", config.membrane.format
         )
         scale = pipe.register(self.noise_scale, "noise_scale")
         product = pipe.register(scale * self.draw, "noise_product")
         scaled = round_shift(product, c.noise_bias, c.noise_shift)
         noise = pipe.register(scaled, "noise", shape_for(ranges["noise"]))
-        # Clocks 5 to 8: membrane.
-        waiting = pipe.delay(self.membrane, 4, "membrane")
-        before, before_flag = leaky_sum(
-            pipe, waiting, current, c.membrane, "membrane", config.membrane.format
-        )
         # Clock 9: the one draw decides the spike; what is kept.
-        noise = pipe.delay(noise, 5, "noise")
         noisy = before + noise
         spike = pipe.register(noisy >= c.threshold, "spike")
         kept, kept_flag = saturate(noisy, membrane_shape) if c.keep_noise else (before, Const(0, 1))

@@ -12,7 +12,7 @@ from bitlif.model.derive import derive
 
 from .fixed import saturate, shape_of
 from .host import entry_layout
-from .pipe import Pipe
+from .pipe import APART, Pipe
 
 
 class ErrorPipe(wiring.Component):
@@ -23,7 +23,7 @@ class ErrorPipe(wiring.Component):
     membrane : In(signed)
         Before the noise.
     target : In(target_bits + 1)
-        Raw.
+        Raw; `target_delay` clocks later.
     reciprocal : In(reciprocal_bits)
         Of the phase; must hold while anything is in the pipe.
     error : Out(signed)
@@ -40,6 +40,7 @@ class ErrorPipe(wiring.Component):
     """
 
     latency = 9
+    target_delay = 6
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -67,7 +68,7 @@ class ErrorPipe(wiring.Component):
         c, error = derived.constants, self._config.error
         rows = [{"a": a, "b": b} for a, b in zip(*derived.table, strict=True)]
         m.submodules.table = table = Memory(
-            shape=entry_layout(self._config), depth=error.entries, init=rows
+            shape=entry_layout(self._config), depth=error.entries, init=rows, attrs=APART
         )
         read, write = table.read_port(), table.write_port()
         distance = pipe.register(self.membrane - c.threshold, "distance")
@@ -86,10 +87,9 @@ class ErrorPipe(wiring.Component):
         ]
         with m.If(self.host):
             m.d.comb += read.addr.eq(self.host_address)
-        target = pipe.delay(self.target, 6, "target")
         entry = pipe.register(read.data, "entry")
         both, b = pipe.register(entry.a + entry.b, "both"), pipe.register(entry.b, "b")
-        toward = pipe.register(target * both, "target_both")
+        toward = pipe.register(self.target * both, "target_both")
         away = pipe.register(b * c.target_one - c.error_bias, "away")
         exact = pipe.register(toward - away, "exact")
         value, flag = saturate(exact >> c.error_shift, shape_of(error.format))

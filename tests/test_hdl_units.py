@@ -54,20 +54,28 @@ def pick(rng: random.Random, shape: Shape) -> int:
     return rng.choice((low, high, near, rng.randint(low, high)))
 
 
-def clocked(dut: Any, names: tuple[str, ...], rows: list[Any], hold: dict[str, int]) -> list[Any]:
-    """Feed a row a clock; return the outputs that belong to each, `dut.latency` clocks later."""
+def clocked(
+    dut: Any, names: tuple[str, ...], rows: list[Any], hold: dict[str, int], **clocks: int
+) -> list[Any]:
+    """Feed a row a clock; return the outputs that belong to each, `dut.latency` clocks later.
+
+    A port that `clocks` names has its own time instead, counted from the row's first input.
+    """
     outputs = [name for name, member in dut.signature.members.items() if member.flow == Out]
-    got = []
+    got: list[dict[str, int]] = [{} for _ in rows]
 
     async def bench(ctx: Any) -> None:
         for name, value in hold.items():
             ctx.set(getattr(dut, name), value)
         for t in range(len(rows) + dut.latency):
-            if t < len(rows):
-                for name, value in zip(names, rows[t], strict=True):
-                    ctx.set(getattr(dut, name), value)
-            if t >= dut.latency:
-                got.append({name: ctx.get(getattr(dut, name)) for name in outputs})
+            for column, name in enumerate(names):
+                row = t - clocks.get(name, 0)
+                if 0 <= row < len(rows):
+                    ctx.set(getattr(dut, name), rows[row][column])
+            for name in outputs:
+                row = t - clocks.get(name, dut.latency)
+                if 0 <= row < len(rows):
+                    got[row][name] = ctx.get(getattr(dut, name))
             await ctx.tick()
 
     simulator = Simulator(dut)
@@ -147,17 +155,18 @@ def test_neuron_pipe_is_the_models_step(name: str) -> None:
         )
         for _ in range(500)
     ]
-    # A draw comes one clock after the rest.
-    behind = [0, *(row[3] for row in rows)]
-    fed = [(*row[:3], draw, row[4]) for row, draw in zip([*rows, rows[-1]], behind, strict=True)]
-    got = clocked(dut, names, fed, {"noise_scale": phase.noise_scale})
-    for (total, current, membrane, draw, reset), out in zip(rows, got[:-1], strict=True):
+    got = clocked(
+        dut, names, rows, {"noise_scale": phase.noise_scale},
+        membrane=dut.membrane_delay, draw=dut.draw_delay, current_soon=dut.current_latency,
+    )  # fmt: skip
+    for (total, current, membrane, draw, reset), out in zip(rows, got, strict=True):
         current_next, first = leaky_sum(current, total, c.current)
         before, second = leaky_sum(membrane, current_next, c.membrane)
         noise = noise_level(draw, phase, c)
         spike = fires(before, noise, c)
         kept, third = keep_membrane(before, noise, bool(reset if c.teacher_reset else spike), c)
         assert out == {
+            "current_soon": current_next,
             "current_next": current_next,
             "membrane_next": kept,
             "before": before,
@@ -181,7 +190,8 @@ def test_error_pipe_is_the_models_look_up(name: str) -> None:
         )
         for _ in range(800)
     ]
-    got = clocked(dut, ("membrane", "target"), rows, {"reciprocal": phase.reciprocal})
+    hold = {"reciprocal": phase.reciprocal}
+    got = clocked(dut, ("membrane", "target"), rows, hold, target=dut.target_delay)
     for (membrane, target), out in zip(rows, got, strict=True):
         index = table_bin(membrane, phase, c)
         error, flag = error_value(derived.table[0][index], derived.table[1][index], target, c)
