@@ -66,23 +66,20 @@ def library(
         If a tool is missing or fails, with the name of its log.
     """
     kind, _, family = backend.partition(":")
-    _require_tools()
+    require_tools()
     parts = {
         "backend": backend,
         "config": dump_config(config),
         "learning": str(learning),
         "verilog": verilog or "",
-        "sources": _sources(),
-        **_compilers(),
-        **_converters(),
+        **ingredients(),
         "yosys": tool_version("yosys") if kind == "netlist" else "",
         "options": OPTIMISE[kind],
     }
 
     def make(folder: Path) -> None:
         takes = "seconds" if kind == "rtl" else "a minute or more"
-        for tell in listeners:
-            tell(f"compiling {config.name} for {backend} (once, {takes}) ...")
+        notify(f"compiling {config.name} for {backend} (once, {takes}) ...")
         text = verilog or core_verilog(config, learning=learning)
         (folder / "core.sv").write_text(text, "utf-8")
         source = folder / "core.sv"
@@ -91,12 +88,25 @@ def library(
         probed = kind == "rtl"
         for name, write in (("shell.sv", shell_verilog), ("shell.h", shell_header)):
             (folder / name).write_text(write(config, learning=learning, probed=probed), "utf-8")
-        _compile(folder, source, OPTIMISE[kind], _runtime())
+        sources = ["shell.sv", str(source.relative_to(folder))]
+        compile_verilog(folder, sources, SHELL, DRIVER, OPTIMISE[kind])
 
     return cached(key_of(parts), LIBRARY, make)
 
 
-def _require_tools() -> None:
+def notify(sentence: str) -> None:
+    """Tell whoever listens what takes a while."""
+    for tell in listeners:
+        tell(sentence)
+
+
+def ingredients() -> dict[str, str]:
+    """Return what every compiled design depends on besides its own description."""
+    return {"sources": _sources(), **_compilers(), **_converters()}
+
+
+def require_tools() -> None:
+    """Raise unless Verilator and a compiler are there."""
     require_simulator("verilator")
     if shutil.which("verilator_bin") is None:
         raise BitlifError(
@@ -150,19 +160,24 @@ def _includes(include: Path) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _compile(folder: Path, source: Path, optimise: str, runtime: Path) -> None:
-    """Leave ``core.so`` in the folder."""
-    root = _verilator_root()
+def compile_verilog(
+    folder: Path, sources: Sequence[str], top: str, driver: str, optimise: str
+) -> None:
+    """Leave `LIBRARY` in a folder: Verilog files there, and a driver of this one, compiled.
+
+    The driver finds the module as class ``Vtop``.
+    """
+    runtime, root = _runtime(), _verilator_root()
     # The program itself, not the script around it: no Perl and no make are needed.
     call = [
-        "verilator_bin", "--cc", "shell.sv", str(source.relative_to(folder)),
-        "--top-module", SHELL, "--prefix", "Vshell", "--Mdir", "made", "-O3", "--no-timing",
+        "verilator_bin", "--cc", *sources,
+        "--top-module", top, "--prefix", "Vtop", "--Mdir", "made", "-O3", "--no-timing",
         "--x-assign", "0", "--x-initial", "0", "--noassert", "-Wno-lint", "-Wno-fatal",
     ]  # fmt: skip
     _run("Verilator", call, folder, "verilator.log", {"VERILATOR_ROOT": str(root)})
-    shutil.copy(Path(__file__).with_name(DRIVER), folder / DRIVER)
+    shutil.copy(Path(__file__).with_name(driver), folder / driver)
     # In one piece: most of a small core's time goes to the headers, once a file.
-    parts = [DRIVER, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp")))]
+    parts = [driver, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp")))]
     (folder / "all.cc").write_text("".join(f'#include "{name}"\n' for name in parts))
     call = [
         "g++", *FLAGS, optimise, "-shared", "-Wl,-Bsymbolic", "-I.", "-Imade",

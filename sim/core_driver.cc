@@ -9,7 +9,7 @@
 #include <memory>
 #include <type_traits>
 
-#include "Vshell.h"
+#include "Vtop.h"
 #include "shell.h"
 #include "verilated.h"
 
@@ -81,29 +81,29 @@ struct Job {
 
 struct Core {
   std::unique_ptr<VerilatedContext> context;
-  std::unique_ptr<Vshell> top;
+  std::unique_ptr<Vtop> top;
 };
 
 }  // extern "C"
 
 namespace {
 
-inline void settle(Vshell &top) {
+inline void settle(Vtop &top) {
   top.clk = 0;
   top.eval();
 }
 
-inline void edge(Vshell &top) {
+inline void edge(Vtop &top) {
   top.clk = 1;
   top.eval();
 }
 
-inline void clock(Vshell &top) {
+inline void clock(Vtop &top) {
   settle(top);
   edge(top);
 }
 
-void quieten(Vshell &top) {
+void quieten(Vtop &top) {
   top.i_events_valid = 0;
   top.o_events_ready = 0;
   clear(top.host_weights_enable);
@@ -117,7 +117,7 @@ void quieten(Vshell &top) {
 #endif
 }
 
-int32_t reset(Vshell &top, int64_t patience) {
+int32_t reset(Vtop &top, int64_t patience) {
   quieten(top);
   top.rst = 1;
   for (int n = 0; n < 3; ++n) clock(top);
@@ -131,7 +131,7 @@ int32_t reset(Vshell &top, int64_t patience) {
 }
 
 // Notes the rows of the probes that the core's `watch` says are there.
-inline int32_t note(Vshell &top, Job &job) {
+inline int32_t note(Vtop &top, Job &job) {
 #if HAS_WATCH
   const unsigned flags = top.watch;
 #define X(number, flag, words)                                                   \
@@ -148,7 +148,7 @@ inline int32_t note(Vshell &top, Job &job) {
   return DONE;
 }
 
-int32_t run(Vshell &top, Job &job) {
+int32_t run(Vtop &top, Job &job) {
   const int64_t *ends = job.pointers + 1;
   int64_t event = job.pointers[0], fed = 0, given = 0, step = 0, heard = 0;
   quieten(top);
@@ -212,7 +212,7 @@ int32_t run(Vshell &top, Job &job) {
   return DONE;
 }
 
-int32_t write_rows(Vshell &top, int32_t memory, int64_t count, int32_t words,
+int32_t write_rows(Vtop &top, int32_t memory, int64_t count, int32_t words,
                    const uint32_t *rows) {
   for (int64_t address = 0; address < count; ++address) {
     const uint32_t *row = rows + address * words;
@@ -239,7 +239,7 @@ int32_t write_rows(Vshell &top, int32_t memory, int64_t count, int32_t words,
 }
 
 // Reads a port's words; returns how many it has, 0 if this core has no such port.
-int32_t read_port(Vshell &top, int32_t number, uint32_t *words) {
+int32_t read_port(Vtop &top, int32_t number, uint32_t *words) {
   switch (number) {
 #define X(number, name)                  \
   case number:                           \
@@ -261,7 +261,7 @@ extern "C" {
 Core *bitlif_open(int64_t patience) {
   auto core = std::make_unique<Core>();
   core->context = std::make_unique<VerilatedContext>();
-  core->top = std::make_unique<Vshell>(core->context.get());
+  core->top = std::make_unique<Vtop>(core->context.get());
   return reset(*core->top, patience) == DONE ? core.release() : nullptr;
 }
 

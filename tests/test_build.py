@@ -54,7 +54,7 @@ with bitlif.sim.open(config, "rtl") as core:
 @pytest.fixture(scope="module")
 def runtime() -> Path:
     """Return Verilator's compiled runtime, in the cache of all tests."""
-    build._require_tools()
+    build.require_tools()
     return build._runtime()
 
 
@@ -259,13 +259,13 @@ def test_processes_that_open_a_core_at_once_build_it_once(
 def test_threads_open_the_same_core_and_others_at_once(
     seeded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compile_core, built = build._compile, []
+    compile_core, built = build.compile_verilog, []
 
     def counted(folder: Path, *rest: Any) -> None:
         built.append(folder)
         compile_core(folder, *rest)
 
-    monkeypatch.setattr(build, "_compile", counted)
+    monkeypatch.setattr(build, "compile_verilog", counted)
     other = TINY.replace(layer__neurons=3)
     start = threading.Barrier(5)
 
@@ -287,7 +287,7 @@ def test_second_open_builds_nothing(
     def never(*arguments: Any, **named: Any) -> None:
         raise AssertionError("built again")
 
-    for name in ("_compile", "_run", "_runtime", "core_verilog"):
+    for name in ("compile_verilog", "_run", "_runtime", "core_verilog"):
         monkeypatch.setattr(build, name, never)
     assert build.library(TINY, "rtl") == filled
     with pytest.raises(AssertionError, match="built again"):
@@ -422,7 +422,7 @@ def test_damaged_core_is_told_and_its_removal_helps(
     def again(folder: Path, *rest: Any) -> None:
         (folder / build.LIBRARY).write_bytes(good)
 
-    monkeypatch.setattr(build, "_compile", again)
+    monkeypatch.setattr(build, "compile_verilog", again)
     changes: tuple[Callable[[], object], ...] = (
         lambda: filled.write_bytes(good[: len(good) // 2]),
         lambda: filled.write_bytes(good[:-1] + bytes([good[-1] ^ 1])),
@@ -558,7 +558,7 @@ build.library(Config.load("tiny"), "rtl")
 def test_runtimes_name_depends_on_compiler_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     monkeypatch.setattr(build, "cached", lambda key, *rest: found.append(key))
-    build._require_tools()
+    build.require_tools()
     build._runtime()
     build._runtime()
     monkeypatch.setattr(build, "FLAGS", (*build.FLAGS, "-g"))

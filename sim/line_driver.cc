@@ -1,0 +1,93 @@
+// Drives a layer behind a UART, compiled by Verilator, through its two pins.
+//
+// The line is fed with levels, each as long as a bit: a byte is ten of them, and noise is a level
+// that no byte would have. What the board sends is sampled in the middle of its bits, as a
+// receiver would. The functions are called from Python; every array is the caller's.
+
+#include <cstdint>
+#include <memory>
+
+#include "Vtop.h"
+#include "line.h"
+#include "verilated.h"
+
+namespace {
+
+struct Board {
+  std::unique_ptr<VerilatedContext> context;
+  std::unique_ptr<Vtop> top;
+  int64_t clocks = 0;
+  // Of the byte that comes: clocks to its next bit, bits so far (none: -1), and what they are.
+  int64_t wait = 0;
+  int bit = -1;
+  uint32_t bits = 0;
+};
+
+// Returns a byte when one has come with this clock, else -1, or -2 for a byte without a stop bit.
+int clock(Board &board, uint8_t level) {
+  Vtop &top = *board.top;
+  top.rx = level;
+  top.clk = 0;
+  top.eval();
+  top.clk = 1;
+  top.eval();
+  board.clocks++;
+  if (board.bit < 0) {
+    if (top.tx) return -1;
+    board.bit = 0;
+    board.bits = 0;
+    board.wait = DIVISOR + DIVISOR / 2;
+    return -1;
+  }
+  if (--board.wait) return -1;
+  board.wait = DIVISOR;
+  if (board.bit < 8) {
+    board.bits |= uint32_t(top.tx & 1) << board.bit;
+    board.bit++;
+    return -1;
+  }
+  board.bit = -1;
+  return top.tx ? int(board.bits) : -2;
+}
+
+}  // namespace
+
+extern "C" {
+
+__attribute__((visibility("default"))) Board *line_open() {
+  Board *board = new Board;
+  board->context = std::make_unique<VerilatedContext>();
+  board->top = std::make_unique<Vtop>(board->context.get());
+  board->top->rx = 1;
+  board->top->rst = 1;
+  for (int k = 0; k < 8; k++) clock(*board, 1);
+  board->top->rst = 0;
+  board->bit = -1;
+  return board;
+}
+
+__attribute__((visibility("default"))) void line_close(Board *board) { delete board; }
+
+__attribute__((visibility("default"))) int64_t line_clocks(const Board *board) {
+  return board->clocks;
+}
+
+// Feeds levels, then `idle` clocks of an idle line; returns the number of bytes that came, of which
+// at most `room` are kept, or -1 if one had no stop bit.
+__attribute__((visibility("default"))) int64_t line_run(
+    Board *board, const uint8_t *levels, int64_t count, int64_t idle, uint8_t *bytes,
+    int64_t room) {
+  int64_t came = 0;
+  const int64_t all = count * DIVISOR + idle;
+  for (int64_t k = 0; k < all; k++) {
+    const int64_t place = k / DIVISOR;
+    const int byte = clock(*board, place < count ? levels[place] : 1);
+    if (byte == -2) return -1;
+    if (byte < 0) continue;
+    if (came < room) bytes[came] = uint8_t(byte);
+    came++;
+  }
+  return came;
+}
+
+}  // extern "C"
