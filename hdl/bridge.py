@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import enum
-
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -14,40 +12,13 @@ from bitlif.model.config import Config
 from .access import AccessSignature
 from .axis import target_bits, target_members, whole_bytes
 from .forward import event_layout
-from .framing import DEPTH
 from .hosted import takes_targets
 from .pipe import APART
+from .protocol import CRC_BYTES, LONGEST, REQUEST_HEAD, Command, Status
 from .registers import ADDRESS_BITS, WORD_BITS, Response
 
 PATIENCE = 1 << 16
 """Clocks without a movement after which EVENTS is answered STALLED."""
-
-
-class Command(enum.IntEnum):
-    """What a request asks for."""
-
-    OPEN = 0
-    READ = 1
-    WRITE = 2
-    EVENTS = 3
-
-
-class Status(enum.IntEnum):
-    """How it went; those from 8 on: the request was not carried out."""
-
-    DONE = 0
-    STALLED = 1
-    REFUSED = Response.SLAVE_ERROR
-    NO_REGISTER = Response.DECODE_ERROR
-    FULL = 4
-    OPENED = 5
-    BAD_FRAME = 8
-    OUT_OF_ORDER = 9
-    UNKNOWN = 10
-
-
-CRC_BYTES, HEADER = 4, 5
-"""Bytes of the CRC, and of a request's number and command."""
 
 
 def event_bytes(units: int) -> int:
@@ -97,8 +68,8 @@ class Bridge(wiring.Component):
             "listen": Out(1),
             "arrived": In(1),
             "good": In(1),
-            "length": In(range(DEPTH + 1)),
-            "address": Out(range(DEPTH)),
+            "length": In(range(LONGEST + 1)),
+            "address": Out(range(LONGEST)),
             "byte": In(8),
             "o": Out(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
             "done": In(1),
@@ -120,14 +91,14 @@ class Bridge(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the registers, and the states of a request one after another."""
         m = Module()
-        m.submodules.answer = answer = Memory(shape=8, depth=DEPTH, init=[], attrs=APART)
+        m.submodules.answer = answer = Memory(shape=8, depth=LONGEST, init=[], attrs=APART)
         self._write, self._read = answer.write_port(), answer.read_port()
         # Of the request, and of what is being read: bytes so far, and where it ends.
-        self._place, self._end = Signal(range(DEPTH + 1)), Signal(range(DEPTH + 1))
+        self._place, self._end = Signal(range(LONGEST + 1)), Signal(range(LONGEST + 1))
         self._index = Signal(3)
         # Of the answer, which stays for a repetition.
         self._number, self._status = Signal(32), Signal(4)
-        self._count, self._size = Signal(range(DEPTH + 1)), Signal(range(DEPTH + 1))
+        self._count, self._size = Signal(range(LONGEST + 1)), Signal(range(LONGEST + 1))
         self._objection = Signal(4)
         self._word = Signal(WORD_BITS)
         self._command = Signal(2)
@@ -353,13 +324,13 @@ class Bridge(wiring.Component):
             m.d.sync += [still.eq(0), byte.eq(0)]
             with m.If(spike.valid):
                 m.next = "spike"
-                with m.If(self._size > DEPTH - self._out_bytes):
+                with m.If(self._size > LONGEST - self._out_bytes):
                     m.d.sync += held.eq(0)
                     self._say(m, Status.FULL)
             with m.Elif(held):
                 m.d.comb += self._offered.eq(1)
                 with m.If(self._given):
-                    m.d.sync += [held.eq(0), self._count.eq(self._place - HEADER)]
+                    m.d.sync += [held.eq(0), self._count.eq(self._place - REQUEST_HEAD)]
                 with m.Else():
                     m.d.sync += still.eq(still + 1)
             with m.Elif(~self._at_end):

@@ -9,13 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from .crc import Crc32
 from .pipe import APART
-
-FLAG, ESCAPE, FLIP = 0x7E, 0x7D, 0x20
-DEPTH = 512
-"""Bytes of body and CRC together, at most: one block RAM of an iCE40."""
-
-LEAST = 9
-"""Bytes of a request and its CRC, at least."""
+from .protocol import ESCAPE, FLAG, FLIP, LONGEST, SHORTEST
 
 
 class FrameReceiver(wiring.Component):
@@ -48,8 +42,8 @@ class FrameReceiver(wiring.Component):
                 "listen": In(1),
                 "arrived": Out(1),
                 "good": Out(1),
-                "length": Out(range(DEPTH + 1)),
-                "address": In(range(DEPTH)),
+                "length": Out(range(LONGEST + 1)),
+                "address": In(range(LONGEST)),
                 "byte": Out(8),
                 "crc_restart": Out(1),
                 "crc_data": Out(8),
@@ -61,7 +55,7 @@ class FrameReceiver(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the way of a byte."""
         m = Module()
-        m.submodules.kept = kept = Memory(shape=8, depth=DEPTH, init=[], attrs=APART)
+        m.submodules.kept = kept = Memory(shape=8, depth=LONGEST, init=[], attrs=APART)
         write, read = kept.write_port(), kept.read_port()
         hunting, escaped, spoilt = Signal(init=1), Signal(), Signal()
         m.d.comb += [
@@ -78,7 +72,7 @@ class FrameReceiver(wiring.Component):
         with m.Elif(self.valid & (self.data == FLAG)):
             m.d.sync += [
                 self.arrived.eq(~hunting & ((self.length != 0) | spoilt)),
-                self.good.eq(self.crc_residue & ~spoilt & ~escaped & (self.length >= LEAST)),
+                self.good.eq(self.crc_residue & ~spoilt & ~escaped & (self.length >= SHORTEST)),
                 hunting.eq(0),
             ]
             # Another flag straight after one begins the same frame once more.
@@ -86,7 +80,7 @@ class FrameReceiver(wiring.Component):
         with m.Elif(self.valid & ~hunting):
             with m.If((self.data == ESCAPE) & ~escaped):
                 m.d.sync += escaped.eq(1)
-            with m.Elif(self.length == DEPTH):
+            with m.Elif(self.length == LONGEST):
                 m.d.sync += spoilt.eq(1)
             with m.Else():
                 m.d.comb += [write.en.eq(1), self.crc_feed.eq(1)]
