@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from bitlif.model.config import Config
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bitlif.model.config import Config
     from bitlif.sim.core import Core
 
 __version__ = "0.1.0"
@@ -18,3 +17,12 @@ def open(config: Config, backend: str = "model", *, learning: bool = True) -> Co
     from bitlif.sim.backends import open as open_core
 
     return open_core(config, backend, learning=learning)
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that `bitlif.sim.link` runs where nothing is installed.
+    if name == "Config":
+        from bitlif.model.config import Config
+
+        return Config
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

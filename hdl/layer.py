@@ -15,8 +15,9 @@ from bitlif.model.signature import WIDTH
 
 from .emitter import SpikeEmitter
 from .forward import ForwardEngine, event_layout
-from .host import HostSignature, phase_layout, phase_rows, row_layout
+from .host import HostSignature, phase_layout, row_layout
 from .learning import LearningEngine
+from .loading import phase_rows
 from .memories import weight_rows
 from .pipe import APART
 from .signature import Signature

@@ -14,9 +14,10 @@ from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
 from .host import lfsr_counts, row_layout, trace_layout
 from .lfsr import lane_words
+from .loading import rate_shifts
 from .pipe import APART, Pipe, present_lanes
 from .trace import TracePipe
-from .update import UpdatePipe, rate_shifts
+from .update import UpdatePipe
 
 RATE_CHAIN = 16
 """Most registers on a phase's rate's way to the last lane: less than any window has clocks."""

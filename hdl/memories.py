@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 
-from .host import entry_layout, phase_layout, phase_rows, row_layout
+from .host import entry_layout, phase_layout, row_layout
+from .loading import phase_rows
 
 
 def weight_rows(config: Config, weights: NDArray[Any]) -> list[list[int]]:

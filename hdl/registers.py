@@ -6,7 +6,6 @@ Gates (`bitlif.hdl.bank`), driver (`bitlif.sim.driver`), document, C header and 
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from bitlif.model.config import Config
@@ -16,20 +15,12 @@ from bitlif.model.fixed import Format
 from bitlif.model.toml import config_hash
 from bitlif.model.window import COUNTERS
 
+from .response import Response as Response
+
 IDENTITY = int.from_bytes(b"BTLF", "little")
 MAJOR, MINOR = 1, 1
 ADDRESS_BITS = 12
 WORD_BITS = 32
-
-
-class Response(enum.IntEnum):
-    """How an access is answered; the numbers are AXI's."""
-
-    OKAY = 0
-    SLAVE_ERROR = 2
-    """Refused; nothing has changed."""
-    DECODE_ERROR = 3
-    """There is no such register; nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)

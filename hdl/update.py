@@ -10,16 +10,11 @@ from bitlif.model.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import saturate, shape_for, shape_of
+from .loading import rate_shifts
 from .pipe import Pipe
 
 NARROW, WIDE = 16, 18
 """Bits that the multiplier of every FPGA takes, and that one of a larger FPGA takes."""
-
-
-def rate_shifts(config: Config) -> tuple[tuple[int, int, int], ...]:
-    """Return the distinct (left, bias, right) of the schedule: the shifts that gates must have."""
-    phases = derive(config).phases
-    return tuple(dict.fromkeys((p.rate_left, p.rate_bias, p.rate_right) for p in phases))
 
 
 def dropped_half(shift: int) -> int:

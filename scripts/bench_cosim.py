@@ -30,7 +30,7 @@ from .terminal import (
 
 if TYPE_CHECKING:
     from bitlif.sim.core import Core
-    from bitlif.sim.cosim import Work
+    from bitlif.sim.work import Work
 
 CLOCKS, RATIO = 1e6, 20.0
 """Least clocks a second of the compiled RTL, and least ratio to cocotb with Icarus."""

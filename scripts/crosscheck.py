@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, require_int
-from bitlif.sim.backends import BACKENDS, require_backend
+from bitlif.sim.backends import KINDS, require_backend
 
 from .terminal import (
     SubParsers,
@@ -23,9 +23,9 @@ from .terminal import (
 )
 
 if TYPE_CHECKING:
-    from bitlif.sim.cosim import Work
     from bitlif.sim.crosscheck import Comparison
     from bitlif.sim.floatcheck import Distance
+    from bitlif.sim.work import Work
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -55,7 +55,7 @@ def add_parser(subparsers: SubParsers) -> None:
         "--backends",
         default="model,rtl",
         metavar="LIST",
-        help=f"of {', '.join(BACKENDS)} (default: model,rtl)",
+        help=f"of {', '.join(KINDS)} (default: model,rtl)",
     )
     parser.add_argument("--windows", type=int, default=20, help="windows to run (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of spikes, weights and targets")
@@ -184,7 +184,8 @@ def _print(
     columns = ("backend", "windows", "clocks", "values", "differ", "signature")
     rows = [
         (
-            o.backend, f"{o.windows:,}", f"{o.clocks:,}", f"{o.values:,}" if number else "",
+            o.backend, f"{o.windows:,}", "" if o.clocks is None else f"{o.clocks:,}",
+            f"{o.values:,}" if number else "",
             f"{sum(o.mismatches.values()):,}" if number else "", _signature(o),
         )
         for number, o in enumerate(outcomes)

@@ -24,8 +24,9 @@ from .terminal import console, require_gates, result_table
 from .waveform import Wave, signal_paths
 
 if TYPE_CHECKING:
-    from bitlif.sim.cosim import CosimRun, Work
+    from bitlif.sim.cosim import CosimRun
     from bitlif.sim.expected import Expected
+    from bitlif.sim.work import Work
 
 SHOWN = range(CLASSES)
 """Classes of which a digit is run."""
@@ -102,8 +103,9 @@ def run_gates(
     threads : int
         Runs that go side by side.
     """
-    from bitlif.sim.cosim import Sample, Work, run_cosim
+    from bitlif.sim.cosim import Sample, run_cosim
     from bitlif.sim.expected import expect
+    from bitlif.sim.work import Work
 
     start = time.perf_counter()
     works, labels = {}, {}

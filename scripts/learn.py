@@ -68,7 +68,8 @@ def add_parser(subparsers: SubParsers) -> None:
         Train a layer from zero (or given) weights. The data are scikit-learn's digits for a layer
         of 65 inputs and 10 neurons, else a teacher with hidden weights, or your own files: spikes
         as for `bitlif run`, targets as .npz with an array targets of shape (windows, neurons) or
-        (windows, steps, neurons), raw integers or floats in 0 ..= 1.
+        (windows, steps, neurons), raw integers or floats in 0 ..= 1. A board must have been built
+        from the configuration that is written, with the LFSR seeds of --seed in it.
         """,
         (
             "bitlif learn tiny --out tiny-run",
@@ -104,11 +105,13 @@ def run(args: argparse.Namespace) -> int:
     backend = chosen_backend(args)
     config = seeded(Config.load(args.config), args.seed)
     with contextlib.ExitStack() as stack:
+        layer = _new_layer(backend, args.seed, config, stack)
+        # A board is one layer: what else is needed runs on the model, which computes the same.
+        beside = "model" if backend.startswith("serial:") else backend
 
         def new_layer() -> Learner:
-            return _new_layer(backend, args.seed, config, stack)
+            return _new_layer(beside, args.seed, config, stack)
 
-        layer = new_layer()
         if args.initial:
             weights = load_weights(args.initial, config)
             real = isinstance(layer, FloatLayer)

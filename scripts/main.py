@@ -26,6 +26,7 @@ SUBCOMMANDS = (
     "verify",
     "golden",
     "crosscheck",
+    "selftest",
 )
 """Modules beside this one; the ``add_parser(subparsers)`` of each sets ``run`` of its parser."""
 

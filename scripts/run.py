@@ -117,9 +117,9 @@ def _run_on(
             start = time.perf_counter()
             result: Result = core.run(events, levels)
             seconds = time.perf_counter() - start
-            return result, seconds, {
-                **told, "clocks": core.clocks(), "signature": f"{core.signature():08x}",
-            }  # fmt: skip
+            if core.counts_clocks:
+                told["clocks"] = core.clocks()
+            return result, seconds, {**told, "signature": f"{core.signature():08x}"}
     layer: Layer | FloatLayer
     spare: Layer | FloatLayer
     targets: Any = levels

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bitlif.model.errors import BitlifError
-from bitlif.sim.backends import BACKENDS, require_backend
+from bitlif.sim.backends import KINDS, require_backend
 from bitlif.sim.notices import listeners
 
 SubParsers = Any
@@ -58,7 +58,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_backend(parser: argparse.ArgumentParser, verb: str) -> None:
     """Add ``--backend``, and ``--float``, which is short for one of them."""
     parser.add_argument(
-        "--backend", metavar="NAME", help=f"{verb} on {', '.join(BACKENDS)} (default: model)"
+        "--backend", metavar="NAME", help=f"{verb} on {', '.join(KINDS)} (default: model)"
     )
     parser.add_argument("--float", action="store_true", help="short for --backend float")
 

@@ -27,9 +27,9 @@ from .terminal import (
 )
 
 if TYPE_CHECKING:
-    from bitlif.sim.cosim import Work
     from bitlif.sim.floatcheck import Distance
     from bitlif.sim.judge import Verdict
+    from bitlif.sim.work import Work
 
 Outcomes = dict[str, tuple["Verdict", dict[str, "Distance"]]]
 
@@ -84,10 +84,10 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError("verify needs a CONFIG, or --replay with a folder and no CONFIG")
     config = Config.load(args.config or Path(args.replay) / "config.toml")
     require_gates()
-    from bitlif.sim.cosim import Work
     from bitlif.sim.faults import faulty_verilog
     from bitlif.sim.runner import require_simulator
     from bitlif.sim.stimulus import random_work
+    from bitlif.sim.work import Work
 
     names = ("icarus", "verilator") if args.simulator == "both" else (args.simulator,)
     for name in names:

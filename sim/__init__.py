@@ -1,6 +1,21 @@
 """How the gates are run beside the model: one interface over every backend."""
 
-from .backends import BACKENDS, open
-from .core import Core, CoreResult
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .backends import BACKENDS, open
+    from .core import Core, CoreResult
 
 __all__ = ["BACKENDS", "Core", "CoreResult", "open"]
+
+_HOMES = {"BACKENDS": "backends", "open": "backends", "Core": "core", "CoreResult": "core"}
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that `bitlif.sim.link` runs where nothing is installed.
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

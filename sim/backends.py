@@ -7,17 +7,21 @@ from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, requir
 
 from .core import Core, no_amaranth
 from .models import FloatCore, ModelCore
+from .serialcore import PREFIX, SerialCore, port_of
 
 BACKENDS = ("float", "model", "rtl", "netlist:ice40", "netlist:ecp5")
-"""What a layer can run on."""
+"""What a layer can run on, besides boards."""
+
+KINDS = (*BACKENDS, f"{PREFIX}PORT")
+"""The same, and how a board is named."""
 
 
 def require_backend(wanted: str, name: str) -> None:
     """Raise unless there is a backend of this name; `wanted` begins the sentence."""
-    if name not in BACKENDS:
-        raise BitlifError(
-            f"{wanted} {', '.join(BACKENDS)}, not '{name}'{nearest_of(name, BACKENDS)}"
-        )
+    if name.startswith(PREFIX):
+        port_of(name)
+    elif name not in BACKENDS:
+        raise BitlifError(f"{wanted} {', '.join(KINDS)}, not '{name}'{nearest_of(name, BACKENDS)}")
 
 
 def open(config: Config, backend: str = "model", *, learning: bool = True) -> Core:
@@ -30,14 +34,16 @@ def open(config: Config, backend: str = "model", *, learning: bool = True) -> Co
         ``"float"``: the ideal float twin. ``"model"``: the integer model. ``"rtl"``: the core's
         Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ecp5"``: the same synthesised for a UP5K
         or an ECP5, in Yosys' models of the cells. Gates are compiled on first use (seconds; a
-        netlist of `digits` takes minutes), and kept (`bitlif.sim.cache`).
+        netlist of `digits` takes minutes), and kept (`bitlif.sim.cache`). ``"serial:PORT"``,
+        ``"serial:PORT@BAUD"``: a board over a serial line (`bitlif.sim.serialcore`).
     learning : bool
         False: inference only, without learning hardware.
 
     Raises
     ------
     BitlifError
-        If an argument is not accepted, or a tool for gates is missing or fails.
+        If an argument is not accepted, or a tool for gates is missing or fails, or no
+        board of this configuration answers.
 
     Examples
     --------
@@ -52,13 +58,15 @@ def open(config: Config, backend: str = "model", *, learning: bool = True) -> Co
     if not isinstance(config, Config):
         raise BitlifTypeError(f"config must be a Config, not {config!r}")
     if not isinstance(backend, str):
-        raise BitlifTypeError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
+        raise BitlifTypeError(f"backend must be one of {', '.join(KINDS)}, not {backend!r}")
     require_backend("backend must be one of", backend)
     require_bool("learning", learning)
     if backend == "model":
         return ModelCore(config, learning=learning)
     if backend == "float":
         return FloatCore(config, learning=learning)
+    if backend.startswith(PREFIX):
+        return SerialCore(config, backend, learning=learning)
     try:
         from .gates import GateCore
     except ModuleNotFoundError as error:

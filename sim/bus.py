@@ -18,8 +18,8 @@ from bitlif.model.events import Events
 from bitlif.model.result import LayerState
 from bitlif.model.toml import dump_config
 
-from .pysim import targets_by_step
 from .runner import require_simulator, simulate
+from .work import targets_by_step
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

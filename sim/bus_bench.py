@@ -33,8 +33,9 @@ from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.toml import parse_config
 
+from .access import AccessError
 from .bus_trespass import Trespasser
-from .driver import AccessError, Driver
+from .driver import Driver
 
 OFFERS = (
     ("m_axis_events_tvalid", "m_axis_events_tready", "m_axis_events_tdata", "m_axis_events_tlast"),

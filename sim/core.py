@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bitlif.hdl.loading import require_loadable
 from bitlif.model.checks import check_events, check_targets, check_weights
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError
@@ -49,12 +50,12 @@ class CoreResult(Result):
     ----------
     step_clocks : (W, T) int64
         Clocks of each step, from the end of the one before. From the models: by the formula of
-        `bitlif.model.clocks`.
+        `bitlif.model.clocks`. Empty, (0, T), from a board, which counts none.
     window_clocks : (W,) int64
-        Clocks of each window, update and schedule included.
+        Clocks of each window, update and schedule included. Empty, (0,), from a board.
     step_signatures : (W, T) int64
         The signature with each step's end, before the update of the weights; empty, (0, T), from
-        the float twin, which has no bits to sign.
+        the float twin, which has no bits to sign, and from a board, which is asked at the end only.
     """
 
     step_clocks: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
@@ -80,6 +81,9 @@ class Core(ABC):
 
     records: tuple[str, ...] = RECORDS
     """What `run` can record: netlists and boards show their ports only, so nothing."""
+
+    counts_clocks = True
+    """Whether results and `clocks` tell clocks; a board does not."""
 
     def __init__(self, config: Config, *, learning: bool = True) -> None:
         self._config = self._built = config
@@ -118,15 +122,10 @@ class Core(ABC):
         Raises
         ------
         BitlifError
-            If the two differ in what is built in (`bitlif.hdl.host.require_loadable`); on every
-            backend alike, so that what runs on the model runs on gates. If Amaranth, which knows
-            what gates can take, is not installed.
+            If the two differ in what is built in (`bitlif.hdl.loading.require_loadable`); on every
+            backend alike, so that what runs on the model runs on gates.
         """
         self._require_open()
-        try:
-            from bitlif.hdl.host import require_loadable
-        except ModuleNotFoundError as error:
-            raise no_amaranth("load_tables", error) from error
         if not isinstance(config, Config):
             raise BitlifTypeError(f"config must be a Config, not {config!r}")
         require_loadable(self._built, config)
@@ -230,8 +229,18 @@ class Core(ABC):
         return self.state().phase
 
     def clocks(self) -> int:
-        """Return the clocks that all windows since the reset took."""
+        """Return the clocks that all windows since the reset took.
+
+        Raises
+        ------
+        BitlifError
+            If the core does not count them (`counts_clocks`).
+        """
         self._require_open()
+        if not self.counts_clocks:
+            raise BitlifError(
+                f"clocks must be asked of model or compiled gates: {self.backend} counts none"
+            )
         return self._clocks
 
     def signature(self) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from bitlif.hdl.verilog import core_name, core_verilog
 from bitlif.hdl.witness import COUNTERS
 from bitlif.model.clocks import SETTLE
-from bitlif.model.config import Config
-from bitlif.model.events import Events
 
 from .observables import MISSING, arrange, observables, rows_of_window, state_layouts
-from .pysim import targets_by_step
 from .runner import require_simulator, simulate
+from .work import Work, targets_by_step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,95 +80,35 @@ class Sample:
     step: int = -1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Work:
-    """What a core is to run.
-
-    Attributes
-    ----------
-    config : Config
-    weights : (N, M) int
-    events : Events
-    targets : (W, M) or (W, T, M) int or None
-    learning : bool
-        Whether the core has learning hardware.
-    learn : bool
-        Whether to use it.
-    stall : float
-        Chance of each clock, 0 ..< 1, that a stream's other side hesitates.
-    seed : int
-        Of the hesitation.
-    false_starts : tuple of int
-        Before the run that is looked at: run for so many clocks, then reset.
-    """
-
-    config: Config
-    weights: NDArray[Any]
-    events: Events
-    targets: NDArray[Any] | None = None
-    learning: bool = True
-    learn: bool = True
-    stall: float = 0.0
-    seed: int = 0
-    false_starts: tuple[int, ...] = ()
-
-    @property
-    def learns(self) -> bool:
-        """Whether weights change."""
-        return self.learn and self.learning
-
-    @property
-    def takes_targets(self) -> bool:
-        """Whether the core asks for targets."""
-        return self.learns or self.config.membrane.reset == "teacher"
-
-    def first_windows(self, count: int) -> Work:
-        """Return the same work, ended after this many windows."""
-        targets = None if self.targets is None else self.targets[:count]
-        events = self.events.select(list(range(count)))
-        return replace(self, events=events, targets=targets)
-
-    def save(self, path: Path, sample: Sample) -> None:
-        """Write what the bench reads, and enough to make the same work again."""
-        config, events = self.config, self.events
-        goals = np.zeros((0, 0), np.int64)
-        if self.targets is not None and self.takes_targets:
-            goals = targets_by_step(config, events, self.targets)
-        seen = observables(config, learning=self.learning, learn=self.learns)
-        layouts = state_layouts(config, learning=self.learning)
-        np.savez(
-            path,
-            weights=np.asarray(self.weights, np.int64),
-            pointers=events.pointers,
-            addresses=events.addresses,
-            windows=events.windows,
-            targets=goals,
-            lanes=config.layer.lanes,
-            slots=config.layer.slots,
-            weight_bits=config.synapse.weight.bits,
-            target_bits=config.error.target_bits,
-            learning=self.learning,
-            learn=self.learns,
-            stall=self.stall,
-            seed=self.seed,
-            false_starts=np.array(self.false_starts, np.int64),
-            samples=json.dumps(sample.signals),
-            sample_step=sample.step,
-            observables=json.dumps([one.as_task() for one in seen]),
-            state_layouts=json.dumps({name: one.as_task() for name, one in layouts.items()}),
-        )
-
-    @classmethod
-    def load(cls, config: Config, path: Path) -> Work:
-        """Read what `save` wrote."""
-        with np.load(path) as data:
-            steps, windows = config.window.steps, int(data["windows"])
-            shape = (windows, steps, config.layer.neurons)
-            targets = data["targets"].reshape(shape) if data["targets"].size else None
-            events = Events(data["addresses"], data["pointers"], steps, config.layer.inputs)
-            return cls(config, data["weights"], events, targets, bool(data["learning"]),
-                       bool(data["learn"]), float(data["stall"]), int(data["seed"]),
-                       tuple(data["false_starts"].tolist()))  # fmt: skip
+def save_task(work: Work, path: Path, sample: Sample) -> None:
+    """Write what the bench reads, and enough to make the same work again."""
+    config, events = work.config, work.events
+    goals = np.zeros((0, 0), np.int64)
+    if work.targets is not None and work.takes_targets:
+        goals = targets_by_step(config, events, work.targets)
+    seen = observables(config, learning=work.learning, learn=work.learns)
+    layouts = state_layouts(config, learning=work.learning)
+    np.savez(
+        path,
+        weights=np.asarray(work.weights, np.int64),
+        pointers=events.pointers,
+        addresses=events.addresses,
+        windows=events.windows,
+        targets=goals,
+        lanes=config.layer.lanes,
+        slots=config.layer.slots,
+        weight_bits=config.synapse.weight.bits,
+        target_bits=config.error.target_bits,
+        learning=work.learning,
+        learn=work.learns,
+        stall=work.stall,
+        seed=work.seed,
+        false_starts=np.array(work.false_starts, np.int64),
+        samples=json.dumps(sample.signals),
+        sample_step=sample.step,
+        observables=json.dumps([one.as_task() for one in seen]),
+        state_layouts=json.dumps({name: one.as_task() for name, one in layouts.items()}),
+    )
 
 
 def run_cosim(
@@ -216,7 +154,7 @@ def run_cosim(
         source.write_text(text, "utf-8")
     task, result = folder / "task.npz", folder / "result.npz"
     result.unlink(missing_ok=True)
-    work.save(task, sample)
+    save_task(work, task, sample)
     fst = simulator == "icarus" or (waves and _fst_headers())
     arguments = ["--trace-fst"] if simulator == "verilator" and waves and fst else []
     simulate(

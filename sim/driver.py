@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.host import phase_rows, require_loadable
+from bitlif.hdl.loading import phase_rows, require_loadable
 from bitlif.hdl.registers import (
     IDENTITY,
     MAJOR,
+    MINOR,
     REGISTERS,
     SCHEDULE,
     WORD_BITS,
-    Response,
     constants,
     elements,
 )
@@ -30,24 +31,18 @@ POLLS = 100_000
 """Reads of STATUS after which a core that is waited for is taken to be stuck."""
 
 
-class AccessError(BitlifError):
-    """A core has answered an access with an error; nothing has changed there.
+T = TypeVar("T")
 
-    Parameters
-    ----------
-    write : bool
-    offset : int
-        Of a byte.
-    response : int
-        See `bitlif.hdl.registers.Response`.
-    """
 
-    def __init__(self, write: bool, offset: int, response: int) -> None:
-        names = [name for name, register in REGISTERS.items() if register.offset == offset]
-        where = f"{names[0]} ({offset:#05x})" if names else f"{offset:#05x}"
-        answer = Response(response).name.lower().replace("_", " ")
-        super().__init__(f"{'writing' if write else 'reading'} {where} was answered: {answer}")
-        self.write, self.offset, self.response = write, offset, Response(response)
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine of a driver returns whose bus never waits for a simulator."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    coroutine.close()
+    raise AssertionError("the bus must not suspend")
 
 
 class Driver:
@@ -59,9 +54,15 @@ class Driver:
         What the core was built from.
     read : async function of a byte offset, returns the word
     write : async function of a byte offset and a word
-        Both raise `AccessError` when the access is refused.
+        Both raise `bitlif.sim.access.AccessError` when the access is refused.
     learning : bool
         False: the core is for inference only.
+    read_many : async function of a byte offset and a count, returns so many words
+    write_many : async function of a byte offset and words
+        The same for many accesses to one register, where a bus has something better than one by
+        one, which they are without.
+    polls : int
+        Reads of STATUS after which a core that is waited for is taken to be stuck.
 
     Examples
     --------
@@ -83,10 +84,24 @@ class Driver:
         write: Callable[[int, int], Awaitable[None]],
         *,
         learning: bool = True,
+        read_many: Callable[[int, int], Awaitable[list[int]]] | None = None,
+        write_many: Callable[[int, Sequence[int]], Awaitable[None]] | None = None,
+        polls: int = POLLS,
     ) -> None:
         self.config, self.learning = config, learning
         self.elements = elements(config, learning=learning)
         self._read, self._write = read, write
+        self._read_many = read_many or self._read_singly
+        self._write_many = write_many or self._write_singly
+        self._polls = polls
+        self._loads = 0
+
+    async def _read_singly(self, offset: int, count: int) -> list[int]:
+        return [await self._read(offset) for _ in range(count)]
+
+    async def _write_singly(self, offset: int, words: Sequence[int]) -> None:
+        for word in words:
+            await self._write(offset, word)
 
     async def get(self, name: str) -> int:
         """Return the word of the register of this name."""
@@ -113,14 +128,24 @@ class Driver:
                 f"there must be a bitlif core: IDENTITY must be {IDENTITY:#010x}, "
                 f"not {identity:#010x}"
             )
-        if (major := await self.get("VERSION") >> 16) != MAJOR:
-            raise BitlifError(f"the core's register map must be version {MAJOR}, not {major}")
+        version = await self.get("VERSION")
+        if not MAJOR << 16 | MINOR <= version < MAJOR + 1 << 16:
+            raise BitlifError(
+                f"the core's register map must be version {MAJOR}.{MINOR} or a later {MAJOR}, "
+                f"not {version >> 16}.{version & 0xFFFF}"
+            )
         low, high = await self.get("CONFIG_HASH_LOW"), await self.get("CONFIG_HASH_HIGH")
         own, there = config_hash(self.config), f"{high << 32 | low:016x}"
         if there != own:
             raise BitlifError(
                 f"the core must have been built from configuration {self.config.name} ({own}), "
                 f"not from {there}"
+            )
+        has = bool(await self.get("VARIANT") & REGISTERS["VARIANT"].field("learning").mask)
+        if has != self.learning:
+            raise BitlifError(
+                f"the core must be opened with learning={has}, as it was built, not with "
+                f"learning={self.learning}"
             )
         for name, value in constants(self.config, learning=self.learning).items():
             if (found := await self.get(name)) != value and name != "VERSION":
@@ -153,10 +178,10 @@ class Driver:
         await self._wait("idle")
 
     async def _wait(self, name: str) -> None:
-        for _ in range(POLLS):
+        for _ in range(self._polls):
             if await self.status(name):
                 return
-        raise BitlifError(f"the core must become {name}, and did not within {POLLS} reads")
+        raise BitlifError(f"the core must become {name}, and did not within {self._polls} reads")
 
     async def write_memory(self, name: str, values: list[int]) -> None:
         """Write all elements of a memory.
@@ -172,40 +197,59 @@ class Driver:
         for number, value in enumerate(values):
             require_int(f"{name}[{number}]", value, own.low, own.high)
         await self.set("MEMORY", own.memory.number)
-        for value in values:
-            await self.set("DATA", value & ((1 << WORD_BITS) - 1))
+        words = [value & ((1 << WORD_BITS) - 1) for value in values]
+        await self._write_many(REGISTERS["DATA"].offset, words)
 
     async def read_memory(self, name: str) -> list[int]:
         """Return all elements of a memory."""
-        own, values = self.elements[name], []
+        own = self.elements[name]
         await self.set("MEMORY", own.memory.number)
-        for _ in range(own.count):
-            value = await self.get("DATA")
-            if own.high >> WORD_BITS:
-                value |= await self.get("DATA_HIGH") << WORD_BITS
-            elif own.low < 0 and value >> (WORD_BITS - 1):
-                value -= 1 << WORD_BITS
-            values.append(value)
-        return values
+        if own.high >> WORD_BITS:
+            return [
+                await self.get("DATA") | await self.get("DATA_HIGH") << WORD_BITS
+                for _ in range(own.count)
+            ]
+        words = await self._read_many(REGISTERS["DATA"].offset, own.count)
+        top = 1 << (WORD_BITS - 1)
+        return [word - 2 * top if own.low < 0 and word & top else word for word in words]
+
+    @contextlib.asynccontextmanager
+    async def loading(self) -> AsyncIterator[None]:
+        """Hold LOAD at 1 while memories are written: a core that got half of it runs nothing.
+
+        After an error LOAD stays 1. Of several, one within the other, the outermost counts.
+        """
+        if not self._loads:
+            await self.set("LOAD", 1)
+        self._loads += 1
+        try:
+            yield
+        finally:
+            self._loads -= 1
+        if not self._loads:
+            await self.set("LOAD", 0)
 
     async def load_weights(self, weights: NDArray[Any]) -> None:
         """Write all weights: (N, M) int, raw."""
         shape = (self.config.layer.inputs, self.config.layer.neurons)
         if weights.shape != shape:
             raise BitlifError(f"weights must have the shape {shape}, not {weights.shape}")
-        await self.write_memory("weights", [int(weight) for weight in weights.ravel()])
+        async with self.loading():
+            await self.write_memory("weights", [int(weight) for weight in weights.ravel()])
 
     async def load_table(self, config: Config) -> None:
         """Write the error table of `config`."""
-        for name, column in zip(("table_a", "table_b"), derive(config).table, strict=True):
-            await self.write_memory(name, list(column))
+        async with self.loading():
+            for name, column in zip(("table_a", "table_b"), derive(config).table, strict=True):
+                await self.write_memory(name, list(column))
 
     async def load_schedule(self, config: Config) -> None:
         """Write the schedule of `config`."""
         rows = phase_rows(self.config, config)
-        for name, field in SCHEDULE.items():
-            if name in self.elements:
-                await self.write_memory(name, [row[field] for row in rows])
+        async with self.loading():
+            for name, field in SCHEDULE.items():
+                if name in self.elements:
+                    await self.write_memory(name, [row[field] for row in rows])
 
     async def load_config(self, config: Config) -> None:
         """Make the core one of `config`, by loading its error table and schedule.
@@ -216,9 +260,10 @@ class Driver:
             If that does not suffice: nothing has been loaded then.
         """
         require_loadable(self.config, config)
-        if self.learning:
-            await self.load_table(config)
-        await self.load_schedule(config)
+        async with self.loading():
+            if self.learning:
+                await self.load_table(config)
+            await self.load_schedule(config)
 
     async def read_weights(self) -> NDArray[np.int64]:
         """Return all weights: (N, M), raw."""

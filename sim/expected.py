@@ -16,8 +16,7 @@ from bitlif.model.layer import Layer
 from bitlif.model.result import LayerState, Result
 from bitlif.model.signature import Signature
 
-from .cosim import Work
-from .pysim import targets_by_step
+from .work import Work, targets_by_step
 
 RECORD_INFERENCE = ("current", "membrane", "draws")
 RECORD_LEARNING = (*RECORD_INFERENCE, "errors", "traces", "gradient")

@@ -15,8 +15,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, connect, flipped
 
 from bitlif.hdl import forward, layer, learning, neuron, signature, table, trace, update, witness
-from bitlif.hdl.host import phase_rows
 from bitlif.hdl.lfsr import lane_words
+from bitlif.hdl.loading import phase_rows
 from bitlif.hdl.verilog import core_verilog
 from bitlif.model.config import Config
 from bitlif.model.derive import derive

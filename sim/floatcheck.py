@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from bitlif.model.bound import window_bound
 from bitlif.model.float_layer import FloatLayer
 
-from .cosim import Work
 from .expected import Expected, expect
+from .work import Work
 
 RECORD = ("current", "membrane", "draws", "errors", "traces", "gradient")
 

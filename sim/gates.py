@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.host import lfsr_counts, phase_layout, phase_rows, state_layout, trace_layout
+from bitlif.hdl.host import lfsr_counts, phase_layout, state_layout, trace_layout
+from bitlif.hdl.loading import phase_rows
 from bitlif.hdl.memories import by_slot, packed
 from bitlif.hdl.witness import COUNTERS
 from bitlif.model.clocks import NEURON_DEPTH, UPDATE_DEPTH

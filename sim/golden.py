@@ -18,9 +18,9 @@ from bitlif.model.lfsr import LfsrConfig
 from bitlif.model.signature import WIDTH
 from bitlif.model.toml import config_hash, config_to_dict, dump_config
 
-from .cosim import Work
 from .expected import Expected
 from .observables import Observable, observables
+from .work import Work
 
 KIND = "bitlif golden vectors"
 VERSION = 1

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cosim import CosimRun, Work
+from .cosim import CosimRun
 from .expected import Expected, expect
 from .observables import MISSING, observables
 from .operations import Place, operation
+from .work import Work
 
 STEP_SIGNALS = (
     "weight sum", "synaptic current", "membrane potential", "noise draw", "spike",

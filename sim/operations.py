@@ -8,8 +8,8 @@ from bitlif.hdl.witness import COUNTERS
 from bitlif.model.derive import Filter, derive
 from bitlif.model.table import table_bin
 
-from .cosim import Work
 from .expected import Expected
+from .work import Work
 
 Place = tuple[int, ...]
 

@@ -10,13 +10,15 @@ import numpy as np
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from bitlif.hdl.host import phase_rows, require_loadable
 from bitlif.hdl.layer import LayerCore
+from bitlif.hdl.loading import phase_rows, require_loadable
 from bitlif.hdl.witness import COUNTERS
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.events import Events
 from bitlif.model.result import LayerState
+
+from .work import targets_by_step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,13 +45,6 @@ class CoreRun:
     digest: int
     window_clocks: NDArray[np.int64]
     state: LayerState
-
-
-def targets_by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:
-    """Return raw targets (W, M) or (W, T, M) as a row for each step: (W * T, M)."""
-    by_step = targets[:, None, :] if targets.ndim == 2 else targets
-    shape = (events.windows, events.steps, config.layer.neurons)
-    return np.asarray(np.broadcast_to(by_step, shape).reshape(-1, shape[2]), np.int64)
 
 
 class _Bench:

@@ -7,7 +7,7 @@ import numpy as np
 from bitlif.model.config import Config
 from bitlif.model.events import Events
 
-from .cosim import Work
+from .work import Work
 
 RATES = (0.05, 0.3, 0.9)
 """Chances of an input spike, taken in turn by the windows: sparse, usual, flooding."""

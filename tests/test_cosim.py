@@ -11,12 +11,13 @@ import pytest
 from bitlif.hdl.verilog import core_verilog
 from bitlif.model.config import Config, SynapseConfig
 from bitlif.model.fixed import Format
-from bitlif.sim.cosim import CosimRun, Work, run_cosim
+from bitlif.sim.cosim import CosimRun, run_cosim
 from bitlif.sim.expected import expect
 from bitlif.sim.floatcheck import float_distances
 from bitlif.sim.judge import Verdict, judge
 from bitlif.sim.runner import require_simulator
 from bitlif.sim.stimulus import random_work
+from bitlif.sim.work import Work
 
 from strategies import random_configs
 

@@ -17,11 +17,12 @@ from bitlif.hdl.emitter import SpikeEmitter
 from bitlif.hdl.fixed import round_shift, saturate
 from bitlif.hdl.gradient import GradientPipe
 from bitlif.hdl.lfsr import LeapLfsr
+from bitlif.hdl.loading import rate_shifts
 from bitlif.hdl.neuron import NeuronPipe
 from bitlif.hdl.noise import NoiseDraw
 from bitlif.hdl.table import ErrorPipe
 from bitlif.hdl.trace import TracePipe
-from bitlif.hdl.update import UpdatePipe, rate_shifts
+from bitlif.hdl.update import UpdatePipe
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.fixed import Rounding

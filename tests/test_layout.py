@@ -115,7 +115,7 @@ def test_nothing_imports_a_folder_past_its_package() -> None:
 
 def packages(requirements: list[str]) -> set[str]:
     """Return the import names of requirements."""
-    named = {"scikit-learn": "sklearn", "cocotbext-axi": "cocotbext"}
+    named = {"scikit-learn": "sklearn", "cocotbext-axi": "cocotbext", "pyserial": "serial"}
     words = [re.match(r"[\w-]+", text)[0] for text in requirements]  # type: ignore[index]
     return {named.get(word, word).replace("-", "_") for word in words}
 
@@ -131,7 +131,11 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
     for path in sources(folder):
         for top in (True, False):
             # What only some commands need is imported where they need it.
-            known = required if top else required | extras["demo"] | extras["gates"]
+            known = (
+                required
+                if top
+                else required.union(*(extras[name] for name in ("demo", "gates", "serial")))
+            )
             for name in imports(path, top=top):
                 # cocotb's distribution brings its runner under a name of its own.
                 first = name.split(".")[0].replace("cocotb_tools", "cocotb")

@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from bitlif.hdl.host import lfsr_counts, phase_layout
+from bitlif.hdl.loading import rate_shifts
 from bitlif.hdl.registers import (
     ADDRESS_BITS,
     MEMORIES,
@@ -22,7 +23,6 @@ from bitlif.hdl.registers import (
     elements,
     variant,
 )
-from bitlif.hdl.update import rate_shifts
 from bitlif.hdl.witness import COUNTERS
 from bitlif.model.config import Config
 from bitlif.model.toml import config_hash

@@ -1,0 +1,185 @@
+"""``bitlif selftest``: a board held against the model over its serial line."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from bitlif.model.config import Config
+from bitlif.model.errors import require_int
+from bitlif.sim.core import Core
+from bitlif.sim.link import Link
+from bitlif.sim.models import ModelCore
+from bitlif.sim.serialcore import PREFIX, SerialCore
+from bitlif.sim.serialport import BAUD, FASTEST, open_serial
+from bitlif.sim.stimulus import random_work
+from bitlif.sim.work import Work
+
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+    result_table,
+)
+
+AXES = {"raster": ("window", "step", "neuron"), "weights": ("input", "neuron")}
+"""Of what is compared; everything else counts along one axis."""
+
+
+@dataclass(slots=True)
+class Check:
+    """What was compared under one name: how many values, and how many differ."""
+
+    values: int = 0
+    differ: int = 0
+
+
+@dataclass(slots=True)
+class Checks:
+    """All that was compared.
+
+    Attributes
+    ----------
+    by : dict of str to Check
+    first : str
+        The first value that differs; empty if none does.
+    """
+
+    by: dict[str, Check]
+    first: str = ""
+
+    def compare(self, name: str, board: Any, model: Any, names: tuple[str, ...] = ()) -> None:
+        """Compare two arrays or numbers; `names` are those of the elements, if they have any."""
+        ours, theirs = np.atleast_1d(np.asarray(board)), np.atleast_1d(np.asarray(model))
+        check = self.by.setdefault(name, Check())
+        differ = ours != theirs
+        check.values += differ.size
+        check.differ += int(differ.sum())
+        if self.first or not differ.any():
+            return
+        place = tuple(np.argwhere(differ)[0].tolist())
+        if names:
+            where = [names[place[0]]]
+        else:
+            axes = AXES.get(name.partition(",")[0], ("number",)) if ours.size > 1 else ()
+            where = [f"{axis} {index}" for axis, index in zip(axes, place, strict=False)]
+        told = ", ".join([name, *where])
+        self.first = f"{told}: board {ours[place]}, model {theirs[place]}"
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "selftest",
+        run,
+        "learn on a board behind a serial port and compare with the model",
+        """
+        Opens the board, loads random weights and reads them back, lets it learn windows of random
+        spikes and targets, and compares spikes, weights, state, counters and signature with the
+        integer model, bit for bit. Exit code 0 only if all agree; else it says which value first
+        differs, and where. What the board held before is gone.
+        """,
+        (
+            "bitlif selftest tiny --port /dev/ttyUSB0",
+            "bitlif selftest digits --port COM3 --baud 115200 --windows 20 --json",
+        ),
+    )
+    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument("--port", required=True, metavar="PATH", help="the board's serial port")
+    parser.add_argument(
+        "--baud", type=int, default=BAUD, help=f"bits a second of the bitstream (default: {BAUD})"
+    )
+    parser.add_argument("--windows", type=int, default=20, help="windows to learn (default: 20)")
+    parser.add_argument("--seed", type=int, default=0, help="of spikes, weights and targets")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the test and print what agrees."""
+    windows = require_int("--windows", args.windows, 1, 1_000_000)
+    seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
+    baud = require_int("--baud", args.baud, 1, FASTEST)
+    config = Config.load(args.config)
+    work = random_work(config, seed, windows)
+    # Before the model: a port that is not there is said at once.
+    link = Link(open_serial(args.port, baud))
+    began = time.monotonic()
+    with SerialCore(config, f"{PREFIX}{args.port}@{baud}", link=link) as board:
+        checks = _compare(board, work)
+    agree = not checks.first
+    report = {
+        "config": config.name, "port": args.port, "baud": baud, "windows": windows, "seed": seed,
+        "agree": agree, "first": checks.first,
+        "compared": {name: check.values for name, check in checks.by.items()},
+        "mismatches": {name: check.differ for name, check in checks.by.items()},
+        "frames": link.sent, "resent": link.resent, "bad answers": link.bad_answers,
+        "seconds": time.monotonic() - began,
+    }  # fmt: skip
+    if args.json:
+        print_json(report)
+    else:
+        _print(report)
+    return 0 if agree else 1
+
+
+def _compare(board: SerialCore, work: Work) -> Checks:
+    """Let board and model learn the same."""
+    checks = Checks({})
+    model = ModelCore(work.config)
+    with progress_bars() as bars:
+        bar = bars.add_task("loading weights", total=work.events.windows)
+        cores: tuple[Core, Core] = (board, model)
+        for core in cores:
+            core.load(work.weights)
+        checks.compare("weights, read back", board.weights(), work.weights)
+        bars.update(bar, description="learning")
+        rasters: tuple[list[Any], list[Any]] = ([], [])
+        # One by one, so that the bar moves.
+        for w in range(work.events.windows):
+            for core, raster in zip(cores, rasters, strict=True):
+                raster.append(_window(core, work, w))
+            bars.update(bar, advance=1)
+        bars.update(bar, description="reading back")
+        checks.compare("raster", np.concatenate(rasters[0]), np.concatenate(rasters[1]))
+        checks.compare("weights, learned", board.weights(), model.weights())
+        own, expected = board.state(), model.state()
+        for name in (one.name for one in fields(own)):
+            title = name.replace("_", " ")
+            checks.compare(title, getattr(own, name), getattr(expected, name))
+        counted, due = board.counters(), model.counters()
+        names = tuple(name.replace("_", " ") for name in due)
+        checks.compare("counters", list(counted.values()), list(due.values()), names)
+        checks.compare("signature", board.signature(), model.signature())
+    return checks
+
+
+def _window(core: Core, work: Work, w: int) -> Any:
+    """Learn a window; return its raster."""
+    assert work.targets is not None
+    return core.learn(work.events.select([w]), work.targets[w : w + 1]).raster
+
+
+def _print(report: dict[str, Any]) -> None:
+    out = console()
+    rows = [
+        (name, f"{values:,}", f"{report['mismatches'][name]:,}")
+        for name, values in report["compared"].items()
+    ]
+    title = f"{report['config']}: {report['windows']} windows"
+    out.print(result_table(title, ("compared", "values", "differ"), rows))
+    out.print(
+        f"{report['port']} at {report['baud']:,} baud: {report['frames']:,} frames, "
+        f"{report['resent']:,} of them sent again, {report['bad answers']:,} damaged answers, "
+        f"{report['seconds']:.1f} s"
+    )
+    if report["first"]:
+        out.print(f"first difference: {report['first']}", highlight=False)
+    out.print("all agree" if report["agree"] else "NOT the same")
