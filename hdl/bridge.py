@@ -316,6 +316,9 @@ class Bridge(wiring.Component):
         """Give items to the layer, and take its spikes."""
         spike, item = self.spikes, self._item
         held, still = Signal(), Signal(range(PATIENCE))
+        # Of a register, as the core's turn depends on it in the same clock.
+        ready = Signal()
+        m.d.comb += spike.ready.eq(ready)
         byte = Signal(range(max(self._in_bytes, self._slot_bytes, self._out_bytes)))
         end = self._config.layer.neurons
         value = Value.cast(Mux(spike.payload.last, end, spike.payload.address))
@@ -356,8 +359,12 @@ class Bridge(wiring.Component):
             self._put(m, value.word_select(byte, 8))
             m.d.sync += byte.eq(byte + 1)
             with m.If(byte == self._out_bytes - 1):
-                m.d.comb += [spike.ready.eq(1), self._answered.eq(spike.payload.last)]
-                m.next = "events"
+                m.d.sync += ready.eq(1)
+                m.next = "taken"
+        with m.State("taken"):
+            m.d.comb += self._answered.eq(spike.payload.last)
+            m.d.sync += ready.eq(0)
+            m.next = "events"
 
     def _answer(self, m: Module) -> None:
         """Send number, status, count, and what was read or came out."""
