@@ -24,7 +24,7 @@ class AccessSignature(wiring.Signature):
     done : In(1)
         The access ends with this clock.
     response, result : In
-        With ``done``: how it went (`bitlif.hdl.registers.Response`), and the word that was read.
+        With ``done``: how it went (`bitlif.hdl.response.Response`), and the word that was read.
     """
 
     def __init__(self) -> None:

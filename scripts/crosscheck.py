@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.sim.backends import KINDS, require_backend
+from bitlif.sim.serialcore import PREFIX
 
 from .terminal import (
     SubParsers,
@@ -77,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError(
             "--inject must be without --inference: it plants faults in learning cores"
         )
+    boards = [name for name in names if name.startswith(PREFIX)]
+    if args.inject and boards:
+        raise BitlifError(f"--inject must be without {boards[0]}: a board's gates are as they are")
     config = Config.load(args.config)
     require_gates()
     from bitlif.sim.stimulus import random_work

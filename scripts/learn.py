@@ -42,6 +42,7 @@ from bitlif.model.teacher import (
 from bitlif.model.toml import dump_config
 from bitlif.model.weightfile import load_weights, save_weights
 from bitlif.sim.learner import CoreLearner
+from bitlif.sim.serialcore import PREFIX
 
 from .folder import check_folder, new_folder
 from .terminal import (
@@ -107,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         layer = _new_layer(backend, args.seed, config, stack)
         # A board is one layer: what else is needed runs on the model, which computes the same.
-        beside = "model" if backend.startswith("serial:") else backend
+        beside = "model" if backend.startswith(PREFIX) else backend
 
         def new_layer() -> Learner:
             return _new_layer(beside, args.seed, config, stack)

@@ -227,7 +227,10 @@ class Link:
     def _answer(self, number: int | None) -> Answer | str:
         """Wait for the answer to a request; return it, or why to send the request again."""
         deadline = time.monotonic() + self._patience
-        while time.monotonic() < deadline:
+        late = False
+        while not late:
+            # Looked at before the port: what came in time counts, however long we were kept from it.
+            late = time.monotonic() > deadline
             outcome: Answer | str = ""
             for body in self._deframer.feed(self._port.read()):
                 answer = None if body is None else Answer.parse(body)

@@ -15,6 +15,9 @@ FASTEST = 100_000_000
 WAIT = 0.05
 """Seconds after which a read returns nothing."""
 
+STUCK = 5.0
+"""Seconds after which a write fails that nobody takes."""
+
 
 class SerialPort:
     """A `bitlif.sim.link.Port` over pyserial; errors are sentences that name the port."""
@@ -71,7 +74,7 @@ def open_serial(path: str, baud: int = BAUD) -> SerialPort:
         ) from error
     try:
         # Two programs at one port would take each other's answers.
-        handle = serial.Serial(path, baud, timeout=WAIT, write_timeout=None, exclusive=True)
+        handle = serial.Serial(path, baud, timeout=WAIT, write_timeout=STUCK, exclusive=True)
     except (OSError, ValueError) as error:
         raise BitlifError(
             f"the serial port '{path}' cannot be opened at {baud} baud: {_reason(error)}"
