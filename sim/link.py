@@ -229,7 +229,7 @@ class Link:
         deadline = time.monotonic() + self._patience
         late = False
         while not late:
-            # Looked at before the port: what came in time counts, however long we were kept from it.
+            # The clock before the port: what came in time counts, however late it is looked at.
             late = time.monotonic() > deadline
             outcome: Answer | str = ""
             for body in self._deframer.feed(self._port.read()):
