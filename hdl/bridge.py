@@ -14,11 +14,15 @@ from .axis import target_bits, target_members, whole_bytes
 from .forward import event_layout
 from .hosted import takes_targets
 from .pipe import APART
-from .protocol import CRC_BYTES, LONGEST, REQUEST_HEAD, Command, Status
+from .protocol import ANSWER_HEAD, CRC_BYTES, LONGEST, REQUEST_HEAD, Command, Status
 from .registers import ADDRESS_BITS, WORD_BITS, Response
 
 PATIENCE = 1 << 16
 """Clocks without a movement after which EVENTS is answered STALLED."""
+
+
+PAYLOAD = LONGEST - ANSWER_HEAD - CRC_BYTES
+"""Bytes of an answer's payload, at most."""
 
 
 def event_bytes(units: int) -> int:
@@ -239,6 +243,8 @@ class Bridge(wiring.Component):
             m.next = "access"
             with m.If(left == 0):
                 self._say(m, Status.DONE)
+            with m.Elif(self._size > PAYLOAD - WORD_BITS // 8):
+                self._say(m, Status.FULL)
         with m.State("gather"), m.If(self._settled):
             self._step(m)
             m.d.sync += [
@@ -327,7 +333,7 @@ class Bridge(wiring.Component):
             m.d.sync += [still.eq(0), byte.eq(0)]
             with m.If(spike.valid):
                 m.next = "spike"
-                with m.If(self._size > LONGEST - self._out_bytes):
+                with m.If(self._size > PAYLOAD - self._out_bytes):
                     m.d.sync += held.eq(0)
                     self._say(m, Status.FULL)
             with m.Elif(held):

@@ -6,10 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.errors import require_int
-
-LEAST_DIVISOR = 4
-"""Clocks of a bit, at least: a bit is looked at in its middle, two clocks late."""
+LEAST_DIVISOR, MOST_DIVISOR = 4, 1 << 20
+"""Clocks of a bit: it is looked at in its middle, which the receiver finds to a clock."""
 
 
 class SerialReceiver(wiring.Component):
@@ -18,7 +16,7 @@ class SerialReceiver(wiring.Component):
     Parameters
     ----------
     divisor : int
-        Clocks of a bit.
+        Clocks of a bit, `LEAST_DIVISOR` to `MOST_DIVISOR`.
 
     Members
     -------
@@ -35,7 +33,7 @@ class SerialReceiver(wiring.Component):
     """
 
     def __init__(self, divisor: int) -> None:
-        self._divisor = require_int("divisor", divisor, LEAST_DIVISOR, 1 << 20)
+        self._divisor = divisor
         super().__init__({"rx": In(1, init=1), "data": Out(8), "valid": Out(1), "broken": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -78,7 +76,7 @@ class SerialSender(wiring.Component):
     Parameters
     ----------
     divisor : int
-        Clocks of a bit.
+        Clocks of a bit, `LEAST_DIVISOR` to `MOST_DIVISOR`.
 
     Members
     -------
@@ -92,7 +90,7 @@ class SerialSender(wiring.Component):
     """
 
     def __init__(self, divisor: int) -> None:
-        self._divisor = require_int("divisor", divisor, LEAST_DIVISOR, 1 << 20)
+        self._divisor = divisor
         super().__init__({"tx": Out(1, init=1), "data": In(8), "valid": In(1), "ready": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
