@@ -39,7 +39,7 @@ $(VENV)/demo.done: $(VENV)/pip.done
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
-	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,dev]'
+	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,boards,dev]'
 	@touch $@
 
 $(VENV)/pip.done: $(SETUP)

@@ -62,6 +62,14 @@ def step_clocks(
     return np.asarray(clocks + max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending))
 
 
+def quiet_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
+    """Return the clocks of a step without any event, spike or error."""
+    neurons = config.layer.slots + (ERROR_DEPTH if learning_core else NEURON_DEPTH)
+    if learn:
+        neurons = max(neurons, config.layer.inputs + TRACE_DEPTH)
+    return neurons + SPIKE_DEPTH + TURN
+
+
 def window_end(config: Config, *, learn: bool) -> int:
     """Return the clocks of a window after its last step: the update, and the schedule's turn."""
     return config.layer.inputs * config.layer.slots + UPDATE_DEPTH if learn else CLOSE

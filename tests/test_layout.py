@@ -134,7 +134,9 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
             known = (
                 required
                 if top
-                else required.union(*(extras[name] for name in ("demo", "gates", "serial")))
+                else required.union(
+                    *(extras[name] for name in ("demo", "gates", "serial", "boards"))
+                )
             )
             for name in imports(path, top=top):
                 # cocotb's distribution brings its runner under a name of its own.

@@ -69,6 +69,7 @@ MEMORIES = {
         (16, 8, ROM), (4, 10, ROM), (4, 10, WIDE_WRITE),
     ],
 }  # fmt: skip
+MEMORIES["ice40hx"] = MEMORIES["ice40"]
 
 PRODUCTS = [
     "assign o = $signed(wd[17:0]) * $signed(wd[35:18]);",
@@ -80,7 +81,12 @@ PRODUCTS = [
     always @(posedge clk) begin a <= wd[15:0]; b <= wd[31:16]; p <= $signed(a) * $signed(b); end""",
 ]
 
-BLOCKS = {"ecp5": {"DP16KD", "MULT18X18D"}, "ice40": {"SB_RAM40_4K", "SB_MAC16"}}
+BLOCKS = {
+    "ecp5": ("DP16KD", "MULT18X18D"),
+    "ice40": ("SB_RAM40_4K", "SB_MAC16"),
+    "ice40hx": ("SB_RAM40_4K", "SB_CARRY"),
+}
+"""Cells that memories and products become: an HX8K has no multipliers."""
 
 
 def memory(width: int, bits: int, body: str) -> str:
@@ -182,7 +188,7 @@ def test_memories_and_products_equal_their_source_in_every_clock(
 ) -> None:
     source, words = cells_verilog(family)
     made = make_netlist(source, "top", family, tmp_path)
-    memories, multipliers = sorted(BLOCKS[family], key=lambda name: "M" in name[:4])
+    memories, multipliers = BLOCKS[family]
     assert made.cells[memories] >= len(MEMORIES[family])
     assert made.cells[multipliers] >= len(PRODUCTS)
     netlist = re.sub(r"^module top\b", "module netlist", made.verilog.read_text(), flags=re.M)
@@ -232,7 +238,7 @@ def test_garbage_where_ports_of_a_block_ram_meet(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Netlist]:
-    """Make netlists of `tiny` without learning for both families, and of another core for one."""
+    """Make netlists of `tiny` without learning for all families, and of another core for one."""
     folder = tmp_path_factory.mktemp("netlists")
     other = TINY.replace(noise__lfsr__seed=1)
     return {
@@ -240,7 +246,8 @@ def cores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Netlist]:
             core_verilog(config, learning=False), core_name(config), family, folder / name
         )
         for name, config, family in (
-            ("ice40", TINY, "ice40"), ("ecp5", TINY, "ecp5"), ("other", other, "ecp5"),
+            ("ice40", TINY, "ice40"), ("ice40hx", TINY, "ice40hx"), ("ecp5", TINY, "ecp5"),
+            ("other", other, "ecp5"),
         )
     }  # fmt: skip
 
@@ -258,7 +265,7 @@ def test_core_becomes_cells_of_its_family_alone(family: str, cores: dict[str, Ne
     cells = json.loads(made.json.read_text())["modules"][core_name(TINY)]["cells"].values()
     kinds = [cell["type"] for cell in cells]
     assert made.cells == {kind: kinds.count(kind) for kind in kinds}
-    own = "SB_" if family == "ice40" else "LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_|MULT18X18D|DP16KD"
+    own = {"ice": "SB_", "ecp": "LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_|MULT18X18D|DP16KD"}[family[:3]]
     assert all(re.match(own, kind) for kind in kinds)
 
 

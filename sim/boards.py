@@ -1,0 +1,236 @@
+"""The boards that a bitstream can be built for: everything that is special about one is here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.build import Attrs, Subsignal
+from amaranth.hdl import ClockDomain, Module
+from amaranth.lib import io, wiring
+
+from bitlif.hdl.pll import PllClock, PllSettings
+from bitlif.model.errors import BitlifError, nearest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The tools between a netlist and a bitstream, and their files.
+
+    Attributes
+    ----------
+    pll : str
+        Kind of PLL, of `bitlif.hdl.pll`.
+    placer, packer : str
+        Of `bitlif.sim.synthesis.TOOLS`.
+    constraints, constraints_option : str
+        Suffix of the file that `prepare` writes, and nextpnr's option for it.
+    routed, routed_option : str
+        Suffix of what nextpnr leaves, and its option.
+    bitstream : str
+        Suffix of what is loaded.
+    resources : dict of str to str
+        Name in nextpnr's report of each kind of resource.
+    """
+
+    pll: str
+    placer: str
+    packer: str
+    constraints: str
+    constraints_option: str
+    routed: str
+    routed_option: str
+    bitstream: str
+    resources: Mapping[str, str]
+
+
+ICE40 = Route(
+    "ice40", "nextpnr-ice40", "icepack", "pcf", "--pcf", "asc", "--asc", "bin",
+    {"cells": "ICESTORM_LC", "block RAMs": "ICESTORM_RAM", "multipliers": "ICESTORM_DSP",
+     "large RAMs": "ICESTORM_SPRAM"},
+)  # fmt: skip
+ECP5 = Route(
+    "ecp5", "nextpnr-ecp5", "ecppack", "lpf", "--lpf", "config", "--textcfg", "bit",
+    {"cells": "TRELLIS_COMB", "registers": "TRELLIS_FF", "block RAMs": "DP16KD",
+     "multipliers": "MULT18X18D"},
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A board and how it is built for.
+
+    Attributes
+    ----------
+    title : str
+    platform : tuple of str
+        Module of ``amaranth_boards``, and class in it.
+    family : str
+        Of `bitlif.sim.netlist.NETLIST_FAMILIES`: the core that is placed is the one that this
+        backend simulates.
+    route : Route
+    device : str
+    limits : dict of str to int
+        What the device has, by the names in the route's ``resources``.
+    arguments : tuple of str
+        Of nextpnr.
+    packing : tuple of str
+        Of the packer, besides its files.
+    clock : str
+        Resource of the crystal.
+    reference : int
+        Its MHz.
+    aim : int
+        MHz to ask for where nothing is known yet: a little more than wanted.
+    programmer : tuple of str
+        Command that loads the bitstream, whose name is added.
+    pad : bool
+        The crystal's pin is the PLL's own (iCE40).
+    header : tuple of str
+        Pins of connector ``io`` that are rx and tx, where the board has no UART.
+    note : str
+        What a user must know of the line.
+    """
+
+    title: str
+    platform: tuple[str, str]
+    family: str
+    route: Route
+    device: str
+    limits: Mapping[str, int]
+    arguments: tuple[str, ...]
+    packing: tuple[str, ...]
+    clock: str
+    reference: int
+    aim: int
+    programmer: tuple[str, ...]
+    pad: bool = False
+    header: tuple[str, str] | None = None
+    note: str = ""
+
+
+ECP5_85 = {"cells": 83640, "registers": 83640, "block RAMs": 208, "multipliers": 156}
+ECP5_25 = {"cells": 24288, "registers": 24288, "block RAMs": 56, "multipliers": 28}
+
+BOARDS = {
+    "icebreaker": Board(
+        "1BitSquared iCEBreaker", ("icebreaker", "ICEBreakerPlatform"), "ice40", ICE40,
+        "iCE40 UP5K",
+        {"cells": 5280, "block RAMs": 30, "multipliers": 8, "large RAMs": 4},
+        ("--up5k", "--package", "sg48"), (), "clk12", 12, 26, ("iceprog",),
+        pad=True, note="second port of the USB chip",
+    ),
+    "hx8k": Board(
+        "Lattice iCE40-HX8K breakout board", ("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),
+        "ice40hx", ICE40, "iCE40 HX8K",
+        {"cells": 7680, "block RAMs": 32, "multipliers": 0, "large RAMs": 0},
+        ("--hx8k", "--package", "ct256"), (), "clk12", 12, 60, ("iceprog", "-S"),
+        note="second port of the USB chip",
+    ),
+    "ulx3s-85f": Board(
+        "Radiona ULX3S 85F", ("ulx3s", "ULX3S_85F_Platform"), "ecp5", ECP5, "LFE5U-85F",
+        ECP5_85, ("--85k", "--package", "CABGA381", "--speed", "6"), ("--compress",),
+        "clk25", 25, 100, ("openFPGALoader", "-b", "ulx3s"), note="port US1",
+    ),
+    "ecp5-evn": Board(
+        "Lattice ECP5-5G evaluation board", ("ecp5_5g_evn", "ECP55GEVNPlatform"), "ecp5", ECP5,
+        "LFE5UM5G-85F", ECP5_85, ("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
+        ("--compress",), "clk12", 12, 120, ("openFPGALoader", "-b", "ecp5_evn"),
+        note="needs the jumpers R34 and R35 set for the UART, as its user guide says",
+    ),
+    "orangecrab": Board(
+        "OrangeCrab r0.2", ("orangecrab_r0_2", "OrangeCrabR0_2_25FPlatform"), "ecp5", ECP5,
+        "LFE5U-25F", ECP5_25, ("--25k", "--package", "CSFBGA285", "--speed", "8"),
+        ("--compress", "--freq", "38.8"), "clk", 48, 120, ("dfu-util", "-a", "0", "-D"),
+        header=("0", "1"), note="a 3.3 V USB-UART cable: its TX to header pin 0, its RX to pin 1",
+    ),
+}  # fmt: skip
+"""The boards, by the names that commands take."""
+
+
+def board_named(name: str) -> Board:
+    """Return a board.
+
+    Raises
+    ------
+    BitlifError
+        If there is none of this name.
+    """
+    if name not in BOARDS:
+        known = ", ".join(BOARDS)
+        raise BitlifError(f"board must be one of {known}, not '{name}'{nearest_of(name, BOARDS)}")
+    return BOARDS[name]
+
+
+def platform_of(board: Board) -> Any:
+    """Return a new platform of ``amaranth_boards``, with a UART in any case.
+
+    Raises
+    ------
+    BitlifError
+        If the package is missing.
+    """
+    module, name = board.platform
+    try:
+        platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
+        from amaranth_boards.resources import UARTResource
+    except ImportError as error:
+        raise BitlifError(
+            "boards need amaranth-boards, which is not installed: pip install 'bitlif[boards]'"
+        ) from error
+    if board.header is not None:
+        rx, tx = board.header
+        attributes = Attrs(IO_TYPE="LVCMOS33")
+        platform.add_resources([UARTResource(0, rx=rx, tx=tx, conn=("io", 0), attrs=attributes)])
+    return platform
+
+
+class BoardTop(wiring.Component):
+    """A front on a board: its clock from the board's crystal, its line on the board's UART.
+
+    Parameters
+    ----------
+    board : Board
+    made : PllSettings
+    front : component with members ``rx`` and ``tx``
+
+    It has no members: its pins are the platform's. Latency, throughput, handshake: the front's.
+    Reset: until the clock is steady.
+    """
+
+    def __init__(self, board: Board, made: PllSettings, front: Any) -> None:
+        self._board, self._made, self._front = board, made, front
+        super().__init__({})
+
+    def elaborate(self, platform: Any) -> Module:
+        """Request the pins and connect them."""
+        m = Module()
+        board = self._board
+        m.domains.sync = ClockDomain()
+        crystal = platform.request(board.clock, dir="-")
+        m.submodules.clock = PllClock(self._made, crystal, pad=board.pad)
+        # None of its pins gets a buffer by itself: those of modem signals stay unused.
+        pins = [pin.name for pin in platform.lookup("uart", 0).ios if isinstance(pin, Subsignal)]
+        line = platform.request("uart", 0, dir=dict.fromkeys(pins, "-"))
+        m.submodules.rx = rx = io.Buffer("i", line.rx)
+        m.submodules.tx = tx = io.Buffer("o", line.tx)
+        m.submodules.front = self._front
+        m.d.comb += [self._front.rx.eq(rx.i), tx.o.eq(self._front.tx)]
+        return m
+
+
+def prepare(board: Board, made: PllSettings, front: Any) -> tuple[str, str]:
+    """Return the top of a board in RTLIL, module ``top``, and its pins' constraints.
+
+    Raises
+    ------
+    BitlifError
+        If ``amaranth_boards`` is missing.
+    """
+    platform = platform_of(board)
+    plan = platform.prepare(BoardTop(board, made, front), "top", emit_src=False)
+    texts = [plan.files["top.il"], plan.files[f"top.{board.route.constraints}"]]
+    top, constraints = (own if isinstance(own, str) else own.decode() for own in texts)
+    return top, constraints
