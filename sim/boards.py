@@ -138,12 +138,12 @@ BOARDS = {
         "Lattice ECP5-5G evaluation board", ("ecp5_5g_evn", "ECP55GEVNPlatform"), "ecp5", ECP5,
         "LFE5UM5G-85F", ECP5_85, ("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
         ("--compress",), "clk12", 12, 120, ("openFPGALoader", "-b", "ecp5_evn"),
-        note="needs the jumpers R34 and R35 set for the UART, as its user guide says",
+        note="UART only with two jumpers moved (user guide, 6.2)",
     ),
     "orangecrab": Board(
         "OrangeCrab r0.2", ("orangecrab_r0_2", "OrangeCrabR0_2_25FPlatform"), "ecp5", ECP5,
         "LFE5U-25F", ECP5_25, ("--25k", "--package", "CSFBGA285", "--speed", "8"),
-        ("--compress", "--freq", "38.8"), "clk", 48, 120, ("dfu-util", "-a", "0", "-D"),
+        ("--compress", "--freq", "38.8"), "clk", 48, 120, ("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"),
         header=("0", "1"), note="a 3.3 V USB-UART cable: its TX to header pin 0, its RX to pin 1",
     ),
 }  # fmt: skip
