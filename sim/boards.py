@@ -143,7 +143,8 @@ BOARDS = {
     "orangecrab": Board(
         "OrangeCrab r0.2", ("orangecrab_r0_2", "OrangeCrabR0_2_25FPlatform"), "ecp5", ECP5,
         "LFE5U-25F", ECP5_25, ("--25k", "--package", "CSFBGA285", "--speed", "8"),
-        ("--compress", "--freq", "38.8"), "clk", 48, 120, ("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"),
+        ("--compress", "--freq", "38.8"), "clk", 48, 120,
+        ("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"),
         header=("0", "1"), note="a 3.3 V USB-UART cable: its TX to header pin 0, its RX to pin 1",
     ),
 }  # fmt: skip
