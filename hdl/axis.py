@@ -55,6 +55,9 @@ class EventInput(wiring.Component):
     inputs : int
     bits : int or None
         Of TDATA, see `event_members`.
+    prompt : bool
+        False: take an event only once the one before has left, which makes half the throughput and
+        a shorter way from there to ``tready``.
 
     Members
     -------
@@ -73,8 +76,8 @@ class EventInput(wiring.Component):
     other inputs of the stream. Reset: empty; an event that waited here is lost.
     """
 
-    def __init__(self, inputs: int, bits: int | None = None) -> None:
-        self._inputs = inputs
+    def __init__(self, inputs: int, bits: int | None = None, *, prompt: bool = True) -> None:
+        self._inputs, self._prompt = inputs, prompt
         super().__init__(
             {
                 **event_members(inputs, bits=bits),
@@ -94,23 +97,30 @@ class EventInput(wiring.Component):
             self.o.payload.eq(event),
             self.o.valid.eq(full & ~stray & self.pass_on),
             leaves.eq(stray | self.discard | (self.pass_on & self.o.ready)),
-            self.tready.eq(~full | leaves),
+            self.tready.eq(~full | leaves if self._prompt else ~full),
             self.dropped.eq(full & stray & ~self.discard),
         ]
-        with m.If(self.tready):
-            m.d.sync += full.eq(self.tvalid)
-            with m.If(self.tvalid):
-                # All of the padded address counts, not only the bits that the layer has.
-                m.d.sync += [
-                    event.address.eq(self.tdata),
-                    event.last.eq(self.tlast),
-                    stray.eq(~self.tlast & (self.tdata >= self._inputs)),
-                ]
+        with m.If(leaves):
+            m.d.sync += full.eq(0)
+        with m.If(self.tready & self.tvalid):
+            # All of the padded address counts, not only the bits that the layer has.
+            m.d.sync += [
+                full.eq(1),
+                event.address.eq(self.tdata),
+                event.last.eq(self.tlast),
+                stray.eq(~self.tlast & (self.tdata >= self._inputs)),
+            ]
         return m
 
 
 class TargetInput(wiring.Component):
     """Targets from AXI4-Stream; those above 1 are held at 1.
+
+    Parameters
+    ----------
+    config : bitlif.model.config.Config
+    prompt : bool
+        As of `EventInput`.
 
     Members
     -------
@@ -126,8 +136,8 @@ class TargetInput(wiring.Component):
     that waited here is lost.
     """
 
-    def __init__(self, config: Config) -> None:
-        self._one = 1 << config.error.target_bits
+    def __init__(self, config: Config, *, prompt: bool = True) -> None:
+        self._one, self._prompt = 1 << config.error.target_bits, prompt
         lanes = config.layer.lanes
         self._tdata = data.ArrayLayout(target_bits(config), lanes)
         own = data.ArrayLayout(config.error.target_bits + 1, lanes)
@@ -143,21 +153,23 @@ class TargetInput(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build one register, and the comparison in front of it."""
         m = Module()
-        full = Signal()
+        full, leaves = Signal(), Signal()
         given = data.View(self._tdata, self.tdata)
         above = [target > self._one for target in given]
         m.d.comb += [
             self.o.valid.eq(full),
-            self.tready.eq(~full | self.discard | self.o.ready),
+            leaves.eq(self.discard | self.o.ready),
+            self.tready.eq(~full | leaves if self._prompt else ~full),
             self.held.eq(self.tready & self.tvalid & ~self.discard & Cat(*above).any()),
         ]
-        with m.If(self.tready):
-            m.d.sync += full.eq(self.tvalid)
-            with m.If(self.tvalid):
-                for lane, high in enumerate(above):
-                    m.d.sync += self.o.payload[lane].eq(given[lane])
-                    with m.If(high):
-                        m.d.sync += self.o.payload[lane].eq(self._one)
+        with m.If(leaves):
+            m.d.sync += full.eq(0)
+        with m.If(self.tready & self.tvalid):
+            m.d.sync += full.eq(1)
+            for lane, high in enumerate(above):
+                m.d.sync += self.o.payload[lane].eq(given[lane])
+                with m.If(high):
+                    m.d.sync += self.o.payload[lane].eq(self._one)
         return m
 
 

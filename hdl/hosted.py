@@ -34,6 +34,8 @@ class HostedLayer(wiring.Component):
         Whether the core has learning hardware.
     event_bits : int or None
         Of the input events' TDATA; None: as many whole bytes as an address needs.
+    prompt : bool
+        Of both streams in, see `EventInput`.
 
     Members
     -------
@@ -58,10 +60,11 @@ class HostedLayer(wiring.Component):
     """
 
     def __init__(
-        self, config: Config, core: Any, *, learning: bool, event_bits: int | None = None
-    ) -> None:
+        self, config: Config, core: Any, *, learning: bool, event_bits: int | None = None,
+        prompt: bool = True,
+    ) -> None:  # fmt: skip
         self._config, self._core, self._learning = config, core, learning
-        self._event_bits = event_bits
+        self._event_bits, self._prompt = event_bits, prompt
         sizes = config.layer
         self._streams = {"events": event_members(sizes.inputs, bits=event_bits)}
         if takes_targets(config, learning=learning):
@@ -91,7 +94,7 @@ class HostedLayer(wiring.Component):
             m.d.comb += core.restart.eq(bank.restart)
         else:
             m.submodules.core = ResetInserter(bank.restart)(core)
-        events = EventInput(config.layer.inputs, self._event_bits)
+        events = EventInput(config.layer.inputs, self._event_bits, prompt=self._prompt)
         m.submodules.events = ResetInserter(bank.restart)(events)
         connect(m, flipped(self.access), bank.access)
         connect(m, bank.host, core.host)
@@ -113,7 +116,7 @@ class HostedLayer(wiring.Component):
         if self._learning:
             m.d.comb += core.learn.eq(bank.learn)
         if "targets" in self._streams:
-            targets = TargetInput(config)
+            targets = TargetInput(config, prompt=self._prompt)
             m.submodules.targets = ResetInserter(bank.restart)(targets)
             connect(m, targets.o, core.i_targets)
             self._connect_ports(m, "targets", targets)

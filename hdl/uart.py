@@ -72,7 +72,7 @@ class UartFront(wiring.Component):
         m.submodules.bridge = bridge = Bridge(config, learning=learning)
         bits = 8 * event_bytes(config.layer.inputs)
         m.submodules.layer = layer = HostedLayer(
-            config, self._core, learning=learning, event_bits=bits
+            config, self._core, learning=learning, event_bits=bits, prompt=False
         )
         share_crc(m, receiver, sender)
         connect(m, bridge.o, sender.i)

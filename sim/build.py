@@ -36,7 +36,7 @@ FLAGS = (
 )  # fmt: skip
 
 SOURCES = (
-    "build.py", DRIVER, "shell.py", "rows.py", "observables.py", "netlist.py",
+    "build.py", DRIVER, "line_driver.cc", "shell.py", "rows.py", "observables.py", "netlist.py",
     "synthesis.py", "ecp5_cells.v",
 )  # fmt: skip
 """Files of this folder that a compiled core depends on."""

@@ -28,8 +28,6 @@ ROOM = 1 << 16
 DIVISOR = 6
 """Clocks of a bit on the simulated line: few, so that simulated time goes by in bytes."""
 
-IDLE = np.ones(1, np.uint8)
-
 
 def levels_of(data: bytes) -> NDArray[np.uint8]:
     """Return the line's levels, a bit each: start bit, eight bits lowest first, stop bit."""
@@ -48,10 +46,9 @@ def board_verilog(config: Config, *, divisor: int = DIVISOR, learning: bool = Tr
 
 def _library(config: Config, divisor: int, learning: bool) -> Path:
     require_tools()
-    own = {path.name: path.read_text("utf-8") for path in Path(__file__).parent.glob("line*")}
     parts = {
-        "board": dump_config(config), "learning": str(learning), "divisor": str(divisor), **own,
-        **ingredients(),
+        "board": dump_config(config), "learning": str(learning), "divisor": str(divisor),
+        "source": Path(__file__).read_text("utf-8"), **ingredients(),
     }  # fmt: skip
 
     def make(folder: Path) -> None:
