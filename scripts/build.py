@@ -47,6 +47,7 @@ def add_parser(subparsers: SubParsers) -> None:
         """,
         (
             "bitlif build --list",
+            "bitlif build digits --lanes 1 --board icebreaker --out out/icebreaker",
             "bitlif build digits --board ulx3s-85f --seeds 3",
             "bitlif build tiny --board hx8k --mhz 48 --out out/hx8k --program",
             "bitlif build digits --board ulx3s-85f --inference --weights out/demo/weights.npz",
@@ -59,6 +60,9 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument(
         "--force", action="store_true", help="replace a folder that a command made before"
+    )
+    parser.add_argument(
+        "--lanes", type=int, metavar="P", help="lanes, if not those of the configuration"
     )
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="K", help="placements at a clock (default: 1)"
@@ -88,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
             f"a build needs CONFIG and --board, one of {', '.join(BOARDS)} (bitlif build --list)"
         )
     config = Config.load(args.config)
+    if args.lanes is not None:
+        config = config.replace(layer__lanes=args.lanes)
     board = board_named(args.board)
     seeds = range(1, 1 + require_int("--seeds", args.seeds, 1, 100))
     baud = require_int("--baud", args.baud, 9600, 12_000_000)
@@ -209,8 +215,9 @@ def _print(report: BitstreamReport, out: Path) -> None:
     screen.print(result_table("placements", titles, placements))
     hashes = [(name.replace("_", " "), digest) for name, digest in report.hashes.items()]
     screen.print(result_table("made one of the other", ("", "sha256"), hashes))
-    for version in report.tools.values():
-        screen.print(version)
+    for tool, version in report.tools.items():
+        # What a compiler was called with is in report.json.
+        screen.print(f"{tool}: {version.partition(', Clang')[0]}")
     begins = ", with the weights given" if report.with_weights else ""
     screen.print(f"the core is the netlist that {report.backend} simulates{begins}")
     screen.print(f"written to {out / report.files['bitstream']}")

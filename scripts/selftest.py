@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from bitlif.hdl.registers import REGISTERS
 from bitlif.model.config import Config
-from bitlif.model.errors import require_int
+from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.toml import config_hash, ready_made
 from bitlif.sim.core import Core
 from bitlif.sim.link import Link
 from bitlif.sim.models import ModelCore
@@ -85,14 +87,18 @@ def add_parser(subparsers: SubParsers) -> None:
         Opens the board, loads random weights and reads them back, lets it learn windows of random
         spikes and targets, and compares spikes, weights, state, counters and signature with the
         integer model, bit for bit. Exit code 0 only if all agree; else it says which value first
-        differs, and where. What the board held before is gone.
+        differs, and where. What the board held before is gone. Without CONFIG the board is asked
+        for the hash of its own, which must be that of a ready-made one, with any number of lanes.
         """,
         (
-            "bitlif selftest tiny --port /dev/ttyUSB0",
+            "bitlif selftest --port /dev/ttyUSB1",
+            "bitlif selftest out/icebreaker/config.toml --port /dev/ttyUSB1",
             "bitlif selftest digits --port COM3 --baud 115200 --windows 20 --json",
         ),
     )
-    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument(
+        "config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name (default: ask)"
+    )
     parser.add_argument("--port", required=True, metavar="PATH", help="the board's serial port")
     parser.add_argument(
         "--baud", type=int, default=BAUD, help=f"bits a second of the bitstream (default: {BAUD})"
@@ -107,10 +113,11 @@ def run(args: argparse.Namespace) -> int:
     windows = require_int("--windows", args.windows, 1, 1_000_000)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     baud = require_int("--baud", args.baud, 1, FASTEST)
-    config = Config.load(args.config)
-    work = random_work(config, seed, windows)
+    given = Config.load(args.config) if args.config else None
     # Before the model: a port that is not there is said at once.
     link = Link(open_serial(args.port, baud))
+    config = given or _config_there(link)
+    work = random_work(config, seed, windows)
     began = time.monotonic()
     with SerialCore(config, f"{PREFIX}{args.port}@{baud}", link=link) as board:
         checks = _compare(board, work)
@@ -128,6 +135,30 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(report)
     return 0 if agree else 1
+
+
+def _config_there(link: Link) -> Config:
+    """Return the ready-made configuration that a board was built from.
+
+    Raises
+    ------
+    BitlifError
+        If it is none of them.
+    """
+    link.open()
+    low, high = link.read(REGISTERS["CONFIG_HASH_LOW"].offset, 2)
+    lanes = link.read(REGISTERS["LANES"].offset)[0]
+    there = f"{high << 32 | low:016x}"
+    for name in ready_made():
+        config = Config.load(name)
+        if 1 <= lanes <= min(config.layer.neurons, 256):
+            config = config.replace(layer__lanes=lanes)
+            if config_hash(config) == there:
+                return config
+    raise BitlifError(
+        f"CONFIG must be given: {link.name} was built from {there}, which is none of "
+        f"{', '.join(ready_made())}"
+    )
 
 
 def _compare(board: SerialCore, work: Work) -> Checks:

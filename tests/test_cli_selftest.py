@@ -37,6 +37,20 @@ def test_selftest_of_a_board_that_is_right(capsys: pytest.CaptureFixture[str]) -
     assert told["bad answers"] == 0
 
 
+def test_board_of_a_ready_made_configuration_is_recognised(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Terminal(Board(Layer(TINY.replace(layer__lanes=3)))) as board:
+        assert main(["selftest", "--port", board.path, "--windows", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["config"] == "tiny"
+    with Terminal(Board(Layer(TINY.replace(membrane__threshold=0.5)))) as board:
+        assert main(["selftest", "--port", board.path]) == 2
+    assert re.search(
+        r"CONFIG must be given: .* was built from [0-9a-f]{16}, which is none of digits",
+        capsys.readouterr().err,
+    )
+
+
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
