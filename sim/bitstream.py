@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -358,10 +360,15 @@ class _Build:
         config, folder = self.config, self.folder
         line = line_at(clock.mhz, self.baud)
         routed = folder / routed_name(self.board, best.seed)
-        cells: dict[str, int] = {}
-        netlist = json.loads((folder / "core-netlist.json").read_text("utf-8"))
-        for cell in netlist["modules"][core_name(config)]["cells"].values():
-            cells[cell["type"]] = cells.get(cell["type"], 0) + 1
+        cells = _cells_of(folder / "core-netlist.json", core_name(config))
+        placed = _cells_of(folder / LINKED, TOP)
+        parts = {
+            kind: Use(
+                sum(count for name, count in placed.items() if re.fullmatch(types, name)),
+                self.board.limits["cells"],
+            )
+            for kind, types in self.board.route.parts.items()
+        }
         own: Pace = pace(config, clock.mhz, learning=self.learning)
         return BitstreamReport(
             config.name, self.board_name, self.board.device, f"netlist:{self.board.family}",
@@ -381,8 +388,8 @@ class _Build:
                  "meets": one.meets}
                 for one in self.placements
             ],
-            {kind: _percent(use) for kind, use in best.use.items()},
-            dict(sorted(cells.items())), asdict(own), tools,
+            {kind: _percent(use) for kind, use in (best.use | parts).items()},
+            cells, asdict(own), tools,
             {
                 "configuration": config_hash(config),
                 "core_verilog": _sha256(folder / "core.sv"),
@@ -410,6 +417,12 @@ class _Build:
         (folder / "logs").mkdir()
         for log in (*folder.glob("*.log"), *folder.glob("nextpnr-*.json")):
             log.rename(folder / "logs" / log.name)
+
+
+def _cells_of(netlist: Path, top: str) -> dict[str, int]:
+    """Return how many cells of each type a netlist's module has."""
+    cells = json.loads(netlist.read_text("utf-8"))["modules"][top]["cells"].values()
+    return dict(sorted(Counter(cell["type"] for cell in cells).items()))
 
 
 def _percent(use: Use) -> dict[str, Any]:

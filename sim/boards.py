@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from amaranth.build import Attrs, Subsignal
@@ -33,6 +33,8 @@ class Route:
         Suffix of what is loaded.
     resources : dict of str to str
         Name in nextpnr's report of each kind of resource.
+    parts : dict of str to str
+        Of a cell that holds several things: the types of these in a netlist, regular expressions.
     """
 
     pll: str
@@ -44,16 +46,18 @@ class Route:
     routed_option: str
     bitstream: str
     resources: Mapping[str, str]
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 ICE40 = Route(
     "ice40", "nextpnr-ice40", "icepack", "pcf", "--pcf", "asc", "--asc", "bin",
     {"cells": "ICESTORM_LC", "block RAMs": "ICESTORM_RAM", "multipliers": "ICESTORM_DSP",
      "large RAMs": "ICESTORM_SPRAM"},
+    {"look-up tables": "SB_LUT4", "flip-flops": "SB_DFF[A-Z]*"},
 )  # fmt: skip
 ECP5 = Route(
     "ecp5", "nextpnr-ecp5", "ecppack", "lpf", "--lpf", "config", "--textcfg", "bit",
-    {"cells": "TRELLIS_COMB", "registers": "TRELLIS_FF", "block RAMs": "DP16KD",
+    {"cells": "TRELLIS_COMB", "flip-flops": "TRELLIS_FF", "block RAMs": "DP16KD",
      "multipliers": "MULT18X18D"},
 )  # fmt: skip
 
@@ -111,8 +115,8 @@ class Board:
     note: str = ""
 
 
-ECP5_85 = {"cells": 83640, "registers": 83640, "block RAMs": 208, "multipliers": 156}
-ECP5_25 = {"cells": 24288, "registers": 24288, "block RAMs": 56, "multipliers": 28}
+ECP5_85 = {"cells": 83640, "flip-flops": 83640, "block RAMs": 208, "multipliers": 156}
+ECP5_25 = {"cells": 24288, "flip-flops": 24288, "block RAMs": 56, "multipliers": 28}
 
 BOARDS = {
     "icebreaker": Board(
