@@ -110,16 +110,20 @@ class Bridge(wiring.Component):
         settled, moved = Signal(), Signal()
         m.d.sync += settled.eq(~moved)
         self._settled = settled
-        at_end = Signal()
-        m.d.comb += [
+        # Of registers too: what they say is true once the place has settled.
+        at_end, at_last = Signal(), Signal()
+        m.d.sync += [
             at_end.eq(self._place == self._end),
+            at_last.eq(self._place + 1 == self._size),
+        ]
+        m.d.comb += [
             self.address.eq(self._place),
             self._read.addr.eq(self._place),
             self._write.addr.eq(self._size),
             self.access.data.eq(self._word),
             self.access.strobe.eq(~0),
         ]
-        self._moved, self._at_end = moved, at_end
+        self._moved, self._at_end, self._at_last = moved, at_end, at_last
         self._offer(m)
         with m.FSM(name="request"):
             self._judge(m)
@@ -329,7 +333,6 @@ class Bridge(wiring.Component):
         end = self._config.layer.neurons
         value = Value.cast(Mux(spike.payload.last, end, spike.payload.address))
         with m.State("events"):
-            m.d.comb += self._moved.eq(1)
             m.d.sync += [still.eq(0), byte.eq(0)]
             with m.If(spike.valid):
                 m.next = "spike"
@@ -342,12 +345,13 @@ class Bridge(wiring.Component):
                     m.d.sync += [held.eq(0), self._count.eq(self._place - REQUEST_HEAD)]
                 with m.Else():
                     m.d.sync += still.eq(still + 1)
-            with m.Elif(~self._at_end):
-                m.next = "item"
-            with m.Elif(self._unanswered == 0):
-                self._say(m, Status.DONE)
-            with m.Else():
-                m.d.sync += still.eq(still + 1)
+            with m.Elif(self._settled):
+                with m.If(~self._at_end):
+                    m.next = "item"
+                with m.Elif(self._unanswered == 0):
+                    self._say(m, Status.DONE)
+                with m.Else():
+                    m.d.sync += still.eq(still + 1)
             with m.If(still.all() & ~spike.valid & ~self._given):
                 m.d.sync += held.eq(0)
                 self._say(m, Status.STALLED)
@@ -405,7 +409,7 @@ class Bridge(wiring.Component):
             m.d.comb += [
                 out.valid.eq(1),
                 out.payload.data.eq(self._read.data),
-                out.payload.last.eq(self._place + 1 == self._size),
+                out.payload.last.eq(self._at_last),
             ]
             with m.If(out.ready):
                 self._step(m)
