@@ -10,13 +10,12 @@ from amaranth.lib.wiring import In, Out, connect
 from numpy.typing import NDArray
 
 from bitlif.model.config import Config
-from bitlif.model.errors import require_int
 
 from .bridge import Bridge, event_bytes
 from .framing import FrameReceiver, FrameSender, share_crc
 from .hosted import HostedLayer, takes_targets
 from .layer import LayerCore
-from .serial import LEAST_DIVISOR, MOST_DIVISOR, SerialReceiver, SerialSender
+from .serial import SerialReceiver, SerialSender
 
 
 class UartFront(wiring.Component):
@@ -26,7 +25,7 @@ class UartFront(wiring.Component):
     ----------
     config : bitlif.model.config.Config
     divisor : int
-        Clocks of a bit on the line.
+        Clocks of a bit on the line (checked by whoever gives it).
     learning : bool
         False: inference only.
     core : component with the members of `LayerCore`, or None
@@ -40,11 +39,6 @@ class UartFront(wiring.Component):
     tx : Out(1)
 
     Latency and throughput: of the line. Handshake: docs/uart.md. Reset: of everything.
-
-    Raises
-    ------
-    BitlifError
-        If `divisor` is none.
     """
 
     def __init__(
@@ -56,7 +50,6 @@ class UartFront(wiring.Component):
         core: Any = None,
         weights: NDArray[Any] | None = None,
     ) -> None:
-        require_int("divisor", divisor, LEAST_DIVISOR, MOST_DIVISOR)
         self._config, self._divisor, self._learning = config, divisor, learning
         self._core = LayerCore(config, learning=learning, weights=weights) if core is None else core
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})

@@ -11,10 +11,11 @@ import numpy as np
 from amaranth.back import verilog
 from numpy.typing import NDArray
 
+from bitlif.hdl.serial import LEAST_DIVISOR, MOST_DIVISOR
 from bitlif.hdl.tidy import tidy
 from bitlif.hdl.uart import UartFront
 from bitlif.model.config import Config
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.toml import dump_config
 
 from .build import LIBRARY, compile_verilog, ingredients, notify, require_tools
@@ -79,6 +80,7 @@ class SimulatedBoard:
     """
 
     def __init__(self, config: Config, *, divisor: int = DIVISOR, learning: bool = True) -> None:
+        require_int("divisor", divisor, LEAST_DIVISOR, MOST_DIVISOR)
         self._code = code = ctypes.CDLL(str(_library(config, divisor, learning)))
         code.line_open.restype = ctypes.c_void_p
         code.line_run.restype = code.line_clocks.restype = ctypes.c_int64
