@@ -117,3 +117,42 @@ def test_examples_are_true(module: ModuleType) -> None:
     done = doctest.testmod(module)
     assert done.attempted
     assert not done.failed
+
+
+def damaged(frame: bytes, other: bytes, rng: random.Random) -> bytes:
+    data, kind = bytearray(frame), rng.randrange(6)
+    place, second = (rng.randrange(1, len(data) - 1) for _ in range(2))
+    if kind == 0:
+        del data[place]
+    elif kind == 1:
+        data.insert(place, data[place])
+    elif kind == 2:
+        data[place], data[second] = data[second], data[place]
+    elif kind == 3:
+        del data[place:]
+    elif kind == 4:
+        data[place:] = other[rng.randrange(len(other)) :]
+    for _ in range(rng.choice((1, 2, 3, 20)) if kind == 5 else 0):
+        place = rng.randrange(8 * len(data))
+        data[place // 8] ^= 1 << place % 8
+    return bytes(data)
+
+
+def hold_against_damage(count: int, seed: int) -> None:
+    """Feed damaged answers; nothing but a frame that was sent may ever be taken for one."""
+    rng = random.Random(seed)
+    sent = [request(0, 0)]
+    bad = 0
+    for _ in range(count):
+        body = rng.randbytes(7) + rng.randbytes(rng.choice((0, 0, 4, 12, 40)))
+        frame = damaged(enframe(body), enframe(sent[-1]), rng)
+        sent.append(body)
+        deframer = Deframer()
+        for taken in deframer.feed(b"\x7e" + frame + b"\x7e"):
+            assert taken is None or taken in sent[-2:]
+            bad += taken is None
+    assert bad > count // 2
+
+
+def test_a_hundred_thousand_damaged_answers_are_never_taken() -> None:
+    hold_against_damage(100_000, seed=1)

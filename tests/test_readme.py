@@ -13,6 +13,7 @@ from bitlif.scripts.main import build_parser
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BACKENDS = (ROOT / "docs" / "backends.md").read_text("utf-8")
+BOARDS = (ROOT / "docs" / "boards.md").read_text("utf-8")
 
 
 def examples(text: str) -> list[str]:
@@ -35,7 +36,7 @@ def test_python_example_of_the_backends_runs(capsys: pytest.CaptureFixture[str])
 
 
 def test_every_command_line_is_understood() -> None:
-    both = README + BACKENDS
+    both = README + BACKENDS + BOARDS
     lines = re.findall(r"^    (bitlif .*?)(?:  +#.*)?$", both, re.MULTILINE)
     lines += re.findall(r"`(bitlif [^`.]+?)`", both)
     assert len(lines) > 10
