@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Const, Mux, Shape, Value, signed, unsigned
 
-from bitlif.model.fixed import Format
+from bitlif.model.fixed import Format, signed_digits
 from bitlif.model.interval import Interval
 
 from .pipe import Pipe
@@ -27,23 +27,6 @@ def shape_for(interval: Interval) -> Shape:
 def round_shift(value: Value, bias: int, shift: int) -> Value:
     """Return ``(value + bias) >> shift``: for signed values arithmetic, the floor of the sum."""
     return (value + bias) >> shift if bias else value >> shift
-
-
-def signed_digits(constant: int) -> list[tuple[int, int]]:
-    """Return the shifts and signs of the powers of two that make a constant, the fewest possible.
-
-    >>> signed_digits(7), signed_digits(155)
-    ([(0, -1), (3, 1)], [(0, -1), (2, -1), (5, 1), (7, 1)])
-    """
-    digits, shift = [], 0
-    while constant:
-        if constant & 1:
-            sign = 2 - (constant & 3)
-            digits.append((shift, sign))
-            constant -= sign
-        constant >>= 1
-        shift += 1
-    return digits
 
 
 def times(pipe: Pipe, value: Value, constant: int, bias: int, name: str) -> Value:

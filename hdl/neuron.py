@@ -8,9 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from bitlif.model.config import Config
 from bitlif.model.derive import Filter, derive
-from bitlif.model.fixed import Format
+from bitlif.model.fixed import Format, signed_digits
 
-from .fixed import round_shift, saturate, shape_for, shape_of, signed_digits, times
+from .fixed import round_shift, saturate, shape_for, shape_of, times
 from .noise import draw_shape
 from .pipe import Pipe
 

@@ -70,6 +70,18 @@ def quiet_step(config: Config, *, learn: bool, learning_core: bool = True) -> in
     return neurons + SPIKE_DEPTH + TURN
 
 
+def full_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
+    """Return the clocks of a step with an event of each input, a spike and an error of each neuron.
+
+    No step without repeated events takes more.
+    """
+    sizes = config.layer
+    rows = sizes.inputs * sizes.slots
+    clocks = quiet_step(config, learn=learn, learning_core=learning_core) - SPIKE_DEPTH + rows + 2
+    sending = sizes.neurons + 2 * sizes.slots + SPIKE_DEPTH
+    return clocks + (max(rows + GRADIENT_DEPTH, sending) if learn else sending)
+
+
 def window_end(config: Config, *, learn: bool) -> int:
     """Return the clocks of a window after its last step: the update, and the schedule's turn."""
     return config.layer.inputs * config.layer.slots + UPDATE_DEPTH if learn else CLOSE

@@ -186,3 +186,20 @@ def round_fraction(x: Fraction) -> int:
     (0, 3)
     """
     return (2 * x.numerator + x.denominator) // (2 * x.denominator)
+
+
+def signed_digits(constant: int) -> list[tuple[int, int]]:
+    """Return the shifts and signs of the powers of two that make a constant, the fewest possible.
+
+    >>> signed_digits(7), signed_digits(155)
+    ([(0, -1), (3, 1)], [(0, -1), (2, -1), (5, 1), (7, 1)])
+    """
+    digits, shift = [], 0
+    while constant:
+        if constant & 1:
+            sign = 2 - (constant & 3)
+            digits.append((shift, sign))
+            constant -= sign
+        constant >>= 1
+        shift += 1
+    return digits

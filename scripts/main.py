@@ -23,6 +23,8 @@ SUBCOMMANDS = (
     "bench",
     "verilog",
     "build",
+    "estimate",
+    "fit",
     "registers",
     "verify",
     "golden",

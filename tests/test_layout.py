@@ -179,7 +179,7 @@ def test_wheel_holds_every_source_configuration_and_the_mark_of_types(wheel: Pat
     expected = {"bitlif/py.typed"}
     for folder in FOLDERS:
         place = "bitlif" if folder == "bitlif" else f"bitlif/{folder}"
-        kinds = ("*.py", "*.toml", "*.v", "*.cc")
+        kinds = ("*.py", "*.toml", "*.json", "*.v", "*.cc")
         kept = [path for kind in kinds for path in (ROOT / folder).glob(kind)]
         expected |= {f"{place}/{path.name}" for path in kept}
     assert files == expected

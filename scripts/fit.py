@@ -1,0 +1,148 @@
+"""``bitlif fit``: the largest layers that fit a board."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError, require_int
+
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    require_gates,
+    result_table,
+)
+
+if TYPE_CHECKING:
+    from bitlif.sim.fits import Room
+
+INPUTS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+"""Of the table that gives the most neurons for each number of inputs."""
+
+
+DEFAULTS = {"inputs": 4096, "neurons": 1024, "lanes": 64}
+"""What can be varied, and up to where it is looked."""
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "fit",
+        run,
+        "find the largest layers that fit a board",
+        """
+        Looks for the most inputs, neurons and lanes with which a configuration still fits a board,
+        each alone with the others as they are, and for the most neurons for each number of inputs.
+        Sizes are estimates (`bitlif estimate`), raised by the worst error that was measured unless
+        --margin says otherwise. Exit code 1: not even the smallest layer fits.
+        """,
+        (
+            "bitlif fit digits --board icebreaker",
+            "bitlif fit digits --board ulx3s-85f --vary neurons,lanes --max-neurons 256",
+            "bitlif fit tiny --board hx8k --inference --margin 2 --json",
+        ),
+    )
+    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument("--board", metavar="BOARD", required=True, help="see bitlif build --list")
+    parser.add_argument(
+        "--vary", default="inputs,neurons,lanes", metavar="LIST",
+        help="what to look for (default: inputs,neurons,lanes)",
+    )  # fmt: skip
+    for name, most in DEFAULTS.items():
+        parser.add_argument(
+            f"--max-{name}", type=int, default=most, metavar="N", help=f"default: {most}"
+        )
+    parser.add_argument(
+        "--margin", type=float, metavar="PERCENT", help="default: the worst error, by resource"
+    )
+    parser.add_argument("--inference", action="store_true", help="without learning hardware")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search and print."""
+    require_gates()
+    from bitlif.sim.boards import board_named
+    from bitlif.sim.fits import Room
+
+    config, board = Config.load(args.config), board_named(args.board)
+    vary = list(dict.fromkeys(args.vary.split(",")))
+    if not set(vary) <= set(DEFAULTS):
+        raise BitlifError(f"--vary must be some of {', '.join(DEFAULTS)}, not '{args.vary}'")
+    if args.margin is not None and not 0 <= args.margin <= 100:
+        raise BitlifError(f"--margin must be 0 to 100 percent, not {args.margin:g}")
+    bounds = {
+        "inputs": require_int("--max-inputs", args.max_inputs, 1, 1 << 16),
+        "neurons": require_int("--max-neurons", args.max_neurons, 1, 1 << 16),
+        "lanes": require_int("--max-lanes", args.max_lanes, 1, 256),
+    }
+    margin = None if args.margin is None else args.margin / 100
+    room = Room(board.family, board.limits, margin)
+    result = search(config, room, vary, bounds, learning=not args.inference)
+    if args.json:
+        head = {"config": config.name, "board": args.board, "learning": not args.inference}
+        print_json(head | result)
+    else:
+        _print(config, args.board, result)
+    found = [row for rows in (result["alone"], result["frontier"]) for row in rows if row["layer"]]
+    return 0 if found else 1
+
+
+def search(
+    config: Config, room: Room, vary: list[str], bounds: dict[str, int], *, learning: bool
+) -> dict[str, Any]:
+    """Return the largest layers, each size alone and neurons over inputs."""
+    from bitlif.sim.fits import frontier, largest
+
+    alone = []
+    for what in vary:
+        best, why = largest(config, room, what, bounds[what], learning=learning)
+        alone.append({"vary": what, "ends": why, **_sized(best, room, learning)})
+    over: list[dict[str, Any]] = []
+    if {"inputs", "neurons"} <= set(vary):
+        counts = sorted({n for n in INPUTS if n <= bounds["inputs"]} | {config.layer.inputs})
+        _, rows = frontier(config, room, counts, bounds["neurons"], learning=learning)
+        for inputs, best in rows:
+            over.append({"inputs": inputs, **_sized(best, room, learning)})
+    margins = {kind: room.margin_of(kind) for kind in room.limits if kind != "large RAMs"}
+    return {"margins": margins, "alone": alone, "frontier": over}
+
+
+def _sized(config: Config | None, room: Room, learning: bool) -> dict[str, Any]:
+    """Return a layer's sizes and what it takes; None if there is none."""
+    from bitlif.sim.estimate import estimate
+
+    if config is None:
+        return {"layer": None, "use": None}
+    sizes = config.layer
+    size = estimate(config, room.family, learning=learning)
+    return {
+        "layer": {"inputs": sizes.inputs, "neurons": sizes.neurons, "lanes": sizes.lanes},
+        "use": {kind: used for kind, used in size.total.items() if kind in room.limits},
+    }
+
+
+def _print(config: Config, board: str, result: dict[str, Any]) -> None:
+    screen = console()
+    kinds = list(result["margins"])
+    listed = [(f"most {row['vary']}", *_cells(row, kinds), row["ends"]) for row in result["alone"]]
+    titles = ("", "inputs", "neurons", "lanes", *kinds, "more: lacks")
+    screen.print(result_table(f"{config.name} on {board}", titles, listed))
+    if result["frontier"]:
+        listed = [(str(row["inputs"]), *_cells(row, kinds)[1:]) for row in result["frontier"]]
+        titles = ("inputs", "neurons", "lanes", *kinds)
+        screen.print(result_table("most neurons for so many inputs", titles, listed))
+    said = ", ".join(f"{kind} {100 * own:.1f} %" for kind, own in result["margins"].items())
+    screen.print(f"Estimates, which must fit with a margin: {said}.")
+
+
+def _cells(row: dict[str, Any], kinds: list[str]) -> list[str]:
+    if row["layer"] is None:
+        return ["none", "", "", *[""] * len(kinds)]
+    return [*map(str, row["layer"].values()), *(str(row["use"][kind]) for kind in kinds)]
