@@ -108,7 +108,7 @@ class NeuronPipe(wiring.Component):
             pipe, self.membrane, current, c.membrane, "membrane", config.membrane.format
         )
         scale = pipe.register(self.noise_scale, "noise_scale")
-        product = pipe.register(scale * self.draw, "noise_product")
+        product = pipe.register(scale * self.draw, "noise_product", keep=not c.noise_shift)
         scaled = round_shift(product, c.noise_bias, c.noise_shift)
         noise = pipe.register(scaled, "noise", shape_for(ranges["noise"]))
         # Clock 9: the one draw decides the spike; what is kept.

@@ -27,9 +27,17 @@ class Pipe:
     def __init__(self, m: Module) -> None:
         self._m = m
 
-    def register(self, value: Value, name: str, shape: Shape | None = None) -> Signal:
-        """Return `value` one clock later, in `shape` (default: its own, which loses nothing)."""
-        out = Signal(value.shape() if shape is None else shape, name=name, reset_less=True)
+    def register(
+        self, value: Value, name: str, shape: Shape | None = None, *, keep: bool = False
+    ) -> Signal:
+        """Return `value` one clock later, in `shape` (default: its own, which loses nothing).
+
+        `keep` is for the first of two registers behind a multiplier: else Yosys 0.70 puts both into
+        the UP5K's, and joins the product to a constant.
+        """
+        kept = {"keep": 1} if keep else {}
+        shape = value.shape() if shape is None else shape
+        out = Signal(shape, name=name, reset_less=True, attrs=kept)
         self._m.d.sync += out.eq(value)
         return out
 

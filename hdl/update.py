@@ -81,7 +81,8 @@ class UpdatePipe(wiring.Component):
             high = pipe.register(gradient[NARROW:].as_signed() * scale, "high")
             product = pipe.register((high << NARROW) + low, "product")
         else:
-            product = pipe.delay(pipe.register(gradient * scale, "whole"), 1, "product")
+            whole = pipe.register(gradient * scale, "whole", keep=True)
+            product = pipe.register(whole, "product")
         half = Const(dropped_half(most), most)
         rounding = Cat(half, pipe.delay(self.random, 4, "random"))
         change = pipe.register((product + rounding) >> len(rounding), "change")

@@ -15,7 +15,7 @@ from typing import Any
 from bitlif.hdl.tidy import plain_names
 from bitlif.model.errors import BitlifError
 
-from .synthesis import find_tool, run_tool
+from .synthesis import find_tool, require_no_conflict, run_tool
 
 TOP = "top"
 TOP_NETLIST, CORE_NETLIST, LINKED = "top.json", "core.json", "linked.json"
@@ -52,6 +52,7 @@ def synthesise_top(rtlil: str, black_box: str, core: str, synthesis: str, folder
     )
     call = [*command, "-q", "-l", "yosys-top.log", "-p", script]
     run_tool("yosys", call, folder, "yosys-top.log", TOP_NETLIST)
+    require_no_conflict(folder / "yosys-top.log")
 
 
 def link(mapped: Path, core: str, folder: Path) -> None:

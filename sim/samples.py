@@ -24,8 +24,8 @@ def sample(number: int) -> tuple[Config, bool]:
         except BitlifError:
             # Formats that do not go together: the next draw.
             continue
-        # With two registers in a row behind a multiplier, Yosys puts both into an UP5K's, and loses
-        # the product: what is measured would be a core without noise.
+        # When these were first measured, Yosys lost the noise of such a core (`Pipe.register`'s
+        # `keep`); they stay left out, so that a number means what it meant.
         if derive(config).constants.noise_shift:
             return config, learning
 

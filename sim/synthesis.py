@@ -211,10 +211,18 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
     script += "delete t:$scopeinfo; write_json netlist.json"
     call = [*command, "-q", "-l", "yosys.log", "-p", script]
     run_tool("yosys", call, folder, "yosys.log", "netlist.json")
+    require_no_conflict(folder / "yosys.log")
     netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
     _require_one_driver(netlist["modules"][top], folder / "yosys.log")
     cells: dict[str, dict[str, Any]] = netlist["modules"][top]["cells"]
     return cells
+
+
+def require_no_conflict(log: Path) -> None:
+    """Raise where Yosys has joined what a cell drives to a constant, of which it only warns."""
+    found = re.search(r"Warning: Driver-driver conflict for (.+?) between", log.read_text("utf-8"))
+    if found is not None:
+        raise BitlifError(f"yosys drove a net twice ({found.group(1).strip()}); its log is {log}")
 
 
 def _require_one_driver(module: dict[str, Any], log: Path) -> None:

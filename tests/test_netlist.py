@@ -14,8 +14,12 @@ import pytest
 import bitlif.sim
 from bitlif.hdl.verilog import core_name, core_verilog
 from bitlif.model.config import Config
+from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError
+from bitlif.sim.crosscheck import crosscheck
 from bitlif.sim.netlist import NETLIST_FAMILIES, Netlist, make_netlist
-from bitlif.sim.synthesis import TOOLS
+from bitlif.sim.stimulus import random_work
+from bitlif.sim.synthesis import TOOLS, require_no_conflict
 
 TINY = Config.load("tiny")
 CLOCKS = 2000
@@ -398,3 +402,33 @@ def test_missing_yosys_says_how_to_install_it(
     monkeypatch.setitem(TOOLS, "yosys", ("YOSYS", "no_such_package", "run"))
     with pytest.raises(ValueError, match=r"^yosys is needed.*pip install 'bitlif\[fpga\]'$"):
         make_netlist("", "top", "ecp5", tmp_path)
+
+
+# Products of the noise and of the update that two registers follow, both narrow enough for one
+# multiplier of the UP5K: Yosys 0.70 put both registers into it, and the product was a constant.
+NARROW = TINY.replace(
+    layer__lanes=1, window__steps=8, noise__scale_bits=5, noise__words=4, noise__word_bits=4,
+    membrane__format="s14.10", trace__current="u6.4", trace__format="u4.3", error__format="s6.3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["ice40", "ice40hx"])
+def test_products_behind_two_registers_are_not_lost(family: str) -> None:
+    assert derive(NARROW).constants.noise_shift == 0
+    with bitlif.sim.open(NARROW) as model, bitlif.sim.open(NARROW, f"netlist:{family}") as core:
+        (_, outcome) = crosscheck([model, core], random_work(NARROW, 0, 3))
+    assert outcome.agrees, outcome.first
+
+
+def test_nets_that_yosys_joins_to_constants_are_an_error(tmp_path: Path) -> None:
+    log = tmp_path / "yosys.log"
+    log.write_text("Warning: Resizing cell port a.b.c from 5 bits to 6 bits.\n")
+    require_no_conflict(log)
+    log.write_text(
+        "Warning: Driver-driver conflict for \\noise [0] between cell $mul$1.O and constant 1'0 in "
+        "top: Resolved using constant.\n"
+    )
+    with pytest.raises(
+        BitlifError, match=r"drove a net twice \(\\noise \[0\]\); its log is .*yosys"
+    ):
+        require_no_conflict(log)
