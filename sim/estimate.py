@@ -25,7 +25,7 @@ from .mapping import hold, multiply
 from .tally import Tally, tally_core, tally_top
 
 PARTS = ("core", "top")
-CELLS, REGISTERS, BLOCKS, MULTIPLIERS = "cells", "registers", "block RAMs", "multipliers"
+CELLS, REGISTERS, BLOCKS, MULTIPLIERS = "cells", "flip-flops", "block RAMs", "multipliers"
 """Kinds of resources, by the names that `bitlif.sim.boards` has for a board's limits."""
 FITTED, RULED = (CELLS, REGISTERS), (BLOCKS, MULTIPLIERS)
 

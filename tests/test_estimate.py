@@ -201,7 +201,7 @@ def test_more_of_anything_takes_no_less(family: str, learning: bool) -> None:
             for n in counts
         ]
         for less, more in pairwise(sizes):
-            for kind in ("cells", "registers"):
+            for kind in ("cells", "flip-flops"):
                 assert less[kind] <= more[kind], (what, kind)
             assert what == "lanes" or less["block RAMs"] <= more["block RAMs"]
 
