@@ -347,7 +347,9 @@ def stood_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., T
 
     def linked(core: Path, name: str, folder: Path) -> None:
         (folder / CORE_NETLIST).write_text("")
-        (folder / LINKED).write_text((folder / TOP_NETLIST).read_text())
+        cells = {"a": {"type": "SB_LUT4"}, "b": {"type": "SB_LUT4"}, "c": {"type": "SB_DFFSR"}}
+        made = {"modules": {"top": {"cells": cells}}, "of": (folder / TOP_NETLIST).read_text()}
+        (folder / LINKED).write_text(json.dumps(made))
 
     def pack(name: str, call: list[str], folder: Path, log: str, made: str) -> None:
         (folder / made).write_bytes((folder / call[-2]).read_bytes())
@@ -381,6 +383,8 @@ def test_the_highest_clock_that_is_met_is_found_and_the_fastest_seed_taken(
     assert (report.seed, report.fmax_mhz) == (2, 73.1)
     assert [own["meets"] for own in report.placements] == [True, True, False, True]
     assert report.backend == "netlist:ice40hx"
+    assert report.use["look-up tables"] == {"used": 2, "available": 7680, "percent": 0.0}
+    assert report.use["flip-flops"]["used"] == 1
     assert told[0] == ("core in Verilog", True)
     assert {what for what, _ in told} == set(report.seconds)
     assert abs(report.line["error_percent"]) <= 1
