@@ -220,7 +220,8 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
 
 def require_no_conflict(log: Path) -> None:
     """Raise where Yosys has joined what a cell drives to a constant, of which it only warns."""
-    found = re.search(r"Warning: Driver-driver conflict for (.+?) between", log.read_text("utf-8"))
+    text = log.read_text("utf-8") if log.exists() else ""
+    found = re.search(r"Warning: Driver-driver conflict for (.+?) between", text)
     if found is not None:
         raise BitlifError(f"yosys drove a net twice ({found.group(1).strip()}); its log is {log}")
 

@@ -36,8 +36,11 @@ def commands(parser: argparse.ArgumentParser, words: Words = ()) -> Iterator[Wor
 
 
 COMMANDS = list(commands(build_parser()))
-QUICK = [words for words in COMMANDS if words[0] != "bench"]
-"""Benchmarks take minutes; tests/test_cli_bench.py and test_cli_bench_gates.py run small ones."""
+QUICK = [words for words in COMMANDS if words[0] not in ("bench", "selftest")]
+"""Benchmarks take minutes; tests/test_cli_bench.py and test_cli_bench_gates.py run small ones.
+
+A self-test needs a board: tests/test_cli_selftest.py has simulated ones at pseudo-terminals.
+"""
 
 Done = subprocess.CompletedProcess[str]
 

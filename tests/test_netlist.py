@@ -376,7 +376,7 @@ def test_net_has_one_driver(
 
 
 def test_families_are_named_where_one_is_not_known(tmp_path: Path) -> None:
-    said = "^family of a netlist must be one of ice40, ecp5, not 'up5k'$"
+    said = "^family of a netlist must be one of ice40, ice40hx, ecp5, not 'up5k'$"
     with pytest.raises(ValueError, match=said):
         make_netlist("", "top", "up5k", tmp_path)
 
