@@ -15,6 +15,11 @@ ICARUS := command -v iverilog >/dev/null || { \
   [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
   apt-get update -qq && apt-get install -qq -y iverilog; }
 
+# Nor is the browser that reports are opened in.
+CHROMIUM := command -v chromedriver >/dev/null || { \
+  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+  apt-get update -qq && apt-get install -qq -y chromium chromium-driver; }
+
 demo: $(VENV)/demo.done
 	@# Without Icarus the demo runs its gates in Verilator, or says what to install.
 	@$(ICARUS) || true
@@ -22,6 +27,7 @@ demo: $(VENV)/demo.done
 
 test: $(VENV)/test.done
 	@$(ICARUS) || { echo "Icarus Verilog is missing: sudo apt-get install iverilog"; exit 1; }
+	@$(CHROMIUM) || { echo "Chromium is missing: sudo apt-get install chromium chromium-driver"; exit 1; }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# Type checkers do not see an editable install's folder map: check an installed copy.
@@ -39,7 +45,7 @@ $(VENV)/demo.done: $(VENV)/pip.done
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
-	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,boards,dev]'
+	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,boards,study,dev]'
 	@touch $@
 
 $(VENV)/pip.done: $(SETUP)
