@@ -349,6 +349,7 @@ def test_cell_that_no_model_covers_is_named(
 ) -> None:  # fmt: skip
     netlist = {"modules": {"top": single(kind, parameters, wires)}}
     text = json.dumps(netlist)
+    monkeypatch.chdir(tmp_path)  # a fake writes its netlist when asked for its version too
     monkeypatch.setenv("YOSYS", fake(tmp_path, f"open('netlist.json', 'w').write({text!r})"))
     match = rf"^cell own is a {re.escape(kind)}(, | ){re.escape(said)}"
     with pytest.raises(ValueError, match=match):
@@ -370,6 +371,7 @@ def test_net_has_one_driver(
     wires: dict[str, list[Any]], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = json.dumps({"modules": {"top": single("MULT18X18D", {}, wires)}})
+    monkeypatch.chdir(tmp_path)  # a fake writes its netlist when asked for its version too
     monkeypatch.setenv("YOSYS", fake(tmp_path, f"open('netlist.json', 'w').write({text!r})"))
     with pytest.raises(ValueError, match=rf"^yosys {said}.*; its log is .*yosys\.log$"):
         make_netlist("", "top", "ecp5", tmp_path)
@@ -389,6 +391,7 @@ def test_failure_of_either_run_of_yosys_names_its_log(
         make_netlist("", "top", "ecp5", tmp_path)
     text = json.dumps({"modules": {"top": single("LUT4", {"INIT": "1"}, {})}})
     half = f"open('netlist.json', 'w').write({text!r})"
+    monkeypatch.chdir(tmp_path)  # a fake writes its netlist when asked for its version too
     monkeypatch.setenv("YOSYS", fake(tmp_path, half))
     with pytest.raises(ValueError, match=r"^yosys failed \(exit code 0\); .*models\.log$"):
         make_netlist("", "top", "ecp5", tmp_path)
