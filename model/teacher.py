@@ -22,6 +22,7 @@ from .events import Events
 from .float_layer import FloatLayer
 from .layer import Layer
 from .learner import Learner
+from .result import Result
 
 INPUT_SPIKES = 64 * 0.02
 """Input spikes a step, from all inputs together: 0.02 each for 64 inputs."""
@@ -105,18 +106,25 @@ def teacher_correlation(layer: Learner, task: TeacherTask) -> float:
     return float(np.corrcoef(learned.ravel(), task.teacher_weights.ravel())[0, 1])
 
 
-def coincidences(layer: Learner, task: TeacherTask) -> tuple[int, int]:
-    """Return how many of the student's spikes fall on a teacher's, and how many the teacher has.
+def free_run(layer: Learner, task: TeacherTask) -> Result:
+    """Run the task's window with a copy of the student, reset by itself, at its present noise.
 
-    The student runs freely, reset by itself, at the noise that it has come to; what was learned in
-    gates, on the integer model.
+    What was learned in gates runs on the integer model.
     """
     config = layer.config
     last = {"sigma": config.schedule[layer.phase].sigma}
     free = config.replace(membrane__reset="free", schedule=[last])
     probe: Learner = FloatLayer(free, seed=1) if isinstance(layer, FloatLayer) else Layer(free)
     copy_weights(layer, probe)
-    spikes = probe.run(task.events).raster
+    return probe.run(task.events)
+
+
+def coincidences(layer: Learner, task: TeacherTask) -> tuple[int, int]:
+    """Return how many of the student's spikes fall on a teacher's, and how many the teacher has.
+
+    The student runs freely; see `free_run`.
+    """
+    spikes = free_run(layer, task).raster
     return int((spikes & task.targets).sum()), int(task.targets.sum())
 
 

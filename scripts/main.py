@@ -19,6 +19,7 @@ SUBCOMMANDS = (
     "run",
     "noise",
     "teacher",
+    "study",
     "config",
     "bench",
     "verilog",

@@ -177,3 +177,16 @@ def require_gates() -> None:
         raise BitlifError(
             "gates need Amaranth, which is not installed: pip install 'bitlif[gates]'"
         ) from error
+
+
+def require_study() -> None:
+    """Raise unless the packages of studies are there."""
+    try:
+        import distributed  # noqa: F401
+        import optuna  # noqa: F401
+        import plotly  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise BitlifError(
+            f"studies need {error.name}, which is not installed: pip install 'bitlif[study]'"
+        ) from error

@@ -1,0 +1,225 @@
+"""One run of a study: a point with one seed, measured. This is what the workers do."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from bitlif.model.config import Config
+from bitlif.model.digits import (
+    Digits,
+    check_digits_layer,
+    classify,
+    copy_weights,
+    load_digits_task,
+    seeded,
+    train,
+)
+from bitlif.model.engine import source_stamp
+from bitlif.model.errors import BitlifError
+from bitlif.model.float_layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.model.learner import Learner
+from bitlif.model.teacher import (
+    TeacherTask,
+    coincidences,
+    free_run,
+    learn_from_teacher,
+    make_teacher_task,
+    real_weights,
+    teacher_correlation,
+)
+from bitlif.model.toml import parse_config
+
+from .area import area
+from .metrics import stored_bits, weight_bits
+from .space import Edits, edited
+
+Values = dict[str, float]
+
+
+class Learned(NamedTuple):
+    """What came of learning: results, and the counters of so many training windows."""
+
+    values: Values
+    counters: dict[str, int]
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run that is asked for.
+
+    Attributes
+    ----------
+    key : str
+        What names its result: a hash of all that follows.
+    base : str
+        The base configuration as TOML text.
+    edits : dict
+    task : str
+        ``"digits"`` or ``"teacher"``.
+    length : int
+        Epochs of the digits, or windows of the teacher.
+    seed : int
+    extras : tuple of str
+        Of `bitlif.study.metrics.EXTRAS`.
+    board : str
+        Whose area and clock are measured, or "".
+    """
+
+    key: str
+    base: str
+    edits: Edits
+    task: str
+    length: int
+    seed: int
+    extras: tuple[str, ...] = ()
+    board: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes
+    ----------
+    key : str
+        The job's.
+    error : str
+        Why there are no values, or "".
+    values : dict of str to float
+        By the names of `bitlif.study.metrics`.
+    seconds : float
+        That it took.
+    stamp : str
+        Hash of the model's sources where it ran.
+    """
+
+    key: str
+    error: str
+    values: Values = field(default_factory=dict)
+    seconds: float = 0.0
+    stamp: str = ""
+
+
+def evaluate(job: Job) -> Outcome:
+    """Return what came of a job; only a package that is missing here is raised."""
+    start = time.perf_counter()
+    error, values = "", {}
+    try:
+        values = measure(job)
+    except ImportError:
+        raise
+    except BitlifError as refused:
+        error = str(refused)
+    except Exception as failed:
+        error = f"{type(failed).__name__}: {failed}"
+    return Outcome(job.key, error, values, time.perf_counter() - start, source_stamp())
+
+
+def measure(job: Job) -> Values:
+    """Return all that a job asks for."""
+    config = edited(_base(job.base), job.edits)
+    own = seeded(config, job.seed)
+    learn, name = TASKS[job.task]
+    integer = Layer(own)
+    learned = learn(integer, Layer(own), job.seed, job.length)
+    values = learned.values | _work(own, learned)
+    values |= {"bits": stored_bits(own), "weight_bits": weight_bits(own)}
+    if "float" in job.extras:
+        twin = FloatLayer(own, seed=2 * job.seed)
+        probe = FloatLayer(own, seed=2 * job.seed + 1)
+        reached = learn(twin, probe, job.seed, job.length).values[name]
+        values["float_accuracy"] = reached
+        values["float_gap"] = reached - values[name]
+        distance = weight_distance(integer, twin)
+        if distance is not None:
+            values["weight_distance"] = distance
+    for kind in ("estimate", "synthesis"):
+        if kind in job.extras:
+            # Of the configuration as it stands: the seeds of its LFSRs change no gate.
+            values |= area(config, job.board, synthesise=kind == "synthesis")
+    return values
+
+
+@functools.lru_cache(maxsize=8)
+def _base(text: str) -> Config:
+    return parse_config(text, "the study's configuration")
+
+
+@functools.lru_cache(maxsize=8)
+def _digits(steps: int, seed: int) -> Digits:
+    return load_digits_task(steps, seed)
+
+
+@functools.lru_cache(maxsize=8)
+def _teacher(config: Config, seed: int) -> TeacherTask:
+    return make_teacher_task(config, seed)
+
+
+def _learn_digits(layer: Learner, probe: Learner, seed: int, epochs: int) -> Learned:
+    check_digits_layer(layer.config)
+    digits = _digits(layer.config.window.steps, seed)
+    last = train(layer, probe, digits, epochs, seed)[-1]
+    probe.reset()
+    copy_weights(layer, probe)
+    tested = probe.run(digits.test, record=("membrane",))
+    windows = digits.test.windows
+    values = {
+        "accuracy": float((classify(tested) == digits.test_labels).mean()),
+        "train_accuracy": last.train_accuracy,
+        "spikes": float(tested.counts.sum() / windows),
+        "synaptic_operations": tested.counters["synaptic_events"] / windows,
+    }
+    return Learned(values, last.counters, digits.train.windows)
+
+
+def _learn_teacher(layer: Learner, probe: Learner, seed: int, windows: int) -> Learned:
+    del probe  # a free run makes its own
+    task = _teacher(layer.config, seed)
+    tallies = learn_from_teacher(layer, task, windows)
+    matched, there = coincidences(layer, task)
+    free = free_run(layer, task)
+    values = {
+        "correlation": teacher_correlation(layer, task),
+        "coincidences": matched / max(1, there),
+        "spikes": float(free.counts.sum()),
+        "synaptic_operations": float(free.counters["synaptic_events"]),
+    }
+    counters = {name: sum(own[name] for own in tallies) for name in tallies[0]}
+    return Learned(values, counters, windows)
+
+
+TASKS: dict[str, tuple[Callable[[Learner, Learner, int, int], Learned], str]] = {
+    "digits": (_learn_digits, "accuracy"),
+    "teacher": (_learn_teacher, "correlation"),
+}
+"""How each task is learned, given a layer, another of its configuration to test with, a seed and a
+length; and the metric that says how well."""
+
+
+def _work(config: Config, learned: Learned) -> Values:
+    """Return what learning cost a window."""
+    counters = learned.counters
+    saturated = sum(count for name, count in counters.items() if name.endswith("saturations"))
+    operations = counters["active_errors"] * config.layer.inputs
+    return {
+        "learning_operations": operations / learned.windows,
+        "saturations": saturated / learned.windows,
+    }
+
+
+def weight_distance(integer: Layer, twin: FloatLayer) -> float | None:
+    """Return the RMS difference of two layers' weights over the RMS of the twin's.
+
+    None if the twin learned nothing: there is nothing to measure by.
+    """
+    own, there = real_weights(integer), real_weights(twin)
+    size = float(np.sqrt(np.mean(there**2)))
+    return float(np.sqrt(np.mean((own - there) ** 2))) / size if size else None

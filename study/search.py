@@ -1,0 +1,185 @@
+"""Which points a study visits: every one of a grid, random ones, or where Optuna looks next.
+
+A search gives its points in batches, and learns of each batch's results before the next. What it
+gives depends on the plan and on those results only: not on the number of workers, nor on how often
+a study was stopped and run again. That is why a guided search waits for its whole batch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .axis import Axis, Scalar
+from .plan import Plan
+from .space import Edits
+
+Measured = Sequence[Mapping[str, float]]
+"""The metrics of a point's runs that did not fail, in the order of the seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of the space.
+
+    Attributes
+    ----------
+    number : int
+        From 0, in the order of the search.
+    choices : tuple of (int, float, str or bool)
+        What each axis was set to.
+    edits : dict
+    """
+
+    number: int
+    choices: tuple[Scalar, ...]
+    edits: Edits
+
+
+class Search:
+    """The points of a plan, batch by batch.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def batches(self) -> Iterator[list[Point]]:
+        """Yield batches of points; `tell` must be called for each before the next is asked for."""
+        raise NotImplementedError
+
+    def tell(self, points: Sequence[Point], measured: Sequence[Measured]) -> None:
+        """Take the results of the batch that was given last."""
+
+    def _point(self, number: int, choices: Sequence[Scalar]) -> Point:
+        edits: Edits = {}
+        for axis, choice in zip(self.plan.axes, choices, strict=True):
+            edits |= axis.edits(choice)
+        return Point(number, tuple(choices), edits)
+
+
+class Grid(Search):
+    """Every combination, the last axis fastest."""
+
+    def batches(self) -> Iterator[list[Point]]:
+        """Yield all at once."""
+        steps = [axis.steps() for axis in self.plan.axes]
+        yield [self._point(number, own) for number, own in enumerate(itertools.product(*steps))]
+
+
+class Random(Search):
+    """Each axis drawn evenly, whatever the others are."""
+
+    def batches(self) -> Iterator[list[Point]]:
+        """Yield all at once."""
+        random = np.random.default_rng([self.plan.seed, 0x5EA2C])
+        yield [
+            self._point(number, [drawn(axis, random) for axis in self.plan.axes])
+            for number in range(self.plan.points)
+        ]
+
+
+def drawn(axis: Axis, random: np.random.Generator) -> Scalar:
+    """Return a random choice of an axis."""
+    if axis.kind != "range":
+        return axis.labels[int(random.integers(len(axis.labels)))]
+    if axis.log:
+        value = math.exp(random.uniform(math.log(axis.low), math.log(axis.high)))
+        return round(value) if axis.whole else rounded(value)
+    if axis.step:
+        steps = axis.steps()
+        return steps[int(random.integers(len(steps)))]
+    return rounded(float(random.uniform(axis.low, axis.high)))
+
+
+def rounded(value: float) -> float:
+    """Return a number of six digits: as a person would write it."""
+    return float(f"{value:.6g}")
+
+
+class Guided(Search):
+    """Optuna's tree-structured Parzen estimator, on the means over the seeds of all objectives.
+
+    A point of which every run failed is told as failed. Its sampler's state follows from its seed
+    and from what it was told, so a study that goes on asks for the same points again.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        import optuna
+
+        super().__init__(plan)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._sampler = optuna.samplers.TPESampler(seed=plan.seed)
+        self._study = optuna.create_study(
+            sampler=self._sampler,
+            directions=[
+                {"max": "maximize", "min": "minimize"}[plan.metric(name).direction]
+                for name in plan.objectives
+            ],
+        )
+        self._space = {axis.name: distribution(axis) for axis in plan.axes}
+        self._asked: list[Any] = []
+
+    def batches(self) -> Iterator[list[Point]]:
+        """Yield batches of the plan's size."""
+        for first in range(0, self.plan.points, self.plan.batch):
+            last = min(first + self.plan.batch, self.plan.points)
+            self._asked = [self._study.ask(self._space) for _ in range(first, last)]
+            yield [
+                self._point(number, [choice_of(axis, trial) for axis in self.plan.axes])
+                for number, trial in enumerate(self._asked, first)
+            ]
+
+    def tell(self, points: Sequence[Point], measured: Sequence[Measured]) -> None:
+        """Tell Optuna the means of each point."""
+        from optuna.trial import TrialState
+
+        wanted = set(self.plan.objectives)
+        for trial, all_runs in zip(self._asked, measured, strict=True):
+            runs = [run for run in all_runs if wanted <= run.keys()]
+            if runs:
+                means = [
+                    statistics.fmean(run[name] for run in runs) for name in self.plan.objectives
+                ]
+                self._study.tell(trial, means)
+            else:
+                self._study.tell(trial, state=TrialState.FAIL)
+        self._asked = []
+
+
+def distribution(axis: Axis) -> Any:
+    """Return Optuna's distribution for an axis."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if axis.kind != "range":
+        return CategoricalDistribution(axis.labels)
+    if axis.whole:
+        low, high, step = (int(own) for own in (axis.low, axis.high, axis.step))
+        return IntDistribution(low, high, log=axis.log, step=1 if axis.log else step)
+    return FloatDistribution(axis.low, axis.high, log=axis.log, step=axis.step or None)
+
+
+def choice_of(axis: Axis, trial: Any) -> Scalar:
+    """Return what a trial of Optuna's sets an axis to."""
+    value: Scalar = trial.params[axis.name]
+    if axis.kind == "range" and not axis.whole:
+        return rounded(float(value))
+    return value
+
+
+def search_of(plan: Plan) -> Search:
+    """Return the search of a plan."""
+    return {"grid": Grid, "random": Random, "guided": Guided}[plan.search](plan)

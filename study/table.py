@@ -1,0 +1,82 @@
+"""The table of a study: a row for each point and seed, the same to the bit whenever it is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from .axis import Axis
+from .evaluate import Outcome
+from .plan import Plan
+from .search import Point
+
+DESCRIPTION = b"bitlif.study"
+"""Key of the schema's metadata under which the study describes itself, in JSON."""
+
+
+def make_table(
+    plan: Plan,
+    points: Sequence[Point],
+    keys: Mapping[tuple[int, int], str],
+    outcomes: Mapping[str, Outcome],
+    *,
+    complete: bool,
+) -> pa.Table:
+    """Return the table of results.
+
+    Parameters
+    ----------
+    plan : Plan
+    points : sequence of Point
+    keys : mapping of (int, int) to str
+        The run of each point and seed.
+    outcomes : mapping of str to Outcome
+        By run; what is not there yet is left out of the table.
+    complete : bool
+        Whether that is all that the study asks for.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns ``point``, ``seed``, one an axis, ``key``, ``error``, one a metric (null where it
+        was not measured), in the order of points and seeds.
+    """
+    rows = [
+        (point, seed, own)
+        for point in points
+        for seed in plan.seeds
+        if (own := outcomes.get(keys[point.number, seed])) is not None
+    ]
+    columns: dict[str, pa.Array] = {
+        "point": pa.array([point.number for point, _, _ in rows], pa.int64()),
+        "seed": pa.array([seed for _, seed, _ in rows], pa.int64()),
+    }
+    for number, axis in enumerate(plan.axes):
+        columns[axis.name] = _column(axis, [point.choices[number] for point, _, _ in rows])
+    columns["key"] = pa.array([own.key for _, _, own in rows], pa.string())
+    columns["error"] = pa.array([own.error for _, _, own in rows], pa.string())
+    for metric in plan.metrics:
+        values = [own.values.get(metric.name) for _, _, own in rows]
+        if metric.whole:
+            columns[metric.name] = pa.array(
+                [None if value is None else int(value) for value in values], pa.int64()
+            )
+        else:
+            columns[metric.name] = pa.array(values, pa.float64())
+    description = plan.describe([point.edits for point in points], complete=complete)
+    text = json.dumps(description, ensure_ascii=False, allow_nan=False)
+    return pa.table(columns).replace_schema_metadata({DESCRIPTION: text.encode()})
+
+
+def _column(axis: Axis, choices: Sequence[Any]) -> pa.Array:
+    shown = axis.labels or (axis.low, axis.high, axis.step)
+    if all(isinstance(own, bool) for own in shown):
+        return pa.array(choices, pa.bool_())
+    if all(isinstance(own, int) for own in shown):
+        return pa.array(choices, pa.int64())
+    if all(isinstance(own, int | float) for own in shown):
+        return pa.array([float(own) for own in choices], pa.float64())
+    return pa.array([str(own) for own in choices], pa.string())
