@@ -15,7 +15,7 @@ from bitlif.model.digits import class_targets, load_digits_task, target_levels
 from bitlif.model.errors import BitlifError
 from bitlif.model.layer import Layer
 
-from . import bench_cosim, bench_estimate, bench_gates
+from . import bench_cosim, bench_estimate, bench_gates, bench_study
 from .bench_limits import best_seconds, copy_bandwidth, matrix_rate, minimal_loop_rate
 from .bench_work import Work, first_result, make_work
 from .terminal import (
@@ -87,8 +87,8 @@ def add_parser(subparsers: SubParsers) -> None:
         on), and in the same run what the machine can do at all: copies, matrix products, and a
         minimal integer loop of leak, noise and threshold. Times on a shared machine are noisy; the
         ratios are what compares. `bitlif bench gates` measures the core on FPGAs instead,
-        `bitlif bench cosim` how fast gates are simulated, and `bitlif bench estimate` how far off
-        `bitlif estimate` is.
+        `bitlif bench cosim` how fast gates are simulated, `bitlif bench estimate` how far off
+        `bitlif estimate` is, and `bitlif bench study` runs a second of a study.
         """,
         (
             "bitlif bench",
@@ -106,10 +106,11 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     add_json(parser)
-    actions = parser.add_subparsers(dest="what", metavar="gates|cosim|estimate")
+    actions = parser.add_subparsers(dest="what", metavar="gates|cosim|estimate|study")
     bench_gates.add_parser(actions)
     bench_cosim.add_parser(actions)
     bench_estimate.add_parser(actions)
+    bench_study.add_parser(actions)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -170,10 +170,16 @@ def _print(plan: Plan, table: pa.Table, path: Path, progress: Progress, seconds:
     screen = console()
     best = best_points(plan, table)
     if best:
-        names = [name for name in best[0] if name != "point"]
-        rows = [[own["point"], *(_shown(own[name]) for name in names)] for own in best]
+        rows = [
+            [
+                own["point"],
+                *(_shown(own[name]) for name in plan.objectives),
+                ", ".join(f"{axis.name} {_shown(own[axis.name])}" for axis in plan.axes),
+            ]
+            for own in best
+        ]
         title = f"{plan.name}: best of {plan.size} points, means of {len(plan.seeds)} seed(s)"
-        screen.print(result_table(title, ("point", *names), rows))
+        screen.print(result_table(title, ("point", *plan.objectives, "setting"), rows))
     screen.print(
         f"{progress.computed} runs computed, {progress.reused} were there, {progress.failed} "
         f"failed; {seconds:.0f} s"

@@ -6,9 +6,10 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitlif.model.config import Config
 from bitlif.model.digits import (
@@ -22,7 +23,7 @@ from bitlif.model.digits import (
 )
 from bitlif.model.engine import source_stamp
 from bitlif.model.errors import BitlifError
-from bitlif.model.float_layer import FloatLayer
+from bitlif.model.float_layer import FloatLayer, real_leak
 from bitlif.model.layer import Layer
 from bitlif.model.learner import Learner
 from bitlif.model.teacher import (
@@ -99,6 +100,8 @@ class Outcome:
         That it took.
     stamp : str
         Hash of the model's sources where it ran.
+    worker : str
+        Address of the worker that it ran on.
     """
 
     key: str
@@ -106,6 +109,7 @@ class Outcome:
     values: Values = field(default_factory=dict)
     seconds: float = 0.0
     stamp: str = ""
+    worker: str = ""
 
 
 def evaluate(job: Job) -> Outcome:
@@ -133,12 +137,10 @@ def measure(job: Job) -> Values:
     values = learned.values | _work(own, learned)
     values |= {"bits": stored_bits(own), "weight_bits": weight_bits(own)}
     if "float" in job.extras:
-        twin = FloatLayer(own, seed=2 * job.seed)
-        probe = FloatLayer(own, seed=2 * job.seed + 1)
-        reached = learn(twin, probe, job.seed, job.length).values[name]
+        reached, weights = _twin(Ideal.of(own), job.task, job.length, job.seed)
         values["float_accuracy"] = reached
         values["float_gap"] = reached - values[name]
-        distance = weight_distance(integer, twin)
+        distance = weight_distance(real_weights(integer), weights)
         if distance is not None:
             values["weight_distance"] = distance
     for kind in ("estimate", "synthesis"):
@@ -215,11 +217,47 @@ def _work(config: Config, learned: Learned) -> Values:
     }
 
 
-def weight_distance(integer: Layer, twin: FloatLayer) -> float | None:
-    """Return the RMS difference of two layers' weights over the RMS of the twin's.
+@dataclass(frozen=True, slots=True)
+class Ideal:
+    """A configuration, equal to all others whose ideal float twin is the same.
+
+    Attributes
+    ----------
+    parts : tuple
+        All fields that the ideal twin computes with: neither formats nor noise are among them.
+    config : Config
+        One of these configurations.
+    """
+
+    parts: tuple[Any, ...]
+    config: Config = field(compare=False)
+
+    @classmethod
+    def of(cls, config: Config) -> Ideal:
+        """Return the class of a configuration."""
+        membrane, error = config.membrane, config.error
+        parts = (
+            config.layer.inputs, config.layer.neurons, config.window,
+            real_leak(config.synapse.decay), real_leak(membrane.decay), membrane.gain,
+            membrane.threshold, membrane.reset, membrane.injection,
+            error.rule, error.limit, error.guard, error.span, error.a, error.b,
+            config.learning.rate, config.schedule,
+        )  # fmt: skip
+        return cls(parts, config)
+
+
+@functools.lru_cache(maxsize=1024)
+def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArray[np.float64]]:
+    """Return what the float twin reaches, and its weights; most points of a study share theirs."""
+    learn, name = TASKS[task]
+    twin, probe = (FloatLayer(ideal.config, seed=2 * seed + number) for number in (0, 1))
+    return learn(twin, probe, seed, length).values[name], real_weights(twin)
+
+
+def weight_distance(own: NDArray[np.float64], twin: NDArray[np.float64]) -> float | None:
+    """Return the RMS difference of weights from a twin's over the RMS of the twin's.
 
     None if the twin learned nothing: there is nothing to measure by.
     """
-    own, there = real_weights(integer), real_weights(twin)
-    size = float(np.sqrt(np.mean(there**2)))
-    return float(np.sqrt(np.mean((own - there) ** 2))) / size if size else None
+    size = float(np.sqrt(np.mean(twin**2)))
+    return float(np.sqrt(np.mean((own - twin) ** 2))) / size if size else None

@@ -44,6 +44,7 @@ SCHEMA = pa.schema([
     ("error", pa.string()),
     *((name, pa.float64()) for name in _METRICS),
     ("seconds", pa.float64()),
+    ("worker", pa.string()),
 ])  # fmt: skip
 """Of a part: every metric that there is, null where it was not measured."""
 
@@ -193,12 +194,13 @@ def _read(folder: Path) -> dict[str, Outcome]:
 
 
 def _row(own: Outcome) -> dict[str, Any]:
-    return {"key": own.key, "error": own.error, **own.values, "seconds": own.seconds}
+    return {"key": own.key, "error": own.error, **own.values, "seconds": own.seconds,
+            "worker": own.worker}  # fmt: skip
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:
     values = {name: row[name] for name in _METRICS if row.get(name) is not None}
-    return Outcome(row["key"], row["error"], values, row["seconds"])
+    return Outcome(row["key"], row["error"], values, row["seconds"], worker=row["worker"])
 
 
 def _write(table: pa.Table, path: Path) -> None:
