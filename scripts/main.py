@@ -20,6 +20,7 @@ SUBCOMMANDS = (
     "noise",
     "teacher",
     "study",
+    "report",
     "config",
     "bench",
     "verilog",

@@ -1,0 +1,169 @@
+"""``bitlif report``: what a study found, as a page, pictures, tables and a configuration."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from bitlif.model.errors import BitlifError, require_real
+
+from .folder import MARK, check_folder, new_folder
+from .report_figure import require_matplotlib, save_pictures
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    require_study,
+    result_table,
+)
+
+MOST_ROWS = 10
+"""Effects printed."""
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "report",
+        run,
+        "report what a study found: Pareto fronts, sensitivities, a recommendation",
+        """
+        Reads the results of `bitlif study` and writes a folder: report.html, a page that needs no
+        network and no other file; its plots as PNG and PDF; points.csv with mean and 95 % interval
+        of every metric at every point; report.json with all numbers; and recommended.toml, the
+        configuration with the least --cost whose loss against the best one is at most --loss, or
+        with --board the best one that is estimated to fit that board. The same results give the
+        same bytes. Exit code 1: all runs failed, or none fits the board.
+        """,
+        (
+            "bitlif study taste --out taste && bitlif report taste",
+            "bitlif report taste --loss 0.02 --cost synaptic_operations --out cheaper",
+            "bitlif report taste/results.parquet --board icebreaker --out fits --json",
+        ),
+    )
+    parser.add_argument("study", metavar="STUDY", help="folder of a study, or its results.parquet")
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder to make (default: report in the study's folder)"
+    )
+    parser.add_argument(
+        "--loss",
+        type=float,
+        default=0.01,
+        metavar="X",
+        help="how much of the score a recommended point may lose (default: 0.01)",
+    )
+    parser.add_argument(
+        "--cost", metavar="METRIC", help="what it shall have little of (default: bits, if there)"
+    )
+    parser.add_argument("--board", metavar="BOARD", help="recommend what fits this board")
+    parser.add_argument("--force", action="store_true", help="replace an earlier report")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, find, write and print."""
+    require_study()
+    require_matplotlib()
+    from bitlif.study.findings import findings
+    from bitlif.study.page import page
+    from bitlif.study.results import read_results
+
+    loss = require_real("--loss", args.loss, 0.0, 1e6)
+    if args.board:
+        require_board(args.board)
+    study = Path(args.study)
+    results = read_results(study)
+    home = study if study.is_dir() else study.parent
+    out = Path(args.out) if args.out else home / "report"
+    check_folder(out, force=args.force)
+    told = findings(results, loss, args.cost, args.board)
+    chosen = told["for_board"] if args.board else told["recommended"]
+    with new_folder(out, force=args.force) as folder:
+        (folder / "report.html").write_text(page(told), "utf-8")
+        save_pictures(folder, told)
+        write_points(folder / "points.csv", told)
+        if chosen:
+            (folder / "recommended.toml").write_text(chosen["config"], "utf-8")
+        text = json.dumps(told, indent=2, allow_nan=False) + "\n"
+        (folder / MARK).write_text(text, "utf-8")
+    if args.json:
+        print_json(told)
+    else:
+        _print(told, out)
+    return 0 if chosen else 1
+
+
+def require_board(name: str) -> None:
+    """Raise unless there is such a board, and what describes boards is installed."""
+    try:
+        from bitlif.sim.boards import board_named
+    except ImportError as error:
+        raise BitlifError(
+            "boards need Amaranth, which is not installed: pip install 'bitlif[boards]'"
+        ) from error
+    board_named(name)
+
+
+def write_points(path: Path, told: dict[str, Any]) -> None:
+    """Write a row for each point: setting, seeds, mean and interval of each metric, first error."""
+    axes = [own["name"] for own in told["study"]["axes"]]
+    metrics = [own["name"] for own in told["metrics"]]
+    ends = ("mean", "low", "high")
+    columns = [f"{name}_{end}" for name in metrics for end in ends]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["point", *axes, "seeds", *columns, "error"])
+        for own in told["points"]:
+            values = [own["metrics"][name][end] for name in metrics for end in ends]
+            setting = [own["setting"][name] for name in axes]
+            table.writerow([own["point"], *setting, own["seeds"], *values, own["error"]])
+
+
+def _print(told: dict[str, Any], out: Path) -> None:
+    from bitlif.study.labels import effect_text, mean_text, metric_of, title_of
+    from bitlif.study.levels import words
+    from bitlif.study.plots import noise_text, share_text
+
+    screen = console()
+    study = told["study"]
+    screen.print(
+        f"{study['name']}: {study['points']} points, {study['runs']} runs, "
+        f"{study['failed_runs']} failed",
+        markup=False,
+    )
+    if told["best"]:
+        names = list(dict.fromkeys([told["score"], *(own["cost"] for own in told["fronts"])]))
+        metrics = [metric_of(told, name) for name in names]
+        keys = {"best": "best mean", "recommended": "recommended", "for_board": told["board"]}
+        points = [(title, told[key]) for key, title in keys.items() if told[key]]
+        columns = [(title, f"point {own['point']}") for title, own in points]
+        rows = [(name, *(words(own["setting"][name]) for _, own in points))
+                for name in points[0][1]["setting"]]  # fmt: skip
+        rows += [(title_of(own), *(mean_text(own, point["metrics"][own["name"]])
+                 for _, point in points)) for own in metrics]  # fmt: skip
+        heads = ("", *(f"{title}: {number}" for title, number in columns))
+        screen.print(result_table("", heads, [tuple(map(escape, row)) for row in rows]))
+        for title, own in points:
+            if "reason" in own:
+                screen.print(f"{title}: {own['reason']}", markup=False)
+        if told["board"] and not told["for_board"]:
+            screen.print(f"no point is estimated to fit {told['board']}", markup=False)
+    found = told["sensitivity"]
+    if found:
+        effects = sorted(found["mains"] + found["pairs"], key=lambda own: -own["share"])
+        rows = [(escape(effect_text(own["axes"])), share_text(own), noise_text(own).strip("; "))
+                for own in effects[:MOST_ROWS]]  # fmt: skip
+        title = f"shares of the variance of the score ({found['method']})"
+        screen.print(result_table(title, ("", "share", "noise"), rows))
+    elif not told["best"]:
+        first = told["failures"][0]["error"] if told["failures"] else "no run was made"
+        screen.print(f"nothing succeeded: {first}", markup=False)
+    screen.print(f"written: {out / 'report.html'}", markup=False)

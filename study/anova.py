@@ -1,0 +1,64 @@
+"""The functional analysis of variance of a function over a complete grid, exactly."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variances:
+    """Variances that a function over a grid has by itself, by axis and by pair of axes."""
+
+    total: float
+    mains: dict[int, float]
+    pairs: dict[tuple[int, int], float]
+    higher: float
+
+
+def decompose(values: Reals) -> Variances:
+    """Decompose the variance of a function over a complete grid.
+
+    The function is the sum of its mean, of a function of each axis, of one of each pair, and of a
+    rest; each has mean zero along each of its axes, and so their variances add up to the whole.
+
+    Parameters
+    ----------
+    values : (L1, ..., LK) float64
+        The function; each value counts alike.
+
+    Examples
+    --------
+    The sum of two axes has no interaction; where they differ (XOR), all is interaction:
+
+    >>> found = decompose(np.array([[0.0, 1.0], [4.0, 5.0]]))
+    >>> found.total, found.mains, found.pairs
+    (4.25, {0: 4.0, 1: 0.25}, {(0, 1): 0.0})
+    >>> found = decompose(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    >>> found.total, found.mains, found.pairs
+    (0.25, {0: 0.0, 1: 0.0}, {(0, 1): 0.25})
+    """
+    axes = range(values.ndim)
+    rest = values - values.mean()
+    total = float((rest**2).mean())
+    alone = {axis: _over_others(rest, (axis,)) for axis in axes}
+    mains = {axis: float((own**2).mean()) for axis, own in alone.items()}
+    for own in alone.values():
+        rest = rest - own
+    pairs = {}
+    for a, b in itertools.combinations(axes, 2):
+        both = _over_others(rest, (a, b))
+        pairs[a, b] = float((both**2).mean())
+        rest = rest - both
+    return Variances(total, mains, pairs, float((rest**2).mean()))
+
+
+def _over_others(values: Reals, axes: tuple[int, ...]) -> Reals:
+    others = tuple(axis for axis in range(values.ndim) if axis not in axes)
+    mean: Reals = values.mean(axis=others, keepdims=True)
+    return mean
