@@ -128,15 +128,15 @@ def write_points(path: Path, told: dict[str, Any]) -> None:
 
 
 def _print(told: dict[str, Any], out: Path) -> None:
-    from bitlif.study.labels import effect_text, mean_text, metric_of, title_of
+    from bitlif.study.labels import effect_text, mean_text, metric_of, percent, title_of
     from bitlif.study.levels import words
-    from bitlif.study.plots import noise_text, share_text
+    from bitlif.study.plots_shares import share_text
 
     screen = console()
     study = told["study"]
     screen.print(
         f"{study['name']}: {study['points']} points, {study['runs']} runs, "
-        f"{study['failed_runs']} failed",
+        f"{study['failed_runs']} failed{'' if study['complete'] else ', not run to its end'}",
         markup=False,
     )
     if told["best"]:
@@ -159,10 +159,15 @@ def _print(told: dict[str, Any], out: Path) -> None:
     found = told["sensitivity"]
     if found:
         effects = sorted(found["mains"] + found["pairs"], key=lambda own: -own["share"])
-        rows = [(escape(effect_text(own["axes"])), share_text(own), noise_text(own).strip("; "))
+        rows = [(escape(effect_text(own["axes"])), share_text(own),
+                 "" if own["noise"] is None else percent(own["noise"]))
                 for own in effects[:MOST_ROWS]]  # fmt: skip
-        title = f"shares of the variance of the score ({found['method']})"
-        screen.print(result_table(title, ("", "share", "noise"), rows))
+        title = f"shares of the variance of {metric_of(told, told['score'])['title']}"
+        screen.print(result_table(escape(title), ("", "share", "noise alone"), rows))
+        how = "exactly, of a complete grid"
+        if found["fit"] is not None:
+            how = f"by a forest, which foretells {percent(found['fit'])} of that of points left out"
+        screen.print(f"{how}; in brackets: not told apart from the seeds' noise")
     elif not told["best"]:
         first = told["failures"][0]["error"] if told["failures"] else "no run was made"
         screen.print(f"nothing succeeded: {first}", markup=False)

@@ -171,7 +171,8 @@ def _effects(told: Told) -> Any:
         axes.errorbar(
             [own["place"] for own in levels], [factor * own["mean"] for own in levels],
             [factor * _half(own) for own in levels],
-            fmt="o-", color=BLUE, markersize=5, linewidth=1.5, elinewidth=1.2, capsize=2.5,
+            fmt="o" if effect["scale"] == "words" else "o-",
+            color=BLUE, markersize=5, linewidth=1.5, elinewidth=1.2, capsize=2.5,
         )  # fmt: skip
         _ticks(axes, effect)
         axes.set_ylim(score_range(told))
@@ -184,7 +185,7 @@ def _effects(told: Told) -> Any:
 def _ticks(axes: Any, effect: Told) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    if effect["log"]:
+    if effect["scale"] == "log":
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -195,8 +196,9 @@ def _ticks(axes: Any, effect: Told) -> None:
     labels = [own["label"] for own in effect["levels"]]
     turned = 30 if np.mean([len(own) for own in labels]) > LONG else 0
     axes.set_xticklabels(
-        labels, rotation=turned, ha="right" if turned else "center", parse_math=False
-    )
+        labels, rotation=turned, ha="right" if turned else "center", rotation_mode="anchor",
+        parse_math=False,
+    )  # fmt: skip
     axes.minorticks_off()
     axes.margins(x=0.1)
 

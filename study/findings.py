@@ -91,7 +91,7 @@ def _study(results: Results) -> dict[str, Any]:
         "length": {name: told[name] for name in ("epochs", "windows") if name in told},
         "seeds": list(results.seeds),
         "axes": axes,
-        "planned": len(told["points"]),
+        "complete": bool(told.get("complete", True)),
         "points": len(results.points),
         "runs": int((~np.isnan(score)).sum()) + len(results.failures),
         "failed_runs": len(results.failures),
@@ -173,7 +173,7 @@ def _effect(results: Results, levels: Levels) -> dict[str, Any]:
             }
         )
     return {
-        "axis": levels.axis.name, "binned": levels.binned, "log": levels.log, "levels": rows,
+        "axis": levels.axis.name, "binned": levels.binned, "scale": levels.scale, "levels": rows,
     }  # fmt: skip
 
 
@@ -221,5 +221,6 @@ def _choice(results: Results, means: dict[str, Means], choice: Choice) -> dict[s
         "loss_high": number(choice.loss_high),
         "cost": choice.cost,
         "reason": choice.reason,
+        "by_mean": int(results.points[choice.by_mean]),
         "config": dump_config(config),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +37,8 @@ class Levels:
         Where they lie: the values, the middles of the bins, or 0, 1, ... of words.
     binned : bool
         Whether a level is a bin.
-    log : bool
-        Whether places are better looked at by their logarithm.
+    scale : str
+        How places are looked at: ``"linear"``, ``"log"``, or ``"words"`` that have no scale.
     """
 
     axis: Varied
@@ -45,7 +46,7 @@ class Levels:
     codes: NDArray[np.int64]
     places: NDArray[np.float64]
     binned: bool
-    log: bool
+    scale: str
 
 
 def levels_of(results: Results, axis: Varied) -> Levels:
@@ -58,7 +59,9 @@ def levels_of(results: Results, axis: Varied) -> Levels:
     numeric = all(is_number(value) for value in values)
     places = np.array(values if numeric else range(len(values)), dtype=np.float64)
     labels = tuple(words(value) for value in values)
-    return Levels(axis, labels, codes, places, False, numeric and (axis.log or is_wide(places)))
+    log = axis.log or is_wide(places)
+    scale = "words" if not numeric else "log" if log else "linear"
+    return Levels(axis, labels, codes, places, False, scale)
 
 
 def in_order(axis: Varied, values: Sequence[Any]) -> list[Any]:
@@ -95,6 +98,17 @@ def words(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return the numbers 1, 2 and 5 times powers of ten between two others.
+
+    >>> log_ticks(0.03, 1.0)
+    [0.05, 0.1, 0.2, 0.5, 1.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
 def _bins(axis: Varied, values: NDArray[np.float64]) -> Levels:
     """Cut a range into bins of equal width, of its logarithm if it is wide."""
     low, high = float(values.min()), float(values.max())
@@ -104,4 +118,4 @@ def _bins(axis: Varied, values: NDArray[np.float64]) -> Levels:
     codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BINS - 1)
     labels = tuple(f"{a:.3g} to {b:.3g}" for a, b in itertools.pairwise(edges))
     middles = space(low, high, 2 * BINS + 1)[1::2]
-    return Levels(axis, labels, codes, middles, True, log)
+    return Levels(axis, labels, codes, middles, True, "log" if log else "linear")

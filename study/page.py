@@ -21,7 +21,8 @@ from .levels import words
 from .markup import listed, paragraph, section, text
 from .page_parts import SCRIPT, STYLE
 from .page_tables import all_points, configurations, failures, studied
-from .plots import Plot, effect_plot, front_plot, grid_plot, sensitivity_plot
+from .plots import Plot, effect_plot, front_plot, hover_texts
+from .plots_shares import drawn, grid_plot, sensitivity_plot
 from .sensitivity import EXACT
 
 Told = Mapping[str, Any]
@@ -44,8 +45,7 @@ def page(told: Told) -> str:
         configurations(told),
     ]
     title = f"{told['study']['name']}: {told['study']['title']}"
-    # Within a script only this could end it.
-    data = json.dumps(plots, allow_nan=False).replace("<", "\\u003c")
+    data = _json({"plots": plots, "points": hover_texts(told)})
     return "\n".join(
         (
             "<!DOCTYPE html>",
@@ -60,11 +60,16 @@ def page(told: Told) -> str:
             f'<p class="quiet">study {text(told["study"]["name"])}</p>',
             _contents(sections),
             *(own for own in sections if own),
-            f'</main><script type="application/json" id="plots">{data}</script>',
+            f'</main><script type="application/json" id="data">{data}</script>',
             f"<script>{SCRIPT}</script></body></html>",
             "",
         )
     )
+
+
+def _json(data: Any) -> str:
+    # Within a script only this character could end it.
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _contents(sections: Sequence[str]) -> str:
@@ -78,12 +83,12 @@ def _contents(sections: Sequence[str]) -> str:
 
 def _summary(told: Told) -> str:
     study = told["study"]
-    planned = study["planned"]
-    some = f"{study['points']} of {planned}" if study["points"] < planned else f"{planned}"
     said = (
-        f"{some} points, {study['runs']} runs with {len(study['seeds'])} "
+        f"{study['points']} points, {study['runs']} runs with {len(study['seeds'])} "
         f"seed{'' if len(study['seeds']) == 1 else 's'}, {study['failed_runs']} of them failed."
     )
+    if not study["complete"]:
+        said += " The study did not run to its end: this is of what there is."
     if told["best"] is None:
         return section(
             "summary", "Summary", paragraph(f"{said} None succeeded: there is nothing to compare.")
@@ -208,6 +213,8 @@ def _sensitivity(told: Told, plots: dict[str, Plot]) -> str:
     plots["sensitivity"] = sensitivity_plot(found)
     score = metric_of(told, told["score"])
     deviation = with_unit(score, value_text(score, found["deviation"]))
+    left_out = len(found["mains"]) + len(found["pairs"]) - len(drawn(found))
+    weaker = f" Of the weakest effects {left_out} are not drawn." if left_out else ""
     return section(
         "sensitivity", title,
         paragraph(
@@ -216,7 +223,8 @@ def _sensitivity(told: Told, plots: dict[str, Plot]) -> str:
             "brackets and hatched: not told apart from noise. Three and more axes: "
             f"{100 * found['higher']:.1f} %."
         ),
-        paragraph(method_text(found), quiet=True), _plot("sensitivity-plot", "sensitivity"),
+        paragraph(f"{method_text(found)}{weaker}", quiet=True),
+        _plot("sensitivity-plot", "sensitivity"),
     )  # fmt: skip
 
 

@@ -53,7 +53,12 @@ summary { cursor: pointer; }
 
 SCRIPT = """
 "use strict";
-const plots = JSON.parse(document.getElementById("plots").textContent);
+const { plots, points } = JSON.parse(document.getElementById("data").textContent);
+for (const { data } of Object.values(plots)) {
+  for (const trace of data) {
+    if (trace.customdata) trace.hovertext = trace.customdata.map((number) => points[number]);
+  }
+}
 const options = { displaylogo: false, responsive: true,
   modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
 const draw = (place, name) => Plotly.react(place, plots[name].data, plots[name].layout, options);

@@ -55,14 +55,17 @@ def failures(told: Told) -> str:
     if not told["failures"]:
         return ""
     settings = {own["point"]: own["setting"] for own in told["points"]}
+    seeds: dict[tuple[int, str], list[str]] = {}
+    for own in told["failures"]:
+        seeds.setdefault((own["point"], own["error"]), []).append(str(own["seed"]))
     rows = "".join(
-        f"<tr><td>{own['point']}</td><td>{own['seed']}</td>"
-        f'<td class="long">{text(setting_text(settings[own["point"]]))}</td>'
-        f'<td class="long">{text(own["error"])}</td></tr>'
-        for own in told["failures"]
+        f'<tr><td>{point}</td><td class="word">{", ".join(own)}</td>'
+        f'<td class="long">{text(setting_text(settings[point]))}</td>'
+        f'<td class="long">{text(error)}</td></tr>'
+        for (point, error), own in seeds.items()
     )
-    heads = "<th>point</th><th>seed</th>" + "".join(
-        f'<th class="word">{own}</th>' for own in ("setting", "error")
+    heads = "<th>point</th>" + "".join(
+        f'<th class="word">{own}</th>' for own in ("seeds", "setting", "error")
     )
     return section("failures", "Runs that failed", table(heads, rows, tall=True))
 

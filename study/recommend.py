@@ -38,6 +38,8 @@ class Choice:
         Metric that was minimised; empty where it was the score that decided.
     reason : str
         The rule, in a sentence.
+    by_mean : int
+        Index of the point that the rule would choose if it asked for means only.
     """
 
     index: int
@@ -46,6 +48,7 @@ class Choice:
     loss_high: float
     cost: str
     reason: str
+    by_mean: int
 
 
 def costs_of(results: Results) -> tuple[str, ...]:
@@ -129,18 +132,17 @@ def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> 
     mean, high = losses(results, best)
     if not known:
         reason = f"the best mean {score}: the study measured no cost"
-        return Choice(best, best, 0.0, float(high[best]), "", reason)
+        return Choice(best, best, 0.0, float(high[best]), "", reason, best)
     cost = cost or known[0]
     price = results.means(cost).mean
     single = bool(np.isnan(high[best]))
-    enough = (mean if single else high) <= loss
-    enough &= ~np.isnan(price)
+    known_price = ~np.isnan(price)
+    enough = ((mean if single else high) <= loss) & known_price
     if not enough.any():
         # The best one itself has no such cost.
         reason = f"the best mean {score}: no point good enough has a known {cost}"
-        return Choice(best, best, 0.0, float(high[best]), "", reason)
-    order = np.lexsort((mean, np.where(enough, price, np.inf)))
-    index = int(order[0])
+        return Choice(best, best, 0.0, float(high[best]), "", reason, best)
+    index = _cheapest(price, mean, enough)
     how = (
         "in the mean (with one seed there is no interval)"
         if single
@@ -150,9 +152,16 @@ def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> 
     few = f"a loss of at most {loss:g} {how}"
     reason = f"the least {results.metrics[cost].title} of the {count} points with {few}"
     if count == 1:
-        more = "" if single else "; more seeds narrow it"
-        reason = f"no other point has {few}{more}"
-    return Choice(index, best, float(mean[index]), float(high[index]), cost, reason)
+        reason = f"no other point has {few}"
+    by_mean = _cheapest(price, mean, (mean <= loss) & known_price)
+    if by_mean != index:
+        reason += f"; by the means alone, point {results.points[by_mean]}: more seeds would decide"
+    return Choice(index, best, float(mean[index]), float(high[index]), cost, reason, by_mean)
+
+
+def _cheapest(price: Reals, loss: Reals, allowed: NDArray[np.bool_]) -> int:
+    """Return the index of the least price of those allowed, and of equal ones the least loss."""
+    return int(np.lexsort((loss, np.where(allowed, price, np.inf)))[0])
 
 
 def for_board(results: Results, board: str) -> Choice | None:
@@ -186,9 +195,10 @@ def for_board(results: Results, board: str) -> Choice | None:
         if np.isnan(mean[index]):
             break
         if fits(results.config(index), there):
-            others = f"{tried} better {'one does' if tried == 1 else 'ones do'} not"
-            reason = f"the best mean {score} that is estimated to fit {there.title}; {others}"
-            return Choice(index, best, float(mean[index]), float(high[index]), "", reason)
+            reason = f"the best mean {score} that is estimated to fit {there.title}"
+            if tried:
+                reason += f"; {tried} better {'one does' if tried == 1 else 'ones do'} not"
+            return Choice(index, best, float(mean[index]), float(high[index]), "", reason, index)
     return None
 
 

@@ -230,8 +230,9 @@ def _arranged(description: Any, table: pa.Table) -> Results:
     named = [Measured(own["name"], own["title"], own["unit"] or "", own["direction"])
              for own in description["metrics"]]  # fmt: skip
     metrics = {own.name: own for own in named if own.name in table.column_names}
+    if not any(own["name"] in metrics for own in description["objectives"][:1]):
+        raise ValueError("its first objective is none of its metrics")
     needed = ["point", "seed", "error", *(axis.name for axis in axes)]
-    needed += [own["name"] for own in description["objectives"][:1]]
     if lacking := [name for name in needed if name not in table.column_names]:
         raise ValueError(f"it has no column {', '.join(lacking)}")
     numbers, first, row = np.unique(

@@ -177,8 +177,8 @@ def test_terminal_shows_the_best_the_recommended_and_the_effects(grid: Path) -> 
     assert shown.startswith("made: 24 points, 72 runs, 3 failed")
     for part in (
         f"best mean: point {BEST_OF_GRID}", "recommended: point", "test accuracy (% of digits)",
-        "shares of the variance of the score (forest)", "noise.words × schedule.sigma",
-        "not told apart from it", "written: ",
+        "shares of the variance of test accuracy", "noise.words × schedule.sigma",
+        "by a forest, which foretells", "not told apart from the seeds' noise", "written: ",
     ):  # fmt: skip
         assert part in shown
 
@@ -218,6 +218,15 @@ def test_mistakes_are_one_sentence(
     assert said in captured.err
     assert (captured.out, captured.err.count("\n")) == ("", 1)
     assert sorted(grid.rglob("*")) == before
+
+
+def test_study_that_was_cut_off_is_said_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = line_study(tmp_path, complete=False)
+    assert main(["report", str(folder)]) == 0
+    assert "0 failed, not run to its end" in capsys.readouterr().out
+    assert "did not run to its end" in (folder / "report" / "report.html").read_text("utf-8")
 
 
 def test_force_replaces_a_report_and_nothing_else(tmp_path: Path) -> None:
@@ -262,8 +271,8 @@ def test_page_asks_for_nothing_and_ends_no_script_early(grid: Path) -> None:
 @pytest.mark.parametrize("make", [grid_study, random_study, line_study])
 def test_every_plot_is_one_that_plotly_knows(make: Callable[..., Path], tmp_path: Path) -> None:
     told = findings(read_results(make(tmp_path)))
-    text = page(told).partition('id="plots">')[2].partition("</script>")[0]
-    plots = strict_json(text)
+    text = page(told).partition('id="data">')[2].partition("</script>")[0]
+    plots = strict_json(text)["plots"]
     expected = {f"front-{own['cost']}" for own in told["fronts"]} | {"sensitivity"}
     expected |= {f"effect-{number}" for number in range(len(told["effects"]))}
     expected |= {f"grid-{number}" for number in range(len(told["grids"]))}

@@ -92,7 +92,8 @@ def test_mean_within_the_loss_is_not_enough_where_seeds_disagree() -> None:
     assert choice is not None
     assert choice.index == 0
     assert choice.reason.startswith("no other point has a loss of at most 0.01 with 95 %")
-    assert choice.reason.endswith("more seeds narrow it")
+    assert choice.by_mean == 1
+    assert choice.reason.endswith("; by the means alone, point 1: more seeds would decide")
 
 
 def test_with_one_seed_the_mean_decides_and_it_is_said() -> None:

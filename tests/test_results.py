@@ -135,7 +135,7 @@ def test_description_that_lacks_a_part_is_refused_by_its_name(tmp_path: Path, pa
     refused(tmp_path, f"does not hold the results of a study: its description lacks {part}$")
 
 
-@pytest.mark.parametrize("column", ["rounds", "accuracy", "seed"])
+@pytest.mark.parametrize("column", ["rounds", "error", "seed"])
 def test_table_that_lacks_a_column_is_refused_by_its_name(tmp_path: Path, column: str) -> None:
     table = pq.read_table(line_study(tmp_path) / "results.parquet")
     pq.write_table(table.drop_columns([column]), tmp_path / "results.parquet")
@@ -148,3 +148,14 @@ def test_description_that_is_no_json_is_refused(tmp_path: Path) -> None:
         changed = table.replace_schema_metadata({METADATA: text})
         pq.write_table(changed, tmp_path / "results.parquet")
         refused(tmp_path, "does not hold the results of a study: ")
+
+
+def test_study_that_does_not_say_what_it_is_after_is_refused(tmp_path: Path) -> None:
+    table = pq.read_table(line_study(tmp_path) / "results.parquet")
+    pq.write_table(table.drop_columns(["accuracy"]), tmp_path / "results.parquet")
+    refused(tmp_path, "its first objective is none of its metrics$")
+    told = json.loads(table.schema.metadata[METADATA])
+    told["objectives"] = []
+    changed = table.replace_schema_metadata({METADATA: json.dumps(told)})
+    pq.write_table(changed, tmp_path / "results.parquet")
+    refused(tmp_path, "its first objective is none of its metrics$")

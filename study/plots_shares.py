@@ -1,0 +1,157 @@
+"""The interactive plots of what axes explain: shares of the variance, and heat maps of two axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .labels import (
+    BLACK,
+    BLUE,
+    ORANGE,
+    effect_text,
+    factor_of,
+    metric_of,
+    percent,
+    value_text,
+    with_unit,
+)
+from .plots import Plot, layout_of, safe
+
+Told = Mapping[str, Any]
+
+MANY_CELLS = 80
+"""A heat map of more cells has no numbers in them."""
+
+MOST_BARS = 12
+"""Of effects, alone and in pairs each."""
+
+SMALL, FEW = 0.001, 3
+"""Pairs with a smaller share than this are drawn only if they are of the largest few."""
+
+
+def drawn(found: Told) -> list[Told]:
+    """Return the effects that have a bar."""
+    pairs = [own for n, own in enumerate(found["pairs"]) if n < FEW or own["share"] >= SMALL]
+    return [*found["mains"][:MOST_BARS], *pairs[:MOST_BARS]]
+
+
+def sensitivity_plot(found: Told) -> Plot:
+    """Return the shares of the variance as bars, what noise alone would make marked on them."""
+    rows = drawn(found)
+    places = list(range(len(rows)))
+    names = [safe(effect_text(own["axes"])) for own in rows]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [100 * own["share"] for own in rows],
+        "y": places,
+        "width": 0.42,
+        "marker": {
+            "color": [BLUE if len(own["axes"]) == 1 else ORANGE for own in rows],
+            "pattern": {"shape": ["/" if own["clear"] is False else "" for own in rows]},
+        },
+        "text": [share_text(own) for own in rows],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hoverinfo": "text",
+        "hovertext": [
+            f"{name}: {share_text(own)}{noise_text(own)}"
+            for name, own in zip(names, rows, strict=True)
+        ],
+        "showlegend": False,
+    }
+    # Above the bars: beside them long names would leave no room on a narrow screen.
+    above = {
+        "type": "scatter",
+        "mode": "text",
+        "x": [0.0] * len(rows),
+        "y": [place - 0.4 for place in places],
+        "text": names,
+        "textposition": "middle right",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    data = [bars, above]
+    if rows[0]["noise"] is not None:
+        mark = {"symbol": "line-ns-open", "size": 18, "color": BLACK, "line": {"width": 2.5}}
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "expected of the seeds' noise alone",
+                "x": [100 * own["noise"] for own in rows],
+                "y": places,
+                "marker": mark,
+                "hoverinfo": "skip",
+            }
+        )
+    layout = layout_of("share of the variance (%)", "", 150 + 48 * len(rows))
+    largest = 100 * max(own["share"] for own in rows)
+    layout["xaxis"] |= {"range": [0, 1.3 * largest or 1.0]}
+    layout["yaxis"] |= {"range": [len(rows) - 0.6, -0.75], "showticklabels": False,
+                        "showgrid": False}  # fmt: skip
+    layout["margin"] |= {"l": 16, "t": 72}
+    return {"data": data, "layout": layout}
+
+
+def share_text(effect: Told) -> str:
+    """Return an effect's share; in brackets if noise alone could be as large."""
+    shown = f"{100 * effect['share']:.1f} %"
+    return f"({shown})" if effect["clear"] is False else shown
+
+
+def noise_text(effect: Told) -> str:
+    """Return what is said of noise beside an effect's share."""
+    if effect["noise"] is None:
+        return ""
+    told = "" if effect["clear"] else ", not told apart from it"
+    return f"; noise alone {percent(effect['noise'])}{told}"
+
+
+def grid_plot(told: Told, grid: Told) -> Plot:
+    """Return the mean score over two axes as a heat map."""
+    score = metric_of(told, told["score"])
+    rows, columns = range(len(grid["rows"])), range(len(grid["columns"]))
+    cells = grid["mean"]
+    few = len(rows) * len(columns) <= MANY_CELLS
+    a, b = grid["axes"]
+    hover = [
+        [
+            safe(
+                f"{a} = {grid['rows'][i]}, {b} = {grid['columns'][j]}: "
+                + ("no point" if cells[i][j] is None else _cell_text(score, grid, i, j))
+            )
+            for j in columns
+        ]
+        for i in rows
+    ]
+    heat = {
+        "type": "heatmap",
+        "x": list(columns),
+        "y": list(rows),
+        "z": [[None if own is None else factor_of(score) * own for own in row] for row in cells],
+        "colorscale": "Cividis",
+        "colorbar": {"thickness": 14},
+        "xgap": 2,
+        "ygap": 2,
+        "hovertext": hover,
+        "hoverinfo": "text",
+        "hoverongaps": True,
+    }
+    if few:
+        heat["text"] = [[value_text(score, own) for own in row] for row in cells]
+        heat["texttemplate"] = "%{text}"
+    layout = layout_of(b, a, 150 + 48 * max(4, min(12, len(rows))))
+    layout["xaxis"] |= {"tickvals": list(columns), "showgrid": False,
+                        "ticktext": [safe(own) for own in grid["columns"]]}  # fmt: skip
+    layout["yaxis"] |= {"tickvals": list(rows), "showgrid": False,
+                        "ticktext": [safe(own) for own in grid["rows"]]}  # fmt: skip
+    return {"data": [heat], "layout": layout}
+
+
+def _cell_text(score: Mapping[str, str], grid: Told, row: int, column: int) -> str:
+    points = grid["points"][row][column]
+    mean = with_unit(score, value_text(score, grid["mean"][row][column]))
+    return f"{mean}, mean of {points} point{'' if points == 1 else 's'}"
