@@ -6,9 +6,10 @@ worker after another with it is in the end recorded as failed.
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import itertools
 import logging
+import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,16 +24,31 @@ from bitlif.model.errors import BitlifError
 
 from .evaluate import Job, Outcome, evaluate
 
-AHEAD = 8
-"""Runs that are handed out for each thread, so that none waits for its next one."""
+AHEAD = 3
+"""Tasks that are handed out for each thread, so that none waits for its next one."""
+
+TASK_SECONDS = 1.0
+"""About how long a task is: several short runs go out together, for to hand out one costs as much
+as a tenth of it. What a study that is killed has to compute again is never more than its tasks."""
+
+MOST_RUNS = 32
+"""Of a task."""
 
 ATTEMPTS = 3
-"""How often a run is given out anew after Dask gave it up, whose workers died of it (or were
-killed in it) four times over."""
+"""How often a run is given out in all after Dask gave up its task, whose workers died of it (or
+were killed in it) four times over."""
 
-WORKERS = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
-"""Environment of the workers started here: one thread each. Dask's own also makes the allocator
-give every large array back to the system at once, which took a fifth of the time."""
+LOCAL = {
+    # Dask's own environment also makes the allocator give every large array back to the system at
+    # once, which took a fifth of the time.
+    "distributed.nanny.pre-spawn-environ": {
+        "OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1,
+    },
+    # Nobody looks at a local cluster's profiles and delays, which are sampled 50 times a second.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+}  # fmt: skip
+"""Dask's settings where the workers are started here."""
 
 TIMEOUT = "20s"
 """For a scheduler to answer."""
@@ -63,46 +79,61 @@ class Pool:
             If the scheduler is lost, a worker lacks a package, or has another model than this
             process.
         """
-        waiting = iter(jobs)
-        going: dict[str, tuple[Job, int]] = {}
+        waiting = collections.deque(jobs)
+        going: dict[str, tuple[list[Job], int]] = {}
         arriving = as_completed(with_results=True, raise_errors=False)
+        pace: collections.deque[float] = collections.deque(maxlen=4 * MOST_RUNS)
 
-        def submit(job: Job, attempt: int) -> None:
+        def submit(task: list[Job], attempt: int) -> None:
             # Not pure, so that a run which is given out anew is not taken for the one before.
-            future = self._client.submit(evaluate_here, job, key=f"{job.key}-{attempt}", pure=False)
-            going[future.key] = job, attempt
-            arriving.add(future)
+            key = f"{task[0].key}-{attempt}"
+            going[key] = task, attempt
+            arriving.add(self._client.submit(evaluate_here, task, key=key, pure=False))
 
         def refill() -> None:
-            room = AHEAD * self.threads - len(going)
-            for job in itertools.islice(waiting, max(0, room)):
-                submit(job, 0)
+            threads = self.threads
+            while waiting and len(going) < AHEAD * threads:
+                # The last ones are shared out evenly.
+                most = min(_runs_of_a_task(pace), -(-len(waiting) // threads))
+                submit([waiting.popleft() for _ in range(most)], 0)
 
         refill()
         while going:
-            outcomes = []
+            outcomes: list[Outcome] = []
             for future, result in arriving.next_batch(block=True):
-                job, attempt = going.pop(future.key)
+                task, attempt = going.pop(future.key)
                 if future.status == "finished":
-                    _require_same_model(result)
-                    outcomes.append(result)
+                    outcomes += result
                 elif future.status == "cancelled":
                     raise BitlifError("the scheduler was lost: run the study again to go on")
-                elif isinstance(_reason(result), distributed.KilledWorker):
-                    if attempt + 1 < ATTEMPTS:
-                        submit(job, attempt + 1)
-                    else:
-                        outcomes.append(Outcome(job.key, "its workers died, again and again"))
-                else:
+                elif not isinstance(_reason(result), distributed.KilledWorker):
                     raise BitlifError(f"a worker failed: {_reason(result)}")
+                elif attempt + 1 < ATTEMPTS:
+                    # One by one from now on: at most one of them is to blame.
+                    for job in task:
+                        submit([job], attempt + 1)
+                else:
+                    outcomes += [Outcome(job.key, "its workers died of it") for job in task]
+            for own in outcomes:
+                _require_same_model(own)
+                pace.append(own.seconds)
             refill()
             if outcomes:
                 yield outcomes
 
 
-def evaluate_here(job: Job) -> Outcome:
-    """Return what came of a job, and on which worker."""
-    return replace(evaluate(job), worker=distributed.get_worker().address)
+def _runs_of_a_task(pace: Sequence[float]) -> int:
+    """Return how many runs last about as long as a task should, by how long others took."""
+    if not pace:
+        return 1
+    # The median: a first run may have waited for the engine to be compiled.
+    return max(1, min(MOST_RUNS, int(TASK_SECONDS / max(statistics.median(pace), 1e-3))))
+
+
+def evaluate_here(jobs: Sequence[Job]) -> list[Outcome]:
+    """Return what came of jobs, and on which worker."""
+    address = distributed.get_worker().address
+    return [replace(evaluate(job), worker=address) for job in jobs]
 
 
 def _reason(result: Any) -> BaseException:
@@ -112,7 +143,7 @@ def _reason(result: Any) -> BaseException:
 
 
 def _require_same_model(outcome: Outcome) -> None:
-    if outcome.stamp != source_stamp():
+    if outcome.stamp not in ("", source_stamp()):
         raise BitlifError(
             "a worker has another version of the model, whose results may differ: install the "
             "same one there"
@@ -143,7 +174,7 @@ def open_pool(workers: int, scheduler: str = "") -> Iterator[Pool]:
             folder = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="bitlif-study-", ignore_cleanup_errors=True)
             )
-            stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": WORKERS}))
+            stack.enter_context(dask.config.set(LOCAL))
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,

@@ -1,0 +1,64 @@
+"""Small studies for the tests, and workers that are this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from bitlif.study.evaluate import Job, Outcome, evaluate
+from bitlif.study.plan import Plan, parse_plan
+
+SMALL = """\
+name = "small"
+config = "teacher"
+task = "teacher"
+windows = 2
+seeds = [3, 1]
+objectives = ["correlation", "bits"]
+
+[set]
+"window.steps" = 40
+"layer.inputs" = 8
+
+[[axis]]
+field = "synapse.weight.bits"
+values = [6, 8, 12]
+
+[[axis]]
+field = "noise.words"
+values = [2, 4, 12]
+"""
+"""Nine points of milliseconds; twelve words of eight bits are more than the LFSR has: they fail."""
+
+GUIDED = (
+    SMALL.replace("values = [2, 4, 12]", "low = 1\nhigh = 8")
+    + '\n[[axis]]\nfield = "schedule.sigma"\nlow = 0.05\nhigh = 0.5\nlog = true\n'
+).replace("seeds = ", 'search = "guided"\npoints = 20\nbatch = 6\nseed = 7\nseeds = ')
+
+
+def small(text: str = SMALL) -> Plan:
+    """Return the plan of a small study."""
+    return parse_plan(text, "small")
+
+
+class Here:
+    """Workers that are this process; they stop after so many runs, as a killed study does."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+        self.computed: list[str] = []
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
+        """Yield outcomes one by one, the last job's first."""
+        for job in reversed(jobs):
+            if self.most is not None and len(self.computed) >= self.most:
+                raise KeyboardInterrupt
+            self.computed.append(job.key)
+            yield [evaluate(job)]
+
+
+def deadly(jobs: Sequence[Job]) -> list[Outcome]:
+    """Return outcomes as a worker does, but end the worker's process for every run of seed 3."""
+    if any(job.seed == 3 for job in jobs):
+        os._exit(1)
+    return [Outcome(job.key, "", {"bits": float(job.seed)}) for job in jobs]

@@ -1,0 +1,149 @@
+"""``bitlif study`` as it is typed, and as it is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from study_plans import SMALL
+
+from bitlif.scripts.main import main
+from bitlif.study.plan import ready_studies
+
+KILLS = 10
+
+LONGER = SMALL.replace("windows = 2", "windows = 150").replace(
+    "seeds = [3, 1]", "seeds = [0, 1, 2, 3, 4, 5, 6, 7]"
+)
+"""72 runs, of which a third fail, of some twentieths of a second each."""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def started(study: Path, out: Path, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bitlif", "study", str(study), "--out", str(out),
+               "--workers", "1"]  # fmt: skip
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True
+    )
+
+
+def parts(folder: Path) -> int:
+    return len(list((folder / "parts").glob("[0-9]*.parquet")))
+
+
+def keys(folder: Path) -> list[str]:
+    """Return the runs of all parts, those that are there twice too."""
+    files = sorted((folder / "parts").glob("[0-9]*.parquet"))
+    return [key for part in files for key in pq.read_table(part)["key"].to_pylist()]
+
+
+def test_killed_ten_times_at_random_it_ends_as_if_it_never_was(tmp_path: Path) -> None:
+    study = tmp_path / "longer.toml"
+    study.write_text(LONGER)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    done = started(study, whole)
+    assert done.wait(300) == 0
+    draw = random.Random(5)
+    known: list[str] = []
+    kills = at_work = 0
+    while kills < KILLS:
+        own = started(study, cut)
+        # From its first breath to a few results later; the last ones must still find work to do.
+        deadline = time.monotonic() + draw.uniform(0.2, 1.5)
+        wanted = parts(cut) + draw.randrange(0, 5)
+        while own.poll() is None and (time.monotonic() < deadline or parts(cut) < wanted):
+            time.sleep(0.01)
+        assert own.poll() is None, "it ended before it was killed"
+        os.killpg(own.pid, signal.SIGKILL)
+        own.wait()
+        kills += 1
+        now = keys(cut)
+        at_work += len(now) > len(known)
+        assert now[: len(known)] == known
+        known = now
+    assert at_work >= 3
+    assert started(study, cut).wait(300) == 0
+    # Nothing twice, and the same table to the bit.
+    assert len(keys(cut)) == len(set(keys(cut))) == 72
+    assert (cut / "results.parquet").read_bytes() == (whole / "results.parquet").read_bytes()
+
+
+def test_an_interrupt_ends_it_with_130_and_a_table_of_what_there_is(tmp_path: Path) -> None:
+    study = tmp_path / "longer.toml"
+    study.write_text(LONGER.replace("windows = 150", "windows = 2000"))
+    own = started(study, tmp_path / "s", subprocess.PIPE)
+    end = time.monotonic() + 60
+    while not (tmp_path / "s" / "parts").is_dir() or not keys(tmp_path / "s"):
+        assert own.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    own.send_signal(signal.SIGINT)
+    _, said = own.communicate(timeout=60)
+    assert own.returncode == 130
+    assert said.decode().splitlines()[-1] == "bitlif study: interrupted"
+    assert "Traceback" not in said.decode()
+    assert 0 < pq.read_table(tmp_path / "s" / "results.parquet").num_rows < 72
+
+
+def test_result_as_json_and_again(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["study", str(study), "--out", str(tmp_path / "s"), "--workers", "1", "--json"]
+    said = []
+    for _ in range(2):
+        assert main(arguments) == 0
+        said.append(json.loads(capsys.readouterr().out))
+    assert (said[0]["computed"], said[0]["reused"], said[0]["failed"]) == (18, 0, 6)
+    assert (said[1]["computed"], said[1]["reused"], said[1]["failed"]) == (0, 18, 6)
+    assert said[0]["best"] == said[1]["best"]
+    values = [own["correlation"] for own in said[0]["best"]]
+    assert len(values) == 6
+    assert values == sorted(values, reverse=True)
+    assert main([*arguments[:-1], "--retry"]) == 0
+    out = capsys.readouterr().out
+    assert "6 runs computed, 12 were there, 6 failed" in out
+    assert "failed 6 time(s): noise.words * word_bits must be at most" in out
+
+
+def test_list_names_every_ready_made_study(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "--list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["studies"]
+    assert [own["name"] for own in listed] == ready_studies()
+    assert main(["study", "--list"]) == 0
+    assert "taste" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "STUDY must be given (or --list)"),
+        (["taste"], "--out must be given (or --list)"),
+        (["taste", "--out", "x", "--workers", "0"], "--workers must be in 1 ..= 1024, not 0"),
+        (["taste", "--out", "x", "--workers", "1", "--scheduler", "tcp://h:1"],
+         "--workers must be left out with --scheduler"),
+        (["tast", "--out", "x"], "did you mean 'taste'"),
+        (["none.toml", "--out", "x"], "study 'none.toml' cannot be read: No such file"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_sentence_and_leave_nothing(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["study", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,162 @@
+"""Workers as processes: those started here, and those of a cluster that is there already."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import dask
+import pyarrow.parquet as pq
+import pytest
+import study_plans
+from study_plans import SMALL, Here, small
+
+from bitlif.model.errors import BitlifError
+from bitlif.study import pool
+from bitlif.study.evaluate import Job, Outcome
+from bitlif.study.pool import Pool, _runs_of_a_task, open_pool
+from bitlif.study.run import jobs_of, run_study
+from bitlif.study.search import search_of
+from bitlif.study.store import open_store
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Pool]:
+    """Give two workers; one death of theirs is enough for Dask to give a task up."""
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), open_pool(2) as own:
+        yield own
+
+
+def jobs(text: str = SMALL) -> list[Job]:
+    plan = small(text)
+    return [job for point in next(search_of(plan).batches()) for job in jobs_of(plan, point)]
+
+
+def test_workers_give_what_this_process_gives(workers: Pool, tmp_path: Path) -> None:
+    tables = []
+    for name, own in (("here", Here()), ("there", workers)):
+        with open_store(tmp_path / name, SMALL) as store:
+            tables.append(run_study(small(), store, own)[0].read_bytes())
+    assert tables[0] == tables[1]
+
+
+def test_every_run_comes_back_once_however_many_there_are(workers: Pool) -> None:
+    # More than are handed out at a time; the steps make each of them another run.
+    many = [replace(job, key=f"{job.key}-{number}") for number in range(20) for job in jobs()]
+    came = [own for outcomes in workers.run(many) for own in outcomes]
+    assert sorted(own.key for own in came) == sorted(job.key for job in many)
+    assert len({own.worker for own in came}) == 2
+
+
+def test_no_run_is_no_work(workers: Pool) -> None:
+    assert list(workers.run([])) == []
+
+
+def test_run_that_ends_its_worker_again_and_again_fails_alone(
+    workers: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "evaluate_here", study_plans.deadly)
+    own = jobs()[:4]  # of the seeds 1, 3, 1, 3
+    # Only one of them is to blame: three deaths, not six.
+    own[3] = replace(own[3], seed=5)
+    came = {one.key: one for outcomes in workers.run(own) for one in outcomes}
+    assert [came[job.key].error for job in own] == ["", "its workers died of it", "", ""]
+
+
+def test_workers_of_another_version_are_refused(
+    workers: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "source_stamp", lambda: "another")
+    with pytest.raises(BitlifError, match="a worker has another version of the model"):
+        list(workers.run(jobs()))
+
+
+def test_short_runs_go_out_together_and_long_ones_alone() -> None:
+    assert _runs_of_a_task([]) == 1
+    assert _runs_of_a_task([9.0, 0.2, 0.2]) == 5
+    assert _runs_of_a_task([30.0, 40.0]) == 1
+    assert _runs_of_a_task([1e-6] * 5) == 32
+
+
+def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "TIMEOUT", "500ms")
+    said = "--scheduler must be the address of a Dask scheduler.* not 'tcp://127.0.0.1:9'"
+    with pytest.raises(BitlifError, match=said), open_pool(1, "tcp://127.0.0.1:9"):
+        pass
+
+
+@contextmanager
+def process(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command of Dask's in a process group of its own; end all of it afterwards."""
+    with log.open("wb") as file:
+        own = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
+            stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield own
+    finally:
+        if own.poll() is None:
+            os.killpg(own.pid, signal.SIGKILL)
+        own.wait()
+
+
+def awaited(path: Path, seconds: float = 60.0) -> str:
+    """Return a file's text once it is there."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and path.read_text():
+            return path.read_text()
+        time.sleep(0.05)
+    raise AssertionError(f"{path.name} did not appear")
+
+
+LONGER = SMALL.replace("windows = 2", "windows = 40").replace("seeds = [3, 1]", "seeds = [1, 3, 4]")
+
+
+def test_workers_started_by_hand_are_used_and_one_killed_loses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    quiet = ("--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file))
+    with (
+        process("scheduler", "--port", "0", "--host", "127.0.0.1", "--scheduler-file", str(file),
+                "--no-dashboard", log=tmp_path / "scheduler.log"),
+    ):  # fmt: skip
+        address = awaited(file).partition('"address": "')[2].partition('"')[0]
+        first = process("worker", *quiet, "--local-directory", str(tmp_path / "one"),
+                        log=tmp_path / "one.log")  # fmt: skip
+        second = process("worker", *quiet, "--local-directory", str(tmp_path / "two"),
+                         log=tmp_path / "two.log")  # fmt: skip
+        with first as victim, second, open_pool(1, address) as own:
+            own._client.wait_for_workers(2, timeout=60)
+            with open_store(tmp_path / "s", LONGER) as store:
+                killed = []
+
+                class Watched:
+                    def run(self, own_jobs: list[Job]) -> Iterator[list[Outcome]]:
+                        for outcomes in own.run(own_jobs):
+                            yield outcomes
+                            seen = {one.worker for one in store.outcomes.values()}
+                            if len(seen) == 2 and not killed:
+                                killed.append(len(store.outcomes))
+                                os.killpg(victim.pid, signal.SIGKILL)
+
+                path, progress = run_study(small(LONGER), store, Watched())  # type: ignore[arg-type]
+    assert killed
+    assert killed[0] < progress.total
+    assert progress.computed == progress.total == 27
+    rows = [
+        row
+        for part in sorted((tmp_path / "s" / "parts").iterdir())
+        for row in pq.read_table(part).to_pylist()
+    ]
+    assert len(rows) == len({row["key"] for row in rows}) == 27
+    assert len({row["worker"] for row in rows}) == 2
+    with open_store(tmp_path / "here", LONGER) as store:
+        assert run_study(small(LONGER), store, Here())[0].read_bytes() == path.read_bytes()

@@ -1,0 +1,154 @@
+"""The folder of a study: nothing is lost, nothing half written, nothing of others touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from bitlif.model.errors import BitlifError
+from bitlif.study.evaluate import Outcome
+from bitlif.study.store import MANY_PARTS, MARK, Store, open_store
+
+A = Outcome("a", "", {"accuracy": 0.1 + 0.2, "bits": 12345.0}, 0.5, worker="tcp://one")
+B = Outcome("b", "why <not>, \u00e9", {}, 0.25)
+
+
+def filled(folder: Path, *outcomes: Outcome) -> None:
+    with open_store(folder, "text") as store:
+        for own in outcomes:
+            store.add([own])
+
+
+def reopened(folder: Path) -> dict[str, Outcome]:
+    with open_store(folder, "text") as store:
+        return store.outcomes
+
+
+def parts(folder: Path) -> list[Path]:
+    return sorted((folder / "parts").iterdir())
+
+
+def test_outcomes_come_back_to_the_bit(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A, B)
+    assert reopened(tmp_path / "s") == {"a": A, "b": B}
+    assert (tmp_path / "s" / "study.toml").read_text() == "text"
+
+
+def test_each_call_leaves_one_part_and_none_if_there_is_nothing(tmp_path: Path) -> None:
+    with open_store(tmp_path / "s", "") as store:
+        store.add([])
+        store.add([A, B])
+        assert len(parts(tmp_path / "s")) == 1
+
+
+def test_a_write_that_was_cut_short_is_forgotten(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A)
+    half = tmp_path / "s" / "parts" / ".000001.parquet"
+    half.write_bytes(parts(tmp_path / "s")[0].read_bytes()[:100])
+    assert reopened(tmp_path / "s") == {"a": A}
+    assert not half.exists()
+    filled(tmp_path / "s", B)
+    assert reopened(tmp_path / "s") == {"a": A, "b": B}
+
+
+def test_many_parts_become_one(tmp_path: Path) -> None:
+    many = [Outcome(f"{number:03d}", "", {"bits": float(number)}) for number in range(MANY_PARTS)]
+    filled(tmp_path / "s", *many)
+    assert list(reopened(tmp_path / "s").values()) == many
+    assert len(parts(tmp_path / "s")) == 1
+
+
+def test_joining_that_was_cut_short_leaves_results_twice_and_no_harm(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A, B)
+    old = [(path, path.read_bytes()) for path in parts(tmp_path / "s")]
+    with open_store(tmp_path / "s", "") as store:
+        store.join()
+    for path, content in old:
+        path.write_bytes(content)
+    assert reopened(tmp_path / "s") == {"a": A, "b": B}
+
+
+def test_results_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A)
+    with open_store(tmp_path / "s", "") as store:
+        store.add([Outcome("a", "", {"accuracy": 0.4})])
+    with pytest.raises(BitlifError, match=r"000001\.parquet' contradicts another part about run a"):
+        reopened(tmp_path / "s")
+
+
+def test_failures_can_be_forgotten(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A, B)
+    with open_store(tmp_path / "s", "") as store:
+        assert store.forget_failures() == 1
+    assert reopened(tmp_path / "s") == {"a": A}
+
+
+def test_force_begins_anew(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A)
+    with open_store(tmp_path / "s", "", force=True) as store:
+        assert store.outcomes == {}
+    assert parts(tmp_path / "s") == []
+
+
+def test_damaged_part_is_named(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A)
+    parts(tmp_path / "s")[0].write_bytes(b"PAR1 or not")
+    with pytest.raises(BitlifError, match=r"000000\.parquet' is damaged: remove it"):
+        reopened(tmp_path / "s")
+
+
+def test_others_folders_and_files_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("mine")
+    for force in (False, True):
+        with (
+            pytest.raises(BitlifError, match="--out must be a new folder or a study's, not"),
+            open_store(tmp_path, "", force=force),
+        ):
+            pass
+    with (
+        pytest.raises(BitlifError, match="--out must be a folder, not the file"),
+        open_store(tmp_path / "own.txt", ""),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["own.txt"]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / MARK).write_text('{"kind": "other"}')
+    with pytest.raises(BitlifError, match="--out must be a new folder or"), open_store(other, ""):
+        pass
+
+
+def test_a_study_killed_as_it_began_can_begin_again(tmp_path: Path) -> None:
+    (tmp_path / "s" / "parts").mkdir(parents=True)
+    (tmp_path / "s" / ".lock").touch()
+    (tmp_path / "s" / f".{MARK}").write_text('{"ki')
+    assert reopened(tmp_path / "s") == {}
+
+
+def test_two_processes_do_not_run_one_study(tmp_path: Path) -> None:
+    with (
+        open_store(tmp_path / "s", ""),
+        pytest.raises(BitlifError, match="another process runs the study in"),
+        open_store(tmp_path / "s", ""),
+    ):
+        pass
+
+
+def test_results_of_another_model_are_not_mixed_with_ones_of_this(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A)
+    mark = tmp_path / "s" / MARK
+    noted = json.loads(mark.read_text())
+    mark.write_text(json.dumps({**noted, "model": "older"}))
+    with pytest.raises(BitlifError, match=r"another version of the model.*--force to begin anew"):
+        reopened(tmp_path / "s")
+    with open_store(tmp_path / "s", "", force=True) as store:
+        assert isinstance(store, Store)
+
+
+def test_parts_are_parquet_that_others_can_read(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A)
+    (row,) = pq.read_table(parts(tmp_path / "s")[0]).to_pylist()
+    assert (row["key"], row["accuracy"], row["spikes"]) == ("a", A.values["accuracy"], None)
