@@ -19,6 +19,7 @@ SUBCOMMANDS = (
     "run",
     "noise",
     "teacher",
+    "figures",
     "study",
     "report",
     "config",

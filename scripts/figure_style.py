@@ -1,0 +1,79 @@
+"""What the figures of the claims share: colours of the models, a page with its caption, numbers."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from bitlif.study.statistics import Interval
+
+# Okabe and Ito's colours: apart from each other for every kind of colour vision.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
+
+FIXED: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "o", "markersize": 4}
+FLOAT: dict[str, Any] = {
+    "color": VERMILION,
+    "linestyle": "--",
+    "marker": "s",
+    "markersize": 4,
+    "markerfacecolor": "none",
+}
+STYLES = {"float": FLOAT, "fixed": FIXED}
+LABELS = {"float": "float", "fixed": "fixed point"}
+
+DPI = 100
+CAPTION_CHARACTERS = 14.6
+"""Characters of the caption's size in an inch of the page's width."""
+
+
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty page of so many inches, which needs no screen."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.08, h_pad=0.08)
+    return figure
+
+
+def save_page(path: Path, figure: Any, title: str, caption: str) -> None:
+    """Write the page as PNG, with its title above and its caption below."""
+    width = figure.get_size_inches()[0]
+    figure.suptitle(title, fontsize=13, fontweight="bold")
+    # No line begins with a unit or an operator's second half.
+    text = caption.replace(" %", "\u00a0%").replace(" · ", "\u00a0·\u00a0")
+    text = textwrap.fill(text, int(width * CAPTION_CHARACTERS))
+    figure.supxlabel(text, x=0.01, ha="left", fontsize=9)
+    # Without the program's version the file depends on nothing but the numbers.
+    figure.savefig(path, format="png", backend="agg", metadata={"Software": None})
+
+
+def errors(axes: Any, x: Any, intervals: list[Interval], style: dict[str, Any], **more: Any) -> Any:
+    """Draw means with bars over their intervals."""
+    means = [own.mean for own in intervals]
+    below = [own.mean - own.low for own in intervals]
+    above = [own.high - own.mean for own in intervals]
+    return axes.errorbar(
+        x, means, yerr=(below, above), capsize=2, linewidth=1.3, elinewidth=0.9, **style, **more
+    )
+
+
+def chance(p: float) -> str:
+    """Return a test's p as text, also where it is too small for a float.
+
+    >>> chance(0.051), chance(0.0)
+    ('p = 0.051', 'p < 1e-300')
+    """
+    return f"p = {p:.2g}" if p > 1e-300 else "p < 1e-300"
+
+
+def span(interval: Interval, digits: int = 2) -> str:
+    """Return the mean and the ends as text.
+
+    >>> span(Interval(0.5, 0.4, 0.6, 8), 1)
+    '0.5 (0.4 to 0.6)'
+    """
+    mean, low, high = (f"{x:.{digits}f}" for x in (interval.mean, interval.low, interval.high))
+    return f"{mean} ({low} to {high})"

@@ -1,0 +1,263 @@
+"""``bitlif figures``: the source's claims as numbers and pictures, float and fixed point."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bitlif
+from bitlif.model.errors import BitlifError, nearest_of, require_int
+from bitlif.study.bins import BinsSettings, measure_bins
+from bitlif.study.coding import CodingSettings, measure_coding
+from bitlif.study.cooling import CoolingSettings, measure_cooling
+from bitlif.study.landscape import LandscapeSettings, measure_landscape
+from bitlif.study.spike_probability import ProbabilitySettings, measure_probability
+from bitlif.study.statistics import mean_interval
+from bitlif.study.vanishing import VanishingSettings, measure_vanishing
+
+from . import (
+    bins_figure,
+    coding_figure,
+    cooling_figure,
+    landscape_figure,
+    probability_figure,
+    vanishing_figure,
+)
+from .demo_figure import require_matplotlib
+from .figure_style import save_page
+from .folder import MARK, check_folder, new_folder
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+    result_table,
+)
+
+INDEX = "figures.md"
+MAX_SEEDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One figure: what to measure, how to draw it, what to write under it.
+
+    Attributes
+    ----------
+    title : str
+    settings : function of (seeds, quick)
+        ``seeds`` is None unless the user gave a number.
+    measure : function of (settings, report)
+        Calls ``report(1)`` ``settings.units`` times; its result has ``to_json()``.
+    draw, caption : functions of the result
+    """
+
+    title: str
+    settings: Callable[[int | None, bool], Any]
+    measure: Callable[[Any, Callable[[int], Any]], Any]
+    draw: Callable[[Any], Any]
+    caption: Callable[[Any], str]
+
+
+def _landscape(seeds: int | None, quick: bool) -> LandscapeSettings:
+    if quick:
+        return LandscapeSettings(seeds=seeds or 3, windows=4)
+    return LandscapeSettings(seeds=seeds or 16)
+
+
+def _vanishing(seeds: int | None, quick: bool) -> VanishingSettings:
+    if quick:
+        sigmas = (0.02, 0.1, 0.2, 0.3, 0.6)
+        return VanishingSettings(seeds=seeds or 2, windows=100, sigmas=sigmas)
+    return VanishingSettings(seeds=seeds or 8)
+
+
+def _cooling(seeds: int | None, quick: bool) -> CoolingSettings:
+    if quick:
+        return CoolingSettings(seeds=seeds or 2, windows=200, sparsities=(1, 4))
+    return CoolingSettings(seeds=seeds or 8)
+
+
+def _probability(seeds: int | None, quick: bool) -> ProbabilitySettings:
+    # One long run; a number of seeds asks for so many times its steps.
+    trials = (seeds or 1) * (20_000 if quick else 400_000)
+    return ProbabilitySettings(trials=trials)
+
+
+def _coding(seeds: int | None, quick: bool) -> CodingSettings:
+    if quick:
+        return CodingSettings(seeds=seeds or 2, trials=60, sigmas=(0.015, 0.1, 0.3, 1.0))
+    return CodingSettings(seeds=seeds or 5)
+
+
+def _bins(seeds: int | None, quick: bool) -> BinsSettings:
+    # One example, the same whatever the number of seeds.
+    return BinsSettings()
+
+
+TOPICS = {
+    "landscape": Topic(
+        landscape_figure.TITLE, _landscape, measure_landscape,
+        landscape_figure.draw_landscape, landscape_figure.caption_landscape,
+    ),
+    "vanishing": Topic(
+        vanishing_figure.TITLE, _vanishing, measure_vanishing,
+        vanishing_figure.draw_vanishing, vanishing_figure.caption_vanishing,
+    ),
+    "cooling": Topic(
+        cooling_figure.TITLE, _cooling, measure_cooling,
+        cooling_figure.draw_cooling, cooling_figure.caption_cooling,
+    ),
+    "probability": Topic(
+        probability_figure.TITLE, _probability, measure_probability,
+        probability_figure.draw_probability, probability_figure.caption_probability,
+    ),
+    "coding": Topic(
+        coding_figure.TITLE, _coding, measure_coding,
+        coding_figure.draw_coding, coding_figure.caption_coding,
+    ),
+    "bins": Topic(
+        bins_figure.TITLE, _bins, measure_bins,
+        bins_figure.draw_bins, bins_figure.caption_bins,
+    ),
+}  # fmt: skip
+"""In the order of the index."""
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "figures",
+        run,
+        "measure and draw the source's claims, float and fixed point side by side",
+        f"""
+        Measures what the source's poster shows, in the float model and in fixed point on the same
+        tasks and seeds, and writes a folder with one picture and one JSON of numbers each, captions
+        in {INDEX}: {", ".join(TOPICS)}. The whole takes some minutes, --quick half a minute with
+        wide intervals.
+        """,
+        (
+            "bitlif figures --quick --only probability",
+            "bitlif figures",
+            "bitlif figures --only landscape,cooling --seeds 20 --out out/claims --force",
+        ),
+    )
+    parser.add_argument(
+        "--only", metavar="NAMES", help=f"some of {','.join(TOPICS)} (default: all)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, metavar="N", help="repetitions of each (default: each figure's own)"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, shorter runs")
+    parser.add_argument("--out", default="out/figures", help="folder (default: out/figures)")
+    parser.add_argument("--force", action="store_true", help="replace an earlier result")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, draw and write the figures asked for."""
+    names = chosen(args.only)
+    if args.seeds is not None:
+        require_int("--seeds", args.seeds, 1, MAX_SEEDS)
+    out = Path(args.out)
+    check_folder(out, force=args.force)
+    # What could fail at the end fails before the work.
+    require_matplotlib()
+    mean_interval([0.0, 1.0])
+    settings = {name: TOPICS[name].settings(args.seeds, args.quick) for name in names}
+    results = {}
+    with progress_bars() as bars:
+        bar = bars.add_task("measuring", total=sum(own.units for own in settings.values()))
+        for name in names:
+            bars.update(bar, description=name)
+            results[name] = TOPICS[name].measure(
+                settings[name], lambda done: bars.update(bar, advance=done)
+            )
+    command = command_line(args)
+    report: dict[str, Any] = {"bitlif": bitlif.__version__, "command": command, "figures": {}}
+    with new_folder(out, force=args.force) as folder:
+        for name, result in results.items():
+            topic = TOPICS[name]
+            caption = topic.caption(result)
+            save_page(folder / f"{name}.png", topic.draw(result), topic.title, caption)
+            own = {"title": topic.title, "caption": caption}
+            numbers = {**own, "command": command, "numbers": result.to_json()}
+            _write_json(folder / f"{name}.json", numbers)
+            files = {"picture": f"{name}.png", "numbers": f"{name}.json"}
+            report["figures"][name] = {**own, **files}
+        (folder / INDEX).write_text(index(report), "utf-8")
+        _write_json(folder / MARK, report)
+    if args.json:
+        print_json(report)
+        return 0
+    rows = [(name, own["title"]) for name, own in report["figures"].items()]
+    screen = console()
+    screen.print(result_table(f"written to {out}", ("figure", "title"), rows))
+    screen.print(f"captions: {out / INDEX}")
+    return 0
+
+
+def chosen(only: str | None) -> list[str]:
+    """Return the names of the figures that were asked for, in the index's order.
+
+    Raises
+    ------
+    BitlifError
+        If there is no figure of a name.
+    """
+    if only is None:
+        return list(TOPICS)
+    words = [word.strip() for word in only.split(",")]
+    for word in words:
+        if word not in TOPICS:
+            known = ", ".join(TOPICS)
+            raise BitlifError(
+                f"--only must name some of {known}, not '{word}'{nearest_of(word, TOPICS)}"
+            )
+    return [name for name in TOPICS if name in words]
+
+
+def command_line(args: argparse.Namespace) -> str:
+    """Return the command that makes the same numbers again."""
+    parts = ["bitlif figures"]
+    if args.quick:
+        parts.append("--quick")
+    if args.only is not None:
+        parts.append(f"--only {','.join(chosen(args.only))}")
+    if args.seeds is not None:
+        parts.append(f"--seeds {args.seeds}")
+    return " ".join(parts)
+
+
+def index(report: dict[str, Any]) -> str:
+    """Return the readable index of a report: titles, pictures and captions."""
+    lines = ["# The source's claims, in float and in fixed point", ""]
+    lines += [f"Made by `{report['command']}`.", ""]
+    for own in report["figures"].values():
+        lines += [f"## {own['title']}", "", f"![{own['title']}]({own['picture']})", ""]
+        lines += [own["caption"], "", f"Numbers: [{own['numbers']}]({own['numbers']})", ""]
+    return "\n".join(lines)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(rounded(content), allow_nan=False) + "\n", "utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """Return the same with every float to six significant digits, which is more than is known.
+
+    >>> rounded({"a": [1 / 3, 7, "b"]})
+    {'a': [0.333333, 7, 'b']}
+    """
+    if isinstance(value, dict):
+        return {key: rounded(own) for key, own in value.items()}
+    if isinstance(value, list):
+        return [rounded(own) for own in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
