@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def add_parser(subparsers: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, find, write and print."""
     require_study()
+    require_statistics()
     require_matplotlib()
     from bitlif.study.findings import findings
     from bitlif.study.page import page
@@ -99,6 +101,17 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(told, out)
     return 0 if chosen else 1
+
+
+def require_statistics() -> None:
+    """Raise unless what means, tests and forests are computed with is there."""
+    for module in ("scipy", "sklearn"):
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise BitlifError(
+                f"reports need {module}, which is not installed: pip install 'bitlif[study]'"
+            ) from error
 
 
 def require_board(name: str) -> None:
@@ -167,7 +180,10 @@ def _print(told: dict[str, Any], out: Path) -> None:
         how = "exactly, of a complete grid"
         if found["fit"] is not None:
             how = f"by a forest, which foretells {percent(found['fit'])} of that of points left out"
-        screen.print(f"{how}; in brackets: not told apart from the seeds' noise")
+        noise = "in brackets: not told apart from the seeds' noise"
+        if found["noise"] is None:
+            noise = "with one seed, how much is noise is not known"
+        screen.print(f"{how}; {noise}")
     elif not told["best"]:
         first = told["failures"][0]["error"] if told["failures"] else "no run was made"
         screen.print(f"nothing succeeded: {first}", markup=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ MANY_CELLS = 48
 MANY_LEVELS = 9
 """An axis of more levels has no tick at each."""
 
-LONG = 7
-"""Labels longer than this on average are turned."""
+LINE = 36
+"""Letters that a line of labels below a panel has room for; longer ones are turned."""
 
 
 def require_matplotlib() -> Any:
@@ -43,14 +43,13 @@ def require_matplotlib() -> Any:
     return Figure
 
 
-def save_pictures(folder: Path, told: Told) -> list[str]:
-    """Write the pictures of findings (`bitlif.study.findings`); return the names of the files.
+def save_pictures(folder: Path, told: Told) -> None:
+    """Write the pictures of findings (`bitlif.study.findings`) that have something to show.
 
     The same findings give the same bytes: no file says when it was made.
     """
     drawn = {"pareto": told["fronts"], "effects": told["effects"], "interactions": told["grids"]}
     draw = {"pareto": _fronts, "effects": _effects, "interactions": _grids}
-    names = []
     for name, parts in drawn.items():
         if not parts:
             continue
@@ -59,8 +58,6 @@ def save_pictures(folder: Path, told: Told) -> list[str]:
         figure.savefig(
             folder / f"{name}.pdf", format="pdf", backend="pdf", metadata={"CreationDate": None}
         )
-        names += [f"{name}.png", f"{name}.pdf"]
-    return names
 
 
 def _panels(count: int, width: float, height: float, title: str) -> tuple[Any, list[Any]]:
@@ -194,13 +191,18 @@ def _ticks(axes: Any, effect: Told) -> None:
         return
     axes.set_xticks([own["place"] for own in effect["levels"]], minor=False)
     labels = [own["label"] for own in effect["levels"]]
-    turned = 30 if np.mean([len(own) for own in labels]) > LONG else 0
+    turned = _turn(labels)
     axes.set_xticklabels(
         labels, rotation=turned, ha="right" if turned else "center", rotation_mode="anchor",
         parse_math=False,
     )  # fmt: skip
     axes.minorticks_off()
-    axes.margins(x=0.1)
+    axes.margins(x=0.25 if effect["scale"] == "words" else 0.1)
+
+
+def _turn(labels: Sequence[str]) -> int:
+    """Return by how many degrees labels are turned."""
+    return 30 if sum(len(own) + 2 for own in labels) > LINE else 0
 
 
 def _grids(told: Told) -> Any:
@@ -228,7 +230,7 @@ def _grids(told: Told) -> Any:
                     ha="center", va="center", fontsize=8,
                     color="white" if cells[row, column] < middle else "black",
                 )  # fmt: skip
-        turned = 30 if np.mean([len(own) for own in grid["columns"]]) > LONG else 0
+        turned = _turn(grid["columns"])
         axes.set_xticks(
             range(len(grid["columns"])), grid["columns"], rotation=turned, fontsize=8,
             ha="right" if turned else "center", rotation_mode="anchor", parse_math=False,

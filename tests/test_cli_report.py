@@ -238,7 +238,7 @@ def test_force_replaces_a_report_and_nothing_else(tmp_path: Path) -> None:
     assert (folder / "results.parquet").read_bytes() == before
 
 
-@pytest.mark.parametrize("module", ["pyarrow", "plotly", "matplotlib.figure"])
+@pytest.mark.parametrize("module", ["pyarrow", "plotly", "scipy", "sklearn", "matplotlib.figure"])
 def test_missing_package_is_named_before_anything_is_written(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -301,6 +301,11 @@ def test_words_with_tags_are_escaped_wherever_they_stand(tmp_path: Path) -> None
     text = page(findings(read_results(folder))).replace(get_plotlyjs(), "")
     assert "<i>" not in text
     assert text.count("</script>") == 3
+    data = text.partition('id="data">')[2].partition("</script>")[0]
+    assert "<" not in data
+    # Within plots some tags are obeyed: there they are escaped once more.
+    assert "<i>" not in json.dumps(strict_json(data))
+    assert "&lt;i&gt;a&lt;/i&gt;" in json.dumps(strict_json(data))
     # Pictures take the words for words too, not for formulas.
     assert main(["report", str(folder)]) == 0
 

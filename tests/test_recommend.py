@@ -69,6 +69,15 @@ def test_recommended_is_the_cheapest_by_a_paired_test(scores: np.ndarray, loss: 
     assert bits[choice.index] == min(bits[point] for point in good)
 
 
+def test_upper_end_of_a_loss_is_one_sided() -> None:
+    scores = np.array([[0.9, 0.8, 0.85, 0.95], [0.7, 0.75, 0.6, 0.8]])
+    _, high = losses(study(scores, [2, 1]), 0)
+    # Beyond either end of a two-sided interval of 90 % are 5 %.
+    interval = ttest_1samp(scores[0] - scores[1], 0.0).confidence_interval(0.9)
+    # Some roundings of doubles below 1.
+    assert high[1] == pytest.approx(interval.high, abs=16 * 2.0**-53)
+
+
 def test_loss_is_of_the_same_seeds() -> None:
     # Seeds differ by far more than the points do, and each by the same.
     scores = np.array([[0.9, 0.5, 0.7], [0.89, 0.49, 0.69]])

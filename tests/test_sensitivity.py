@@ -192,6 +192,11 @@ def test_noise_alone_is_taken_for_an_effect_as_rarely_as_the_test_says() -> None
         found, effects = told(plain(values))
         assert found.noise is not None
         shares.append(found.noise * found.deviation**2)
+        # Two axes and their pair have all freedoms of the means, and so all their noise.
+        parts = sum(own.noise or 0.0 for own in effects.values())
+        assert parts == pytest.approx(found.noise, rel=8 * 2.0**-53)
+        third = effects["b",].noise or 0.0
+        assert effects["a", "b"].noise == pytest.approx(3 * third, rel=8 * 2.0**-53)
         for names, own in effects.items():
             counts[names] += bool(own.clear)
     # Each count is binomial: beyond these ends once in a million.
