@@ -23,8 +23,6 @@ from .terminal import (
 )
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from bitlif.study.plan import Plan
     from bitlif.study.run import Progress
 
@@ -121,7 +119,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _run(
     args: argparse.Namespace, plan: Plan, text: str, workers: int
-) -> tuple[pa.Table, Path, Progress]:
+) -> tuple[Any, Path, Progress]:
     import pyarrow.parquet as pq
 
     from bitlif.study.pool import open_pool
@@ -146,7 +144,7 @@ def _run(
     return pq.read_table(path), path, progress
 
 
-def best_points(plan: Plan, table: pa.Table) -> list[dict[str, Any]]:
+def best_points(plan: Plan, table: Any) -> list[dict[str, Any]]:
     """Return the best points by the first objective, with the means of all objectives."""
     rows = [row for row in table.to_pylist() if not row["error"]]
     groups: dict[int, list[dict[str, Any]]] = {}
@@ -166,7 +164,7 @@ def best_points(plan: Plan, table: pa.Table) -> list[dict[str, Any]]:
     return sorted(judged, key=lambda own: sign * own[first])[:SHOWN]
 
 
-def _print(plan: Plan, table: pa.Table, path: Path, progress: Progress, seconds: float) -> None:
+def _print(plan: Plan, table: Any, path: Path, progress: Progress, seconds: float) -> None:
     screen = console()
     best = best_points(plan, table)
     if best:

@@ -141,12 +141,12 @@ def _require_name(name: object, where: str) -> None:
 
 
 def _read_range(tree: dict[str, Any], name: str, own: str, where: str, unit: str) -> Axis:
-    numbers = {}
+    numbers: dict[str, Any] = {}
     whole = all(type(tree.get(key, 1)) is int for key in ("low", "high", "step"))
     for key, usual in (("low", None), ("high", None), ("step", 1 if whole else 0.0)):
         value = tree.get(key, usual)
-        require_real(f"{where}.{key}", value, -1e12, 1e12)
-        numbers[key] = value if whole else float(value)
+        real = require_real(f"{where}.{key}", value, -1e12, 1e12)
+        numbers[key] = value if whole else real
     log = tree.get("log", False)
     if not isinstance(log, bool):
         raise BitlifTypeError(f"{where}.log must be true or false, not {log!r}")

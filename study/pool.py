@@ -68,7 +68,8 @@ class Pool:
     @property
     def threads(self) -> int:
         """Runs that are computed at one time, at least 1."""
-        return max(1, sum(self._client.nthreads().values()))
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
 
     def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
         """Yield outcomes as they come, all that came at one time together.

@@ -12,13 +12,15 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from .axis import Axis, Scalar
 from .plan import Plan
 from .space import Edits
+
+DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "min": "minimize"}
 
 Measured = Sequence[Mapping[str, float]]
 """The metrics of a point's runs that did not fail, in the order of the seeds."""
@@ -121,10 +123,7 @@ class Guided(Search):
         self._sampler = optuna.samplers.TPESampler(seed=plan.seed)
         self._study = optuna.create_study(
             sampler=self._sampler,
-            directions=[
-                {"max": "maximize", "min": "minimize"}[plan.metric(name).direction]
-                for name in plan.objectives
-            ],
+            directions=[DIRECTIONS[plan.metric(name).direction] for name in plan.objectives],
         )
         self._space = {axis.name: distribution(axis) for axis in plan.axes}
         self._asked: list[Any] = []

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from bitlif.scripts.main import build_parser
+from bitlif.study.evaluate import TASKS
+from bitlif.study.metrics import EXTRAS, metrics_of
+from bitlif.study.plan import parse_plan
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BACKENDS = (ROOT / "docs" / "backends.md").read_text("utf-8")
 BOARDS = (ROOT / "docs" / "boards.md").read_text("utf-8")
+STUDIES = (ROOT / "docs" / "studies.md").read_text("utf-8")
 
 
 def examples(text: str) -> list[str]:
@@ -36,7 +40,7 @@ def test_python_example_of_the_backends_runs(capsys: pytest.CaptureFixture[str])
 
 
 def test_every_command_line_is_understood() -> None:
-    both = README + BACKENDS + BOARDS
+    both = README + BACKENDS + BOARDS + STUDIES
     lines = re.findall(r"^    (bitlif .*?)(?:  +#.*)?$", both, re.MULTILINE)
     lines += re.findall(r"`(bitlif [^`.]+?)`", both)
     assert len(lines) > 10
@@ -50,3 +54,15 @@ def test_files_it_names_exist() -> None:
     for name in re.findall(r"\]\(([^)#:]+)\)|`((?:docs|configs|tests)/[^`]+)`", README):
         path = next(part for part in name if part)
         assert (ROOT / path).exists(), path
+
+
+def test_study_file_of_its_document_is_one() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", STUDIES, re.DOTALL)
+    plan = parse_plan(text, "studies.md")
+    assert (plan.name, plan.size, len(plan.axes)) == ("mine", 100, 3)
+
+
+def test_every_metric_of_a_study_is_in_its_document() -> None:
+    for task in TASKS:
+        for metric in metrics_of(task, EXTRAS):
+            assert f"`{metric.name}`" in STUDIES
