@@ -35,7 +35,7 @@ def draw_coding(coding: Coding) -> Any:
     """Return the page: precision in the upper row, information and its cost in the lower."""
     figure = new_figure(13.5, 8.6)
     panels = figure.subplots(2, 4)
-    jitter, correlation, fano, count = panels[0]
+    jitter, correlation, fano, spikes = panels[0]
     information, smoothing, efficiency, cost = panels[1]
     _both(jitter, coding, lambda code: code.measures["jitter"])
     jitter.axhline(chance_jitter(), color=BLACK, linestyle=":", linewidth=1.0)
@@ -48,17 +48,14 @@ def draw_coding(coding: Coding) -> Any:
     _both(fano, coding, lambda code: code.measures["fano_factor"])
     fano.set_title("Fano factor of the counts", fontsize=10)
     fano.set_ylim(bottom=0)
-    _both(count, coding, lambda code: code.measures["count"])
-    count.set_title("spikes a window and neuron", fontsize=10)
-    top = max(float(code.measures["count"].max()) for code in coding.codes)
-    count.set_ylim(0, 1.3 * top)
-    count.legend(loc="lower left", fontsize=9, frameon=False)
+    fano.legend(loc="upper left", fontsize=9, frameon=False)
+    _cost(spikes, coding, "spikes", "output spikes")
     _information(information, coding)
     _smoothing(smoothing, coding)
     _both(efficiency, coding, lambda code: code.bits_per_spike)
     efficiency.set_title("bits a spike (spike times)", fontsize=10)
     efficiency.set_ylim(bottom=0)
-    _cost(cost, coding)
+    _cost(cost, coding, "operations", "synaptic operations")
     for axes in panels.ravel():
         axes.grid(alpha=0.3)
         if axes is not smoothing:
@@ -121,11 +118,11 @@ def _smoothing(axes: Any, coding: Coding) -> None:
     axes.set_title("share of the information left\nby smoothing", fontsize=10)
 
 
-def _cost(axes: Any, coding: Coding) -> None:
+def _cost(axes: Any, coding: Coding, what: str, title: str) -> None:
     for name, colour in (("times", BLUE), ("counts", VERMILION)):
         for model in MODELS:
             codes = [code for code in _row(coding, model) if code.decided(name).all()]
-            ends = [mean_interval(code.measures[f"decision_operations_{name}"]) for code in codes]
+            ends = [mean_interval(code.measures[f"decision_{what}_{name}"]) for code in codes]
             style = {**STYLES[model], "color": colour}
             label = f"from {name}, {LABELS[model]}"
             errors(axes, [code.sigma for code in codes], ends, style, label=label)
@@ -133,9 +130,7 @@ def _cost(axes: Any, coding: Coding) -> None:
     axes.set_ylim(0, top + 0.6 * (top - bottom))
     axes.set_xlim(_limits(coding))
     axes.legend(loc="upper right", fontsize=8, frameon=False)
-    axes.set_title(
-        f"synaptic operations a decision\n({100 * ACCURACY:.0f} % of decisions right)", fontsize=10
-    )
+    axes.set_title(f"{title} a decision\n({100 * ACCURACY:.0f} % of decisions right)", fontsize=10)
     axes.axhline(0.0, color=GREY, linewidth=0.5)
 
 
@@ -148,23 +143,26 @@ def caption_coding(coding: Coding) -> str:
     """Return what was measured, and what came out."""
     own = coding.settings
     low, high = (_ends(coding, sigma) for sigma in (own.sigmas[0], own.sigmas[-1]))
+    counts = [float(code.measures["count"].mean()) for code in coding.codes]
     return (
         f"{own.stimuli} frozen stimuli of {own.steps} steps, {own.trials} trials each, "
         f"{own.neurons} neurons, {own.seeds} seeds; 95 % intervals (Student's t). The threshold "
-        f"rises with sigma so that the mean count stays the noiseless one's. Jitter: standard "
-        f"deviation over trials of the spike nearest to a noiseless spike, within {CATCH} steps "
-        f"and half way to its neighbours. Reliability: Schreiber's correlation, Gaussian of "
+        f"rises with sigma so that the mean count stays the noiseless one's: {min(counts):.2f} to "
+        f"{max(counts):.2f} spikes a window and neuron over all sigmas and both models. Jitter: "
+        f"standard deviation over trials of the spike nearest to a noiseless spike, within {CATCH} "
+        f"steps and half way to its neighbours. Reliability: Schreiber's correlation, Gaussian of "
         f"{KERNEL_STEPS:g} steps. Information: decisions of a nearest-mean decoder on smoothed "
         f"trains (van Rossum's metric), cross-validated, Miller's bias correction; a lower bound. "
-        f"Times: the best smoothing; counts: nothing but the count. Costs: maximum-likelihood "
-        f"decoders of all {own.neurons} neurons over the window so far; no point where a seed "
-        f"never decides. Fixed point, sigma {own.sigmas[0]:g} and {own.sigmas[-1]:g}: jitter "
-        f"{low['jitter']} and {high['jitter']} steps; reliability {low['reliability']} and "
-        f"{high['reliability']}; Fano factor {low['fano_factor']} and {high['fano_factor']}; bits "
-        f"in times beyond counts {low['beyond']} and {high['beyond']}; share of the times' bits "
-        f"at the finest smoothing {low['fine']} and {high['fine']}. The counts' own bits go from "
-        f"{low['counts']} to {high['counts']}: noise moves no information from times into counts, "
-        f"it coarsens the times at which spikes still tell something."
+        f"Times: the best of {len(WIDTHS) - 1} smoothings; counts: nothing but the count. Costs: "
+        f"maximum-likelihood decoders of all {own.neurons} neurons over the window so far; no "
+        f"point where a seed never decides. Fixed point, sigma {own.sigmas[0]:g} and "
+        f"{own.sigmas[-1]:g}: jitter {low['jitter']} and {high['jitter']} steps; reliability "
+        f"{low['reliability']} and {high['reliability']}; Fano factor {low['fano_factor']} and "
+        f"{high['fano_factor']}; bits in times beyond counts {low['beyond']} and "
+        f"{high['beyond']}; share of the times' bits at the finest smoothing {low['fine']} and "
+        f"{high['fine']}. The counts' own bits go from {low['counts']} to {high['counts']}: noise "
+        f"moves no information from times into counts, it coarsens the times at which spikes "
+        f"still tell something."
     )
 
 

@@ -137,11 +137,13 @@ def add_parser(subparsers: SubParsers) -> None:
         "figures",
         run,
         "measure and draw the source's claims, float and fixed point side by side",
-        f"""
+        """
         Measures what the source's poster shows, in the float model and in fixed point on the same
-        tasks and seeds, and writes a folder with one picture and one JSON of numbers each, captions
-        in {INDEX}: {", ".join(TOPICS)}. The whole takes some minutes, --quick half a minute with
-        wide intervals.
+        tasks and seeds: the gradient over a weight (landscape) and at zero weights (vanishing),
+        cooling, the chance of a spike (probability), temporal and rate codes (coding), and one
+        window of training, step by step (bins). Writes a folder with a picture and a JSON of its
+        numbers for each, and figures.md with their captions. The whole takes some minutes, --quick
+        half a minute with wide intervals.
         """,
         (
             "bitlif figures --quick --only probability",
@@ -153,7 +155,10 @@ def add_parser(subparsers: SubParsers) -> None:
         "--only", metavar="NAMES", help=f"some of {','.join(TOPICS)} (default: all)"
     )
     parser.add_argument(
-        "--seeds", type=int, metavar="N", help="repetitions of each (default: each figure's own)"
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="repetitions (default: each figure's own; bins is one example)",
     )
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, shorter runs")
     parser.add_argument("--out", default="out/figures", help="folder (default: out/figures)")

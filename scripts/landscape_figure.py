@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bitlif.study.landscape import RULES, Landscape, Scan
-from bitlif.study.models import MODELS
+from bitlif.study.landscape import Landscape, Scan
+from bitlif.study.models import MODELS, RULES
 from bitlif.study.statistics import mean_interval
 
 from .figure_style import BLACK, LABELS, STYLES, new_figure

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bitlif.study.models import MODELS
+from bitlif.study.models import MODELS, RULES
 from bitlif.study.statistics import mean_interval
-from bitlif.study.students import RULES, TEACHER_SIGMA
+from bitlif.study.students import TEACHER_SIGMA
 from bitlif.study.vanishing import Vanishing
 
 from .figure_style import BLACK, BLUE, GREEN, LABELS, ORANGE, VERMILION, errors, new_figure, span

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from bitlif.model.config import Config
 from bitlif.model.teacher import COOLING_PHASES, INPUT_SPIKES, WINDOWS, cooled
 
-from .models import MODELS
+from .models import MODELS, RULES
 from .statistics import Interval, mean_interval
 from .students import (
-    RULES,
     TEACHER_SIGMA,
     learning_curve,
     make_task,

@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 from bitlif.model.config import Config
 from bitlif.model.events import Events
 
-from .models import MODELS, make_layer, make_targets, real_gradient
+from .models import MODELS, RULES, make_layer, make_targets, real_gradient
 from .statistics import Interval, mean_interval
 
-RULES = ("likelihood", "clipped")
 SLOPE_REACH = 32
 """The slope at w* is taken between this many LSBs below it and above it."""
 

@@ -17,6 +17,10 @@ MODELS = ("float", "fixed")
 """The ideal float64 twin (Gaussian noise, nothing rounds or saturates), and the integers."""
 
 
+RULES = ("likelihood", "clipped")
+"""The learning rules that the source's claims are about."""
+
+
 def make_layer(
     model: str, config: Config, weights: NDArray[np.integer], seed: int
 ) -> Layer | FloatLayer:

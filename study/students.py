@@ -29,7 +29,6 @@ from bitlif.model.teacher import (
 from .models import make_layer
 
 TEACHER_SIGMA = 0.02
-RULES = ("likelihood", "clipped")
 
 
 def make_task(config: Config, seed: int, sparsity: int = 1) -> TeacherTask:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from bitlif.model.teacher import WINDOWS
 
-from .models import MODELS, make_targets, real_gradient
+from .models import MODELS, RULES, make_targets, real_gradient
 from .statistics import mean_interval
 from .students import (
-    RULES,
     TEACHER_SIGMA,
     learning_curve,
     make_task,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 
 from bitlif.model.errors import BitlifError
 from bitlif.scripts import figures
-from bitlif.scripts.figures import TOPICS
+from bitlif.scripts.figures import TOPICS, chosen
+from bitlif.scripts.main import build_parser
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("--quick", "--only", "bins,probability")
@@ -120,6 +123,15 @@ def test_others_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(BitlifError, match="which holds others' files"):
         bitlif(*SMALL, "--out", str(tmp_path), "--force")
+
+
+def test_every_command_of_the_document_is_understood() -> None:
+    document = (ROOT / "docs" / "figures.md").read_text()
+    lines = re.findall(r"(?:^    |`)(bitlif figures[^`\n]*)", document, re.MULTILINE)
+    assert len(lines) > len(TOPICS)
+    for line in lines:
+        args = build_parser().parse_args(shlex.split(line)[1:])
+        assert set(chosen(args.only)) <= set(TOPICS)
 
 
 def test_committed_figures_are_those_that_the_document_shows() -> None:

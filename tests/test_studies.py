@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bitlif.model.config import Config
+from bitlif.model.derive import derive
 from bitlif.study.coding import (
     THRESHOLD_TRIALS,
     CodingSettings,
@@ -61,8 +62,6 @@ def test_float_likelihood_gradient_falls_everywhere_as_concavity_has_it() -> Non
 def test_exact_chances_are_those_of_counted_draws() -> None:
     config = Config.load("tiny").replace(schedule=[{"sigma": 0.3}])
     # Two bytes: all 65536 draws, scaled and rounded as the contract says.
-    from bitlif.model.derive import derive
-
     derived = derive(config)
     low, high = np.meshgrid(np.arange(256), np.arange(256))
     draws = 2 * (low + high).ravel() - 510
