@@ -20,6 +20,14 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from plotly.offline import get_plotlyjs
+
+from bitlif.model.config import Config
+from bitlif.scripts.main import main
+from bitlif.study.findings import findings
+from bitlif.study.labels import BLUE, GREY, VERMILION
+from bitlif.study.page import page
+from bitlif.study.results import read_results
+
 from study_rows import (
     BEST_OF_GRID,
     FAILED_OF_GRID,
@@ -30,13 +38,6 @@ from study_rows import (
     random_study,
     write_study,
 )
-
-from bitlif.model.config import Config
-from bitlif.scripts.main import main
-from bitlif.study.findings import findings
-from bitlif.study.labels import BLUE, GREY, VERMILION
-from bitlif.study.page import page
-from bitlif.study.results import read_results
 
 PICTURES = {f"{name}.{kind}" for name in ("pareto", "effects", "interactions")
             for kind in ("png", "pdf")}  # fmt: skip

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from study_plans import SMALL
 
 from bitlif.scripts.main import main
 from bitlif.study.plan import ready_studies
+
+from study_plans import SMALL
 
 KILLS = 10
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_plans import small
 
 from bitlif.model.config import Config
 from bitlif.model.digits import load_digits_task, seeded, train
@@ -20,6 +19,8 @@ from bitlif.study.metrics import metrics_of
 from bitlif.study.run import jobs_of
 from bitlif.study.search import search_of
 from bitlif.study.space import edited, known_fields
+
+from study_plans import small
 
 DIGITS = Config.load("digits")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from study_plans import GUIDED, SMALL, small
 
 from bitlif.model.errors import BitlifError
 from bitlif.study.plan import load_plan, parse_plan, ready_studies
+
+from study_plans import GUIDED, SMALL, small
 
 
 def test_a_study_is_what_its_file_says() -> None:

@@ -15,8 +15,6 @@ from pathlib import Path
 import dask
 import pyarrow.parquet as pq
 import pytest
-import study_plans
-from study_plans import SMALL, Here, small
 
 from bitlif.model.errors import BitlifError
 from bitlif.study import pool
@@ -25,6 +23,9 @@ from bitlif.study.pool import Pool, _runs_of_a_task, open_pool
 from bitlif.study.run import jobs_of, run_study
 from bitlif.study.search import search_of
 from bitlif.study.store import open_store
+
+import study_plans
+from study_plans import SMALL, Here, small
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
-from study_rows import SCORE, axis, failed_study, line_study, write_study
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.study.recommend import best_of, costs_of, fits, for_board, losses, recommend
 from bitlif.study.results import Measured, Results, Varied, read_results
+
+from study_rows import SCORE, axis, failed_study, line_study, write_study
 
 
 def study(scores: np.ndarray, bits: list[float], direction: str = "max") -> Results:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import study_rows
 from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -19,6 +18,8 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from bitlif.study.findings import findings
 from bitlif.study.page import page
 from bitlif.study.results import read_results
+
+import study_rows
 
 WIDTHS = (1200, 480)
 HEIGHT = 900

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy.stats import t
-from study_rows import FAILED_OF_GRID, axis, failed_study, grid_study, line_study, write_study
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.study.results import METADATA, means_of, read_results
 from bitlif.study.table import DESCRIPTION
+
+from study_rows import FAILED_OF_GRID, axis, failed_study, grid_study, line_study, write_study
 
 
 def test_rows_become_points_by_seeds(tmp_path: Path) -> None:

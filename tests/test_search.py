@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from study_plans import GUIDED, small
 
 from bitlif.study.plan import Plan
 from bitlif.study.search import Measured, Point, rounded, search_of
+
+from study_plans import GUIDED, small
 
 RANDOM = GUIDED.replace('"guided"', '"random"').replace("batch = 6\n", "")
 

@@ -12,17 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.ensemble import ExtraTreesRegressor
-from study_rows import (
-    SIGMAS,
-    WIDTHS,
-    WORDS,
-    axis,
-    failed_study,
-    grid_study,
-    line_study,
-    random_study,
-    write_study,
-)
 
 from bitlif.study import forest
 from bitlif.study.anova import Variances, decompose
@@ -36,6 +25,18 @@ from bitlif.study.sensitivity import (
     Sensitivity,
     seed_variance,
     sensitivity,
+)
+
+from study_rows import (
+    SIGMAS,
+    WIDTHS,
+    WORDS,
+    axis,
+    failed_study,
+    grid_study,
+    line_study,
+    random_study,
+    write_study,
 )
 
 # With sizes that are powers of two and small integers, doubles hold every mean exactly.

@@ -9,11 +9,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from study_plans import GUIDED, SMALL, Here, small
 
 from bitlif.study.run import Progress, run_study
 from bitlif.study.store import open_store
 from bitlif.study.table import DESCRIPTION
+
+from study_plans import GUIDED, SMALL, Here, small
 
 
 def run(folder: Path, text: str, workers: Here | None = None) -> tuple[bytes, Progress]:
