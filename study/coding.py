@@ -85,7 +85,7 @@ class Code:
     sigma, model
     thresholds : (seeds,) float64
     measures : dict of str to (seeds,) float64
-        `MEASURES` by name.
+        What `measures` returns, by name.
     widths : (seeds, WIDTHS) float64
         Information that a decoder gets from smoothed trains, bits a neuron.
     """
