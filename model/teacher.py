@@ -31,6 +31,9 @@ TOP_WEIGHT = 0.3
 WINDOWS = 400
 """Repetitions of the window that a student learns from."""
 COOLING_PHASES = 20
+PROBE_SEED = 1 << 32
+"""Of a float student that runs freely: no task's, whose teacher would have the same noise."""
+
 SIGMAS = (0.02, 0.1, 0.3)
 
 
@@ -114,7 +117,9 @@ def free_run(layer: Learner, task: TeacherTask) -> Result:
     config = layer.config
     last = {"sigma": config.schedule[layer.phase].sigma}
     free = config.replace(membrane__reset="free", schedule=[last])
-    probe: Learner = FloatLayer(free, seed=1) if isinstance(layer, FloatLayer) else Layer(free)
+    probe: Learner = (
+        FloatLayer(free, seed=PROBE_SEED) if isinstance(layer, FloatLayer) else Layer(free)
+    )
     copy_weights(layer, probe)
     return probe.run(task.events)
 

@@ -250,7 +250,8 @@ class Ideal:
 def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArray[np.float64]]:
     """Return what the float twin reaches, and its weights; most points of a study share theirs."""
     learn, name = TASKS[task]
-    twin, probe = (FloatLayer(ideal.config, seed=2 * seed + number) for number in (0, 1))
+    # Seeds apart from each other and from those of teachers, which are below 2**31.
+    twin, probe = (FloatLayer(ideal.config, seed=(own << 32) + seed) for own in (2, 3))
     return learn(twin, probe, seed, length).values[name], real_weights(twin)
 
 

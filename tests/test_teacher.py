@@ -11,8 +11,10 @@ from bitlif.model.config import Config
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.teacher import (
+    coincidences,
     conditions,
     cooled,
+    free_run,
     learn_from_teacher,
     make_teacher_task,
     real_weights,
@@ -70,3 +72,17 @@ def test_cooling_falls_in_equal_ratios_from_the_first_sigma_to_the_last() -> Non
     ratios = np.array(sigmas[1:]) / np.array(sigmas[:-1])
     # The sigmas are rounded to 1e-6, half of which is 2.5e-5 of the smallest.
     np.testing.assert_allclose(ratios, (0.02 / 0.3) ** (1 / 19), rtol=5.1e-5)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_free_float_student_does_not_draw_the_teachers_noise(seed: int) -> None:
+    # With the teacher's own weights it would be the teacher, spike by spike.
+    config = Config.load("teacher").replace(schedule=[{"sigma": 0.3}])
+    task = make_teacher_task(config, seed)
+    student = FloatLayer(config)
+    student.load(task.teacher_weights)
+    spikes = free_run(student, task).raster
+    both, there = coincidences(student, task)
+    assert both == int((spikes & task.targets).sum())
+    # Draws are independent: a step's chance of both is at most that of the teacher's spike.
+    assert both < there
