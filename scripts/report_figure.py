@@ -88,6 +88,23 @@ def _half(summary: Told) -> float:
     return 0.0 if summary["high"] is None else summary["high"] - summary["mean"]
 
 
+def _varied(told: Told) -> tuple[list[Told], list[str]]:
+    """Return the fronts of costs that differ among the points, and the others' costs in words."""
+    from bitlif.study.labels import mean_text, metric_of, with_unit
+
+    varied, alike = [], []
+    for front in told["fronts"]:
+        there = [own["metrics"][front["cost"]] for own in told["points"]]
+        summaries = [own for own in there if own["mean"] is not None]
+        if len({own["mean"] for own in summaries}) > 1:
+            varied.append(front)
+        else:
+            metric = metric_of(told, front["cost"])
+            alike.append(f"{metric['title']} {with_unit(metric, mean_text(metric, summaries[0]))}")
+    # A study in which no cost differs still shows its points.
+    return (varied, alike) if varied else (told["fronts"], [])
+
+
 def _fronts(told: Told) -> Any:
     from bitlif.study.labels import (
         BLUE,
@@ -104,9 +121,12 @@ def _fronts(told: Told) -> Any:
     score = metric_of(told, told["score"])
     points = {own["point"]: own for own in told["points"]}
     title = f"{told['study']['name']}: {score['title']} against cost, means over seeds"
-    figure, panels = _panels(len(told["fronts"]), 5.2, 4.2, title)
+    fronts, alike = _varied(told)
+    if alike:
+        title += f"\nthe same for all points: {', '.join(alike)}"
+    figure, panels = _panels(len(fronts), 5.2, 4.2, title)
     own_factor = factor_of(score)
-    for axes, front in zip(panels, told["fronts"], strict=True):
+    for axes, front in zip(panels, fronts, strict=True):
         cost = metric_of(told, front["cost"])
         factor = factor_of(cost)
         beaten = [own for number, own in points.items() if number not in set(front["points"])]

@@ -23,6 +23,7 @@ from plotly.offline import get_plotlyjs
 
 from bitlif.model.config import Config
 from bitlif.scripts.main import main
+from bitlif.scripts.report_figure import _varied
 from bitlif.study.findings import findings
 from bitlif.study.labels import BLUE, GREY, VERMILION
 from bitlif.study.page import page
@@ -330,3 +331,17 @@ def test_pictures_show_what_they_are_of(grid: Path) -> None:
             data = (grid / "report" / name).read_bytes()
             assert data.startswith(b"%PDF")
             assert b"CreationDate" not in data
+
+
+def test_costs_that_are_the_same_for_all_are_said_not_drawn(tmp_path: Path) -> None:
+    told = findings(read_results(grid_study(tmp_path)))
+    drawn, said = _varied(told)
+    assert [own["cost"] for own in drawn] == ["bits", "synaptic_operations"]
+    assert said == []
+    for own in told["points"]:
+        if own["metrics"]["bits"]["mean"] is not None:
+            own["metrics"]["bits"] = {"mean": 1200.0, "low": 1200.0, "high": 1200.0}
+    drawn, said = _varied(told)
+    assert [own["cost"] for own in drawn] == ["synaptic_operations"]
+    assert len(said) == 1
+    assert said[0].endswith("1,200 bits")
