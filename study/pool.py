@@ -9,10 +9,12 @@ from __future__ import annotations
 import collections
 import contextlib
 import logging
+import signal
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -176,8 +178,8 @@ def open_pool(workers: int, scheduler: str = "") -> Iterator[Pool]:
                 tempfile.TemporaryDirectory(prefix="bitlif-study-", ignore_cleanup_errors=True)
             )
             stack.enter_context(dask.config.set(LOCAL))
-            cluster = stack.enter_context(
-                LocalCluster(
+            with _interrupts_kept():
+                cluster = LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
@@ -186,7 +188,25 @@ def open_pool(workers: int, scheduler: str = "") -> Iterator[Pool]:
                     worker_dashboard_address=None,
                     local_directory=folder,
                     memory_limit=0,
+                    silence_logs=logging.CRITICAL,
                 )
-            )
+            stack.enter_context(cluster)
             client = stack.enter_context(Client(cluster))
         yield Pool(client)
+
+
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Keep interrupts from whatever is started meanwhile, and for afterwards from this thread.
+
+    A terminal interrupts all processes of a command. The workers are to end when this process ends
+    them, not each with a traceback of its own; a signal that is blocked as a thread or a process
+    starts is blocked in it for good, and in the workers that Dask's threads start later, too.
+    """
+    # Its first start would unblock them again in the thread that starts a worker.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -29,10 +29,11 @@ from bitlif.model.errors import BitlifError
 
 from .evaluate import TASKS, Outcome
 from .metrics import EXTRAS, metrics_of
+from .results import FILE
 
 MARK = "bitlif-study.json"
 KIND = "bitlif study"
-STUDY, PARTS, RESULTS, LOCK = "study.toml", "parts", "results.parquet", ".lock"
+STUDY, PARTS, LOCK = "study.toml", "parts", ".lock"
 
 MANY_PARTS = 200
 """Parts from which on they are put together before a study goes on."""
@@ -97,7 +98,7 @@ class Store:
 
     def write_table(self, table: pa.Table) -> Path:
         """Write the study's table, whole or not at all."""
-        path = self.folder / RESULTS
+        path = self.folder / FILE
         _write(table, path)
         return path
 
@@ -126,7 +127,7 @@ def open_store(folder: Path, text: str, *, force: bool = False) -> Iterator[Stor
         _hold(lock, folder)
         mark = folder / MARK
         if force:
-            for path in (*_parts(folder), folder / RESULTS, mark):
+            for path in (*_parts(folder), folder / FILE, mark):
                 path.unlink(missing_ok=True)
         for path in (folder / PARTS).glob(".*"):
             path.unlink()

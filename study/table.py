@@ -11,10 +11,8 @@ import pyarrow as pa
 from .axis import Axis
 from .evaluate import Outcome
 from .plan import Plan
+from .results import METADATA
 from .search import Point
-
-DESCRIPTION = b"bitlif.study"
-"""Key of the schema's metadata under which the study describes itself, in JSON."""
 
 
 def make_table(
@@ -68,7 +66,7 @@ def make_table(
             columns[metric.name] = pa.array(values, pa.float64())
     description = plan.describe([point.edits for point in points], complete=complete)
     text = json.dumps(description, ensure_ascii=False, allow_nan=False)
-    return pa.table(columns).replace_schema_metadata({DESCRIPTION: text.encode()})
+    return pa.table(columns).replace_schema_metadata({METADATA: text.encode()})
 
 
 def _column(axis: Axis, choices: Sequence[Any]) -> pa.Array:

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from bitlif.study.results import METADATA
 from bitlif.study.run import Progress, run_study
 from bitlif.study.store import open_store
-from bitlif.study.table import DESCRIPTION
 
 from study_plans import GUIDED, SMALL, Here, small
 
@@ -44,7 +44,7 @@ def test_table_has_a_row_for_each_point_and_seed(tmp_path: Path) -> None:
 def test_table_describes_its_study(tmp_path: Path) -> None:
     run(tmp_path / "s", SMALL)
     schema = pq.read_schema(tmp_path / "s" / "results.parquet")
-    text = json.loads(schema.metadata[DESCRIPTION])
+    text = json.loads(schema.metadata[METADATA])
     assert (text["name"], text["windows"], text["seeds"]) == ("small", 2, [1, 3])
     assert text["objectives"][0] == {"name": "correlation", "direction": "max"}
     assert text["points"][4] == {"synapse.weight.bits": 8, "noise.words": 4}
@@ -80,7 +80,7 @@ def test_what_there_is_when_interrupted_is_a_table_too(tmp_path: Path) -> None:
         run(tmp_path / "s", SMALL, Here(5))
     assert len(rows(tmp_path / "s")) == 5
     metadata = pq.read_schema(tmp_path / "s" / "results.parquet").metadata
-    assert json.loads(metadata[DESCRIPTION])["complete"] is False
+    assert json.loads(metadata[METADATA])["complete"] is False
 
 
 def test_a_larger_study_reuses_what_it_has_in_common_with_the_smaller(tmp_path: Path) -> None:
