@@ -13,9 +13,9 @@ import signal
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from multiprocessing import resource_tracker
-from typing import Any
 
 import dask
 import distributed
@@ -104,13 +104,15 @@ class Pool:
         while going:
             outcomes: list[Outcome] = []
             for future, result in arriving.next_batch(block=True):
+                # What came counts, not the future's status: that is "lost" already where a worker
+                # died right after it had handed in.
                 task, attempt = going.pop(future.key)
-                if future.status == "finished":
+                if isinstance(result, list):
                     outcomes += result
-                elif future.status == "cancelled":
+                elif isinstance(result, CancelledError):
                     raise BitlifError("the scheduler was lost: run the study again to go on")
-                elif not isinstance(_reason(result), distributed.KilledWorker):
-                    raise BitlifError(f"a worker failed: {_reason(result)}")
+                elif not isinstance(result[1], distributed.KilledWorker):
+                    raise BitlifError(f"a worker failed: {result[1]}")
                 elif attempt + 1 < ATTEMPTS:
                     # One by one from now on: at most one of them is to blame.
                     for job in task:
@@ -137,12 +139,6 @@ def evaluate_here(jobs: Sequence[Job]) -> list[Outcome]:
     """Return what came of jobs, and on which worker."""
     address = distributed.get_worker().address
     return [replace(evaluate(job), worker=address) for job in jobs]
-
-
-def _reason(result: Any) -> BaseException:
-    """Return the exception in what Dask gives for a run that it could not finish."""
-    reason: BaseException = result[1] if isinstance(result, tuple) else result
-    return reason
 
 
 def _require_same_model(outcome: Outcome) -> None:
@@ -184,7 +180,7 @@ def open_pool(workers: int, scheduler: str = "") -> Iterator[Pool]:
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     worker_dashboard_address=None,
                     local_directory=folder,
                     memory_limit=0,

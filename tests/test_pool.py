@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import dask
 import pyarrow.parquet as pq
@@ -56,6 +58,11 @@ def test_every_run_comes_back_once_however_many_there_are(workers: Pool) -> None
     assert len({own.worker for own in came}) == 2
 
 
+def test_two_studies_at_once_share_no_port(workers: Pool) -> None:
+    with open_pool(1) as second:  # a warning, as of a port in use, would be an error here
+        assert (workers.threads, second.threads) == (2, 1)
+
+
 def test_no_run_is_no_work(workers: Pool) -> None:
     assert list(workers.run([])) == []
 
@@ -77,6 +84,65 @@ def test_workers_of_another_version_are_refused(
     monkeypatch.setattr(pool, "source_stamp", lambda: "another")
     with pytest.raises(BitlifError, match="a worker has another version of the model"):
         list(workers.run(jobs()))
+
+
+class Future:
+    """A run that has come back, and what has become of its worker since."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.status = "lost"
+
+
+class Came:
+    """As Dask's `as_completed`, of runs that all come back with what `results` says."""
+
+    results: ClassVar[Any] = None
+
+    def __init__(self, **options: bool) -> None:
+        assert options == {"with_results": True, "raise_errors": False}
+        self.added: list[Future] = []
+
+    def add(self, future: Future) -> None:
+        self.added.append(future)
+
+    def next_batch(self, block: bool) -> list[tuple[Future, Any]]:
+        added, self.added = self.added, []
+        return [(future, self.results) for future in added]
+
+
+class Client:
+    """As Dask's, of one worker."""
+
+    def nthreads(self) -> dict[str, int]:
+        return {"tcp://one": 1}
+
+    def submit(self, function: Any, task: list[Job], *, key: str, pure: bool) -> Future:
+        return Future(key)
+
+
+def test_result_counts_though_its_worker_died_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "as_completed", Came)
+    (own,) = jobs()[:1]
+    monkeypatch.setattr(Came, "results", [Outcome(own.key, "", {"bits": 1.0})])
+    ((outcome,),) = Pool(Client()).run([own])
+    assert outcome == Outcome(own.key, "", {"bits": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (CancelledError("key"), "the scheduler was lost: run the study again to go on"),
+        ((ImportError, ImportError("No module named 'x'"), None), "a worker failed: No module"),
+    ],
+)
+def test_lost_schedulers_and_bad_workers_end_it_in_one_sentence(
+    result: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "as_completed", Came)
+    monkeypatch.setattr(Came, "results", result)
+    with pytest.raises(BitlifError, match=said):
+        list(Pool(Client()).run(jobs()[:1]))
 
 
 def test_short_runs_go_out_together_and_long_ones_alone() -> None:
