@@ -415,7 +415,8 @@ NARROW = TINY.replace(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("family", ["ice40", "ice40hx"])
+# An HX8K has no multipliers that could take them: by night only.
+@pytest.mark.parametrize("family", ["ice40", pytest.param("ice40hx", marks=pytest.mark.long)])
 def test_products_behind_two_registers_are_not_lost(family: str) -> None:
     assert derive(NARROW).constants.noise_shift == 0
     with bitlif.sim.open(NARROW) as model, bitlif.sim.open(NARROW, f"netlist:{family}") as core:
