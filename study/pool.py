@@ -1,7 +1,8 @@
 """Workers: processes of this machine, or those of a Dask cluster that is there already.
 
-Either way they are Dask's, which gives a run to another worker when one dies. A run that takes one
-worker after another with it is in the end recorded as failed.
+Either way they are Dask's, which gives a run to another worker when one dies, and gives it up when
+several died. What was given up runs once more after all else, alone: what then takes one worker
+after another with it is to blame, and is recorded as failed.
 """
 
 from __future__ import annotations
@@ -35,10 +36,6 @@ as a tenth of it. What a study that is killed has to compute again is never more
 
 MOST_RUNS = 32
 """Of a task."""
-
-ATTEMPTS = 3
-"""How often a run is given out in all after Dask gave up its task, whose workers died of it (or
-were killed in it) four times over."""
 
 LOCAL = {
     # Dask's own environment also makes the allocator give every large array back to the system at
@@ -83,14 +80,15 @@ class Pool:
             process.
         """
         waiting = collections.deque(jobs)
-        going: dict[str, tuple[list[Job], int]] = {}
+        suspects: collections.deque[Job] = collections.deque()
+        going: dict[str, tuple[list[Job], bool]] = {}
         arriving = as_completed(with_results=True, raise_errors=False)
         pace: collections.deque[float] = collections.deque(maxlen=4 * MOST_RUNS)
 
-        def submit(task: list[Job], attempt: int) -> None:
+        def submit(task: list[Job], alone: bool) -> None:
             # Not pure, so that a run which is given out anew is not taken for the one before.
-            key = f"{task[0].key}-{attempt}"
-            going[key] = task, attempt
+            key = f"{task[0].key}-{'alone' if alone else len(task)}"
+            going[key] = task, alone
             arriving.add(self._client.submit(evaluate_here, task, key=key, pure=False))
 
         def refill() -> None:
@@ -98,7 +96,9 @@ class Pool:
             while waiting and len(going) < AHEAD * threads:
                 # The last ones are shared out evenly.
                 most = min(_runs_of_a_task(pace), -(-len(waiting) // threads))
-                submit([waiting.popleft() for _ in range(most)], 0)
+                submit([waiting.popleft() for _ in range(most)], False)
+            if suspects and not going:
+                submit([suspects.popleft()], True)
 
         refill()
         while going:
@@ -106,19 +106,18 @@ class Pool:
             for future, result in arriving.next_batch(block=True):
                 # What came counts, not the future's status: that is "lost" already where a worker
                 # died right after it had handed in.
-                task, attempt = going.pop(future.key)
+                task, alone = going.pop(future.key)
                 if isinstance(result, list):
                     outcomes += result
                 elif isinstance(result, CancelledError):
                     raise BitlifError("the scheduler was lost: run the study again to go on")
                 elif not isinstance(result[1], distributed.KilledWorker):
                     raise BitlifError(f"a worker failed: {result[1]}")
-                elif attempt + 1 < ATTEMPTS:
-                    # One by one from now on: at most one of them is to blame.
-                    for job in task:
-                        submit([job], attempt + 1)
+                elif alone:
+                    outcomes.append(Outcome(task[0].key, "its workers died of it"))
                 else:
-                    outcomes += [Outcome(job.key, "its workers died of it") for job in task]
+                    # Others of the same workers may be to blame.
+                    suspects += task
             for own in outcomes:
                 _require_same_model(own)
                 pace.append(own.seconds)

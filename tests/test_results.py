@@ -16,7 +16,6 @@ from scipy.stats import t
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.study.results import METADATA, means_of, read_results
-from bitlif.study.table import DESCRIPTION
 
 from study_rows import FAILED_OF_GRID, axis, failed_study, grid_study, line_study, write_study
 
@@ -46,10 +45,6 @@ def test_file_and_folder_are_the_same_study(tmp_path: Path) -> None:
     folder = line_study(tmp_path)
     both = [read_results(path) for path in (folder, folder / "results.parquet")]
     assert both[0].description == both[1].description
-
-
-def test_key_of_the_description_is_the_one_that_studies_write() -> None:
-    assert METADATA == DESCRIPTION
 
 
 def test_order_of_rows_and_missing_runs_do_not_matter(tmp_path: Path) -> None:
