@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib.resources
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,6 +54,23 @@ class Learned(NamedTuple):
     windows: int
 
 
+DECIDING = {
+    "bitlif.study": ("area.py", "evaluate.py", "metrics.py", "space.py"),
+    "bitlif.sim": ("estimate.py", "estimate.toml", "mapping.py", "tally.py"),
+}
+"""Files beside the model's that decide what a run gives."""
+
+
+@functools.cache
+def results_stamp() -> str:
+    """Return a hash of all sources that decide a result: those of the model, and `DECIDING`."""
+    digest = hashlib.sha256(source_stamp().encode())
+    for package, names in DECIDING.items():
+        for name in names:
+            digest.update(importlib.resources.files(package).joinpath(name).read_bytes())
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A run that is asked for.
@@ -99,7 +118,7 @@ class Outcome:
     seconds : float
         That it took.
     stamp : str
-        Hash of the model's sources where it ran.
+        Of the sources where it ran; see `results_stamp`.
     worker : str
         Address of the worker that it ran on.
     """
@@ -124,7 +143,7 @@ def evaluate(job: Job) -> Outcome:
         error = str(refused)
     except Exception as failed:
         error = f"{type(failed).__name__}: {failed}"
-    return Outcome(job.key, error, values, time.perf_counter() - start, source_stamp())
+    return Outcome(job.key, error, values, time.perf_counter() - start, results_stamp())
 
 
 def measure(job: Job) -> Values:

@@ -22,10 +22,9 @@ import dask
 import distributed
 from distributed import Client, LocalCluster, as_completed
 
-from bitlif.model.engine import source_stamp
 from bitlif.model.errors import BitlifError
 
-from .evaluate import Job, Outcome, evaluate
+from .evaluate import Job, Outcome, evaluate, results_stamp
 
 AHEAD = 3
 """Tasks that are handed out for each thread, so that none waits for its next one."""
@@ -76,7 +75,7 @@ class Pool:
         Raises
         ------
         BitlifError
-            If the scheduler is lost, a worker lacks a package, or has another model than this
+            If the scheduler is lost, a worker lacks a package, or has another version than this
             process.
         """
         waiting = collections.deque(jobs)
@@ -119,7 +118,7 @@ class Pool:
                     # Others of the same workers may be to blame.
                     suspects += task
             for own in outcomes:
-                _require_same_model(own)
+                _require_same_version(own)
                 pace.append(own.seconds)
             refill()
             if outcomes:
@@ -140,10 +139,10 @@ def evaluate_here(jobs: Sequence[Job]) -> list[Outcome]:
     return [replace(evaluate(job), worker=address) for job in jobs]
 
 
-def _require_same_model(outcome: Outcome) -> None:
-    if outcome.stamp not in ("", source_stamp()):
+def _require_same_version(outcome: Outcome) -> None:
+    if outcome.stamp not in ("", results_stamp()):
         raise BitlifError(
-            "a worker has another version of the model, whose results may differ: install the "
+            "a worker has another version of bitlif, whose results may differ: install the "
             "same one there"
         )
 

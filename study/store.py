@@ -24,10 +24,9 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bitlif.model.engine import source_stamp
 from bitlif.model.errors import BitlifError
 
-from .evaluate import TASKS, Outcome
+from .evaluate import TASKS, Outcome, results_stamp
 from .metrics import EXTRAS, metrics_of
 from .results import FILE
 
@@ -119,7 +118,7 @@ def open_store(folder: Path, text: str, *, force: bool = False) -> Iterator[Stor
     ------
     BitlifError
         If the folder holds others' files; if another process runs a study in it; if its results
-        were computed by another version of the model; if a part is damaged.
+        were computed by another version; if a part is damaged.
     """
     _require_own(folder)
     (folder / PARTS).mkdir(parents=True, exist_ok=True)
@@ -132,8 +131,8 @@ def open_store(folder: Path, text: str, *, force: bool = False) -> Iterator[Stor
         for path in (folder / PARTS).glob(".*"):
             path.unlink()
         if not mark.exists():
-            _write_text(mark, json.dumps({"kind": KIND, "model": source_stamp()}) + "\n")
-        _require_same_model(mark)
+            _write_text(mark, json.dumps({"kind": KIND, "sources": results_stamp()}) + "\n")
+        _require_same_version(mark)
         _write_text(folder / STUDY, text)
         store = Store(folder, _read(folder))
         if len(_parts(folder)) >= MANY_PARTS:
@@ -158,17 +157,17 @@ def _hold(lock: IO[str], folder: Path) -> None:
         raise BitlifError(f"another process runs the study in '{folder}'") from error
 
 
-def _require_same_model(mark: Path) -> None:
+def _require_same_version(mark: Path) -> None:
     try:
         noted = json.loads(mark.read_text("utf-8"))
-        kind, model = noted["kind"], noted["model"]
+        kind, sources = noted["kind"], noted["sources"]
     except (ValueError, KeyError, TypeError):
-        kind, model = "", ""
+        kind, sources = "", ""
     if kind != KIND:
         raise BitlifError(f"--out must be a new folder or a study's, not '{mark.parent}'")
-    if model != source_stamp():
+    if sources != results_stamp():
         raise BitlifError(
-            f"'{mark.parent}' holds results of another version of the model, which may differ: "
+            f"'{mark.parent}' holds results of another version of bitlif, which may differ: "
             "give --force to begin anew, or another --out"
         )
 

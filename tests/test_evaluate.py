@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,19 @@ import pytest
 
 from bitlif.model.config import Config
 from bitlif.model.digits import load_digits_task, seeded, train
+from bitlif.model.engine import source_stamp
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.teacher import learn_from_teacher, make_teacher_task, teacher_correlation
 from bitlif.model.toml import dump_config
-from bitlif.study.evaluate import Ideal, Job, evaluate, weight_distance
+from bitlif.study.evaluate import (
+    DECIDING,
+    Ideal,
+    Job,
+    evaluate,
+    results_stamp,
+    weight_distance,
+)
 from bitlif.study.metrics import metrics_of
 from bitlif.study.run import jobs_of
 from bitlif.study.search import search_of
@@ -151,3 +161,14 @@ def test_twins_that_learn_something_else_are_of_another_class(edits: dict[str, A
     config = edited(TEACHER, edits)
     assert Ideal.of(config) != Ideal.of(TEACHER)
     assert not np.array_equal(learned(config), learned(TEACHER))
+
+
+def test_every_file_that_decides_a_result_is_in_its_stamp() -> None:
+    # What these modules import of their own folders, and the table that the estimate reads.
+    for package, names in DECIDING.items():
+        folder = Path(__file__).parents[1] / package.rpartition(".")[2]
+        for name in names:
+            text = (folder / name).read_text("utf-8")
+            near = set(re.findall(r"^from \.(\w+) import", text, re.MULTILINE))
+            assert {f"{own}.py" for own in near} <= set(names), name
+    assert results_stamp() != source_stamp()

@@ -83,8 +83,8 @@ def test_run_that_ends_its_worker_again_and_again_fails_alone(
 def test_workers_of_another_version_are_refused(
     workers: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "source_stamp", lambda: "another")
-    with pytest.raises(BitlifError, match="a worker has another version of the model"):
+    monkeypatch.setattr(pool, "results_stamp", lambda: "another")
+    with pytest.raises(BitlifError, match="a worker has another version of bitlif"):
         list(workers.run(jobs()))
 
 

@@ -137,12 +137,12 @@ def test_two_processes_do_not_run_one_study(tmp_path: Path) -> None:
         pass
 
 
-def test_results_of_another_model_are_not_mixed_with_ones_of_this(tmp_path: Path) -> None:
+def test_results_of_another_version_are_not_mixed_with_ones_of_this(tmp_path: Path) -> None:
     filled(tmp_path / "s", A)
     mark = tmp_path / "s" / MARK
     noted = json.loads(mark.read_text())
-    mark.write_text(json.dumps({**noted, "model": "older"}))
-    with pytest.raises(BitlifError, match=r"another version of the model.*--force to begin anew"):
+    mark.write_text(json.dumps({**noted, "sources": "older"}))
+    with pytest.raises(BitlifError, match=r"another version of bitlif.*--force to begin anew"):
         reopened(tmp_path / "s")
     with open_store(tmp_path / "s", "", force=True) as store:
         assert isinstance(store, Store)
