@@ -312,7 +312,7 @@ def read_report(text: str, family: Family, seed: int) -> Placement:
         min(float(clock["achieved"]) for clock in report["fmax"].values()),
         used[family.cell],
         used[family.flop],
-        used[family.multiplier],
+        used.get(family.multiplier, 0),  # of which an HX8K has none, nor a line for them
         used[family.memory],
         int(report["utilization"][family.cell]["available"]),
         _slowest(report),

@@ -186,7 +186,14 @@ def simulated(folder: Path, *sources: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("family", NETLIST_FAMILIES)
+# An HX8K's cells are an UP5K's without its multipliers: by night only.
+BY_DAY = [
+    pytest.param(name, marks=[pytest.mark.long] if name == "ice40hx" else [])
+    for name in NETLIST_FAMILIES
+]
+
+
+@pytest.mark.parametrize("family", BY_DAY)
 def test_memories_and_products_equal_their_source_in_every_clock(
     family: str, tmp_path: Path
 ) -> None:

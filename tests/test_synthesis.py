@@ -119,6 +119,12 @@ def test_report_is_read() -> None:
     assert placed.path == "a to c: 3.8 ns, 1.0 in wires, 1 cells"
 
 
+def test_report_of_a_device_without_multipliers_is_read() -> None:
+    use = {name: {"used": 5, "available": 7680} for name in ("ICESTORM_LC", "ICESTORM_RAM")}
+    placed = read_report(json.dumps({**REPORT, "utilization": use}), FAMILIES["hx8k"], 1)
+    assert (placed.cells, placed.multipliers, placed.memories, placed.available) == (5, 0, 5, 7680)
+
+
 @pytest.mark.parametrize("name", TOOLS)
 def test_chosen_tool_comes_first_then_the_path_then_the_package(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
