@@ -55,15 +55,27 @@ class TeacherTask:
     targets: NDArray[np.uint8]
 
 
-def make_teacher_task(config: Config, seed: int) -> TeacherTask:
-    """Return the task for the configuration's sizes, drawn from `seed`."""
+def make_teacher_task(
+    config: Config, seed: int, *, sparsity: int = 1, sigma: float | None = None
+) -> TeacherTask:
+    """Return the task for the configuration's sizes, drawn from `seed`.
+
+    Parameters
+    ----------
+    config : Config
+    seed : int
+    sparsity : int
+        So many times fewer input spikes, each of which weighs so many times more.
+    sigma : float, optional
+        The teacher's noise, in the unit of the threshold; what its student ends with by default.
+    """
     require_int("seed", seed, 0, (1 << 31) - 1)
     random = np.random.default_rng([seed, 0x7EAC])
     inputs, neurons, steps = config.layer.inputs, config.layer.neurons, config.window.steps
-    rate = min(INPUT_SPIKES / inputs, 0.5)
+    rate = min(INPUT_SPIKES / inputs / sparsity, 0.5)
     events = Events.from_raster(random.random((1, steps, inputs)) < rate)
-    weights = random.uniform(0.0, TOP_WEIGHT, (inputs, neurons))
-    last = {"sigma": config.schedule[-1].sigma}
+    weights = random.uniform(0.0, TOP_WEIGHT * sparsity, (inputs, neurons))
+    last = {"sigma": config.schedule[-1].sigma if sigma is None else sigma}
     teacher = FloatLayer(config.replace(membrane__reset="free", schedule=[last]), seed=seed)
     teacher.load(weights)
     return TeacherTask(events, weights, teacher.run(events).raster)

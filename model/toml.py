@@ -13,7 +13,9 @@ import importlib.resources
 import json
 import tomllib
 import typing
+from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +47,47 @@ def load_config(source: str | Path) -> Config:
     BitlifError
         If there is no such file or name, it is not TOML, or a field is refused.
     """
+    content, origin, folder = read_source("configuration", source, READY_MADE, ready_made())
+    return parse_config(content, origin, folder)
+
+
+def read_source(
+    what: str, source: str | Path, home: Traversable, known: Sequence[str]
+) -> tuple[str, str, Path | None]:
+    """Return the text of a TOML file or of a ready-made one, its name for errors, and its folder.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for errors.
+    source : str or Path
+        The file, or one of the names `known`, which has no folder.
+    home : Traversable
+        Where the ready-made ones are.
+    known : sequence of str
+
+    Raises
+    ------
+    BitlifError
+        If there is no such file or name, or it is not text.
+    """
     text = str(source)
-    if text in ready_made():
-        return parse_config((READY_MADE / f"{text}.toml").read_text("utf-8"), text)
+    if text in known:
+        return home.joinpath(f"{text}.toml").read_text("utf-8"), text, None
     path = Path(source)
     if path.suffix != ".toml" and not path.exists():
-        known = ready_made()
         raise BitlifError(
-            f"a configuration must be a TOML file or one of {', '.join(known)}, "
+            f"a {what} must be a TOML file or one of {', '.join(known)}, "
             f"not '{text}'{nearest_of(text, known)}"
         )
     try:
-        content = path.read_text("utf-8")
+        return path.read_text("utf-8"), str(path), path.parent
     except OSError as error:
-        raise BitlifError(f"configuration '{path}' cannot be read: {error.strerror}") from error
+        raise BitlifError(f"{what} '{path}' cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BitlifError(f"configuration '{path}' must be UTF-8 text") from error
+        raise BitlifError(f"{what} '{path}' must be UTF-8 text") from error
     except ValueError as error:  # a name that no file can have
-        raise BitlifError(f"configuration {text!r} cannot be read: {error}") from error
-    return parse_config(content, str(path), path.parent)
+        raise BitlifError(f"{what} {text!r} cannot be read: {error}") from error
 
 
 def parse_config(content: str, origin: str, folder: Path | None = None) -> Config:

@@ -34,8 +34,8 @@ SMALLEST_DENSITY = 1e-9
 """The logarithmic axis goes no lower than this, in 1/sigma."""
 
 
-def require_matplotlib() -> Any:
-    """Return Matplotlib's class of figures, which needs no screen.
+def require_matplotlib(extra: str = "demo") -> Any:
+    """Return Matplotlib's class of figures, which needs no screen; `extra` would bring it.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def require_matplotlib() -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise BitlifError(
-            "the picture needs Matplotlib, which is not installed: pip install 'bitlif[demo]'"
+            f"the picture needs Matplotlib, which is not installed: pip install 'bitlif[{extra}]'"
         ) from error
     return Figure
 

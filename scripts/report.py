@@ -14,7 +14,8 @@ from rich.markup import escape
 from bitlif.model.errors import BitlifError, require_real
 
 from .folder import MARK, check_folder, new_folder
-from .report_figure import require_matplotlib, save_pictures
+from .noise_figure import require_matplotlib
+from .report_figure import EXTRA, save_pictures
 from .terminal import (
     SubParsers,
     add_command,
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, find, write and print."""
     require_study()
     require_statistics()
-    require_matplotlib()
+    require_matplotlib(EXTRA)
     from bitlif.study.findings import findings
     from bitlif.study.page import page
     from bitlif.study.results import read_results
@@ -110,7 +111,7 @@ def require_statistics() -> None:
             importlib.import_module(module)
         except ImportError as error:
             raise BitlifError(
-                f"reports need {module}, which is not installed: pip install 'bitlif[study]'"
+                f"reports need {module}, which is not installed: pip install 'bitlif[{EXTRA}]'"
             ) from error
 
 

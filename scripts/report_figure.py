@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from bitlif.model.errors import BitlifError
+from .noise_figure import require_matplotlib
 
 Told = Mapping[str, Any]
+
+EXTRA = "study"
+"""What installs all that a report needs."""
 
 MOST_GRIDS = 6
 """Interactions drawn, the strongest."""
@@ -24,23 +27,6 @@ MANY_LEVELS = 9
 
 LINE = 36
 """Letters that a line of labels below a panel has room for; longer ones are turned."""
-
-
-def require_matplotlib() -> Any:
-    """Return Matplotlib's class of figures, which needs no screen.
-
-    Raises
-    ------
-    BitlifError
-        If Matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BitlifError(
-            "the pictures need Matplotlib, which is not installed: pip install 'bitlif[study]'"
-        ) from error
-    return Figure
 
 
 def save_pictures(folder: Path, told: Told) -> None:
@@ -64,7 +50,7 @@ def _panels(count: int, width: float, height: float, title: str) -> tuple[Any, l
     columns = min(count, 3 if count != 4 else 2)
     rows = -(-count // columns)
     size = (max(6.4, width * columns), height * rows + 0.5)
-    figure = require_matplotlib()(figsize=size, layout="constrained")
+    figure = require_matplotlib(EXTRA)(figsize=size, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for unused in axes[count:]:

@@ -30,7 +30,6 @@ from bitlif.model.layer import Layer
 from bitlif.model.learner import Learner
 from bitlif.model.teacher import (
     TeacherTask,
-    coincidences,
     free_run,
     learn_from_teacher,
     make_teacher_task,
@@ -205,8 +204,8 @@ def _learn_teacher(layer: Learner, probe: Learner, seed: int, windows: int) -> L
     del probe  # a free run makes its own
     task = _teacher(layer.config, seed)
     tallies = learn_from_teacher(layer, task, windows)
-    matched, there = coincidences(layer, task)
     free = free_run(layer, task)
+    matched, there = int((free.raster & task.targets).sum()), int(task.targets.sum())
     values = {
         "correlation": teacher_correlation(layer, task),
         "coincidences": matched / max(1, there),

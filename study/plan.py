@@ -40,7 +40,7 @@ from bitlif.model.errors import (
     require_choice,
     require_int,
 )
-from bitlif.model.toml import dump_config, load_config, ready_made
+from bitlif.model.toml import dump_config, load_config, read_source, ready_made
 
 from .area import require_board
 from .axis import Axis, read_axis
@@ -170,24 +170,8 @@ def load_plan(source: str | Path) -> tuple[Plan, str]:
     BitlifError
         If there is no such file or name, it is not TOML, or a field is refused.
     """
-    text = str(source)
-    if text in ready_studies():
-        content = (READY / f"{text}.toml").read_text("utf-8")
-        return parse_plan(content, text, None), content
-    path = Path(source)
-    if path.suffix != ".toml" and not path.exists():
-        known = ready_studies()
-        raise BitlifError(
-            f"a study must be a TOML file or one of {', '.join(known)}, "
-            f"not '{text}'{nearest_of(text, known)}"
-        )
-    try:
-        content = path.read_text("utf-8")
-    except OSError as error:
-        raise BitlifError(f"study '{path}' cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BitlifError(f"study '{path}' must be UTF-8 text") from error
-    return parse_plan(content, str(path), path.parent), content
+    content, origin, folder = read_source("study", source, READY, ready_studies())
+    return parse_plan(content, origin, folder), content
 
 
 def parse_plan(content: str, origin: str, folder: Path | None = None) -> Plan:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bitlif.model.errors import BitlifError, nearest_of, require_real
 
-from .results import CONFIDENCE, Results
+from .results import CONFIDENCE, Results, reach_of
 
 Reals = NDArray[np.float64]
 
@@ -79,20 +79,12 @@ def losses(results: Results, best: int) -> tuple[Reals, Reals]:
     are of one-sided 95 % Student's t intervals, NaN where fewer than two seeds are common. The best
     mean of many is too good by luck, so that losses against it are over- rather than understated.
     """
-    from scipy.stats import t
-
     gain = results.gain(results.score.name)
     difference = gain[best] - gain
     there = ~np.isnan(difference)
-    count = there.sum(axis=1)
-    filled = np.where(there, difference, 0.0)
     with np.errstate(invalid="ignore"):
-        mean = filled.sum(axis=1) / count
-    square = np.where(there, filled - mean[:, None], 0.0) ** 2
-    enough = np.where(count > 1, count, 2)
-    error = np.sqrt(square.sum(axis=1) / (enough - 1) / enough)
-    reach = np.where(count > 1, t.ppf(CONFIDENCE, enough - 1) * error, np.nan)
-    return mean, mean + reach
+        mean = np.where(there, difference, 0.0).sum(axis=1) / there.sum(axis=1)
+    return mean, mean + reach_of(difference, mean, CONFIDENCE)
 
 
 def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> Choice | None:

@@ -166,8 +166,6 @@ def means_of(values: Reals) -> Means:
     >>> round(float(found.high[0]), 3), bool(np.isnan(found.high[1]))
     (14.706, True)
     """
-    from scipy.stats import t
-
     there = ~np.isnan(values)
     count = there.sum(axis=1)
     filled = np.where(there, values, 0.0)
@@ -177,11 +175,23 @@ def means_of(values: Reals) -> Means:
     first = values[np.arange(len(values)), there.argmax(axis=1)]
     same = (np.where(there, values, first[:, None]) == first[:, None]).all(axis=1)
     mean = np.where(same, first, mean)
-    square = np.where(there, filled - mean[:, None], 0.0) ** 2
-    enough = np.where(count > 1, count, 2)
-    error = np.sqrt(square.sum(axis=1) / (enough - 1) / enough)
-    reach = np.where(count > 1, t.ppf((1 + CONFIDENCE) / 2, enough - 1) * error, np.nan)
+    reach = reach_of(values, mean, (1 + CONFIDENCE) / 2)
     return Means(mean, mean - reach, mean + reach, count)
+
+
+def reach_of(values: Reals, mean: Reals, quantile: float) -> Reals:
+    """Return how far from the means of rows their Student's t intervals reach: (P,).
+
+    NaN where fewer than two of a row's values are there.
+    """
+    from scipy.stats import t
+
+    there = ~np.isnan(values)
+    count = there.sum(axis=1)
+    square = (np.where(there, values, 0.0) - mean[:, None]) ** 2
+    enough = np.where(count > 1, count, 2)
+    error = np.sqrt(np.where(there, square, 0.0).sum(axis=1) / (enough - 1) / enough)
+    return np.where(count > 1, t.ppf(quantile, enough - 1) * error, np.nan)
 
 
 def read_results(path: Path) -> Results:

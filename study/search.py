@@ -7,10 +7,11 @@ a study was stopped and run again. That is why a guided search waits for its who
 
 from __future__ import annotations
 
+import abc
 import itertools
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ class Point:
     edits: Edits
 
 
-class Search:
+class Search(abc.ABC):
     """The points of a plan, batch by batch.
 
     Parameters
@@ -55,11 +56,13 @@ class Search:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
+    @abc.abstractmethod
     def batches(self) -> Iterator[list[Point]]:
         """Yield batches of points; `tell` must be called for each before the next is asked for."""
-        raise NotImplementedError
 
-    def tell(self, points: Sequence[Point], measured: Sequence[Measured]) -> None:
+    def tell(  # noqa: B027 - not every search learns
+        self, points: Sequence[Point], measured: Sequence[Measured]
+    ) -> None:
         """Take the results of the batch that was given last."""
 
     def _point(self, number: int, choices: Sequence[Scalar]) -> Point:
@@ -181,4 +184,7 @@ def choice_of(axis: Axis, trial: Any) -> Scalar:
 
 def search_of(plan: Plan) -> Search:
     """Return the search of a plan."""
-    return {"grid": Grid, "random": Random, "guided": Guided}[plan.search](plan)
+    searches: dict[str, Callable[[Plan], Search]] = {
+        "grid": Grid, "random": Random, "guided": Guided,
+    }  # fmt: skip
+    return searches[plan.search](plan)

@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config import Config
-from bitlif.model.events import Events
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.teacher import (
-    INPUT_SPIKES,
-    TOP_WEIGHT,
     WINDOWS,
     TeacherTask,
     learn_from_teacher,
+    make_teacher_task,
     real_weights,
     teacher_correlation,
 )
@@ -37,15 +35,7 @@ def make_task(config: Config, seed: int, sparsity: int = 1) -> TeacherTask:
     The teacher's mean drive is the same at every sparsity; its weights are uniform from 0 to
     ``TOP_WEIGHT * sparsity``, and it is a float neuron of noise `TEACHER_SIGMA`.
     """
-    random = np.random.default_rng([seed, 0x7EAC])
-    inputs, neurons, steps = config.layer.inputs, config.layer.neurons, config.window.steps
-    rate = INPUT_SPIKES / inputs / sparsity
-    events = Events.from_raster(random.random((1, steps, inputs)) < rate)
-    weights = random.uniform(0.0, TOP_WEIGHT * sparsity, (inputs, neurons))
-    free = config.replace(membrane__reset="free", schedule=[{"sigma": TEACHER_SIGMA}])
-    teacher = FloatLayer(free, seed=seed)
-    teacher.load(weights)
-    return TeacherTask(events, weights, teacher.run(events).raster)
+    return make_teacher_task(config, seed, sparsity=sparsity, sigma=TEACHER_SIGMA)
 
 
 def student_config(rule: str, sparsity: int = 1) -> Config:

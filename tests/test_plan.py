@@ -100,3 +100,8 @@ def test_a_study_without_axes_is_refused() -> None:
 def test_a_study_that_is_not_there_names_the_ready_made_ones() -> None:
     with pytest.raises(BitlifError, match=r"TOML file or one of .*taste.*, not 'tast'.*'taste'"):
         load_plan("tast")
+
+
+def test_a_name_that_no_file_can_have_is_one_sentence() -> None:
+    with pytest.raises(BitlifError, match=r"^study 'a\\x00\.toml' cannot be read: "):
+        load_plan("a\0.toml")
