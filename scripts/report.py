@@ -48,7 +48,7 @@ def add_parser(subparsers: SubParsers) -> None:
         (
             "bitlif study taste --out taste && bitlif report taste",
             "bitlif report taste --loss 0.02 --cost synaptic_operations --out cheaper",
-            "bitlif report taste/results.parquet --board icebreaker --out fits --json",
+            "bitlif report taste/results.parquet --board ulx3s-85f --out fits --json",
         ),
     )
     parser.add_argument("study", metavar="STUDY", help="folder of a study, or its results.parquet")
