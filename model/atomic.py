@@ -1,0 +1,354 @@
+"""Files and folders that appear whole or not at all, and replace older ones in one step.
+
+Everything is written beside its place under a hidden name, forced to the disk and then renamed. A
+folder that is replaced and the new one swap their names in one system call (``renameat2`` with
+``RENAME_EXCHANGE``), and the old one is removed afterwards. Where the system or the file system
+lacks it, two renames do it, and a process killed between them leaves both folders, hidden. What a
+killed process leaves is restored or removed by the next `NewFolder` or `new_file` of that name: a
+lock on it, which ends with its process, says whether it is still being written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .ownership import MARKER, read_marker, unknown
+
+_EXCHANGE = 2  # of <linux/fs.h>
+_AT_FDCWD = -100
+_NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap the names of two files or folders in one step; return False where that is missing."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    call.argtypes = [ctypes.c_int, ctypes.c_char_p] * 2 + [ctypes.c_uint]
+    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_SUPPORTED:
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
+
+
+def _hidden(path: Path, end: str) -> Path:
+    return path.with_name(f"{_stem(path)}{secrets.token_hex(4)}{end}")
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    if len(os.fsencode(name)) > 150:
+        # A file's name has at most 255 bytes.
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f".{name}.bitlif-"
+
+
+def _leftovers(path: Path, end: str) -> list[Path]:
+    """Return what earlier processes left, or others still write, for a file or folder."""
+    pattern = re.compile(re.escape(_stem(path)) + "[0-9a-f]{8}" + end)
+    with contextlib.suppress(FileNotFoundError), os.scandir(path.parent) as entries:
+        return sorted(path.parent / own.name for own in entries if pattern.fullmatch(own.name))
+    return []
+
+
+def _lock(path: Path, *, folder: bool, wait: bool) -> int:
+    """Return a descriptor that holds the lock of a hidden file or folder itself, or raise."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    handle = os.open(path, flags | (os.O_DIRECTORY if folder else 0))
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        # It may have been removed while we waited.
+        if not os.path.samestat(os.fstat(handle), path.lstat()):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+@contextlib.contextmanager
+def _claimed(path: Path, *, folder: bool) -> Iterator[str]:
+    """Hold what may be a dead process's: "ours", or "alive", or "unknown" without locks."""
+    try:
+        handle = _lock(path, folder=folder, wait=False)
+    except (BlockingIOError, FileNotFoundError):
+        yield "alive"
+        return
+    except OSError:
+        # Not every file system has locks.
+        yield "unknown"
+        return
+    try:
+        yield "ours"
+    finally:
+        os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Folders of some network file systems cannot be forced to the disk.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Force all regular files of a folder to the disk, and the folder itself."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root, name)
+            if stat.S_ISREG(path.lstat().st_mode):
+                _sync(path)
+        _sync(Path(root))
+
+
+class Parents:
+    """The folders above a path, those that were missing made, until they are given up."""
+
+    def __init__(self, path: Path) -> None:
+        self._made: list[Path] = []
+        missing = [own for own in path.parents if not own.exists()]
+        for own in reversed(missing):
+            with contextlib.suppress(FileExistsError):
+                own.mkdir()
+                self._made.append(own)
+
+    def keep(self) -> None:
+        """Leave them."""
+        self._made.clear()
+
+    def discard(self) -> None:
+        """Remove those that were made and are empty."""
+        for own in reversed(self._made):
+            with contextlib.suppress(OSError):
+                own.rmdir()
+
+
+class NewFolder:
+    """A folder that is written under a hidden name beside its place.
+
+    Making it restores or removes what killed processes left, and so shows whether the place can be
+    written to, before any work is done.
+
+    Parameters
+    ----------
+    path : Path
+        Its place. A symbolic link stays, and what it points to is replaced.
+
+    Attributes
+    ----------
+    path : Path
+        The place, links followed.
+    folder : Path
+        What to fill.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.realpath(path))
+        recover(self.path)
+        self._parents = Parents(self.path)
+        try:
+            while True:
+                self.folder = _hidden(self.path, ".new")
+                self.folder.mkdir()
+                try:
+                    self._handle: int | None = _lock(self.folder, folder=True, wait=True)
+                    break
+                except FileNotFoundError:
+                    continue  # another process took it for a dead one's
+                except OSError:
+                    self._handle = -1  # without locks nobody takes it for a dead one's
+                    break
+        except BaseException:
+            self._parents.discard()
+            raise
+
+    def commit(self, check: Callable[[Path], None]) -> None:
+        """Put the folder in its place, atomically, and remove what was there.
+
+        Parameters
+        ----------
+        check : callable
+            Called with a folder that is about to be replaced, and again with the same folder once
+            it has got out of others' way; raises if it must stay.
+
+        Raises
+        ------
+        OSError
+            If the place was taken by others, or cannot be written. The old folder is then where
+            it was.
+        """
+        sync_tree(self.folder)
+        if not _holds_something(self.path):
+            # Replaces an empty folder too, and fails if others have just filled it.
+            self.folder.rename(self.path)
+        else:
+            check(self.path)
+            if exchange(self.folder, self.path):
+                self._drop(self.folder, check, lambda: exchange(self.folder, self.path))
+            else:
+                self._replace_in_two_steps(check)
+        self._parents.keep()
+        _sync(self.path.parent)
+        self.close()
+
+    def _replace_in_two_steps(self, check: Callable[[Path], None]) -> None:
+        old = self.folder.with_suffix(".old")
+        # The lock keeps others from restoring the old one between the two renames.
+        with _claimed(self.path, folder=True):
+            self.path.rename(old)
+            try:
+                self.folder.rename(self.path)
+            except BaseException:
+                old.rename(self.path)
+                raise
+
+            def undo() -> None:
+                self.path.rename(self.folder)
+                old.rename(self.path)
+
+            self._drop(old, check, undo)
+
+    def _drop(self, old: Path, check: Callable[[Path], None], undo: Callable[[], object]) -> None:
+        """Remove the old folder, or take the replacement back if others wrote into it."""
+        try:
+            check(old)
+        except BaseException:
+            undo()
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove what was not put in its place. Idempotent."""
+        if self._handle is None:
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._parents.discard()
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle = None
+
+
+def _holds_something(path: Path) -> bool:
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is not None
+    except FileNotFoundError:
+        return False
+
+
+def recover(path: Path) -> None:
+    """Restore or remove what processes left that were killed while they wrote folder `path`."""
+    for old in _leftovers(path, r"\.old"):
+        with _claimed(old, folder=True) as whose:
+            if whose != "alive" and not os.path.lexists(path):
+                # Killed between two renames.
+                with contextlib.suppress(OSError):
+                    old.rename(path)
+            elif whose == "ours" and _marked(path):
+                _remove(old)
+    for made in _leftovers(path, r"\.new"):
+        with _claimed(made, folder=True) as whose:
+            if whose == "ours":
+                _remove(made)
+
+
+def _marked(path: Path) -> bool:
+    try:
+        return read_marker(path) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _remove(folder: Path) -> None:
+    """Remove a hidden folder of ours, unless others wrote into it while it had its name."""
+    try:
+        marker = read_marker(folder)
+    except (OSError, ValueError):
+        return
+    if marker is None or next(unknown(folder, marker.files | {MARKER}), None) is None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Give the hidden name of a new file, with the same suffix; rename it to `path` when written.
+
+    An error or interruption leaves `path` as it was, and a killed process a hidden file that the
+    next call removes. A symbolic link stays, and what it points to is replaced. What is no regular
+    file (``/dev/stdout``, a pipe) is given itself.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written where it is to be, before anything is given.
+    """
+    path = Path(os.path.realpath(path))
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    mode = path.stat().st_mode if path.exists() else None
+    if mode is not None and not stat.S_ISREG(mode):
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        yield path
+        return
+    if mode is not None and not os.access(path, os.W_OK):
+        # Renaming would replace it all the same.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    end = path.suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", path.suffix) else ""
+    for left in _leftovers(path, re.escape(end)):
+        with _claimed(left, folder=False) as whose:
+            if whose == "ours":
+                left.unlink(missing_ok=True)
+    parents = Parents(path)
+    made, handle = _open_hidden(path, end)
+    done = False
+    try:
+        yield made
+        if mode is not None:
+            made.chmod(stat.S_IMODE(mode))
+        _sync(made)
+        made.replace(path)
+        done = True
+        _sync(path.parent)
+    finally:
+        if not done:
+            made.unlink(missing_ok=True)
+            parents.discard()
+        os.close(handle)
+
+
+def _open_hidden(path: Path, end: str) -> tuple[Path, int]:
+    while True:
+        made = _hidden(path, end)
+        handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if made.exists():
+                return made, handle
+        except OSError:
+            return made, handle  # without locks nobody takes it for a dead process's
+        os.close(handle)
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file atomically, see `new_file`; text as UTF-8, with line ends as they are."""
+    with new_file(path) as made:
+        made.write_bytes(content.encode() if isinstance(content, str) else content)
