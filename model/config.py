@@ -294,8 +294,10 @@ class Config:
                 raise BitlifError(f"layer.{error}") from error
         # What only the whole can tell: every derived constant and width must exist.
         from .derive import derive
+        from .period import check_draws
 
         derive(self)
+        check_draws(self)
 
     @classmethod
     def load(cls, source: Any) -> Config:

@@ -43,7 +43,8 @@ class LfsrConfig:
     seed : int
         State of lane 0 at the start, 1 ..= ``2**width - 1``.
     leap : int
-        Positions from a draw to the next. 0: exactly the bits that a draw reads.
+        Positions from a draw to the next, 0 ..= 65536. 0: exactly the bits that a draw reads. The
+        draws repeat after ``period / gcd(leap, period)``; see `bitlif.model.period`.
     sharing : str
         ``"phase"``: lane l starts ``l * (period // lanes)`` positions further on than lane 0 on
         the same stream. ``"polynomial"``: lane l has the l-th next primitive polynomial, same seed.

@@ -15,7 +15,8 @@ None is Gaussian: `Pmf` says exactly what each is, with its cut-off and its kurt
 tables (`bitlif.model.table`) are computed from it. The counts are those of equally likely draws; an
 LFSR misses one state in ``2**width`` (zero), which moves no probability by more than ``2**-width``.
 That holds over a whole period, which the draws walk if the leap has no factor in common with it (as
-a power of two has none); else they repeat after ``period / gcd(leap, period)`` of the states.
+a power of two has none); else they repeat after ``period / gcd(leap, period)`` of the states. See
+`bitlif.model.period`, which also refuses sources whose draws never differ.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from .errors import BitlifError, require_int
 from .fixed import round_shift
 from .lfsr import make_streams, start_stream
 from .noise import Pmf
+from .period import draw_period, periods
 from .window import Noise, draw_block
 
 LAGS = 32
@@ -219,17 +220,9 @@ def describe_lanes(config: Config) -> dict[str, Any]:
         "draw_bits": noise.draw_bits,
         "bits_shared_with_next_draw": max(0, noise.draw_bits - noise.leap),
         "lanes": rows,
+        "neuron_period_steps": periods(config).neuron_steps,
         "soonest_repeat": soonest,
     }
-
-
-def draw_period(leap: int, period: int) -> int:
-    """Return after how many draws a lane's draws repeat, the stream's `period` being in bits.
-
-    >>> draw_period(32, 255), draw_period(34, 255)
-    (255, 15)
-    """
-    return period // math.gcd(leap, period)
 
 
 def draws_ahead(distance: int, leap: int, period: int) -> int | None:
@@ -356,11 +349,6 @@ def measure_draws(
         Draws a lane, `MIN_DRAWS` ..= `MAX_DRAWS`.
     report : callable
         Called with how many draws a lane were made since it was last called.
-
-    Raises
-    ------
-    BitlifError
-        If all draws of a lane are the same: it has no correlation.
     """
     require_int("draws", draws, MIN_DRAWS, MAX_DRAWS)
     noise, lanes, pmf = config.noise, config.layer.lanes, config.noise.pmf
@@ -396,12 +384,6 @@ def measure_draws(
         crossed += own @ own.T
         real[:, :LAGS] = real[:, count : LAGS + count].copy()
         report(count)
-    for lane in range(lanes):
-        if np.count_nonzero(counts[lane]) == 1:
-            raise BitlifError(
-                f"noise.lfsr.leap must be one with which draws differ, not {noise.leap}: "
-                f"lane {lane} makes the same draw for ever"
-            )
     return Measurement(pmf, draws, counts[:, places], lagged, crossed)
 
 

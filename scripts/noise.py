@@ -175,6 +175,7 @@ def _streams(streams: dict[str, Any]) -> list[Any]:
         result_table(f"LFSR of each lane, sharing by {streams['sharing']}", columns, rows),
         f"width {first['width']}: a stream repeats after {first['stream_period_bits']} bits",
         f"{streams['draw_bits']} bits a draw, leap {first['leap']}: repeats after {period} draws",
+        f"a neuron gets the same draws again after {streams['neuron_period_steps']} steps",
     ]
     if soonest := streams["soonest_repeat"]:
         a, b = soonest["lanes"]

@@ -76,7 +76,8 @@ def test_json_has_the_keys_that_a_reader_relies_on(capsys: pytest.CaptureFixture
         "relative_error", "sigma_rounded", "mean_rounded_lsb",
     }  # fmt: skip
     assert set(result["streams"]) == {
-        "sharing", "draw_bits", "bits_shared_with_next_draw", "lanes", "soonest_repeat",
+        "sharing", "draw_bits", "bits_shared_with_next_draw", "lanes", "neuron_period_steps",
+        "soonest_repeat",
     }  # fmt: skip
     assert set(result["streams"]["lanes"][1]) == {
         "lane", "width", "taps", "leap", "state", "stream_period_bits", "period_draws", "position",
@@ -166,6 +167,8 @@ def test_tables_show_the_source_beside_the_gaussian(capsys: pytest.CaptureFixtur
     # Twenty phases of one sigma are one row.
     assert cells("0 ..= 19")[1] == "0.25"
     assert any("repeats after 4294967295 draws" in line for line in lines)
+    # Five slots of 32 bits: 5 divides 2**32 - 1.
+    assert "a neuron gets the same draws again after 858993459 steps" in lines
 
 
 def test_help_ends_with_examples_of_which_the_first_runs_in_an_empty_folder(
