@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 import reprlib
+import unicodedata
 
 QUOTED = 80
 """Most characters of a value or key that a message quotes."""
@@ -74,13 +75,21 @@ def terminal_text(text: object) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(text))
 
 
-def html_text(text: object) -> str:
-    """Return text between HTML tags, or in an attribute within quotes.
+def html_text(text: object, *, lines: bool = False) -> str:
+    """Return text between HTML tags, or in an attribute within quotes; `lines` keeps line feeds.
 
     >>> html_text('a < "b"')
     'a &lt; &quot;b&quot;'
     """
-    return html.escape(terminal_text(text))
+    kept = "\n" if lines else ""
+    return html.escape(
+        "".join(
+            # A browser shows every kind of space, and no control character.
+            letter if letter in kept or unicodedata.category(letter) == "Zs"
+            else terminal_text(letter)
+            for letter in str(text)
+        )
+    )  # fmt: skip
 
 
 def comment_text(text: object) -> str:

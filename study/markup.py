@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
-
-def text(value: object) -> str:
-    """Return a value as text between tags or in an attribute.
-
-    >>> text('a < "b"')
-    'a &lt; &quot;b&quot;'
-    """
-    return html.escape(str(value))
+from bitlif.model.text import html_text
 
 
 def section(name: str, title: str, *parts: str) -> str:
@@ -22,12 +14,16 @@ def section(name: str, title: str, *parts: str) -> str:
 
 def paragraph(content: str, *, quiet: bool = False) -> str:
     """Return a paragraph of text."""
-    return f'<p class="quiet">{text(content)}</p>' if quiet else f"<p>{text(content)}</p>"
+    return f'<p class="quiet">{html_text(content)}</p>' if quiet else f"<p>{html_text(content)}</p>"
 
 
 def listed(rows: Sequence[tuple[str, str]]) -> str:
     """Return a list of names and what is said of them."""
-    return "<dl>" + "".join(f"<dt>{text(a)}</dt><dd>{text(b)}</dd>" for a, b in rows) + "</dl>"
+    return (
+        "<dl>"
+        + "".join(f"<dt>{html_text(a)}</dt><dd>{html_text(b)}</dd>" for a, b in rows)
+        + "</dl>"
+    )
 
 
 def table(heads: str, rows: str, *, tall: bool = False, name: str = "") -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
+from bitlif.model.text import html_text
+
 from .labels import (
     effect_text,
     mean_text,
@@ -18,7 +20,7 @@ from .labels import (
     with_unit,
 )
 from .levels import words
-from .markup import listed, paragraph, section, text
+from .markup import listed, paragraph, section
 from .page_parts import SCRIPT, STYLE
 from .page_tables import all_points, configurations, failures, studied
 from .plots import Plot, effect_plot, front_plot, hover_texts
@@ -52,12 +54,12 @@ def page(told: Told) -> str:
             '<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{text(title)}</title>",
+            f"<title>{html_text(title)}</title>",
             f"<style>{STYLE}</style>",
             f"<script>{get_plotlyjs()}</script>",
             "</head><body><main>",
-            f"<h1>{text(told['study']['title'])}</h1>",
-            f'<p class="quiet">study {text(told["study"]["name"])}</p>',
+            f"<h1>{html_text(told['study']['title'])}</h1>",
+            f'<p class="quiet">study {html_text(told["study"]["name"])}</p>',
             _contents(sections),
             *(own for own in sections if own),
             f'</main><script type="application/json" id="data">{data}</script>',
@@ -101,7 +103,7 @@ def _summary(told: Told) -> str:
             cards.append(_card(told, "for_board", title, "board"))
         else:
             none = paragraph("No point is estimated to fit it.")
-            cards.append(f'<div class="card board"><h3>{text(title)}</h3>{none}</div>')
+            cards.append(f'<div class="card board"><h3>{html_text(title)}</h3>{none}</div>')
     one = len(study["seeds"]) == 1
     spread = (
         "With one seed there are no intervals."
@@ -130,23 +132,23 @@ def _card(told: Told, key: str, title: str, kind: str) -> str:
         rows.append(("loss against the best", lost))
     reason = paragraph(point["reason"] + ".", quiet=True) if "reason" in point else ""
     return (
-        f'<div class="card {kind}"><h3>{text(title)}: point {point["point"]}</h3>'
-        f'<div class="large">{text(large)}</div>'
-        f'<div class="quiet">{text(score["title"])}</div>{listed(rows)}{reason}</div>'
+        f'<div class="card {kind}"><h3>{html_text(title)}: point {point["point"]}</h3>'
+        f'<div class="large">{html_text(large)}</div>'
+        f'<div class="quiet">{html_text(score["title"])}</div>{listed(rows)}{reason}</div>'
     )
 
 
 def _select(place: str, label: str, choices: Sequence[tuple[str, str]]) -> str:
-    options = "".join(f'<option value="{text(a)}">{text(b)}</option>' for a, b in choices)
+    options = "".join(f'<option value="{html_text(a)}">{html_text(b)}</option>' for a, b in choices)
     return (
-        f'<div class="choose"><label for="{place}-choice">{text(label)}</label>'
+        f'<div class="choose"><label for="{place}-choice">{html_text(label)}</label>'
         f'<select id="{place}-choice" data-for="{place}" autocomplete="off">{options}</select>'
         "</div>"
     )
 
 
 def _plot(place: str, name: str) -> str:
-    return f'<div class="plot" id="{place}" data-plot="{text(name)}"></div>'
+    return f'<div class="plot" id="{place}" data-plot="{html_text(name)}"></div>'
 
 
 def _fronts(told: Told, plots: dict[str, Plot]) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bitlif.model.text import html_text
+
 from .labels import mean_text, metric_of, setting_text, title_of
 from .levels import words
-from .markup import listed, paragraph, section, table, text
+from .markup import listed, paragraph, section, table
 
 Told = Mapping[str, Any]
 
@@ -31,13 +33,16 @@ def studied(told: Told) -> str:
         *([("board", study["board"])] if study["board"] else []),
     ]
     axes = "".join(
-        f'<tr><td class="word">{text(own["name"])}</td><td class="word">{text(own["unit"])}</td>'
-        f'<td class="long">{text(_values(own))}</td>'
-        f'<td class="word">{text(", ".join(own["fields"]))}</td></tr>'
+        f'<tr><td class="word">{html_text(own["name"])}</td>'
+        f'<td class="word">{html_text(own["unit"])}</td>'
+        f'<td class="long">{html_text(_values(own))}</td>'
+        f'<td class="word">{html_text(", ".join(own["fields"]))}</td></tr>'
         for own in study["axes"]
     )
     heads = "".join(f'<th class="word">{own}</th>' for own in ("axis", "unit", "values", "sets"))
-    base = f"<summary>base configuration</summary><pre>{text(study['config'])}</pre>"
+    base = (
+        f"<summary>base configuration</summary><pre>{html_text(study['config'], lines=True)}</pre>"
+    )
     return section(
         "study", "What was studied", listed(rows), table(heads, axes), f"<details>{base}</details>"
     )
@@ -60,8 +65,8 @@ def failures(told: Told) -> str:
         seeds.setdefault((own["point"], own["error"]), []).append(str(own["seed"]))
     rows = "".join(
         f'<tr><td>{point}</td><td class="word">{", ".join(own)}</td>'
-        f'<td class="long">{text(setting_text(settings[point]))}</td>'
-        f'<td class="long">{text(error)}</td></tr>'
+        f'<td class="long">{html_text(setting_text(settings[point]))}</td>'
+        f'<td class="long">{html_text(error)}</td></tr>'
         for (point, error), own in seeds.items()
     )
     heads = "<th>point</th>" + "".join(
@@ -77,7 +82,7 @@ def all_points(told: Told) -> str:
         *(title_of(own) for own in told["metrics"]), "in the front against", "error",
     ]  # fmt: skip
     heads = "".join(
-        f'<th scope="col"><button type="button">{text(own)}</button></th>' for own in titles
+        f'<th scope="col"><button type="button">{html_text(own)}</button></th>' for own in titles
     )
     fronts = [(metric_of(told, own["cost"])["title"], set(own["points"])) for own in told["fronts"]]
     recommended = (told["recommended"] or {}).get("point")
@@ -100,17 +105,17 @@ def _row(told: Told, point: Told, fronts: list[str], recommended: int | None) ->
         _cell(point["seeds"]),
         *(_cell(summary["mean"], mean_text(own, summary)) for own, summary in measured),
         _cell(inside),
-        f'<td class="long">{text(point["error"])}</td>',
+        f'<td class="long">{html_text(point["error"])}</td>',
     ]
     found = ", ".join((setting_text(point["setting"]), inside, point["error"])).lower()
     kind = ' class="recommended"' if point["point"] == recommended else ""
-    return f'<tr{kind} data-text="{text(found)}">{"".join(cells)}</tr>'
+    return f'<tr{kind} data-text="{html_text(found)}">{"".join(cells)}</tr>'
 
 
 def _cell(value: Any, shown: str | None = None) -> str:
     if value is None:
         return "<td></td>"
-    content = text(words(value) if shown is None else shown)
+    content = html_text(words(value) if shown is None else shown)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f'<td data-value="{value!r}">{content}</td>'
     return f'<td class="word">{content}</td>'
@@ -124,7 +129,8 @@ def configurations(told: Told) -> str:
         if point is not None:
             title = f"{name}: point {point['point']}, {setting_text(point['setting'])}"
             parts.append(
-                f'<h3>{text(title)}</h3><button type="button" data-copy="toml-{key}">copy</button>'
-                f'<pre id="toml-{key}">{text(point["config"])}</pre>'
+                f"<h3>{html_text(title)}</h3>"
+                f'<button type="button" data-copy="toml-{key}">copy</button>'
+                f'<pre id="toml-{key}">{html_text(point["config"], lines=True)}</pre>'
             )
     return section("config", "Recommended configuration", *parts) if parts else ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from bitlif.model.text import html_text
 
 from .labels import (
     BLUE,
@@ -46,17 +47,12 @@ def layout_of(x: str, y: str, height: int) -> Plot:
         "plot_bgcolor": "white",
         # Room for the buttons above.
         "margin": {"l": 60, "r": 16, "t": 44, "b": 56},
-        "xaxis": {**axis, "title": {"text": safe(x), "standoff": 14}},
-        "yaxis": {**axis, "title": {"text": safe(y), "standoff": 14}},
+        "xaxis": {**axis, "title": {"text": html_text(x), "standoff": 14}},
+        "yaxis": {**axis, "title": {"text": html_text(y), "standoff": 14}},
         "hovermode": "closest",
         "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"color": "#1A1A1A"}},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
     }
-
-
-def safe(text: str) -> str:
-    """Return a text for a plot: some tags are obeyed there, and a study's are to be seen."""
-    return html.escape(text)
 
 
 def hover_texts(told: Told) -> dict[str, str]:
@@ -66,7 +62,7 @@ def hover_texts(told: Told) -> dict[str, str]:
 
 def _hover_text(told: Told, point: Told) -> str:
     lines = [f"<b>point {point['point']}</b>"]
-    lines += [safe(line) for line in setting_text(point["setting"], "\n").split("\n")]
+    lines += [html_text(line) for line in setting_text(point["setting"], "\n").split("\n")]
     for own in told["metrics"]:
         summary = point["metrics"][own["name"]]
         if summary["mean"] is None or own["name"] not in _shown_metrics(told):
@@ -75,7 +71,7 @@ def _hover_text(told: Told, point: Told) -> str:
         if own["name"] == told["score"] and summary["low"] is not None:
             ends = (value_text(own, summary[end]) for end in ("low", "high"))
             line += f", {percent(told['confidence'])} in [{', '.join(ends)}]"
-        lines.append(safe(line))
+        lines.append(html_text(line))
     lines.append(f"{point['seeds']} seed{'' if point['seeds'] == 1 else 's'}")
     return "<br>".join(lines)
 
@@ -115,7 +111,9 @@ def front_plot(told: Told, front: Told) -> Plot:
         point = told[key]
         if point is not None and _mean(point, front["cost"]) is not None:
             marker = {"color": colour, "size": 19, "symbol": symbol, "line": {"width": 2.5}}
-            data.append({**_scatter(told, [point], score, cost, safe(name), marker, bars=False)})
+            data.append(
+                {**_scatter(told, [point], score, cost, html_text(name), marker, bars=False)}
+            )
     layout = layout_of(title_of(cost), title_of(score), 540)
     # On narrow screens the legend takes two lines.
     layout["margin"]["t"] = 84
@@ -199,11 +197,11 @@ def _ticks(effect: Told, values: Sequence[float]) -> Plot:
         shown = log_ticks(min(values), max(values))
         ticks |= {"type": "log", "tickvals": shown, "ticktext": [f"{own:g}" for own in shown]}
     if not effect["binned"] and len(places) <= MANY_LEVELS:
-        labels = [safe(own["label"]) for own in effect["levels"]]
+        labels = [html_text(own["label"]) for own in effect["levels"]]
         ticks |= {"tickvals": places, "ticktext": labels}
     return ticks
 
 
 def _level_text(score: Mapping[str, str], axis: str, level: Told) -> str:
     mean = with_unit(score, mean_text(score, level))
-    return safe(f"{axis} = {level['label']}: {mean}, mean of {level['points']} points")
+    return html_text(f"{axis} = {level['label']}: {mean}, mean of {level['points']} points")

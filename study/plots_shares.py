@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bitlif.model.text import html_text
+
 from .labels import (
     BLACK,
     BLUE,
@@ -16,7 +18,7 @@ from .labels import (
     value_text,
     with_unit,
 )
-from .plots import Plot, layout_of, safe
+from .plots import Plot, layout_of
 
 Told = Mapping[str, Any]
 
@@ -40,7 +42,7 @@ def sensitivity_plot(found: Told) -> Plot:
     """Return the shares of the variance as bars, what noise alone would make marked on them."""
     rows = drawn(found)
     places = list(range(len(rows)))
-    names = [safe(effect_text(own["axes"])) for own in rows]
+    names = [html_text(effect_text(own["axes"])) for own in rows]
     bars = {
         "type": "bar",
         "orientation": "h",
@@ -119,7 +121,7 @@ def grid_plot(told: Told, grid: Told) -> Plot:
     a, b = grid["axes"]
     hover = [
         [
-            safe(
+            html_text(
                 f"{a} = {grid['rows'][i]}, {b} = {grid['columns'][j]}: "
                 + ("no point" if cells[i][j] is None else _cell_text(score, grid, i, j))
             )
@@ -145,9 +147,9 @@ def grid_plot(told: Told, grid: Told) -> Plot:
         heat["texttemplate"] = "%{text}"
     layout = layout_of(b, a, 150 + 48 * max(4, min(12, len(rows))))
     layout["xaxis"] |= {"tickvals": list(columns), "showgrid": False,
-                        "ticktext": [safe(own) for own in grid["columns"]]}  # fmt: skip
+                        "ticktext": [html_text(own) for own in grid["columns"]]}  # fmt: skip
     layout["yaxis"] |= {"tickvals": list(rows), "showgrid": False,
-                        "ticktext": [safe(own) for own in grid["rows"]]}  # fmt: skip
+                        "ticktext": [html_text(own) for own in grid["rows"]]}  # fmt: skip
     return {"data": [heat], "layout": layout}
 
 

@@ -88,6 +88,11 @@ def test_names_of_files_stay(name: str) -> None:
     assert file_name(name) == name
 
 
+def test_html_keeps_spaces_and_if_asked_lines() -> None:
+    assert html_text("5\xa0% < 6\n\x1b\u202e") == "5\xa0% &lt; 6\\n\\x1b\\u202e"
+    assert html_text("a\n<b>\r", lines=True) == "a\n&lt;b&gt;\\r"
+
+
 def test_comment_marks_that_meet_are_parted() -> None:
     assert "*/" not in comment_text("**//")
     assert "/*" not in comment_text("*/*/*")
