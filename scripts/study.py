@@ -69,9 +69,9 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run or go on with a study, and print its best points."""
-    require_study()
     if args.list:
         return _list(args)
+    require_study()
     for name, value in (("STUDY", args.study), ("--out", args.out)):
         if not value:
             raise BitlifError(f"{name} must be given (or --list)")

@@ -182,7 +182,6 @@ def require_gates() -> None:
 def require_study() -> None:
     """Raise unless the packages of studies are there."""
     try:
-        import distributed  # noqa: F401
         import optuna  # noqa: F401
         import plotly  # noqa: F401
         import pyarrow  # noqa: F401

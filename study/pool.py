@@ -1,73 +1,140 @@
-"""Workers: processes of this machine, or those of a Dask cluster that is there already.
+"""Workers of this machine: processes that only this one can reach, each through its own pipe.
 
-Either way they are Dask's, which gives a run to another worker when one dies, and gives it up when
-several died. What was given up runs once more after all else, alone: what then takes one worker
-after another with it is to blame, and is recorded as failed.
+Nothing listens: no port, no named socket. A run whose worker dies runs once more after all else,
+alone: what then takes one worker after another with it is to blame, and is recorded as failed.
 """
 
 from __future__ import annotations
 
 import collections
 import contextlib
-import logging
+import os
 import signal
 import statistics
-import tempfile
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
-from dataclasses import replace
-from multiprocessing import resource_tracker
-
-import dask
-import distributed
-from distributed import Client, LocalCluster, as_completed
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import TYPE_CHECKING, Any
 
 from bitlif.model.errors import BitlifError
 
-from .evaluate import Job, Outcome, evaluate, results_stamp
+from .evaluate import Job, Outcome, results_stamp
 
-AHEAD = 3
-"""Tasks that are handed out for each thread, so that none waits for its next one."""
+if TYPE_CHECKING:
+    from .run import Workers
 
 TASK_SECONDS = 1.0
-"""About how long a task is: several short runs go out together, for to hand out one costs as much
-as a tenth of it. What a study that is killed has to compute again is never more than its tasks."""
+"""About how long a task is: several short runs go out together, for to hand out one costs time.
+What a study that is killed has to compute again is never more than its tasks."""
 
 MOST_RUNS = 32
 """Of a task."""
 
-LOCAL = {
-    # Dask's own environment also makes the allocator give every large array back to the system at
-    # once, which took a fifth of the time.
-    "distributed.nanny.pre-spawn-environ": {
-        "OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1,
-    },
-    # Nobody looks at a local cluster's profiles and delays, which are sampled 50 times a second.
-    "distributed.worker.profile.enabled": False,
-    "distributed.admin.tick.interval": "1s",
-}  # fmt: skip
-"""Dask's settings where the workers are started here."""
+DEATHS = 3
+"""Workers that a run may end, alone, before it is recorded as failed; and workers that may end one
+after another before they were ready."""
 
-TIMEOUT = "20s"
-"""For a scheduler to answer."""
+KILLED = "its workers died of it"
+"""The error of such a run."""
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+COMMAND = ("-P", "-m", "bitlif.study.worker")
+"""What Python is started with; -P: what lies in the current directory is not imported."""
+
+
+class _Worker:
+    """A process, and the task that it has."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.task: list[Job] = []
+        self.channel: Connection[list[Job], Any]
+        self.channel, theirs = Pipe()
+        flags = [
+            flag
+            for flag, given in (
+                ("-I", sys.flags.isolated),
+                ("-E", sys.flags.ignore_environment),
+                ("-s", sys.flags.no_user_site),
+            )
+            if given
+        ]
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, *flags, *COMMAND, str(theirs.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=os.environ | ONE_THREAD,
+            )
+        except BaseException:
+            self.channel.close()
+            raise
+        finally:
+            theirs.close()
+
+    def give(self, task: list[Job]) -> None:
+        self.task = task
+        # If it is dead its end of the pipe is closed, which `wait` tells.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.channel.send(task)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.channel.close()
+
+
+class _Tasks:
+    """Runs that are to be computed, and how they are shared out."""
+
+    def __init__(self, jobs: Sequence[Job], threads: int) -> None:
+        self._threads = threads
+        self._waiting = collections.deque(jobs)
+        self._suspects: collections.deque[Job] = collections.deque()
+        self._deaths: dict[str, int] = {}
+        self._pace: collections.deque[float] = collections.deque(maxlen=4 * MOST_RUNS)
+
+    def next(self, *, alone: bool) -> list[Job]:
+        """Return the next task, none if there is none yet; `alone`: nothing else is computed."""
+        if self._waiting:
+            # The last ones are shared out evenly.
+            most = min(runs_of_a_task(self._pace), -(-len(self._waiting) // self._threads))
+            return [self._waiting.popleft() for _ in range(most)]
+        return [self._suspects.popleft()] if self._suspects and alone else []
+
+    def came(self, outcomes: Sequence[Outcome]) -> None:
+        self._pace.extend(own.seconds for own in outcomes)
+
+    def not_begun(self, task: Sequence[Job]) -> None:
+        self._waiting.extendleft(reversed(task))
+
+    def died(self, task: Sequence[Job]) -> list[Outcome]:
+        """Take back what a worker died with; return what is given up."""
+        for job in task:
+            # The first time others may be to blame: those of its task, or of other workers.
+            self._deaths[job.key] = self._deaths.get(job.key, -1) + 1
+        self._suspects.extend(job for job in task if self._deaths[job.key] < DEATHS)
+        return [Outcome(job.key, KILLED) for job in task if self._deaths[job.key] == DEATHS]
 
 
 class Pool:
-    """Workers that runs are given to.
+    """Workers that are started when there is work for them.
 
     Parameters
     ----------
-    client : distributed.Client
+    threads : int
+        How many, at least 1.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    @property
-    def threads(self) -> int:
-        """Runs that are computed at one time, at least 1."""
-        threads: dict[str, int] = self._client.nthreads()
-        return max(1, sum(threads.values()))
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._workers: list[_Worker] = []
+        self._stillborn = 0
 
     def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
         """Yield outcomes as they come, all that came at one time together.
@@ -75,57 +142,79 @@ class Pool:
         Raises
         ------
         BitlifError
-            If the scheduler is lost, a worker lacks a package, or has another version than this
+            If workers cannot be started, lack a package, or have another version than this
             process.
         """
-        waiting = collections.deque(jobs)
-        suspects: collections.deque[Job] = collections.deque()
-        going: dict[str, tuple[list[Job], bool]] = {}
-        arriving = as_completed(with_results=True, raise_errors=False)
-        pace: collections.deque[float] = collections.deque(maxlen=4 * MOST_RUNS)
+        tasks = _Tasks(jobs, self.threads)
+        try:
+            self._hand_out(tasks)
+            while going := [own for own in self._workers if own.task]:
+                ready = wait([own.channel for own in going])
+                outcomes: list[Outcome] = []
+                for worker in going:
+                    if worker.channel in ready:
+                        outcomes += self._receive(worker, tasks)
+                for own in outcomes:
+                    require_same_version(own)
+                tasks.came(outcomes)
+                # No worker waits while these are kept.
+                self._hand_out(tasks)
+                if outcomes:
+                    yield outcomes
+        finally:
+            for worker in [own for own in self._workers if own.task]:
+                self._drop(worker)
 
-        def submit(task: list[Job], alone: bool) -> None:
-            # Not pure, so that a run which is given out anew is not taken for the one before.
-            key = f"{task[0].key}-{'alone' if alone else len(task)}"
-            going[key] = task, alone
-            arriving.add(self._client.submit(evaluate_here, task, key=key, pure=False))
+    def _hand_out(self, tasks: _Tasks) -> None:
+        """Give a task to every worker that has none; start those that are not there yet."""
+        while (busy := sum(bool(own.task) for own in self._workers)) < self.threads:
+            task = tasks.next(alone=not busy)
+            if not task:
+                return
+            if busy == len(self._workers):
+                with _interrupts_kept():
+                    self._workers.append(_Worker())
+            next(own for own in self._workers if not own.task).give(task)
 
-        def refill() -> None:
-            threads = self.threads
-            while waiting and len(going) < AHEAD * threads:
-                # The last ones are shared out evenly.
-                most = min(_runs_of_a_task(pace), -(-len(waiting) // threads))
-                submit([waiting.popleft() for _ in range(most)], False)
-            if suspects and not going:
-                submit([suspects.popleft()], True)
+    def _receive(self, worker: _Worker, tasks: _Tasks) -> list[Outcome]:
+        """Return what a worker, or its death, has to say."""
+        try:
+            answer = worker.channel.recv()
+        except (EOFError, ConnectionResetError):
+            self._drop(worker)
+            if worker.ready:
+                return tasks.died(worker.task)
+            self._stillborn += 1
+            if self._stillborn == DEATHS:
+                raise BitlifError(_ended(worker)) from None
+            tasks.not_begun(worker.task)
+            return []
+        if isinstance(answer, str):
+            raise BitlifError(f"a worker failed: {answer}")
+        worker.ready, self._stillborn = True, 0
+        if answer is None:
+            return []
+        worker.task = []
+        outcomes: list[Outcome] = answer
+        return outcomes
 
-        refill()
-        while going:
-            outcomes: list[Outcome] = []
-            for future, result in arriving.next_batch(block=True):
-                # What came counts, not the future's status: that is "lost" already where a worker
-                # died right after it had handed in.
-                task, alone = going.pop(future.key)
-                if isinstance(result, list):
-                    outcomes += result
-                elif isinstance(result, CancelledError):
-                    raise BitlifError("the scheduler was lost: run the study again to go on")
-                elif not isinstance(result[1], distributed.KilledWorker):
-                    raise BitlifError(f"a worker failed: {result[1]}")
-                elif alone:
-                    outcomes.append(Outcome(task[0].key, "its workers died of it"))
-                else:
-                    # Others of the same workers may be to blame.
-                    suspects += task
-            for own in outcomes:
-                _require_same_version(own)
-                pace.append(own.seconds)
-            refill()
-            if outcomes:
-                yield outcomes
+    def _drop(self, worker: _Worker) -> None:
+        worker.close()
+        self._workers.remove(worker)
+
+    def close(self) -> None:
+        """End all workers. Idempotent."""
+        for worker in list(self._workers):
+            self._drop(worker)
 
 
-def _runs_of_a_task(pace: Sequence[float]) -> int:
+def _ended(worker: _Worker) -> str:
+    code = worker.process.returncode
+    how = f"signal {-code}" if code < 0 else f"exit status {code}"
+    return f"{DEATHS} workers ended before they were ready, the last one with {how}"
+
+
+def runs_of_a_task(pace: Sequence[float]) -> int:
     """Return how many runs last about as long as a task should, by how long others took."""
     if not pace:
         return 1
@@ -133,13 +222,8 @@ def _runs_of_a_task(pace: Sequence[float]) -> int:
     return max(1, min(MOST_RUNS, int(TASK_SECONDS / max(statistics.median(pace), 1e-3))))
 
 
-def evaluate_here(jobs: Sequence[Job]) -> list[Outcome]:
-    """Return what came of jobs, and on which worker."""
-    address = distributed.get_worker().address
-    return [replace(evaluate(job), worker=address) for job in jobs]
-
-
-def _require_same_version(outcome: Outcome) -> None:
+def require_same_version(outcome: Outcome) -> None:
+    """Raise unless an outcome was computed with the sources of this process."""
     if outcome.stamp not in ("", results_stamp()):
         raise BitlifError(
             "a worker has another version of bitlif, whose results may differ: install the "
@@ -148,57 +232,40 @@ def _require_same_version(outcome: Outcome) -> None:
 
 
 @contextlib.contextmanager
-def open_pool(workers: int, scheduler: str = "") -> Iterator[Pool]:
-    """Start `workers` processes, or use the cluster of the scheduler at an address.
+def open_pool(workers: int, scheduler: str = "") -> Iterator[Workers]:
+    """Give `workers` processes, or the cluster of the Dask scheduler at an address.
 
     Raises
     ------
     BitlifError
-        If no scheduler answers there.
+        If no scheduler answers there, or Dask is not installed.
     """
-    # Workers that end are the study's everyday business, not news.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with contextlib.ExitStack() as stack:
-        if scheduler:
-            try:
-                client = stack.enter_context(Client(scheduler, timeout=TIMEOUT))
-            except (OSError, ValueError, TimeoutError) as error:
-                raise BitlifError(
-                    f"--scheduler must be the address of a Dask scheduler, as in "
-                    f"tcp://localhost:8786, not '{scheduler}': none answers there"
-                ) from error
-        else:
-            folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="bitlif-study-", ignore_cleanup_errors=True)
-            )
-            stack.enter_context(dask.config.set(LOCAL))
-            with _interrupts_kept():
-                cluster = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                    worker_dashboard_address=None,
-                    local_directory=folder,
-                    memory_limit=0,
-                    silence_logs=logging.CRITICAL,
-                )
-            stack.enter_context(cluster)
-            client = stack.enter_context(Client(cluster))
-        yield Pool(client)
+    if scheduler:
+        try:
+            from .cluster import open_cluster
+        except ImportError as error:
+            raise BitlifError(
+                f"--scheduler needs {error.name}, which is not installed: "
+                "pip install 'bitlif[study]'"
+            ) from error
+        with open_cluster(scheduler) as cluster:
+            yield cluster
+        return
+    pool = Pool(workers)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 @contextlib.contextmanager
 def _interrupts_kept() -> Iterator[None]:
-    """Keep interrupts from whatever is started meanwhile, and for afterwards from this thread.
+    """Keep interrupts from a process that is started meanwhile, and from this one until then.
 
     A terminal interrupts all processes of a command. The workers are to end when this process ends
-    them, not each with a traceback of its own; a signal that is blocked as a thread or a process
-    starts is blocked in it for good, and in the workers that Dask's threads start later, too.
+    them, not each with a traceback of its own; a signal that is blocked as a process starts is
+    blocked in it for good.
     """
-    # Its first start would unblock them again in the thread that starts a worker.
-    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

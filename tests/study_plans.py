@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from bitlif.study.evaluate import Job, Outcome, evaluate
 from bitlif.study.plan import Plan, parse_plan
+from bitlif.study.run import jobs_of
+from bitlif.study.search import search_of
 
 SMALL = """\
 name = "small"
@@ -39,6 +41,12 @@ GUIDED = (
 def small(text: str = SMALL) -> Plan:
     """Return the plan of a small study."""
     return parse_plan(text, "small")
+
+
+def jobs(text: str = SMALL) -> list[Job]:
+    """Return all runs of a small study."""
+    plan = small(text)
+    return [job for point in next(search_of(plan).batches()) for job in jobs_of(plan, point)]
 
 
 class Here:

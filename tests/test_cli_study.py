@@ -130,6 +130,30 @@ def test_list_names_every_ready_made_study(capsys: pytest.CaptureFixture[str]) -
     assert "taste" in capsys.readouterr().out
 
 
+def without(*packages: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run the command where some packages are not installed."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({packages!r}))\n"
+        f"from bitlif.scripts.main import main; sys.exit(main({arguments!r}))"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_list_needs_no_package_of_studies() -> None:
+    done = without("dask", "distributed", "optuna", "plotly", "pyarrow",
+                   arguments=["study", "--list"])  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "taste" in done.stdout
+
+
+def test_dask_is_needed_for_a_scheduler_only(study: Path, tmp_path: Path) -> None:
+    arguments = ["study", str(study), "--out", str(tmp_path / "s")]
+    assert without("dask", "distributed", arguments=arguments).returncode == 0
+    refused = without("dask", "distributed", arguments=[*arguments, "--scheduler", "tcp://h:1"])
+    assert refused.returncode == 2
+    assert "--scheduler needs distributed, which is not installed: pip install" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -1,45 +1,39 @@
-"""Workers as processes: those started here, and those of a cluster that is there already."""
+"""Workers that are started here: what they give, how they end, and who can reach them."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
 
-import dask
-import pyarrow.parquet as pq
 import pytest
 
 from bitlif.model.errors import BitlifError
 from bitlif.study import pool
-from bitlif.study.evaluate import Job, Outcome
-from bitlif.study.pool import Pool, _runs_of_a_task, open_pool
-from bitlif.study.run import jobs_of, run_study
-from bitlif.study.search import search_of
+from bitlif.study.pool import Pool, open_pool, runs_of_a_task
+from bitlif.study.run import run_study
 from bitlif.study.store import open_store
 
-import study_plans
-from study_plans import SMALL, Here, small
+import deadly_worker
+from study_plans import SMALL, Here, jobs, small
 
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Pool]:
-    """Give two workers; one death of theirs is enough for Dask to give a task up."""
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), open_pool(2) as own:
+    with open_pool(2) as own:
+        assert isinstance(own, Pool)
         yield own
 
 
-def jobs(text: str = SMALL) -> list[Job]:
-    plan = small(text)
-    return [job for point in next(search_of(plan).batches()) for job in jobs_of(plan, point)]
+def instead(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Start `deadly_worker` for each worker."""
+    monkeypatch.setattr(pool, "COMMAND", (deadly_worker.__file__, what))
 
 
 def test_workers_give_what_this_process_gives(workers: Pool, tmp_path: Path) -> None:
@@ -58,174 +52,168 @@ def test_every_run_comes_back_once_however_many_there_are(workers: Pool) -> None
     assert len({own.worker for own in came}) == 2
 
 
-def test_two_studies_at_once_share_no_port(workers: Pool) -> None:
-    with open_pool(1) as second:  # a warning, as of a port in use, would be an error here
-        assert (workers.threads, second.threads) == (2, 1)
+def test_no_run_is_no_work_and_no_worker() -> None:
+    with open_pool(2) as own:
+        assert isinstance(own, Pool)
+        assert list(own.run([])) == []
+        assert processes(own) == []
 
 
-def test_no_run_is_no_work(workers: Pool) -> None:
-    assert list(workers.run([])) == []
+def test_no_more_workers_are_started_than_there_are_runs() -> None:
+    with open_pool(7) as own:
+        assert isinstance(own, Pool)
+        runs = own.run(jobs()[:2])
+        next(runs)
+        assert len(processes(own)) == 2
+
+
+def processes(own: Pool) -> list[int]:
+    return [worker.process.pid for worker in own._workers]
 
 
 def test_run_that_ends_its_worker_again_and_again_fails_alone(
-    workers: Pool, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pool, "evaluate_here", study_plans.deadly)
-    # The second of them ends whatever worker it is on, with all that waits there.
-    own = [replace(job, seed=3 if number == 1 else 5) for number, job in enumerate(jobs()[:8])]
-    came = [one for outcomes in workers.run(own) for one in outcomes]
+    instead(monkeypatch, "deadly")
+    # The second of them ends whatever worker it is on.
+    own = [replace(job, seed=3 if number == 1 else 5) for number, job in enumerate(jobs())]
+    with open_pool(2) as two:
+        came = [one for outcomes in two.run(own) for one in outcomes]
     assert {one.key: one.error for one in came} == {
         job.key: "its workers died of it" if job.seed == 3 else "" for job in own
     }
     assert len(came) == len(own)
 
 
-def test_workers_of_another_version_are_refused(
-    workers: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pool, "results_stamp", lambda: "another")
-    with pytest.raises(BitlifError, match="a worker has another version of bitlif"):
-        list(workers.run(jobs()))
+def test_worker_killed_at_work_loses_nothing() -> None:
+    own = jobs(SMALL.replace("windows = 2", "windows = 40"))
+    with open_pool(2) as two:
+        assert isinstance(two, Pool)
+        runs = two.run(own)
+        came = next(runs)
+        # Both have a task, for each gets its next one before outcomes are given.
+        victim = next(worker for worker in two._workers if worker.task and worker.ready)
+        os.kill(victim.process.pid, signal.SIGKILL)
+        came += [one for outcomes in runs for one in outcomes]
+    assert sorted(one.key for one in came) == sorted(job.key for job in own)
+    assert {one.key for one in came if one.error == pool.KILLED} == set()
 
 
-class Future:
-    """A run that has come back, and what has become of its worker since."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.status = "lost"
-
-
-class Came:
-    """As Dask's `as_completed`, of runs that all come back with what `results` says."""
-
-    results: ClassVar[Any] = None
-
-    def __init__(self, **options: bool) -> None:
-        assert options == {"with_results": True, "raise_errors": False}
-        self.added: list[Future] = []
-
-    def add(self, future: Future) -> None:
-        self.added.append(future)
-
-    def next_batch(self, block: bool) -> list[tuple[Future, Any]]:
-        added, self.added = self.added, []
-        return [(future, self.results) for future in added]
-
-
-class Client:
-    """As Dask's, of one worker."""
-
-    def nthreads(self) -> dict[str, int]:
-        return {"tcp://one": 1}
-
-    def submit(self, function: Any, task: list[Job], *, key: str, pure: bool) -> Future:
-        return Future(key)
-
-
-def test_result_counts_though_its_worker_died_since(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "as_completed", Came)
-    (own,) = jobs()[:1]
-    monkeypatch.setattr(Came, "results", [Outcome(own.key, "", {"bits": 1.0})])
-    ((outcome,),) = Pool(Client()).run([own])
-    assert outcome == Outcome(own.key, "", {"bits": 1.0})
+def test_worker_killed_while_idle_is_replaced(workers: Pool) -> None:
+    assert len(list(workers.run(jobs()[:2]))) >= 1
+    for pid in processes(workers):
+        os.kill(pid, signal.SIGKILL)
+    came = [one for outcomes in workers.run(jobs()[:4]) for one in outcomes]
+    assert len(came) == 4
+    assert pool.KILLED not in {one.error for one in came}
 
 
 @pytest.mark.parametrize(
-    ("result", "said"),
+    ("what", "said"),
     [
-        (CancelledError("key"), "the scheduler was lost: run the study again to go on"),
-        ((ImportError, ImportError("No module named 'x'"), None), "a worker failed: No module"),
+        ("other", "a worker has another version of bitlif"),
+        ("lacking", "^a worker failed: No module named 'x"),
+        ("stillborn", r"^3 workers ended before they were ready, the last one with exit status 7$"),
     ],
 )
-def test_lost_schedulers_and_bad_workers_end_it_in_one_sentence(
-    result: Any, said: str, monkeypatch: pytest.MonkeyPatch
+def test_workers_that_cannot_work_are_one_sentence(
+    what: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "as_completed", Came)
-    monkeypatch.setattr(Came, "results", result)
-    with pytest.raises(BitlifError, match=said):
-        list(Pool(Client()).run(jobs()[:1]))
+    instead(monkeypatch, what)
+    with open_pool(1) as own, pytest.raises(BitlifError, match=said):
+        list(own.run([replace(job, seed=1) for job in jobs()]))
+
+
+def test_what_was_left_of_one_study_does_not_come_to_the_next(workers: Pool) -> None:
+    first = workers.run(jobs())
+    next(first)
+    first.close()  # type: ignore[attr-defined]
+    other = [replace(job, key=f"{job.key}-again") for job in jobs()]
+    came = [one.key for outcomes in workers.run(other) for one in outcomes]
+    assert sorted(came) == sorted(job.key for job in other)
+
+
+def sockets_of(pid: int) -> set[str]:
+    """Return the inodes of a process's sockets."""
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        target = ""
+        with contextlib.suppress(FileNotFoundError):  # of this listing itself
+            target = str(link.readlink())
+        if target.startswith("socket:"):
+            found.add(target[len("socket:[") : -1])
+    return found
+
+
+def reachable_sockets() -> dict[str, str]:
+    """Return what another process could connect or send to: every socket that has an address."""
+    found = {}
+    for kind in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6"):
+        table = Path("/proc/net") / kind
+        if table.exists():
+            for line in table.read_text().splitlines()[1:]:
+                found[line.split()[9]] = f"{kind} {line.split()[1]}"
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 7:
+            found[fields[6]] = f"unix {fields[7]}"
+    return found
+
+
+def test_no_other_process_can_reach_a_worker_or_the_study() -> None:
+    before = sockets_of(os.getpid())
+    with open_pool(2) as own:
+        assert isinstance(own, Pool)
+        runs = own.run(jobs())
+        next(runs)
+        ours = sockets_of(os.getpid()) - before
+        theirs = [sockets_of(pid) for pid in processes(own)]
+        named = reachable_sockets()
+        # One pipe each, of which each process has its end.
+        assert len(ours) == 2
+        assert [len(inodes) for inodes in theirs] == [1, 1]
+        assert [named[own] for own in ours.union(*theirs) if own in named] == []
+
+
+def test_code_in_the_current_directory_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bitlif", "multiprocessing", "numpy", "numba", "pickle", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open('{name} was run', 'w')")
+    monkeypatch.chdir(tmp_path)
+    with open_pool(1) as own:
+        assert len([one for outcomes in own.run(jobs()[:2]) for one in outcomes]) == 2
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".py"] * 6
+
+
+ORPHAN = f"""
+import sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from bitlif.study.pool import open_pool
+from study_plans import SMALL, jobs
+long = jobs(SMALL.replace("windows = 2", "windows = 1000000"))
+with open_pool(1) as own:
+    # The second one, which lasts, is given out before the first is told.
+    runs = own.run([jobs()[0], long[0]])
+    next(runs)
+    print(own._workers[0].process.pid, flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_workers_end_with_the_process_that_started_them() -> None:
+    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE) as own:
+        assert own.stdout is not None
+        worker = os.pidfd_open(int(own.stdout.readline()))
+        own.kill()
+        own.wait()
+    # Readable when it has ended; if it never does, neither does this test.
+    select.select([worker], [], [])
+    os.close(worker)
 
 
 def test_short_runs_go_out_together_and_long_ones_alone() -> None:
-    assert _runs_of_a_task([]) == 1
-    assert _runs_of_a_task([9.0, 0.2, 0.2]) == 5
-    assert _runs_of_a_task([30.0, 40.0]) == 1
-    assert _runs_of_a_task([1e-6] * 5) == 32
-
-
-def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "TIMEOUT", "500ms")
-    said = "--scheduler must be the address of a Dask scheduler.* not 'tcp://127.0.0.1:9'"
-    with pytest.raises(BitlifError, match=said), open_pool(1, "tcp://127.0.0.1:9"):
-        pass
-
-
-@contextmanager
-def process(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command of Dask's in a process group of its own; end all of it afterwards."""
-    with log.open("wb") as file:
-        own = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
-            stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield own
-    finally:
-        if own.poll() is None:
-            os.killpg(own.pid, signal.SIGKILL)
-        own.wait()
-
-
-def awaited(path: Path, seconds: float = 60.0) -> str:
-    """Return a file's text once it is there."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if path.exists() and path.read_text():
-            return path.read_text()
-        time.sleep(0.05)
-    raise AssertionError(f"{path.name} did not appear")
-
-
-LONGER = SMALL.replace("windows = 2", "windows = 40").replace("seeds = [3, 1]", "seeds = [1, 3, 4]")
-
-
-def test_workers_started_by_hand_are_used_and_one_killed_loses_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "scheduler.json"
-    quiet = ("--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file))
-    with (
-        process("scheduler", "--port", "0", "--host", "127.0.0.1", "--scheduler-file", str(file),
-                "--no-dashboard", log=tmp_path / "scheduler.log"),
-    ):  # fmt: skip
-        address = awaited(file).partition('"address": "')[2].partition('"')[0]
-        first = process("worker", *quiet, "--local-directory", str(tmp_path / "one"),
-                        log=tmp_path / "one.log")  # fmt: skip
-        second = process("worker", *quiet, "--local-directory", str(tmp_path / "two"),
-                         log=tmp_path / "two.log")  # fmt: skip
-        with first as victim, second, open_pool(1, address) as own:
-            own._client.wait_for_workers(2, timeout=60)
-            with open_store(tmp_path / "s", LONGER) as store:
-                killed = []
-
-                class Watched:
-                    def run(self, own_jobs: list[Job]) -> Iterator[list[Outcome]]:
-                        for outcomes in own.run(own_jobs):
-                            yield outcomes
-                            seen = {one.worker for one in store.outcomes.values()}
-                            if len(seen) == 2 and not killed:
-                                killed.append(len(store.outcomes))
-                                os.killpg(victim.pid, signal.SIGKILL)
-
-                path, progress = run_study(small(LONGER), store, Watched())  # type: ignore[arg-type]
-    assert killed
-    assert killed[0] < progress.total
-    assert progress.computed == progress.total == 27
-    rows = [
-        row
-        for part in sorted((tmp_path / "s" / "parts").iterdir())
-        for row in pq.read_table(part).to_pylist()
-    ]
-    assert len(rows) == len({row["key"] for row in rows}) == 27
-    assert len({row["worker"] for row in rows}) == 2
-    with open_store(tmp_path / "here", LONGER) as store:
-        assert run_study(small(LONGER), store, Here())[0].read_bytes() == path.read_bytes()
+    assert runs_of_a_task([]) == 1
+    assert runs_of_a_task([9.0, 0.2, 0.2]) == 5
+    assert runs_of_a_task([30.0, 40.0]) == 1
+    assert runs_of_a_task([1e-6] * 5) == 32

@@ -1,0 +1,35 @@
+"""A worker of `bitlif.study.pool`, started in its place, that dies where a test wants it to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+from bitlif.study import evaluate
+from bitlif.study.evaluate import Job, Outcome
+from bitlif.study.worker import main
+
+
+def deadly(job: Job) -> Outcome:
+    """End this process for every run of seed 3."""
+    if job.seed == 3:
+        os._exit(1)
+    return Outcome(job.key, "", {"bits": float(job.seed)})
+
+
+def other(job: Job) -> Outcome:
+    """Compute with other sources than the process that asks."""
+    return replace(deadly(job), stamp="another")
+
+
+def lacking(job: Job) -> Outcome:
+    """Miss a package."""
+    raise ImportError(f"No module named 'x{job.seed}'")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "stillborn":
+        sys.exit(7)
+    evaluate.evaluate = globals()[sys.argv[1]]
+    main(int(sys.argv[2]))
