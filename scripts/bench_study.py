@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.text import quoted
 
 from .terminal import (
     SubParsers,
@@ -24,6 +25,8 @@ from .terminal import (
 
 SCALING, POINTS, MINUTES = 1.8, 1000, 10
 """Least throughput of two workers over one's; so many points are to take at most so long."""
+
+MOST_WORKERS = 1024
 
 STUDY = """\
 name = "bench"
@@ -117,13 +120,16 @@ def add_parser(actions: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and check if asked to."""
     require_study()
-    points = require_int("--points", args.points, 1, 1 << 20)
+    points = require_int("--points", args.points, 1, 1 << 18)
     try:
         workers = [int(word) for word in args.workers.split(",")]
     except ValueError:
         workers = []
-    if not workers or min(workers) < 1:
-        raise BitlifError(f"--workers must be numbers as in 1,2, not '{args.workers}'")
+    if not workers or min(workers) < 1 or max(workers) > MOST_WORKERS:
+        raise BitlifError(
+            f"--workers must be numbers in 1 ..= {MOST_WORKERS} as in 1,2, "
+            f"not {quoted(args.workers)}"
+        )
     rows = [measure(number, points) for number in workers]
     goals = judge(rows)
     missed = [goal["name"] for goal in goals if not goal["met"]]

@@ -40,10 +40,11 @@ from bitlif.model.errors import (
     require_choice,
     require_int,
 )
+from bitlif.model.text import quoted, shortened, terminal_text
 from bitlif.model.toml import dump_config, load_config, read_source, ready_made
 
 from .area import require_board
-from .axis import Axis, read_axis
+from .axis import Axis, read_axis, require_name
 from .evaluate import TASKS
 from .metrics import EXTRAS, Metric, metrics_of
 from .space import Edits, edited, read_edits
@@ -57,7 +58,8 @@ DRAWN = ("noise.lfsr.seed", "learning.lfsr.seed")
 COMMON = ("name", "title", "config", "task", "seeds", "search", "points", "seed", "batch",
           "objectives", "measure", "board", "set", "axis")  # fmt: skip
 
-MOST_POINTS = 1 << 20
+MOST_AXES, MOST_SEEDS, MOST_RUNS = 64, 4096, 1 << 18
+"""Limits of a study. A run takes about 30 us and 1 KB before the first one can be given out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +116,7 @@ class Plan:
             return self.points
         product = 1
         for axis in self.axes:
-            product *= len(axis.steps())
+            product *= axis.count
         return product
 
     def metric(self, name: str) -> Metric:
@@ -191,11 +193,11 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
     for name in tree:
         if name not in (*COMMON, LENGTHS[task]):
             known = (*COMMON, LENGTHS[task])
-            hint = nearest_of(name, known) or f"; known are {', '.join(known)}"
-            raise BitlifError(f"{name} is not a field of a study{hint}")
+            hint = nearest_of(shortened(name), known) or f"; known are {', '.join(known)}"
+            raise BitlifError(f"{terminal_text(shortened(name))} is not a field of a study{hint}")
     name = _text(tree, "name", "study")
     if not name.replace("-", "").replace("_", "").isalnum():
-        raise BitlifError(f"name must be of letters, digits, - and _, not '{name}'")
+        raise BitlifError(f"name must be of letters, digits, - and _, not {quoted(name)}")
     base = _base(tree, folder)
     config = edited(base, read_edits(tree.get("set", {}), base, "set"))
     if task == "digits":
@@ -219,7 +221,7 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
         length=length,
         seeds=_seeds(tree.get("seeds", [0])),
         search=search,
-        points=require_int("points", tree.get("points", 0), 0, MOST_POINTS),
+        points=require_int("points", tree.get("points", 0), 0, MOST_RUNS),
         seed=require_int("seed", tree.get("seed", 0), 0, (1 << 31) - 1),
         batch=require_int("batch", tree.get("batch", 8), 1, 1 << 10),
         objectives=_objectives(tree, task, extras),
@@ -227,16 +229,16 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
         board=_board(tree, extras),
         axes=axes,
     )
-    if not 1 <= plan.size <= MOST_POINTS:
-        raise BitlifError(f"a study must have 1 ..= {MOST_POINTS} points, not {plan.size}")
+    runs = plan.size * len(plan.seeds)
+    if not 1 <= runs <= MOST_RUNS:
+        raise BitlifError(
+            f"a study must have 1 ..= {MOST_RUNS} runs (points times seeds), not {quoted(runs)}"
+        )
     return plan
 
 
 def _text(tree: dict[str, Any], name: str, usual: str) -> str:
-    value = tree.get(name, usual)
-    if not isinstance(value, str) or not value.isprintable() or not value:
-        raise BitlifTypeError(f"{name} must be printable text, not {value!r}")
-    return value
+    return require_name(name, tree.get(name, usual))
 
 
 def _base(tree: dict[str, Any], folder: Path | None) -> Config:
@@ -248,10 +250,12 @@ def _base(tree: dict[str, Any], folder: Path | None) -> Config:
 
 def _seeds(value: object) -> tuple[int, ...]:
     if not isinstance(value, list) or not value:
-        raise BitlifTypeError(f"seeds must be a list of integers, not {value!r}")
+        raise BitlifTypeError(f"seeds must be a list of integers, not {quoted(value)}")
+    if len(value) > MOST_SEEDS:
+        raise BitlifError(f"seeds must be at most {MOST_SEEDS}, not {len(value)}")
     seeds = tuple(require_int("seeds", own, 0, (1 << 30) - 1) for own in value)
     if len(set(seeds)) != len(seeds):
-        raise BitlifError(f"seeds must differ from each other, not be {value!r}")
+        raise BitlifError(f"seeds must differ from each other, not be {quoted(value)}")
     return tuple(sorted(seeds))
 
 
@@ -259,6 +263,8 @@ def _axes(tree: dict[str, Any], config: Config) -> tuple[Axis, ...]:
     listed = tree.get("axis", [])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError("a study must have at least one [[axis]]")
+    if len(listed) > MOST_AXES:
+        raise BitlifError(f"a study must have at most {MOST_AXES} axes, not {len(listed)}")
     axes = tuple(read_axis(own, config, f"axis[{number}]") for number, own in enumerate(listed))
     names = [axis.name for axis in axes]
     fields = [name for axis in axes for name in axis.fields]
@@ -281,7 +287,7 @@ def _axes(tree: dict[str, Any], config: Config) -> tuple[Axis, ...]:
 def _extras(tree: dict[str, Any]) -> tuple[str, ...]:
     listed = tree.get("measure", [])
     if not isinstance(listed, list):
-        raise BitlifTypeError(f"measure must be a list of words, not {listed!r}")
+        raise BitlifTypeError(f"measure must be a list of words, not {quoted(listed)}")
     words = tuple(require_choice("measure", word, EXTRAS) for word in listed)
     if {"estimate", "synthesis"} <= set(words):
         raise BitlifError("measure must be one of 'estimate' and 'synthesis', not both")
@@ -291,7 +297,7 @@ def _extras(tree: dict[str, Any]) -> tuple[str, ...]:
 def _objectives(tree: dict[str, Any], task: str, extras: tuple[str, ...]) -> tuple[str, ...]:
     listed = tree.get("objectives", [TASKS[task][1]])
     if not isinstance(listed, list) or not listed:
-        raise BitlifTypeError(f"objectives must be a list of metrics, not {listed!r}")
+        raise BitlifTypeError(f"objectives must be a list of metrics, not {quoted(listed)}")
     measured = [own.name for own in metrics_of(task, extras)]
     words = [require_choice("objectives", word, measured) for word in listed]
     return tuple(dict.fromkeys(words))

@@ -101,8 +101,7 @@ def drawn(axis: Axis, random: np.random.Generator) -> Scalar:
         value = math.exp(random.uniform(math.log(axis.low), math.log(axis.high)))
         return round(value) if axis.whole else rounded(value)
     if axis.step:
-        steps = axis.steps()
-        return steps[int(random.integers(len(steps)))]
+        return axis.choice(int(random.integers(axis.count)))
     return rounded(float(random.uniform(axis.low, axis.high)))
 
 

@@ -22,24 +22,44 @@ A study's edits are applied in one order, whatever the order in which they are g
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, require_int, require_real
 from bitlif.model.fixed import Format
+from bitlif.model.text import quoted, shortened
 from bitlif.model.toml import config_from_dict, config_to_dict
 
 Edits = dict[str, Any]
 """Values by dotted field."""
 
 SCHEDULE = ("phases", "windows", "sigma", "last_sigma", "rate_shift")
+LEAST, MOST = -(1 << 63), (1 << 63) - 1
+"""Integers that a table of results can hold."""
+
+TEXT_LENGTH = 1000
+"""Characters of a value that is text."""
+
+MOST_PARTS = 1 << 14
+"""Values in a list or table that is one value."""
+
+DEEPEST = 4
+"""Levels of lists and tables within one value."""
+
 DIGITS = 6
 """Decimals of a cooled sigma: as a person would write it, and the same on every machine."""
 
 
 def known_fields(config: Config) -> list[str]:
     """Return all names that an edit may have, in the configuration's order."""
+    return list(_known(config))
+
+
+@functools.lru_cache(maxsize=16)
+def _known(config: Config) -> dict[str, None]:
     names: list[str] = []
 
     def walk(prefix: str, node: Mapping[str, Any]) -> None:
@@ -58,7 +78,7 @@ def known_fields(config: Config) -> list[str]:
     tree = config_to_dict(config)
     del tree["name"]
     walk("", tree)
-    return [*names, *(f"schedule.{name}" for name in SCHEDULE)]
+    return dict.fromkeys([*names, *(f"schedule.{name}" for name in SCHEDULE)])
 
 
 def _is_format(value: Any) -> bool:
@@ -73,10 +93,10 @@ def _is_format(value: Any) -> bool:
 
 def require_field(name: str, config: Config) -> None:
     """Raise unless an edit may have this name."""
-    known = known_fields(config)
+    known = _known(config)
     if name not in known:
-        hint = nearest_of(name, known) or "; `bitlif config show` lists them"
-        raise BitlifError(f"'{name}' is not a field of a configuration{hint}")
+        hint = nearest_of(shortened(name), known) or "; `bitlif config show` lists them"
+        raise BitlifError(f"{quoted(name)} is not a field of a configuration{hint}")
 
 
 def edited(config: Config, edits: Mapping[str, Any]) -> Config:
@@ -160,23 +180,60 @@ def _edit_schedule(tree: dict[str, Any], edits: Mapping[str, Any]) -> None:
 
 
 def read_edits(tree: object, config: Config, where: str) -> Edits:
-    """Return the edits of a table ``{"section.field" = value}``; sections may be tables too."""
+    """Return the edits of a table ``{"section.field" = value}``; sections may be tables too.
+
+    Raises
+    ------
+    BitlifError
+        Naming what is no field, or a value that results could not hold.
+    """
     if not isinstance(tree, dict):
-        raise BitlifTypeError(f"{where} must be a table of fields, not {tree!r}")
+        raise BitlifTypeError(f"{where} must be a table of fields, not {quoted(tree)}")
     edits: Edits = {}
-    known = set(known_fields(config))
+    known = _known(config)
+    sections = {name[: end + 1] for name in known for end in _dots(name)}
 
     def walk(prefix: str, node: Mapping[str, Any]) -> None:
         for name, value in node.items():
             path = f"{prefix}{name}"
-            if isinstance(value, dict) and path not in known:
+            if isinstance(value, dict) and path not in known and f"{path}." in sections:
                 walk(f"{path}.", value)
-            else:
-                try:
-                    require_field(path, config)
-                except BitlifError as error:
-                    raise BitlifError(f"{where}: {error}") from error
-                edits[path] = value
+                continue
+            try:
+                require_field(path, config)
+            except BitlifError as error:
+                raise BitlifError(f"{where}: {error}") from error
+            require_value(f"{where}.{path}", value)
+            edits[path] = value
 
     walk("", tree)
     return edits
+
+
+def _dots(name: str) -> list[int]:
+    return [place for place, letter in enumerate(name) if letter == "."]
+
+
+def require_value(what: str, value: object, level: int = 0) -> None:
+    """Raise unless results can hold a value: JSON describes it, and a table has it in a column."""
+    if isinstance(value, bool):
+        return
+    if isinstance(value, int):
+        require_int(what, value, LEAST, MOST)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise BitlifError(f"{what} must be finite, not {value}")
+    elif isinstance(value, str):
+        if len(value) > TEXT_LENGTH or not value.isprintable():
+            raise BitlifError(
+                f"{what} must be printable text of at most {TEXT_LENGTH} characters, "
+                f"not {quoted(value)}"
+            )
+    elif isinstance(value, list | dict) and level < DEEPEST:
+        if len(value) > MOST_PARTS:
+            raise BitlifError(f"{what} must have at most {MOST_PARTS} values, not {len(value)}")
+        for part in value.values() if isinstance(value, dict) else value:
+            require_value(what, part, level + 1)
+    else:
+        raise BitlifTypeError(f"{what} must be made of numbers, text, lists and tables, "
+                              f"not {quoted(value)}")  # fmt: skip

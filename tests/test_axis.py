@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 from typing import Any
 
 import pytest
@@ -15,6 +17,14 @@ CASES = [
     {"name": "four", "set": {"noise.words": 4}},
     {"name": "one", "set": {"noise": {"words": 1, "word_bits": 8}}},
 ]
+
+
+def deep(levels: int) -> dict[str, Any]:
+    """Return tables within tables."""
+    tree: dict[str, Any] = {}
+    for _ in range(levels):
+        tree = {"x": tree}
+    return tree
 
 
 def test_values_are_visited_in_order_and_set_their_field() -> None:
@@ -67,7 +77,40 @@ def test_cases_set_several_fields_together() -> None:
         ({"name": "a", "field": "noise.words", "case": CASES}, "field must be left out with"),
         ({"name": "a", "case": [CASES[0], CASES[0]]}, "names of cases must differ"),
         ({"name": "a", "case": [{"name": "b"}]}, r"case\[0\] must be a table of name and set"),
-        ({"field": "noise.words", "values": [1], "unit": 3}, "unit must be text"),
+        ({"field": "noise.words", "values": [1], "unit": 3}, "unit must be printable text"),
+        ({"field": "schedule.sigma", "values": [0.1, math.inf]}, "values must be finite, not inf"),
+        ({"field": "schedule.sigma", "values": [math.nan]}, "values must be finite, not nan"),
+        (
+            {"field": "noise.words", "values": [1 << 63]},
+            r"values must be in -9.* not 9223372036854",
+        ),
+        ({"field": "noise.words", "values": list(range(1025))}, "values must be at most 1024"),
+        ({"field": "synapse.weight", "values": ["s" * 1001]}, "of at most 1000 characters"),
+        ({"field": "synapse.weight", "values": ["s8\n.1"]}, r"not 's8\\n\.1'$"),
+        ({"field": "noise.words", "values": [datetime.date(2000, 1, 1)]}, "must be numbers, text"),
+        ({"field": "noise.words", "low": 1, "high": math.inf}, "high must be in"),
+        ({"field": "noise.words", "low": math.nan, "high": 1}, "low must be in"),
+        ({"field": "schedule.sigma", "low": 0, "high": 1, "step": 1e-10}, "at least 1e-09 in a ra"),
+        ({"field": "schedule.sigma", "low": 0, "high": 1e9, "step": 1e-6}, "step must be at least"),
+        ({"name": "a", "case": CASES * 513}, "case must be at most 1024, not 1026"),
+        ({"name": "a" * 201, "case": CASES}, "name must be printable text of 1 ..= 200"),
+        (
+            {"name": "a", "case": [{"name": "b", "set": {"learning.rate": math.nan}}]},
+            r"case\[0\]\.set\.learning\.rate must be finite, not nan",
+        ),
+        (
+            {"name": "a", "case": [{"name": "b", "set": {"error.a": [0.1, [math.inf]]}}]},
+            r"set\.error\.a must be finite, not inf",
+        ),
+        (
+            {"name": "a", "case": [{"name": "b", "set": {"error.a": datetime.date(2000, 1, 1)}}]},
+            "must be made of numbers, text, lists and tables",
+        ),
+        (
+            {"name": "a", "case": [{"name": "b", "set": {"error.a": [[[[[1]]]]]}}]},
+            "must be made of numbers, text, lists and tables",
+        ),
+        ({"name": "a", "case": [{"name": "b", "set": deep(3000)}]}, "'x' is not a field"),
         ([], "axis must be a table"),
     ],
 )
@@ -81,3 +124,16 @@ def test_a_grid_needs_steps() -> None:
     axis = read_axis(tree, DIGITS, "axis")
     with pytest.raises(BitlifError, match=r"'schedule\.sigma' must have values, cases or a step"):
         axis.steps()
+
+
+def test_steps_of_a_range_differ_down_to_the_least_step() -> None:
+    for low, high, step in ((0, 1e-6, 1e-9), (1e12 - 1000, 1e12, 1), (0.1, 0.1 + 1e-7, 1e-9)):
+        tree = {"field": "schedule.sigma", "low": float(low), "high": high, "step": float(step)}
+        axis = read_axis(tree, DIGITS, "axis")
+        assert len(set(axis.steps())) == axis.count > 100
+
+
+def test_steps_are_counted_without_being_made() -> None:
+    axis = read_axis({"field": "noise.words", "low": -(10**12), "high": 10**12}, DIGITS, "axis")
+    assert axis.count == 2 * 10**12 + 1
+    assert (axis.choice(0), axis.choice(axis.count - 1)) == (-(10**12), 10**12)

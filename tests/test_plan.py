@@ -11,6 +11,8 @@ from bitlif.study.plan import load_plan, parse_plan, ready_studies
 
 from study_plans import GUIDED, SMALL, small
 
+AXIS = '[[axis]]\nfield = "schedule.sigma"\nlow = 0.0\nhigh = 1.0\nstep = 1e-6\n'
+
 
 def test_a_study_is_what_its_file_says() -> None:
     plan = small()
@@ -84,6 +86,20 @@ def test_configuration_is_looked_for_beside_the_study(tmp_path: Path) -> None:
         ('field = "noise.words"', 'field = "noise.lfsr.seed"', "drawn from each run's seed"),
         ('config = "teacher"', 'config = "techer"', "did you mean 'teacher'"),
         ("windows = 2", "windows = ", "not valid TOML"),
+        ("seeds = [3, 1]", f"seeds = {list(range(4097))}", "seeds must be at most 4096, not 4097"),
+        ("seeds = [3, 1]", "seeds = [nan]", "seeds must be an integer"),
+        ("windows = 2", "windows = inf", "windows must be an integer"),
+        ("values = [2, 4, 12]", "values = [2, inf]", "values must be finite, not inf"),
+        ("values = [2, 4, 12]", "low = 1\nhigh = 1000000000000", r"have 1 \.\.= 262144 runs"),
+        ("values = [2, 4, 12]", f"low = 1\nhigh = 10\n{AXIS * 80}", "must have at most 64 axes"),
+        (
+            "values = [2, 4, 12]",
+            f"values = [4]\n{AXIS}{AXIS.replace('schedule.sigma', 'learning.rate')}",
+            r"runs \(points times seeds\), not 6000012000006$",
+        ),
+        ('"window.steps" = 40', '"window.steps" = nan', "set.window.steps must be finite, not nan"),
+        ('"window.steps" = 40', f'"{"x" * 10**6}" = 40', r"set: 'x{30,40}\.\.\.x{30,40}' is not a"),
+        ('task = "teacher"', f'task = "teacher"\ntitle = "{"x" * 201}"', "title must be printable"),
     ],
 )
 def test_bad_studies_are_refused_by_name(old: str, new: str, said: str) -> None:
@@ -105,3 +121,13 @@ def test_a_study_that_is_not_there_names_the_ready_made_ones() -> None:
 def test_a_name_that_no_file_can_have_is_one_sentence() -> None:
     with pytest.raises(BitlifError, match=r"^study 'a\\x00\.toml' cannot be read: "):
         load_plan("a\0.toml")
+
+
+def test_a_wide_range_can_be_drawn_from() -> None:
+    from bitlif.study.search import search_of
+
+    wide = SMALL.replace("values = [2, 4, 12]", "low = 1\nhigh = 1000000000000")
+    plan = small(wide.replace("windows = 2", 'windows = 2\nsearch = "random"\npoints = 5'))
+    drawn = [point.choices[1] for point in next(search_of(plan).batches())]
+    assert len(set(drawn)) == 5
+    assert all(isinstance(own, int) and 1 <= own <= 10**12 for own in drawn)
