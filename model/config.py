@@ -23,6 +23,7 @@ from .fixed import Format, Overflow, Rounding
 from .lfsr import LfsrConfig
 from .noise import NoiseConfig
 from .table import ErrorConfig
+from .text import quoted
 
 MAX_UNITS = 1 << 16
 KEEPS = ("clear", "carry")
@@ -270,15 +271,15 @@ class Config:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
-            raise BitlifTypeError(f"name must be text, not {self.name!r}")
+            raise BitlifTypeError(f"name must be text, not {quoted(self.name)}")
         if not self.name.isprintable() or not self.name:
-            raise BitlifError(f"name must be printable and not empty, not {self.name!r}")
+            raise BitlifError(f"name must be printable and not empty, not {quoted(self.name)}")
         for section in fields(self):
             if section.name not in ("name", "schedule"):
                 usual = section.default_factory
                 require_kind(section.name, getattr(self, section.name), usual)  # type: ignore[arg-type]
         if not isinstance(self.schedule, tuple) or not self.schedule:
-            raise BitlifTypeError(f"schedule must be a list of phases, not {self.schedule!r}")
+            raise BitlifTypeError(f"schedule must be a list of phases, not {quoted(self.schedule)}")
         for number, phase in enumerate(self.schedule):
             require_kind(f"schedule[{number}]", phase, PhaseConfig)
         for number, phase in enumerate(self.schedule[:-1]):

@@ -6,6 +6,8 @@ import difflib
 import math
 from collections.abc import Iterable
 
+from .text import QUOTED, quoted
+
 
 class BitlifError(ValueError):
     """A value that bitlif refuses; the message is complete and meant for the person who gave it."""
@@ -23,6 +25,8 @@ def nearest_of(word: str, known: Iterable[str]) -> str:
     >>> nearest_of("zzz", ["sigma"])
     ''
     """
+    if len(word) > QUOTED:  # No name of ours, and slow to compare.
+        return ""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f", did you mean '{match[0]}'?" if match else ""
 
@@ -30,9 +34,9 @@ def nearest_of(word: str, known: Iterable[str]) -> str:
 def require_int(name: str, value: object, low: int, high: int) -> int:
     """Return `value` if it is an int (not a bool) in ``low ..= high``; else raise naming `name`."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise BitlifTypeError(f"{name} must be an integer in {low} ..= {high}, not {value!r}")
+        raise BitlifTypeError(f"{name} must be an integer in {low} ..= {high}, not {quoted(value)}")
     if not low <= value <= high:
-        raise BitlifError(f"{name} must be in {low} ..= {high}, not {value}")
+        raise BitlifError(f"{name} must be in {low} ..= {high}, not {quoted(value)}")
     return value
 
 
@@ -42,7 +46,7 @@ def require_real(
     """Return `value` as a float in ``low ..= high`` (above `low` if `open_low`); else raise."""
     interval = f"above {low:g} and at most {high:g}" if open_low else f"in {low:g} ..= {high:g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise BitlifTypeError(f"{name} must be a number {interval}, not {value!r}")
+        raise BitlifTypeError(f"{name} must be a number {interval}, not {quoted(value)}")
     try:
         # Zero has one sign: equal configurations must have equal text, and so equal hashes.
         number = float(value) + 0.0
@@ -50,7 +54,7 @@ def require_real(
         number = math.inf
     # A NaN fails every comparison and so ends here as well.
     if not (low <= number <= high) or (open_low and number == low):
-        raise BitlifError(f"{name} must be {interval}, not {value!r}")
+        raise BitlifError(f"{name} must be {interval}, not {quoted(value)}")
     return number
 
 
@@ -59,20 +63,22 @@ def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
     words = tuple(choices)
     accepted = " or ".join(f"'{word}'" for word in words)
     if not isinstance(value, str):
-        raise BitlifTypeError(f"{name} must be {accepted}, not {value!r}")
+        raise BitlifTypeError(f"{name} must be {accepted}, not {quoted(value)}")
     if value not in words:
-        raise BitlifError(f"{name} must be {accepted}, not {value!r}{nearest_of(value, words)}")
+        raise BitlifError(
+            f"{name} must be {accepted}, not {quoted(value)}{nearest_of(value, words)}"
+        )
     return value
 
 
 def require_kind(name: str, value: object, kind: type) -> None:
     """Raise naming `name` unless `value` is of this class."""
     if not isinstance(value, kind):
-        raise BitlifTypeError(f"{name} must be of type {kind.__name__}, not {value!r}")
+        raise BitlifTypeError(f"{name} must be of type {kind.__name__}, not {quoted(value)}")
 
 
 def require_bool(name: str, value: object) -> bool:
     """Return `value` if it is True or False; else raise naming `name`."""
     if not isinstance(value, bool):
-        raise BitlifTypeError(f"{name} must be true or false, not {value!r}")
+        raise BitlifTypeError(f"{name} must be true or false, not {quoted(value)}")
     return value

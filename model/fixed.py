@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from .engine import compilable
 from .errors import BitlifError, BitlifTypeError, require_bool, require_int
+from .text import quoted
 
 MAX_BITS = 32
 """Widest stored signal. Sums of them may be wider, up to `interval.MAX_INTERMEDIATE_BITS`."""
@@ -89,12 +90,14 @@ class Format:
         Format(bits=8, frac=-1, signed=False)
         """
         if not isinstance(text, str):
-            raise BitlifTypeError(f"a format must be text such as 's10.8' or 'u8.6', not {text!r}")
+            raise BitlifTypeError(
+                f"a format must be text such as 's10.8' or 'u8.6', not {quoted(text)}"
+            )
         match = re.fullmatch(r"([su])([0-9]{1,4})\.(-?[0-9]{1,4})", text)
         if match is None:
             raise BitlifError(
                 f"a format must be 's' or 'u', bits, '.', fractional bits, as in 's10.8', "
-                f"not {text!r}"
+                f"not {quoted(text)}"
             )
         return cls(int(match[2]), int(match[3]), match[1] == "s")
 

@@ -31,6 +31,7 @@ from .float_step import (
     run_float_windows,
 )
 from .result import RECORDS, LayerState, Result, check_records
+from .text import quoted
 
 Reals = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ class FloatLayer:
 
     def __init__(self, config: Config, *, seed: int = 0, matched: bool = False) -> None:
         if not isinstance(config, Config):
-            raise BitlifTypeError(f"config must be a Config, not {config!r}")
+            raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
         self._config = config
         self._seed = require_int("seed", seed, 0, (1 << 63) - 1)
         self._matched = matched

@@ -20,6 +20,7 @@ from .events import Events
 from .gradient import dense_gradient, sparse_gradient
 from .lfsr import Lfsr, LfsrConfig, Streams, make_streams, start_stream, stream_states
 from .result import RECORDS, LayerState, Result, check_records
+from .text import quoted
 from .update import update_window
 from .window import COUNTERS, GRADIENT, INFER, LEARN, PREPARE
 
@@ -70,7 +71,7 @@ class Layer:
 
     def __init__(self, config: Config, *, threads: int = 1, interpreted: bool = False) -> None:
         if not isinstance(config, Config):
-            raise BitlifTypeError(f"config must be a Config, not {config!r}")
+            raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
         self._config = config
         self._threads = require_int("threads", threads, 1, 256)
         self._interpreted = interpreted

@@ -22,6 +22,7 @@ import numpy as np
 from . import polynomials
 from .engine import compilable
 from .errors import BitlifError, BitlifTypeError, require_choice, require_int
+from .text import quoted
 
 WORD_BITS = 32
 """Bits of a word of the packed stream. Scalars stay in int64, which holds two words but a bit."""
@@ -71,22 +72,23 @@ class LfsrConfig:
             self._check_taps()
         if self.taps and self.sharing == "polynomial":
             raise BitlifError(
-                f"taps must be left out when sharing is 'polynomial', not {list(self.taps)}"
+                f"taps must be left out when sharing is 'polynomial', not {quoted(list(self.taps))}"
             )
 
     def _check_taps(self) -> None:
         if not isinstance(self.taps, tuple) or any(type(tap) is not int for tap in self.taps):
-            raise BitlifTypeError(f"taps must be a list of integers, not {self.taps!r}")
+            raise BitlifTypeError(f"taps must be a list of integers, not {quoted(self.taps)}")
         descending = all(a > b for a, b in zip(self.taps, self.taps[1:], strict=False))
         if self.taps[0] != self.width or not descending or self.taps[-1] < 1:
             raise BitlifError(
-                f"taps must fall from the width {self.width} to at least 1, not {list(self.taps)}"
+                f"taps must fall from the width {self.width} to at least 1, "
+                f"not {quoted(list(self.taps))}"
             )
         if not polynomials.is_primitive(self.taps):
             example = list(polynomials.DEFAULT_TAPS[self.width])
             raise BitlifError(
-                f"taps must be of a primitive polynomial (maximal period), not {list(self.taps)}; "
-                f"{example} is one"
+                f"taps must be of a primitive polynomial (maximal period), "
+                f"not {list(self.taps)}; {example} is one"
             )
 
     def check_lanes(self, lanes: int) -> None:

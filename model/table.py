@@ -39,6 +39,7 @@ from .errors import (
 )
 from .fixed import Format, Overflow, Rounding, round_fraction, round_shift, saturate
 from .noise import EXACT, NoiseConfig, Pmf
+from .text import quoted
 
 if TYPE_CHECKING:
     from .derive import Constants, PhaseConstants
@@ -134,7 +135,7 @@ class ErrorConfig:
                 raise BitlifError(f"{name} must be left out unless rule is 'table'")
             return
         if not isinstance(column, tuple):
-            raise BitlifTypeError(f"{name} must be a list of numbers, not {column!r}")
+            raise BitlifTypeError(f"{name} must be a list of numbers, not {quoted(column)}")
         if len(column) != self.entries:
             raise BitlifError(
                 f"{name} must have 2**index_bits = {self.entries} values, not {len(column)}"

@@ -287,7 +287,7 @@ def test_slots_are_the_turns_that_a_lane_takes() -> None:
         (MembraneConfig, {"gain": 0.0}, r"^gain must be above 0 and at most 1024, not 0\.0$"),
         (MembraneConfig, {"gain": 1025}, r"^gain must be above 0 and at most 1024, not 1025$"),
         (MembraneConfig, {"gain": math.nan}, r"^gain must be above 0 .*, not nan$"),
-        (MembraneConfig, {"gain": 10**400}, r"^gain must be above 0 .*, not 10{400}$"),
+        (MembraneConfig, {"gain": 10**400}, r"^gain must be above 0 .*, not an integer of 1329"),
         (MembraneConfig, {"gain_bits": 17}, r"^gain_bits must be in 0 \.\.= 16, not 17$"),
         (MembraneConfig, {"format": Format(16, 10, False)}, r"^format must be .*'u16\.10'$"),
         (MembraneConfig, {"format": "s16.10"}, r"^format must be of type Format, not 's16\.10'$"),
