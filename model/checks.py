@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .config import Config
 from .errors import BitlifError, BitlifTypeError
 from .events import Events
+from .text import shortened
 
 Integers = NDArray[np.integer]
 
 
-def check_weights(config: Config, weights: Integers) -> Integers:
-    """Return raw weights of shape (N, M) if they fit the configuration; else raise."""
+def check_weights(config: Config, weights: Integers) -> NDArray[np.int64]:
+    """Return raw weights of shape (N, M) as int64 if they fit the configuration; else raise."""
     array = np.asarray(weights)
-    shape = (config.layer.inputs, config.layer.neurons)
-    if array.shape != shape or not np.issubdtype(array.dtype, np.integer):
-        raise BitlifTypeError(
-            f"weights must be integers of shape (inputs, neurons) = {shape}, "
-            f"not {array.dtype} of shape {array.shape}"
-        )
+    check_weight_shape(config, array)
     _require_range("weights", array, config.synapse.weight.raw_min, config.synapse.weight.raw_max)
-    return array
+    # One kind for all that compute with them: NumPy adds uint64 to int64 in floating point.
+    return np.ascontiguousarray(array, np.int64)
+
+
+def check_weight_shape(config: Config, weights: NDArray[Any]) -> None:
+    """Raise unless weights are integers of shape (N, M)."""
+    shape = (config.layer.inputs, config.layer.neurons)
+    if weights.shape != shape or not np.issubdtype(weights.dtype, np.integer):
+        raise BitlifTypeError(
+            f"weights must be integers of shape (inputs, neurons) = {shape}, not {_kind(weights)}"
+        )
 
 
 def check_events(config: Config, events: Events) -> None:
@@ -40,17 +48,36 @@ def check_events(config: Config, events: Events) -> None:
 def check_targets(config: Config, targets: Integers, windows: int) -> NDArray[np.uint16]:
     """Return raw targets as (W, T or 1, M) uint16 if they fit the configuration; else raise."""
     array = np.asarray(targets)
-    neurons, steps = config.layer.neurons, config.window.steps
-    shapes = ((windows, neurons), (windows, steps, neurons))
-    if array.shape not in shapes or not np.issubdtype(array.dtype, np.integer):
-        raise BitlifTypeError(
-            f"targets must be integers of shape {shapes[0]} or {shapes[1]}, "
-            f"not {array.dtype} of shape {array.shape}"
-        )
+    check_target_shape(config, array, windows)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise _target_error(config, array, windows)
     _require_range("targets", array, 0, 1 << config.error.target_bits)
     if array.ndim == 2:
         array = array[:, None, :]
     return np.ascontiguousarray(array, np.uint16)
+
+
+def check_target_shape(config: Config, targets: NDArray[Any], windows: int) -> None:
+    """Raise unless targets of any numbers have a row a window or a row a step."""
+    if targets.shape not in _target_shapes(config, windows):
+        raise _target_error(config, targets, windows)
+
+
+def _target_shapes(config: Config, windows: int) -> tuple[tuple[int, ...], ...]:
+    neurons, steps = config.layer.neurons, config.window.steps
+    return (windows, neurons), (windows, steps, neurons)
+
+
+def _target_error(config: Config, targets: NDArray[Any], windows: int) -> BitlifTypeError:
+    row, rows = _target_shapes(config, windows)
+    return BitlifTypeError(
+        f"targets must be integers of shape {row} or {rows}, not {_kind(targets)}"
+    )
+
+
+def _kind(array: NDArray[Any]) -> str:
+    """Return dtype and shape for a message: a file can make either long."""
+    return f"{shortened(str(array.dtype))} of shape {shortened(str(array.shape))}"
 
 
 def _require_range(name: str, array: Integers, low: int, high: int) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from .text import QUOTED, quoted
 
@@ -15,6 +16,15 @@ class BitlifError(ValueError):
 
 class BitlifTypeError(BitlifError, TypeError):
     """A value of the wrong kind, where no value of that kind could have been accepted."""
+
+
+@contextlib.contextmanager
+def located(where: str) -> Iterator[None]:
+    """Put `where` and a colon before the message of a `BitlifError` that is raised within."""
+    try:
+        yield
+    except BitlifError as error:
+        raise type(error)(f"{where}: {error}") from error
 
 
 def nearest_of(word: str, known: Iterable[str]) -> str:

@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import check_weights
+from .checks import check_weight_shape, check_weights
 from .config import Config
-from .errors import BitlifError
-from .npzfile import load_arrays
+from .errors import BitlifError, located
+from .npzfile import open_arrays
+from .text import path_text, quoted
+
+FORMAT_BYTES = 256
+"""Bytes of text that a format's name never needs."""
 
 
 def save_weights(path: str | Path, weights: NDArray[np.integer], config: Config) -> None:
@@ -19,7 +23,7 @@ def save_weights(path: str | Path, weights: NDArray[np.integer], config: Config)
     np.savez_compressed(path, weights=checked, format=str(config.synapse.weight))
 
 
-def load_weights(path: str | Path, config: Config) -> NDArray[np.integer]:
+def load_weights(path: str | Path, config: Config) -> NDArray[np.int64]:
     """Read raw weights.
 
     Raises
@@ -28,16 +32,22 @@ def load_weights(path: str | Path, config: Config) -> NDArray[np.integer]:
         If the file cannot be read, is no such file, or does not fit the configuration: another
         shape, another format, or a weight out of range.
     """
-    data = load_arrays("weights", path)
-    if not {"weights", "format"} <= data.keys():
-        raise BitlifError(f"weights '{path}' must hold the arrays weights and format")
-    weights, fmt = data["weights"], str(data["format"])
-    if fmt != str(config.synapse.weight):
-        raise BitlifError(
-            f"weights '{path}' must be in the configuration's format '{config.synapse.weight}', "
-            f"not '{fmt}'"
-        )
-    try:
+    with open_arrays("weights", path) as file:
+        if not {"weights", "format"} <= file.headers.keys():
+            raise BitlifError(
+                f"weights '{path_text(path)}' must hold the arrays weights and format"
+            )
+        short = file.headers["format"].size <= FORMAT_BYTES
+        fmt = str(file.read("format")) if short else "a long text"
+        if fmt != str(config.synapse.weight):
+            raise BitlifError(
+                f"weights '{path_text(path)}' must be in the configuration's format "
+                f"'{config.synapse.weight}', not {quoted(fmt)}"
+            )
+        where = f"weights '{path_text(path)}'"
+        with located(where):
+            # Refused for their shape or kind before they are read.
+            check_weight_shape(config, file.outline("weights"))
+        weights = file.read("weights")
+    with located(where):
         return check_weights(config, weights)
-    except BitlifError as error:
-        raise type(error)(f"weights '{path}': {error}") from error

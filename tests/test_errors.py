@@ -14,6 +14,7 @@ from bitlif.model.config import Config
 from bitlif.model.errors import (
     BitlifError,
     BitlifTypeError,
+    located,
     nearest_of,
     require_bool,
     require_choice,
@@ -222,3 +223,13 @@ def test_messages_are_one_short_line(check: str, value: object) -> None:
         calls[check]()
     assert len(str(caught.value)) < 200
     assert str(caught.value).isprintable()
+
+
+def test_located_puts_the_place_before_the_message() -> None:
+    with (
+        pytest.raises(BitlifTypeError, match=r"^my\.toml: n must be an integer in 0"),
+        located("my.toml"),
+    ):
+        require_int("n", "x", 0, 2)
+    with pytest.raises(KeyError), located("my.toml"):
+        raise KeyError

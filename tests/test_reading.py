@@ -45,7 +45,33 @@ def test_missing_files_and_impossible_names_are_refused(tmp_path: Path) -> None:
         read_text("notes", "a\0b")
 
 
-def test_other_encodings_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"\xff\xfe")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_other_encodings_are_named(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes("name = 'x'\n".encode(encoding))
+    name = "UTF-32" if encoding == "utf-32" else "UTF-16"
+    with pytest.raises(BitlifError, match=rf"^notes '.*a' must be UTF-8 text, not {name}$"):
+        read_text("notes", tmp_path / "a")
+
+
+@pytest.mark.parametrize("content", [b"Z\xfcrich", b"\xff", b"ab\xed\xa0\x80"])
+def test_what_is_no_utf8_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(content)
     with pytest.raises(BitlifError, match=r"^notes '.*a' must be UTF-8 text$"):
+        read_text("notes", tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xef\xbb\xbfa = 1\nb = 2\n", b"a = 1\r\nb = 2\r\n", b"\xef\xbb\xbfa = 1\r\nb = 2\n"],
+)
+def test_byte_order_mark_and_crlf_are_accepted(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(content)
+    assert read_text("notes", tmp_path / "a") == "a = 1\nb = 2\n"
+
+
+@pytest.mark.parametrize("content", [b"a = 1\rb = 2\r", b"a = 1\r\nb = 2\rc = 3\n"])
+def test_lines_that_end_in_cr_alone_are_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(content)
+    message = r"^notes '.*a' must end its lines with LF or CR LF, not with CR alone$"
+    with pytest.raises(BitlifError, match=message):
         read_text("notes", tmp_path / "a")

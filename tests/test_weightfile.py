@@ -95,6 +95,32 @@ def test_bad_weights_are_refused(arrays: dict[str, Any], message: str, tmp_path:
         load_weights(savez(tmp_path, **arrays), TINY)
 
 
+@pytest.mark.parametrize("kind", ["<u8", ">u8", ">i4", "|i1", "<u2"])
+@pytest.mark.parametrize("order", "CF")
+def test_weights_of_any_integers_are_read_as_int64(kind: str, order: Any, tmp_path: Path) -> None:
+    weights = np.arange(24).reshape(6, 4) % 32
+    path = savez(tmp_path, weights=np.asarray(weights, kind, order=order), format="s6.4")
+    again = load_weights(path, TINY)
+    np.testing.assert_array_equal(again, weights)
+    assert again.dtype == np.int64
+    assert again.flags.c_contiguous
+    # What is computed with them stays in integers, too.
+    assert (np.ones((1, 6), np.int64) @ again).dtype == np.int64
+
+
+@pytest.mark.parametrize("kind", ["?", "<c16", "<M8[s]", "<f4", "<U3", "i4,f8"])
+def test_weights_that_are_no_integers_are_refused(kind: str, tmp_path: Path) -> None:
+    path = savez(tmp_path, weights=np.zeros((6, 4), kind), format="s6.4")
+    with pytest.raises(BitlifError, match=r"^weights '.*': weights must be integers of shape"):
+        load_weights(path, TINY)
+
+
+def test_format_that_is_a_long_text_is_refused_unread(tmp_path: Path) -> None:
+    path = savez(tmp_path, weights=np.zeros((6, 4), int), format="s6.4" * 100)
+    with pytest.raises(BitlifError, match=r"format 's6\.4', not 'a long text'$"):
+        load_weights(path, TINY)
+
+
 # -- targets ---------------------------------------------------------------------------------
 
 
@@ -154,7 +180,7 @@ def test_file_that_is_no_npz_of_arrays_is_refused(what: str, tmp_path: Path) -> 
     with pytest.raises(BitlifError, match=rf"^{what} '.*' is not an \.npz file of arrays$"):
         load(what, path)
     np.savez(path, weights=np.array([None]), format="s6.4", targets=np.array([{}]))
-    with pytest.raises(BitlifError, match=rf"^{what} '.*' is not an \.npz file of arrays$"):
+    with pytest.raises(BitlifError, match=rf"^{what} '.*' must hold plain numbers, not Python"):
         load(what, path)
 
 
