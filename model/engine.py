@@ -1,7 +1,8 @@
 """The engine: the specification's own functions, compiled by Numba and kept on disk.
 
 Numba keeps compiled code as long as the *file of the function* is unchanged, but these functions
-call others in other files. Here the stamp is a hash of every file of `bitlif.model`.
+call others in other files. Here the stamp is a hash of every file of `bitlif.model`, and
+`bitlif.model.engine_cache` looks after what is on disk.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import caching
 from numba.extending import register_jitable
+
+from .engine_cache import EngineCache
 
 # Kernels never allocate, so they need not count references to arrays, which costs atomic
 # operations in every step. Nothing calls them from C, so they get no wrapper for it either.
@@ -38,34 +40,6 @@ def source_stamp() -> str:
     return digest.hexdigest()
 
 
-class _WholeModelStamp:
-    def get_source_stamp(self) -> str:
-        return source_stamp()
-
-
-class _UserProvided(_WholeModelStamp, caching.UserProvidedCacheLocator):
-    pass
-
-
-class _InTree(_WholeModelStamp, caching.InTreeCacheLocator):
-    pass
-
-
-class _UserWide(_WholeModelStamp, caching.UserWideCacheLocator):
-    pass
-
-
-class _CacheImpl(caching.CompileResultCacheImpl):
-    def __init__(self, function: Callable[..., Any]) -> None:
-        # The order is Numba's own: NUMBA_CACHE_DIR, beside the source, the user's cache folder.
-        self._locator_classes = [_UserProvided, _InTree, _UserWide]
-        super().__init__(function)
-
-
-class _Cache(caching.FunctionCache):
-    _impl_class = _CacheImpl
-
-
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` compiled on first call, from disk if it can; it frees the interpreter."""
@@ -73,5 +47,5 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     dispatcher = make(nogil=True, **_OPTIONS)(function)
     # A file imported under another name (as doctests may) must not leave that name in the cache.
     if function.__module__.startswith("bitlif."):
-        dispatcher._cache = _Cache(function)
+        dispatcher._cache = EngineCache(function, source_stamp())
     return dispatcher  # type: ignore[no-any-return]

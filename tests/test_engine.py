@@ -91,7 +91,7 @@ def test_code_is_compiled_once_and_again_when_any_file_of_the_model_changes(
     (package / "model" / "notes.txt").write_text("")
     (package / "scripts" / "new.py").write_text("")
     assert run() == (right, False)
-    assert list((package.parent / "cache").rglob("*.nbi"))
+    assert list((package.parent / "cache").rglob("*.nbc"))
     assert not list(package.rglob("*.nb?"))
     # A function that the kernel calls, in another file: Numba alone would not notice.
     arrays = package / "model" / "arrays.py"

@@ -38,6 +38,7 @@ TESTED_ELSEWHERE = {
     "clocks": "test_core.py",  # clocks that gates need
     "gradient": "test_layer.py",  # sparse and dense sums
     "learner": "test_cli_backend.py",  # names only: what training asks of a layer
+    "notices": "test_trust.py",  # one sentence a process
     "result": "test_layer.py",  # what a layer gives back
     "signature": "test_core.py",  # what gates are compared by
     "targetfile": "test_weightfile.py",  # both files in one place
