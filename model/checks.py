@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .config import Config
 from .errors import BitlifError, BitlifTypeError
 from .events import Events
-from .text import shortened
+from .text import array_kind
 
 Integers = NDArray[np.integer]
 
@@ -29,7 +29,8 @@ def check_weight_shape(config: Config, weights: NDArray[Any]) -> None:
     shape = (config.layer.inputs, config.layer.neurons)
     if weights.shape != shape or not np.issubdtype(weights.dtype, np.integer):
         raise BitlifTypeError(
-            f"weights must be integers of shape (inputs, neurons) = {shape}, not {_kind(weights)}"
+            f"weights must be integers of shape (inputs, neurons) = {shape}, "
+            f"not {array_kind(weights)}"
         )
 
 
@@ -71,13 +72,8 @@ def _target_shapes(config: Config, windows: int) -> tuple[tuple[int, ...], ...]:
 def _target_error(config: Config, targets: NDArray[Any], windows: int) -> BitlifTypeError:
     row, rows = _target_shapes(config, windows)
     return BitlifTypeError(
-        f"targets must be integers of shape {row} or {rows}, not {_kind(targets)}"
+        f"targets must be integers of shape {row} or {rows}, not {array_kind(targets)}"
     )
-
-
-def _kind(array: NDArray[Any]) -> str:
-    """Return dtype and shape for a message: a file can make either long."""
-    return f"{shortened(str(array.dtype))} of shape {shortened(str(array.shape))}"
 
 
 def _require_range(name: str, array: Integers, low: int, high: int) -> None:

@@ -1,7 +1,7 @@
 """Spike files: ``.npz`` arrays, and the common AER text of one ``time address`` pair a line.
 
-The text form may begin with ``# steps S units N windows W``; what a file does not say must be
-given by the reader. Times are steps counted through all windows.
+The text form (`bitlif.model.aer`) may begin with ``# steps S units N windows W``; what a file does
+not say must be given by the reader. Times are steps counted through all windows.
 """
 
 from __future__ import annotations
@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .errors import BitlifError
-from .events import Events
-from .npzfile import load_arrays
+from .aer import MOST_STEPS, read_aer, require_same
+from .errors import BitlifError, located
+from .events import Events, merged
+from .npzfile import open_arrays
+from .text import array_kind, path_text
+
+MOST_EVENTS = 1 << 26
+"""Most events of an ``.npz`` file."""
 
 KEYS = ("addresses", "pointers", "steps", "units")
 
@@ -36,7 +42,9 @@ def save_events(path: str | Path, events: Events) -> None:
         np.savetxt(out, pairs, fmt="%d")
 
 
-def load_events(path: str | Path, *, steps: int = 0, units: int = 0) -> Events:
+def load_events(
+    path: str | Path, *, steps: int = 0, units: int = 0, duplicates: str = "refuse"
+) -> Events:
     """Read a spike file.
 
     Parameters
@@ -44,88 +52,48 @@ def load_events(path: str | Path, *, steps: int = 0, units: int = 0) -> Events:
     path : path
     steps, units : int
         What the file must have; 0 takes the file's own numbers.
+    duplicates : str
+        ``"refuse"`` a unit that spikes twice in a step, or ``"merge"`` the two into one spike.
 
     Raises
     ------
     BitlifError
-        If the file cannot be read, is not of either form, or has other numbers.
+        If the file cannot be read, is not of either form, has other numbers or more steps than
+        `bitlif.model.aer.MOST_STEPS`.
     """
-    path = Path(path)
-    try:
-        events = _load_npz(path) if path.suffix == ".npz" else _load_text(path, steps, units)
-    except OSError as error:
-        reason = error.strerror or error
-        raise BitlifError(f"spikes '{path}' cannot be read: {reason}") from error
-    for name, wanted in (("steps", steps), ("units", units)):
-        found = getattr(events, name)
-        if wanted and found != wanted:
-            raise BitlifError(f"spikes '{path}' must have {wanted} {name}, not {found}")
-    return events
+    if Path(path).suffix == ".npz":
+        return _load_npz(path, {"steps": steps, "units": units}, duplicates)
+    return read_aer(path, steps=steps, units=units, duplicates=duplicates)
 
 
-def _load_npz(path: Path) -> Events:
-    data = load_arrays("spikes", path)
-    missing = [key for key in KEYS if key not in data]
-    if missing:
-        raise BitlifError(
-            f"spikes '{path}' must hold the arrays {', '.join(KEYS)}; {missing[0]} is missing"
-        )
-    try:
-        steps, units = (_scalar(key, data[key]) for key in ("steps", "units"))
-        return Events(data["addresses"], data["pointers"], steps, units)
-    except BitlifError as error:
-        raise type(error)(f"spikes '{path}': {error}") from error
+def _load_npz(path: str | Path, wanted: dict[str, int], duplicates: str) -> Events:
+    name = f"spikes '{path_text(path)}'"
+    with open_arrays("spikes", path) as file:
+        missing = [key for key in KEYS if key not in file.headers]
+        if missing:
+            raise BitlifError(
+                f"{name} must hold the arrays {', '.join(KEYS)}; {missing[0]} is missing"
+            )
+        with located(name):
+            for key in wanted:
+                _require_scalar(key, file.outline(key))
+            for key, most in (("addresses", MOST_EVENTS), ("pointers", MOST_STEPS + 1)):
+                _require_list(key, file.outline(key), most)
+        steps, units = (int(file.read(key)) for key in wanted)
+        require_same(name, "steps", wanted["steps"], steps)
+        require_same(name, "units", wanted["units"], units)
+        addresses, pointers = file.read("addresses"), file.read("pointers")
+    with located(name):
+        if duplicates == "merge":
+            addresses, pointers = merged(addresses, pointers)
+        return Events(addresses, pointers, steps, units)
 
 
-def _scalar(key: str, value: np.ndarray) -> int:
+def _require_scalar(key: str, value: NDArray[Any]) -> None:
     if value.shape != () or not np.issubdtype(value.dtype, np.integer):
-        raise BitlifError(f"{key} must be one integer, not {value.dtype} of shape {value.shape}")
-    return int(value)
+        raise BitlifError(f"{key} must be one integer, not {array_kind(value)}")
 
 
-def _load_text(path: Path, steps: int, units: int) -> Events:
-    header: dict[str, Any] = {"steps": steps or None, "units": units or None, "windows": None}
-    times: list[int] = []
-    addresses: list[int] = []
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise BitlifError(f"spikes '{path}' must be text lines of 'time address'") from error
-    for number, line in enumerate(lines, 1):
-        body, _, comment = line.partition("#")
-        words = comment.split()
-        for key, value in zip(words[::2], words[1::2], strict=False):
-            if not body.strip() and key in header and value.isdecimal():
-                header[key] = _number(path, value)
-        if not body.strip():
-            continue
-        parts = body.split()
-        if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-            raise BitlifError(
-                f"spikes '{path}', line {number} must be 'time address' (integers from 0), "
-                f"not {line.strip()!r}"
-            )
-        times.append(_number(path, parts[0]))
-        addresses.append(_number(path, parts[1]))
-    for key in ("steps", "units"):
-        if header[key] is None:
-            raise BitlifError(
-                f"spikes '{path}' must begin with '# steps S units N windows W': "
-                f"{key} is neither there nor given"
-            )
-    try:
-        return Events.from_times(
-            np.array(times, np.int64),
-            np.array(addresses, np.int64),
-            steps=header["steps"],
-            units=header["units"],
-            windows=header["windows"],
-        )
-    except BitlifError as error:
-        raise type(error)(f"spikes '{path}': {error}") from error
-
-
-def _number(path: Path, digits: str) -> int:
-    if len(digits) > 19 or int(digits) >= 1 << 63:
-        raise BitlifError(f"spikes '{path}' has a number beyond 63 bits")
-    return int(digits)
+def _require_list(key: str, values: NDArray[Any], most: int) -> None:
+    if values.ndim == 1 and values.size > most:
+        raise BitlifError(f"{key} must have at most {most} values, not {values.size}")

@@ -12,11 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BitlifError, BitlifTypeError, require_int
+from .errors import BitlifError, BitlifTypeError, require_choice, require_int
+from .text import array_kind
 
 MAX_STEPS = 1 << 31
+MAX_UNITS = 1 << 16
 MAX_TOTAL = 1 << 28
 """Most steps of all windows together that `Events.from_times` makes room for."""
+
+
+DUPLICATES = ("refuse", "merge")
+"""What to do where a unit spikes twice in a step."""
+
+
+class DuplicateEvents(BitlifError):
+    """A unit spikes twice in one step; `first` and `second` say which events these are."""
+
+    def __init__(self, message: str, first: int = -1, second: int = -1) -> None:
+        super().__init__(message)
+        self.first = first
+        self.second = second
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +62,7 @@ class Events:
 
     def __post_init__(self) -> None:
         require_int("steps", self.steps, 1, MAX_STEPS)
-        require_int("units", self.units, 1, 1 << 16)
+        require_int("units", self.units, 1, MAX_UNITS)
         addresses = _as_integers("addresses", self.addresses, np.dtype(np.int32))
         pointers = _as_integers("pointers", self.pointers, np.dtype(np.int64))
         if pointers.size < 1 or (pointers.size - 1) % self.steps:
@@ -104,6 +119,7 @@ class Events:
         steps: int,
         units: int,
         windows: int | None = None,
+        duplicates: str = "refuse",
     ) -> Events:
         """Return the events of ``(time, address)`` pairs in any order.
 
@@ -115,6 +131,13 @@ class Events:
         steps, units : int
         windows : int
             None: as many as the last time needs, at least one.
+        duplicates : str
+            ``"refuse"`` pairs that are there twice, or ``"merge"`` them into one spike.
+
+        Raises
+        ------
+        DuplicateEvents
+            For the first pair that repeats an earlier one.
 
         Examples
         --------
@@ -123,7 +146,8 @@ class Events:
         (2, [2, 0, 1], [0, 5, 5])
         """
         require_int("steps", steps, 1, MAX_STEPS)
-        require_int("units", units, 1, 1 << 16)
+        require_int("units", units, 1, MAX_UNITS)
+        require_choice("duplicates", duplicates, DUPLICATES)
         when = _as_integers("times", times, np.dtype(np.int64))
         who = _as_integers("addresses", addresses, np.dtype(np.int64))
         if when.size != who.size:
@@ -144,10 +168,16 @@ class Events:
         if who.size and (who.min() < 0 or who.max() >= units):
             wrong = int(who.min()) if who.min() < 0 else int(who.max())
             raise BitlifError(f"addresses must be in 0 ..= {units - 1}, not {wrong}")
-        order = np.lexsort((who, when))
+        # One number for a pair: at most 2^44, and in the order of step and address.
+        pairs = when * units + who
+        pairs.sort()
+        if (pairs[1:] == pairs[:-1]).any():
+            if duplicates == "refuse":
+                raise _duplicate(when, who, units)
+            pairs = np.unique(pairs)
         pointers = np.zeros(windows * steps + 1, np.int64)
-        np.cumsum(np.bincount(when, minlength=windows * steps), out=pointers[1:])
-        return cls(who[order].astype(np.int32), pointers, steps, units)
+        np.cumsum(np.bincount(pairs // units, minlength=windows * steps), out=pointers[1:])
+        return cls((pairs % units).astype(np.int32), pointers, steps, units)
 
     @classmethod
     def from_raster(cls, raster: NDArray[np.bool_]) -> Events:
@@ -155,14 +185,20 @@ class Events:
         array = np.asarray(raster)
         if array.dtype != np.bool_ or array.ndim != 3:
             raise BitlifTypeError(
-                f"raster must be boolean of shape (windows, steps, units), "
-                f"not {array.dtype} of shape {array.shape}"
+                f"raster must be boolean of shape (windows, steps, units), not {array_kind(array)}"
             )
         windows, steps, units = array.shape
         flat = array.reshape(windows * steps, units)
         pointers = np.zeros(windows * steps + 1, np.int64)
         np.cumsum(np.count_nonzero(flat, axis=1), out=pointers[1:])
-        return cls(np.nonzero(flat)[1].astype(np.int32), pointers, steps, units)
+        addresses = np.empty(pointers[-1], np.int32)
+        # Some steps at a time: the places of all spikes take many times the raster's memory.
+        count = max(1, (1 << 22) // max(1, units))
+        for step in range(0, len(flat), count):
+            piece = flat[step : step + count]
+            begin, end = pointers[step], pointers[step + len(piece)]
+            addresses[begin:end] = np.nonzero(piece)[1]
+        return cls(addresses, pointers, steps, units)
 
     def raster(self) -> NDArray[np.bool_]:
         """Return the boolean raster: shape (windows, steps, units)."""
@@ -191,15 +227,47 @@ class Events:
         return Events(self.addresses[source], pointers, self.steps, self.units)
 
 
+def merged(
+    addresses: NDArray[np.integer], pointers: NDArray[np.integer]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the arrays of `Events` with what a step lists twice in a row there once.
+
+    >>> [array.tolist() for array in merged(np.array([3, 3, 3, 5]), np.array([0, 2, 4]))]
+    [[3, 3, 5], [0, 1, 3]]
+    """
+    who = _as_integers("addresses", addresses, np.dtype(np.int32))
+    begins = _as_integers("pointers", pointers, np.dtype(np.int64))
+    if begins.size and (begins.min() < 0 or begins.max() > who.size):
+        return who, begins  # Refused by `Events`.
+    kept = np.ones(who.size + 1, bool)
+    np.not_equal(who[1:], who[:-1], out=kept[1:-1])
+    kept[begins] = True
+    before = np.cumsum(kept) - kept
+    return who[kept[:-1]], before[begins]
+
+
+def _duplicate(when: NDArray[np.int64], who: NDArray[np.int64], units: int) -> DuplicateEvents:
+    """Return the error for the first event that repeats an earlier one."""
+    pairs = when * units + who
+    order = np.argsort(pairs, kind="stable")  # Of equal events the later ones come later.
+    again = np.flatnonzero(pairs[order[1:]] == pairs[order[:-1]])
+    place = again[np.argmin(order[again + 1])]
+    first, second = int(order[place]), int(order[place + 1])
+    return DuplicateEvents(
+        f"each address must spike at most once a time, not twice: address {who[second]} at "
+        f"time {when[second]}",
+        first,
+        second,
+    )
+
+
 def _as_integers(name: str, values: object, dtype: np.dtype) -> NDArray:  # type: ignore[type-arg]
     """Return a contiguous one-dimensional array of `dtype`, refusing what would change a value."""
     array = np.asarray(values)
     if array.size == 0 and array.ndim == 1:
         return np.zeros(0, dtype)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-        raise BitlifTypeError(
-            f"{name} must be integers in one dimension, not {array.dtype} of shape {array.shape}"
-        )
+        raise BitlifTypeError(f"{name} must be integers in one dimension, not {array_kind(array)}")
     info = np.iinfo(dtype)
     if array.dtype != dtype and (array.min() < info.min or array.max() > info.max):
         wrong = int(array.min()) if array.min() < info.min else int(array.max())

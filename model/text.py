@@ -11,6 +11,7 @@ import html
 import re
 import reprlib
 import unicodedata
+from typing import Any
 
 QUOTED = 80
 """Most characters of a value or key that a message quotes."""
@@ -64,6 +65,11 @@ def shortened(text: str, limit: int = QUOTED) -> str:
 def path_text(path: object) -> str:
     """Return a path for a message, in one line; a very long one is shortened in the middle."""
     return shortened(terminal_text(str(path)), PATH)
+
+
+def array_kind(array: Any) -> str:
+    """Return dtype and shape of an array for a message: a file can make either long."""
+    return f"{shortened(str(array.dtype))} of shape {shortened(str(array.shape))}"
 
 
 def terminal_text(text: object) -> str:

@@ -26,7 +26,7 @@ from bitlif.model.digits import (
     train,
 )
 from bitlif.model.errors import BitlifError, require_int
-from bitlif.model.eventfile import load_events, save_events
+from bitlif.model.eventfile import save_events
 from bitlif.model.events import Events
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
@@ -49,8 +49,10 @@ from .terminal import (
     SubParsers,
     add_backend,
     add_command,
+    add_duplicates,
     add_json,
     chosen_backend,
+    chosen_events,
     console,
     print_json,
     progress_bars,
@@ -84,6 +86,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--data", choices=("digits", "teacher"), help="task (default: by size)")
     parser.add_argument("--spikes", metavar="FILE", help="input spikes, with --targets")
     parser.add_argument("--targets", metavar="FILE", help="targets (.npz), with --spikes")
+    add_duplicates(parser)
     parser.add_argument("--epochs", type=int, help="passes (default: 20; teacher: 400 windows)")
     parser.add_argument("--seed", type=int, default=0, help="of data, order and LFSRs (default: 0)")
     parser.add_argument("--initial", metavar="FILE", help="weights to begin with (default: zero)")
@@ -235,7 +238,7 @@ def _teacher(
 def _from_files(
     args: argparse.Namespace, config: Config, layer: Learner, new_layer: Callable[[], Learner]
 ) -> tuple[dict[str, Any], Events, float]:
-    events = load_events(args.spikes, steps=config.window.steps, units=config.layer.inputs)
+    events = chosen_events(args, config)
     levels = load_targets(args.targets, config, events.windows)
     if events.windows == 0:
         raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")

@@ -10,7 +10,7 @@ from typing import Any
 import bitlif.sim
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
-from bitlif.model.eventfile import load_events, save_events
+from bitlif.model.eventfile import save_events
 from bitlif.model.events import Events
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
@@ -22,8 +22,10 @@ from .terminal import (
     SubParsers,
     add_backend,
     add_command,
+    add_duplicates,
     add_json,
     chosen_backend,
+    chosen_events,
     console,
     print_json,
     report_table,
@@ -55,6 +57,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
     parser.add_argument("--weights", metavar="FILE", help="weights (.npz); needed")
     parser.add_argument("--spikes", metavar="FILE", help="input spikes; needed")
+    add_duplicates(parser)
     parser.add_argument("--targets", metavar="FILE", help="targets (.npz), for a teacher's reset")
     parser.add_argument("--out", metavar="FILE", help="write the output spikes here")
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
@@ -67,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.weights or not args.spikes:
         raise BitlifError(f"--weights and --spikes must be given, for instance: {CHAIN}")
     config = Config.load(args.config)
-    events = load_events(args.spikes, steps=config.window.steps, units=config.layer.inputs)
+    events = chosen_events(args, config)
     weights = load_weights(args.weights, config)
     levels = load_targets(args.targets, config, events.windows) if args.targets else None
     if events.windows == 0:

@@ -21,9 +21,16 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.eventfile import load_events
+from bitlif.model.events import DUPLICATES, Events
+from bitlif.model.text import path_text
 from bitlif.sim.backends import KINDS, require_backend
 from bitlif.sim.notices import listeners
+
+MOST_OUTPUTS = 1 << 29
+"""Most neurons times steps of all windows of a run."""
 
 SubParsers = Any
 """What ``ArgumentParser.add_subparsers`` returns; argparse keeps the class private."""
@@ -80,6 +87,32 @@ def chosen_backend(args: argparse.Namespace) -> str:
         return "model"
     require_backend("--backend must be one of", backend)
     return backend
+
+
+def add_duplicates(parser: argparse.ArgumentParser) -> None:
+    """Add ``--duplicates``: what to do where an input spikes twice in one step."""
+    parser.add_argument(
+        "--duplicates",
+        choices=DUPLICATES,
+        default=DUPLICATES[0],
+        help="spikes that a file lists twice: refuse it, or merge the two (default: refuse)",
+    )
+
+
+def chosen_events(args: argparse.Namespace, config: Config) -> Events:
+    """Return the spikes of ``--spikes``, which must fit the configuration and the memory."""
+    steps, neurons = config.window.steps, config.layer.neurons
+    events = load_events(
+        args.spikes, steps=steps, units=config.layer.inputs, duplicates=args.duplicates
+    )
+    # A run keeps a byte for each neuron and step.
+    most = MOST_OUTPUTS // (steps * neurons)
+    if events.windows > most:
+        raise BitlifError(
+            f"spikes '{path_text(args.spikes)}' must have at most {most} windows for a layer of "
+            f"{neurons} neurons and {steps} steps, not {events.windows}"
+        )
+    return events
 
 
 def print_json(result: dict[str, Any]) -> None:

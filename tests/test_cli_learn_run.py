@@ -430,6 +430,31 @@ def by_hand() -> Any:
     return layer.run(EVENTS)
 
 
+def test_spikes_listed_twice_are_merged_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    save_events("once.aer", EVENTS)
+    lines = Path("once.aer").read_text().splitlines()
+    Path("twice.aer").write_text("\n".join([*lines, lines[1]]) + "\n")
+    np.savez("targets.npz", targets=np.zeros((WINDOWS, 4), int))
+    for command in (
+        "run tiny --weights weights.npz --out out.npz",
+        "learn tiny --targets targets.npz --out out",
+    ):
+        call = f"{command} --spikes twice.aer"
+        assert bitlif(call) == 2
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert f"line {len(lines) + 1} repeats line 2: time" in said
+        assert bitlif(f"{call} --duplicates merge") == 0
+    np.testing.assert_array_equal(load_events("out.npz").raster(), by_hand().raster.astype(bool))
+    np.testing.assert_array_equal(load_events("out/spikes.npz").raster(), EVENTS.raster())
+
+
+def test_run_that_would_not_fit_memory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("wide.toml").write_text("[layer]\ninputs = 1\nneurons = 65536\n")
+    Path("long.aer").write_text("# steps 64 units 1 windows 500000\n")
+    assert bitlif("run wide.toml --weights weights.npz --spikes long.aer") == 2
+    assert "must have at most 128 windows for a layer of 65536 ne" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["out.npz", "out.aer"])
 def test_written_spikes_are_those_of_the_layer(name: str) -> None:
     assert bitlif(f"run tiny {RUN} --out {name}") == 0

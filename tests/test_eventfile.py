@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,42 @@ def test_header_may_leave_out_the_windows(tmp_path: Path) -> None:
     assert load_events(path).windows == 3
 
 
+def test_duplicates_in_arrays_are_merged_on_request(tmp_path: Path) -> None:
+    path = savez(tmp_path, addresses=[0, 0, 2, 2, 2, 1], pointers=[0, 3, 5, 6, 6], steps=2)
+    with pytest.raises(BitlifError, match=r"ascend within a step, .*; step 0 lists 0 before 0$"):
+        load_events(path)
+    expected = Events.from_times([0, 0, 1, 2], [0, 2, 2, 1], steps=2, units=3, windows=2)
+    assert_same(load_events(path, duplicates="merge"), expected)
+    path = savez(tmp_path, addresses=[2, 0], pointers=[0, 2])
+    with pytest.raises(BitlifError, match=r"ascend within a step, .*; step 0 lists 2 before 0$"):
+        load_events(path, duplicates="merge")
+    for pointers in ([0, 3], [-1, 2], [0, 2, 1]):
+        path = savez(tmp_path, addresses=[0, 2], pointers=pointers)
+        with pytest.raises(BitlifError, match=r"pointers must rise from 0 to the number"):
+            load_events(path, duplicates="merge")
+
+
+@pytest.mark.parametrize("kind", ["<u8", ">i4", "|i1"])
+def test_arrays_of_any_integers_are_read(kind: str, tmp_path: Path) -> None:
+    arrays = {"addresses": [2, 0], "pointers": [0, 1, 2], "steps": 1, "units": 3}
+    path = savez(tmp_path, **{name: np.array(array, kind) for name, array in arrays.items()})
+    assert_same(load_events(path), Events.from_times([0, 1], [2, 0], steps=1, units=3))
+
+
+@pytest.mark.parametrize(("key", "most"), [("pointers", 33554433), ("addresses", 67108864)])
+def test_more_values_than_fit_memory_are_refused_unread(
+    key: str, most: int, tmp_path: Path
+) -> None:
+    arrays: dict[str, Any] = {"addresses": [0], "pointers": [0, 1], "steps": 1, "units": 1}
+    arrays[key] = np.zeros(most + 1, np.int8)
+    np.savez_compressed(tmp_path / "spikes.npz", **arrays)
+    tracemalloc.start()
+    with pytest.raises(BitlifError, match=rf": {key} must have at most {most} .*, not {most + 1}$"):
+        load_events(tmp_path / "spikes.npz")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
 # -- refusals --------------------------------------------------------------------------------
 
 
@@ -84,29 +121,31 @@ def test_header_may_leave_out_the_windows(tmp_path: Path) -> None:
     [
         ("0 0\n", r" must begin with '# steps S units N windows W': steps is neither there nor"),
         ("# steps 4\n0 0\n", r" must begin with .*: units is neither there nor given$"),
-        ("# steps 0 units 3\n", r": steps must be in 1 \.\.= 2147483648, not 0$"),
-        ("# steps 4 units 70000\n", r": units must be in 1 \.\.= 65536, not 70000$"),
+        ("# steps 0 units 3\n", r", line 1: steps must be in 1 \.\.= 2147483648, not 0$"),
+        ("# steps 4 units 70000\n", r", line 1: units must be in 1 \.\.= 65536, not 70000$"),
         ("# steps 4 units 3\n0\n", r", line 2 must be 'time address' .*, not '0'$"),
         ("# steps 4 units 3\n0 1 2\n", r", line 2 must be 'time address' .*, not '0 1 2'$"),
         ("# steps 4 units 3\n\n0 -1\n", r", line 3 must be 'time address' .*, not '0 -1'$"),
         ("# steps 4 units 3\n0.5 1\n", r", line 2 must be 'time address' .*, not '0\.5 1'$"),
         ("# steps 4 units 3\n0,1\n", r", line 2 must be 'time address' .*, not '0,1'$"),
         ("# steps 4 units 3\nx y\n", r", line 2 must be 'time address' .*, not 'x y'$"),
-        ("# steps 4 units 3\n0 3\n", r": addresses must be in 0 \.\.= 2, not 3$"),
-        ("# steps 4 units 3 windows 1\n4 0\n", r": times must be in 0 \.\.= 3, not 4$"),
-        ("# steps 4 units 3 windows 0\n0 0\n", r": times must be in 0 \.\.= -1, not 0$"),
-        ("# steps 4 units 3\n1 1\n1 1\n", r": addresses must ascend .*; step 1 lists 1 before 1$"),
-        ("# steps 4 units 3\n9223372036854775808 0\n", r" has a number beyond 63 bits$"),
-        ("# steps 4 units 3\n" + "9" * 5000 + " 0\n", r" has a number beyond 63 bits$"),
-        ("# steps 4 units 3\n0 " + "9" * 50 + "\n", r" has a number beyond 63 bits$"),
-        ("# steps 4 units 3 windows " + "9" * 5000, r" has a number beyond 63 bits$"),
-        ("# steps 4 units 3\n9223372036854775807 0\n", r": windows \* steps must be at most"),
-        ("# steps 4 units 3\n4611686018427387904 0\n", r": windows \* steps must be at most"),
-        ("# steps 4 units 3 windows 99999999999\n", r": windows \* steps must be at most 26843"),
-        (b"\xff\xfe\x00", r" must be text lines of 'time address'$"),
+        ("# steps 4 units 3\n0 3\n", r", line 2: addresses must be in 0 \.\.= 2, not 3$"),
+        ("# steps 4 units 3 windows 1\n4 0\n", r", line 2: times must be in 0 \.\.= 3, not 4$"),
+        ("# steps 4 units 3 windows 0\n0 0\n", r", line 2: times must be in 0 \.\.= -1, not 0$"),
+        ("# steps 4 units 3\n1 1\n0 0\n1 1\n", r", line 4 repeats line 2: time 1, address 1; "),
+        ("# steps 4 units 3\n9223372036854775808 0\n", r", line 2: times .*, not 92233720"),
+        ("# steps 4 units 3\n" + "9" * 5000 + " 0\n", r", line 2: times .*, not 9+\.\.\.9"),
+        ("# steps 4 units 3\n0 " + "9" * 50 + "\n", r", line 2: addresses .*= 2, not 9{50}$"),
+        ("# steps 4 units 3 windows " + "9" * 5000, r", line 1: windows must have at most 18"),
+        ("# steps 4 units 3\n33554432 0\n", r", line 2: times must be in 0 \.\.= 33554431, not 3"),
+        ("# steps 4 units 3 windows 99999999999\n", r", line 1: windows must be in 0 \.\.= 33"),
+        ("# steps 4 units 3 windows 8388609\n",
+         r": windows \* steps must be at most 33554432, not 8388609 \* 4$"),
+        ("# steps 33554433 units 3\n", r": windows \* steps must be at most 33554432, not 1 \* 33"),
+        (b"\xff\xfe\x00", r" must be UTF-8 text, not UTF-16$"),
         (b"PK\x03\x04", r", line 1 must be 'time address'"),
     ],
-    ids=range(23),
+    ids=range(24),
 )  # fmt: skip
 def test_bad_text_is_refused(text: str | bytes, message: str, tmp_path: Path) -> None:
     path = write(tmp_path, text)
@@ -141,6 +180,10 @@ def test_other_numbers_than_wanted_are_refused(ending: str, tmp_path: Path) -> N
         ({"units": 2}, r": addresses must be in 0 \.\.= 1, not 2$"),
         ({"addresses": [2.0, 0.0]}, r": addresses must be integers in one dimension, not float64"),
         ({"addresses": [[2, 0]]}, r": addresses must be integers .* of shape \(1, 2\)$"),
+        ({"addresses": [2j, 0]}, r": addresses must be integers in one dimension, not complex128"),
+        ({"addresses": np.array([2, 0], "M8[s]")}, r": addresses must be integers .* datetime64"),
+        ({"addresses": [True, False]}, r": addresses must be integers .*, not bool of shape"),
+        ({"addresses": np.array([1 << 40, 0])}, r": addresses must fit int32, not 1099511627776$"),
         ({"pointers": [0, 2]}, None),
         ({"pointers": [0, 1]}, r": pointers must rise from 0 to the number of addresses, 2$"),
         ({"addresses": [0, 2], "pointers": [0, 2]}, "ok"),
@@ -168,7 +211,7 @@ def test_file_that_cannot_be_read_is_refused(ending: str, tmp_path: Path) -> Non
         load_events(path)
     path.mkdir()
     with pytest.raises(
-        BitlifError, match=rf"^spikes '.*missing\.{ending}' cannot be read: Is a directory$"
+        BitlifError, match=rf"^spikes '.*missing\.{ending}' must be a regular file$"
     ):
         load_events(path)
 
@@ -197,7 +240,9 @@ def not_npz(kind: str, path: Path) -> None:
 def test_file_that_is_no_npz_of_arrays_is_refused(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "spikes.npz"
     not_npz(kind, path)
-    with pytest.raises(BitlifError, match=r"^spikes '.*' is not an \.npz file of arrays$"):
+    kept = r"must hold plain numbers, not Python objects as in 'addresses'"
+    message = kept if kind == "objects" else r"is not an \.npz file of arrays"
+    with pytest.raises(BitlifError, match=rf"^spikes '.*' {message}$"):
         load_events(path)
 
 

@@ -147,7 +147,7 @@ def test_what_is_no_event_list_is_refused(arguments: Any, message: str | None) -
         ([8], [0], {"windows": 2}, r"^times must be in 0 \.\.= 7, not 8$"),
         ([0], [3], {}, r"^addresses must be in 0 \.\.= 2, not 3$"),
         ([0], [-1], {}, r"^addresses must be in 0 \.\.= 2, not -1$"),
-        ([0, 0], [1, 1], {}, r"^addresses must ascend .*; step 0 lists 1 before 1$"),
+        ([0, 0], [1, 1], {}, r"^each address must spike at most once .*: address 1 at time 0$"),
         ([0.5], [1], {}, r"^times must be integers in one dimension, not float64 of shape \(1,\)$"),
         ([0], ["a"], {}, r"^addresses must be integers in one dimension, not <U1"),
         ([], [], {"steps": 0}, r"^steps must be in 1 \.\.= 2147483648, not 0$"),
