@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(told)
     else:
-        _print(told, out)
+        _print(told, out, checked=results.checked)
     return 0 if chosen else 1
 
 
@@ -141,7 +141,7 @@ def write_points(path: Path, told: dict[str, Any]) -> None:
             table.writerow([own["point"], *setting, own["seeds"], *values, own["error"]])
 
 
-def _print(told: dict[str, Any], out: Path) -> None:
+def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:
     from bitlif.study.labels import effect_text, mean_text, metric_of, percent, title_of
     from bitlif.study.levels import words
     from bitlif.study.plots_shares import share_text
@@ -188,4 +188,6 @@ def _print(told: dict[str, Any], out: Path) -> None:
     elif not told["best"]:
         first = told["failures"][0]["error"] if told["failures"] else "no run was made"
         screen.print(f"nothing succeeded: {first}", markup=False)
+    if not checked:
+        screen.print("the results have no checksum: an earlier version of bitlif wrote them")
     screen.print(f"written: {out / 'report.html'}", markup=False)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.text import path_text
 
 from .terminal import (
     SubParsers,
@@ -130,6 +132,8 @@ def _run(
         open_store(Path(args.out), text, force=args.force) as store,
         progress_bars() as bars,
     ):
+        for part in store.damaged:
+            print(f"'{path_text(part)}' was damaged: its runs are made again", file=sys.stderr)
         bar = bars.add_task("starting workers", total=plan.size * len(plan.seeds))
         if args.retry:
             store.forget_failures()

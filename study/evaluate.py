@@ -36,6 +36,7 @@ from bitlif.model.teacher import (
     real_weights,
     teacher_correlation,
 )
+from bitlif.model.text import shortened
 from bitlif.model.toml import parse_config
 
 from .area import area
@@ -43,6 +44,9 @@ from .metrics import stored_bits, weight_bits
 from .space import Edits, edited
 
 Values = dict[str, float]
+
+ERROR_LENGTH = 1000
+"""Most characters that are kept of an error."""
 
 
 class Learned(NamedTuple):
@@ -142,7 +146,8 @@ def evaluate(job: Job) -> Outcome:
         error = str(refused)
     except Exception as failed:
         error = f"{type(failed).__name__}: {failed}"
-    return Outcome(job.key, error, values, time.perf_counter() - start, results_stamp())
+    seconds = time.perf_counter() - start
+    return Outcome(job.key, shortened(error, ERROR_LENGTH), values, seconds, results_stamp())
 
 
 def measure(job: Job) -> Values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.reading import read_bytes
+from bitlif.model.text import path_text, shortened, terminal_text
 from bitlif.model.toml import parse_config
+
+from .checksum import MOST_BYTES, parsed, verified
+from .description import choices, integers, read_description, reals, texts
 
 FILE = "results.parquet"
 """Name of the file in a study's folder."""
@@ -23,11 +26,13 @@ FILE = "results.parquet"
 METADATA = b"bitlif.study"
 """Key of the description in the file's schema."""
 
-KEYS = (
-    "name", "title", "config", "task", "seeds", "search", "axes", "objectives", "board", "points",
-    "metrics",
-)  # fmt: skip
-"""What a description must say."""
+FORMAT, VERSION = b"bitlif.format", b"2"
+"""Key and value, in the file's schema, of what a table is that must have a checksum."""
+
+MARK = "bitlif-study.json"
+"""Name of the file that says that a folder is a study's."""
+
+AGAIN = "run the study again to go on"
 
 CONFIDENCE = 0.95
 """Of every interval that a report shows."""
@@ -121,6 +126,8 @@ class Results:
         For each metric; NaN where a run failed or there was none.
     failures : tuple of Failure
         By point and seed.
+    checked : bool
+        Whether the file has a checksum; those of earlier versions have none.
     """
 
     description: dict[str, Any]
@@ -131,6 +138,7 @@ class Results:
     settings: dict[str, list[Any]]
     values: dict[str, Reals]
     failures: tuple[Failure, ...]
+    checked: bool = True
 
     @property
     def score(self) -> Measured:
@@ -205,31 +213,42 @@ def read_results(path: Path) -> Results:
     Raises
     ------
     BitlifError
-        If there is no such file, or it does not hold the results of a study.
+        If there is no such file, it does not hold the results of a study, or is damaged; or if
+        there are no results yet.
     """
     file = path / FILE if path.is_dir() else path
+    shown = f"'{path_text(file)}'"
     if not file.is_file():
+        if (path / MARK).is_file():
+            raise BitlifError(f"the study in '{path_text(path)}' has no results yet: {AGAIN}")
         what = f"a folder with {FILE}" if path.is_dir() else f"a folder or a file {FILE}"
-        raise BitlifError(f"a study must be {what}, not '{path}'")
+        raise BitlifError(f"a study must be {what}, not '{path_text(path)}'")
+    content = read_bytes("results", file, MOST_BYTES)
     try:
-        table = pq.ParquetFile(file).read()
-    except pa.ArrowInvalid as error:
-        raise BitlifError(f"'{file}' is not a Parquet file") from error
-    text = (table.schema.metadata or {}).get(METADATA)
-    if text is None:
-        raise BitlifError(f"'{file}' does not hold the results of a study: it has no description")
+        checked = verified(content)
+    except ValueError as error:
+        raise BitlifError(f"{shown} is damaged ({error}): {AGAIN}") from error
     try:
-        return _arranged(json.loads(text), table)
-    except (ValueError, TypeError, KeyError) as error:
-        why = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise BitlifError(f"'{file}' does not hold the results of a study: {why}") from error
+        table = parsed(content)
+    except ValueError as error:
+        raise BitlifError(f"{shown} is not a Parquet file of results, or is damaged") from error
+    metadata = table.schema.metadata or {}
+    if FORMAT in metadata and not checked:
+        raise BitlifError(f"{shown} is damaged (its checksum is missing): {AGAIN}")
+    if METADATA not in metadata:
+        raise BitlifError(f"{shown} does not hold the results of a study: it has no description")
+    try:
+        results = _arranged(read_description(metadata[METADATA]), table, checked)
+    except ValueError as error:
+        why = shortened(terminal_text(error), 100)
+        raise BitlifError(f"{shown} does not hold the results of a study: {why}") from error
+    if not len(results.points):
+        raise BitlifError(f"{shown} has no results yet: {AGAIN}")
+    return results
 
 
-def _arranged(description: Any, table: pa.Table) -> Results:
-    if not isinstance(description, dict):
-        raise TypeError("its description is no table")
-    if lacking := [key for key in KEYS if key not in description]:
-        raise ValueError(f"its description lacks {', '.join(lacking)}")
+def _arranged(description: dict[str, Any], table: pa.Table, checked: bool) -> Results:
+    """Return results in the order of points and seeds; raise ValueError if they are none."""
     axes = tuple(
         Varied(
             own["name"], tuple(own["fields"]), own["kind"], tuple(own.get("labels") or ()),
@@ -240,32 +259,32 @@ def _arranged(description: Any, table: pa.Table) -> Results:
     named = [Measured(own["name"], own["title"], own["unit"] or "", own["direction"])
              for own in description["metrics"]]  # fmt: skip
     metrics = {own.name: own for own in named if own.name in table.column_names}
-    if not any(own["name"] in metrics for own in description["objectives"][:1]):
+    if description["objectives"][0]["name"] not in metrics:
         raise ValueError("its first objective is none of its metrics")
-    needed = ["point", "seed", "error", *(axis.name for axis in axes)]
-    if lacking := [name for name in needed if name not in table.column_names]:
-        raise ValueError(f"it has no column {', '.join(lacking)}")
     numbers, first, row = np.unique(
-        table["point"].to_numpy(), return_index=True, return_inverse=True
+        integers(table, "point"), return_index=True, return_inverse=True
     )
-    seed = table["seed"].to_numpy()
-    seeds = _in_order(description["seeds"], seed.tolist())
-    column = np.array([seeds.index(own) for own in seed.tolist()], dtype=np.intp)
+    if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < len(description["points"]):
+        raise ValueError("it has points that its description has not")
+    seed = integers(table, "seed").tolist()
+    seeds = _in_order(description["seeds"], seed)
+    column = np.array([seeds.index(own) for own in seed], dtype=np.intp)
+    if len(np.unique(row * len(seeds) + column)) != len(seed):
+        raise ValueError("it has a run twice")
     values = {}
     for name in metrics:
         values[name] = np.full((len(numbers), len(seeds)), np.nan)
-        values[name][row, column] = table[name].cast(pa.float64(), safe=False).to_numpy()
-    errors = table["error"].to_pylist()
+        values[name][row, column] = reals(table, name)
     failures = tuple(
         Failure(int(numbers[row[n]]), int(seed[n]), error)
-        for n, error in enumerate(errors)
+        for n, error in enumerate(texts(table, "error"))
         if error
     )
     settings = {}
     for axis in axes:
-        own = table[axis.name].to_pylist()
+        own = choices(table, axis.name, kind=axis.kind, log=axis.log)
         settings[axis.name] = [own[n] for n in first]
-    return Results(description, axes, metrics, numbers, seeds, settings, values, failures)
+    return Results(description, axes, metrics, numbers, seeds, settings, values, failures, checked)
 
 
 def _in_order(planned: Sequence[int], found: Sequence[int]) -> tuple[int, ...]:

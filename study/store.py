@@ -3,9 +3,10 @@
 ``study.toml``
     The study's file, as it was last run.
 ``parts/``
-    Results in Parquet, a file for all that came at one time. Each is written beside its place and
-    renamed into it when whole, so that it is there or not. A result is named by a hash of all that
-    it depends on: a study that goes on, or a changed study file, computes only what is missing.
+    Results in Parquet, a file for all that came at one time, with a checksum. Each is written
+    beside its place and renamed into it when whole, so that it is there or not. A result is named
+    by a hash of all that it depends on: a study that goes on, or a changed study file, computes
+    only what is missing. So it does with what a damaged part held.
 ``results.parquet``
     The table: a row for each point and seed. It is made from the parts, and holds nothing that
     differs from one run of the same study to the next.
@@ -13,29 +14,38 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bitlif.model.errors import BitlifError
+from bitlif.model.ownership import locked
+from bitlif.model.text import path_text
 
+from .checksum import MOST_BYTES, parsed, to_bytes, verified
 from .evaluate import TASKS, Outcome, results_stamp
+from .files import Folder, opened
 from .metrics import EXTRAS, metrics_of
-from .results import FILE
+from .results import FILE, MARK
 
-MARK = "bitlif-study.json"
-KIND = "bitlif study"
+KIND, VERSION = "bitlif study", 2
+"""Of the folder, in its mark. Version 1 had no version there, and no checksums."""
+
+MARK_LENGTH = 4096
 STUDY, PARTS, LOCK = "study.toml", "parts", ".lock"
 
 MANY_PARTS = 200
 """Parts from which on they are put together before a study goes on."""
+
+ROWS = 4096
+"""Most rows of a part: what is lost where one is damaged."""
+
+_PART = re.compile(r"[0-9]{6,9}\.parquet")
 
 _METRICS = {own.name: own for task in TASKS for own in metrics_of(task, EXTRAS)}
 
@@ -54,23 +64,35 @@ class Store:
 
     Parameters
     ----------
-    folder : Path
+    folder, parts : Folder
+
+    Attributes
+    ----------
     outcomes : dict of str to Outcome
-        What is there already, by key.
+        What is there, by key.
+    damaged : tuple of Path
+        Parts that were found damaged, and have been removed.
     """
 
-    def __init__(self, folder: Path, outcomes: dict[str, Outcome]) -> None:
-        self.folder = folder
-        self.outcomes = outcomes
-        numbers = [int(path.stem) for path in _parts(folder)]
-        self._next = max(numbers, default=-1) + 1
+    def __init__(self, folder: Folder, parts: Folder) -> None:
+        self.folder = folder.path
+        self._folder = folder
+        self._parts = parts
+        self.outcomes, damaged = _read(parts)
+        names = _names(parts)
+        self._next = 1 + max((int(name.partition(".")[0]) for name in names), default=-1)
+        for name in damaged:
+            parts.remove(name)
+        self.damaged = tuple(parts.path / name for name in damaged)
+        if len(names) - len(damaged) >= MANY_PARTS:
+            self.join()
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Write outcomes, all into one part; they are safe when this returns."""
         new = list(outcomes)
         if not new:
             return
-        _write(pa.Table.from_pylist([_row(own) for own in new], SCHEMA), self._part())
+        self._write(new)
         self.outcomes.update((own.key, own) for own in new)
 
     def forget_failures(self) -> int:
@@ -83,32 +105,33 @@ class Store:
         return dropped
 
     def join(self) -> None:
-        """Put all parts into one."""
-        old = _parts(self.folder)
-        rows = [_row(own) for _, own in sorted(self.outcomes.items())]
-        _write(pa.Table.from_pylist(rows, SCHEMA), self._part())
+        """Put all parts into few."""
+        old = _names(self._parts)
+        own = [outcome for _, outcome in sorted(self.outcomes.items())]
+        for start in range(0, len(own), ROWS):
+            self._write(own[start : start + ROWS])
         # If it ends here, results are there twice, and alike.
-        for path in old:
-            path.unlink()
+        for name in old:
+            self._parts.remove(name)
 
-    def _part(self) -> Path:
+    def _write(self, outcomes: list[Outcome]) -> None:
+        table = pa.Table.from_pylist([_row(own) for own in outcomes], SCHEMA)
+        self._parts.write(f"{self._next:06d}.parquet", to_bytes(table))
         self._next += 1
-        return self.folder / PARTS / f"{self._next - 1:06d}.parquet"
 
     def write_table(self, table: pa.Table) -> Path:
         """Write the study's table, whole or not at all."""
-        path = self.folder / FILE
-        _write(table, path)
-        return path
+        self._folder.write(FILE, to_bytes(table))
+        return self.folder / FILE
 
 
 @contextmanager
-def open_store(folder: Path, text: str, *, force: bool = False) -> Iterator[Store]:
+def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]:
     """Hold a study's folder, new or from an earlier run, and read what is there.
 
     Parameters
     ----------
-    folder : Path
+    path : Path
     text : str
         The study's file, of which a copy is kept.
     force : bool
@@ -118,79 +141,97 @@ def open_store(folder: Path, text: str, *, force: bool = False) -> Iterator[Stor
     ------
     BitlifError
         If the folder holds others' files; if another process runs a study in it; if its results
-        were computed by another version; if a part is damaged.
+        were computed by another version.
     """
-    _require_own(folder)
-    (folder / PARTS).mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("w") as lock:
-        _hold(lock, folder)
-        mark = folder / MARK
+    if path.exists() and not path.is_dir():
+        raise BitlifError(f"--out must be a folder, not the file '{path_text(path)}'")
+    with ExitStack() as stack:
+        folder = stack.enter_context(opened(path))
+        _require_own(folder)
+        try:
+            stack.enter_context(locked("lock", LOCK, folder.handle, wait=False))
+        except BlockingIOError as error:
+            raise BitlifError(f"another process runs the study in '{path_text(path)}'") from error
+        parts = stack.enter_context(folder.inner(PARTS))
         if force:
-            for path in (*_parts(folder), folder / FILE, mark):
-                path.unlink(missing_ok=True)
-        for path in (folder / PARTS).glob(".*"):
-            path.unlink()
-        if not mark.exists():
-            _write_text(mark, json.dumps({"kind": KIND, "sources": results_stamp()}) + "\n")
-        _require_same_version(mark)
-        _write_text(folder / STUDY, text)
-        store = Store(folder, _read(folder))
-        if len(_parts(folder)) >= MANY_PARTS:
-            store.join()
-        yield store
+            for name in _names(parts):
+                parts.remove(name)
+            for name in (FILE, MARK):
+                folder.remove(name)
+        for name in parts.names():
+            if name.startswith(".") and _PART.fullmatch(name[1:]):
+                parts.remove(name)
+        if MARK not in folder.names():
+            mark = {"kind": KIND, "version": VERSION, "sources": results_stamp()}
+            folder.write(MARK, json.dumps(mark).encode() + b"\n")
+        _require_same_version(folder)
+        folder.write(STUDY, text.encode())
+        yield Store(folder, parts)
 
 
-def _require_own(folder: Path) -> None:
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).exists():
-        # A study that was killed as it began leaves these, and no mark yet.
-        if {path.name for path in folder.iterdir()} <= {LOCK, PARTS, f".{MARK}"}:
-            return
-        raise BitlifError(f"--out must be a new folder or a study's, not '{folder}'")
-    if folder.exists() and not folder.is_dir():
-        raise BitlifError(f"--out must be a folder, not the file '{folder}'")
+def _require_own(folder: Folder) -> None:
+    """Raise unless there is nothing in a folder, or it has a mark that says that it is a study's.
+
+    A study that was killed as it began leaves some files, and no mark yet.
+    """
+    names = folder.names()
+    if MARK in names:
+        _read_mark(folder)
+    elif others := [name for name in names if name not in (LOCK, PARTS, f".{MARK}")]:
+        raise _foreign(folder, f", which holds '{path_text(others[0])}'")
 
 
-def _hold(lock: IO[str], folder: Path) -> None:
+def _foreign(folder: Folder, why: str) -> BitlifError:
+    return BitlifError(
+        f"--out must be a new folder or a study's, not '{path_text(folder.path)}'{why}"
+    )
+
+
+def _read_mark(folder: Folder) -> dict[str, Any]:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise BitlifError(f"another process runs the study in '{folder}'") from error
+        noted = json.loads(folder.read(MARK, MARK_LENGTH) or b"")
+    except (ValueError, RecursionError):
+        noted = None
+    if not isinstance(noted, dict) or noted.get("kind") != KIND:
+        raise _foreign(folder, f", whose {MARK} is damaged or another program's")
+    return noted
 
 
-def _require_same_version(mark: Path) -> None:
-    try:
-        noted = json.loads(mark.read_text("utf-8"))
-        kind, sources = noted["kind"], noted["sources"]
-    except (ValueError, KeyError, TypeError):
-        kind, sources = "", ""
-    if kind != KIND:
-        raise BitlifError(f"--out must be a new folder or a study's, not '{mark.parent}'")
-    if sources != results_stamp():
+def _require_same_version(folder: Folder) -> None:
+    noted = _read_mark(folder)
+    if (noted.get("version"), noted.get("sources")) != (VERSION, results_stamp()):
         raise BitlifError(
-            f"'{mark.parent}' holds results of another version of bitlif, which may differ: "
-            "give --force to begin anew, or another --out"
+            f"'{path_text(folder.path)}' holds results of another version of bitlif, which may "
+            "differ: give --force to begin anew, or another --out"
         )
 
 
-def _parts(folder: Path) -> list[Path]:
-    return sorted((folder / PARTS).glob("[0-9]*.parquet"))
+def _names(parts: Folder) -> list[str]:
+    return [name for name in parts.names() if _PART.fullmatch(name)]
 
 
-def _read(folder: Path) -> dict[str, Outcome]:
+def _read(parts: Folder) -> tuple[dict[str, Outcome], list[str]]:
+    """Return what all parts hold, and the names of those that are damaged."""
     outcomes: dict[str, Outcome] = {}
-    for path in _parts(folder):
+    damaged = []
+    for name in _names(parts):
+        content = parts.read(name, MOST_BYTES) or b""
         try:
-            rows = pq.read_table(path).to_pylist()
-        except (OSError, pa.ArrowInvalid) as error:
-            raise BitlifError(f"'{path}' is damaged: remove it, and its runs are made again") from (
-                error
-            )
-        for row in rows:
+            if not verified(content):
+                raise ValueError("it has no checksum")
+            table = parsed(content)
+            if not table.schema.equals(SCHEMA):
+                raise ValueError("it has other columns")
+        except ValueError:
+            damaged.append(name)
+            continue
+        for row in table.to_pylist():
             own = _outcome(row)
             known = outcomes.setdefault(own.key, own)
             if (known.error, known.values) != (own.error, own.values):
-                raise BitlifError(f"'{path}' contradicts another part about run {own.key}")
-    return outcomes
+                where = path_text(parts.path / name)
+                raise BitlifError(f"'{where}' contradicts another part about run {own.key}")
+    return outcomes, damaged
 
 
 def _row(own: Outcome) -> dict[str, Any]:
@@ -201,22 +242,3 @@ def _row(own: Outcome) -> dict[str, Any]:
 def _outcome(row: Mapping[str, Any]) -> Outcome:
     values = {name: row[name] for name in _METRICS if row.get(name) is not None}
     return Outcome(row["key"], row["error"], values, row["seconds"], worker=row["worker"])
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    made = path.with_name(f".{path.name}")
-    pq.write_table(table, made)
-    _settle(made, path)
-
-
-def _write_text(path: Path, text: str) -> None:
-    made = path.with_name(f".{path.name}")
-    made.write_text(text, "utf-8")
-    _settle(made, path)
-
-
-def _settle(made: Path, path: Path) -> None:
-    """Rename a file into its place once the disk has it: a power cut leaves it whole, or not."""
-    with made.open("rb") as file:
-        os.fsync(file.fileno())
-    made.rename(path)

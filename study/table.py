@@ -11,7 +11,7 @@ import pyarrow as pa
 from .axis import Axis
 from .evaluate import Outcome
 from .plan import Plan
-from .results import METADATA
+from .results import FORMAT, METADATA, VERSION
 from .search import Point
 
 
@@ -66,7 +66,7 @@ def make_table(
             columns[metric.name] = pa.array(values, pa.float64())
     description = plan.describe([point.edits for point in points], complete=complete)
     text = json.dumps(description, ensure_ascii=False, allow_nan=False)
-    return pa.table(columns).replace_schema_metadata({METADATA: text.encode()})
+    return pa.table(columns).replace_schema_metadata({METADATA: text.encode(), FORMAT: VERSION})
 
 
 def _column(axis: Axis, choices: Sequence[Any]) -> pa.Array:

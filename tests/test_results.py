@@ -114,9 +114,9 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
     refused(tmp_path, r"^a study must be a folder with results.parquet, not '.*'$")
     text = tmp_path / "results.parquet"
     text.write_text("no")
-    refused(text, r"^'.*results.parquet' is not a Parquet file$")
+    refused(text, r"^'.*results.parquet' is not a Parquet file of results, or is damaged$")
     text.write_bytes(b"")
-    refused(text, r"^'.*results.parquet' is not a Parquet file$")
+    refused(text, r"^'.*results.parquet' is not a Parquet file of results, or is damaged$")
     pq.write_table(pa.table({"a": [1]}), text)
     refused(text, r"does not hold the results of a study: it has no description$")
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from bitlif.model.errors import BitlifError
+from bitlif.study.checksum import to_bytes
 from bitlif.study.evaluate import Outcome
 from bitlif.study.store import MANY_PARTS, MARK, Store, open_store
 
@@ -93,11 +98,135 @@ def test_force_begins_anew(tmp_path: Path) -> None:
     assert parts(tmp_path / "s") == []
 
 
-def test_damaged_part_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["other", "empty", "short"])
+def test_damaged_part_is_named_and_only_its_runs_are_lost(damage: str, tmp_path: Path) -> None:
+    filled(tmp_path / "s", A, B)
+    first = parts(tmp_path / "s")[0]
+    contents = {"other": b"PAR1 or not", "empty": b"", "short": first.read_bytes()[:-1]}
+    first.write_bytes(contents[damage])
+    with open_store(tmp_path / "s", "text") as store:
+        assert store.damaged == (first,)
+        assert store.outcomes == {"b": B}
+        store.add([A])
+    with open_store(tmp_path / "s", "text") as store:
+        assert (store.damaged, store.outcomes) == ((), {"a": A, "b": B})
+
+
+def test_part_without_a_checksum_is_damaged(tmp_path: Path) -> None:
     filled(tmp_path / "s", A)
-    parts(tmp_path / "s")[0].write_bytes(b"PAR1 or not")
-    with pytest.raises(BitlifError, match=r"000000\.parquet' is damaged: remove it"):
-        reopened(tmp_path / "s")
+    part = parts(tmp_path / "s")[0]
+    pq.write_table(pq.read_table(part), part)
+    assert reopened(tmp_path / "s") == {}
+
+
+def test_part_of_other_columns_is_damaged(tmp_path: Path) -> None:
+    filled(tmp_path / "s", A)
+    part = parts(tmp_path / "s")[0]
+    part.write_bytes(to_bytes(pq.read_table(part).drop_columns(["bits"])))
+    assert reopened(tmp_path / "s") == {}
+
+
+def test_joined_parts_hold_no_more_rows_than_may_be_lost_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bitlif.study.store.ROWS", 2)
+    many = [Outcome(f"{number}", "", {"bits": float(number)}) for number in range(5)]
+    filled(tmp_path / "s", *many)
+    with open_store(tmp_path / "s", "") as store:
+        store.join()
+    assert [pq.read_metadata(path).num_rows for path in parts(tmp_path / "s")] == [2, 2, 1]
+    assert list(reopened(tmp_path / "s").values()) == many
+
+
+def prepared(folder: Path) -> Path:
+    """Return a file of somebody's, and make a folder as a study leaves it."""
+    filled(folder, A)
+    victim = folder.parent / "victim"
+    victim.write_text("precious")
+    return victim
+
+
+LINKED = [".lock", "study.toml", ".study.toml", "results.parquet", ".results.parquet",
+          "parts/000000.parquet", "parts/.000001.parquet", ".bitlif-study.json"]  # fmt: skip
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", LINKED)
+def test_links_in_a_prepared_folder_lead_nowhere(name: str, force: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    victim = prepared(folder)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(victim)
+    if name == ".lock":
+        said = "cannot be opened: it must be a regular file and no link"
+        with pytest.raises(BitlifError, match=said), open_store(folder, "new text", force=force):
+            pass
+    else:
+        with open_store(folder, "new text", force=force) as store:
+            store.add([B])
+            store.write_table(pa.table({"a": [1]}))
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_parts_that_are_a_link_are_refused(force: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    filled(folder, A)
+    elsewhere = tmp_path / "elsewhere"
+    (folder / "parts").rename(elsewhere)
+    (elsewhere / ".000009.parquet").write_text("precious")
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
+    (folder / "parts").symlink_to(elsewhere)
+    with (
+        pytest.raises(BitlifError, match="'parts' must be a folder and no link"),
+        open_store(folder, "", force=force),
+    ):
+        pass
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
+
+
+def test_a_mark_that_is_a_link_or_a_pipe_marks_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    filled(folder, A)
+    (folder / MARK).rename(tmp_path / MARK)
+    (folder / MARK).symlink_to(tmp_path / MARK)
+    said = "--out must be a new folder or a study's, .* is damaged or another program's"
+    for _ in range(2):
+        with pytest.raises(BitlifError, match=said), open_store(folder, "", force=True):
+            pass
+        (folder / MARK).unlink()
+        os.mkfifo(folder / MARK)
+    assert len(parts(folder)) == 1
+
+
+def test_force_removes_nothing_but_what_a_study_writes(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    filled(folder, A)
+    for name in ("mine.txt", "parts/notes.parquet", "parts/1.parquet", "parts/.hidden"):
+        (folder / name).write_text("mine")
+    with open_store(folder, "", force=True) as store:
+        assert store.outcomes == {}
+    for name in ("mine.txt", "parts/notes.parquet", "parts/1.parquet", "parts/.hidden"):
+        assert (folder / name).read_text() == "mine"
+
+
+def test_part_that_cannot_be_read_is_no_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path / "s", A)
+    real = os.open
+
+    def broken(path: Any, *arguments: Any, **options: Any) -> int:
+        if str(path) == "000000.parquet":
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", broken)
+    said = r"000000\.parquet' cannot be read: Input/output error$"
+    with pytest.raises(BitlifError, match=said), open_store(tmp_path / "s", ""):
+        pass
+    monkeypatch.undo()
+    assert reopened(tmp_path / "s") == {"a": A}
 
 
 def test_others_folders_and_files_are_left_alone(tmp_path: Path) -> None:

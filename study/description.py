@@ -1,0 +1,151 @@
+"""What a table of results says of its study, checked: a file may be damaged, or another's."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from bitlif.model.text import quoted
+
+KEYS = (
+    "name", "title", "config", "task", "seeds", "search", "axes", "objectives", "board", "points",
+    "metrics",
+)  # fmt: skip
+"""What a description must say."""
+
+KINDS = ("values", "cases", "range")
+DIRECTIONS = ("max", "min")
+
+LARGEST = 1e30
+"""Of a value, so that neither its square nor its single-precision form overflows."""
+
+
+def read_description(content: bytes) -> dict[str, Any]:
+    """Return the description in the metadata of a table.
+
+    Raises
+    ------
+    ValueError
+        Naming what is not as a study writes it.
+    """
+    try:
+        told = json.loads(content, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("its description is nested too deeply") from error
+    _require(isinstance(told, dict), "its description is no table")
+    if lacking := [key for key in KEYS if key not in told]:
+        raise ValueError(f"its description lacks {', '.join(lacking)}")
+    for key in ("name", "title", "config", "task", "search"):
+        _require_text(key, told[key])
+    _require(told["board"] is None or isinstance(told["board"], str), "its board is no text")
+    _require(_is_list(told["seeds"], int), "its seeds are no integers")
+    _require(_is_list(told["points"], dict), "its points are no tables")
+    for key in ("axes", "objectives", "metrics"):
+        _require(_is_list(told[key], dict), f"its {key} are no tables")
+    _require(bool(told["objectives"]), "its first objective is none of its metrics")
+    for own in told["axes"]:
+        _require_text("axis", own.get("name"))
+        _require(_is_list(own.get("fields"), str), "the fields of an axis are no names")
+        _require(own.get("kind") in KINDS, f"an axis is of kind {quoted(own.get('kind'))}")
+        labels = own.get("labels") or []
+        _require(_is_list(labels, str, int, float, bool), "the labels of an axis are no values")
+        _require(isinstance(own.get("unit") or "", str), "the unit of an axis is no text")
+    for own in told["metrics"]:
+        for key in ("name", "title"):
+            _require_text(f"metric's {key}", own.get(key))
+        _require(isinstance(own.get("unit") or "", str), "the unit of a metric is no text")
+    for own in (*told["metrics"], *told["objectives"]):
+        _require_text("metric", own.get("name"))
+        way = own.get("direction")
+        _require(way in DIRECTIONS, f"a metric is better towards {quoted(way)}")
+    _require_different("axes", [own["name"] for own in told["axes"]])
+    _require_different("metrics", [own["name"] for own in told["metrics"]])
+    _require_different("seeds", told["seeds"])
+    return dict(told)
+
+
+def _no_constant(word: str) -> float:
+    raise ValueError(f"its description has {word}")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def _require_text(what: str, value: object) -> None:
+    # A configuration has lines.
+    good = isinstance(value, str) and value != ""
+    _require(good, f"its {what} is {quoted(value)}")
+
+
+def _require_different(what: str, values: list[Any]) -> None:
+    _require(len(set(values)) == len(values), f"its {what} are not all different")
+
+
+def _is_list(value: object, *kinds: type) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(own, kinds) and (bool in kinds or not isinstance(own, bool)) for own in value
+    )
+
+
+def integers(table: pa.Table, name: str) -> NDArray[np.int64]:
+    """Return a column of integers, none of them missing; raise ValueError if it is another."""
+    column = _column(table, name)
+    _require(
+        pa.types.is_int64(column.type) and not column.null_count,
+        f"its column {name} must be of integers",
+    )
+    values: NDArray[np.int64] = column.to_numpy()
+    return values
+
+
+def texts(table: pa.Table, name: str) -> list[str]:
+    """Return a column of texts, none of them missing; raise ValueError if it is another."""
+    column = _column(table, name)
+    _require(
+        pa.types.is_string(column.type) and not column.null_count,
+        f"its column {name} must be of texts",
+    )
+    values: list[str] = column.to_pylist()
+    return values
+
+
+def reals(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """Return a column of numbers, NaN where one is missing; raise ValueError if it is another."""
+    column = _column(table, name)
+    kinds = (pa.types.is_float64, pa.types.is_int64, pa.types.is_null)
+    _require(any(own(column.type) for own in kinds), f"its column {name} must be of numbers")
+    values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
+    # A missing value is NaN here, and makes no comparison true.
+    _require(not (np.abs(values) > LARGEST).any(), f"its column {name} must be finite")
+    return values
+
+
+def choices(table: pa.Table, name: str, *, kind: str, log: bool) -> list[Any]:
+    """Return a column of what an axis was set to; raise ValueError if it can be none."""
+    column = _column(table, name)
+    values: list[Any] = column.to_pylist()
+    good = not column.null_count and all(isinstance(own, int | float | str) for own in values)
+    _require(good, f"its column {name} must be of values, none of them missing")
+    numbers = [own for own in values if isinstance(own, int | float)]
+    _require(
+        all(math.isfinite(own) and abs(own) <= LARGEST for own in numbers),
+        f"its column {name} must be finite",
+    )
+    if kind == "range":
+        _require(len(numbers) == len(values), f"its column {name} must be of numbers")
+    if log:
+        _require(min(numbers, default=1) > 0, f"its column {name} must be above 0")
+    return values
+
+
+def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    count = table.column_names.count(name)
+    _require(count == 1, f"it has {'no' if not count else 'more than one'} column {name}")
+    return table.column(name)
