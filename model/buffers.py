@@ -99,6 +99,8 @@ class Buffers:
             active=np.zeros(steps, np.int64),
             tile=zeros((TILE if mode == LEARN else 0, inputs), weight),
             randoms=zeros((inputs,), np.int64),
+            trace_current=zeros((inputs if mode != INFER else 0,), np.int64),
+            trace=zeros((inputs if mode != INFER else 0,), np.int64),
         )
 
     def records(self, windows: int, mode: int, wanted: tuple[str, ...]) -> Records:

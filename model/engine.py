@@ -40,9 +40,19 @@ def source_stamp() -> str:
     return digest.hexdigest()
 
 
+def jit_disabled() -> bool:
+    """Return whether Numba compiles nothing (NUMBA_DISABLE_JIT): functions then run as they stand.
+
+    Functions on arrays of narrow integers must then be given Python's own: NumPy's would wrap.
+    """
+    return bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+
+
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` compiled on first call, from disk if it can; it frees the interpreter."""
+    if jit_disabled():
+        return function
     make: Any = numba.njit
     dispatcher = make(nogil=True, **_OPTIONS)(function)
     # A file imported under another name (as doctests may) must not leave that name in the cache.

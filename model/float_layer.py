@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +20,10 @@ from .checks import check_events
 from .config import Config, DecayConfig
 from .derive import derive
 from .engine import compiled
-from .errors import BitlifError, BitlifTypeError, require_int
+from .errors import BitlifError, BitlifTypeError, require_int, require_kind
 from .events import Events
 from .fixed import Format
+from .float_snapshot import FloatSnapshot
 from .float_step import (
     GAUSSIAN,
     PIECEWISE,
@@ -31,9 +34,13 @@ from .float_step import (
     run_float_windows,
 )
 from .result import RECORDS, LayerState, Result, check_records
+from .savefile import Arrays, load_saved, save_arrays
 from .text import quoted
 
 Reals = NDArray[np.float64]
+
+PIECE_WORK = 1 << 26
+"""Products of the windows between which an interrupt is answered: about 0.1 s."""
 
 
 def real_leak(decay: DecayConfig) -> float:
@@ -51,6 +58,11 @@ class FloatLayer:
         Seed of the twin's own noise, used where no draws are given.
     matched : bool
         False: the ideal twin. True: the matched one; see the module.
+
+    Notes
+    -----
+    An interrupt or an error leaves a whole number of windows done, as in `Layer`; the noise belongs
+    to what agrees.
     """
 
     def __init__(self, config: Config, *, seed: int = 0, matched: bool = False) -> None:
@@ -60,8 +72,26 @@ class FloatLayer:
         self._seed = require_int("seed", seed, 0, (1 << 63) - 1)
         self._matched = matched
         sizes = config.layer
-        self._weights: Reals = np.zeros((sizes.inputs, sizes.neurons))
-        self.reset()
+        inputs, neurons = sizes.inputs, sizes.neurons
+        self._random = np.random.default_rng(self._seed)
+        pmf = config.noise.pmf
+        self._functions = (
+            pmf.knots_in_sigma(),
+            pmf.cumulative(),
+            np.array(config.error.a, np.float64),
+            np.array(config.error.b, np.float64),
+        )
+        self._fresh = FloatSnapshot(
+            weights=np.zeros((inputs, neurons)),
+            current=np.zeros(neurons),
+            membrane=np.zeros(neurons),
+            trace_current=np.zeros(inputs),
+            trace=np.zeros(inputs),
+            random=dict(self._random.bit_generator.state),
+            learned=0,
+        )
+        # All that changes, replaced as a whole by one assignment: see `snapshot`.
+        self._now = self._fresh
 
     @property
     def config(self) -> Config:
@@ -76,53 +106,89 @@ class FloatLayer:
     @property
     def weights(self) -> Reals:
         """A copy of the weights: shape (N, M), float64."""
-        return self._weights.copy()
+        return self._now.weights.copy()
 
     @property
     def windows_learned(self) -> int:
         """Windows learned since `reset`."""
-        return self._learned
+        return self._now.learned
 
     @property
     def phase(self) -> int:
         """Index of the schedule's phase that the next window runs in."""
-        return sum(self._learned >= end for end in derive(self._config).phase_ends)
+        return self._phase(self._now)
 
     @property
     def state(self) -> LayerState:
         """A copy of all that the next window starts from, but the weights; it has no LFSRs."""
-        kept = self._arrays
+        now = self._now
         return LayerState(
-            kept.current.copy(), kept.membrane.copy(), kept.trace_current.copy(),
-            kept.trace.copy(), (), (), self.phase,
+            now.current.copy(), now.membrane.copy(), now.trace_current.copy(),
+            now.trace.copy(), (), (), self._phase(now),
         )  # fmt: skip
 
     def load(self, weights: NDArray[np.floating]) -> None:
         """Set the weights: finite real numbers of shape (N, M)."""
         array = np.asarray(weights)
-        if array.shape != self._weights.shape or array.dtype.kind not in "fiu":
+        shape = self._now.weights.shape
+        if array.shape != shape or array.dtype.kind not in "fiu":
             raise BitlifTypeError(
-                f"weights must be numbers of shape (inputs, neurons) = {self._weights.shape}, "
+                f"weights must be numbers of shape (inputs, neurons) = {shape}, "
                 f"not {array.dtype} of shape {array.shape}"
             )
         if not np.isfinite(array).all():
             raise BitlifError(f"weights must be finite, not {array[~np.isfinite(array)][0]}")
-        self._weights[...] = array
+        self._now = self._now._replace(weights=np.array(array, np.float64))
 
     def reset(self) -> None:
         """Go back to the beginning: state, traces, noise and schedule; the weights stay."""
-        self._learned = 0
-        self._random = np.random.default_rng(self._seed)
-        config = self._config
-        inputs, neurons = config.layer.inputs, config.layer.neurons
-        pmf = config.noise.pmf
-        self._arrays = FloatArrays(
-            pmf.knots_in_sigma(),
-            pmf.cumulative(),
-            np.array(config.error.a, np.float64),
-            np.array(config.error.b, np.float64),
-            *(np.zeros(n) for n in (neurons, neurons, inputs, inputs)),
-        )
+        self._now = self._fresh._replace(weights=self._now.weights)
+
+    def snapshot(self) -> FloatSnapshot:
+        """Return where the layer stands, weights included, for `restore`. Nothing is copied."""
+        return self._now
+
+    def restore(self, snapshot: FloatSnapshot) -> None:
+        """Go back, or on, to a snapshot of this layer."""
+        require_kind("snapshot", snapshot, FloatSnapshot)
+        self._now = snapshot
+
+    @property
+    def kind(self) -> str:
+        """Of the files that it writes: with another seed, the noise is another."""
+        return f"{'matched' if self._matched else 'ideal'} float twin of seed {self._seed}"
+
+    def save(self, path: str | Path) -> None:
+        """Write where the layer stands to an ``.npz`` file, for `resume`."""
+        save_arrays(path, self.kind, self._config, self.to_arrays())
+
+    def resume(self, path: str | Path) -> None:
+        """Go on from where a twin of the same configuration and seed stood at its `save`.
+
+        Raises
+        ------
+        BitlifError
+            If the file cannot be read, is of another configuration, kind of layer or seed, or holds
+            what no layer could. The layer is then as it was.
+        """
+        self._now = self.from_arrays(load_saved(path, self.kind, self._config))
+
+    def to_arrays(self) -> Arrays:
+        """Return where the layer stands as plain arrays; see `bitlif.model.float_snapshot`."""
+        return self._now.to_arrays()
+
+    def from_arrays(self, arrays: Arrays) -> FloatSnapshot:
+        """Return the snapshot that arrays from elsewhere stand for, if they fit; else raise."""
+        return self._fresh.from_arrays(arrays)
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"config": self._config, "seed": self._seed, "matched": self._matched}
+        return {**own, "arrays": self.to_arrays()}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        arrays = saved.pop("arrays")
+        FloatLayer.__init__(self, **saved)
+        self._now = self.from_arrays(arrays)
 
     def run(
         self,
@@ -179,11 +245,10 @@ class FloatLayer:
         shape = (events.windows, steps, neurons)
         need_errors = learn or bool({"errors", "traces", "gradient"} & set(wanted))
         levels = self._targets(targets, events.windows, need_errors)
-        if draws is None:
-            draws = self._random.standard_normal(shape)
         for name, array in (("draws", draws), ("resets", resets)):
             if array is not None and array.shape != shape:
                 raise BitlifTypeError(f"{name} must be of shape {shape}, not {array.shape}")
+        noise = np.zeros(shape) if draws is None else draws
         forced = np.zeros((0, 1, 1), np.uint8) if resets is None else resets
 
         def optional(name: str, *size: int) -> Reals:
@@ -201,25 +266,42 @@ class FloatLayer:
         clear = (keeps.state == "clear", keeps.trace == "clear")
         scratch = (
             np.zeros(neurons), np.zeros((steps, neurons)), np.zeros((steps, inputs)),
-            np.zeros((neurons, inputs)), np.zeros(inputs),
+            np.zeros((neurons, inputs)), np.zeros(inputs), np.zeros((2, inputs)),
         )  # fmt: skip
+        most = max(1, PIECE_WORK // (steps * inputs * neurons))
         first = 0
         ends = derive(config).phase_ends
         while first < events.windows:
-            last = events.windows
-            if learn and self.phase < len(ends):
-                last = min(last, first + ends[self.phase] - self._learned)
+            # An interrupt comes between two windows: it finds the layer before or after a piece.
+            now = self._now.copied()
+            phase = self._phase(now)
+            last = min(events.windows, first + most)
+            if learn and phase < len(ends):
+                last = min(last, first + ends[phase] - now.learned)
+            if draws is None:
+                now = now._replace(random=self._draw(now.random, noise[first:last]))
+            arrays = FloatArrays(
+                *self._functions, now.current, now.membrane, now.trace_current, now.trace
+            )
             compiled(run_float_windows)(
-                first, last, learn, need_errors, self._weights, events.pointers, events.addresses,
-                levels, draws, forced, self._arrays, scratch[0], scratch[1], scratch[2],
-                scratch[3], scratch[4], records, clear, self._constants(),
+                first, last, learn, need_errors, now.weights, events.pointers, events.addresses,
+                levels, noise, forced, arrays, *scratch, records, clear, self._constants(phase),
             )  # fmt: skip
-            self._learned += (last - first) * learn
+            self._now = now._replace(learned=now.learned + (last - first) * learn)
             first = last
         given = {name: getattr(records, name) for name in wanted if name != "draws"}
         if "draws" in wanted:
-            given["draws"] = draws
+            given["draws"] = noise
         return Result(records.raster, {"synaptic_events": events.count * neurons}, **given)
+
+    def _draw(self, state: dict[str, Any], noise: Reals) -> dict[str, Any]:
+        """Fill `noise` with what follows the generator's `state`; return its state afterwards."""
+        self._random.bit_generator.state = state
+        self._random.standard_normal(out=noise)
+        return dict(self._random.bit_generator.state)
+
+    def _phase(self, now: FloatSnapshot) -> int:
+        return sum(now.learned >= end for end in derive(self._config).phase_ends)
 
     def _targets(self, targets: Reals | None, windows: int, needed: bool) -> Reals:
         config = self._config
@@ -238,9 +320,9 @@ class FloatLayer:
             raise BitlifError("targets must be in 0 ..= 1 and not NaN")
         return np.ascontiguousarray(array[:, None, :] if array.ndim == 2 else array)
 
-    def _constants(self) -> FloatConstants:
+    def _constants(self, number: int) -> FloatConstants:
         config, matched = self._config, self._matched
-        phase = config.schedule[self.phase]
+        phase = config.schedule[number]
         error = config.error
         rule = PIECEWISE if matched else GAUSSIAN
         rule = TABLE if error.rule == "table" else rule

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from .arrays import set_zero
+from .arrays import copy_into, set_zero
 from .engine import compilable
 
 GAUSSIAN, PIECEWISE, TABLE = range(3)
@@ -157,7 +157,7 @@ def float_error(x, target, f, arrays):  # type: ignore[no-untyped-def]
 
 def run_float_windows(  # type: ignore[no-untyped-def]
     first, last, learn, need_errors, weights, pointers, addresses, targets, noise, resets,
-    arrays, weight_sum, errors, traces, gradient, spiked, records, clear, f,
+    arrays, weight_sum, errors, traces, gradient, spiked, spare, records, clear, f,
 ):  # fmt: skip
     """Run windows ``first ..< last`` in float64; the parameters mirror `bitlif.model.window`.
 
@@ -168,7 +168,7 @@ def run_float_windows(  # type: ignore[no-untyped-def]
         Draws in sigma.
     resets : (W, T, M) uint8 or size zero
         If given, these steps reset the membrane instead of the twin's own spikes or the teacher's.
-    errors, traces, gradient : (T, M), (T, N), (M, N)
+    errors, traces, gradient, spare : (T, M), (T, N), (M, N), (2, N)
         Scratch.
     """
     steps, neurons = records.raster.shape[1:]
@@ -180,6 +180,12 @@ def run_float_windows(  # type: ignore[no-untyped-def]
         if clear[1]:
             set_zero(arrays.trace_current)
             set_zero(arrays.trace)
+        trace_current, trace = arrays.trace_current, arrays.trace
+        if need_errors and not learn:
+            # Only learned windows move the traces; see `bitlif.model.window.run_windows`.
+            copy_into(spare[0], arrays.trace_current)
+            copy_into(spare[1], arrays.trace)
+            trace_current, trace = spare[0], spare[1]
         for t in range(steps):
             set_zero(weight_sum)
             set_zero(spiked)
@@ -216,11 +222,11 @@ def run_float_windows(  # type: ignore[no-untyped-def]
                     records.membrane[w, t, i] = before
             if need_errors:
                 for j in range(inputs):
-                    value = f.leak_s * arrays.trace_current[j] + spiked[j]
+                    value = f.leak_s * trace_current[j] + spiked[j]
                     value = min(value, f.trace_current_high)
-                    arrays.trace_current[j] = value
-                    value = min(f.leak_m * arrays.trace[j] + f.gain * value, f.trace_high)
-                    arrays.trace[j] = value
+                    trace_current[j] = value
+                    value = min(f.leak_m * trace[j] + f.gain * value, f.trace_high)
+                    trace[j] = value
                     traces[t, j] = value
         if need_errors:
             finish_window(w, learn, weights, errors, traces, gradient, records, f)

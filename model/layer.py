@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +15,14 @@ from .buffers import Buffers
 from .checks import Integers, check_events, check_targets, check_weights
 from .config import Config
 from .derive import derive
-from .engine import compiled
-from .errors import BitlifError, BitlifTypeError, require_int
+from .engine import compiled, jit_disabled
+from .errors import BitlifError, BitlifTypeError, require_bool, require_int, require_kind
 from .events import Events
 from .gradient import dense_gradient, sparse_gradient
-from .lfsr import Lfsr, LfsrConfig, Streams, make_streams, start_stream, stream_states
+from .lfsr import Streams, start_stream
 from .result import RECORDS, LayerState, Result, check_records
+from .savefile import Arrays, load_saved, save_arrays
+from .snapshot import Opener, Snapshot
 from .text import quoted
 from .update import update_window
 from .window import COUNTERS, GRADIENT, INFER, LEARN, PREPARE
@@ -29,6 +32,15 @@ LARGE_WINDOW = 1 << 24
 
 DENSE_SHARE = 0.4
 """Share of active errors from which on it does (measured; both ways give the same bits)."""
+
+PIECE_WORK = 1 << 28
+"""Work of the windows between which an interrupt is answered, in additions: about 0.1 s."""
+
+UNIT_WORK = 16
+"""Additions that a step of one neuron, or of one trace, takes as long as (measured)."""
+
+WINDOW_WORK = 1 << 12
+"""The same of a window, for its random streams."""
 
 
 class Task(NamedTuple):
@@ -59,7 +71,13 @@ class Layer:
         Threads for batches of windows that do not depend on each other. No result depends on it.
     interpreted : bool
         Run the specification itself, on Python's unbounded integers: slow, and the measure of the
-        compiled engine.
+        compiled engine. So does every layer where NUMBA_DISABLE_JIT switches Numba off.
+
+    Notes
+    -----
+    After an interrupt or an error inside `run` or `learn`, the layer stands where a whole number of
+    their windows has run, from none to all: weights, state, traces, LFSRs, `windows_learned` and
+    `phase` agree. It is answered within about 0.1 s, or when a longer window has ended.
 
     Examples
     --------
@@ -69,19 +87,24 @@ class Layer:
     (1, 16, 4)
     """
 
+    kind = "integer"
+    """Of the files that it writes."""
+
     def __init__(self, config: Config, *, threads: int = 1, interpreted: bool = False) -> None:
         if not isinstance(config, Config):
             raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
         self._config = config
         self._threads = require_int("threads", threads, 1, 256)
-        self._interpreted = interpreted
+        self._asked = require_bool("interpreted", interpreted)
+        self._interpreted = interpreted or jit_disabled()
         self._derived = derive(config)
-        self._buffers = Buffers(config, interpreted)
-        self._weights = self._buffers.weights()
+        self._buffers = Buffers(config, self._interpreted)
         self._table = self._buffers.table()
         self._noise = self._buffers.noise()
         self._scratch: dict[int, window.Scratch] = {}
-        self.reset()
+        self._opener = Opener(config, self._buffers, self._kernel(start_stream))
+        # All that changes, replaced as a whole by one assignment: see `snapshot`.
+        self._now = self._opener.fresh()
 
     # -- what a layer is ---------------------------------------------------------------------
 
@@ -98,17 +121,17 @@ class Layer:
     @property
     def weights(self) -> NDArray[np.int64]:
         """A copy of the raw weights: shape (N, M), int64; row j belongs to input j."""
-        return np.array(self._weights[:-1], np.int64)
+        return np.array(self._now.weights[:-1], np.int64)
 
     @property
     def windows_learned(self) -> int:
         """Windows learned since `reset`: it is what the schedule counts."""
-        return self._learned
+        return self._now.learned
 
     @property
     def phase(self) -> int:
         """Index of the schedule's phase that the next window runs in."""
-        return sum(self._learned >= end for end in self._derived.phase_ends)
+        return self._phase(self._now.learned)
 
     @property
     def lfsr_states(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -116,39 +139,74 @@ class Layer:
 
         Of the latter there are none where rounding draws nothing (``random_bits`` 0).
         """
-        learning = self._config.learning
-        noise = stream_states(self._streams, self._config.noise.lfsr.width)
-        if not learning.random_bits:
-            return noise, ()
-        return noise, stream_states(self._update_streams, learning.lfsr.width)
+        return self._opener.lfsr_states(self._now)
 
     @property
     def membrane(self) -> NDArray[np.int64]:
         """A copy of the raw membrane potentials that the next step starts from: shape (M,)."""
-        return np.array(self._state.membrane, np.int64)
+        return np.array(self._now.state.membrane, np.int64)
 
     @property
     def state(self) -> LayerState:
         """A copy of all that the next window starts from, but the weights."""
+        now = self._now
         current, membrane, trace_current, trace = (
-            np.array(values, np.int64) for values in self._state
+            np.array(values, np.int64) for values in now.state
         )
-        return LayerState(current, membrane, trace_current, trace, *self.lfsr_states, self.phase)
+        states = self._opener.lfsr_states(now)
+        return LayerState(
+            current, membrane, trace_current, trace, *states, self._phase(now.learned)
+        )
 
     def load(self, weights: Integers) -> None:
         """Set the raw weights: integers of shape (N, M) within the weight format, else an error."""
-        self._weights[:-1] = check_weights(self._config, weights)
+        raw = check_weights(self._config, weights)
+        self._now = self._now._replace(weights=self._opener.weights(raw))
 
     def reset(self) -> None:
         """Go back to the beginning: state, traces, LFSRs and schedule; the weights stay."""
-        self._learned = 0
-        self._state = self._buffers.state()
-        noise, learning = self._config.noise, self._config.learning
-        draws, inputs = self._buffers.lane_draws, self._config.layer.inputs
-        self._streams = self._open(noise.lfsr, noise.leap, noise.draw_bits, draws)
-        self._update_streams = self._open(
-            learning.lfsr, learning.leap, learning.random_bits, inputs
-        )
+        self._now = self._opener.fresh(self._now.weights)
+
+    def snapshot(self) -> Snapshot:
+        """Return where the layer stands, weights included, for `restore`. Nothing is copied."""
+        return self._now
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back, or on, to a snapshot of this layer."""
+        require_kind("snapshot", snapshot, Snapshot)
+        self._now = snapshot
+
+    def save(self, path: str | Path) -> None:
+        """Write where the layer stands to an ``.npz`` file, for `resume`."""
+        save_arrays(path, self.kind, self._config, self.to_arrays())
+
+    def resume(self, path: str | Path) -> None:
+        """Go on from where a layer of the same configuration stood when `save` wrote the file.
+
+        Raises
+        ------
+        BitlifError
+            If the file cannot be read, is of another configuration or kind of layer, or holds a
+            value that the configuration does not allow. The layer is then as it was.
+        """
+        self._now = self.from_arrays(load_saved(path, self.kind, self._config))
+
+    def to_arrays(self) -> Arrays:
+        """Return where the layer stands as plain arrays; see `bitlif.model.snapshot`."""
+        return self._opener.to_arrays(self._now)
+
+    def from_arrays(self, arrays: Arrays) -> Snapshot:
+        """Return the snapshot that arrays from elsewhere stand for, if they fit; else raise."""
+        return self._opener.from_arrays(arrays)
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"config": self._config, "threads": self._threads, "interpreted": self._asked}
+        return {**own, "arrays": self.to_arrays()}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        arrays = saved.pop("arrays")
+        Layer.__init__(self, **saved)
+        self._now = self.from_arrays(arrays)
 
     # -- running -----------------------------------------------------------------------------
 
@@ -204,53 +262,66 @@ class Layer:
         records = self._buffers.records(events.windows, mode, wanted)
         counters = np.zeros(len(COUNTERS), np.int64)
         task = Task(events, targets, mode, records)
-        if mode == LEARN:
-            self._learn(task, counters)
-        else:
-            self._batch(task, counters)
+        first, windows = 0, events.windows
+        most = self._windows_at_once(task)
+        while first < windows:
+            # An interrupt comes between two windows: it finds the layer before or after a piece.
+            last = min(windows, first + most)
+            piece = self._learn if mode == LEARN else self._batch
+            last, now = piece(first, last, task, counters)
+            self._now = now
+            first = last
         given = {name: getattr(records, name) for name in wanted}
         if self._interpreted:
             given = {name: array.astype(np.int64) for name, array in given.items()}
         tally = {name: int(count) for name, count in zip(COUNTERS, counters, strict=True)}
         return Result(records.raster, tally, **given)
 
-    def _learn(self, task: Task, counters: NDArray[np.int64]) -> None:
-        """Learn window by window, in one compiled call a phase unless the windows are large."""
-        seat = Seat(self._state, self._streams, self._own_scratch(LEARN), counters)
-        first, windows = 0, task.events.windows
-        while first < windows:
-            last = windows
-            if self.phase < len(self._derived.phase_ends):
-                left = self._derived.phase_ends[self.phase] - self._learned
-                last = min(last, first + left)
-            if self._large(task):
-                last = first + 1
-                gradient = self._large_window(first, task, seat)
-                counters[5] += self._kernel(update_window)(
-                    self._weights, gradient, self._update_streams, self._config.layer.lanes,
-                    seat.scratch.tile, seat.scratch.randoms, self._phase_constants(),
-                    self._derived.constants,
-                )  # fmt: skip
-            else:
-                self._windows(first, last, task, seat)
-            self._learned += last - first
-            first = last
+    def _windows_at_once(self, task: Task) -> int:
+        """Return how many windows run before an interrupt is answered."""
+        sizes, steps = self._config.layer, task.events.steps
+        if self._interpreted or (self._large(task) and task.mode == LEARN):
+            return 1
+        work = sizes.inputs * sizes.neurons + UNIT_WORK * (sizes.inputs + sizes.neurons)
+        pieces = 1 if task.mode == LEARN else self._threads
+        return max(1, PIECE_WORK // (steps * work + WINDOW_WORK)) * pieces
 
-    def _batch(self, task: Task, counters: NDArray[np.int64]) -> None:
+    def _learn(
+        self, first: int, last: int, task: Task, counters: NDArray[np.int64]
+    ) -> tuple[int, Snapshot]:
+        """Learn windows up to `last` or the phase's end; return which is next, and the outcome."""
+        now = self._now.copied()
+        phase = self._phase(now.learned)
+        if phase < len(self._derived.phase_ends):
+            last = min(last, first + self._derived.phase_ends[phase] - now.learned)
+        seat = Seat(now.state, now.streams, self._own_scratch(LEARN), counters)
+        if self._large(task):
+            gradient = self._large_window(first, task, now, seat)
+            counters[5] += self._kernel(update_window)(
+                now.weights, gradient, now.update_streams, self._config.layer.lanes,
+                seat.scratch.tile, seat.scratch.randoms, self._derived.phases[phase],
+                self._derived.constants,
+            )  # fmt: skip
+        else:
+            self._windows(first, last, task, now, seat)
+        return last, now._replace(learned=now.learned + last - first)
+
+    def _batch(
+        self, first: int, last: int, task: Task, counters: NDArray[np.int64]
+    ) -> tuple[int, Snapshot]:
         """Run windows in as many contiguous groups as threads, each from its LFSR position."""
-        keeps, windows = self._config.window, task.events.windows
-        traced = task.mode != INFER
-        independent = keeps.state == "clear" and (keeps.trace == "clear" or not traced)
-        groups = min(self._threads, windows) if independent else 1
+        now = self._now.copied()
+        independent = self._config.window.state == "clear"
+        groups = min(self._threads, last - first) if independent else 1
         if groups <= 1:
-            scratch = self._own_scratch(task.mode)
-            self._group(0, windows, task, Seat(self._state, self._streams, scratch, counters))
-            return
-        edges = [windows * k // groups for k in range(groups + 1)]
+            seat = Seat(now.state, now.streams, self._own_scratch(task.mode), counters)
+            self._group(first, last, task, now, seat)
+            return last, now
+        edges = [first + (last - first) * k // groups for k in range(groups + 1)]
         seats = [
             Seat(
-                self._state if k == groups - 1 else self._buffers.state(),
-                self._streams_at(edges[k]),
+                window.State(*(array.copy() for array in now.state)),
+                self._opener.ahead(now.streams, edges[k] - first),
                 self._buffers.scratch(task.mode),
                 np.zeros_like(counters),
             )
@@ -258,30 +329,34 @@ class Layer:
         ]
         with ThreadPoolExecutor(groups) as pool:
             jobs = [
-                pool.submit(self._group, edges[k], edges[k + 1], task, seats[k])
+                pool.submit(self._group, edges[k], edges[k + 1], task, now, seats[k])
                 for k in range(groups)
             ]
             for job in jobs:
                 job.result()
-        self._streams = seats[-1].streams
         for seat in seats:
             counters += seat.counters
+        return last, now._replace(state=seats[-1].state, streams=seats[-1].streams)
 
-    def _group(self, first: int, last: int, task: Task, seat: Seat) -> None:
+    def _group(self, first: int, last: int, task: Task, now: Snapshot, seat: Seat) -> None:
         if task.mode != GRADIENT or not self._large(task):
-            self._windows(first, last, task, seat)
+            self._windows(first, last, task, now, seat)
             return
         for w in range(first, last):
-            self._large_window(w, task, seat)
+            self._large_window(w, task, now, seat)
 
-    def _windows(self, first: int, last: int, task: Task, seat: Seat) -> None:
+    def _windows(
+        self, first: int, last: int, task: Task, now: Snapshot, seat: Seat, mode: int | None = None
+    ) -> None:
+        """Run windows, up to another `mode` than the task's if one is given."""
         keeps = self._config.window
         clear = tuple(int(keep == "clear") for keep in (keeps.state, keeps.trace, keeps.lfsr))
         self._kernel(window.run_windows)(
-            first, last, task.mode, self._weights, task.events.pointers, task.events.addresses,
-            task.targets, seat.state, self._table, self._noise, seat.streams,
-            self._update_streams, seat.scratch, task.records, seat.counters,
-            self._config.layer.lanes, clear, self._phase_constants(), self._derived.constants,
+            first, last, task.mode if mode is None else mode, int(task.mode == LEARN),
+            now.weights, task.events.pointers, task.events.addresses, task.targets, seat.state,
+            self._table, self._noise, seat.streams, now.update_streams, seat.scratch,
+            task.records, seat.counters, self._config.layer.lanes, clear,
+            self._derived.phases[self._phase(now.learned)], self._derived.constants,
         )  # fmt: skip
 
     def _large(self, task: Task) -> bool:
@@ -291,11 +366,11 @@ class Layer:
             and not self._interpreted
         )
 
-    def _large_window(self, w: int, task: Task, seat: Seat) -> NDArray[Any]:
+    def _large_window(self, w: int, task: Task, now: Snapshot, seat: Seat) -> NDArray[Any]:
         """Run window `w`; write and return its gradient in the way that its activity asks for."""
         scratch, records, active = seat.scratch, task.records, COUNTERS.index("active_errors")
         before = seat.counters[active]
-        self._windows(w, w + 1, task._replace(mode=PREPARE), seat)
+        self._windows(w, w + 1, task, now, seat, PREPARE)
         gradient = records.gradient[w if records.gradient.shape[0] > 1 else 0]
         if (seat.counters[active] - before) / scratch.errors.size < DENSE_SHARE:
             self._kernel(sparse_gradient)(
@@ -312,28 +387,11 @@ class Layer:
     def _kernel(self, function: Any) -> Any:
         return function if self._interpreted else compiled(function)
 
-    def _phase_constants(self) -> Any:
-        return self._derived.phases[self.phase]
+    def _phase(self, learned: int) -> int:
+        return sum(learned >= end for end in self._derived.phase_ends)
 
     def _own_scratch(self, mode: int) -> window.Scratch:
         """Return scratch that is kept between runs: making large arrays anew costs page faults."""
         if mode not in self._scratch:
             self._scratch = {mode: self._buffers.scratch(mode)}
         return self._scratch[mode]
-
-    def _open(self, lfsr: LfsrConfig, leap: int, reach: int, draws: int) -> Streams:
-        sources = lfsr.streams(self._config.layer.lanes)
-        return make_streams(sources, leap, reach, draws, self._kernel(start_stream))
-
-    def _streams_at(self, windows: int) -> Streams:
-        """Return the noise streams where they will be after this many more windows."""
-        noise, sizes, keeps = self._config.noise, self._config.layer, self._config.window
-        ahead = windows * keeps.steps * sizes.slots * noise.leap if keeps.lfsr == "carry" else 0
-        states = stream_states(self._streams, noise.lfsr.width)
-        taps = [source.taps for source in dict.fromkeys(noise.lfsr.streams(sizes.lanes))]
-        sources = [Lfsr(t, state).jump(ahead) for t, state in zip(taps, states, strict=True)]
-        streams = make_streams(
-            sources, noise.leap, noise.draw_bits, self._buffers.lane_draws,
-            self._kernel(start_stream),
-        )  # fmt: skip
-        return streams._replace(origin=self._streams.origin)

@@ -76,6 +76,15 @@ class Signature:
         self._lanes = np.zeros(sizes.lanes, np.int64)
 
     @property
+    def lanes(self) -> tuple[int, ...]:
+        """The lanes' registers, 32 bits each: to go on from later."""
+        return tuple(int(lane) for lane in self._lanes)
+
+    @lanes.setter
+    def lanes(self, lanes: tuple[int, ...]) -> None:
+        self._lanes[:] = lanes
+
+    @property
     def value(self) -> int:
         """The folded signature, 32 bits."""
         return int(folded(self._lanes))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .arrays import set_zero
+from .arrays import copy_into, set_zero
 from .engine import compilable, inlined
 from .gradient import sparse_gradient
 from .lfsr import advance_offset, advance_stream, fill_stream, restart_streams
@@ -96,6 +96,10 @@ class Scratch(NamedTuple):
     """(tile, N) of the weights' dtype"""
     randoms: Any
     """(N,) int64"""
+    trace_current: Any
+    """(N,) int64: the traces of a window that is not learned"""
+    trace: Any
+    """(N,) int64: likewise"""
 
 
 class Records(NamedTuple):
@@ -217,8 +221,8 @@ def take_targets(targets, w, t, scratch, c):  # type: ignore[no-untyped-def]
 
 
 def run_windows(  # type: ignore[no-untyped-def]
-    first, last, mode, weights, pointers, addresses, targets, state, table, noise, streams,
-    update_streams, scratch, records, counters, lanes, clear, phase, c,
+    first, last, mode, learned, weights, pointers, addresses, targets, state, table, noise,
+    streams, update_streams, scratch, records, counters, lanes, clear, phase, c,
 ):  # fmt: skip
     """Run windows ``first ..< last`` of the events.
 
@@ -227,6 +231,9 @@ def run_windows(  # type: ignore[no-untyped-def]
     first, last : int
     mode : int
         INFER, PREPARE, GRADIENT or LEARN.
+    learned : int
+        1 if the windows are learned, here (LEARN) or by the caller: only then do the traces in
+        `state` move. The errors and traces of other windows are computed from a copy of them.
     weights : (N + 1, M) int
         The last row is zero; updated by LEARN.
     pointers, addresses : arrays of int
@@ -273,6 +280,10 @@ def run_windows(  # type: ignore[no-untyped-def]
                     record_step(state, scratch, row, records, w, t)
         if mode != INFER:
             traced = (state.trace_current, state.trace)
+            if learned == 0:
+                copy_into(scratch.trace_current, state.trace_current)
+                copy_into(scratch.trace, state.trace)
+                traced = (scratch.trace_current, scratch.trace)
             trace_window(
                 pointers, addresses, w * steps, traced, scratch.spiked, scratch.traces,
                 counters[3:5], c,

@@ -6,11 +6,13 @@ same unit, unrounded.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,15 @@ LEARNING_RECORDS = ("errors", "traces", "gradient")
 """Of `bitlif.model.result.RECORDS`, what a core computes only while it learns."""
 
 CALL_STEPS = 1 << 15
-"""Steps of the windows that go down in one call: a keyboard interrupt waits for its end."""
+"""Most steps of the windows that go down in one call: a keyboard interrupt waits for its end."""
+
+
+class Tally(NamedTuple):
+    """What a core has done since its reset, as far as it is counted beside it."""
+
+    windows_learned: int = 0
+    clocks: int = 0
+    synaptic_events: int = 0
 
 
 def no_amaranth(what: str, error: ModuleNotFoundError) -> BitlifError:
@@ -66,8 +76,11 @@ class CoreResult(Result):
 class Core(ABC):
     """A layer that takes weights, runs and learns windows, and can be read, whatever it runs on.
 
-    Made by `bitlif.sim.open`; a context manager. One thread at a time may use it. After an error
-    inside a run only `reset` and `close` are of use.
+    Made by `bitlif.sim.open`; a context manager. One thread at a time may use it.
+
+    After an interrupt inside `run`, a whole number of its windows has run, from none to all, and
+    everything that can be read agrees on it. A core that cannot promise this, as a board that was
+    interrupted or gates that failed, raises until its `reset`.
 
     Parameters
     ----------
@@ -85,10 +98,14 @@ class Core(ABC):
     counts_clocks = True
     """Whether results and `clocks` tell clocks; a board does not."""
 
+    stays_in_process = True
+    """Whether a forked child must leave it alone: only models are plain memory."""
+
     def __init__(self, config: Config, *, learning: bool = True) -> None:
         self._config = self._built = config
         self._learning = learning
-        self._clocks = 0
+        self._half_loaded_tables = False
+        self._process = os.getpid()
         self._open = True
 
     # -- what a core is ----------------------------------------------------------------------
@@ -125,13 +142,15 @@ class Core(ABC):
             If the two differ in what is built in (`bitlif.hdl.loading.require_loadable`); on every
             backend alike, so that what runs on the model runs on gates.
         """
-        self._require_open()
+        self._require_own()
         if not isinstance(config, Config):
             raise BitlifTypeError(f"config must be a Config, not {config!r}")
         require_loadable(self._built, config)
+        self._half_loaded_tables = True
         self._config = config
         self._load_tables()
-        self.reset()
+        self._reset()
+        self._half_loaded_tables = False
 
     def reset(self) -> None:
         """Go back to the beginning: state, traces, LFSRs, phase, counters, signature, clocks.
@@ -139,7 +158,6 @@ class Core(ABC):
         Weights, error table and schedule stay.
         """
         self._require_open()
-        self._clocks = 0
         self._reset()
 
     # -- running -----------------------------------------------------------------------------
@@ -186,13 +204,11 @@ class Core(ABC):
             raise BitlifError("targets must be given for learning or a teacher's reset")
         before = self.counters()
         parts = []
-        count = max(1, CALL_STEPS // events.steps)
+        count = self._windows_at_once(events)
         for first in range(0, events.windows, count):
             chosen = slice(first, first + count)
             some = events.select(range(events.windows)[chosen])
-            part = self._run(some, None if levels is None else levels[chosen], learn, wanted)
-            self._clocks += int(part["window_clocks"].sum())
-            parts.append(part)
+            parts.append(self._run(some, None if levels is None else levels[chosen], learn, wanted))
         after = self.counters()
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return CoreResult(counters={name: after[name] - before[name] for name in after}, **joined)
@@ -224,6 +240,11 @@ class Core(ABC):
         counted = self._counters()
         return {name: min(counted[name], COUNTER_TOP) for name in COUNTERS}
 
+    def windows_learned(self) -> int:
+        """Return the windows learned since the reset: they are what the schedule counts."""
+        self._require_open()
+        return self._tally().windows_learned
+
     def phase(self) -> int:
         """Return the schedule's phase that the next window runs in."""
         return self.state().phase
@@ -241,7 +262,7 @@ class Core(ABC):
             raise BitlifError(
                 f"clocks must be asked of model or compiled gates: {self.backend} counts none"
             )
-        return self._clocks
+        return self._tally().clocks
 
     def signature(self) -> int | None:
         """Return the signature of all windows since the reset, 32 bits; None from the float twin.
@@ -251,13 +272,46 @@ class Core(ABC):
         self._require_open()
         return self._signature()
 
+    # -- keeping -----------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write where the core stands, counters included, to an ``.npz`` file, for `resume`.
+
+        Raises
+        ------
+        BitlifError
+            If this is no model: gates take weights, table and schedule, but no state.
+        """
+        raise self._cannot_be_set()
+
+    def resume(self, path: str | Path) -> None:
+        """Go on from where a core of the same backend and configuration stood at its `save`.
+
+        Raises
+        ------
+        BitlifError
+            If this is no model; if the file cannot be read, is of another kind or configuration, or
+            holds a value that the configuration does not allow. The core is then as it was.
+        """
+        raise self._cannot_be_set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        raise self._cannot_be_set()
+
+    def _cannot_be_set(self) -> BitlifError:
+        return BitlifTypeError(
+            f"the core ({self.backend}) can be neither saved nor copied: only the backends model "
+            f"and float can be set to a state"
+        )
+
     # -- opening and closing -----------------------------------------------------------------
 
     def close(self) -> None:
-        """Give everything back; closing again does nothing."""
+        """Release all resources. Idempotent. In a forked child, the parent's core stays open."""
         if self._open:
             self._open = False
-            self._close()
+            if not self._in_child():
+                self._close()
 
     def __enter__(self) -> Self:
         return self
@@ -270,9 +324,27 @@ class Core(ABC):
     ) -> None:
         self.close()
 
-    def _require_open(self) -> None:
+    def _require_own(self) -> None:
         if not self._open:
             raise BitlifError(f"the core ({self.backend}) is closed: open another")
+        if self._in_child():
+            raise BitlifError(
+                f"the core ({self.backend}) is of the process that opened it: open another here"
+            )
+
+    def _require_open(self) -> None:
+        self._require_own()
+        if self._half_loaded_tables:
+            raise BitlifError(
+                f"the core ({self.backend}) was interrupted while it took tables: load them again"
+            )
+
+    def _in_child(self) -> bool:
+        return self.stays_in_process and os.getpid() != self._process
+
+    def _windows_at_once(self, events: Events) -> int:
+        """Return how many windows go down in one call."""
+        return max(1, CALL_STEPS // events.steps)
 
     def _check_records(self, record: tuple[str, ...], learn: bool) -> tuple[str, ...]:
         for name in check_records(record):
@@ -301,7 +373,10 @@ class Core(ABC):
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
     ) -> dict[str, NDArray[Any]]:
-        """Run checked windows; return the arrays of `CoreResult` by name, windows first."""
+        """Run checked windows; return the arrays of `CoreResult` by name, windows first.
+
+        The core must agree with itself, or raise, wherever an interrupt comes.
+        """
 
     @abstractmethod
     def _weights(self) -> NDArray[Any]: ...
@@ -315,6 +390,9 @@ class Core(ABC):
 
     @abstractmethod
     def _signature(self) -> int | None: ...
+
+    @abstractmethod
+    def _tally(self) -> Tally: ...
 
     def _close(self) -> None:  # noqa: B027 - the models have nothing to give back
         pass

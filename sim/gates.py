@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,9 @@ from bitlif.model.events import Events
 from bitlif.model.result import RECORDS, LayerState
 
 from .build import library
-from .core import Core
+from .core import Core, Tally
 from .observables import Observable, arrange, rows_of_window, state_layouts
+from .process import release_with
 from .rows import Words, from_integers, pack, unpack, words_for
 from .shell import READ, probe_bits, probes
 
@@ -32,6 +32,9 @@ WEIGHTS, SCHEDULE, TABLE = range(3)
 
 SLACK = 100
 """Clocks of patience besides those that a step's or a reset's work takes."""
+
+CALL_CLOCKS = 1 << 20
+"""Clocks, patience included, of the windows that go down in one call: an interrupt waits for it."""
 
 FAILURES = {
     1: "stopped to move", 2: "sent an address without a neuron", 3: "sent or showed too much",
@@ -55,6 +58,14 @@ class _Job(ctypes.Structure):
         ("step_digests", ctypes.c_void_p), ("records", ctypes.c_void_p),
         ("windows_done", ctypes.c_int64),
     )  # fmt: skip
+
+
+class _Piece(NamedTuple):
+    """Windows that have gone down and are not accounted for yet."""
+
+    job: _Job
+    events: Events
+    window_clocks: NDArray[np.int64]
 
 
 class GateCore(Core):
@@ -89,14 +100,15 @@ class GateCore(Core):
         self.records = tuple(name for name in RECORDS if name in self._probes)
         path = library(config, backend, learning=learning, verilog=verilog)
         self._calls = _load_library(path)
-        self._events_seen = 0
+        # In one attribute, so that an interrupt finds both or neither.
+        self._account: tuple[Tally, _Piece | None] = Tally(), None
         self._broken = ""
         self._handle = self._calls.bitlif_open(self._patience())
         if not self._handle:
             self._open = False
             raise BitlifError(f"the core ({backend}) does not come out of its reset")
         # Once, with `close` or when nobody holds the core any more.
-        self._give_back = weakref.finalize(self, self._calls.bitlif_close, self._handle)
+        self._give_back = release_with(self, self._calls.bitlif_close, self._handle)
 
     def _patience(self, events: int = 0) -> int:
         """Return more clocks than any step with so many events, update and all, can take."""
@@ -126,13 +138,19 @@ class GateCore(Core):
         )  # fmt: skip
 
     def _reset(self) -> None:
-        self._events_seen = 0
+        self._broken = "was interrupted in its reset"
+        self._account = Tally(), None
         if self._calls.bitlif_reset(self._handle, self._patience()):
             self._broken = "does not come out of its reset"
             self._require_sound()
         self._broken = ""
 
     # -- running -----------------------------------------------------------------------------
+
+    def _windows_at_once(self, events: Events) -> int:
+        mean = -(-events.count // (events.windows * events.steps))
+        clocks = self._patience(mean) * events.steps
+        return min(super()._windows_at_once(events), max(1, CALL_CLOCKS // clocks))
 
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
@@ -157,6 +175,7 @@ class GateCore(Core):
             int(learn), self._patience(most), raster.ctypes.data, step_clocks.ctypes.data,
             window_clocks.ctypes.data, digests.ctypes.data, ctypes.addressof(records), 0,
         )  # fmt: skip
+        self._account = self._account[0], _Piece(job, events, window_clocks)
         status = self._calls.bitlif_run(self._handle, ctypes.byref(job))
         if status == 0:
             short = [n for n in notes if records[list(self._probes).index(n)].count < len(notes[n])]
@@ -165,7 +184,6 @@ class GateCore(Core):
         else:
             self._broken = f"{FAILURES[status]} in window {job.windows_done} of the run"
         self._require_sound()
-        self._events_seen += events.count
         found = {name: self._arranged(name, notes[name], windows) for name in record}
         return {
             "raster": raster, "step_signatures": digests, "step_clocks": step_clocks,
@@ -239,7 +257,11 @@ class GateCore(Core):
 
     def _counters(self) -> dict[str, int]:
         counted = {name: self._port(name, 32) for name in COUNTERS}
-        return {**counted, "synaptic_events": self._events_seen * self._built.layer.neurons}
+        return {**counted, "synaptic_events": self._account[0].synaptic_events}
+
+    def _tally(self) -> Tally:
+        self._require_sound()
+        return self._account[0]
 
     def _signature(self) -> int:
         return self._port("digest", 32)
@@ -260,7 +282,25 @@ class GateCore(Core):
         assert count == words.size, f"{port} has {count} words, not {words.size}"
         return int.from_bytes(words.astype("<u4").tobytes(), "little")
 
+    def _settle(self) -> None:
+        """Account for the windows that have gone down."""
+        done, piece = self._account
+        if piece is None:
+            return
+        job, events = piece.job, piece.events
+        if job.windows_done < job.windows and not self._broken:
+            self._broken = f"was interrupted in window {job.windows_done} of the run"
+        self._account = (
+            Tally(
+                done.windows_learned + job.windows * bool(job.learn),
+                done.clocks + int(piece.window_clocks.sum()),
+                done.synaptic_events + events.count * self._built.layer.neurons,
+            ),
+            None,
+        )
+
     def _require_sound(self) -> None:
+        self._settle()
         if self._broken:
             raise BitlifError(f"the core ({self.backend}) {self._broken}: reset it")
 

@@ -18,7 +18,6 @@ class CoreLearner:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._learned = 0
 
     @property
     def config(self) -> Config:
@@ -43,7 +42,7 @@ class CoreLearner:
     @property
     def windows_learned(self) -> int:
         """Since the reset."""
-        return self._learned
+        return self._core.windows_learned()
 
     def load(self, weights: NDArray[Any]) -> None:
         """Set the raw weights."""
@@ -52,7 +51,6 @@ class CoreLearner:
     def reset(self) -> None:
         """Go back to the beginning; the weights stay."""
         self._core.reset()
-        self._learned = 0
 
     def run(self, events: Events, targets: Any = None, *, record: Sequence[str] = ()) -> CoreResult:
         """Run windows without changing a weight."""
@@ -60,6 +58,4 @@ class CoreLearner:
 
     def learn(self, events: Events, targets: Any, *, record: Sequence[str] = ()) -> CoreResult:
         """Run windows one after another, each ending with the update of all weights."""
-        result = self._core.learn(events, targets, record=record)
-        self._learned += events.windows
-        return result
+        return self._core.learn(events, targets, record=record)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from bitlif.model.toml import dump_config
 
 from .build import LIBRARY, compile_verilog, ingredients, notify, require_tools
 from .cache import cached, key_of
+from .process import release_with
 
 DRIVER = "line_driver.cc"
 TOP = "bitlif_board"
@@ -88,7 +88,7 @@ class SimulatedBoard:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         code.line_run.argtypes = [pointer, pointer, number, number, pointer, number]
         self._board = code.line_open()
-        self._finalizer = weakref.finalize(self, code.line_close, self._board)
+        self._finalizer = release_with(self, code.line_close, self._board)
         self._bytes = np.zeros(ROOM, np.uint8)
 
     def drive(self, levels: NDArray[Any], idle: int = 0) -> bytes:

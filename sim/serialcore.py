@@ -14,7 +14,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.result import LayerState
 
-from .core import Core
+from .core import Core, Tally
 from .driver import Driver, finished
 from .items import Items, ends_in, input_items, output_raster
 from .link import Link
@@ -98,7 +98,7 @@ class SerialCore(Core):
             config, self._read, self._write, learning=learning,
             read_many=self._read_many, write_many=self._write_many, polls=POLLS,
         )  # fmt: skip
-        self._events_seen = 0
+        self._counted = Tally()
         self._broken = ""
         self._half_loaded: set[str] = set()
         try:
@@ -152,8 +152,8 @@ class SerialCore(Core):
                 f"the core ({self.backend}) holds what another program left, or nothing, as it was "
                 f"opened or started anew: close it and open another"
             )
-        self._events_seen = 0
         self._broken = "was broken off in its reset"
+        self._counted = Tally()
         if self.link.in_doubt:
             self.link.open()
         finished(self._driver.reset(flush=True))
@@ -175,8 +175,12 @@ class SerialCore(Core):
         spoken = self._exchange(items, events.windows)
         raster = output_raster(self._built, events.windows, spoken)
         finished(self._driver.stop())
+        done = self._counted
+        self._counted = done._replace(
+            windows_learned=done.windows_learned + learn * events.windows,
+            synaptic_events=done.synaptic_events + events.count * self._built.layer.neurons,
+        )
         self._broken = ""
-        self._events_seen += events.count
         nothing = np.zeros((0, events.steps), np.int64)
         return {
             "raster": raster, "step_signatures": nothing, "step_clocks": nothing,
@@ -221,11 +225,15 @@ class SerialCore(Core):
     def _counters(self) -> dict[str, int]:
         self._require_sound()
         counted = finished(self._driver.read_counters())
-        return {**counted, "synaptic_events": self._events_seen * self._built.layer.neurons}
+        return {**counted, "synaptic_events": self._counted.synaptic_events}
 
     def _signature(self) -> int:
         self._require_sound()
         return finished(self._driver.get("SIGNATURE"))
+
+    def _tally(self) -> Tally:
+        self._require_sound()
+        return self._counted
 
     def _require_sound(self) -> None:
         if self._broken:

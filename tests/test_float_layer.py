@@ -87,7 +87,8 @@ def naive(
         phase = config.schedule[number]
         if config.window.state == "clear":
             current, membrane = [0.0] * neurons, [0.0] * neurons
-        if config.window.trace == "clear":
+        # A window that is not learned leaves the traces as it found them.
+        if config.window.trace == "clear" or not learn:
             synaptic, trace = [0.0] * inputs, [0.0] * inputs
         rows: Arrays = {name: [] for name in out if name != "gradient"}
         for t in range(steps):

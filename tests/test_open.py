@@ -310,7 +310,7 @@ def test_float_backend_is_seeded_by_the_configuration() -> None:
 def test_counters_stop_where_those_of_gates_do() -> None:
     work = random_work(TINY, 3, 1)
     core = fresh_model(work)
-    core._counted["active_errors"] = COUNTER_TOP - 1
+    core._now = core._now._replace(counted={**core._now.counted, "active_errors": COUNTER_TOP - 1})
     result = core.learn(work.events, work.targets)
     assert core.counters()["active_errors"] == COUNTER_TOP
     assert result.counters["active_errors"] == 1

@@ -1,0 +1,185 @@
+"""Where an integer layer stands: all that changes while it runs, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .buffers import Buffers
+from .config import Config
+from .errors import BitlifError
+from .lfsr import Lfsr, LfsrConfig, Streams, make_streams, stream_states
+from .savefile import MAX_WINDOWS, Arrays, require_array, require_names
+from .window import State
+
+
+class Snapshot(NamedTuple):
+    """Weights, state, traces, LFSRs and schedule of a layer.
+
+    Its arrays are never written to: a run works on a copy, which then takes its place.
+    """
+
+    weights: NDArray[Any]
+    """(N + 1, M), the last row zero"""
+    state: State
+    streams: Streams
+    """of the noise"""
+    update_streams: Streams
+    learned: int
+    """windows learned since the reset"""
+
+    def copied(self) -> Snapshot:
+        """Return a copy that a run may write to."""
+        return Snapshot(
+            self.weights.copy(),
+            State(*(array.copy() for array in self.state)),
+            _copied(self.streams),
+            _copied(self.update_streams),
+            self.learned,
+        )
+
+
+def _copied(streams: Streams) -> Streams:
+    return streams._replace(buffer=streams.buffer.copy(), offset=streams.offset.copy())
+
+
+class Opener:
+    """Makes snapshots of a layer of `config`.
+
+    Parameters
+    ----------
+    config : Config
+    buffers : Buffers
+    start : function
+        `bitlif.model.lfsr.start_stream`, compiled or not.
+    """
+
+    def __init__(self, config: Config, buffers: Buffers, start: Callable[..., None]) -> None:
+        self._config, self._buffers, self._start = config, buffers, start
+        lanes = config.layer.lanes
+        self._fresh = Snapshot(
+            buffers.weights(),
+            buffers.state(),
+            self._noise(config.noise.lfsr.streams(lanes)),
+            self._update(config.learning.lfsr.streams(lanes)),
+            0,
+        )
+
+    def fresh(self, weights: NDArray[Any] | None = None) -> Snapshot:
+        """Return the beginning, with these (N + 1, M) weights or zeros."""
+        return self._fresh if weights is None else self._fresh._replace(weights=weights)
+
+    def weights(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Return raw weights (N, M) as (N + 1, M), in the type that the layer computes in."""
+        weights = self._buffers.weights()
+        weights[:-1] = raw
+        return weights
+
+    def ahead(self, streams: Streams, windows: int) -> Streams:
+        """Return noise streams where they will be after this many more windows."""
+        noise, sizes, keeps = self._config.noise, self._config.layer, self._config.window
+        positions = windows * keeps.steps * sizes.slots * noise.leap
+        states = stream_states(streams, noise.lfsr.width)
+        taps = _distinct_taps(noise.lfsr, sizes.lanes)
+        moved = positions if keeps.lfsr == "carry" else 0
+        sources = [Lfsr(t, state).jump(moved) for t, state in zip(taps, states, strict=True)]
+        return self._noise(sources)._replace(origin=streams.origin)
+
+    def lfsr_states(self, snapshot: Snapshot) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the states of the noise and of the update LFSRs; see `Layer.lfsr_states`."""
+        learning = self._config.learning
+        noise = stream_states(snapshot.streams, self._config.noise.lfsr.width)
+        if not learning.random_bits:
+            return noise, ()
+        return noise, stream_states(snapshot.update_streams, learning.lfsr.width)
+
+    def _noise(self, sources: Sequence[Lfsr]) -> Streams:
+        noise, draws = self._config.noise, self._buffers.lane_draws
+        return make_streams(sources, noise.leap, noise.draw_bits, draws, self._start)
+
+    def _update(self, sources: Sequence[Lfsr]) -> Streams:
+        learning, inputs = self._config.learning, self._config.layer.inputs
+        return make_streams(sources, learning.leap, learning.random_bits, inputs, self._start)
+
+    # -- files -------------------------------------------------------------------------------
+
+    def to_arrays(self, snapshot: Snapshot) -> Arrays:
+        """Return all of a snapshot as plain arrays, for a file; see `from_arrays`."""
+        noise, learning = self._config.noise, self._config.learning
+        arrays = {name: np.array(own, np.int64) for name, own in snapshot.state._asdict().items()}
+        return {
+            "weights": np.array(snapshot.weights[:-1], np.int64),
+            **arrays,
+            "noise_lfsr": _words(stream_states(snapshot.streams, noise.lfsr.width)),
+            "update_lfsr": _words(stream_states(snapshot.update_streams, learning.lfsr.width)),
+            "windows_learned": np.array(snapshot.learned, np.int64),
+        }
+
+    def from_arrays(self, arrays: Arrays) -> Snapshot:
+        """Return the snapshot that arrays from elsewhere stand for.
+
+        Raises
+        ------
+        BitlifError
+            If an array is missing, or does not fit the configuration.
+        """
+        config, sizes = self._config, self._config.layer
+        weight, current, membrane = (
+            config.synapse.weight, config.synapse.current, config.membrane.format,
+        )  # fmt: skip
+        trace_current, trace = config.trace.current, config.trace.format
+        shapes = {
+            "weights": ((sizes.inputs, sizes.neurons), weight),
+            "current": ((sizes.neurons,), current),
+            "membrane": ((sizes.neurons,), membrane),
+            "trace_current": ((sizes.inputs,), trace_current),
+            "trace": ((sizes.inputs,), trace),
+        }
+        require_names(arrays, (*shapes, "noise_lfsr", "update_lfsr", "windows_learned"))
+        found = {
+            name: require_array(arrays, name, shape, fmt.raw_min, fmt.raw_max)
+            for name, (shape, fmt) in shapes.items()
+        }
+        learned = require_array(arrays, "windows_learned", (), 0, MAX_WINDOWS)
+        state = self._buffers.state()
+        for name, array in state._asdict().items():
+            array[:] = found[name]
+        fresh = self._fresh
+        noise = self._noise(_sources(config.noise.lfsr, sizes.lanes, arrays, "noise_lfsr"))
+        update = self._update(_sources(config.learning.lfsr, sizes.lanes, arrays, "update_lfsr"))
+        return Snapshot(
+            self.weights(found["weights"]),
+            state,
+            noise._replace(origin=fresh.streams.origin),
+            update._replace(origin=fresh.update_streams.origin),
+            int(learned),
+        )
+
+
+def _words(states: Sequence[int]) -> NDArray[np.uint64]:
+    return np.array(states, np.uint64)
+
+
+def _distinct_taps(lfsr: LfsrConfig, lanes: int) -> list[tuple[int, ...]]:
+    """Return the polynomials of the distinct streams."""
+    return [source.taps for source in dict.fromkeys(lfsr.streams(lanes))]
+
+
+def _sources(lfsr: LfsrConfig, lanes: int, arrays: Arrays, name: str) -> list[Lfsr]:
+    """Return the LFSRs whose states a file gives, one a distinct stream; else raise."""
+    taps = _distinct_taps(lfsr, lanes)
+    states = require_array(arrays, name, (len(taps),), 1, (1 << lfsr.width) - 1)
+    sources = [Lfsr(t, int(state)) for t, state in zip(taps, states, strict=True)]
+    if lfsr.sharing == "phase":
+        # Distances between lanes never change: a file in which they do mixes two layers.
+        distance = sources[0].period // lanes
+        for lane, source in enumerate(sources):
+            if source != sources[0].jump(lane * distance):
+                raise BitlifError(
+                    f"{name}[{lane}] must be {lane * distance} positions ahead of {name}[0] on its "
+                    f"stream, and is not"
+                )
+    return sources
