@@ -26,6 +26,8 @@ from .table import ErrorConfig
 from .text import quoted
 
 MAX_UNITS = 1 << 16
+MAX_PHASES = 4096
+MAX_NAME = 200
 KEEPS = ("clear", "carry")
 
 
@@ -274,12 +276,18 @@ class Config:
             raise BitlifTypeError(f"name must be text, not {quoted(self.name)}")
         if not self.name.isprintable() or not self.name:
             raise BitlifError(f"name must be printable and not empty, not {quoted(self.name)}")
+        if len(self.name) > MAX_NAME:
+            raise BitlifError(f"name must have at most {MAX_NAME} characters, not {len(self.name)}")
         for section in fields(self):
             if section.name not in ("name", "schedule"):
                 usual = section.default_factory
                 require_kind(section.name, getattr(self, section.name), usual)  # type: ignore[arg-type]
         if not isinstance(self.schedule, tuple) or not self.schedule:
             raise BitlifTypeError(f"schedule must be a list of phases, not {quoted(self.schedule)}")
+        if len(self.schedule) > MAX_PHASES:
+            raise BitlifError(
+                f"schedule must have at most {MAX_PHASES} phases, not {len(self.schedule)}"
+            )
         for number, phase in enumerate(self.schedule):
             require_kind(f"schedule[{number}]", phase, PhaseConfig)
         for number, phase in enumerate(self.schedule[:-1]):

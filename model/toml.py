@@ -11,7 +11,6 @@ import enum
 import hashlib
 import importlib.resources
 import json
-import tomllib
 import typing
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
@@ -22,8 +21,11 @@ from typing import Any
 import tomli_w
 
 from .config import Config, PhaseConfig
-from .errors import BitlifError, BitlifTypeError, nearest_of
+from .errors import BitlifError, BitlifTypeError, located, nearest_of
 from .fixed import Format
+from .reading import read_text
+from .text import path_text, quoted, shortened, terminal_text
+from .tomltree import parse_toml
 
 READY_MADE = importlib.resources.files("bitlif.configs")
 
@@ -75,32 +77,27 @@ def read_source(
     if text in known:
         return home.joinpath(f"{text}.toml").read_text("utf-8"), text, None
     path = Path(source)
-    if path.suffix != ".toml" and not path.exists():
+    if path.suffix != ".toml" and not _exists(path):
         raise BitlifError(
             f"a {what} must be a TOML file or one of {', '.join(known)}, "
-            f"not '{text}'{nearest_of(text, known)}"
+            f"not {quoted(text)}{nearest_of(text, known)}"
         )
+    return read_text(what, path), path_text(path), path.parent
+
+
+def _exists(path: Path) -> bool:
     try:
-        return path.read_text("utf-8"), str(path), path.parent
-    except OSError as error:
-        raise BitlifError(f"{what} '{path}' cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BitlifError(f"{what} '{path}' must be UTF-8 text") from error
-    except ValueError as error:  # a name that no file can have
-        raise BitlifError(f"{what} {text!r} cannot be read: {error}") from error
+        return path.exists()
+    except OSError:  # a name too long, a folder that we may not look into
+        return False
 
 
 def parse_config(content: str, origin: str, folder: Path | None = None) -> Config:
     """Return the configuration in TOML text; `origin` is for errors, `folder` holds its files."""
-    try:
-        tree = tomllib.loads(content)
-    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
-        raise BitlifError(f"{origin}: not valid TOML: {error}") from error
-    try:
+    tree = parse_toml(content, origin)
+    with located(origin):
         _inline_table(tree, folder)
         return config_from_dict(tree)
-    except BitlifError as error:
-        raise type(error)(f"{origin}: {error}") from error
 
 
 def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
@@ -112,22 +109,22 @@ def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
     if "a" in section or "b" in section:
         raise BitlifError("error.file must be given without error.a and error.b")
     if not isinstance(name, str) or folder is None:
-        raise BitlifTypeError(f"error.file must be the path of a text file, not {name!r}")
+        raise BitlifTypeError(f"error.file must be the path of a text file, not {quoted(name)}")
     path = folder / name
-    try:
-        rows = [line.split("#")[0].split() for line in path.read_text("utf-8").splitlines()]
-    except OSError as error:
-        raise BitlifError(f"error.file '{path}' cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BitlifError(f"error.file '{path}' must be UTF-8 text") from error
-    except ValueError as error:  # a name that no file can have
-        raise BitlifError(f"error.file {name!r} cannot be read: {error}") from error
-    try:
-        pairs = [(float(a), float(b)) for a, b in filter(None, rows)]
-    except ValueError as error:
-        raise BitlifError(f"error.file '{path}' must hold two numbers a line: {error}") from error
-    section["a"] = [a for a, _ in pairs]
-    section["b"] = [b for _, b in pairs]
+    section["a"], section["b"] = [], []
+    for number, line in enumerate(read_text("error.file", path).split("\n"), 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        try:
+            a, b = map(float, words)
+        except ValueError as error:
+            raise BitlifError(
+                f"error.file '{path_text(path)}', line {number} must hold two numbers, "
+                f"not {quoted(line.strip())}"
+            ) from error
+        section["a"].append(a)
+        section["b"].append(b)
 
 
 def config_from_dict(tree: dict[str, Any]) -> Config:
@@ -140,13 +137,14 @@ def config_from_dict(tree: dict[str, Any]) -> Config:
 def _build(kind: type, tree: object, path: str) -> Any:
     """Build the dataclass `kind` from a table; `path` is "" or ends with a dot."""
     if not isinstance(tree, dict):
-        raise BitlifTypeError(f"{path.rstrip('.')} must be a table of fields, not {tree!r}")
+        raise BitlifTypeError(f"{path.rstrip('.')} must be a table of fields, not {quoted(tree)}")
     types = typing.get_type_hints(kind)
     names = [item.name for item in fields(kind)]
     for key in tree:
         if key not in names:
             hint = nearest_of(key, names) or f"; known are {', '.join(names)}"
-            raise BitlifError(f"{path}{key} is not a field{hint}")
+            shown = shortened(terminal_text(key))
+            raise BitlifError(f"{path}{shown} is not a field{hint}")
     defaults = {item.name: _default(item) for item in fields(kind)}
     values = {
         name: _convert(types[name], tree[name], f"{path}{name}", defaults[name]) for name in tree
@@ -172,7 +170,7 @@ def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
         if value not in words:
             accepted = " or ".join(f"'{word}'" for word in words)
             hint = nearest_of(value, words) if isinstance(value, str) else ""
-            raise BitlifError(f"{path} must be {accepted}, not {value!r}{hint}")
+            raise BitlifError(f"{path} must be {accepted}, not {quoted(value)}{hint}")
         return kind(value)
     if isinstance(kind, type) and is_dataclass(kind):
         if isinstance(value, dict) and {"tau", "shift"} & value.keys():
@@ -181,7 +179,7 @@ def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
         return _build(kind, _over_default(default, value), f"{path}.")
     if kind == tuple[PhaseConfig, ...]:
         if not isinstance(value, list):
-            raise BitlifTypeError(f"{path} must be a list of phases, not {value!r}")
+            raise BitlifTypeError(f"{path} must be a list of phases, not {quoted(value)}")
         return tuple(_build(PhaseConfig, phase, f"{path}[{n}].") for n, phase in enumerate(value))
     if typing.get_origin(kind) is tuple and isinstance(value, list):
         return tuple(value)

@@ -26,7 +26,6 @@ A study file is TOML::
 from __future__ import annotations
 
 import importlib.resources
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from bitlif.model.errors import (
 )
 from bitlif.model.text import quoted, shortened, terminal_text
 from bitlif.model.toml import dump_config, load_config, read_source, ready_made
+from bitlif.model.tomltree import parse_toml
 
 from .area import require_board
 from .axis import Axis, read_axis, require_name
@@ -178,10 +178,7 @@ def load_plan(source: str | Path) -> tuple[Plan, str]:
 
 def parse_plan(content: str, origin: str, folder: Path | None = None) -> Plan:
     """Return the study in TOML text; `origin` is for errors, `folder` holds its configuration."""
-    try:
-        tree = tomllib.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BitlifError(f"{origin}: not valid TOML: {error}") from error
+    tree = parse_toml(content, origin)
     try:
         return _read(tree, folder)
     except BitlifError as error:
