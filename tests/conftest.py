@@ -6,10 +6,17 @@ import os
 import shutil
 import tempfile
 
+import hypothesis
 import pytest
 
 from bitlif.sim import build
 from bitlif.sim.cache import VARIABLE
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile(
+    "bitlif", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("bitlif")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.sim.access import AccessError
 from bitlif.sim.line import SimulatedBoard
-from bitlif.sim.link import Link, LinkTimeoutError
+from bitlif.sim.link import RETRIES, Link, LinkTimeoutError
 from bitlif.sim.models import ModelCore
 from bitlif.sim.pseudo import LineNoise, PseudoTerminal
 from bitlif.sim.serialport import open_serial
@@ -82,7 +81,7 @@ def test_a_host_killed_in_mid_load_leaves_a_board_that_runs_nothing_until_it_is_
         assert host.stdout is not None
         assert host.stdout.readline() == "open\n"
         switch.victim = host
-        assert host.wait(60) == -signal.SIGKILL
+        assert host.wait() == -signal.SIGKILL
         host.stdout.close()
         link = Link(open_serial(terminal.path, 1_000_000))
         link.open()
@@ -123,10 +122,11 @@ def test_a_pulled_plug_is_one_clear_error_and_soon(board: SimulatedBoard) -> Non
     cut = False
     with PseudoTerminal(board, switch=lambda data: None if cut else data) as terminal:
         with bitlif.open(TINY, f"serial:{terminal.path}") as core:
-            cut, began = True, time.monotonic()
-            with pytest.raises(LinkTimeoutError, match=f"{terminal.path}.*must answer"):
+            cut = True
+            # No more than its own patience each time, whatever else the machine does.
+            said = f"{terminal.path}.*must answer, .* was sent {1 + RETRIES} times"
+            with pytest.raises(LinkTimeoutError, match=said):
                 core.weights()
-            assert time.monotonic() - began < 60
         with pytest.raises(BitlifError, match="must answer, and did not"):
             bitlif.open(TINY, f"serial:{terminal.path}")
 

@@ -148,11 +148,16 @@ def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def process(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command of Dask's in a process group of its own; end all of it afterwards."""
+    """Start a command of Dask's in a process group of its own; end all of it afterwards.
+
+    It finds the functions of `study_plans`, and among them the gate in the folder of its log.
+    """
+    found = {"PYTHONPATH": str(Path(__file__).parent), study_plans.GATE: str(log.parent)}
     with log.open("wb") as file:
         own = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
             stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True,
+            env=os.environ | found,
         )  # fmt: skip
     try:
         yield own
@@ -162,33 +167,35 @@ def process(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         own.wait()
 
 
-def awaited(path: Path, seconds: float = 60.0) -> str:
+def awaited(path: Path, maker: subprocess.Popen[bytes]) -> str:
     """Return a file's text once it is there."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if path.exists() and path.read_text():
-            return path.read_text()
+    while not path.exists() or not path.read_text():
+        assert maker.poll() is None, f"{path.name} did not appear"
         time.sleep(0.05)
-    raise AssertionError(f"{path.name} did not appear")
+    return path.read_text()
 
 
 LONGER = SMALL.replace("windows = 2", "windows = 40").replace("seeds = [3, 1]", "seeds = [1, 3, 4]")
 
 
-def test_workers_started_by_hand_are_used_and_one_killed_loses_nothing(tmp_path: Path) -> None:
+def test_workers_started_by_hand_are_used_and_one_killed_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each gives one task back before the kill, and begins another one that it does not end.
+    monkeypatch.setattr(cluster, "evaluate_here", study_plans.gated)
     file = tmp_path / "scheduler.json"
     quiet = ("--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file))
     with (
         process("scheduler", "--port", "0", "--host", "127.0.0.1", "--scheduler-file", str(file),
-                "--no-dashboard", log=tmp_path / "scheduler.log"),
+                "--no-dashboard", log=tmp_path / "scheduler.log") as scheduler,
     ):  # fmt: skip
-        address = awaited(file).partition('"address": "')[2].partition('"')[0]
+        address = awaited(file, scheduler).partition('"address": "')[2].partition('"')[0]
         first = process("worker", *quiet, "--local-directory", str(tmp_path / "one"),
                         log=tmp_path / "one.log")  # fmt: skip
         second = process("worker", *quiet, "--local-directory", str(tmp_path / "two"),
                          log=tmp_path / "two.log")  # fmt: skip
         with first as victim, second, open_pool(1, address) as own:
-            own._client.wait_for_workers(2, timeout=60)
+            own._client.wait_for_workers(2, timeout=3600)
             with open_store(tmp_path / "s", LONGER) as store:
                 killed = []
 
@@ -200,6 +207,7 @@ def test_workers_started_by_hand_are_used_and_one_killed_loses_nothing(tmp_path:
                             if len(seen) == 2 and not killed:
                                 killed.append(len(store.outcomes))
                                 os.killpg(victim.pid, signal.SIGKILL)
+                                (tmp_path / study_plans.OPEN).touch()
 
                 path, progress = run_study(small(LONGER), store, Watched())  # type: ignore[arg-type]
     assert killed

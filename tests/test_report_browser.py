@@ -24,6 +24,9 @@ import study_rows
 WIDTHS = (1200, 480)
 HEIGHT = 900
 
+PATIENCE = 600
+"""Seconds until a page that does not change is given up: a busy machine may take minutes."""
+
 
 def program(name: str) -> str:
     path = shutil.which(name)
@@ -71,7 +74,7 @@ def show(browser: Chrome, path: Path, width: int = WIDTHS[0]) -> None:
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(path.as_uri())
-    WebDriverWait(browser, 20).until(
+    WebDriverWait(browser, PATIENCE).until(
         lambda own: all(
             place.find_elements(By.CSS_SELECTOR, ".main-svg") for place in plots_of(own)
         )
@@ -134,7 +137,7 @@ def test_front_shows_settings_and_changes_with_the_cost(
     assert front["x"] == sorted(front["x"])
     points = place.find_elements(By.CSS_SELECTOR, ".scatterlayer .point")
     ActionChains(browser).move_to_element(points[len(beaten["x"])]).perform()
-    WebDriverWait(browser, 10).until(
+    WebDriverWait(browser, PATIENCE).until(
         lambda own: own.find_elements(By.CSS_SELECTOR, "#front .hoverlayer .hovertext")
     )
     text = place.find_element(By.CSS_SELECTOR, ".hoverlayer .hovertext").text
@@ -145,7 +148,7 @@ def test_front_shows_settings_and_changes_with_the_cost(
         "bits that the layer stores", "synaptic operations"
     ]  # fmt: skip
     choice.select_by_visible_text("synaptic operations")
-    WebDriverWait(browser, 10).until(lambda own: traces(own, "front")[1]["x"] != front["x"])
+    WebDriverWait(browser, PATIENCE).until(lambda own: traces(own, "front")[1]["x"] != front["x"])
     assert "synaptic operations" in place.find_element(By.CSS_SELECTOR, ".xtitle").text
 
 
@@ -158,7 +161,7 @@ def test_another_pair_of_axes_changes_the_heat_map(browser: Chrome, pages: dict[
     # The strongest interaction comes first.
     assert title() == "schedule.sigma"
     Select(browser.find_element(By.ID, "grid-choice")).select_by_index(1)
-    WebDriverWait(browser, 10).until(lambda _: title() != "schedule.sigma" or None)
+    WebDriverWait(browser, PATIENCE).until(lambda _: title() != "schedule.sigma" or None)
     assert title() == "noise.words"
 
 
