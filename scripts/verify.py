@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, require_int, require_real
+from bitlif.model.reading import read_text
+from bitlif.model.text import path_text
 from bitlif.model.toml import dump_config
 
 from .terminal import (
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from bitlif.sim.floatcheck import Distance
     from bitlif.sim.judge import Verdict
     from bitlif.sim.work import Work
+
+MOST_VERILOG = 1 << 26
+"""Bytes of a replay's core beyond which it is refused."""
 
 Outcomes = dict[str, tuple["Verdict", dict[str, "Distance"]]]
 
@@ -82,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         return _list_faults(args.json)
     if (args.config is None) == (args.replay is None):
         raise BitlifError("verify needs a CONFIG, or --replay with a folder and no CONFIG")
-    config = Config.load(args.config or Path(args.replay) / "config.toml")
+    config = Config.load(args.config or _file(args.replay, "config.toml"))
     require_gates()
     from bitlif.sim.faults import faulty_verilog
     from bitlif.sim.runner import require_simulator
@@ -95,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     verilog = None
     if args.replay:
         work = Work.load(config, _file(args.replay, "task.npz"))
-        verilog = _file(args.replay, "core.sv").read_text("utf-8")
+        verilog = read_text("core", _file(args.replay, "core.sv"), MOST_VERILOG)
         out = None
     else:
         work = random_work(config, seed, windows, stall=stall)
@@ -138,9 +144,10 @@ def _list_faults(as_json: bool) -> int:
 
 def _file(folder: str, name: str) -> Path:
     path = Path(folder) / name
-    if not path.is_file():
+    # What is there but is no regular file is refused by who reads it.
+    if not os.path.lexists(path):
         raise BitlifError(
-            f"--replay must be a folder that verify left, with {name}, not '{folder}'"
+            f"--replay must be a folder that verify left, with {name}, not '{path_text(folder)}'"
         )
     return path
 
