@@ -33,7 +33,8 @@ def add_parser(subparsers: SubParsers) -> None:
         fast it runs there, in less than a second: by counting and by coefficients that were fitted
         to real syntheses. How far off estimates were for configurations that the fit had not seen
         is printed beside them; `bitlif bench estimate` measures it again. `bitlif build` tells for
-        certain. Exit code 1: it does not fit the board.
+        certain. A board that the layer does not fit has no speed. Exit code 1: it does not fit the
+        board.
         """,
         (
             "bitlif estimate digits",
@@ -84,10 +85,12 @@ def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
             "error": asdict(error_of(board.family, kind)),
         }  # fmt: skip
     clock = clock_of(name)
+    fits = all(own["used"] <= own["available"] for own in use.values())
+    # What does not fit has no speed there.
+    pace = asdict(speed(config, clock.mhz, learning=learning)) if fits else None
     return {
-        "board": name, "device": board.device, "family": board.family,
-        "fits": all(own["used"] <= own["available"] for own in use.values()), "use": use,
-        "clock": asdict(clock), "speed": asdict(speed(config, clock.mhz, learning=learning)),
+        "board": name, "device": board.device, "family": board.family, "fits": fits, "use": use,
+        "clock": asdict(clock), "speed": pace,
     }  # fmt: skip
 
 
@@ -102,20 +105,11 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
             f"{own['used']}/{own['available']} ({own['percent']:.0f} %)"
             for own in row["use"].values()
         ]
-        listed.append((row["board"], *cells, "" if row["fits"] else "no"))
+        listed.append((row["board"], *cells, "yes" if row["fits"] else "no"))
     what = "learning" if learning else "inference only"
     title = f"{config.name}, {what}: estimated use"
     screen.print(result_table(title, ("", *kinds, "fits"), listed))
-    paces = [
-        (
-            row["board"], f"{row['clock']['mhz']:.1f}",
-            f"{row['speed']['quiet_clocks']} to {row['speed']['full_clocks']}",
-            f"{row['speed']['window_clocks']}",
-            f"{row['speed']['full_steps_per_s']:,.0f} to {row['speed']['quiet_steps_per_s']:,.0f}",
-            f"{row['speed']['operations_per_s'] / 1e6:.0f}",
-        )
-        for row in rows
-    ]  # fmt: skip
+    paces = [(row["board"], *_pace(row)) for row in rows]
     titles = ("", "MHz", "clocks a step", "a window, at most", "steps/s", "Msyn/s")
     screen.print(result_table("at the clock that placements reach", titles, paces))
     for family in dict.fromkeys(row["family"] for row in rows):
@@ -132,6 +126,20 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
         )
     reached = ", ".join(f"{row['board']} {row['clock']['placements']}" for row in rows)
     screen.print(f"MHz: median of what placements reached, of which there were: {reached}")
+
+
+def _pace(row: dict[str, Any]) -> list[str]:
+    """Return clock and speed as they are printed; dashes where the layer does not fit."""
+    own = row["speed"]
+    if own is None:
+        return ["-"] * 5
+    return [
+        f"{row['clock']['mhz']:.1f}",
+        f"{own['quiet_clocks']} to {own['full_clocks']}",
+        f"{own['window_clocks']}",
+        f"{own['full_steps_per_s']:,.0f} to {own['quiet_steps_per_s']:,.0f}",
+        f"{own['operations_per_s'] / 1e6:.0f}",
+    ]
 
 
 def _within(error: Error) -> str:

@@ -38,6 +38,13 @@ def test_estimate_as_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
 def test_estimate_of_what_does_not_fit_the_board_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["estimate", "digits", "--board", "hx8k"]) == 1
     assert "no" in capsys.readouterr().out
+    # Nor has it a speed there.
+    assert main(["estimate", "digits"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│ hx8k")]
+    assert rows[1].replace("│", "").split() == ["hx8k", "-", "-", "-", "-", "-"]
+    assert main(["estimate", "digits", "--json"]) == 0
+    for row in json.loads(capsys.readouterr().out)["boards"]:
+        assert (row["speed"] is None) == (not row["fits"])
     # Of all boards, it is for the reader to see which.
     assert main(["estimate", "digits"]) == 0
 
