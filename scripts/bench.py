@@ -14,6 +14,7 @@ from bitlif.model.config import Config
 from bitlif.model.digits import class_targets, load_digits_task, target_levels
 from bitlif.model.errors import BitlifError
 from bitlif.model.layer import Layer
+from bitlif.model.text import quoted
 
 from . import bench_cosim, bench_estimate, bench_gates, bench_study
 from .bench_limits import best_seconds, copy_bandwidth, matrix_rate, minimal_loop_rate
@@ -121,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         threads = []
     if not threads or min(threads) < 1 or max(threads) > 256:
         raise BitlifError(
-            f"--threads must be numbers from 1 to 256 as in 1,2, not '{args.threads}'"
+            f"--threads must be numbers from 1 to 256 as in 1,2, not {quoted(args.threads)}"
         )
     limits, rows = measure(threads, quick=args.quick)
     missed = [row.name for row in rows if row.met is False]
@@ -346,7 +347,8 @@ def _print(limits: dict[str, float], rows: list[Row]) -> None:
     if grid:
         columns = ("M neuron-steps/s", "best", "median", "Msyn/s", "of limit", "active")
         screen.print(result_table("every size, batch and number of threads", columns, grid))
-    screen.print(LEGEND)
+    for line in LEGEND.splitlines():
+        screen.print(line)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

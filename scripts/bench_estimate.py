@@ -187,7 +187,8 @@ def _print(compared: dict[str, list[dict[str, Any]]]) -> None:
             found = summary_of(rows)
             listed.append((title, *(f"{100 * found[kind][place]:.1f} %" for kind in kinds)))
         screen.print(result_table(f"{family}: estimate / real", ("", *kinds), listed))
-    screen.print(LEGEND)
+    for line in LEGEND.splitlines():
+        screen.print(line)
 
 
 LEGEND = """\

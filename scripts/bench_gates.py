@@ -15,6 +15,7 @@ from rich.progress import Progress, TaskID
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.text import quoted
 
 from .terminal import (
     SubParsers,
@@ -184,7 +185,7 @@ def parse_lanes(text: str, config: Config) -> list[int]:
         lanes = []
     most = config.layer.neurons
     if not lanes or min(lanes) < 1 or max(lanes) > most:
-        raise BitlifError(f"--lanes must be numbers from 1 to {most} as in 1,2, not '{text}'")
+        raise BitlifError(f"--lanes must be numbers from 1 to {most} as in 1,2, not {quoted(text)}")
     return list(dict.fromkeys(lanes))
 
 
@@ -289,7 +290,8 @@ def _print(
         screen.print(f"{row.family}, lanes {row.lanes}: {row.note or f'slowest {row.path}'}")
     for version in tools.values():
         screen.print(version)
-    screen.print(LEGEND)
+    for line in LEGEND.splitlines():
+        screen.print(line)
 
 
 LEGEND = """\

@@ -166,6 +166,8 @@ def first_result(steps: int) -> dict[str, float]:
     command = [sys.executable, "-c", FIRST_RESULT, str(steps)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     for _ in range(2):
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", env=environment, check=True
+        )
     result: Any = json.loads(done.stdout)
     return {name: float(value) for name, value in result.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from .terminal import (
     print_json,
     require_gates,
     result_table,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
                 learning=not args.inference, weights=weights, tell=_tell,
             )  # fmt: skip
     except (DoesNotFit, MissesTiming) as error:
-        print(f"bitlif build: {error}", file=sys.stderr)
+        say(f"bitlif build: {error}")
         return 1
     if args.json:
         print_json({**asdict(report), "folder": str(out)})
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
         # What it says is no result: it goes to standard error.
         done = subprocess.run(call, stdin=subprocess.DEVNULL, stdout=2, check=False)
         if done.returncode:
-            print(f"bitlif build: {call[0]} failed ({done.returncode})", file=sys.stderr)
+            say(f"bitlif build: {call[0]} failed ({done.returncode})")
             return 1
     return 0
 
@@ -148,9 +148,9 @@ def _programmer(command: tuple[str, ...]) -> list[str]:
 def _tell(what: str, seconds: float | None) -> None:
     """Say on standard error what begins, and how long it took."""
     if seconds is None:
-        print(f"{what} ...", file=sys.stderr, flush=True)
+        say(f"{what} ...")
     elif seconds >= 1:
-        print(f"  {seconds:.0f} s", file=sys.stderr, flush=True)
+        say(f"  {seconds:.0f} s")
 
 
 def _list(as_json: bool) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from bitlif.model.config import Config
@@ -19,7 +18,16 @@ from bitlif.model.toml import (
     to_plain,
 )
 
-from .terminal import SubParsers, add_command, add_json, console, print_json, result_table
+from .terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_document,
+    print_json,
+    result_table,
+    say,
+)
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -96,7 +104,7 @@ def run_show(args: argparse.Namespace) -> int:
     if args.json:
         print_json(config_to_dict(config))
     else:
-        print(dump_config(config), end="")
+        print_document(dump_config(config))
     return 0
 
 
@@ -127,7 +135,8 @@ def _show_derived(config: Config, as_json: bool) -> int:
         )
         return 0
     out = console()
-    out.print(f"{config.name}: configuration hash {config_hash(config)}\n")
+    out.print(f"{config.name}: configuration hash {config_hash(config)}")
+    out.print()
     rows = [
         (name, own["low"], own["high"], own["bits"], "signed" if own["signed"] else "unsigned")
         for name, own in ranges.items()
@@ -156,9 +165,9 @@ def run_validate(args: argparse.Namespace) -> int:
     else:
         for source, verdict in verdicts.items():
             if verdict == "ok":
-                print(f"{source}: ok")
+                console().print(f"{source}: ok")
             else:
-                print(f"refused: {verdict}", file=sys.stderr)
+                say(f"refused: {verdict}")
     return 1 if refused else 0
 
 
@@ -205,5 +214,5 @@ def run_diff(args: argparse.Namespace) -> int:
         ]
         console().print(result_table("", ("field", args.a, args.b), rows))
     else:
-        print("no field differs")
+        console().print("no field differs")
     return 1 if differences else 0

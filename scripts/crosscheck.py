@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.text import quoted
 from bitlif.sim.backends import KINDS, require_backend
 from bitlif.sim.serialcore import PREFIX
 
@@ -97,11 +99,14 @@ def run(args: argparse.Namespace) -> int:
         _print(config, outcomes, distances, agree)
         wrong = [outcome.backend for outcome in outcomes if not outcome.agrees]
         if "rtl" in wrong and not args.inference:
-            words = ["bitlif verify", args.config, "--windows", windows, "--seed", seed]
+            words = ["bitlif", "verify", args.config, "--windows", str(windows)]
+            words += ["--seed", str(seed)]
             words += ["--inject", args.inject] if args.inject else []
-            print("with a waveform:", *words)
+            console().print(f"with a waveform: {shlex.join(words)}")
         if args.inject and agree:
-            print(f"the planted fault {args.inject} did not show: more --windows, another --seed?")
+            console().print(
+                f"the planted fault {args.inject} did not show: more --windows, another --seed?"
+            )
     return 0 if agree else 1
 
 
@@ -117,7 +122,7 @@ def parse_backends(text: str) -> list[str]:
     for name in names:
         require_backend("--backends must be some of", name)
     if len(names) < 2:
-        raise BitlifError(f"--backends must name at least two, not '{text}'")
+        raise BitlifError(f"--backends must name at least two, not {quoted(text)}")
     return names
 
 

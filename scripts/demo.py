@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -282,8 +283,8 @@ def _print(report: dict[str, Any], out: Path) -> None:
         print_gates(report["gates"])
     pictures = [str(out / name) for name in ("demo.png", WAVEFORM) if (out / name).exists()]
     screen.print(f"written to {out}: open {' and '.join(pictures)}, then for instance")
-    print(
-        f"  bitlif run {out / 'config.toml'} --weights {out / 'weights.npz'} "
-        f"--spikes {out / 'spikes.npz'}"
+    config, weights, spikes = (
+        shlex.quote(str(out / name)) for name in ("config.toml", "weights.npz", "spikes.npz")
     )
-    print(f"  bitlif noise {out / 'config.toml'}")
+    screen.print(f"  bitlif run {config} --weights {weights} --spikes {spikes}")
+    screen.print(f"  bitlif noise {config}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import bitlif
 from bitlif.model.errors import BitlifError, nearest_of, require_int
+from bitlif.model.text import quoted
 from bitlif.study.bins import BinsSettings, measure_bins
 from bitlif.study.coding import CodingSettings, measure_coding
 from bitlif.study.cooling import CoolingSettings, measure_cooling
@@ -225,7 +226,7 @@ def chosen(only: str | None) -> list[str]:
         if word not in TOPICS:
             known = ", ".join(TOPICS)
             raise BitlifError(
-                f"--only must name some of {known}, not '{word}'{nearest_of(word, TOPICS)}"
+                f"--only must name some of {known}, not {quoted(word)}{nearest_of(word, TOPICS)}"
             )
     return [name for name in TOPICS if name in words]
 

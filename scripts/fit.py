@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config import Config
-from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.errors import BitlifError, nearest_of, require_int
+from bitlif.model.text import quoted
 
 from .terminal import (
     SubParsers,
@@ -73,8 +74,12 @@ def run(args: argparse.Namespace) -> int:
 
     config, board = Config.load(args.config), board_named(args.board)
     vary = list(dict.fromkeys(args.vary.split(",")))
-    if not set(vary) <= set(DEFAULTS):
-        raise BitlifError(f"--vary must be some of {', '.join(DEFAULTS)}, not '{args.vary}'")
+    for word in vary:
+        if word not in DEFAULTS:
+            raise BitlifError(
+                f"--vary must be some of {', '.join(DEFAULTS)}, not {quoted(word)}"
+                f"{nearest_of(word, DEFAULTS)}"
+            )
     if args.margin is not None and not 0 <= args.margin <= 100:
         raise BitlifError(f"--margin must be 0 to 100 percent, not {args.margin:g}")
     bounds = {

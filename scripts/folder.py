@@ -21,7 +21,7 @@ GOLDEN_KIND = '"kind": "bitlif golden vectors"'
 
 def check_folder(path: Path, *, force: bool = False) -> None:
     """Raise unless `path` is free, empty, or (with `force`) a folder that a command made before."""
-    above = next(own for own in path.absolute().parents if own.exists())
+    above = next(own for own in (*path.absolute().parents, Path("/")) if own.exists())
     if not above.is_dir():
         raise BitlifError(f"--out must be in a folder, not in the file '{above}'")
     if not path.exists():

@@ -11,7 +11,7 @@ from bitlif.model.config import Config
 from bitlif.model.errors import require_int
 
 from .folder import check_folder, new_folder
-from .terminal import SubParsers, add_command, add_json, print_json, require_gates
+from .terminal import SubParsers, add_command, add_json, console, print_json, require_gates
 
 MAX_WINDOWS = 10_000
 
@@ -82,9 +82,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(report)
     else:
-        print(
+        screen = console()
+        screen.print(
             f"{config.name}: {windows} windows, {report['values']:,} values in "
             f"{report['arrays']} arrays, {size:,} bytes, signature {report['signature']:#010x}"
         )
-        print(f"written to {args.out}")
+        screen.print(f"written to {args.out}")
     return 0

@@ -2,77 +2,125 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import bitlif
 from bitlif.model.errors import BitlifError
+from bitlif.model.text import path_text, shortened
 
-from .terminal import announce_compilation
+from .parser import Parser
+from .streams import guarded_streams
+from .terminal import announce_compilation, say
 
-SUBCOMMANDS = (
-    "demo",
-    "learn",
-    "run",
-    "noise",
-    "teacher",
-    "figures",
-    "study",
-    "report",
-    "config",
-    "bench",
-    "verilog",
-    "build",
-    "estimate",
-    "fit",
-    "registers",
-    "verify",
-    "golden",
-    "crosscheck",
-    "selftest",
-)
-"""Modules beside this one; the ``add_parser(subparsers)`` of each sets ``run`` of its parser."""
+SUBCOMMANDS = {
+    "demo": "learn handwritten digits in integers and in float, side by side",
+    "learn": "train a layer and write its weights",
+    "run": "run input spikes through a layer with given weights",
+    "noise": "say what the noise source really is: exact distribution, streams, measured draws",
+    "teacher": "learn a hidden teacher's weights at several noise levels, with both rules",
+    "figures": "measure and draw the source's claims, float and fixed point side by side",
+    "study": "search configurations: how few bits, how poor a noise",
+    "report": "report what a study found: Pareto fronts, sensitivities, a recommendation",
+    "config": "show, validate, list or compare configurations",
+    "bench": "measure the engine against this machine's own limits",
+    "verilog": "write the layer in SystemVerilog",
+    "build": "build a bitstream for a board",
+    "estimate": "estimate a layer's size and speed on a board",
+    "fit": "find the largest layers that fit a board",
+    "registers": "write the register map of a layer behind a bus",
+    "verify": "run the core's Verilog beside the model and compare",
+    "golden": "write golden vectors: inputs and every value, as text",
+    "crosscheck": "run the same windows on several backends and compare everything",
+    "selftest": "learn on a board behind a serial port and compare with the model",
+    "help": "show the help of a command",
+}
+"""Modules beside this one, and what they do: the list of all is printed without importing any.
+
+The ``add_parser(subparsers)`` of each sets ``run`` of its parser.
+"""
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
+MESSAGE = 1000
+"""Most characters of an error."""
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+
+def build_parser(commands: Collection[str] = tuple(SUBCOMMANDS)) -> Parser:
+    """Return the parser of the whole command line.
+
+    Parameters
+    ----------
+    commands : collection of str
+        Subcommands that are needed in full; of the others there is only the summary.
+    """
+    parser = Parser(
         prog="bitlif",
         description=bitlif.__doc__,
-        epilog="exit codes: 0 done, 1 a check failed, 2 the request was wrong, 130 interrupted",
+        epilog="`bitlif help COMMAND` shows a command's options and examples. Exit codes: 0 done, "
+        "1 a check failed, 2 the request was wrong or its output could not be written, "
+        "130 interrupted. Files are written before anything is printed; a reader that closes its "
+        "end of a pipe is no error.",
     )
     parser.add_argument("--version", action="version", version=f"bitlif {bitlif.__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in SUBCOMMANDS:
-        importlib.import_module(f"bitlif.scripts.{name}").add_parser(subparsers)
+    for name, summary in SUBCOMMANDS.items():
+        if name in commands:
+            importlib.import_module(f"bitlif.scripts.{name}").add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line `arguments` (default: the process's own) and return its exit code."""
-    args = build_parser().parse_args(arguments)
-    announce_compilation()
+    """Run the command line `arguments` (default: the process's own) and return its exit code.
+
+    Raises
+    ------
+    SystemExit
+        With the exit code, after a help, the version, or an error in the arguments themselves.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    stopped = False
+    with guarded_streams() as out:
+        try:
+            code = _run(words)
+        except SystemExit as stop:
+            code, stopped = int(stop.code or 0), True
+        out.flush()
+        # A reader that has gone has read what it wanted.
+        if out.error is not None and not isinstance(out.error, BrokenPipeError):
+            reason = out.error.strerror or out.error
+            say(f"bitlif: standard output cannot be written: {reason}")
+            code = code or EXIT_USAGE
+    if stopped:
+        raise SystemExit(code)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    # The options of the whole command take no values.
+    command = next((word for word in words if not word.startswith("-")), "")
     try:
+        args = build_parser((command,)).parse_args(words)
+        if command != "help":
+            announce_compilation()
         code = args.run(args)
-        sys.stdout.flush()
     except BitlifError as error:
-        print(f"bitlif {args.command}: {error}", file=sys.stderr)
-        return EXIT_USAGE
+        return _refused(command, error)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader of our output has gone; keep Python from complaining as it exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return EXIT_OK
-        where = f" '{error.filename}'" if error.filename else ""
-        print(f"bitlif {args.command}: {error.strerror or error}{where}", file=sys.stderr)
-        return EXIT_USAGE
+        where = f" '{path_text(error.filename)}'" if error.filename else ""
+        return _refused(command, f"{error.strerror or error}{where}")
+    except MemoryError:
+        return _refused(command, "there is not enough memory")
     except KeyboardInterrupt:
-        print(f"bitlif {args.command}: interrupted", file=sys.stderr)
+        say(f"bitlif {command}: interrupted")
         return EXIT_INTERRUPTED
     assert isinstance(code, int)
     return code
+
+
+def _refused(command: str, error: object) -> int:
+    say(f"bitlif {command}: {shortened(str(error), MESSAGE)}")
+    return EXIT_USAGE

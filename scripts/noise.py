@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         measurement = measure_draws(config, draws, lambda count: bars.update(bar, advance=count))
     result = describe_noise(config, measurement)
     if out:
-        (out / "noise.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+        text = json.dumps(result, indent=2, allow_nan=False)
+        (out / "noise.json").write_text(f"{text}\n", "utf-8")
         save_figure(out / "noise.png", config, measurement)
     if args.json:
         print_json(result)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from bitlif.hdl.register_files import FORMATS
 from bitlif.model.config import Config
 
-from .terminal import SubParsers, add_command
+from .terminal import SubParsers, add_command, console, print_document
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     text = FORMATS[args.format](config, learning=not args.inference)
     if args.out:
         Path(args.out).write_text(text, "utf-8")
-        print(f"written to {args.out}")
+        console().print(f"written to {args.out}")
     else:
-        sys.stdout.write(text)
+        print_document(text)
     return 0

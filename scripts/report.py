@@ -9,8 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from bitlif.model.errors import BitlifError, require_real
 
 from .folder import MARK, check_folder, new_folder
@@ -164,7 +162,7 @@ def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:
         rows += [(title_of(own), *(mean_text(own, point["metrics"][own["name"]])
                  for _, point in points)) for own in metrics]  # fmt: skip
         heads = ("", *(f"{title}: {number}" for title, number in columns))
-        screen.print(result_table("", heads, [tuple(map(escape, row)) for row in rows]))
+        screen.print(result_table("", heads, rows))
         for title, own in points:
             if "reason" in own:
                 screen.print(f"{title}: {own['reason']}", markup=False)
@@ -173,11 +171,11 @@ def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:
     found = told["sensitivity"]
     if found:
         effects = sorted(found["mains"] + found["pairs"], key=lambda own: -own["share"])
-        rows = [(escape(effect_text(own["axes"])), share_text(own),
+        rows = [(effect_text(own["axes"]), share_text(own),
                  "" if own["noise"] is None else percent(own["noise"]))
                 for own in effects[:MOST_ROWS]]  # fmt: skip
         title = f"shares of the variance of {metric_of(told, told['score'])['title']}"
-        screen.print(result_table(escape(title), ("", "share", "noise alone"), rows))
+        screen.print(result_table(title, ("", "share", "noise alone"), rows))
         how = "exactly, of a complete grid"
         if found["fit"] is not None:
             how = f"by a forest, which foretells {percent(found['fit'])} of that of points left out"

@@ -69,14 +69,14 @@ def run(args: argparse.Namespace) -> int:
     """Run the windows and print what came out."""
     if not args.weights or not args.spikes:
         raise BitlifError(f"--weights and --spikes must be given, for instance: {CHAIN}")
+    backend = chosen_backend(args)
     config = Config.load(args.config)
     events = chosen_events(args, config)
     weights = load_weights(args.weights, config)
     levels = load_targets(args.targets, config, events.windows) if args.targets else None
     if events.windows == 0:
         raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")
-    result, seconds, told = _run_on(chosen_backend(args), args.threads, config, weights, events,
-                                    levels)  # fmt: skip
+    result, seconds, told = _run_on(backend, args.threads, config, weights, events, levels)
     steps = events.windows * events.steps
     counts = result.counts.sum(axis=0)
     report = {

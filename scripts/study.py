@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from .terminal import (
     progress_bars,
     require_study,
     result_table,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _run(
         progress_bars() as bars,
     ):
         for part in store.damaged:
-            print(f"'{path_text(part)}' was damaged: its runs are made again", file=sys.stderr)
+            say(f"'{path_text(part)}' was damaged: its runs are made again")
         bar = bars.add_task("starting workers", total=plan.size * len(plan.seeds))
         if args.retry:
             store.forget_failures()

@@ -7,27 +7,19 @@ import json
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numba.core import event
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-
-from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
-from bitlif.model.eventfile import load_events
-from bitlif.model.events import DUPLICATES, Events
-from bitlif.model.text import path_text
-from bitlif.sim.backends import KINDS, require_backend
+from bitlif.model.text import path_text, terminal_text
 from bitlif.sim.notices import listeners
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from bitlif.model.config import Config
+    from bitlif.model.events import Events
+
+    from .screen import ResultTable, Screen
 
 MOST_OUTPUTS = 1 << 29
 """Most neurons times steps of all windows of a run."""
@@ -53,7 +45,7 @@ def add_command(
         epilog=f"examples:\n{lines}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 
@@ -64,6 +56,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_backend(parser: argparse.ArgumentParser, verb: str) -> None:
     """Add ``--backend``, and ``--float``, which is short for one of them."""
+    from bitlif.sim.backends import KINDS
+
     parser.add_argument(
         "--backend", metavar="NAME", help=f"{verb} on {', '.join(KINDS)} (default: model)"
     )
@@ -85,12 +79,16 @@ def chosen_backend(args: argparse.Namespace) -> str:
         return "float"
     if backend is None:
         return "model"
+    from bitlif.sim.backends import require_backend
+
     require_backend("--backend must be one of", backend)
     return backend
 
 
 def add_duplicates(parser: argparse.ArgumentParser) -> None:
     """Add ``--duplicates``: what to do where an input spikes twice in one step."""
+    from bitlif.model.events import DUPLICATES
+
     parser.add_argument(
         "--duplicates",
         choices=DUPLICATES,
@@ -101,6 +99,8 @@ def add_duplicates(parser: argparse.ArgumentParser) -> None:
 
 def chosen_events(args: argparse.Namespace, config: Config) -> Events:
     """Return the spikes of ``--spikes``, which must fit the configuration and the memory."""
+    from bitlif.model.eventfile import load_events
+
     steps, neurons = config.window.steps, config.layer.neurons
     events = load_events(
         args.spikes, steps=steps, units=config.layer.inputs, duplicates=args.duplicates
@@ -117,82 +117,69 @@ def chosen_events(args: argparse.Namespace, config: Config) -> Events:
 
 def print_json(result: dict[str, Any]) -> None:
     """Print `result` as JSON with keys as given; NaN and infinity are refused, never written."""
-    json.dump(result, sys.stdout, indent=2, allow_nan=False)
-    print()
+    print(json.dumps(result, indent=2, allow_nan=False))
 
 
-class _Results(Console):
-    def on_broken_pipe(self) -> None:
-        # Rich would exit with 1, which says that a check failed; `main` knows what to do.
-        raise BrokenPipeError
+def print_document(text: str) -> None:
+    """Print a file's text: in UTF-8 into pipes and files, printable on a terminal."""
+    if sys.stdout.isatty():
+        # Tabs and ends of lines are the text's own.
+        text = "\n".join(terminal_text(line) for line in text.expandtabs().split("\n"))
+    elif reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(encoding="utf-8")
+    sys.stdout.write(text)
 
 
-def console() -> Console:
+def console() -> Screen:
     """Return the console of results (standard output)."""
-    # A pipe or file has no width of its own: give tables room.
-    width = None if sys.stdout.isatty() else 100
-    return _Results(highlight=False, width=width)
+    from .screen import Screen
+
+    return Screen()
 
 
 def progress_bars() -> Progress:
     """Return progress bars with time left, on standard error; silent where that is no terminal."""
-    screen = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=screen,
-        disable=not screen.is_terminal,
-        transient=True,
-    )
+    from .screen import bars
 
-
-class _CompileNotice(event.Listener):
-    """Says once that the engine is being compiled: nothing else moves on the screen meanwhile."""
-
-    def __init__(self) -> None:
-        self.said = False
-
-    def on_start(self, event: Any) -> None:
-        if not self.said:
-            self.said = True
-            print("compiling the engine for this kind of layer (once) ...", file=sys.stderr)
-
-    def on_end(self, event: Any) -> None:
-        pass
+    return bars()
 
 
 def announce_compilation() -> None:
     """Print a line to standard error when the engine or a core is compiled, not read from disk."""
-    if not _notices:
-        _notices.append(_CompileNotice())
-        event.register("numba:compile", _notices[0])  # type: ignore[no-untyped-call]
-        listeners.append(_say)
+    if say in listeners:
+        return
+    from numba.core import event
+
+    class CompileNotice(event.Listener):
+        """Says once that the engine is being compiled: nothing else moves meanwhile."""
+
+        said = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.said:
+                self.said = True
+                say("compiling the engine for this kind of layer (once) ...")
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    listeners.append(say)
+    event.register("numba:compile", CompileNotice())  # type: ignore[no-untyped-call]
 
 
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+def say(sentence: str) -> None:
+    """Print a sentence to standard error, in one line and printable whatever is in it."""
+    print(terminal_text(sentence), file=sys.stderr, flush=True)
 
 
-_notices: list[_CompileNotice] = []
-
-
-def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> ResultTable:
     """Return a table: numbers to the right, words to the left."""
-    table = Table(title=title or None, title_justify="left", show_header=any(columns))
-    for number, column in enumerate(columns):
-        cells = [str(row[number]) for row in rows]
-        words = number == 0 or all(cell[:1].isalpha() for cell in cells)
-        table.add_column(column, justify="left" if words else "right")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    return table
+    from .screen import ResultTable
+
+    return ResultTable(title, columns, rows)
 
 
-def report_table(title: str, report: dict[str, Any]) -> Table:
+def report_table(title: str, report: dict[str, Any]) -> ResultTable:
     """Return a table of a report's single values, its lists left out."""
     rows = [
         (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)

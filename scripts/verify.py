@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -121,7 +122,9 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(config, outcomes, agree, left)
         if args.inject and agree:
-            print(f"the planted fault {args.inject} did not show: more --windows, another --seed?")
+            console().print(
+                f"the planted fault {args.inject} did not show: more --windows, another --seed?"
+            )
     return 0 if agree else 1
 
 
@@ -203,7 +206,7 @@ def _keep_replay(
     (scratch / f"{core_name(work.config)}.sv").rename(scratch / "core.sv")
     shutil.rmtree(scratch / simulator)
     (scratch / "config.toml").write_text(dump_config(work.config), "utf-8")
-    command = f"bitlif verify --replay {out} --simulator {simulator}"
+    command = shlex.join(["bitlif", "verify", "--replay", str(out), "--simulator", simulator])
     told = {
         "simulator": simulator, "signal": first.signal, "place": first.place,
         "gates": first.gates, "model": first.model, "operation": first.operation,
@@ -260,5 +263,6 @@ def _print(config: Config, outcomes: Outcomes, agree: bool, left: Path | None) -
         if verdict.first:
             out.print(f"{name}: first difference: {verdict.first}", highlight=False)
     if left is not None:
-        out.print(f"replay and waveform are in {left}: bitlif verify --replay {left}")
+        command = shlex.join(["bitlif", "verify", "--replay", str(left)])
+        out.print(f"replay and waveform are in {left}: {command}")
     out.print("all agree" if agree else "NOT the same")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from bitlif.model.config import Config
 from bitlif.model.weightfile import load_weights
 
-from .terminal import SubParsers, add_command, require_gates
+from .terminal import SubParsers, add_command, console, print_document, require_gates
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             (folder / f"{core_name(config)}_{name}.hex").write_text(rows, "utf-8")
     if args.out:
         Path(args.out).write_text(text, "utf-8")
-        print(f"written to {args.out}")
+        console().print(f"written to {args.out}")
     else:
-        sys.stdout.write(text)
+        print_document(text)
     return 0

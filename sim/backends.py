@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, require_bool
+from bitlif.model.text import quoted
 
 from .core import Core, no_amaranth
 from .models import FloatCore, ModelCore
@@ -21,7 +22,9 @@ def require_backend(wanted: str, name: str) -> None:
     if name.startswith(PREFIX):
         port_of(name)
     elif name not in BACKENDS:
-        raise BitlifError(f"{wanted} {', '.join(KINDS)}, not '{name}'{nearest_of(name, BACKENDS)}")
+        raise BitlifError(
+            f"{wanted} {', '.join(KINDS)}, not {quoted(name)}{nearest_of(name, BACKENDS)}"
+        )
 
 
 def open(config: Config, backend: str = "model", *, learning: bool = True) -> Core:
@@ -57,9 +60,9 @@ def open(config: Config, backend: str = "model", *, learning: bool = True) -> Co
     (1, 16, 4)
     """
     if not isinstance(config, Config):
-        raise BitlifTypeError(f"config must be a Config, not {config!r}")
+        raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
     if not isinstance(backend, str):
-        raise BitlifTypeError(f"backend must be one of {', '.join(KINDS)}, not {backend!r}")
+        raise BitlifTypeError(f"backend must be one of {', '.join(KINDS)}, not {quoted(backend)}")
     require_backend("backend must be one of", backend)
     require_bool("learning", learning)
     if backend == "model":

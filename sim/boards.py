@@ -13,6 +13,7 @@ from amaranth.lib import io, wiring
 
 from bitlif.hdl.pll import PllClock, PllSettings
 from bitlif.model.errors import BitlifError, nearest_of
+from bitlif.model.text import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,9 @@ def board_named(name: str) -> Board:
     """
     if name not in BOARDS:
         known = ", ".join(BOARDS)
-        raise BitlifError(f"board must be one of {known}, not '{name}'{nearest_of(name, BOARDS)}")
+        raise BitlifError(
+            f"board must be one of {known}, not {quoted(name)}{nearest_of(name, BOARDS)}"
+        )
     return BOARDS[name]
 
 

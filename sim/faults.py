@@ -23,6 +23,7 @@ from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError, nearest_of
 from bitlif.model.lfsr import Lfsr
 from bitlif.model.signature import POLYNOMIAL
+from bitlif.model.text import quoted
 
 Patch = tuple[Any, str, Any]
 """An owner, the name of its attribute, and what stands there meanwhile."""
@@ -63,7 +64,8 @@ def faulty_verilog(name: str, config: Config) -> str:
     """
     if name not in FAULTS:
         raise BitlifError(
-            f"--inject must be one of {', '.join(FAULTS)}, not '{name}'{nearest_of(name, FAULTS)}"
+            f"--inject must be one of {', '.join(FAULTS)}, not {quoted(name)}"
+            f"{nearest_of(name, FAULTS)}"
         )
     fault = FAULTS[name]
     reason = fault.needs(config)

@@ -13,6 +13,7 @@ from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.result import LayerState
+from bitlif.model.text import quoted
 
 from .core import Core, Tally
 from .driver import Driver, finished
@@ -21,6 +22,9 @@ from .link import Link
 from .serialport import BAUD, open_serial
 
 PREFIX = "serial:"
+DIGITS = 12
+"""Most digits of a baud rate."""
+
 STALL_TIMEOUT = 5.0
 """Seconds without an event in or out after which a board is taken to be stuck."""
 
@@ -34,7 +38,7 @@ def port_of(backend: str) -> tuple[str, int]:
     Raises
     ------
     BitlifError
-        If there is no path.
+        If there is no path, or the baud rate is far too long.
 
     >>> port_of("serial:/dev/ttyUSB0"), port_of("serial:COM3@115200")
     (('/dev/ttyUSB0', 1000000), ('COM3', 115200))
@@ -42,10 +46,18 @@ def port_of(backend: str) -> tuple[str, int]:
     path = backend.removeprefix(PREFIX)
     head, _, tail = path.rpartition("@")
     baud = BAUD
-    if head and tail.isdecimal():
+    if head and tail.isdecimal() and tail.isascii():
+        # No line is faster; Python refuses to read thousands of digits.
+        if len(tail) > DIGITS:
+            raise BitlifError(
+                f"baud rate must have at most {DIGITS} digits, not {len(tail)} as in "
+                f"{quoted(backend, 40)}"
+            )
         path, baud = head, int(tail)
     if not path:
-        raise BitlifError(f"backend must name a port, as in serial:/dev/ttyUSB0, not '{backend}'")
+        raise BitlifError(
+            f"backend must name a port, as in serial:/dev/ttyUSB0, not {quoted(backend)}"
+        )
     return path, baud
 
 

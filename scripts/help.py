@@ -1,0 +1,28 @@
+"""``bitlif help``: the help of a command."""
+
+from __future__ import annotations
+
+import argparse
+
+from .terminal import SubParsers, add_command
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        subparsers,
+        "help",
+        run,
+        "show the help of a command",
+        "Show the help of a command, or of all of them: the same as its --help.",
+        ("bitlif help", "bitlif help learn", "bitlif help config show"),
+    )
+    parser.add_argument("words", metavar="COMMAND", nargs="*", help="a command, and its own")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the help."""
+    from .main import build_parser
+
+    build_parser(args.words[:1]).parse_args([*args.words, "--help"])
+    return 0

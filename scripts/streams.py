@@ -1,0 +1,140 @@
+"""Standard output and standard error that cannot fail in the middle of a command."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO, cast
+
+PLAIN = str.maketrans({"±": "+-", "×": "x", "–": "-", "−": "-", "…": "...", "·": "."})
+"""What our own words are written with where the encoding lacks a character."""
+
+
+class GuardedStream(io.TextIOBase):
+    """A text stream that remembers its first error, and writes every character somehow.
+
+    A command writes its files first and prints afterwards. What it prints must not end it: after an
+    error nothing more is written, and `error` tells `main`. Characters that the encoding lacks
+    are written as escapes.
+
+    Attributes
+    ----------
+    error : OSError or None
+        The first error; of a stream that was closed from the beginning, from the beginning.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
+        self.error: OSError | None = None
+        if stream is None:
+            self.error = OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Name of the encoding."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        """Write `text`, unless an earlier write failed."""
+        if self._stream is not None and self.error is None:
+            try:
+                self._stream.write(encodable(text, self.encoding))
+            except OSError as error:
+                self.error = error
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._stream is not None and self.error is None:
+            try:
+                self._stream.flush()
+            except OSError as error:
+                self.error = error
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._stream is not None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        if self._stream is None:
+            raise io.UnsupportedOperation("fileno")
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        if self._stream is None:
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+    def give_up(self) -> None:
+        """Let Python's own flush at exit succeed, which would complain again."""
+        if self._stream is None:
+            return
+        # Streams of tests and notebooks have no descriptor.
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+def encodable(text: str, encoding: str) -> str:
+    r"""Return `text` with what an encoding lacks replaced, by escapes if need be.
+
+    >>> encodable("±1 ü", "ascii"), encodable("±1 ü", "utf-8")
+    ('+-1 \\xfc', '±1 ü')
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = "".join(_plain(letter, encoding) for letter in text)
+        return plain.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def _plain(letter: str, encoding: str) -> str:
+    if ord(letter) not in PLAIN:
+        return letter
+    try:
+        letter.encode(encoding)
+    except UnicodeEncodeError:
+        return letter.translate(PLAIN)
+    return letter
+
+
+@contextlib.contextmanager
+def guarded_streams() -> Iterator[GuardedStream]:
+    """Guard `sys.stdout` and `sys.stderr`; give the guard of standard output."""
+    _open_standard_descriptors()
+    before = sys.stdout, sys.stderr
+    out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
+    sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
+    try:
+        yield out
+    finally:
+        out.flush()
+        err.flush()
+        for stream in (out, err):
+            if stream.error is not None:
+                stream.give_up()
+        sys.stdout, sys.stderr = before
+
+
+def _open_standard_descriptors() -> None:
+    """Open what is closed of descriptors 0, 1 and 2: else a file of ours would get its number.
+
+    Every program that we start would write its messages into that file.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
