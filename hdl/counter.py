@@ -6,8 +6,6 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .pipe import Pipe
-
 
 class StoppingCounter(wiring.Component):
     """Adds up how many bits are high, until all bits of its value are.
@@ -25,7 +23,7 @@ class StoppingCounter(wiring.Component):
     value : Out(bits)
 
     Latency: `latency` clocks from flags to value. Throughput: all flags each clock. Handshake:
-    none. Reset: to zero.
+    none. Reset: to zero, flags on their way included.
     """
 
     latency = 3
@@ -41,10 +39,14 @@ class StoppingCounter(wiring.Component):
         at least three clocks, so that a register may say whether the long part is at its last.
         """
         m = Module()
-        pipe = Pipe(m)
-        flags = pipe.register(self.flags, "flags_now")
-        number = sum(flags[bit] for bit in range(len(flags)))
-        added = pipe.register(number, "added", unsigned(len(flags).bit_length()))
+        # No `Pipe`: nothing beside them says whether these registers hold anything, so that what
+        # they hold must not outlive a reset, of one clock cycle either.
+        flags = Signal(len(self.flags), name="flags_now")
+        added = Signal(unsigned(len(flags).bit_length()))
+        m.d.sync += [
+            flags.eq(self.flags),
+            added.eq(sum(flags[bit] for bit in range(len(flags)))),
+        ]
         short = max(8, len(added) + 2)
         low, high, full = Signal(short), Signal(self._bits - short), Signal()
         total = low + added

@@ -41,8 +41,9 @@ class LayerFront(wiring.Component):
 
     Latency and throughput: each stream passes one register, which adds a clock and stalls nothing.
     Handshake: as the buses' own; a window begins with its first event when CONTROL.run is 1 and no
-    access is being answered. Reset: of everything; CONTROL.reset resets all but the bus, CONTROL's
-    other bits, MEMORY, ADDRESS and an output event that waits to be taken.
+    access is being answered. Reset: of everything, for one clock cycle or more; CONTROL.reset
+    resets all but the bus, CONTROL's other bits, MEMORY, ADDRESS and an output event that waits to
+    be taken.
     """
 
     def __init__(

@@ -99,7 +99,12 @@ class HostedLayer(wiring.Component):
         connect(m, flipped(self.access), bank.access)
         connect(m, bank.host, core.host)
         connect(m, events.o, core.i_events)
-        connect(m, core.o_events, flipped(self.o_events))
+        m.d.comb += [
+            self.o_events.payload.eq(core.o_events.payload),
+            # In the cycle of a reset the core still offers what belongs to the broken window.
+            self.o_events.valid.eq(core.o_events.valid & ~bank.restart),
+            core.o_events.ready.eq(self.o_events.ready),
+        ]
         self._connect_ports(m, "events", events)
         discard = bank.flush & ~bank.window
         m.d.comb += [

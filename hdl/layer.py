@@ -80,8 +80,9 @@ class LayerCore(wiring.Component):
         See `COUNTERS`.
 
     Latency and throughput: `bitlif.model.clocks` gives the clocks of a step. Handshake: all streams
-    may stall at any time; nothing is lost. Reset: at any time, also in mid-window; everything is as
-    at the start but weights, error table and schedule, which stay; takes N times slots clocks.
+    may stall at any time; nothing is lost. Reset: at any time, also in mid-window, for one clock
+    cycle or more; everything is as at the start but weights, error table and schedule, which stay;
+    takes N times slots clocks. What the streams transfer during a reset is lost.
     """
 
     def __init__(

@@ -22,7 +22,10 @@ word from before. The models of ECP5's cells in `bitlif.sim.netlist` answer garb
 
 
 class Pipe:
-    """Adds registers to a module, each clocked every clock, so that latencies are easy to count."""
+    """Adds registers to a module, each clocked every clock, so that latencies are easy to count.
+
+    They have no reset: use what they hold only where a register with a reset says that it is valid.
+    """
 
     def __init__(self, m: Module) -> None:
         self._m = m

@@ -19,7 +19,7 @@ from .tidy import tidy, waivers
 
 MEANINGS = {
     "clk": "clock, rising edge",
-    "rst": "reset, synchronous, active high; weights keep their values",
+    "rst": "reset, synchronous, active high, one cycle or more; weights keep their values",
     "i_events__payload": "input event: address, and above it last (end of the step)",
     "i_targets__payload": "raw targets of one slot, lane 0 lowest",
     "o_events__payload": "output event: address, and above it last (end of the step)",

@@ -36,8 +36,8 @@ FLAGS = (
 )  # fmt: skip
 
 SOURCES = (
-    "build.py", DRIVER, "line_driver.cc", "shell.py", "rows.py", "observables.py", "netlist.py",
-    "synthesis.py", "ecp5_cells.v",
+    "build.py", DRIVER, "line_driver.cc", "step_driver.cc", "shell.py", "rows.py",
+    "observables.py", "netlist.py", "synthesis.py", "ecp5_cells.v",
 )  # fmt: skip
 """Files of this folder that a compiled core depends on."""
 
@@ -161,18 +161,19 @@ def _includes(include: Path) -> list[str]:
 
 
 def compile_verilog(
-    folder: Path, sources: Sequence[str], top: str, driver: str, optimise: str
+    folder: Path, sources: Sequence[str], top: str, driver: str, optimise: str, unknown: str = "0"
 ) -> None:
     """Leave `LIBRARY` in a folder: Verilog files there, and a driver of this one, compiled.
 
-    The driver finds the module as class ``Vtop``.
+    The driver finds the module as class ``Vtop``. What has no first value gets zero, or with
+    `unknown` ``"unique"`` what the driver chooses.
     """
     runtime, root = _runtime(), _verilator_root()
     # The program itself, not the script around it: no Perl and no make are needed.
     call = [
         "verilator_bin", "--cc", *sources,
         "--top-module", top, "--prefix", "Vtop", "--Mdir", "made", "-O3", "--no-timing",
-        "--x-assign", "0", "--x-initial", "0", "--noassert", "-Wno-lint", "-Wno-fatal",
+        "--x-assign", "0", "--x-initial", unknown, "--noassert", "-Wno-lint", "-Wno-fatal",
     ]  # fmt: skip
     _run("Verilator", call, folder, "verilator.log", {"VERILATOR_ROOT": str(root)})
     shutil.copy(Path(__file__).with_name(driver), folder / driver)

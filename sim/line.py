@@ -85,6 +85,7 @@ class SimulatedBoard:
         code.line_open.restype = ctypes.c_void_p
         code.line_run.restype = code.line_clocks.restype = ctypes.c_int64
         code.line_close.argtypes = code.line_clocks.argtypes = [ctypes.c_void_p]
+        code.line_reset.argtypes = [ctypes.c_void_p, ctypes.c_int64]
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         code.line_run.argtypes = [pointer, pointer, number, number, pointer, number]
         self._board = code.line_open()
@@ -115,6 +116,10 @@ class SimulatedBoard:
     def send(self, data: bytes, idle: int = 0) -> bytes:
         """Send bytes, then leave the line idle for so many clocks; return what came meanwhile."""
         return self.drive(levels_of(data), idle)
+
+    def reset(self, clocks: int = 1) -> None:
+        """Hold the reset for so many clock cycles, with the line idle."""
+        self._code.line_reset(self._board, clocks)
 
     @property
     def clocks(self) -> int:

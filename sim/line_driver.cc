@@ -54,15 +54,20 @@ int clock(Board &board, uint8_t level) {
 
 extern "C" {
 
+// Holds the reset for so many clock cycles; a byte that is on its way from the board is lost.
+__attribute__((visibility("default"))) void line_reset(Board *board, int64_t clocks) {
+  board->top->rst = 1;
+  for (int64_t k = 0; k < clocks; k++) clock(*board, 1);
+  board->top->rst = 0;
+  board->bit = -1;
+}
+
 __attribute__((visibility("default"))) Board *line_open() {
   Board *board = new Board;
   board->context = std::make_unique<VerilatedContext>();
   board->top = std::make_unique<Vtop>(board->context.get());
   board->top->rx = 1;
-  board->top->rst = 1;
-  for (int k = 0; k < 8; k++) clock(*board, 1);
-  board->top->rst = 0;
-  board->bit = -1;
+  line_reset(board, 8);
   return board;
 }
 

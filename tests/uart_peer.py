@@ -57,10 +57,13 @@ def answers(line: bytes) -> list[Answer]:
 
 
 class Peer:
-    """Asks a simulated board, a request at a time, on a line without noise."""
+    """Asks a simulated board, a request at a time, on a line without noise.
 
-    def __init__(self, board: SimulatedBoard) -> None:
-        self.board = board
+    `patience`: the clock cycles that an answer may take.
+    """
+
+    def __init__(self, board: SimulatedBoard, *, patience: int = 4000) -> None:
+        self.board, self.patience = board, patience
         self.number = 0
 
     def drive(self, levels: NDArray[np.uint8], clocks: int = 400) -> list[Answer]:
@@ -86,7 +89,7 @@ class Peer:
     def ask(self, command: int, rest: bytes = b"") -> Answer:
         """Return the answer to the next request."""
         self.number = (self.number + 1) % (1 << 32)
-        (answer,) = self.send(request(self.number, command, rest), 4000)
+        (answer,) = self.send(request(self.number, command, rest), self.patience)
         assert answer[0] == self.number, (answer, self.number)
         return answer
 
