@@ -81,6 +81,9 @@
 #define BITLIF_MEMORY_NOISE_LFSR 0xcu
 #define BITLIF_MEMORY_UPDATE_LFSR 0xdu
 
+/* Value of a counter that has stopped */
+#define BITLIF_COUNTER_STOPPED 0xffffffffu
+
 /* Responses */
 #define BITLIF_RESPONSE_OKAY 0x0u
 #define BITLIF_RESPONSE_SLAVE_ERROR 0x2u

@@ -27,13 +27,14 @@ def phase_rows(core: Config, config: Config | None = None) -> list[dict[str, int
     """Return the schedule of `config` (default: the core's own) as rows for a core of `core`.
 
     A core has as many rows as its own configuration has phases; when there are fewer, the last one
-    is repeated.
+    is repeated. The last phase stays in force for ever, whatever its windows: its row, and the
+    repetitions, have 0.
 
     Raises
     ------
     BitlifError
         If the core cannot run the schedule: more phases, a shift that it was not built with, a
-        number of windows that its counter does not hold.
+        number of windows, of any phase but the last, that its counter does not hold.
     """
     config = core if config is None else config
     shifts, rows = rate_shifts(core), []
@@ -50,7 +51,8 @@ def phase_rows(core: Config, config: Config | None = None) -> list[dict[str, int
             raise BitlifError(
                 f"schedule[{number}].rate needs another shift than the core was built with"
             )
-        if phase.windows > most:
+        windows = phase.windows if number < len(config.schedule) - 1 else 0
+        if windows > most:
             raise BitlifError(
                 f"schedule[{number}].windows must be at most {most}, as the core was built, "
                 f"not {phase.windows}"
@@ -61,11 +63,10 @@ def phase_rows(core: Config, config: Config | None = None) -> list[dict[str, int
                 "reciprocal": made.reciprocal,
                 "rate": made.rate,
                 "shift": shifts.index(shift),
-                "windows": phase.windows,
+                "windows": windows,
             }
         )
-    rows += [{**rows[-1], "windows": 0}] * (len(core.schedule) - len(rows))
-    return rows
+    return rows + rows[-1:] * (len(core.schedule) - len(rows))
 
 
 def require_loadable(core: Config, config: Config) -> None:

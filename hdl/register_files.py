@@ -7,7 +7,16 @@ from collections.abc import Callable
 from bitlif.model.config import Config
 from bitlif.model.toml import config_hash
 
-from .registers import MAJOR, MEMORIES, MINOR, REGISTERS, Response, constants, elements
+from .registers import (
+    COUNTER_STOPPED,
+    MAJOR,
+    MEMORIES,
+    MINOR,
+    REGISTERS,
+    Response,
+    constants,
+    elements,
+)
 
 _INTRODUCTION = f"""\
 # Registers and streams of a layer behind buses
@@ -32,7 +41,8 @@ and write a word.
   write `run` 1.
 * A host that loads memories may write LOAD 1 before and 0 after: what a host leaves half loaded
   then runs nothing until another has loaded it.
-* Counters that stop do so at 2^32 - 1. All count from the last reset.
+* Counters that stop do so at 2^32 - 1, and all count from the last reset: one that reads so may
+  have counted more, and the difference of two readings is then the least that it can have been.
 
 ## Streams
 
@@ -54,8 +64,9 @@ they are (weights in the middle of an update: partly updated); state, traces, LF
 counters and signature are as at the start. `run`, `learn` and `flush` take the values that are
 written with it. The core is `ready` N * ceil(M / P) clocks later. What the masters still send
 belongs to the broken window: write `flush` 1 with the reset until they are done. An output event
-that was offered stays so until it is taken (`event_waiting`); nothing else of the broken window
-follows.
+that was offered before the write is answered stays so until it is taken (`event_waiting`); nothing
+else of the broken window follows. The reset at the pin may last one clock cycle or more, and resets
+everything, the buses too.
 
 ## Elements
 
@@ -64,6 +75,10 @@ whole memory is one write to MEMORY and then one access to DATA for each element
 one ADDRESS equals ELEMENTS. Elements are integers as the contract has them; those of more than
 32 bits are read from DATA, then DATA_HIGH. State and traces read as 0 when nothing has run since
 the reset.
+
+A schedule of fewer phases than PHASES fills the rows behind it with its last one, and gives all of
+them 0 windows: the last phase stays in force. PHASE, and the windows that were learned in it, are
+those of before until the next reset.
 """
 
 
@@ -119,6 +134,7 @@ def _named(config: Config | None, learning: bool) -> list[tuple[str, list[tuple[
             "Numbers for MEMORY",
             [(f"MEMORY_{memory.name.upper()}", memory.number) for memory in MEMORIES.values()],
         ),
+        ("Value of a counter that has stopped", [("COUNTER_STOPPED", COUNTER_STOPPED)]),
         ("Responses", [(f"RESPONSE_{response.name}", response.value) for response in Response]),
     ]
     fixed = constants(config or Config(), learning=learning)

@@ -21,6 +21,8 @@ IDENTITY = int.from_bytes(b"BTLF", "little")
 MAJOR, MINOR = 1, 1
 ADDRESS_BITS = 12
 WORD_BITS = 32
+COUNTER_STOPPED = (1 << WORD_BITS) - 1
+"""The last value of a counter: one that has it has stopped, and may have counted more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,13 @@ _MEMORIES = (
     Memory("reciprocal", 8, "rw", "PHASES", "of the schedule"),
     Memory("rate", 9, "rw", "PHASES", "of the schedule"),
     Memory("shift", 10, "rw", "PHASES", "of the schedule: which of the built-in shifts"),
-    Memory("phase_windows", 11, "rw", "PHASES", "of the schedule: its windows; 0: without end"),
+    Memory(
+        "phase_windows",
+        11,
+        "rw",
+        "PHASES",
+        "of the schedule: its windows; 0: without end, as always the last row is",
+    ),
     Memory("noise_lfsr", 12, "ro", "distinct noise LFSRs", "their states, in the order of lanes"),
     Memory("update_lfsr", 13, "ro", "distinct update LFSRs", "their states"),
 )
