@@ -20,6 +20,7 @@ from .errors import BitlifError, BitlifTypeError, require_bool, require_int, req
 from .events import Events
 from .gradient import dense_gradient, sparse_gradient
 from .lfsr import Streams, start_stream
+from .notices import say_once
 from .result import RECORDS, LayerState, Result, check_records
 from .savefile import Arrays, load_saved, save_arrays
 from .snapshot import Opener, Snapshot
@@ -35,6 +36,11 @@ DENSE_SHARE = 0.4
 
 PIECE_WORK = 1 << 28
 """Work of the windows between which an interrupt is answered, in additions: about 0.1 s."""
+
+NO_JIT = (
+    "NUMBA_DISABLE_JIT is set: the model runs interpreted, with the same results, but hundreds of "
+    "times slower; unset it to run the compiled engine"
+)
 
 UNIT_WORK = 16
 """Additions that a step of one neuron, or of one trace, takes as long as (measured)."""
@@ -97,6 +103,8 @@ class Layer:
         self._threads = require_int("threads", threads, 1, 256)
         self._asked = require_bool("interpreted", interpreted)
         self._interpreted = interpreted or jit_disabled()
+        if self._interpreted and not interpreted:
+            say_once(NO_JIT)
         self._derived = derive(config)
         self._buffers = Buffers(config, self._interpreted)
         self._table = self._buffers.table()

@@ -511,6 +511,33 @@ def test_run_that_fails_or_is_interrupted_is_over_with_a_reset() -> None:
         same_as_model(core, model)
 
 
+def test_forked_child_leaves_the_board_to_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = new_line()
+    core = core_on(line)
+    sent = core.link.sent
+    with monkeypatch.context() as child:
+        child.setattr("os.getpid", lambda: -1)
+        with pytest.raises(BitlifError, match=r"\(serial:test\) is of the process that opened it"):
+            core.weights()
+        core.close()
+    assert core.link.sent == sent
+    core._open = True
+    assert core.weights().shape == (6, 4)
+    core.close()
+
+
+def test_board_counts_the_windows_that_it_learned() -> None:
+    work = random_work(TINY, 4, 3)
+    with core_on(new_line()) as core:
+        core.load(work.weights)
+        core.learn(work.events, work.targets)
+        core.run(work.events, work.targets)
+        core.learn(work.events, work.targets)
+        assert core.windows_learned() == 6
+        core.reset()
+        assert core.windows_learned() == 0
+
+
 def test_core_whose_board_another_program_took_is_of_no_more_use() -> None:
     line = new_line()
     with core_on(line) as core:
