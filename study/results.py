@@ -238,7 +238,9 @@ def read_results(path: Path) -> Results:
     if METADATA not in metadata:
         raise BitlifError(f"{shown} does not hold the results of a study: it has no description")
     try:
-        results = _arranged(read_description(metadata[METADATA]), table, checked)
+        description = read_description(metadata[METADATA])
+        parse_config(description["config"], "the study's configuration")
+        results = _arranged(description, table, checked)
     except ValueError as error:
         why = shortened(terminal_text(error), 100)
         raise BitlifError(f"{shown} does not hold the results of a study: {why}") from error
