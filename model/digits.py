@@ -179,8 +179,12 @@ def train(
     epochs: int,
     seed: int,
     report: Callable[[Epoch], Any] = lambda epoch: None,
+    *,
+    first: int = 0,
 ) -> list[Epoch]:
     """Train `layer` for `epochs` passes in orders drawn from `seed`; test with `probe` after each.
+
+    So many passes have been made before, as `first` says.
 
     The probe is another layer of the same configuration: testing must not move the learner's LFSRs.
     It takes the learner's weights and starts afresh each time. Where a layer does not show its
@@ -191,7 +195,8 @@ def train(
         targets = target_levels(layer.config, targets)
     shown, by_spikes = judged_by(layer)
     history = []
-    for number, order in enumerate(orders(digits.train.windows, epochs, seed), 1):
+    every = orders(digits.train.windows, epochs, seed, first=first)
+    for number, order in enumerate(every, first + 1):
         result = layer.learn(digits.train.select(order), targets[order], record=shown)
         right = classify(result, by_spikes=by_spikes) == digits.train_labels[order]
         accuracy = test_accuracy(layer, probe, digits)
@@ -202,11 +207,13 @@ def train(
     return history
 
 
-def orders(windows: int, epochs: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield each epoch's order of the training windows."""
+def orders(windows: int, epochs: int, seed: int, *, first: int = 0) -> Iterator[NDArray[np.int64]]:
+    """Yield each epoch's order of the training windows, from the epoch numbered `first` (0) on."""
     random = np.random.default_rng([seed, 0x02DE2])
-    for _ in range(epochs):
-        yield random.permutation(windows)
+    for number in range(first + epochs):
+        order = random.permutation(windows)
+        if number >= first:
+            yield order
 
 
 def judged_by(layer: Learner) -> tuple[tuple[str, ...], bool]:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,7 @@ from bitlif.sim.learner import CoreLearner
 from bitlif.sim.serialcore import PREFIX
 
 from .folder import check_folder, new_folder
+from .resume import Earlier, check_resume, data_hash, resume, save_state
 from .terminal import (
     SubParsers,
     add_backend,
@@ -60,6 +61,26 @@ from .terminal import (
 )
 
 
+class Outcome(NamedTuple):
+    """What training gives.
+
+    Attributes
+    ----------
+    report : dict
+        Of all epochs, those before a --resume too.
+    events : Events
+        To run the layer with.
+    seconds : float
+        Of this call, in which so many `windows` were learned.
+    windows : int
+    """
+
+    report: dict[str, Any]
+    events: Events
+    seconds: float
+    windows: int
+
+
 def add_parser(subparsers: SubParsers) -> None:
     """Add the subcommand."""
     parser = add_command(
@@ -72,11 +93,14 @@ def add_parser(subparsers: SubParsers) -> None:
         of 65 inputs and 10 neurons, else a teacher with hidden weights, or your own files: spikes
         as for `bitlif run`, targets as .npz with an array targets of shape (windows, neurons) or
         (windows, steps, neurons), raw integers or floats in 0 ..= 1. A board must have been built
-        from the configuration that is written, with the LFSR seeds of --seed in it.
+        from the configuration that is written, with the LFSR seeds of --seed in it. With --resume,
+        learning goes on where the earlier run in --out stopped, to the same bits as if it had never
+        stopped, and the folder is replaced; give the same configuration, data and seed.
         """,
         (
             "bitlif learn tiny --out tiny-run",
             "bitlif learn digits --seed 3 --out digits-3",
+            "bitlif learn digits --seed 3 --out digits-3 --epochs 5 --resume",
             "bitlif learn teacher --float --out teacher-float --json",
             "bitlif learn tiny --backend rtl --out tiny-rtl",
         ),
@@ -90,6 +114,9 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--epochs", type=int, help="passes (default: 20; teacher: 400 windows)")
     parser.add_argument("--seed", type=int, default=0, help="of data, order and LFSRs (default: 0)")
     parser.add_argument("--initial", metavar="FILE", help="weights to begin with (default: zero)")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the earlier run in --out, --epochs more"
+    )
     add_backend(parser, "train")
     parser.add_argument("--force", action="store_true", help="replace an earlier result folder")
     add_json(parser)
@@ -105,8 +132,11 @@ def run(args: argparse.Namespace) -> int:
     if args.spikes and args.data:
         raise BitlifError("--data must be left out when --spikes gives the data")
     out = Path(args.out)
-    check_folder(out, force=args.force)
     backend = chosen_backend(args)
+    if args.resume:
+        check_resume(args, backend)
+        args.force = True
+    check_folder(out, force=args.force)
     config = seeded(Config.load(args.config), args.seed)
     with contextlib.ExitStack() as stack:
         layer = _new_layer(backend, args.seed, config, stack)
@@ -121,17 +151,14 @@ def run(args: argparse.Namespace) -> int:
             real = isinstance(layer, FloatLayer)
             layer.load(weights * float(config.synapse.weight.lsb) if real else weights)
         if args.spikes:
-            report, events, seconds = _from_files(args, config, layer, new_layer)
-        elif (args.data or _default_data(config)) == "digits":
-            report, events, seconds = _digits(args, config, layer, new_layer)
+            task = _from_files
         else:
-            report, events, seconds = _teacher(args, config, layer, new_layer)
-        return _finish(args, layer, backend, report, events, seconds)
+            task = _digits if (args.data or _default_data(config)) == "digits" else _teacher
+        return _finish(args, layer, backend, task(args, backend, layer, new_layer))
 
 
 def _finish(
-    args: argparse.Namespace, layer: Learner, backend: str, report: dict[str, Any],
-    events: Events, seconds: float,
+    args: argparse.Namespace, layer: Learner, backend: str, done: Outcome
 ) -> int:  # fmt: skip
     """Write the folder and print the report."""
     config, out = layer.config, Path(args.out)
@@ -140,9 +167,9 @@ def _finish(
         "model": "float" if isinstance(layer, FloatLayer) else "integer",
         "backend": backend,
         "seed": args.seed,
-        **report,
-        "seconds": seconds,
-        "learning_steps_per_second": layer.windows_learned * config.window.steps / seconds,
+        **done.report,
+        "seconds": done.seconds,
+        "learning_steps_per_second": done.windows * config.window.steps / done.seconds,
     }
     with new_folder(out, force=args.force) as folder:
         if isinstance(layer, FloatLayer):
@@ -150,7 +177,8 @@ def _finish(
         else:
             save_weights(folder / "weights.npz", layer.weights, config)
         (folder / "config.toml").write_text(dump_config(config), "utf-8")
-        save_events(folder / "spikes.npz", events)
+        save_events(folder / "spikes.npz", done.events)
+        save_state(folder, layer)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     if args.json:
         print_json(report)
@@ -174,10 +202,12 @@ def _default_data(config: Config) -> str:
 
 
 def _digits(
-    args: argparse.Namespace, config: Config, layer: Learner, new_layer: Callable[[], Learner]
-) -> tuple[dict[str, Any], Events, float]:
+    args: argparse.Namespace, backend: str, layer: Learner, new_layer: Callable[[], Learner]
+) -> Outcome:
+    config = layer.config
     check_digits_layer(config)
     digits = load_digits_task(config.window.steps, args.seed)
+    earlier = _earlier(args, backend, layer, "digits", digits.train.windows)
     epochs = args.epochs or 20
     probe: Learner = new_layer()
     if isinstance(probe, FloatLayer):
@@ -193,28 +223,32 @@ def _digits(
                 bar, advance=1, description=f"test accuracy {100 * epoch.test_accuracy:.1f} %"
             )
 
-        history = train(layer, probe, digits, epochs, args.seed, step)
+        history = train(layer, probe, digits, epochs, args.seed, step, first=earlier.epochs)
     seconds = time.perf_counter() - start
     last = history[-1]
     report = {
         "data": "digits",
-        "epochs": epochs,
+        "epochs": earlier.epochs + epochs,
         "windows": layer.windows_learned,
         "test_accuracy": last.test_accuracy,
         "train_accuracy": last.train_accuracy,
         "output_spikes_per_digit": last.spikes,
         "ties_go_to": "the lower class" if judged_by(probe)[1] else "the higher membrane",
-        "test_accuracy_by_epoch": [epoch.test_accuracy for epoch in history],
-        **_counters([epoch.counters for epoch in history]),
-    }
-    return report, digits.test, seconds
+        "test_accuracy_by_epoch": [
+            *earlier.accuracies, *(epoch.test_accuracy for epoch in history)
+        ],
+        **_counters(earlier, [epoch.counters for epoch in history]),
+    }  # fmt: skip
+    return Outcome(report, digits.test, seconds, layer.windows_learned - earlier.windows)
 
 
 def _teacher(
-    args: argparse.Namespace, config: Config, layer: Learner, new_layer: Callable[[], Learner]
-) -> tuple[dict[str, Any], Events, float]:
+    args: argparse.Namespace, backend: str, layer: Learner, new_layer: Callable[[], Learner]
+) -> Outcome:
+    config = layer.config
     task = make_teacher_task(config, args.seed)
     windows = args.epochs or WINDOWS
+    earlier = _earlier(args, backend, layer, "teacher", 1)
     learn_from_teacher(new_layer(), task, 1)
     start = time.perf_counter()
     with progress_bars() as bars:
@@ -226,18 +260,19 @@ def _teacher(
     together, teacher = coincidences(layer, task)
     report = {
         "data": "teacher",
-        "windows": windows,
+        "windows": earlier.windows + windows,
         "correlation_with_teacher": teacher_correlation(layer, task),
         "coincident_spikes": together,
         "teacher_spikes": teacher,
-        **_counters(tallies),
+        **_counters(earlier, tallies),
     }
-    return report, task.events, seconds
+    return Outcome(report, task.events, seconds, windows)
 
 
 def _from_files(
-    args: argparse.Namespace, config: Config, layer: Learner, new_layer: Callable[[], Learner]
-) -> tuple[dict[str, Any], Events, float]:
+    args: argparse.Namespace, backend: str, layer: Learner, new_layer: Callable[[], Learner]
+) -> Outcome:
+    config = layer.config
     events = chosen_events(args, config)
     levels = load_targets(args.targets, config, events.windows)
     if events.windows == 0:
@@ -245,13 +280,15 @@ def _from_files(
     real = isinstance(layer, FloatLayer)
     targets: Any = levels / (1 << config.error.target_bits) if real else levels
     epochs = args.epochs or 1
+    name = data_hash(events, levels)
+    earlier = _earlier(args, backend, layer, name, events.windows)
     tallies = []
     spikes = 0
     new_layer().learn(events.select([0]), targets[:1])
     start = time.perf_counter()
     with progress_bars() as bars:
         bar = bars.add_task("epochs", total=epochs)
-        for order in orders(events.windows, epochs, args.seed):
+        for order in orders(events.windows, epochs, args.seed, first=earlier.epochs):
             result = layer.learn(events.select(order), targets[order])
             tallies.append(result.counters)
             spikes = int(result.counts.sum())
@@ -259,17 +296,28 @@ def _from_files(
     seconds = time.perf_counter() - start
     report = {
         "data": args.spikes,
-        "epochs": epochs,
+        "data_hash": name,
+        "epochs": earlier.epochs + epochs,
         "windows": layer.windows_learned,
         "output_spikes_per_window": spikes / events.windows,
-        **_counters(tallies),
+        **_counters(earlier, tallies),
     }
-    return report, events, seconds
+    return Outcome(report, events, seconds, layer.windows_learned - earlier.windows)
 
 
-def _counters(tallies: list[dict[str, int]]) -> dict[str, int]:
+def _earlier(
+    args: argparse.Namespace, backend: str, layer: Learner, data: str, per_epoch: int
+) -> Earlier:
+    """Return what was learned before this call, and set the layer to it."""
+    return resume(args, layer, backend, data, per_epoch) if args.resume else Earlier()
+
+
+def _counters(earlier: Earlier, tallies: list[dict[str, int]]) -> dict[str, int]:
     """Return the sums of counters over calls."""
-    return {name: sum(tally[name] for tally in tallies) for name in tallies[0]}
+    known = [earlier.counters] if earlier.counters else []
+    if known and known[0].keys() != tallies[0].keys():
+        raise BitlifError(f"the report in --out must count {' and '.join(tallies[0])}")
+    return {name: sum(tally[name] for tally in (*known, *tallies)) for name in tallies[0]}
 
 
 def _print(report: dict[str, Any], out: Path) -> None:

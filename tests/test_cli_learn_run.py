@@ -84,7 +84,7 @@ def test_learned_folder_holds_what_the_model_learns_and_says(
     task = make_teacher_task(config, 4)
     layer = Layer(config)
     tallies = learn_from_teacher(layer, task, 30)
-    assert names("out") == ["config.toml", "report.json", "spikes.npz", "weights.npz"]
+    assert names("out") == ["config.toml", "report.json", "spikes.npz", "state.npz", "weights.npz"]
     assert Config.load("out/config.toml") == config
     np.testing.assert_array_equal(load_weights("out/weights.npz", config), layer.weights)
     assert layer.weights.any()
@@ -177,7 +177,13 @@ def test_learning_begins_with_the_initial_weights(model: str) -> None:
         twin = FloatLayer(config, seed=2)
         twin.load(WEIGHTS / 16)
         learn_by_hand(twin, TARGETS / 16, 1, 2)
-        assert names("out") == ["config.toml", "float_weights.npz", "report.json", "spikes.npz"]
+        assert names("out") == [
+            "config.toml",
+            "float_weights.npz",
+            "report.json",
+            "spikes.npz",
+            "state.npz",
+        ]
         np.testing.assert_array_equal(arrays("out/float_weights.npz")["weights"], twin.weights)
     else:
         layer = Layer(config)
