@@ -1,10 +1,15 @@
-"""The errors of a user's mistakes: one sentence with the thing, the value and what is accepted."""
+"""The errors of a user's mistakes: one sentence with the thing, the value and what is accepted.
+
+What is legal but surely not meant is a `BitlifWarning`: the reading that was taken, and the cure.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
 import math
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 
 from .text import QUOTED, quoted
@@ -16,6 +21,18 @@ class BitlifError(ValueError):
 
 class BitlifTypeError(BitlifError, TypeError):
     """A value of the wrong kind, where no value of that kind could have been accepted."""
+
+
+class BitlifWarning(UserWarning):
+    """A value that is accepted but surely not meant; the message says how it was read."""
+
+
+def warn(sentence: str) -> None:
+    """Issue a `BitlifWarning` at the line outside this package that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("bitlif."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(sentence, BitlifWarning, stacklevel=level)
 
 
 @contextlib.contextmanager

@@ -18,15 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.hdl.loading import require_loadable
+from bitlif.hdl.registers import COUNTER_STOPPED, REGISTERS
 from bitlif.model.checks import check_events, check_targets, check_weights
 from bitlif.model.config import Config
-from bitlif.model.errors import BitlifError, BitlifTypeError
+from bitlif.model.errors import BitlifError, BitlifTypeError, warn
 from bitlif.model.events import Events
 from bitlif.model.result import RECORDS, LayerState, Result, check_records
 from bitlif.model.window import COUNTERS
 
-COUNTER_TOP = (1 << 32) - 1
-"""The last value of a counter in gates, at which it stops; the models' stop there too."""
+STOPPING = tuple(name for name in COUNTERS if name.upper() in REGISTERS)
+"""Counters that gates count, which stop at their last value."""
 
 LEARNING_RECORDS = ("errors", "traces", "gradient")
 """Of `bitlif.model.result.RECORDS`, what a core computes only while it learns."""
@@ -66,11 +67,15 @@ class CoreResult(Result):
     step_signatures : (W, T) int64
         The signature with each step's end, before the update of the weights; empty, (0, T), from
         the float twin, which has no bits to sign, and from a board, which is asked at the end only.
+    stopped : tuple of str
+        Counters that have come to their last value, `bitlif.hdl.registers.COUNTER_STOPPED`: of
+        these ``counters`` holds the least that the run can have counted.
     """
 
     step_clocks: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     window_clocks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     step_signatures: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    stopped: tuple[str, ...] = ()
 
 
 class Core(ABC):
@@ -188,6 +193,11 @@ class Core(ABC):
         BitlifError
             If an argument does not fit the configuration, or the core cannot learn; nothing has
             run then. If gates stop to move.
+
+        Warns
+        -----
+        BitlifWarning
+            If a counter has stopped, which `CoreResult.stopped` names.
         """
         self._require_open()
         config = self._config
@@ -211,7 +221,15 @@ class Core(ABC):
             parts.append(self._run(some, None if levels is None else levels[chosen], learn, wanted))
         after = self.counters()
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return CoreResult(counters={name: after[name] - before[name] for name in after}, **joined)
+        stopped = tuple(n for n in after if n in STOPPING and after[n] == COUNTER_STOPPED)
+        if stopped:
+            more = f" and {len(stopped) - 1} other counters" if stopped[1:] else ""
+            warn(
+                f"{stopped[0]}{more} stopped counting at {COUNTER_STOPPED}, so that a run's count "
+                f"is the least that it can be: reset the core to count anew"
+            )
+        counted = {name: after[name] - before[name] for name in after}
+        return CoreResult(counters=counted, stopped=stopped, **joined)
 
     def learn(
         self, events: Events, targets: NDArray[Any], *, record: Sequence[str] = ()
@@ -234,11 +252,15 @@ class Core(ABC):
     def counters(self) -> dict[str, int]:
         """Return the counters since the reset, by the names of `bitlif.model.window.COUNTERS`.
 
-        Each stops at 2**32 - 1, as gates do; a result's are differences of these.
+        Those of gates stop at 2**32 - 1, and those of the models with them; a result's are
+        differences of these. `synaptic_events` follow from the events and do not stop.
         """
         self._require_open()
         counted = self._counters()
-        return {name: min(counted[name], COUNTER_TOP) for name in COUNTERS}
+        return {
+            name: min(counted[name], COUNTER_STOPPED) if name in STOPPING else counted[name]
+            for name in COUNTERS
+        }
 
     def windows_learned(self) -> int:
         """Return the windows learned since the reset: they are what the schedule counts."""
@@ -386,7 +408,7 @@ class Core(ABC):
 
     @abstractmethod
     def _counters(self) -> dict[str, int]:
-        """Return the counters since the reset, which may go on beyond `COUNTER_TOP`."""
+        """Return the counters since the reset, which may go on beyond their last value."""
 
     @abstractmethod
     def _signature(self) -> int | None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 import bitlif
 import bitlif.sim
 from bitlif import Config
+from bitlif.hdl.registers import COUNTER_STOPPED
 from bitlif.hdl.verilog import core_verilog
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
 from bitlif.sim import BACKENDS, Core
-from bitlif.sim.core import COUNTER_TOP
+from bitlif.sim.core import STOPPING
 from bitlif.sim.gates import GateCore
 from bitlif.sim.models import ModelCore
 from bitlif.sim.stimulus import random_work
@@ -307,13 +309,58 @@ def test_float_backend_is_seeded_by_the_configuration() -> None:
     assert (rasters[0] != rasters[2]).any()
 
 
-def test_counters_stop_where_those_of_gates_do() -> None:
+def preset(core: ModelCore, **counts: int) -> None:
+    """Let counters of a model stand at these values."""
+    core._now = core._now._replace(counted={**core._now.counted, **counts})
+
+
+def test_counters_of_gates_and_model_stop_alike_and_say_so() -> None:
+    # The upper parts of all counters are full from the reset on: 256 is their end.
+    near = core_verilog(TINY).replace("24'h000000", "24'hffffff")
+    work = random_work(TINY, 3, 40)
+    begins = COUNTER_STOPPED - 255
+    model = fresh_model(work)
+    preset(model, **dict.fromkeys(STOPPING, begins))
+    with GateCore(TINY, "rtl", verilog=near) as gates:
+        gates.load(work.weights)
+        assert {gates.counters()[name] for name in STOPPING} == {begins}
+        stopped: list[tuple[str, ...]] = []
+        for chosen in (slice(0, 2), slice(2, 20), slice(20, 40)):
+            job: Any = (work.events.select(range(40)[chosen]), work.targets[chosen])
+            results = []
+            for core in (model, gates):
+                with warnings.catch_warnings(record=True) as said:
+                    warnings.simplefilter("always")
+                    results.append(core.learn(*job))
+                result = results[-1]
+                words = [str(one.message) for one in said]
+                if not result.stopped:
+                    assert not words
+                    continue
+                assert len(words) == 1
+                assert words[0].startswith(f"{result.stopped[0]} ")
+                assert "stopped counting at 4294967295" in words[0]
+                assert len(words[0]) < 200
+            same(*results)
+            assert results[0].stopped == results[1].stopped
+            assert model.counters() == gates.counters()
+            stopped.append(results[0].stopped)
+            for name in stopped[-1]:
+                assert gates.counters()[name] == COUNTER_STOPPED
+    # Some are not at their end at first, then are, and count nothing more.
+    assert "active_errors" not in stopped[0]
+    assert "active_errors" in stopped[-1]
+    assert results[1].counters["active_errors"] == 0 < results[1].counters["synaptic_events"]
+
+
+def test_synaptic_events_go_on_where_gates_stop() -> None:
     work = random_work(TINY, 3, 1)
     core = fresh_model(work)
-    core._now = core._now._replace(counted={**core._now.counted, "active_errors": COUNTER_TOP - 1})
-    result = core.learn(work.events, work.targets)
-    assert core.counters()["active_errors"] == COUNTER_TOP
-    assert result.counters["active_errors"] == 1
+    preset(core, synaptic_events=COUNTER_STOPPED - 1)
+    result = core.run(work.events)
+    assert result.counters["synaptic_events"] == work.events.count * TINY.layer.neurons
+    assert not result.stopped
+    assert core.counters()["synaptic_events"] > COUNTER_STOPPED
 
 
 def test_core_that_stops_to_move_is_told_and_comes_back_after_a_reset() -> None:
