@@ -261,8 +261,12 @@ async def begin(bench: Bench) -> None:
     if bench.task["learn"]:
         dut.learn.value = 1
     await FallingEdge(dut.clk)
-    while not dut.host__idle.value:
+    # Memories are cleared, a row a clock cycle.
+    for _ in range(bench.inputs * bench.slots + bench.patience):
+        if dut.host__idle.value:
+            break
         await FallingEdge(dut.clk)
+    assert dut.host__idle.value, "the core does not come out of its reset"
     await bench.load()
     await bench.settles
 

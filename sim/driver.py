@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -63,6 +65,8 @@ class Driver:
         one, which they are without.
     polls : int
         Reads of STATUS after which a core that is waited for is taken to be stuck.
+    patience : float
+        Seconds after which it is, too.
 
     Examples
     --------
@@ -87,13 +91,14 @@ class Driver:
         read_many: Callable[[int, int], Awaitable[list[int]]] | None = None,
         write_many: Callable[[int, Sequence[int]], Awaitable[None]] | None = None,
         polls: int = POLLS,
+        patience: float = math.inf,
     ) -> None:
         self.config, self.learning = config, learning
         self.elements = elements(config, learning=learning)
         self._read, self._write = read, write
         self._read_many = read_many or self._read_singly
         self._write_many = write_many or self._write_singly
-        self._polls = polls
+        self._polls, self._patience = polls, patience
         self._loads = 0
 
     async def _read_singly(self, offset: int, count: int) -> list[int]:
@@ -178,10 +183,17 @@ class Driver:
         await self._wait("idle")
 
     async def _wait(self, name: str) -> None:
-        for _ in range(self._polls):
+        began, reads, late = time.monotonic(), 0, False
+        while reads < self._polls and not late:
+            # The clock before the read: what was so in time counts, however late it is looked at.
+            late = time.monotonic() - began > self._patience
             if await self.status(name):
                 return
-        raise BitlifError(f"the core must become {name}, and did not within {self._polls} reads")
+            reads += 1
+        raise BitlifError(
+            f"the core must become {name}, and did not within {reads} reads of STATUS "
+            f"in {time.monotonic() - began:.1f} s"
+        )
 
     async def write_memory(self, name: str, values: list[int]) -> None:
         """Write all elements of a memory.
@@ -295,7 +307,10 @@ class Driver:
         )
 
     async def read_counters(self) -> dict[str, int]:
-        """Return the counters since the reset, by name."""
+        """Return the counters since the reset, by name.
+
+        One of `bitlif.hdl.registers.COUNTER_STOPPED` has stopped, and may have counted more.
+        """
         return {
             name: await self.get(name.upper()) for name in COUNTERS if name.upper() in REGISTERS
         }

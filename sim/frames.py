@@ -19,7 +19,10 @@ from bitlif.hdl.protocol import (
 MOST_ITEMS = LONGEST - CRC_BYTES - REQUEST_HEAD
 """Bytes of input items that one request takes."""
 
-MOST_WORDS = (LONGEST - CRC_BYTES - ANSWER_HEAD) // 4
+MOST_OUTPUT = LONGEST - CRC_BYTES - ANSWER_HEAD
+"""Bytes of output items that one answer holds."""
+
+MOST_WORDS = MOST_OUTPUT // 4
 """Words that one frame takes, read or written: answers have as long a head as writes."""
 
 

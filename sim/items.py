@@ -24,15 +24,22 @@ class Items:
     data : bytes
     ends : (n,) int64
         Where each item ends, ascending.
+    step_ends : (W * T,) int64
+        Where each item that ends a step does, ascending.
     """
 
     data: bytes
     ends: NDArray[np.int64]
+    step_ends: NDArray[np.int64]
 
     def piece(self, begin: int) -> bytes:
         """Return the whole items from `begin` on that one frame takes."""
         fitting = np.searchsorted(self.ends, begin + MOST_ITEMS, "right")
         return self.data[begin : int(self.ends[fitting - 1]) if fitting else begin]
+
+    def steps(self, consumed: int) -> int:
+        """Return how many steps the first `consumed` bytes end."""
+        return int(np.searchsorted(self.step_ends, consumed, "right"))
 
 
 def input_items(config: Config, events: Events, targets: NDArray[Any] | None) -> Items:
@@ -60,7 +67,8 @@ def input_items(config: Config, events: Events, targets: NDArray[Any] | None) ->
     numbers[~is_end] = events.addresses
     lengths = np.full(numbers.size, number, np.int64)
     if targets is None:
-        return Items(_packed(numbers, number), np.cumsum(lengths))
+        ends = np.cumsum(lengths)
+        return Items(_packed(numbers, number), ends, ends[is_end])
     target = bytes_of(1 << config.error.target_bits)
     slot = sizes.lanes * target
     if slot > MOST_ITEMS:
@@ -80,7 +88,8 @@ def input_items(config: Config, events: Events, targets: NDArray[Any] | None) ->
     after = begins[is_end] + number
     data[after[:, None] + np.arange(width)] = rows
     slots = after[:, None] + slot * np.arange(1, sizes.slots + 1)
-    return Items(data.tobytes(), np.sort(np.concatenate([begins + number, slots.ravel()])))
+    ends = np.sort(np.concatenate([begins + number, slots.ravel()]))
+    return Items(data.tobytes(), ends, after)
 
 
 def output_raster(config: Config, windows: int, items: bytes) -> NDArray[np.uint8]:
@@ -111,6 +120,11 @@ def output_raster(config: Config, windows: int, items: bytes) -> NDArray[np.uint
         step, neuron = np.argwhere(raster > 1)[0].tolist()
         raise BitlifError(f"the board must send a spike once, not neuron {neuron}'s of step {step}")
     return raster.reshape(windows, config.window.steps, neurons)
+
+
+def most_output(config: Config, steps: int) -> int:
+    """Return the bytes of output items of so many steps in which every neuron spikes."""
+    return steps * (config.layer.neurons + 1) * bytes_of(config.layer.neurons)
 
 
 def ends_in(config: Config, items: bytes) -> int:

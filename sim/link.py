@@ -105,6 +105,7 @@ class Link:
         TakenError
             If the board has been started anew since this link's last session.
         """
+        deadline = time.monotonic() + 2 * (1 + self._retries) * self._patience
         for tries in reversed(range(1 + self._retries)):
             self._number = None
             self._port.read()
@@ -119,7 +120,7 @@ class Link:
                 # Of several OPENs that were sent, the first answer may not be of the last one.
                 self._ask(Command.READ, bytes(3))
             except TakenError:
-                if not tries:
+                if not tries or time.monotonic() > deadline:
                     raise
             else:
                 self.taken = False

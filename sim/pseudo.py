@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import select
@@ -94,6 +95,7 @@ class PseudoTerminal:
         self._ours, self._theirs = os.openpty()
         for end in (self._ours, self._theirs):
             tty.setraw(end)
+        os.set_blocking(self._ours, False)
         self.path = os.ttyname(self._theirs)
         """What a program opens."""
         self._over = threading.Event()
@@ -136,5 +138,8 @@ class PseudoTerminal:
             return
         came = self._board.drive(self.noise.to_board(data), SLICE)
         came = self.noise.to_host(came)
-        while came:
-            came = came[os.write(self._ours, came) :]
+        # A program that does not read must not keep this thread from its end.
+        while came and not self._over.is_set():
+            if select.select([], [self._ours], [], 0.05)[1]:
+                with contextlib.suppress(BlockingIOError):
+                    came = came[os.write(self._ours, came) :]

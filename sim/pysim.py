@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from amaranth.hdl import Signal
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from bitlif.hdl.loading import phase_rows, require_loadable
 from bitlif.hdl.witness import COUNTERS
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.result import LayerState
 
@@ -70,7 +72,9 @@ class _Bench:
         self.padded[:, : sizes.neurons] = weights
         self.raster = np.zeros((self.steps, sizes.neurons), np.uint8)
         self.window_clocks: list[int] = []
-        self.clock = 0
+        self.clock, self.most = 0, most_clocks(config, events, stall)
+        # Ends all waiting: an exception would leave the other processes in the middle of theirs.
+        self.over = Signal()
         self.began = -1
         self.received = 0
         self.result: dict[str, Any] = {}
@@ -92,6 +96,8 @@ class _Bench:
             if done:
                 self.window_clocks.append(self.clock - self.began)
             self.clock += 1
+            if self.clock == self.most:
+                ctx.set(self.over, 1)
 
     async def host(self, ctx: Any) -> None:
         """Load the weights, send the events, read everything back."""
@@ -99,7 +105,7 @@ class _Bench:
         lanes, slots = sizes.lanes, sizes.slots
         if self.learning:
             ctx.set(core.learn, int(self.learn))
-        while not ctx.get(core.host.idle):
+        while not ctx.get(core.host.idle | self.over):
             await ctx.tick()
         ctx.set(core.host.weights_enable, (1 << lanes) - 1)
         for address in range(sizes.inputs * slots):
@@ -119,9 +125,11 @@ class _Bench:
                 payload = {"address": 0 if last else int(address), "last": int(last)}
                 ctx.set(core.i_events.payload, payload)
                 ctx.set(core.i_events.valid, 1)
-                await ctx.tick().until(core.i_events.ready)
+                await ctx.tick().until(core.i_events.ready | self.over)
                 ctx.set(core.i_events.valid, 0)
         while self.received < self.steps or not ctx.get(core.host.idle):
+            if ctx.get(self.over):
+                return
             await ctx.tick()
         await self._read_back(ctx)
 
@@ -200,7 +208,7 @@ class _Bench:
                 values = row[slot * lanes : (slot + 1) * lanes]
                 ctx.set(core.i_targets.payload, [int(value) for value in values])
                 ctx.set(core.i_targets.valid, 1)
-                await ctx.tick().until(core.i_targets.ready)
+                await ctx.tick().until(core.i_targets.ready | self.over)
                 ctx.set(core.i_targets.valid, 0)
 
     async def collect(self, ctx: Any) -> None:
@@ -209,12 +217,26 @@ class _Bench:
         while self.received < self.steps:
             await self._hesitate(ctx)
             ctx.set(core.o_events.ready, 1)
-            (event,) = await ctx.tick().sample(core.o_events.payload).until(core.o_events.valid)
+            comes = core.o_events.valid | self.over
+            (event,) = await ctx.tick().sample(core.o_events.payload).until(comes)
             ctx.set(core.o_events.ready, 0)
+            if ctx.get(self.over):
+                return
             if event.last:
                 self.received += 1
             else:
                 self.raster[self.received, event.address] += 1
+
+
+def most_clocks(config: Config, events: Events, stall: float) -> int:
+    """Return more clock cycles than loading, all windows and reading back can take."""
+    sizes = config.layer
+    synapses, steps = sizes.inputs * sizes.slots, events.windows * events.steps
+    step = 4 * (synapses + sizes.slots + sizes.neurons + sizes.inputs) + 200
+    memories = synapses + sizes.inputs + sizes.slots + 2 * config.error.entries
+    work = steps * step + events.windows * 2 * synapses + 4 * memories
+    # A transfer of a stream waits 1 / (1 - stall) cycles on average: ten times that never happens.
+    return int(10 * work / max(1 - stall, 0.01)) + 1000
 
 
 def run_core(
@@ -248,6 +270,12 @@ def run_core(
         Of the hesitation.
     built : Config or None
         What the core is made for; None: `config`.
+
+    Raises
+    ------
+    BitlifError
+        If the core cannot take the table and schedule of `config`; if it does not come to the end
+        of its windows.
     """
     built = config if built is None else built
     if built != config:
@@ -262,6 +290,11 @@ def run_core(
         simulator.add_testbench(bench.teach, background=True)
     simulator.add_testbench(bench.collect)
     simulator.run()
+    if not bench.result:
+        raise BitlifError(
+            f"the core must end its windows within {bench.most} clock cycles, and did not: "
+            f"{bench.received} of {bench.steps} steps have ended"
+        )
     shape = (events.windows, events.steps)
     return CoreRun(
         bench.raster.reshape(*shape, config.layer.neurons),

@@ -17,7 +17,8 @@ from bitlif.model.text import quoted
 
 from .core import Core, Tally
 from .driver import Driver, finished
-from .items import Items, ends_in, input_items, output_raster
+from .frames import MOST_OUTPUT
+from .items import Items, bytes_of, ends_in, input_items, most_output, output_raster
 from .link import Link
 from .serialport import BAUD, open_serial
 
@@ -26,7 +27,7 @@ DIGITS = 12
 """Most digits of a baud rate."""
 
 STALL_TIMEOUT = 5.0
-"""Seconds without an event in or out after which a board is taken to be stuck."""
+"""Seconds without progress after which a board is taken to be stuck."""
 
 POLLS = 5_000
 """Reads of STATUS that a board is given to become idle or ready: some seconds."""
@@ -82,7 +83,9 @@ class SerialCore(Core):
     link : Link or None
         None: open the port that `backend` names.
     stall_timeout : float
-        Seconds without an event in or out after which a run fails.
+        Seconds without progress after which a run fails: without the end of a step, a frame all
+        of whose events were taken, or a full answer. Also what the core may take to become idle or
+        ready.
 
     Raises
     ------
@@ -109,6 +112,7 @@ class SerialCore(Core):
         self._driver = Driver(
             config, self._read, self._write, learning=learning,
             read_many=self._read_many, write_many=self._write_many, polls=POLLS,
+            patience=stall_timeout,
         )  # fmt: skip
         self._counted = Tally()
         self._broken = ""
@@ -200,28 +204,45 @@ class SerialCore(Core):
         }  # fmt: skip
 
     def _exchange(self, items: Items, windows: int) -> bytes:
-        """Send all items; return all output, up to the end of the last step."""
-        spoken, begin, moved = bytearray(), 0, time.monotonic()
+        """Send all items; return all output, up to the end of the last step.
+
+        Single bytes are no progress: a board that moves one a second would never be done. Of what
+        is progress there is only so much in a run, so that this ends.
+        """
+        spoken, begin, moved, ended = bytearray(), 0, time.monotonic(), 0
         while True:
-            status, consumed, output = self.link.exchange(items.piece(begin))
+            piece = items.piece(begin)
+            status, consumed, output = self.link.exchange(piece)
             begin += consumed
             spoken += output
+            ends = ends_in(self._built, output)
+            ended += ends
+            given = items.steps(begin)
+            most = most_output(self._built, given)
+            if ended > given or len(spoken) > most:
+                raise BitlifError(
+                    f"the core ({self.backend}) must send at most {given} ends in {most} bytes for "
+                    f"the steps that it has taken, not {ended} in {len(spoken)}: load its "
+                    f"bitstream anew"
+                )
             if status == Status.DONE and begin == len(items.data):
                 return bytes(spoken)
-            if consumed or output:
+            whole = piece and consumed == len(piece)
+            full = len(output) > MOST_OUTPUT - bytes_of(self._built.layer.neurons)
+            if ends or whole or full:
                 moved = time.monotonic()
             elif time.monotonic() - moved > self._stall_timeout:
-                raise self._stuck(ends_in(self._built, bytes(spoken)), windows)
+                raise self._stuck(ended, windows)
 
     def _stuck(self, steps: int, windows: int) -> BitlifError:
         control, status = (
             finished(self._driver.get(name)) for name in ("CONTROL", "STATUS")
         )  # fmt: skip
         return BitlifError(
-            f"the core ({self.backend}) must go on, and took and gave nothing for "
+            f"the core ({self.backend}) ended no step and took no frame of events for "
             f"{self._stall_timeout:g} s in window {steps // self._built.window.steps} of "
-            f"{windows}, with CONTROL {control:#x} and STATUS {status:#x}: reset it; if it stops "
-            f"again, load its bitstream anew and try bitlif selftest"
+            f"{windows} (CONTROL {control:#x}, STATUS {status:#x}): reset it; if it stops again, "
+            f"load its bitstream anew"
         )
 
     # -- reading -----------------------------------------------------------------------------

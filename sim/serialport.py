@@ -15,6 +15,9 @@ FASTEST = 100_000_000
 WAIT = 0.05
 """Seconds after which a read returns nothing."""
 
+MOST_READ = 1 << 16
+"""Bytes that a read returns at most."""
+
 STUCK = 5.0
 """Seconds after which a write fails that nobody takes."""
 
@@ -28,7 +31,7 @@ class SerialPort:
     def read(self) -> bytes:
         """Return what has come, as soon as anything has; nothing after `WAIT` seconds."""
         try:
-            received: bytes = self._handle.read(max(1, self._handle.in_waiting))
+            received: bytes = self._handle.read(min(max(1, self._handle.in_waiting), MOST_READ))
         except OSError as error:
             raise self._gone(error) from error
         return received

@@ -24,7 +24,7 @@ from bitlif.model.toml import parse_config
 
 from .driver import Driver
 from .frames import MOST_WORDS, Answer, Deframer, enframe, request
-from .items import input_items
+from .items import input_items, most_output
 
 CLOCK = 10
 """Nanoseconds of a clock."""
@@ -97,6 +97,7 @@ class Peer:
             answer = await self.ask(Command.EVENTS, items.piece(begin))
             status = Status(answer.status)
             begin, output = begin + answer.count, output + answer.payload
+            assert len(output) <= most_output(self.driver.config, items.steps(begin)), answer
         return output
 
 

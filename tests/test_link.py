@@ -481,7 +481,7 @@ def test_run_that_fails_or_is_interrupted_is_over_with_a_reset() -> None:
         core.load(work.weights)
         line.board.stuck = True
         with pytest.raises(
-            BitlifError, match=r"took and gave nothing for 0\.02 s in window 0 of 3, with CONTROL 0"
+            BitlifError, match=r"took no frame of events for 0\.02 s in window 0 of 3 \(CONTROL 0"
         ):
             core.learn(work.events, work.targets)
         with pytest.raises(BitlifError, match=r"serial:test\) was broken off in a run: reset it"):
