@@ -78,7 +78,7 @@ class _Worker:
     def give(self, task: list[Job]) -> None:
         self.task = task
         # If it is dead its end of the pipe is closed, which `wait` tells.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(OSError):
             self.channel.send(task)
 
     def close(self) -> None:
@@ -180,7 +180,7 @@ class Pool:
         """Return what a worker, or its death, has to say."""
         try:
             answer = worker.channel.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # of a worker that is dead, perhaps since it began to answer
             self._drop(worker)
             if worker.ready:
                 return tasks.died(worker.task)

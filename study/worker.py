@@ -29,10 +29,10 @@ def main(descriptor: int) -> None:
         while True:
             jobs = channel.recv()
             channel.send([replace(evaluate(job), worker=name) for job in jobs])
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
     except ImportError as error:
         channel.send(str(error))
+    except (EOFError, OSError):  # nobody is at the other end any more
+        return
 
 
 def _end_with_parent() -> None:

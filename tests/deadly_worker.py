@@ -19,6 +19,13 @@ def deadly(job: Job) -> Outcome:
     return Outcome(job.key, "", {"bits": float(job.seed)})
 
 
+def half(job: Job) -> Outcome:
+    """Begin an answer for every run of seed 3, and end this process in the middle of it."""
+    if job.seed == 3:
+        os.write(int(sys.argv[2]), (1000).to_bytes(4, "big") + b"only this")
+    return deadly(job)
+
+
 def other(job: Job) -> Outcome:
     """Compute with other sources than the process that asks."""
     return replace(deadly(job), stamp="another")

@@ -71,10 +71,11 @@ def processes(own: Pool) -> list[int]:
     return [worker.process.pid for worker in own._workers]
 
 
+@pytest.mark.parametrize("how", ["deadly", "half"])
 def test_run_that_ends_its_worker_again_and_again_fails_alone(
-    monkeypatch: pytest.MonkeyPatch,
+    how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instead(monkeypatch, "deadly")
+    instead(monkeypatch, how)
     # The second of them ends whatever worker it is on.
     own = [replace(job, seed=3 if number == 1 else 5) for number, job in enumerate(jobs())]
     with open_pool(2) as two:
