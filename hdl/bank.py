@@ -12,7 +12,7 @@ from .access import AccessSignature
 from .elements import ElementPort
 from .host import HostSignature
 from .registers import REGISTERS, WORD_BITS, Register, Response, constants
-from .witness import COUNTER_BITS, COUNTERS
+from .shown import COUNTER_BITS, COUNTERS
 
 OWN_COUNTERS = ("windows", "dropped_events", "held_targets")
 """Registers, in lower case, that count the pulses of the members of the same names."""

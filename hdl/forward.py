@@ -13,11 +13,12 @@ from bitlif.model.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import shape_for, shape_of
-from .host import entry_layout, lfsr_counts, state_layout
+from .host import entry_layout, state_layout
 from .lfsr import lane_words
 from .neuron import NeuronPipe
 from .noise import NoiseDraw, draw_shape
 from .pipe import APART, Pipe
+from .shown import lfsr_counts
 from .table import ErrorPipe
 
 

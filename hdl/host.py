@@ -9,6 +9,7 @@ from bitlif.model.config import Config
 
 from .fixed import shape_of
 from .loading import rate_shifts
+from .shown import lfsr_counts
 
 
 def row_layout(config: Config) -> data.ArrayLayout:
@@ -54,14 +55,6 @@ def phase_layout(config: Config) -> data.StructLayout:
             "windows": range(max(phase.windows for phase in config.schedule) + 1),
         }
     )
-
-
-def lfsr_counts(config: Config) -> tuple[int, int]:
-    """Return how many LFSRs make the noise and the updates' draws (lanes may share one)."""
-    lanes, learning = config.layer.lanes, config.learning
-    noise = len(dict.fromkeys(config.noise.lfsr.streams(lanes)))
-    update = len(dict.fromkeys(learning.lfsr.streams(lanes))) if learning.random_bits else 0
-    return noise, update
 
 
 class HostSignature(wiring.Signature):

@@ -14,7 +14,7 @@ from .access import AccessSignature
 from .axis import EventInput, TargetInput, event_members, target_members
 from .bank import RegisterBank
 from .forward import event_layout
-from .witness import COUNTERS
+from .shown import COUNTERS
 
 
 def takes_targets(config: Config, *, learning: bool) -> bool:

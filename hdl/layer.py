@@ -20,8 +20,9 @@ from .learning import LearningEngine
 from .loading import phase_rows
 from .memories import weight_rows
 from .pipe import APART
+from .shown import COUNTER_BITS, COUNTERS
 from .signature import Signature
-from .witness import COUNTER_BITS, COUNTERS, count, sign, watch
+from .witness import count, sign, watch
 
 
 def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:

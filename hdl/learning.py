@@ -12,10 +12,11 @@ from bitlif.model.derive import derive
 
 from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
-from .host import lfsr_counts, row_layout, trace_layout
+from .host import row_layout, trace_layout
 from .lfsr import lane_words
 from .loading import rate_shifts
 from .pipe import APART, Pipe, present_lanes
+from .shown import lfsr_counts
 from .trace import TracePipe
 from .update import UpdatePipe
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from bitlif.model import window
 from bitlif.model.config import LayerConfig
 from bitlif.model.signature import WIDTH
 
@@ -12,14 +11,8 @@ from .counter import StoppingCounter
 from .forward import ForwardEngine
 from .learning import LearningEngine
 from .pipe import present_lanes
+from .shown import COUNTER_BITS, WATCHED
 from .signature import Signature
-
-COUNTER_BITS = 32
-COUNTERS = tuple(name for name in window.COUNTERS if name != "synaptic_events")
-"""Of `bitlif.model.window.COUNTERS`, those that the core counts; they stop at their last value."""
-
-WATCHED = ("drawn", "slot", "error", "trace", "gradient", "update", "step", "window")
-"""Bits of the core's inner signal ``watch``, lowest first: what happens in a clock, for benches."""
 
 
 def sign(

@@ -17,6 +17,7 @@ from .config import Config
 from .encoders import encode_rate
 from .errors import BitlifError, BitlifTypeError, require_int
 from .events import Events
+from .extras import missing_extra
 from .float_layer import FloatLayer
 from .learner import Learner
 from .result import Result
@@ -74,9 +75,7 @@ def load_digits_task(steps: int, seed: int) -> Digits:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
     except ImportError as error:
-        raise BitlifError(
-            "the digits come with scikit-learn, which is not installed: pip install 'bitlif[demo]'"
-        ) from error
+        raise missing_extra("the digits come with scikit-learn", "demo", error) from error
     images, labels = load_digits(return_X_y=True)
     # A bias that spikes at BIAS_RATE, whatever the digit, is one more pixel of fixed ink.
     ink = np.column_stack((images / 16.0, np.full(len(images), BIAS_RATE / MAX_RATE)))

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .chisquare import chi_square_survival
 from .config import Config
 from .derive import derive, effective_sigma
 from .engine import compiled
-from .errors import BitlifError, require_int
+from .errors import require_int
 from .fixed import round_shift
 from .lfsr import make_streams, start_stream
 from .noise import Pmf
@@ -397,7 +398,6 @@ def describe_draws(measurement: Measurement) -> dict[str, Any]:
     BitlifError
         If SciPy is not installed.
     """
-    survival = chi_square_survival()
     bins = measurement.bins().size
     rows = []
     for lane, (moments, chi_square, correlation) in enumerate(
@@ -415,7 +415,7 @@ def describe_draws(measurement: Measurement) -> dict[str, Any]:
                 **_named(moments),
                 "chi_square": float(chi_square),
                 "bins": bins,
-                "p": survival(float(chi_square), bins - 1),
+                "p": chi_square_survival(float(chi_square), bins - 1),
                 "autocorrelation": correlation.tolist(),
                 "largest_autocorrelation": {"lag": largest + 1, "r": float(correlation[largest])},
                 "lags_outside_band": int((np.abs(correlation) > measurement.band).sum()),
@@ -431,23 +431,6 @@ def describe_draws(measurement: Measurement) -> dict[str, Any]:
         "cross_correlation": cross.tolist(),
         "largest_cross_correlation": largest_pair(cross),
     }
-
-
-def chi_square_survival() -> Callable[[float, int], float]:
-    """Return the function that gives p of a chi-square statistic and its degrees of freedom.
-
-    Raises
-    ------
-    BitlifError
-        If SciPy, which has it, is not installed.
-    """
-    try:
-        from scipy.special import chdtrc
-    except ImportError as error:
-        raise BitlifError(
-            "the chi-square test needs SciPy, which is not installed: pip install 'bitlif[demo]'"
-        ) from error
-    return lambda statistic, freedom: float(chdtrc(freedom, statistic))
 
 
 def largest_pair(correlation: NDArray[np.float64]) -> dict[str, Any] | None:

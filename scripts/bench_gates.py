@@ -111,7 +111,7 @@ def add_parser(actions: SubParsers) -> None:
         of few pins that is counted with it: for ECP5-25k (speed 6) and iCE40 UP5K, learning and
         noise included. Figures are medians over the seeds. Takes a minute or more for each seed.
         Tools: those that YOSYS, NEXTPNR_ECP5 and NEXTPNR_ICE40 name, else those on the PATH, else
-        pip install 'bitlif[fpga]'.
+        the extra `fpga`.
         """,
         (
             "bitlif bench gates --quick",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.extras import require_extra
 from bitlif.model.text import quoted
 
 from .terminal import (
@@ -19,7 +20,6 @@ from .terminal import (
     console,
     print_json,
     progress_bars,
-    require_study,
     result_table,
 )
 
@@ -119,7 +119,7 @@ def add_parser(actions: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and check if asked to."""
-    require_study()
+    require_extra("studies need {}", "study", "pyarrow", "sklearn")
     points = require_int("--points", args.points, 1, 1 << 18)
     try:
         workers = [int(word) for word in args.workers.split(",")]

@@ -42,7 +42,7 @@ def add_parser(subparsers: SubParsers) -> None:
         cell by cell. The clock is the highest that the placed design meets, unless --mhz says
         otherwise. A placement takes minutes; each seed is placed at two clocks or more. Tools:
         those that YOSYS, NEXTPNR_ICE40, ICEPACK, NEXTPNR_ECP5 and ECPPACK name, else those on the
-        PATH, else pip install 'bitlif[boards]'. Exit code 1: the design does not fit, or misses
+        PATH, else those of the extra `boards`. Exit code 1: the design does not fit, or misses
         its clock.
         """,
         (
@@ -82,11 +82,11 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, print, and program if asked to."""
-    require_gates()
     from bitlif.sim.boards import BOARDS, board_named
 
     if args.list:
         return _list(args.json)
+    require_gates()
     if args.config is None or args.board is None:
         raise BitlifError(
             f"a build needs CONFIG and --board, one of {', '.join(BOARDS)} (bitlif build --list)"

@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
     if args.inject and boards:
         raise BitlifError(f"--inject must be without {boards[0]}: a board's gates are as they are")
     config = Config.load(args.config)
-    require_gates()
+    if args.inject or not set(names) <= {"float", "model", *boards}:
+        require_gates()
     from bitlif.sim.stimulus import random_work
 
     work = random_work(config, seed, windows)
@@ -134,11 +135,13 @@ def _compare(
     from bitlif.sim.core import Core
     from bitlif.sim.crosscheck import crosscheck
     from bitlif.sim.expected import expect
-    from bitlif.sim.faults import faulty_verilog
     from bitlif.sim.floatcheck import float_distances
-    from bitlif.sim.gates import GateCore
 
-    verilog = faulty_verilog(fault, work.config) if fault else None
+    verilog = None
+    if fault:
+        from bitlif.sim.faults import faulty_verilog
+
+        verilog = faulty_verilog(fault, work.config)
     exact = [name for name in names if name != "float"]
     with contextlib.ExitStack() as stack, progress_bars() as bars:
         bar = bars.add_task("", total=len(exact) + work.events.windows)
@@ -146,6 +149,8 @@ def _compare(
         for name in exact:
             bars.update(bar, description=f"opening {name}")
             if verilog is not None and name != "model":
+                from bitlif.sim.gates import GateCore
+
                 core: Core = GateCore(work.config, name, verilog=verilog)
             else:
                 core = open_core(work.config, name, learning=work.learning)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.digits import BIAS_RATE, CLASSES, MAX_RATE, PIXELS
-from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
+from bitlif.model.extras import require_extra
 
 # Okabe and Ito's colours: apart from each other for every kind of colour vision.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
@@ -59,12 +59,7 @@ class Shown:
 
 def require_matplotlib() -> None:
     """Raise unless matplotlib is there."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise BitlifError(
-            "pictures need matplotlib, which is not installed: pip install 'bitlif[demo]'"
-        ) from error
+    require_extra("pictures need Matplotlib", "demo", "matplotlib")
 
 
 def draw_demo(path: Path, shown: Shown) -> None:

@@ -13,7 +13,6 @@ from .terminal import (
     add_json,
     console,
     print_json,
-    require_gates,
     result_table,
 )
 
@@ -50,7 +49,6 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Estimate and print."""
-    require_gates()
     from bitlif.sim.boards import BOARDS, board_named
 
     config = Config.load(args.config)

@@ -15,7 +15,6 @@ from .terminal import (
     add_json,
     console,
     print_json,
-    require_gates,
     result_table,
 )
 
@@ -68,7 +67,6 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search and print."""
-    require_gates()
     from bitlif.sim.boards import board_named
     from bitlif.sim.fits import Room
 

@@ -11,7 +11,7 @@ from bitlif.model.config import Config
 from bitlif.model.errors import require_int
 
 from .folder import check_folder, new_folder
-from .terminal import SubParsers, add_command, add_json, console, print_json, require_gates
+from .terminal import SubParsers, add_command, add_json, console, print_json
 
 MAX_WINDOWS = 10_000
 
@@ -55,7 +55,6 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out)
     check_folder(out, force=args.force)
     config = Config.load(args.config)
-    require_gates()
     from bitlif.sim.expected import expect
     from bitlif.sim.golden import write_golden
     from bitlif.sim.stimulus import random_work

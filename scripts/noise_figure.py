@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bitlif.model.config import Config
-from bitlif.model.errors import BitlifError
+from bitlif.model.extras import missing_extra
 from bitlif.model.noise_report import (
     LAGS,
     LEAST_EXPECTED,
@@ -34,8 +34,8 @@ SMALLEST_DENSITY = 1e-9
 """The logarithmic axis goes no lower than this, in 1/sigma."""
 
 
-def require_matplotlib(extra: str = "demo") -> Any:
-    """Return Matplotlib's class of figures, which needs no screen; `extra` would bring it.
+def require_matplotlib() -> Any:
+    """Return Matplotlib's class of figures, which needs no screen.
 
     Raises
     ------
@@ -45,9 +45,7 @@ def require_matplotlib(extra: str = "demo") -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise BitlifError(
-            f"the picture needs Matplotlib, which is not installed: pip install 'bitlif[{extra}]'"
-        ) from error
+        raise missing_extra("pictures need Matplotlib", "demo", error) from error
     return Figure
 
 

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib
 import json
 from pathlib import Path
 from typing import Any
 
-from bitlif.model.errors import BitlifError, require_real
+from bitlif.model.errors import require_real
+from bitlif.model.extras import require_extra
 
 from .folder import MARK, check_folder, new_folder
-from .noise_figure import require_matplotlib
-from .report_figure import EXTRA, save_pictures
+from .report_figure import save_pictures
 from .terminal import (
     SubParsers,
     add_command,
     add_json,
     console,
     print_json,
-    require_study,
     result_table,
 )
+
+PACKAGES = ("pyarrow", "plotly", "scipy", "sklearn", "matplotlib.figure")
+"""What tables, plots, statistics and pictures are made with."""
 
 MOST_ROWS = 10
 """Effects printed."""
@@ -70,16 +71,17 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, find, write and print."""
-    require_study()
-    require_statistics()
-    require_matplotlib(EXTRA)
+    # What could fail at the end fails before the work.
+    require_extra("reports need {}", "study", *PACKAGES)
     from bitlif.study.findings import findings
     from bitlif.study.page import page
     from bitlif.study.results import read_results
 
-    loss = require_real("--loss", args.loss, 0.0, 1e6)
     if args.board:
-        require_board(args.board)
+        from bitlif.sim.boards import board_named
+
+        board_named(args.board)
+    loss = require_real("--loss", args.loss, 0.0, 1e6)
     study = Path(args.study)
     results = read_results(study)
     home = study if study.is_dir() else study.parent
@@ -100,28 +102,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(told, out, checked=results.checked)
     return 0 if chosen else 1
-
-
-def require_statistics() -> None:
-    """Raise unless what means, tests and forests are computed with is there."""
-    for module in ("scipy", "sklearn"):
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise BitlifError(
-                f"reports need {module}, which is not installed: pip install 'bitlif[{EXTRA}]'"
-            ) from error
-
-
-def require_board(name: str) -> None:
-    """Raise unless there is such a board, and what describes boards is installed."""
-    try:
-        from bitlif.sim.boards import board_named
-    except ImportError as error:
-        raise BitlifError(
-            "boards need Amaranth, which is not installed: pip install 'bitlif[boards]'"
-        ) from error
-    board_named(name)
 
 
 def write_points(path: Path, told: dict[str, Any]) -> None:

@@ -13,9 +13,6 @@ from .noise_figure import require_matplotlib
 
 Told = Mapping[str, Any]
 
-EXTRA = "study"
-"""What installs all that a report needs."""
-
 MOST_GRIDS = 6
 """Interactions drawn, the strongest."""
 
@@ -50,7 +47,7 @@ def _panels(count: int, width: float, height: float, title: str) -> tuple[Any, l
     columns = min(count, 3 if count != 4 else 2)
     rows = -(-count // columns)
     size = (max(6.4, width * columns), height * rows + 0.5)
-    figure = require_matplotlib(EXTRA)(figsize=size, layout="constrained")
+    figure = require_matplotlib()(figsize=size, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for unused in axes[count:]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.extras import require_extra
 from bitlif.model.text import path_text
 
 from .terminal import (
@@ -19,7 +20,6 @@ from .terminal import (
     console,
     print_json,
     progress_bars,
-    require_study,
     result_table,
     say,
 )
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     """Run or go on with a study, and print its best points."""
     if args.list:
         return _list(args)
-    require_study()
+    require_extra("studies need {}", "study", "pyarrow")
     for name, value in (("STUDY", args.study), ("--out", args.out)):
         if not value:
             raise BitlifError(f"{name} must be given (or --list)")
@@ -84,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     from bitlif.study.plan import load_plan
 
     plan, text = load_plan(args.study)
+    if plan.search == "guided":
+        require_extra("guided searches need {}", "study", "optuna")
     start = time.perf_counter()
     table, path, progress = _run(args, plan, text, workers)
     seconds = time.perf_counter() - start

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.errors import BitlifError
+from bitlif.model.extras import require_extra
 from bitlif.model.text import path_text, terminal_text
 from bitlif.sim.notices import listeners
 
@@ -191,21 +192,4 @@ def report_table(title: str, report: dict[str, Any]) -> ResultTable:
 
 def require_gates() -> None:
     """Raise unless Amaranth is there."""
-    try:
-        import amaranth  # noqa: F401
-    except ImportError as error:
-        raise BitlifError(
-            "gates need Amaranth, which is not installed: pip install 'bitlif[gates]'"
-        ) from error
-
-
-def require_study() -> None:
-    """Raise unless the packages of studies are there."""
-    try:
-        import optuna  # noqa: F401
-        import plotly  # noqa: F401
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise BitlifError(
-            f"studies need {error.name}, which is not installed: pip install 'bitlif[study]'"
-        ) from error
+    require_extra("gates need Amaranth", "gates", "amaranth")

@@ -32,7 +32,8 @@ from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.toml import config_hash, dump_config
 
-from .boards import Board, board_named, prepare
+from .boards import Board, board_named
+from .boardtop import prepare
 from .linking import LINKED, TOP, link, synthesise_top
 from .netlist import NETLIST_FAMILIES, mapped_core
 from .placing import MissesTiming, Placed, Use, place_on, routed_name

@@ -18,6 +18,7 @@ import bitlif.model
 from bitlif.hdl.verilog import core_name, core_verilog
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.extras import install_command
 from bitlif.model.toml import dump_config
 
 from .cache import cached, key_of
@@ -111,7 +112,7 @@ def require_tools() -> None:
     if shutil.which("verilator_bin") is None:
         raise BitlifError(
             "compiled cores need verilator_bin, the program that verilator is a script around, "
-            "which is not on the PATH: pip install 'bitlif[gates]'"
+            f"which is not on the PATH: {install_command('gates')}"
         )
     if shutil.which("g++") is None:
         raise BitlifError(

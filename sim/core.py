@@ -23,6 +23,7 @@ from bitlif.model.checks import check_events, check_targets, check_weights
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, warn
 from bitlif.model.events import Events
+from bitlif.model.extras import missing_extra
 from bitlif.model.result import RECORDS, LayerState, Result, check_records
 from bitlif.model.window import COUNTERS
 
@@ -48,9 +49,7 @@ def no_amaranth(what: str, error: ModuleNotFoundError) -> BitlifError:
     """Return what to say where a module of Amaranth is missing; any other is none of ours."""
     if (error.name or "").partition(".")[0] != "amaranth":
         raise error
-    return BitlifError(
-        f"{what} needs Amaranth, which is not installed: pip install 'bitlif[gates]'"
-    )
+    return missing_extra(f"{what} needs Amaranth", "gates", error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
-from bitlif.hdl.witness import COUNTERS, WATCHED
+from bitlif.hdl.shown import COUNTERS, WATCHED
 
 from .streams import Sink, Source
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitlif.hdl.shown import COUNTERS
 from bitlif.hdl.verilog import core_name, core_verilog
-from bitlif.hdl.witness import COUNTERS
 from bitlif.model.clocks import SETTLE
 
 from .observables import MISSING, arrange, observables, rows_of_window, state_layouts

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.witness import COUNTERS
+from bitlif.hdl.shown import COUNTERS
 from bitlif.model.errors import BitlifError
 
 from .core import LEARNING_RECORDS, Core, CoreResult
 from .expected import expect
 from .judge import Difference, Pair, differing
-from .observables import MISSING
+from .observables import MISSING, RECORDED
 from .operations import operation
-from .shell import RECORDED
 from .work import Work, targets_by_step
 
 AXES = {

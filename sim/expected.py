@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.witness import COUNTERS
+from bitlif.hdl.shown import COUNTERS
 from bitlif.model.clocks import step_clocks, window_end
 from bitlif.model.config import Config
 from bitlif.model.derive import Constants, Filter, PhaseConstants, derive

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.host import lfsr_counts, phase_layout, state_layout, trace_layout
+from bitlif.hdl.host import phase_layout, state_layout, trace_layout
 from bitlif.hdl.loading import phase_rows
 from bitlif.hdl.memories import by_slot, packed
-from bitlif.hdl.witness import COUNTERS
+from bitlif.hdl.shown import COUNTERS, lfsr_counts
 from bitlif.model.clocks import NEURON_DEPTH, UPDATE_DEPTH
 from bitlif.model.config import Config
 from bitlif.model.derive import derive

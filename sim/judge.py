@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cosim import CosimRun
 from .expected import Expected, expect
 from .observables import MISSING, observables
 from .operations import Place, operation
 from .work import Work
+
+if TYPE_CHECKING:
+    from .cosim import CosimRun
 
 STEP_SIGNALS = (
     "weight sum", "synaptic current", "membrane potential", "noise draw", "spike",

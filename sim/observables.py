@@ -9,16 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.fixed import shape_for, shape_of
-from bitlif.hdl.host import lfsr_counts
-from bitlif.hdl.noise import draw_shape
-from bitlif.hdl.witness import WATCHED
+from bitlif.hdl.shown import WATCHED, lfsr_counts
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.fixed import Format
+from bitlif.model.interval import Interval
 from bitlif.model.signature import WIDTH
 
 MISSING = int(np.iinfo(np.int64).min)
 """Stands where a core should have shown a value and did not."""
+
+
+RECORDED = {
+    "current": "synaptic current",
+    "membrane": "membrane potential",
+    "draws": "noise draw",
+    "errors": "error",
+    "traces": "PSP trace",
+    "gradient": "gradient",
+}
+"""Of `bitlif.model.result.RECORDS`, the observable of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Observable:
     name : str
         In the field's terms.
     when : str
-        The bit, of `bitlif.hdl.witness.WATCHED`.
+        The bit, of `bitlif.hdl.shown.WATCHED`.
     path : str
         Dotted, from the top module.
     bits : int
@@ -74,34 +84,29 @@ def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observa
     """
     lanes, ranges = config.layer.lanes, derive(config).ranges
 
-    def lane_values(name: str, when: str, path: str, shape: Any) -> Observable:
-        return Observable(name, when, path, shape.width, shape.signed, lanes)
+    def lane_values(name: str, when: str, path: str, shape: Format | Interval) -> Observable:
+        return Observable(name, when, path, shape.bits, shape.signed, lanes)
 
-    membrane = shape_of(config.membrane.format)
+    membrane, levels = config.membrane.format, config.noise.pmf.levels
+    draw = Interval(levels[0], levels[-1])
     seen = [
-        lane_values("weight sum", "drawn", "forward.weight_sums", shape_for(ranges["weight sum"])),
-        lane_values(
-            "synaptic current", "slot", "forward.currents", shape_of(config.synapse.current)
-        ),
+        lane_values("weight sum", "drawn", "forward.weight_sums", ranges["weight sum"]),
+        lane_values("synaptic current", "slot", "forward.currents", config.synapse.current),
         lane_values("membrane potential", "slot", "forward.before", membrane),
-        lane_values("noise draw", "drawn", "forward.draws", draw_shape(config.noise)),
+        lane_values("noise draw", "drawn", "forward.draws", draw),
         Observable("spike", "slot", "forward.spikes", 1, False, lanes),
         lane_values("kept membrane", "slot", "forward.kept", membrane),
     ]
     noise, update = lfsr_counts(config)
     lfsr = config.noise.lfsr.width
     if learn:
-        current, trace = shape_of(config.trace.current), shape_of(config.trace.format)
+        current, trace = config.trace.current.bits, config.trace.format.bits
         seen += [
-            lane_values("error", "error", "forward.errors", shape_of(config.error.format)),
-            Observable("synaptic trace", "trace", "learner.trace_row", current.width, False, 1),
-            Observable(
-                "PSP trace", "trace", "learner.trace_row", trace.width, False, 1, current.width
-            ),
-            lane_values(
-                "gradient", "gradient", "learner.gradient_row", shape_for(ranges["gradient"])
-            ),
-            lane_values("weight", "update", "learner.update_data", shape_of(config.synapse.weight)),
+            lane_values("error", "error", "forward.errors", config.error.format),
+            Observable("synaptic trace", "trace", "learner.trace_row", current, False, 1),
+            Observable("PSP trace", "trace", "learner.trace_row", trace, False, 1, current),
+            lane_values("gradient", "gradient", "learner.gradient_row", ranges["gradient"]),
+            lane_values("weight", "update", "learner.update_data", config.synapse.weight),
         ]
     seen.append(Observable("noise LFSR", "window", "host__noise_lfsr", lfsr, False, noise))
     if learning and update:

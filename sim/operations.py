@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bitlif.hdl.witness import COUNTERS
+from bitlif.hdl.shown import COUNTERS
 from bitlif.model.derive import Filter, derive
 from bitlif.model.table import table_bin
 

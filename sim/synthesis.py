@@ -30,6 +30,7 @@ from bitlif.hdl.layer import LayerCore
 from bitlif.hdl.tidy import plain_names
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.extras import install_command
 
 FOLDED = 3
 """Output bits that one register of the chain takes: with the one before, what one table reads."""
@@ -122,7 +123,7 @@ def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[st
     if importlib.util.find_spec(package) is None:
         raise BitlifError(
             f"{name} is needed, and is neither on the PATH nor named by {variable}: "
-            "pip install 'bitlif[fpga]'"
+            f"{install_command('fpga')}"
         )
     code = f"import sys, {package}; sys.exit({package}.{function}(sys.argv[1:]))"
     return [sys.executable, "-c", code]

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.errors import BitlifError
+from bitlif.model.extras import missing_extra
 
 from .evaluate import Job, Outcome, results_stamp
 
@@ -244,10 +245,8 @@ def open_pool(workers: int, scheduler: str = "") -> Iterator[Workers]:
         try:
             from .cluster import open_cluster
         except ImportError as error:
-            raise BitlifError(
-                f"--scheduler needs {error.name}, which is not installed: "
-                "pip install 'bitlif[study]'"
-            ) from error
+            need = f"--scheduler needs {error.name}"
+            raise missing_extra(need, "study", error) from error
         with open_cluster(scheduler) as cluster:
             yield cluster
         return

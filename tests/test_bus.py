@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bitlif.hdl.shown import COUNTERS
 from bitlif.hdl.verilog import front_verilog
-from bitlif.hdl.witness import COUNTERS
 from bitlif.model.config import Config
 from bitlif.model.layer import Layer
 from bitlif.model.signature import Signature

@@ -24,6 +24,7 @@ from bitlif.model.digits import (
     target_levels,
 )
 from bitlif.model.eventfile import load_events
+from bitlif.model.extras import install_command
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.toml import config_hash
@@ -298,7 +299,7 @@ def test_folder_that_is_filled_while_the_demo_trains_is_left_alone(
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ("matplotlib", "pictures need matplotlib, which is not installed"),
+        ("matplotlib", "pictures need Matplotlib, which is not installed"),
         ("sklearn.datasets", "the digits come with scikit-learn, which is not installed"),
     ],
 )
@@ -311,7 +312,7 @@ def test_missing_package_is_named_with_how_to_install_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, module, None)
-    refused("demo", f"{message}: pip install 'bitlif[demo]'", tmp_path, capsys)
+    refused("demo", f"{message}: {install_command('demo')}", tmp_path, capsys)
 
 
 @pytest.mark.parametrize(

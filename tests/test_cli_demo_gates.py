@@ -16,6 +16,7 @@ from matplotlib.image import imread
 from bitlif.model.clocks import step_clocks
 from bitlif.model.config import Config
 from bitlif.model.digits import Digits, class_targets, classify, load_digits_task, target_levels
+from bitlif.model.extras import install_command
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
 from bitlif.model.signature import Signature
@@ -253,7 +254,7 @@ def test_missing_amaranth_is_one_sentence_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "amaranth", None)
-    needed = "gates need Amaranth, which is not installed: pip install 'bitlif[gates]'"
+    needed = f"gates need Amaranth, which is not installed: {install_command('gates')}"
     refused(needed, tmp_path, capsys)
 
 

@@ -248,7 +248,10 @@ def test_missing_package_is_named_before_anything_is_written(
     folder = line_study(tmp_path)
     monkeypatch.setitem(sys.modules, module, None)
     assert main(["report", str(folder)]) == 2
-    assert "not installed: pip install 'bitlif[study]'\n" in capsys.readouterr().err
+    name = module.partition(".figure")[0]
+    said = capsys.readouterr().err
+    assert said.startswith(f"bitlif report: reports need {module}, which is not installed: pip in")
+    assert f"'{name.replace('sklearn', 'scikit-learn')}>=" in said
     assert not (folder / "report").exists()
 
 

@@ -353,17 +353,6 @@ def test_folder_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the following arguments are required: -o/--out" in capsys.readouterr().err
 
 
-def test_missing_amaranth_is_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "amaranth", None)
-    assert main(["golden", "tiny", "-o", str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err == (
-        "bitlif golden: gates need Amaranth, which is not installed: pip install 'bitlif[gates]'\n"
-    )
-    assert not list(tmp_path.iterdir())
-
-
 def test_earlier_set_is_replaced_only_by_force(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -267,7 +267,7 @@ except ValueError as error:
     assert done.stdout.splitlines() == [
         "[1179407426]",
         "reading 0x0fc was answered: decode error",
-        "a serial port needs pyserial, which is not installed: pip install 'bitlif[serial]'",
+        "a serial port needs pyserial, which is not installed: pip install 'pyserial>=3.5'",
     ]
 
 

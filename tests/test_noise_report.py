@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
 from fractions import Fraction
 from typing import Any
 
@@ -18,7 +17,7 @@ from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.lfsr import Lfsr
-from bitlif.model.noise import Pmf, quantile_table
+from bitlif.model.noise import quantile_table
 from bitlif.model.noise_report import (
     LAGS,
     LEAST_EXPECTED,
@@ -386,12 +385,3 @@ def test_number_of_draws_is_held_within_its_range(draws: int) -> None:
         BitlifError, match=rf"^draws must be in 1000 \.\.= 1000000000, not {draws}$"
     ):
         measure_draws(Config.load("tiny"), draws)
-
-
-def test_missing_scipy_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "scipy.special", None)
-    found = Measurement(
-        Pmf((-1, 1), (1, 1)), 10, np.array([[5, 5]]), np.ones((1, LAGS + 1)), np.ones((1, 1))
-    )
-    with pytest.raises(BitlifError, match=r"needs SciPy.*pip install 'bitlif\[demo\]'$"):
-        describe_draws(found)

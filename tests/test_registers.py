@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from bitlif.hdl.host import lfsr_counts, phase_layout
+from bitlif.hdl.host import phase_layout
 from bitlif.hdl.loading import rate_shifts
 from bitlif.hdl.registers import (
     ADDRESS_BITS,
@@ -23,7 +23,7 @@ from bitlif.hdl.registers import (
     elements,
     variant,
 )
-from bitlif.hdl.witness import COUNTERS
+from bitlif.hdl.shown import COUNTERS, lfsr_counts
 from bitlif.model.config import Config
 from bitlif.model.toml import config_hash
 from bitlif.scripts.main import main
