@@ -150,7 +150,9 @@ def _runtime() -> Path:
 
     def make(folder: Path) -> None:
         sources = ("verilated.cpp", "verilated_threads.cpp")
-        (folder / "runtime.cc").write_text("".join(f'#include "{name}"\n' for name in sources))
+        (folder / "runtime.cc").write_text(
+            "".join(f'#include "{name}"\n' for name in sources), "utf-8"
+        )
         call = ["g++", *FLAGS, "-O2", *_includes(include), "-c", "runtime.cc", "-o", RUNTIME]
         _run("g++", call, folder, "g++.log", {})
 
@@ -180,7 +182,7 @@ def compile_verilog(
     shutil.copy(Path(__file__).with_name(driver), folder / driver)
     # In one piece: most of a small core's time goes to the headers, once a file.
     parts = [driver, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp")))]
-    (folder / "all.cc").write_text("".join(f'#include "{name}"\n' for name in parts))
+    (folder / "all.cc").write_text("".join(f'#include "{name}"\n' for name in parts), "utf-8")
     call = [
         "g++", *FLAGS, optimise, "-shared", "-Wl,-Bsymbolic", "-I.", "-Imade",
         *_includes(root / "include"), "all.cc", str(runtime), "-o", LIBRARY,
@@ -195,7 +197,7 @@ def _run(
     """Run a tool in `folder`; raise with the name of its log if it fails."""
     # What it keeps aside while it runs goes away with the folder, should it be killed.
     environment = {**os.environ, **environment, "TMPDIR": str(folder)}
-    with (folder / log).open("w") as said:
+    with (folder / log).open("w", encoding="utf-8") as said:
         done = subprocess.run(
             call, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
             env=environment, check=False,
@@ -219,7 +221,9 @@ def _verilator_root() -> Path:
 def _said(*call: str) -> str:
     """Return what a tool says of itself; raise if it does not."""
     try:
-        done = subprocess.run(call, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            call, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except OSError as error:
         raise BitlifError(f"{call[0]} cannot be run ({error.strerror}): install it anew") from error
     said = done.stdout.strip()

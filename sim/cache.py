@@ -63,7 +63,7 @@ def cached(key: str, product: str, make: Callable[[Path], None]) -> Path:
     try:
         if not entry.exists():
             root.mkdir(parents=True, exist_ok=True)
-            with (root / f"{key}.lock").open("w") as lock:
+            with (root / f"{key}.lock").open("w", encoding="utf-8") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not entry.exists():
                     _make(entry, product, make)

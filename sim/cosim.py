@@ -174,7 +174,9 @@ def _fst_headers() -> bool:
     """Return whether Verilator's FST writer can be compiled."""
     text = "#include <lz4.h>\n#include <zlib.h>\n"
     command = ["g++", "-fsyntax-only", "-x", "c++", "-"]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, input=text, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     return done.returncode == 0
 
 

@@ -56,7 +56,7 @@ def _library(config: Config, divisor: int, learning: bool) -> Path:
         notify(f"compiling {config.name} behind a UART (once, seconds) ...")
         text = board_verilog(config, divisor=divisor, learning=learning)
         (folder / "board.sv").write_text(text, "utf-8")
-        (folder / "line.h").write_text(f"#define DIVISOR {divisor}\n")
+        (folder / "line.h").write_text(f"#define DIVISOR {divisor}\n", "utf-8")
         compile_verilog(folder, ["board.sv"], TOP, DRIVER, "-O2")
 
     return cached(key_of(parts), LIBRARY, make)

@@ -154,7 +154,13 @@ def _sizes(board: Board, folder: Path, netlist: str, module: str, *, pins: bool)
         call.append("--lpf-allow-unconstrained")
     (folder / PACKED).unlink(missing_ok=True)
     subprocess.run(
-        call, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        call,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     text = (folder / PACKED).read_text("utf-8") if (folder / PACKED).exists() else ""
     used = {name: int(count) for name, count in re.findall(r"(\w+):\s+(\d+)/", text)}

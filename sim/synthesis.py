@@ -133,7 +133,9 @@ def tool_version(name: str) -> str:
     """Return what a tool says about itself, on one line."""
     command = find_tool(name)
     option = "-V" if name == "yosys" else "--version"
-    done = subprocess.run([*command, option], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, option], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     lines = (done.stdout + done.stderr).strip().splitlines()
     return lines[-1].strip() if lines else command[0]
 
@@ -344,7 +346,13 @@ def run_tool(name: str, call: list[str], folder: Path, log: str, made: str) -> N
     """Run a tool in `folder`; raise with the name of its log unless it made the file `made`."""
     (folder / made).unlink(missing_ok=True)
     done = subprocess.run(
-        call, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        call,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode == 0 and (folder / made).exists():
         return

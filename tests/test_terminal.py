@@ -367,8 +367,8 @@ def _text_calls_without_encoding(tree: ast.AST) -> list[int]:
     return lines
 
 
-@pytest.mark.parametrize("source", ["scripts", "bitlif"])
-def test_no_file_is_written_in_the_locales_encoding(source: str) -> None:
+@pytest.mark.parametrize("source", ["bitlif", "hdl", "model", "scripts", "sim", "study"])
+def test_no_text_is_read_or_written_in_the_locales_encoding(source: str) -> None:
     for path in sorted((ROOT / source).glob("*.py")):
         assert _text_calls_without_encoding(ast.parse(path.read_text("utf-8"))) == [], path.name
 
