@@ -14,6 +14,7 @@ from typing import Any
 from .errors import (
     BitlifError,
     BitlifTypeError,
+    plain_fields,
     require_choice,
     require_int,
     require_kind,
@@ -40,6 +41,7 @@ class LayerConfig:
     lanes: int = 1
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_int("inputs", self.inputs, 1, MAX_UNITS)
         require_int("neurons", self.neurons, 1, MAX_UNITS)
         require_int("lanes", self.lanes, 1, 256)
@@ -62,6 +64,7 @@ class WindowConfig:
     lfsr: str = "carry"
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_int("steps", self.steps, 1, 1 << 20)
         for name in ("state", "trace", "lfsr"):
             require_choice(name, getattr(self, name), KEEPS)
@@ -87,6 +90,7 @@ class DecayConfig:
     shift: int = 0
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_int("shift", self.shift, 0, 16)
         require_int("bits", self.bits, 1, 16)
         object.__setattr__(self, "tau", require_real("tau", self.tau, 0.0, 1e6))
@@ -143,6 +147,7 @@ class MembraneConfig:
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_int("gain_bits", self.gain_bits, 0, 16)
         gain = require_real("gain", self.gain, 0.0, 1024.0, open_low=True)
         object.__setattr__(self, "gain", gain)
@@ -204,6 +209,7 @@ class LearningConfig:
     lfsr: LfsrConfig = field(default_factory=lambda: LfsrConfig(width=31))
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_int("rate_bits", self.rate_bits, 1, 16)
         require_int("random_bits", self.random_bits, 0, 24)
         require_kind("lfsr", self.lfsr, LfsrConfig)
@@ -237,6 +243,7 @@ class PhaseConfig:
     rate: float = 0.0
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_int("windows", self.windows, 0, 1 << 40)
         object.__setattr__(
             self, "sigma", require_real("sigma", self.sigma, 0.0, 1e6, open_low=True)

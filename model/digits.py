@@ -70,7 +70,7 @@ def load_digits_task(steps: int, seed: int) -> Digits:
     BitlifError
         If scikit-learn is not installed (it brings the scans).
     """
-    require_int("seed", seed, 0, (1 << 31) - 1)
+    seed = require_int("seed", seed, 0, (1 << 31) - 1)
     try:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split

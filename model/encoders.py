@@ -61,15 +61,15 @@ def encode_rate(
     >>> encode_rate(np.array([[1.0, 0.5]]), 4, regular=True).counts().tolist()
     [[2, 1]]
     """
-    require_int("steps", steps, 1, 1 << 20)
-    require_real("max_rate", max_rate, 0.0, 1.0)
+    steps = require_int("steps", steps, 1, 1 << 20)
+    max_rate = require_real("max_rate", max_rate, 0.0, 1.0)
     rate = int(max_rate * (1 << SCALE_BITS) + 0.5)
     # 2**32 is one spike per step: intensities and rates have 16 bits each.
     per_step = _quantised(intensities) * rate
     one = 1 << (2 * SCALE_BITS)
     windows, inputs = per_step.shape
     if seed is not None:
-        require_int("seed", seed, 0, (1 << 64) - 1)
+        seed = require_int("seed", seed, 0, (1 << 64) - 1)
     if regular:
         phase: NDArray[np.int64] = np.zeros((windows, inputs), np.int64)
         if seed is not None:
@@ -92,7 +92,7 @@ def encode_latency(intensities: NDArray[np.floating], steps: int) -> Events:
     >>> encode_latency(np.array([[1.0, 0.5, 0.0]]), 5).times.tolist()
     [0, 2]
     """
-    require_int("steps", steps, 1, 1 << 20)
+    steps = require_int("steps", steps, 1, 1 << 20)
     level = _quantised(intensities)
     one = 1 << SCALE_BITS
     time = ((one - level) * (steps - 1) + one // 2) >> SCALE_BITS

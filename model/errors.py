@@ -11,6 +11,8 @@ import math
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any
 
 from .text import QUOTED, quoted
 
@@ -58,8 +60,28 @@ def nearest_of(word: str, known: Iterable[str]) -> str:
     return f", did you mean '{match[0]}'?" if match else ""
 
 
+def plain(value: Any) -> Any:
+    """Return NumPy's integers and doubles as Python's own numbers, all else as it is.
+
+    NumPy's integers have a width, at which arithmetic on them wraps or fails.
+    """
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if kind and (isinstance(value, float) or (kind in "iu" and value.shape == ())):
+        return value.item()
+    return value
+
+
+def plain_fields(owner: Any) -> None:
+    """Make all fields of a frozen dataclass `plain`, those within tuples too."""
+    for item in fields(owner):
+        value = getattr(owner, item.name)
+        made = tuple(map(plain, value)) if type(value) is tuple else plain(value)
+        object.__setattr__(owner, item.name, made)
+
+
 def require_int(name: str, value: object, low: int, high: int) -> int:
-    """Return `value` if it is an int (not a bool) in ``low ..= high``; else raise naming `name`."""
+    """Return `value` as an int if it is an integer (no bool) in ``low ..= high``; else raise."""
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise BitlifTypeError(f"{name} must be an integer in {low} ..= {high}, not {quoted(value)}")
     if not low <= value <= high:
@@ -71,6 +93,7 @@ def require_real(
     name: str, value: object, low: float, high: float, *, open_low: bool = False
 ) -> float:
     """Return `value` as a float in ``low ..= high`` (above `low` if `open_low`); else raise."""
+    value = plain(value)
     interval = f"above {low:g} and at most {high:g}" if open_low else f"in {low:g} ..= {high:g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BitlifTypeError(f"{name} must be a number {interval}, not {quoted(value)}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BitlifError, BitlifTypeError, require_choice, require_int
+from .errors import BitlifError, BitlifTypeError, plain_fields, require_choice, require_int
 from .text import array_kind
 
 MAX_STEPS = 1 << 31
@@ -61,6 +61,7 @@ class Events:
     units: int
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_int("steps", self.steps, 1, MAX_STEPS)
         require_int("units", self.units, 1, MAX_UNITS)
         addresses = _as_integers("addresses", self.addresses, np.dtype(np.int32))
@@ -145,8 +146,8 @@ class Events:
         >>> e.windows, e.addresses.tolist(), e.times.tolist()
         (2, [2, 0, 1], [0, 5, 5])
         """
-        require_int("steps", steps, 1, MAX_STEPS)
-        require_int("units", units, 1, MAX_UNITS)
+        steps = require_int("steps", steps, 1, MAX_STEPS)
+        units = require_int("units", units, 1, MAX_UNITS)
         require_choice("duplicates", duplicates, DUPLICATES)
         when = _as_integers("times", times, np.dtype(np.int64))
         who = _as_integers("addresses", addresses, np.dtype(np.int64))
@@ -157,7 +158,7 @@ class Events:
         last = int(when.max()) if when.size else 0
         if windows is None:
             windows = max(last, 0) // steps + 1
-        require_int("windows", windows, 0, 1 << 63)
+        windows = require_int("windows", windows, 0, 1 << 63)
         if windows * steps > MAX_TOTAL:
             raise BitlifError(
                 f"windows * steps must be at most {MAX_TOTAL}, not {windows} * {steps}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .engine import compilable
-from .errors import BitlifError, BitlifTypeError, require_bool, require_int
+from .errors import BitlifError, BitlifTypeError, plain_fields, require_bool, require_int
 from .text import quoted
 
 MAX_BITS = 32
@@ -75,6 +75,7 @@ class Format:
     signed: bool = True
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_bool("signed", self.signed)
         require_int("bits", self.bits, 2 if self.signed else 1, MAX_BITS)
         require_int("frac", self.frac, -32, 48)

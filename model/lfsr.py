@@ -13,6 +13,7 @@ into 32-bit words, the stream obeys the same recurrence word by word.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ import numpy as np
 
 from . import polynomials
 from .engine import compilable
-from .errors import BitlifError, BitlifTypeError, require_choice, require_int
+from .errors import BitlifError, BitlifTypeError, plain_fields, require_choice, require_int
 from .text import quoted
 
 WORD_BITS = 32
@@ -64,6 +65,7 @@ class LfsrConfig:
     sharing: str = "phase"
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_int("width", self.width, polynomials.MIN_WIDTH, polynomials.MAX_WIDTH)
         require_int("seed", self.seed, 1, (1 << self.width) - 1)
         require_int("leap", self.leap, 0, 1 << 16)
@@ -107,6 +109,7 @@ class LfsrConfig:
 
     def streams(self, lanes: int) -> tuple[Lfsr, ...]:
         """Return the LFSR of each lane at position 0."""
+        lanes = operator.index(lanes)
         self.check_lanes(lanes)
         taps = self.taps or polynomials.DEFAULT_TAPS[self.width]
         first = Lfsr(taps, self.seed)
@@ -146,6 +149,7 @@ class Lfsr:
     def leap(self, positions: int) -> Lfsr:
         """Return the LFSR `positions` further on, walked bit by bit."""
         state = self.state
+        positions = operator.index(positions)
         mask = (polynomials.as_integer(self.taps)) & self.period
         for _ in range(positions):
             state = (state >> 1) | ((state & mask).bit_count() & 1) << (self.width - 1)
@@ -157,7 +161,7 @@ class Lfsr:
         x^n mod p = sum of c_j x^j, so that bit k of the new state is the XOR of b[j + k] over
         the j with c_j = 1.
         """
-        exponent = positions % self.period
+        exponent = operator.index(positions) % self.period
         factor = polynomials.power_of_x(exponent, polynomials.as_integer(self.taps))
         ahead = self.leap(self.width).state << self.width | self.state
         state = 0

@@ -32,7 +32,14 @@ from fractions import Fraction
 import numpy as np
 
 from .engine import compilable
-from .errors import BitlifError, require_bool, require_choice, require_int, require_kind
+from .errors import (
+    BitlifError,
+    plain_fields,
+    require_bool,
+    require_choice,
+    require_int,
+    require_kind,
+)
 from .lfsr import LfsrConfig, read_bits
 
 KINDS = ("sum", "popcount", "inverse_cdf")
@@ -79,6 +86,7 @@ class NoiseConfig:
     lfsr: LfsrConfig = field(default_factory=LfsrConfig)
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_choice("kind", self.kind, KINDS)
         require_kind("lfsr", self.lfsr, LfsrConfig)
         table = self.kind == "inverse_cdf"

@@ -351,7 +351,7 @@ def measure_draws(
     report : callable
         Called with how many draws a lane were made since it was last called.
     """
-    require_int("draws", draws, MIN_DRAWS, MAX_DRAWS)
+    draws = require_int("draws", draws, MIN_DRAWS, MAX_DRAWS)
     noise, lanes, pmf = config.noise, config.layer.lanes, config.noise.pmf
     levels = np.array(pmf.levels, np.int64)
     spacing = int(np.gcd.reduce(np.diff(levels)))

@@ -32,6 +32,7 @@ from .engine import compilable
 from .errors import (
     BitlifError,
     BitlifTypeError,
+    plain_fields,
     require_choice,
     require_int,
     require_kind,
@@ -97,6 +98,7 @@ class ErrorConfig:
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_choice("rule", self.rule, RULES)
         require_int("index_bits", self.index_bits, 3, 12)
         require_int("span", self.span, 0, 5)

@@ -69,7 +69,7 @@ def make_teacher_task(
     sigma : float, optional
         The teacher's noise, in the unit of the threshold; what its student ends with by default.
     """
-    require_int("seed", seed, 0, (1 << 31) - 1)
+    seed = require_int("seed", seed, 0, (1 << 31) - 1)
     random = np.random.default_rng([seed, 0x7EAC])
     inputs, neurons, steps = config.layer.inputs, config.layer.neurons, config.window.steps
     rate = min(INPUT_SPIKES / inputs / sparsity, 0.5)

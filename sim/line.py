@@ -80,7 +80,7 @@ class SimulatedBoard:
     """
 
     def __init__(self, config: Config, *, divisor: int = DIVISOR, learning: bool = True) -> None:
-        require_int("divisor", divisor, LEAST_DIVISOR, MOST_DIVISOR)
+        divisor = require_int("divisor", divisor, LEAST_DIVISOR, MOST_DIVISOR)
         self._code = code = ctypes.CDLL(str(_library(config, divisor, learning)))
         code.line_open.restype = ctypes.c_void_p
         code.line_run.restype = code.line_clocks.restype = ctypes.c_int64

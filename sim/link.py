@@ -135,7 +135,7 @@ class Link:
             If one is refused. What was read before it is lost.
         LinkTimeoutError, TakenError
         """
-        require_int("offset", offset, 0, STAY - 1)
+        offset = require_int("offset", offset, 0, STAY - 1)
         words: list[int] = []
         while len(words) < count:
             at, part = _place(offset, len(words), stay), min(count - len(words), MOST_WORDS)
@@ -157,9 +157,8 @@ class Link:
             If one is refused: the words before it have been written.
         LinkTimeoutError, TakenError
         """
-        require_int("offset", offset, 0, STAY - 1)
-        for word in words:
-            require_int("word", word, 0, WORD)
+        offset = require_int("offset", offset, 0, STAY - 1)
+        words = [require_int("word", word, 0, WORD) for word in words]
         for first in range(0, len(words), MOST_WORDS):
             at, part = _place(offset, first, stay), words[first : first + MOST_WORDS]
             payload = b"".join(word.to_bytes(4, "little") for word in part)

@@ -69,7 +69,7 @@ def open_serial(path: str, baud: int = BAUD) -> SerialPort:
     BitlifError
         If pyserial is missing, or the port cannot be opened at this rate.
     """
-    require_int("baud rate", baud, 1, FASTEST)
+    baud = require_int("baud rate", baud, 1, FASTEST)
     try:
         import serial
     except ModuleNotFoundError as error:

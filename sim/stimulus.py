@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from bitlif.model.config import Config
@@ -28,6 +30,7 @@ def random_work(config: Config, seed: int, windows: int, *, stall: float = 0.0) 
     stall : float
         Chance of each clock that a stream hesitates.
     """
+    seed, windows = operator.index(seed), operator.index(windows)
     random = np.random.default_rng([seed, 0x7E57])
     sizes, steps, fmt = config.layer, config.window.steps, config.synapse.weight
     rates = np.array([RATES[(seed + w) % len(RATES)] for w in range(windows)])

@@ -151,7 +151,7 @@ def _resized(name: str, fmt: Format, parts: Mapping[str, Any]) -> str:
     """Return a format as text with other numbers of bits, of which some are fractional."""
     bits = require_int(f"{name}.bits", parts.get("bits", fmt.bits), 1, 64)
     frac = parts.get("frac", fmt.frac + bits - fmt.bits)
-    require_int(f"{name}.frac", frac, -64, 64)
+    frac = require_int(f"{name}.frac", frac, -64, 64)
     return f"{'s' if fmt.signed else 'u'}{bits}.{frac}"
 
 
