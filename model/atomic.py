@@ -23,10 +23,12 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from .errors import BitlifError
 from .ownership import MARKER, read_marker, unknown
 
 _EXCHANGE = 2  # of <linux/fs.h>
 _AT_FDCWD = -100
+_SUFFIX = r"(\.[A-Za-z0-9]{1,8})?"
 _NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM)
 
 
@@ -141,7 +143,7 @@ class Parents:
                 own.rmdir()
 
 
-class NewFolder:
+class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
     """A folder that is written under a hidden name beside its place.
 
     Making it restores or removes what killed processes left, and so shows whether the place can be
@@ -235,12 +237,17 @@ class NewFolder:
             raise
         shutil.rmtree(old, ignore_errors=True)
 
-    def close(self) -> None:
-        """Remove what was not put in its place. Idempotent."""
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Close it; an error that names it leaves it there, with a tool's log, until the next."""
+        self.close(leave=isinstance(error, BitlifError) and str(self.folder) in str(error))
+
+    def close(self, *, leave: bool = False) -> None:
+        """Remove what was not put in its place, unless it is to be left. Idempotent."""
         if self._handle is None:
             return
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self._parents.discard()
+        if not leave:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._parents.discard()
         if self._handle >= 0:
             os.close(self._handle)
         self._handle = None
@@ -287,65 +294,115 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class NewFile:
+    """A file that is written under a hidden name beside its place.
+
+    Making it removes what killed processes left, and shows whether the place can be written to,
+    before any work is done.
+
+    Parameters
+    ----------
+    path : Path
+        Its place. A symbolic link stays, and what it points to is replaced.
+    parents : bool
+        Whether to make the folders above it that are missing.
+
+    Attributes
+    ----------
+    path : Path
+        The place, links followed.
+    file : Path
+        What to write, with the suffix of the path that was given. Where the place is no regular
+        file (``/dev/stdout``, a pipe) it is the place itself.
+    """
+
+    def __init__(self, path: Path, *, parents: bool = False) -> None:
+        self.path = Path(os.path.realpath(path))
+        self._mode = self.path.stat().st_mode if self.path.exists() else None
+        self._handle: int | None = None
+        if self.path.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        if not self.path.name or (self._mode is not None and stat.S_ISDIR(self._mode)):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if self._mode is not None and not os.access(self.path, os.W_OK):
+            # Renaming would replace it all the same.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        if self._mode is not None and not stat.S_ISREG(self._mode):
+            self.file = self.path
+            return
+        for left in _leftovers(self.path, _SUFFIX):
+            with _claimed(left, folder=False) as whose:
+                if whose == "ours" and stat.S_ISREG(left.lstat().st_mode):
+                    left.unlink()
+        self._parents = Parents(self.path) if parents else None
+        try:
+            self._make(path.suffix if re.fullmatch(_SUFFIX, path.suffix) else "")
+        except BaseException:
+            if self._parents:
+                self._parents.discard()
+            raise
+
+    def _make(self, end: str) -> None:
+        while self._handle is None:
+            self.file = _hidden(self.path, end)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._handle = os.open(self.file, flags, 0o666)
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX)
+            except OSError:
+                return  # without locks nobody takes it for a dead process's
+            if not self.file.exists():
+                # Another process did.
+                os.close(self._handle)
+                self._handle = None
+
+    def commit(self) -> None:
+        """Put the file in its place, atomically.
+
+        Raises
+        ------
+        OSError
+            If it cannot be; the place is then as it was.
+        """
+        if self._handle is None:
+            return
+        if self._mode is not None:
+            self.file.chmod(stat.S_IMODE(self._mode))
+        _sync(self.file)
+        self.file.replace(self.path)
+        self._parents = None
+        os.close(self._handle)
+        self._handle = None
+        _sync(self.path.parent)
+
+    def close(self) -> None:
+        """Remove what was not put in its place. Idempotent."""
+        if self._handle is None:
+            return
+        self.file.unlink(missing_ok=True)
+        if self._parents:
+            self._parents.discard()
+        os.close(self._handle)
+        self._handle = None
+
+
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Give the hidden name of a new file, with the same suffix; rename it to `path` when written.
+    """Give the hidden name of a new file, see `NewFile`; put it in its place when it is written.
 
-    An error or interruption leaves `path` as it was, and a killed process a hidden file that the
-    next call removes. A symbolic link stays, and what it points to is replaced. What is no regular
-    file (``/dev/stdout``, a pipe) is given itself.
+    An error or interruption leaves `path` as it was.
 
     Raises
     ------
     OSError
         If the file cannot be written where it is to be, before anything is given.
     """
-    path = Path(os.path.realpath(path))
-    if not path.name:
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    mode = path.stat().st_mode if path.exists() else None
-    if mode is not None and not stat.S_ISREG(mode):
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        yield path
-        return
-    if mode is not None and not os.access(path, os.W_OK):
-        # Renaming would replace it all the same.
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    end = path.suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", path.suffix) else ""
-    for left in _leftovers(path, re.escape(end)):
-        with _claimed(left, folder=False) as whose:
-            if whose == "ours":
-                left.unlink(missing_ok=True)
-    parents = Parents(path)
-    made, handle = _open_hidden(path, end)
-    done = False
+    made = NewFile(path)
     try:
-        yield made
-        if mode is not None:
-            made.chmod(stat.S_IMODE(mode))
-        _sync(made)
-        made.replace(path)
-        done = True
-        _sync(path.parent)
+        yield made.file
+        made.commit()
     finally:
-        if not done:
-            made.unlink(missing_ok=True)
-            parents.discard()
-        os.close(handle)
-
-
-def _open_hidden(path: Path, end: str) -> tuple[Path, int]:
-    while True:
-        made = _hidden(path, end)
-        handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            if made.exists():
-                return made, handle
-        except OSError:
-            return made, handle  # without locks nobody takes it for a dead process's
-        os.close(handle)
+        made.close()
 
 
 def write_file(path: Path, content: str | bytes) -> None:

@@ -202,7 +202,7 @@ def unknown(folder: Path, files: Collection[str], *patterns: str) -> Iterator[st
             yield name
 
 
-def require_ours(what: str, folder: Path, kind: str) -> None:
+def require_ours(what: str, folder: Path, kind: str, *, place: Path | None = None) -> None:
     """Raise unless a folder was made by `kind` and holds nothing else.
 
     Parameters
@@ -211,12 +211,14 @@ def require_ours(what: str, folder: Path, kind: str) -> None:
         What names the folder, for errors: ``"--out"``.
     folder : Path
     kind : str
+    place : Path or None
+        What errors say of it, if it has another name for now.
 
     Raises
     ------
     BitlifError
     """
-    shown = path_text(folder)
+    shown = path_text(place or folder)
     marker = read_marker(folder)
     if marker is None:
         if any((folder / name).is_file() for name in EARLIER):

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bitlif.model.atomic import write_file
 from bitlif.model.errors import BitlifError, require_int
 
 from .terminal import (
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
                     f"--fit needs at least {LEAST} configurations a family, not "
                     f"{len(compared[family])}: raise --configs"
                 )
-        Path(args.fit).write_text(fitted_toml(cases_of(rows), kept()["clocks"]), "utf-8")
+        write_file(Path(args.fit), fitted_toml(cases_of(rows), kept()["clocks"]))
     if args.json:
         print_json({"families": {family: summary_of(own) for family, own in compared.items()},
                     "rows": compared})  # fmt: skip
@@ -131,7 +132,7 @@ def measure(
                 row = found.get((name, family, hash_of(text)))
                 rows.append(row or size(name, family, text, folder / f"{name}-{family}"))
                 if path:
-                    path.write_text(write_sizes(rows), "utf-8")
+                    write_file(path, write_sizes(rows))
                 bars.update(bar, advance=1)
     shutil.rmtree(folder, ignore_errors=True)
     return rows

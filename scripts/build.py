@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.text import file_name
 from bitlif.model.weightfile import load_weights
 
-from .folder import check_folder, new_folder
+from .output import OutputFolder
 from .terminal import (
     SubParsers,
     add_command,
@@ -59,7 +60,7 @@ def add_parser(subparsers: SubParsers) -> None:
         "--out", metavar="DIR", help="folder to make (default: out/build/CONFIG-BOARD)"
     )
     parser.add_argument(
-        "--force", action="store_true", help="replace a folder that a command made before"
+        "--force", action="store_true", help="replace a folder that an earlier build made"
     )
     parser.add_argument(
         "--lanes", type=int, metavar="P", help="lanes, if not those of the configuration"
@@ -101,19 +102,19 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError(f"--mhz must be 1 to 400, not {args.mhz:g}")
     weights = load_weights(args.weights, config) if args.weights else None
     program = _programmer(board.programmer) if args.program else []
-    out = Path(args.out or f"out/build/{config.name}-{args.board}")
-    check_folder(out, force=args.force)
+    out = Path(args.out or f"out/build/{file_name(config.name)}-{args.board}")
 
-    from bitlif.sim.bitstream import build
+    from bitlif.sim.bitstream import build_in
     from bitlif.sim.placing import MissesTiming
     from bitlif.sim.synthesis import DoesNotFit
 
     try:
-        with new_folder(out, force=args.force) as made:
-            report = build(
-                config, args.board, made, seeds=seeds, mhz=args.mhz, baud=baud,
+        with OutputFolder(out, "build", force=args.force) as made:
+            report = build_in(
+                made.folder, config, args.board, seeds=seeds, mhz=args.mhz, baud=baud,
                 learning=not args.inference, weights=weights, tell=_tell,
             )  # fmt: skip
+            made.settle()
     except (DoesNotFit, MissesTiming) as error:
         say(f"bitlif build: {error}")
         return 1

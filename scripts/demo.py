@@ -23,7 +23,7 @@ from bitlif.model.digits import (
     seeded,
     train,
 )
-from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.errors import require_int
 from bitlif.model.eventfile import save_events
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
@@ -32,7 +32,7 @@ from bitlif.model.weightfile import save_weights
 
 from .demo_figure import Shown, draw_demo, require_matplotlib
 from .demo_gates import choose_simulator, print_gates, run_gates
-from .folder import check_folder, new_folder
+from .output import OutputFolder, require_place
 from .terminal import (
     SubParsers,
     add_command,
@@ -46,12 +46,6 @@ from .waveform_figure import draw_waveform
 
 WAVEFORM = "waveform.png"
 """What the demo writes only if it runs the gates."""
-
-FILES = frozenset(
-    ("config.toml", "demo.png", "float_weights.npz", "labels.npz", "report.json", "spikes.npz",
-     "weights.npz", WAVEFORM)
-)  # fmt: skip
-"""What the demo writes; a folder that holds these and nothing else is an earlier demo's."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -92,12 +86,19 @@ def run(args: argparse.Namespace) -> int:
     """Train both models, write the folder, print the report."""
     require_int("--seed", args.seed, 0, (1 << 31) - 1)
     epochs = require_int("--epochs", args.epochs, 1, 10_000)
-    out = Path(args.out)
-    check_out(out)
+    # An earlier demo is replaced without being asked for.
+    require_place("--out", Path(args.out), "demo", force=True)
     require_matplotlib()
     simulator = None if args.no_gates else choose_simulator()
     config = seeded(Config.load(args.config), args.seed)
     check_digits_layer(config)
+    with OutputFolder(Path(args.out), "demo", force=True) as out:
+        return _run(args, config, epochs, simulator, out)
+
+
+def _run(
+    args: argparse.Namespace, config: Config, epochs: int, simulator: str | None, out: OutputFolder
+) -> int:
     integer, twin = Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed)
     probes = (Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed + 1))
     digits = load_digits_task(config.window.steps, args.seed)
@@ -128,7 +129,8 @@ def run(args: argparse.Namespace) -> int:
             bars.add_task("the learned digits in gates", total=None)
             gates = run_gates(config, integer.weights, digits, simulator)
     report["gates"] = None if gates is None else gates.report
-    with new_folder(out, force=True) as folder:
+
+    def fill(folder: Path) -> None:
         save_weights(folder / "weights.npz", integer.weights, config)
         np.savez_compressed(folder / "float_weights.npz", weights=twin.weights)
         (folder / "config.toml").write_text(dump_config(config), "utf-8")
@@ -138,23 +140,13 @@ def run(args: argparse.Namespace) -> int:
         draw_demo(folder / "demo.png", shown)
         if gates is not None and gates.wave is not None:
             draw_waveform(folder / WAVEFORM, gates.wave)
-        # Others may have put files there while we trained.
-        check_out(out)
+
+    out.write(fill)
     if args.json:
         print_json(report)
     else:
-        _print(report, out)
+        _print(report, out.path)
     return 0 if gates is None or gates.agree else 1
-
-
-def check_out(path: Path) -> None:
-    """Raise unless `path` is free, empty, or an earlier demo to which nobody added a file."""
-    check_folder(path, force=True)
-    names = {own.name for own in path.iterdir()} if path.exists() else set()
-    if names and names | {WAVEFORM} != FILES:
-        raise BitlifError(
-            f"--out must be a new or empty folder, not '{path}', which holds others' files"
-        )
 
 
 def make_report(

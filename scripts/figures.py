@@ -30,7 +30,7 @@ from . import (
 )
 from .demo_figure import require_matplotlib
 from .figure_style import save_page
-from .folder import MARK, check_folder, new_folder
+from .output import OutputFolder
 from .terminal import (
     SubParsers,
     add_command,
@@ -173,11 +173,24 @@ def run(args: argparse.Namespace) -> int:
     names = chosen(args.only)
     if args.seeds is not None:
         require_int("--seeds", args.seeds, 1, MAX_SEEDS)
-    out = Path(args.out)
-    check_folder(out, force=args.force)
     # What could fail at the end fails before the work.
     require_matplotlib()
     mean_interval([0.0, 1.0])
+    with OutputFolder(Path(args.out), "figures", force=args.force) as out:
+        report = _measure_and_write(args, names, out)
+    if args.json:
+        print_json(report)
+        return 0
+    rows = [(name, own["title"]) for name, own in report["figures"].items()]
+    screen = console()
+    screen.print(result_table(f"written to {out.path}", ("figure", "title"), rows))
+    screen.print(f"captions: {out.path / INDEX}")
+    return 0
+
+
+def _measure_and_write(
+    args: argparse.Namespace, names: list[str], out: OutputFolder
+) -> dict[str, Any]:
     settings = {name: TOPICS[name].settings(args.seeds, args.quick) for name in names}
     results = {}
     with progress_bars() as bars:
@@ -189,7 +202,8 @@ def run(args: argparse.Namespace) -> int:
             )
     command = command_line(args)
     report: dict[str, Any] = {"bitlif": bitlif.__version__, "command": command, "figures": {}}
-    with new_folder(out, force=args.force) as folder:
+
+    def fill(folder: Path) -> None:
         for name, result in results.items():
             topic = TOPICS[name]
             caption = topic.caption(result)
@@ -200,15 +214,10 @@ def run(args: argparse.Namespace) -> int:
             files = {"picture": f"{name}.png", "numbers": f"{name}.json"}
             report["figures"][name] = {**own, **files}
         (folder / INDEX).write_text(index(report), "utf-8")
-        _write_json(folder / MARK, report)
-    if args.json:
-        print_json(report)
-        return 0
-    rows = [(name, own["title"]) for name, own in report["figures"].items()]
-    screen = console()
-    screen.print(result_table(f"written to {out}", ("figure", "title"), rows))
-    screen.print(f"captions: {out / INDEX}")
-    return 0
+        _write_json(folder / "report.json", report)
+
+    out.write(fill)
+    return report
 
 
 def chosen(only: str | None) -> list[str]:

@@ -6,11 +6,13 @@ import argparse
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bitlif.model.config import Config
 from bitlif.model.errors import require_int
+from bitlif.model.ownership import GOLDEN
 
-from .folder import check_folder, new_folder
+from .output import OutputFolder, require_place
 from .terminal import SubParsers, add_command, add_json, console, print_json
 
 MAX_WINDOWS = 10_000
@@ -52,8 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the model, write the folder, say what it holds."""
     windows = require_int("--windows", args.windows, 1, MAX_WINDOWS)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
-    out = Path(args.out)
-    check_folder(out, force=args.force)
+    require_place("--out", Path(args.out), GOLDEN, force=args.force)
     config = Config.load(args.config)
     from bitlif.sim.expected import expect
     from bitlif.sim.golden import write_golden
@@ -62,10 +63,14 @@ def run(args: argparse.Namespace) -> int:
     work = random_work(config, seed, windows)
     if args.inference:
         work = replace(work, learning=False, learn=False)
-    expected = expect(work)
-    with new_folder(out, force=args.force) as folder:
+
+    def fill(folder: Path) -> tuple[dict[str, Any], int]:
         told = write_golden(work, expected, folder)
-        size = sum(file.stat().st_size for file in folder.iterdir())
+        return told, sum(file.stat().st_size for file in folder.iterdir())
+
+    with OutputFolder(Path(args.out), GOLDEN, force=args.force) as out:
+        expected = expect(work)
+        told, size = out.write(fill)
     report = {
         "config": config.name,
         "hash": told["config"]["hash"],

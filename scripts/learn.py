@@ -44,7 +44,7 @@ from bitlif.model.weightfile import load_weights, save_weights
 from bitlif.sim.learner import CoreLearner
 from bitlif.sim.serialcore import PREFIX
 
-from .folder import check_folder, new_folder
+from .output import OutputFolder
 from .resume import Earlier, check_resume, data_hash, resume, save_state
 from .terminal import (
     SubParsers,
@@ -131,14 +131,13 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError("--spikes and --targets must be given together")
     if args.spikes and args.data:
         raise BitlifError("--data must be left out when --spikes gives the data")
-    out = Path(args.out)
     backend = chosen_backend(args)
     if args.resume:
         check_resume(args, backend)
         args.force = True
-    check_folder(out, force=args.force)
-    config = seeded(Config.load(args.config), args.seed)
     with contextlib.ExitStack() as stack:
+        out = stack.enter_context(OutputFolder(Path(args.out), "learn", force=args.force))
+        config = seeded(Config.load(args.config), args.seed)
         layer = _new_layer(backend, args.seed, config, stack)
         # A board is one layer: what else is needed runs on the model, which computes the same.
         beside = "model" if backend.startswith(PREFIX) else backend
@@ -154,14 +153,14 @@ def run(args: argparse.Namespace) -> int:
             task = _from_files
         else:
             task = _digits if (args.data or _default_data(config)) == "digits" else _teacher
-        return _finish(args, layer, backend, task(args, backend, layer, new_layer))
+        return _finish(args, out, layer, backend, task(args, backend, layer, new_layer))
 
 
 def _finish(
-    args: argparse.Namespace, layer: Learner, backend: str, done: Outcome
+    args: argparse.Namespace, out: OutputFolder, layer: Learner, backend: str, done: Outcome
 ) -> int:  # fmt: skip
     """Write the folder and print the report."""
-    config, out = layer.config, Path(args.out)
+    config = layer.config
     report = {
         "config": config.name,
         "model": "float" if isinstance(layer, FloatLayer) else "integer",
@@ -171,7 +170,8 @@ def _finish(
         "seconds": done.seconds,
         "learning_steps_per_second": done.windows * config.window.steps / done.seconds,
     }
-    with new_folder(out, force=args.force) as folder:
+
+    def fill(folder: Path) -> None:
         if isinstance(layer, FloatLayer):
             np.savez_compressed(folder / "float_weights.npz", weights=layer.weights)
         else:
@@ -180,10 +180,12 @@ def _finish(
         save_events(folder / "spikes.npz", done.events)
         save_state(folder, layer)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+
+    out.write(fill)
     if args.json:
         print_json(report)
     else:
-        _print(report, out)
+        _print(report, out.path)
     return 0
 
 

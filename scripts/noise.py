@@ -15,11 +15,14 @@ from bitlif.model.noise_report import (
     LAGS,
     MAX_DRAWS,
     MIN_DRAWS,
+    Measurement,
     describe_noise,
     measure_draws,
 )
+from bitlif.model.text import path_text
 
 from .noise_figure import require_matplotlib, save_figure
+from .output import OutputFile
 from .terminal import (
     SubParsers,
     add_command,
@@ -73,27 +76,35 @@ def run(args: argparse.Namespace) -> int:
     config = Config.load(args.config)
     if args.seed is not None:
         config = seeded(config, require_int("--seed", args.seed, 0, (1 << 31) - 1))
-    out = Path(args.out) if args.out else None
-    if out:
+    inputs = {"CONFIG": args.config}
+    if args.out is None:
+        result, _ = _measure(config, draws)
+    else:
         require_matplotlib()
-        if out.exists() and not out.is_dir():
-            raise BitlifError(f"--out must be a folder, not the file '{out}'")
-        out.mkdir(parents=True, exist_ok=True)
-    with progress_bars() as bars:
-        bar = bars.add_task("draws a lane", total=draws)
-        measurement = measure_draws(config, draws, lambda count: bars.update(bar, advance=count))
-    result = describe_noise(config, measurement)
-    if out:
-        text = json.dumps(result, indent=2, allow_nan=False)
-        (out / "noise.json").write_text(f"{text}\n", "utf-8")
-        save_figure(out / "noise.png", config, measurement)
+        if Path(args.out).exists() and not Path(args.out).is_dir():
+            raise BitlifError(f"--out must be a folder, not the file '{path_text(args.out)}'")
+        with (
+            OutputFile(Path(args.out, "noise.json"), inputs, parents=True) as numbers,
+            OutputFile(Path(args.out, "noise.png"), inputs, parents=True) as picture,
+        ):
+            result, measurement = _measure(config, draws)
+            numbers.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+            picture.write(lambda path: save_figure(path, config, measurement))
     if args.json:
         print_json(result)
         return 0
     _print(result)
-    if out:
-        console().print(f"written: {out / 'noise.json'}, {out / 'noise.png'}")
+    if args.out is not None:
+        place = Path(args.out)
+        console().print(f"written: {place / 'noise.json'}, {place / 'noise.png'}")
     return 0
+
+
+def _measure(config: Config, draws: int) -> tuple[dict[str, Any], Measurement]:
+    with progress_bars() as bars:
+        bar = bars.add_task("draws a lane", total=draws)
+        measurement = measure_draws(config, draws, lambda count: bars.update(bar, advance=count))
+    return describe_noise(config, measurement), measurement
 
 
 def _print(result: dict[str, Any]) -> None:

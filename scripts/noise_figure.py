@@ -60,7 +60,8 @@ def save_figure(path: Path, config: Config, measurement: Measurement) -> None:
     noise = config.noise
     figure.suptitle(
         f"noise of '{config.name}': {noise.kind} of {noise.words} × {noise.word_bits} bits, "
-        f"{measurement.draws:,} draws a lane, {lanes} lane{'s' if lanes > 1 else ''}"
+        f"{measurement.draws:,} draws a lane, {lanes} lane{'s' if lanes > 1 else ''}",
+        parse_math=False,
     )
     _distribution(axes[0], measurement, logarithmic=False)
     _distribution(axes[1], measurement, logarithmic=True)

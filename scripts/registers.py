@@ -8,6 +8,7 @@ from pathlib import Path
 from bitlif.hdl.register_files import FORMATS
 from bitlif.model.config import Config
 
+from .output import OutputFile
 from .terminal import SubParsers, add_command, console, print_document
 
 
@@ -39,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     config = Config.load(args.config) if args.config else None
     text = FORMATS[args.format](config, learning=not args.inference)
     if args.out:
-        Path(args.out).write_text(text, "utf-8")
+        with OutputFile(Path(args.out), {"CONFIG": args.config}) as out:
+            out.write_text(text)
         console().print(f"written to {args.out}")
     else:
         print_document(text)

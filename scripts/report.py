@@ -10,8 +10,9 @@ from typing import Any
 
 from bitlif.model.errors import require_real
 from bitlif.model.extras import require_extra
+from bitlif.model.text import cell_text
 
-from .folder import MARK, check_folder, new_folder
+from .output import OutputFolder
 from .report_figure import save_pictures
 from .terminal import (
     SubParsers,
@@ -85,22 +86,25 @@ def run(args: argparse.Namespace) -> int:
     study = Path(args.study)
     results = read_results(study)
     home = study if study.is_dir() else study.parent
-    out = Path(args.out) if args.out else home / "report"
-    check_folder(out, force=args.force)
-    told = findings(results, loss, args.cost, args.board)
-    chosen = told["for_board"] if args.board else told["recommended"]
-    with new_folder(out, force=args.force) as folder:
-        (folder / "report.html").write_text(page(told), "utf-8")
-        save_pictures(folder, told)
-        write_points(folder / "points.csv", told)
-        if chosen:
-            (folder / "recommended.toml").write_text(chosen["config"], "utf-8")
-        text = json.dumps(told, indent=2, allow_nan=False) + "\n"
-        (folder / MARK).write_text(text, "utf-8")
+    place = Path(args.out) if args.out else home / "report"
+    with OutputFolder(place, "report", force=args.force) as out:
+        told = findings(results, loss, args.cost, args.board)
+        chosen = told["for_board"] if args.board else told["recommended"]
+
+        def fill(folder: Path) -> None:
+            (folder / "report.html").write_text(page(told), "utf-8")
+            save_pictures(folder, told)
+            write_points(folder / "points.csv", told)
+            if chosen:
+                (folder / "recommended.toml").write_text(chosen["config"], "utf-8")
+            text = json.dumps(told, indent=2, allow_nan=False) + "\n"
+            (folder / "report.json").write_text(text, "utf-8")
+
+        out.write(fill)
     if args.json:
         print_json(told)
     else:
-        _print(told, out, checked=results.checked)
+        _print(told, place, checked=results.checked)
     return 0 if chosen else 1
 
 
@@ -112,11 +116,16 @@ def write_points(path: Path, told: dict[str, Any]) -> None:
     columns = [f"{name}_{end}" for name in metrics for end in ends]
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["point", *axes, "seeds", *columns, "error"])
+        table.writerow(["point", *map(cell_text, axes), "seeds", *columns, "error"])
         for own in told["points"]:
             values = [own["metrics"][name][end] for name in metrics for end in ends]
-            setting = [own["setting"][name] for name in axes]
-            table.writerow([own["point"], *setting, own["seeds"], *values, own["error"]])
+            setting = [_cell(own["setting"][name]) for name in axes]
+            error = _cell(own["error"])
+            table.writerow([own["point"], *setting, own["seeds"], *values, error])
+
+
+def _cell(value: Any) -> Any:
+    return cell_text(value) if isinstance(value, str) else value
 
 
 def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from bitlif.model.result import Result
 from bitlif.model.targetfile import load_targets
 from bitlif.model.weightfile import load_weights
 
+from .output import OutputFile
 from .terminal import (
     SubParsers,
     add_backend,
@@ -76,7 +78,15 @@ def run(args: argparse.Namespace) -> int:
     levels = load_targets(args.targets, config, events.windows) if args.targets else None
     if events.windows == 0:
         raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")
-    result, seconds, told = _run_on(backend, args.threads, config, weights, events, levels)
+    inputs = {
+        "CONFIG": args.config, "--weights": args.weights, "--spikes": args.spikes,
+        "--targets": args.targets,
+    }  # fmt: skip
+    with ExitStack() as stack:
+        out = stack.enter_context(OutputFile(Path(args.out), inputs)) if args.out else None
+        result, seconds, told = _run_on(backend, args.threads, config, weights, events, levels)
+        if out:
+            out.write(lambda path: save_events(path, result.spikes))
     steps = events.windows * events.steps
     counts = result.counts.sum(axis=0)
     report = {
@@ -93,16 +103,15 @@ def run(args: argparse.Namespace) -> int:
         "neuron_steps_per_second": steps * config.layer.neurons / seconds,
     }
     if args.out:
-        save_events(Path(args.out), result.spikes)
         report["written"] = args.out
     if args.json:
         print_json(report)
         return 0
-    out = console()
-    out.print(report_table("run", report))
+    screen = console()
+    screen.print(report_table("run", report))
     shown = counts[:32].tolist()
     more = f" ... ({counts.size} neurons)" if counts.size > 32 else ""
-    out.print(f"spikes by neuron: {' '.join(map(str, shown))}{more}")
+    screen.print(f"spikes by neuron: {' '.join(map(str, shown))}{more}")
     return 0
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
-import os
-import shlex
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, require_int, require_real
-from bitlif.model.reading import read_text
-from bitlif.model.text import path_text
-from bitlif.model.toml import dump_config
+from bitlif.model.text import file_name
 
+from .output import KeptElsewhere, OutputFolder
+from .replay import make_replay, read_replay, replay_command
 from .terminal import (
     SubParsers,
     add_command,
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
     from bitlif.sim.floatcheck import Distance
     from bitlif.sim.judge import Verdict
     from bitlif.sim.work import Work
-
-MOST_VERILOG = 1 << 26
-"""Bytes of a replay's core beyond which it is refused."""
 
 Outcomes = dict[str, tuple["Verdict", dict[str, "Distance"]]]
 
@@ -54,7 +49,8 @@ def add_parser(subparsers: SubParsers) -> None:
         every step with the integer model, bit for bit, and with the float model within the derived
         bound. Exit code 0 only if all agree. On a difference it says which signal first differs,
         where, both integers and the operation, and leaves a folder that replays it, with a
-        waveform. `--inject` plants a fault, to see that happen.
+        waveform. `--inject` plants a fault, to see that happen. `--replay` reads such a folder as
+        data and makes its core anew.
         """,
         (
             "bitlif verify tiny --simulator icarus",
@@ -77,6 +73,11 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         "--replay", metavar="DIR", help="run again what such a folder holds, nothing else"
     )
+    parser.add_argument(
+        "--trust-core",
+        action="store_true",
+        help="with --replay, run the folder's own core.sv: it can run any command as you",
+    )
     add_json(parser)
 
 
@@ -89,34 +90,33 @@ def run(args: argparse.Namespace) -> int:
         return _list_faults(args.json)
     if (args.config is None) == (args.replay is None):
         raise BitlifError("verify needs a CONFIG, or --replay with a folder and no CONFIG")
-    config = Config.load(args.config or _file(args.replay, "config.toml"))
+    if args.trust_core and args.replay is None:
+        raise BitlifError("--trust-core must be given with --replay: without it no core is read")
     require_gates()
     from bitlif.sim.faults import faulty_verilog
     from bitlif.sim.runner import require_simulator
     from bitlif.sim.stimulus import random_work
-    from bitlif.sim.work import Work
 
     names = ("icarus", "verilator") if args.simulator == "both" else (args.simulator,)
     for name in names:
         require_simulator(name)
-    verilog = None
+    left = None
     if args.replay:
-        work = Work.load(config, _file(args.replay, "task.npz"))
-        verilog = read_text("core", _file(args.replay, "core.sv"), MOST_VERILOG)
-        out = None
+        work, verilog = read_replay(Path(args.replay), trust_core=args.trust_core)
+        outcomes, _ = _simulate(work, names, verilog, None, None)
     else:
+        config = Config.load(args.config)
         work = random_work(config, seed, windows, stall=stall)
-        out = Path(args.out or f"bitlif-verify-{config.name}")
-        if args.inject:
-            verilog = faulty_verilog(args.inject, config)
-        if out.exists() and not _is_replay(out):
-            raise BitlifError(f"--out must be a new folder or an old replay, not '{out}'")
-    outcomes = _simulate(work, names, verilog, out)
+        faulty = faulty_verilog(args.inject, config) if args.inject else None
+        place = Path(args.out or f"bitlif-verify-{file_name(config.name)}")
+        # An earlier replay is replaced without being asked for.
+        with OutputFolder(place, "verify", force=True) as out:
+            outcomes, left = _simulate(work, names, faulty, args.inject, out)
+    config = work.config
     agree = all(
         verdict.agrees and not any(d.beyond for d in distances.values())
         for verdict, distances in outcomes.values()
     )
-    left = out if out is not None and not agree else None
     if args.json:
         print_json(_report(config, work, outcomes, agree, left))
     else:
@@ -145,24 +145,11 @@ def _list_faults(as_json: bool) -> int:
     return 0
 
 
-def _file(folder: str, name: str) -> Path:
-    path = Path(folder) / name
-    # What is there but is no regular file is refused by who reads it.
-    if not os.path.lexists(path):
-        raise BitlifError(
-            f"--replay must be a folder that verify left, with {name}, not '{path_text(folder)}'"
-        )
-    return path
-
-
-def _is_replay(folder: Path) -> bool:
-    return folder.is_dir() and (folder / "difference.json").is_file()
-
-
 def _simulate(
-    work: Work, names: tuple[str, ...], verilog: str | None, out: Path | None
-) -> Outcomes:
-    """Run each simulator; where the gates differ, leave a replay in `out`."""
+    work: Work, names: tuple[str, ...], verilog: str | None, fault: str | None,
+    out: OutputFolder | None,
+) -> tuple[Outcomes, Path | None]:  # fmt: skip
+    """Run each simulator; where the gates differ, leave a replay in `out` and return its place."""
     from bitlif.sim.cosim import run_cosim
     from bitlif.sim.expected import expect
     from bitlif.sim.floatcheck import float_distances
@@ -170,6 +157,7 @@ def _simulate(
 
     scratch = Path(tempfile.mkdtemp(prefix="bitlif-verify-"))
     outcomes: Outcomes = {}
+    left: Path | None = None
     # Where a run fails the folder stays, with its logs.
     with progress_bars() as bars:
         bar = bars.add_task("running the model", total=2 * len(names))
@@ -182,41 +170,24 @@ def _simulate(
             bars.update(bar, advance=1, description="comparing")
             verdict = judge(work, core, expected)
             outcomes[name] = verdict, float_distances(work, core, expected)
-            if not verdict.agrees and out is not None:
+            if not verdict.agrees and out is not None and left is None:
                 bars.update(bar, description="keeping the replay")
-                _keep_replay(work, name, verdict, verilog, scratch / "replay", out)
-                out = None
+                replay = scratch / "replay"
+                make_replay(work, name, verdict, verilog, fault, replay, out.path)
+                left = _put(replay, out)
             bars.update(bar, advance=1)
     shutil.rmtree(scratch, ignore_errors=True)
-    return outcomes
+    return outcomes, left
 
 
-def _keep_replay(
-    work: Work, simulator: str, verdict: Verdict, verilog: str | None, scratch: Path, out: Path
-) -> None:
-    """Run the windows up to the difference again, with a waveform, and move the folder to `out`."""
-    from bitlif.hdl.verilog import core_name
-    from bitlif.sim.cosim import run_cosim
-
-    first = verdict.first
-    assert first is not None
-    short = work.first_windows(first.place.get("window", work.events.windows - 1) + 1)
-    with contextlib.redirect_stdout(io.StringIO()):
-        run_cosim(short, scratch, simulator=simulator, verilog=verilog, waves=True)
-    (scratch / f"{core_name(work.config)}.sv").rename(scratch / "core.sv")
-    shutil.rmtree(scratch / simulator)
-    (scratch / "config.toml").write_text(dump_config(work.config), "utf-8")
-    command = shlex.join(["bitlif", "verify", "--replay", str(out), "--simulator", simulator])
-    told = {
-        "simulator": simulator, "signal": first.signal, "place": first.place,
-        "gates": first.gates, "model": first.model, "operation": first.operation,
-        "replay": command,
-    }  # fmt: skip
-    (scratch / "difference.json").write_text(json.dumps(told, indent=2) + "\n", "utf-8")
-    if out.exists():
-        shutil.rmtree(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(scratch, out)
+def _put(replay: Path, out: OutputFolder) -> Path:
+    """Put a replay in its place, or another one, and return it: the difference counts, not that."""
+    try:
+        out.write(lambda folder: shutil.copytree(replay, folder, dirs_exist_ok=True))
+    except KeptElsewhere as error:
+        print(f"bitlif verify: {error}", file=sys.stderr)
+        return error.folder
+    return out.path
 
 
 def _report(
@@ -263,6 +234,5 @@ def _print(config: Config, outcomes: Outcomes, agree: bool, left: Path | None) -
         if verdict.first:
             out.print(f"{name}: first difference: {verdict.first}", highlight=False)
     if left is not None:
-        command = shlex.join(["bitlif", "verify", "--replay", str(left)])
-        out.print(f"replay and waveform are in {left}: {command}")
+        out.print(f"replay and waveform are in {left}: {replay_command(left)}")
     out.print("all agree" if agree else "NOT the same")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from bitlif.model.config import Config
 from bitlif.model.weightfile import load_weights
 
+from .output import OutputFile
 from .terminal import SubParsers, add_command, console, print_document, require_gates
 
 
@@ -55,15 +57,26 @@ def run(args: argparse.Namespace) -> int:
     if args.weights:
         weights = np.asarray(load_weights(args.weights, config), np.int64)
     convert = {"none": core_verilog, "axi": front_verilog}[args.bus]
-    text = convert(config, learning=learning, weights=weights)
-    if args.memories:
-        folder = Path(args.memories)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, rows in memory_files(config, weights, learning=learning).items():
-            (folder / f"{core_name(config)}_{name}.hex").write_text(rows, "utf-8")
-    if args.out:
-        Path(args.out).write_text(text, "utf-8")
-        console().print(f"written to {args.out}")
-    else:
-        print_document(text)
+    inputs = {"CONFIG": args.config, "--weights": args.weights}
+    with ExitStack() as stack:
+        # Every file is opened before the first is written.
+        out = stack.enter_context(OutputFile(Path(args.out), inputs)) if args.out else None
+        texts = memory_files(config, weights, learning=learning) if args.memories else {}
+        files = {
+            stack.enter_context(
+                OutputFile(
+                    Path(args.memories, f"{core_name(config)}_{name}.hex"), inputs,
+                    parents=True, what="a file of --memories",
+                )
+            ): rows
+            for name, rows in texts.items()
+        }  # fmt: skip
+        text = convert(config, learning=learning, weights=weights)
+        for file, rows in files.items():
+            file.write_text(rows)
+        if out is None:
+            print_document(text)
+        else:
+            out.write_text(text)
+            console().print(f"written to {args.out}")
     return 0

@@ -134,6 +134,7 @@ def draw_waveform(path: Path, wave: Wave) -> None:
         fontsize=13,
         fontweight="bold",
         y=0.975,
+        parse_math=False,
     )
     figure.savefig(path)
 

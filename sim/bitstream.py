@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +27,11 @@ from bitlif.hdl.pll import PllSettings, settings
 from bitlif.hdl.serial import LEAST_DIVISOR
 from bitlif.hdl.uart import UartFront
 from bitlif.hdl.verilog import core_name, core_verilog
+from bitlif.model.atomic import NewFolder
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.ownership import write_marker
+from bitlif.model.text import file_name, path_text, shortened
 from bitlif.model.toml import config_hash, dump_config
 
 from .boards import Board, board_named
@@ -37,7 +39,7 @@ from .boardtop import prepare
 from .linking import LINKED, TOP, link, synthesise_top
 from .netlist import NETLIST_FAMILIES, mapped_core
 from .placing import MissesTiming, Placed, Use, place_on, routed_name
-from .synthesis import TOOLS, DoesNotFit, find_tool, run_tool, tool_version
+from .synthesis import TOOLS, find_tool, run_tool, tool_version
 from .workload import Pace, pace
 
 BAUD = 1_000_000
@@ -203,27 +205,45 @@ def build(
         If the request is wrong; if a tool is missing or fails: with the name of its log, in a
         folder that is left for it.
     """
-    own = board_named(board)
-    clock = clock_for(own, own.aim if mhz is None else mhz, baud, exactly=mhz is not None)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BitlifError(f"folder of a bitstream must be new or empty, not '{folder}'")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    work = _Build(config, board, own, made, tuple(seeds), baud, learning, weights, tell)
-    keep = False
-    try:
-        made.chmod(0o755)
-        report = work.run(clock, search=mhz is None)
-        made.rename(folder)
-    except (DoesNotFit, MissesTiming):
-        raise
-    except BitlifError as error:
-        keep = str(made) in str(error)
-        raise
-    finally:
-        if not keep:
-            shutil.rmtree(made, ignore_errors=True)
+    clock_of(board, mhz, baud)
+    _require_empty(folder)
+    with NewFolder(folder) as made:
+        report = build_in(
+            made.folder, config, board, seeds=seeds, mhz=mhz, baud=baud, learning=learning,
+            weights=weights, tell=tell,
+        )  # fmt: skip
+        write_marker(made.folder, "build")
+        made.commit(_require_empty)
     return report
+
+
+def build_in(
+    folder: Path,
+    config: Config,
+    board: str,
+    *,
+    seeds: Sequence[int] = (1,),
+    mhz: float | None = None,
+    baud: int = BAUD,
+    learning: bool = True,
+    weights: NDArray[Any] | None = None,
+    tell: Tell = lambda what, seconds: None,
+) -> BitstreamReport:
+    """Build a bitstream in an empty folder, which is left as it is if that fails; see `build`."""
+    clock, own = clock_of(board, mhz, baud), board_named(board)
+    work = _Build(config, board, own, folder, tuple(seeds), baud, learning, weights, tell)
+    return work.run(clock, search=mhz is None)
+
+
+def clock_of(board: str, mhz: float | None, baud: int) -> PllSettings:
+    """Return the clock that a build begins with; raises as `clock_for`."""
+    own = board_named(board)
+    return clock_for(own, own.aim if mhz is None else mhz, baud, exactly=mhz is not None)
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BitlifError(f"folder of a bitstream must be new or empty, not '{path_text(folder)}'")
 
 
 @dataclass(slots=True)
@@ -328,14 +348,15 @@ class _Build:
         fastest = max(own.fmax_mhz for own in self.placements)
         change = f"a lower --mhz, such as {fastest:.0f}, " if asked else ""
         return MissesTiming(
-            f"{self.config.name} misses {clock.mhz:.3f} MHz on the {self.board.title}: the best of "
-            f"{len(self.seeds)} seeds reaches {fastest:.2f} MHz; take {change}fewer lanes "
-            f"(layer.lanes is {self.config.layer.lanes}), more --seeds or another board"
+            f"{shortened(self.config.name)} misses {clock.mhz:.3f} MHz on the "
+            f"{self.board.title}: the best of {len(self.seeds)} seeds reaches {fastest:.2f} MHz; "
+            f"take {change}fewer lanes (layer.lanes is {self.config.layer.lanes}), more --seeds "
+            "or another board"
         )
 
     def pack(self, best: Placed) -> Path:
         """Make the bitstream of a placement."""
-        route, name = self.board.route, f"{self.config.name}-{self.board_name}"
+        route, name = self.board.route, f"{file_name(self.config.name)}-{self.board_name}"
         stream = f"{name}.{route.bitstream}"
         routed = routed_name(self.board, best.seed)
         call = [*find_tool(route.packer), *self.board.packing, routed, stream]

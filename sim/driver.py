@@ -26,6 +26,7 @@ from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.result import LayerState
+from bitlif.model.text import shortened
 from bitlif.model.toml import config_hash
 from bitlif.model.window import COUNTERS
 
@@ -143,8 +144,8 @@ class Driver:
         own, there = config_hash(self.config), f"{high << 32 | low:016x}"
         if there != own:
             raise BitlifError(
-                f"the core must have been built from configuration {self.config.name} ({own}), "
-                f"not from {there}"
+                f"the core must have been built from configuration {shortened(self.config.name)} "
+                f"({own}), not from {there}"
             )
         has = bool(await self.get("VARIANT") & REGISTERS["VARIANT"].field("learning").mask)
         if has != self.learning:

@@ -23,7 +23,7 @@ from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError, nearest_of
 from bitlif.model.lfsr import Lfsr
 from bitlif.model.signature import POLYNOMIAL
-from bitlif.model.text import quoted
+from bitlif.model.text import quoted, shortened
 
 Patch = tuple[Any, str, Any]
 """An owner, the name of its attribute, and what stands there meanwhile."""
@@ -70,7 +70,7 @@ def faulty_verilog(name: str, config: Config) -> str:
     fault = FAULTS[name]
     reason = fault.needs(config)
     if reason:
-        raise BitlifError(f"fault {name} changes nothing in {config.name}: {reason}")
+        raise BitlifError(f"fault {name} changes nothing in {shortened(config.name)}: {reason}")
     with contextlib.ExitStack() as stack:
         for owner, attribute, value in fault.patches(config):
             stack.enter_context(_in_place(owner, attribute, value))

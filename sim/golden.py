@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.lfsr import LfsrConfig
+from bitlif.model.ownership import GOLDEN, MANIFEST
 from bitlif.model.signature import WIDTH
 from bitlif.model.toml import config_hash, config_to_dict, dump_config
 
@@ -22,7 +23,6 @@ from .expected import Expected
 from .observables import Observable, observables
 from .work import Work
 
-KIND = "bitlif golden vectors"
 VERSION = 1
 """Of the form, not of the numbers: another one where a reader would have to change."""
 
@@ -221,7 +221,7 @@ def manifest(work: Work, expected: Expected, arrays: Sequence[GoldenArray]) -> d
     }
     phases = zip(config.schedule, derived.phases, strict=True)
     return {
-        "kind": KIND,
+        "kind": GOLDEN,
         "version": VERSION,
         "config": {
             "name": config.name, "hash": config_hash(config), "file": "config.toml",
@@ -273,7 +273,7 @@ def write_golden(work: Work, expected: Expected, folder: Path) -> dict[str, Any]
     told = manifest(work, expected, arrays)
     texts = {one.file: one.text for one in arrays}
     texts["config.toml"] = dump_config(work.config)
-    texts["manifest.json"] = json.dumps(told, indent=1, allow_nan=False) + "\n"
+    texts[MANIFEST] = json.dumps(told, indent=1, allow_nan=False) + "\n"
     for name, text in texts.items():
         # The same bytes everywhere: no system's own line ends.
         (folder / name).write_text(text, "utf-8", newline="\n")

@@ -9,6 +9,7 @@ from typing import Any
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.text import shortened
 
 from .boards import Board
 from .linking import LINKED, TOP
@@ -99,8 +100,9 @@ def place_on(board: Board, config: Config, mhz: float, seed: int, folder: Path) 
         why = _too_large(board, text, str(error))
         if why:
             raise DoesNotFit(
-                f"{config.name} does not fit the {board.title} ({why}): take fewer lanes "
-                f"(layer.lanes is {config.layer.lanes}), neurons, inputs or bits, or another board"
+                f"{shortened(config.name)} does not fit the {board.title} ({why}): take fewer "
+                f"lanes (layer.lanes is {config.layer.lanes}), neurons, inputs or bits, or another "
+                "board"
             ) from None
         raise
     return read_placed((folder / report).read_text("utf-8"), board, seed, mhz)

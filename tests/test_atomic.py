@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bitlif.model import atomic
-from bitlif.model.atomic import NewFolder, exchange, new_file, recover, write_file
+from bitlif.model.atomic import NewFile, NewFolder, exchange, new_file, recover, write_file
 from bitlif.model.errors import BitlifError
 from bitlif.model.ownership import require_ours, write_marker
 
@@ -292,17 +292,28 @@ def test_file_keeps_its_link_and_its_mode(tmp_path: Path) -> None:
     assert (tmp_path / "real").stat().st_mode & 0o777 == 0o640
 
 
-def test_new_file_has_the_mode_of_any_other_and_its_parents_are_made(tmp_path: Path) -> None:
+def test_new_file_has_the_mode_of_any_other(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("")
-    write_file(tmp_path / "a" / "b" / "c.v", b"x")
-    mode = (tmp_path / "other").stat().st_mode
-    assert (tmp_path / "a" / "b" / "c.v").stat().st_mode == mode
+    write_file(tmp_path / "c.v", b"x")
+    assert (tmp_path / "c.v").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_folders_above_a_file_are_made_only_if_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "c.v"
+    with pytest.raises(FileNotFoundError):
+        NewFile(path)
+    for finish in (NewFile.close, NewFile.commit):
+        made = NewFile(path, parents=True)
+        made.file.write_text("x")
+        finish(made)
+        assert names(tmp_path) == (["a"] if path.exists() else [])
+    assert path.read_text() == "x"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, ZeroDivisionError])
 def test_interrupted_file_leaves_nothing(error: type[BaseException], tmp_path: Path) -> None:
     def interrupted() -> None:
-        with new_file(tmp_path / "a" / "b.npz") as made:
+        with new_file(tmp_path / "b.npz") as made:
             assert made.suffix == ".npz"
             made.write_text("half")
             raise error

@@ -408,6 +408,23 @@ def test_the_folder_holds_the_chain_of_hashes_and_nothing_of_other_seeds(
     assert [own.name for own in tmp_path.iterdir() if own.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("name", ["../../../victim", "-h", "a b/c", "é" * 200])
+def test_any_name_makes_files_that_the_report_names(
+    name: str, stood_in: Callable[..., Tools], tmp_path: Path
+) -> None:
+    stood_in({1: 70.0})
+    out = tmp_path / "a" / "b" / "out"
+    report = build_bitstream(TINY.replace(name=name), "hx8k", out)
+    for file in report.files.values():
+        assert (out / file).exists()
+        assert Path(file).parts == (file,)
+    assert report.config == name
+    # Beside the result there is only the stand-in's cache.
+    assert {own.name for own in tmp_path.iterdir()} == {"a", "cached"}
+    assert [own.name for own in (tmp_path / "a").iterdir()] == ["b"]
+    assert [own.name for own in (tmp_path / "a" / "b").iterdir()] == ["out"]
+
+
 def test_a_missed_clock_is_followed_by_lower_ones(
     stood_in: Callable[..., Tools], tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.toml import dump_config
 from bitlif.model.weightfile import save_weights
 from bitlif.scripts.main import main
 from bitlif.sim import bitstream
@@ -39,7 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Let nothing be built; return what a build will be asked for."""
     found: list[dict[str, Any]] = []
 
-    def build(config: Config, board: str, folder: Path, **named: Any) -> BitstreamReport:
+    def build(folder: Path, config: Config, board: str, **named: Any) -> BitstreamReport:
         found.append({"config": config.name, "board": board, **named})
         (folder / "tiny-hx8k.bin").write_bytes(b"bits")
         (folder / "report.json").write_text("{}")
@@ -47,7 +48,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         named["tell"]("top", 3.0)
         return REPORT
 
-    monkeypatch.setattr(bitstream, "build", build)
+    monkeypatch.setattr(bitstream, "build_in", build)
     return found
 
 
@@ -115,7 +116,7 @@ def test_exit_code_tells_a_design_from_a_request(
     def build(*args: object, **named: object) -> None:
         raise error
 
-    monkeypatch.setattr(bitstream, "build", build)
+    monkeypatch.setattr(bitstream, "build_in", build)
     assert main(["build", "tiny", "--board", "hx8k", "--out", str(tmp_path / "out")]) == code
     assert capsys.readouterr() == ("", f"bitlif build: {error}\n")
     assert list(tmp_path.iterdir()) == []
@@ -144,6 +145,22 @@ def test_wrong_requests_are_refused_before_any_work(
     assert re.match(f"bitlif build: {sentence}", err)
     assert err.count("\n") == 1
     assert asked == []
+
+
+@pytest.mark.parametrize("name", ["../../../victim", "-h", "=1+1", "[/x]", "/etc/victim"])
+def test_any_name_stays_in_the_folder(
+    name: str, asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "a" / "b"
+    home.mkdir(parents=True)
+    monkeypatch.chdir(home)
+    Path("own.toml").write_text(dump_config(Config.load("tiny").replace(name=name)))
+    assert main(["build", "own.toml", "--board", "hx8k"]) == 0
+    assert [own["config"] for own in asked] == [name]
+    (made,) = (home / "out" / "build").iterdir()
+    assert (made / "tiny-hx8k.bin").read_bytes() == b"bits"
+    assert sorted(own.name for own in home.iterdir()) == ["out", "own.toml"]
+    assert [own.name for own in tmp_path.iterdir()] == ["a"]
 
 
 def test_an_earlier_folder_is_replaced_only_with_force(

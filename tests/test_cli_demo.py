@@ -27,6 +27,7 @@ from bitlif.model.eventfile import load_events
 from bitlif.model.extras import install_command
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
+from bitlif.model.ownership import MARKER, write_marker
 from bitlif.model.toml import config_hash
 from bitlif.model.weightfile import load_weights
 from bitlif.model.window import COUNTERS
@@ -36,8 +37,8 @@ from bitlif.scripts.main import main
 
 SEED, EPOCHS = 5, 1
 FILES = [
-    "config.toml", "demo.png", "float_weights.npz", "labels.npz", "report.json", "spikes.npz",
-    "weights.npz",
+    "bitlif.json", "config.toml", "demo.png", "float_weights.npz", "labels.npz", "report.json",
+    "spikes.npz", "weights.npz",
 ]  # fmt: skip
 """Without the gates."""
 
@@ -244,6 +245,8 @@ def test_earlier_demo_is_replaced_as_a_whole(tmp_path: Path) -> None:
     out.mkdir()
     for name in FILES:
         (out / name).write_text("stale")
+    (out / MARKER).unlink()
+    write_marker(out, "demo")
     assert bitlif(f"demo --epochs 1 --no-gates --out {out}") == 0
     assert names(out) == FILES
     assert all((out / name).read_bytes() != b"stale" for name in FILES)
@@ -262,36 +265,56 @@ def test_foreign_folder_is_refused_before_any_work_and_left_alone(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Config, "load", pytest.fail)
-    message = "--out must be a new or empty folder, not '{}', which holds others' files"
+    earlier = "which no marker says is bitlif's: if an earlier version made it, remove it yourself"
     folders = {
-        "notes": ["notes.txt"],
+        "notes": (["notes.txt"], "a new or empty folder, not 'notes', which holds 'notes.txt'"),
         # A file of that name alone does not make a folder ours.
-        "report": ["report.json", "thesis.tex"],
-        # What `bitlif learn` wrote took as long to make.
-        "learned": ["config.toml", "report.json", "spikes.npz", "weights.npz"],
-        "added": sorted([*FILES, "notes.txt"]),
+        "report": (["report.json", "thesis.tex"], f"a new folder, not 'report', {earlier}"),
     }
-    for folder, files in folders.items():
+    for folder, (files, message) in folders.items():
         Path(folder).mkdir()
         for file in files:
             Path(folder, file).write_text("mine")
-        refused(f"demo --out {folder}", message.format(folder), tmp_path, capsys)
+        refused(f"demo --out {folder}", f"--out must be {message}", tmp_path, capsys)
         assert names(Path(folder)) == files
 
 
-def test_folder_that_is_filled_while_the_demo_trains_is_left_alone(
+def test_marked_folder_is_replaced_only_if_a_demo_made_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Config, "load", pytest.fail)
+    Path("out").mkdir()
+    Path("out", "weights.npz").write_text("mine")
+    # What `bitlif learn` wrote took as long to make.
+    write_marker(Path("out"), "learn")
+    message = "--out must be a new folder or one of kind 'demo', not 'out' of kind 'learn'"
+    refused("demo --out out", message, tmp_path, capsys)
+    write_marker(Path("out"), "demo")
+    Path("out", "notes.txt").write_text("mine")
+    message = "--out must hold only what bitlif wrote, not 'out' with 'notes.txt' in it"
+    refused("demo --out out", message, tmp_path, capsys)
+
+
+def test_folder_that_is_filled_while_the_demo_trains_is_left_alone(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    out, spare = tmp_path / "out", tmp_path_factory.mktemp("spare")
 
     def fill(path: Path, shown: object) -> None:
-        out.mkdir()
+        out.mkdir(exist_ok=True)
         for file in ("report.json", "thesis.tex"):
             (out / file).write_text("mine")
 
     monkeypatch.setattr(demo_command, "draw_demo", fill)
+    monkeypatch.setattr("tempfile.tempdir", str(spare))
     assert bitlif(f"demo --epochs 1 --no-gates --out {out}") == 2
-    assert "which holds others' files" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    (kept,) = spare.iterdir()
+    assert f"could not be written (--out must be a new folder, not '{out}', which" in said
+    assert said.endswith(f"the result is in '{kept}'\n")
+    assert "weights.npz" in names(kept)
     assert names(out) == ["report.json", "thesis.tex"]
     assert names(tmp_path) == ["out"]
 

@@ -42,7 +42,7 @@ from study_rows import (
 
 PICTURES = {f"{name}.{kind}" for name in ("pareto", "effects", "interactions")
             for kind in ("png", "pdf")}  # fmt: skip
-FILES = {"report.html", "report.json", "points.csv", "recommended.toml", *PICTURES}
+FILES = {"report.html", "report.json", "points.csv", "recommended.toml", "bitlif.json", *PICTURES}
 
 
 def refuse(word: str) -> None:
@@ -192,7 +192,7 @@ def test_study_in_which_all_failed_is_reported_and_fails(
     assert main(["report", str(folder)]) == 1
     assert "nothing succeeded: learning.random_bits must be" in capsys.readouterr().out
     names = {path.name for path in (folder / "report").iterdir()}
-    assert names == {"report.html", "report.json", "points.csv"}
+    assert names == {"report.html", "report.json", "points.csv", "bitlif.json"}
     assert "None succeeded" in (folder / "report" / "report.html").read_text("utf-8")
 
 
@@ -208,7 +208,7 @@ def test_study_in_which_all_failed_is_reported_and_fails(
         ),
         (["STUDY", "--board", "icebraker"], "did you mean 'icebreaker'?"),
         (["STUDY"], "give --force to replace it"),
-        (["STUDY", "--out", "STUDY"], "which holds others' files"),
+        (["STUDY", "--out", "STUDY"], "--out must be a new or empty folder, not '"),
     ],
 )
 def test_mistakes_are_one_sentence(

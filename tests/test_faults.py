@@ -74,6 +74,7 @@ def test_verify_locates_a_fault_and_leaves_a_replay_with_a_waveform(
     )
     # The replay may be written over by a later one, anything else may not.
     (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "difference.json").write_text("{}")
     assert main([*arguments, "--out", str(tmp_path / "other")]) == 2
 
 
