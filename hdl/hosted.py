@@ -45,7 +45,7 @@ class HostedLayer(wiring.Component):
     targets_tdata, targets_tvalid, targets_tready
         Targets, see `TargetInput`; if the core learns or a teacher resets.
     o_events : Out(stream of event_layout(M))
-        The core's.
+        The core's; in the cycle of ``restart`` nothing is offered, whatever was before.
     event_waiting : In(1)
         An output event waits to be taken, behind ``o_events``.
     takes_targets : Out(1)

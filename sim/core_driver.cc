@@ -119,8 +119,9 @@ void quieten(Vtop &top) {
 
 int32_t reset(Vtop &top, int64_t patience) {
   quieten(top);
+  // One clock cycle is enough, from whatever the core was doing.
   top.rst = 1;
-  for (int n = 0; n < 3; ++n) clock(top);
+  clock(top);
   top.rst = 0;
   for (int64_t n = 0; n < patience; ++n) {
     settle(top);
