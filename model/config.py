@@ -235,7 +235,7 @@ class LearningConfig:
 class PhaseConfig:
     """A phase of the schedule: `windows` long (0, the last one only: for ever), at one `sigma`.
 
-    `rate` 0 means ``learning.rate``.
+    `rate` 0, as by default, means ``learning.rate``: a phase without learning there is none.
     """
 
     windows: int = 0
@@ -317,7 +317,10 @@ class Config:
 
     @classmethod
     def load(cls, source: Any) -> Config:
-        """Read a TOML file, or a ready-made configuration by its name; see `bitlif.model.toml`."""
+        """Read a TOML file, or a ready-made configuration by its name; see `bitlif.model.toml`.
+
+        What is legal but surely not meant is warned of; see `bitlif.model.remarks`.
+        """
         from .toml import load_config
 
         return load_config(source)
@@ -340,6 +343,19 @@ class Config:
                     raise BitlifError(f"{path.replace('__', '.')} is not a field")
             node[last] = _plain(value)
         return config_from_dict(tree)
+
+    def seeded(self, which: int | str) -> Config:
+        """Return a copy whose LFSRs start elsewhere, by a number or a name; see `model.seeds`.
+
+        Layers of one configuration draw identical noise: give each its own.
+
+        >>> layers = [Config().seeded(name) for name in ("hidden", "output")]
+        >>> layers[0].noise.lfsr.seed != layers[1].noise.lfsr.seed
+        True
+        """
+        from .seeds import seeded
+
+        return seeded(self, which)
 
     def flat(self) -> dict[str, Any]:
         """Return every leaf field as ``{"section.field": value}``, in a fixed order."""

@@ -1,7 +1,7 @@
 """The digits task: scikit-learn's scans as spikes, ten neurons, one target rate for the true class.
 
 Everything that varies is drawn from one seed: the split, the phases of the spikes, the order of the
-windows, and (through `seeded`) the states from which the LFSRs start.
+windows, and (through `bitlif.model.seeds`) the states from which the LFSRs start.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .config import Config
 from .encoders import encode_rate
-from .errors import BitlifError, BitlifTypeError, require_int
+from .errors import BitlifError, BitlifTypeError, require_int, warn
 from .events import Events
 from .extras import missing_extra
 from .float_layer import FloatLayer
@@ -99,17 +99,6 @@ def check_digits_layer(config: Config) -> None:
         )
 
 
-def seeded(config: Config, seed: int) -> Config:
-    """Return the configuration with LFSR seeds drawn from `seed`; every seed's are different."""
-    random = np.random.default_rng([seed, 0x11F5])
-    widths = (config.noise.lfsr.width, config.learning.lfsr.width)
-    states = [
-        int(random.integers(1, (1 << width) - 1, endpoint=True, dtype=np.uint64))
-        for width in widths
-    ]
-    return config.replace(noise__lfsr__seed=states[0], learning__lfsr__seed=states[1])
-
-
 def class_targets(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the real targets of labels: shape (W, 10)."""
     targets = np.zeros((labels.size, CLASSES))
@@ -117,8 +106,10 @@ def class_targets(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     return targets
 
 
-def target_levels(config: Config, targets: NDArray[np.float64]) -> NDArray[np.int64]:
+def target_levels(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
     """Return real targets in 0 ..= 1 as raw ones, rounded to nearest.
+
+    Numbers of any type are real here, integers and truth values too: 1 is a spike in every step.
 
     Raises
     ------
@@ -128,8 +119,14 @@ def target_levels(config: Config, targets: NDArray[np.float64]) -> NDArray[np.in
     array = np.asarray(targets, np.float64)
     if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
         raise BitlifError("targets must be in 0 ..= 1 and not NaN")
-    levels = np.floor(array * (1 << config.error.target_bits) + 0.5)
-    return np.asarray(levels, np.int64)
+    one = 1 << config.error.target_bits
+    levels = np.floor(array * one + 0.5).astype(np.uint16)
+    if array.any() and not levels.any():
+        warn(
+            f"all targets are read as 0: the largest, {array.max():.2g}, is less than half of "
+            f"1/{one}; more error.target_bits hold smaller ones"
+        )
+    return levels
 
 
 def classify(result: Result, *, by_spikes: bool = False) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from bitlif.model.config import Config
@@ -28,6 +29,9 @@ from .terminal import (
     result_table,
     say,
 )
+
+NUMBER = re.compile(r"-?[0-9]{1,20}")
+"""What ``--seed`` takes as a number; anything else is a name."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -56,9 +60,16 @@ def add_parser(subparsers: SubParsers) -> None:
         run_show,
         "print every field as TOML",
         "Print every field as TOML; --derived prints the integers and widths that follow.",
-        ("bitlif config show tiny", "bitlif config show digits --derived --json"),
+        (
+            "bitlif config show tiny",
+            "bitlif config show digits --derived --json",
+            "bitlif config show tiny --seed hidden > hidden.toml",
+        ),
     )
     show.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    show.add_argument(
+        "--seed", metavar="SEED", help="with LFSR seeds of its own, by a number or a layer's name"
+    )
     show.add_argument("--derived", action="store_true", help="constants, widths and ranges instead")
     add_json(show)
 
@@ -99,6 +110,8 @@ def add_parser(subparsers: SubParsers) -> None:
 def run_show(args: argparse.Namespace) -> int:
     """Print one configuration."""
     config = Config.load(args.config)
+    if args.seed is not None:
+        config = config.seeded(int(args.seed) if NUMBER.fullmatch(args.seed) else args.seed)
     if args.derived:
         return _show_derived(config, args.json)
     if args.json:

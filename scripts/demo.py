@@ -20,7 +20,6 @@ from bitlif.model.digits import (
     classify,
     copy_weights,
     load_digits_task,
-    seeded,
     train,
 )
 from bitlif.model.errors import require_int
@@ -90,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     require_place("--out", Path(args.out), "demo", force=True)
     require_matplotlib()
     simulator = None if args.no_gates else choose_simulator()
-    config = seeded(Config.load(args.config), args.seed)
+    config = Config.load(args.config).seeded(args.seed)
     check_digits_layer(config)
     with OutputFolder(Path(args.out), "demo", force=True) as out:
         return _run(args, config, epochs, simulator, out)

@@ -22,7 +22,6 @@ from bitlif.model.digits import (
     judged_by,
     load_digits_task,
     orders,
-    seeded,
     train,
 )
 from bitlif.model.errors import BitlifError, require_int
@@ -137,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
         args.force = True
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(OutputFolder(Path(args.out), "learn", force=args.force))
-        config = seeded(Config.load(args.config), args.seed)
+        config = Config.load(args.config).seeded(args.seed)
         layer = _new_layer(backend, args.seed, config, stack)
         # A board is one layer: what else is needed runs on the model, which computes the same.
         beside = "model" if backend.startswith(PREFIX) else backend

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from bitlif.model.config import Config
-from bitlif.model.digits import seeded
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.noise_report import (
     LAGS,
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     draws = require_int("--draws", args.draws, MIN_DRAWS, MAX_DRAWS)
     config = Config.load(args.config)
     if args.seed is not None:
-        config = seeded(config, require_int("--seed", args.seed, 0, (1 << 31) - 1))
+        config = config.seeded(require_int("--seed", args.seed, 0, (1 << 31) - 1))
     inputs = {"CONFIG": args.config}
     if args.out is None:
         result, _ = _measure(config, draws)

@@ -64,9 +64,8 @@ def run(args: argparse.Namespace) -> int:
                     cells = []
                     for seed in range(seeds):
                         task = make_teacher_task(config, seed)
-                        layer = (
-                            Layer(config) if model == "integer" else FloatLayer(config, seed=seed)
-                        )
+                        own = config.seeded(seed)
+                        layer = Layer(own) if model == "integer" else FloatLayer(own, seed=seed)
                         learn_from_teacher(
                             layer, task, report=lambda n: bars.update(task_bar, advance=n)
                         )

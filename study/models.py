@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config import Config
-from bitlif.model.digits import seeded, target_levels
+from bitlif.model.digits import target_levels
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
@@ -35,7 +35,7 @@ def make_layer(
     seed : int
     """
     if model == "fixed":
-        layer = Layer(seeded(config, seed))
+        layer = Layer(config.seeded(seed))
         layer.load(weights)
         return layer
     twin = FloatLayer(config, seed=seed)

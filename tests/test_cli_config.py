@@ -56,6 +56,30 @@ def test_shown_json_is_the_same_configuration(
     assert config_from_dict(tree) == Config.load(name)
 
 
+@pytest.mark.parametrize(("typed", "which"), [("3", 3), ("hidden", "hidden")])
+def test_shown_configuration_takes_seeds_by_number_or_name(
+    typed: str, which: int | str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = strict_json(output(capsys, "show", "tiny", "--seed", typed, "--json"))
+    assert config_from_dict(tree) == Config.load("tiny").seeded(which)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("", "the name that gives a layer its seeds must not be empty"),
+        ("-1", "seed must be in 0 ..= 2147483647, not -1"),
+        ("2147483648", "seed must be in 0 ..= 2147483647, not 2147483648"),
+    ],
+)
+def test_bad_seed_is_one_sentence(
+    typed: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "show", "tiny", f"--seed={typed}"]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"bitlif config: {sentence}\n")
+
+
 def expected_constants(config: Config) -> dict[str, int]:
     flat: dict[str, int] = {}
     for name, value in zip(derive(config).constants._fields, derive(config).constants, strict=True):

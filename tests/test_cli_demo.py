@@ -20,7 +20,6 @@ from bitlif.model.digits import (
     classify,
     load_digits_task,
     orders,
-    seeded,
     target_levels,
 )
 from bitlif.model.eventfile import load_events
@@ -73,7 +72,7 @@ def array(path: Path, name: str) -> np.ndarray:
 def test_folder_holds_the_files_and_nothing_else(demo: Demo) -> None:
     assert names(demo.folder) == FILES
     assert names(demo.folder.parent) == ["out"]
-    assert demo.config == seeded(Config.load("digits"), SEED)
+    assert demo.config == Config.load("digits").seeded(SEED)
 
 
 def test_written_spikes_and_labels_are_the_digits_of_the_seed(demo: Demo) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bitlif.model.config import Config
-from bitlif.model.digits import classify, load_digits_task, orders, seeded
+from bitlif.model.digits import classify, load_digits_task, orders
 from bitlif.model.eventfile import load_events, save_events
 from bitlif.model.events import Events
 from bitlif.model.float_layer import FloatLayer
@@ -80,7 +80,7 @@ def test_learned_folder_holds_what_the_model_learns_and_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     report = report_of("learn tiny --epochs 30 --seed 4 --out out", capsys)
-    config = seeded(TINY, 4)
+    config = TINY.seeded(4)
     task = make_teacher_task(config, 4)
     layer = Layer(config)
     tallies = learn_from_teacher(layer, task, 30)
@@ -144,7 +144,7 @@ def test_learning_from_files_is_learning_by_hand(
     report = report_of(
         "learn tiny --spikes spikes.npz --targets own.npz --epochs 3 --seed 6 --out out", capsys
     )
-    layer = Layer(seeded(TINY, 6))
+    layer = Layer(TINY.seeded(6))
     learn_by_hand(layer, targets, 3, 6)
     np.testing.assert_array_equal(arrays("out/weights.npz")["weights"], layer.weights)
     assert (report["data"], report["epochs"], report["windows"]) == ("spikes.npz", 3, 15)
@@ -174,7 +174,7 @@ def test_learning_begins_with_the_initial_weights(model: str) -> None:
     flag = "--float " if model == "float" else ""
     line = "learn tiny --spikes spikes.npz --targets targets.npz --initial weights.npz --out out"
     assert bitlif(f"{line} {flag}--seed 2") == 0
-    config = seeded(TINY, 2)
+    config = TINY.seeded(2)
     if model == "float":
         twin = FloatLayer(config, seed=2)
         twin.load(WEIGHTS / 16)
@@ -197,7 +197,7 @@ def test_learning_begins_with_the_initial_weights(model: str) -> None:
 
 def test_float_twin_learns_from_the_teacher_too(capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of("learn tiny --float --epochs 30 --seed 4 --out out", capsys)
-    config = seeded(TINY, 4)
+    config = TINY.seeded(4)
     twin = FloatLayer(config, seed=4)
     learn_from_teacher(twin, make_teacher_task(config, 4), 30)
     np.testing.assert_array_equal(arrays("out/float_weights.npz")["weights"], twin.weights)
@@ -530,7 +530,7 @@ def test_learned_folder_runs_as_the_layer_that_learned_it() -> None:
     assert bitlif("learn tiny --epochs 60 --seed 3 --out made") == 0
     line = "run made/config.toml --weights made/weights.npz --spikes made/spikes.npz --out out.npz"
     assert bitlif(line) == 0
-    config = seeded(TINY, 3)
+    config = TINY.seeded(3)
     task = make_teacher_task(config, 3)
     layer = Layer(config)
     learn_from_teacher(layer, task, 60)

@@ -15,7 +15,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from bitlif.model.config import Config
-from bitlif.model.digits import seeded
 from bitlif.model.errors import BitlifError
 from bitlif.model.noise_report import describe_noise, measure_draws
 from bitlif.scripts import noise
@@ -99,7 +98,7 @@ def test_seed_starts_the_streams_where_learn_does(capsys: pytest.CaptureFixture[
     for seed in (3, 4):
         assert bitlif("tiny", "--draws", "1000", "--seed", str(seed), "--json") == 0
         reports.append(strict_json(capsys.readouterr().out))
-        config = seeded(Config.load("tiny"), seed)
+        config = Config.load("tiny").seeded(seed)
         assert reports[-1] == describe_noise(config, measure_draws(config, 1000))
         assert reports[-1]["streams"]["lanes"][0]["state"] == config.noise.lfsr.seed
     # Only where the streams start differs, and so what is measured.

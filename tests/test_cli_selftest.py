@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from bitlif import Config
-from bitlif.model.digits import seeded
 from bitlif.scripts.main import main
 from bitlif.sim.line import SimulatedBoard
 from bitlif.sim.pseudo import LineNoise, PseudoTerminal
@@ -126,7 +125,7 @@ def test_commands_learn_run_and_crosscheck_on_a_board(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = {}
-    with Terminal(Board(Layer(seeded(TINY, 0)))) as board:
+    with Terminal(Board(Layer(TINY.seeded(0)))) as board:
         for name, backend in (("model", "model"), ("board", f"serial:{board.path}")):
             out = str(tmp_path / name)
             call = ["learn", "tiny", "--backend", backend, "--epochs", "3", "--out", out]

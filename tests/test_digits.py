@@ -15,7 +15,6 @@ from bitlif.model.digits import (
     copy_weights,
     load_digits_task,
     orders,
-    seeded,
     target_levels,
     train,
 )
@@ -28,7 +27,7 @@ SEEDS = range(5)
 
 
 def integer_accuracy(config: Config, seed: int) -> float:
-    config = seeded(config, seed)
+    config = config.seeded(seed)
     digits = load_digits_task(config.window.steps, seed)
     return train(Layer(config), Layer(config), digits, EPOCHS, seed)[-1].test_accuracy
 
@@ -109,7 +108,7 @@ def test_targets_are_rounded_to_nearest_and_refused_outside() -> None:
 def test_seeds_give_different_nonzero_lfsr_states() -> None:
     config = Config.load("digits")
     seeds = {
-        (c.noise.lfsr.seed, c.learning.lfsr.seed) for c in (seeded(config, s) for s in range(20))
+        (c.noise.lfsr.seed, c.learning.lfsr.seed) for c in (config.seeded(s) for s in range(20))
     }
     assert len(seeds) == 20
 

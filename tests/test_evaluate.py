@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bitlif.model.config import Config
-from bitlif.model.digits import load_digits_task, seeded, train
+from bitlif.model.digits import load_digits_task, train
 from bitlif.model.engine import source_stamp
 from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
@@ -44,7 +44,7 @@ def test_digits_are_measured_as_they_are_learned() -> None:
     outcome = evaluate(digits_job(synapse__weight__bits=5))
     assert outcome.error == ""
     assert set(outcome.values) == {own.name for own in metrics_of("digits", ("float", "estimate"))}
-    config = seeded(edited(DIGITS, {"synapse.weight.bits": 5}), 2)
+    config = edited(DIGITS, {"synapse.weight.bits": 5}).seeded(2)
     digits = load_digits_task(64, 2)
     layer = Layer(config)
     (epoch,) = train(layer, Layer(config), digits, 1, 2)
@@ -67,7 +67,7 @@ def test_teacher_is_measured_as_it_is_learned() -> None:
     job = jobs_of(plan, point)[0]
     outcome = evaluate(job)
     assert set(outcome.values) == {own.name for own in plan.metrics}
-    config = seeded(edited(plan.config, point.edits), job.seed)
+    config = edited(plan.config, point.edits).seeded(job.seed)
     layer, task = Layer(config), make_teacher_task(config, job.seed)
     learn_from_teacher(layer, task, plan.length)
     assert outcome.values["correlation"] == teacher_correlation(layer, task)
