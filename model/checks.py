@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import Config
-from .errors import BitlifError, BitlifTypeError
+from .errors import BitlifError, BitlifTypeError, warn
 from .events import Events
+from .remarks import idle_rate
 from .text import array_kind
 
 Integers = NDArray[np.integer]
@@ -46,13 +47,21 @@ def check_events(config: Config, events: Events) -> None:
         )
 
 
-def check_targets(config: Config, targets: Integers, windows: int) -> NDArray[np.uint16]:
-    """Return raw targets as (W, T or 1, M) uint16 if they fit the configuration; else raise."""
+def check_targets(
+    config: Config, targets: Integers, windows: int, *, meant: bool = False
+) -> NDArray[np.uint16]:
+    """Return raw targets as (W, T or 1, M) uint16 if they fit the configuration; else raise.
+
+    Integers are raw: 1 is the least target above 0, not a spike in every step. Small ones are
+    warned of (`warn_of_small`) unless they are `meant`, or are uint16 as `target_levels` gives.
+    """
     array = np.asarray(targets)
     check_target_shape(config, array, windows)
     if not np.issubdtype(array.dtype, np.integer):
         raise _target_error(config, array, windows)
     _require_range("targets", array, 0, 1 << config.error.target_bits)
+    if not meant and array.dtype != np.uint16:
+        warn_of_small(config, array)
     if array.ndim == 2:
         array = array[:, None, :]
     return np.ascontiguousarray(array, np.uint16)
@@ -80,3 +89,23 @@ def _require_range(name: str, array: Integers, low: int, high: int) -> None:
     if array.size and (array.min() < low or array.max() > high):
         wrong = int(array.min()) if array.min() < low else int(array.max())
         raise BitlifError(f"{name} must be in {low} ..= {high}, not {wrong}")
+
+
+def warn_of_small(config: Config, targets: Integers, prefix: str = "") -> None:
+    """Warn of raw targets that read like real ones of 0 and 1, or like counts of spikes.
+
+    These are all at most 1/16, and either all of them 0 or 1, or all less than a spike in a window.
+    """
+    one, most = 1 << config.error.target_bits, int(targets.max(initial=0))
+    if 0 < 16 * most <= one and (most == 1 or most * config.window.steps < one):
+        warn(
+            f"{prefix}targets are raw integers here, 0 ..= {one}: the largest, {most}, means "
+            f"{most}/{one} = {most / one:.2g} of a spike a step; if {most} itself was meant, "
+            f"give real ones in 0 ..= 1"
+        )
+
+
+def warn_of_idle(config: Config) -> None:
+    """Warn if the schedule's rates are so small that learning can change no weight."""
+    if remark := idle_rate(config):
+        warn(remark)

@@ -115,18 +115,34 @@ def target_levels(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
     ------
     BitlifError
         If a target is outside or not a number.
+
+    Warns
+    -----
+    BitlifWarning
+        If some are not 0 but all are rounded to 0.
     """
+    levels = round_targets(config, targets)
+    warn_of_zeros(config, np.asarray(targets), levels)
+    return levels
+
+
+def round_targets(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
+    """Return what `target_levels` does, without its warning."""
     array = np.asarray(targets, np.float64)
     if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
         raise BitlifError("targets must be in 0 ..= 1 and not NaN")
-    one = 1 << config.error.target_bits
-    levels = np.floor(array * one + 0.5).astype(np.uint16)
-    if array.any() and not levels.any():
+    return np.floor(array * (1 << config.error.target_bits) + 0.5).astype(np.uint16)
+
+
+def warn_of_zeros(
+    config: Config, targets: NDArray[Any], levels: NDArray[np.uint16], prefix: str = ""
+) -> None:
+    """Warn if real `targets` are not all 0, but their `levels` are."""
+    if targets.any() and not levels.any():
         warn(
-            f"all targets are read as 0: the largest, {array.max():.2g}, is less than half of "
-            f"1/{one}; more error.target_bits hold smaller ones"
+            f"{prefix}all targets are read as 0: the largest, {targets.max():.2g}, is less than "
+            f"half of 1/{1 << config.error.target_bits}; more error.target_bits hold smaller ones"
         )
-    return levels
 
 
 def classify(result: Result, *, by_spikes: bool = False) -> NDArray[np.int64]:

@@ -46,18 +46,6 @@ def located(where: str) -> Iterator[None]:
         raise type(error)(f"{where}: {error}") from error
 
 
-class BitlifWarning(UserWarning):
-    """A value that is accepted but surely not meant; the message says how it was read."""
-
-
-def warn(sentence: str) -> None:
-    """Issue a `BitlifWarning` at the line outside this package that led here."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("bitlif."):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(sentence, BitlifWarning, stacklevel=level)
-
-
 def nearest_of(word: str, known: Iterable[str]) -> str:
     """Return ``", did you mean 'x'?"`` for the known word nearest to `word`, else an empty string.
 

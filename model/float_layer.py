@@ -20,7 +20,7 @@ from .checks import check_events
 from .config import Config, DecayConfig
 from .derive import derive
 from .engine import compiled
-from .errors import BitlifError, BitlifTypeError, require_int, require_kind
+from .errors import BitlifError, BitlifTypeError, require_int, require_kind, warn
 from .events import Events
 from .fixed import Format
 from .float_snapshot import FloatSnapshot
@@ -138,6 +138,17 @@ class FloatLayer:
             )
         if not np.isfinite(array).all():
             raise BitlifError(f"weights must be finite, not {array[~np.isfinite(array)][0]}")
+        fmt = self._config.synapse.weight
+        low, high = (float(fmt.real(raw)) for raw in (fmt.raw_min, fmt.raw_max))
+        if (
+            array.dtype.kind in "iu"
+            and array.size
+            and not low <= array.min() <= array.max() <= high
+        ):
+            warn(
+                f"integer weights are read as real numbers here, up to {abs(array).max()}; raw "
+                f"weights must be multiplied by their LSB, {float(fmt.lsb):g}"
+            )
         self._now = self._now._replace(weights=np.array(array, np.float64))
 
     def reset(self) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from . import window
 from .buffers import Buffers
-from .checks import Integers, check_events, check_targets, check_weights
+from .checks import Integers, check_events, check_targets, check_weights, warn_of_idle
 from .config import Config
 from .derive import derive
 from .engine import compiled, jit_disabled
@@ -73,6 +73,7 @@ class Layer:
     Parameters
     ----------
     config : Config
+        Layers of one configuration draw identical noise: give each its own by `Config.seeded`.
     threads : int
         Threads for batches of windows that do not depend on each other. No result depends on it.
     interpreted : bool
@@ -251,6 +252,7 @@ class Layer:
         Parameters are those of `run`.
         """
         wanted = check_records(tuple(record))
+        warn_of_idle(self._config)
         return self._run(events, self._check(events, targets, needed=True), LEARN, wanted)
 
     def _check(

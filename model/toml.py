@@ -21,9 +21,10 @@ from typing import Any
 import tomli_w
 
 from .config import Config, PhaseConfig
-from .errors import BitlifError, BitlifTypeError, located, nearest_of
+from .errors import BitlifError, BitlifTypeError, located, nearest_of, warn
 from .fixed import Format
 from .reading import read_text
+from .remarks import remarks
 from .text import path_text, quoted, shortened, terminal_text
 from .tomltree import parse_toml
 
@@ -48,9 +49,17 @@ def load_config(source: str | Path) -> Config:
     ------
     BitlifError
         If there is no such file or name, it is not TOML, or a field is refused.
+
+    Warns
+    -----
+    BitlifWarning
+        Of each of `bitlif.model.remarks.remarks`.
     """
     content, origin, folder = read_source("configuration", source, READY_MADE, ready_made())
-    return parse_config(content, origin, folder)
+    config = parse_config(content, origin, folder)
+    for remark in remarks(config):
+        warn(f"{origin}: {remark}")
+    return config
 
 
 def read_source(

@@ -12,7 +12,7 @@ from bitlif.model.text import path_text, shortened
 
 from .parser import Parser
 from .streams import guarded_streams
-from .terminal import announce_compilation, say
+from .terminal import announce_compilation, say, warnings_as_sentences
 
 SUBCOMMANDS = {
     "demo": "learn handwritten digits in integers and in float, side by side",
@@ -106,7 +106,8 @@ def _run(words: list[str]) -> int:
         args = build_parser((command,)).parse_args(words)
         if command != "help":
             announce_compilation()
-        code = args.run(args)
+        with warnings_as_sentences(args.command):
+            code = args.run(args)
     except BitlifError as error:
         return _refused(command, error)
     except OSError as error:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.extras import require_extra
 from bitlif.model.text import path_text, terminal_text
 from bitlif.sim.notices import listeners
@@ -171,6 +173,25 @@ def announce_compilation() -> None:
 def say(sentence: str) -> None:
     """Print a sentence to standard error, in one line and printable whatever is in it."""
     print(terminal_text(sentence), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def warnings_as_sentences(command: str) -> Iterator[None]:
+    """Print each different `BitlifWarning` once, as one sentence on standard error."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", BitlifWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+            if not issubclass(category, BitlifWarning):
+                usual(message, category, *rest, **named)
+            elif (sentence := str(message)) not in said:
+                said.add(sentence)
+                say(f"bitlif {command}: warning: {sentence}")
+
+        warnings.showwarning = show
+        yield
 
 
 def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> ResultTable:

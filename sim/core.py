@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.loading import require_loadable
 from bitlif.hdl.registers import COUNTER_STOPPED, REGISTERS
-from bitlif.model.checks import check_events, check_targets, check_weights
+from bitlif.model.checks import check_events, check_targets, check_weights, warn_of_idle
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, warn
 from bitlif.model.events import Events
@@ -211,6 +211,8 @@ class Core(ABC):
             levels = check_targets(config, targets, events.windows)
         elif learn or config.membrane.reset == "teacher":
             raise BitlifError("targets must be given for learning or a teacher's reset")
+        if learn:
+            warn_of_idle(config)
         before = self.counters()
         parts = []
         count = self._windows_at_once(events)

@@ -147,5 +147,5 @@ def stimulus(config: Config, seed: int, windows: int = 3) -> tuple[Events, np.nd
     weights = random.integers(fmt.raw_min, fmt.raw_max, shape, endpoint=True)
     one = 1 << config.error.target_bits
     shape = (windows, steps if random.random() < 0.5 else 1, sizes.neurons)
-    targets = random.integers(0, one, shape, endpoint=True)
+    targets = random.integers(0, one, shape, endpoint=True).astype(np.uint16)
     return events, weights, targets if shape[1] == steps else targets[:, 0]

@@ -34,7 +34,6 @@ MAY_IMPORT = {
 TESTED_ELSEWHERE = {
     "arrays": "test_engine.py",  # one loop, which every kernel begins with
     "buffers": "test_layer.py",  # the arrays of every layer, in types that must be wide enough
-    "checks": "test_layer.py",  # what a layer is given
     "clocks": "test_core.py",  # clocks that gates need
     "gradient": "test_layer.py",  # sparse and dense sums
     "learner": "test_cli_backend.py",  # names only: what training asks of a layer

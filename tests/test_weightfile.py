@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bitlif.model.config import Config
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.targetfile import load_targets
 from bitlif.model.weightfile import load_weights, save_weights
 
@@ -31,9 +31,11 @@ def savez(folder: Path, **arrays: Any) -> Path:
 # -- weights ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fmt", ["s6.4", "s8.8", "s16.0", "s32.10"])
-def test_weights_are_read_back(fmt: str, tmp_path: Path) -> None:
-    config = TINY.replace(synapse__weight=fmt, learning__rate=1e-4)
+@pytest.mark.parametrize(
+    ("fmt", "rate"), [("s6.4", 0.01), ("s8.8", 1e-4), ("s16.0", 0.1), ("s32.10", 1e-4)]
+)
+def test_weights_are_read_back(fmt: str, rate: float, tmp_path: Path) -> None:
+    config = TINY.replace(synapse__weight=fmt, learning__rate=rate)
     weights = weights_of(config)
     weights[0, :2] = config.synapse.weight.raw_min, config.synapse.weight.raw_max
     save_weights(tmp_path / "w.npz", weights, config)
@@ -140,12 +142,32 @@ def test_real_targets_are_rounded_to_nearest(tmp_path: Path) -> None:
         assert load_targets(path, TINY, 1).tolist() == [[0, 1, 0, 16]]
 
 
+def test_truth_values_are_real_targets(tmp_path: Path) -> None:
+    path = savez(tmp_path, targets=np.eye(4, dtype=bool))
+    assert load_targets(path, TINY, 4).tolist() == (16 * np.eye(4)).tolist()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint8, np.uint16])
+def test_integer_targets_that_read_like_real_ones_are_warned_of(kind: type, tmp_path: Path) -> None:
+    path = savez(tmp_path, targets=np.eye(4, dtype=kind))
+    with pytest.warns(BitlifWarning) as caught:
+        assert load_targets(path, TINY, 4).tolist() == np.eye(4).tolist()
+    (warning,) = caught
+    assert str(warning.message) == (
+        f"targets '{path}': targets are raw integers here, 0 ..= 16: the largest, 1, means "
+        f"1/16 = 0.062 of a spike a step; if 1 itself was meant, give real ones in 0 ..= 1"
+    )
+    # As real numbers they mean what they say, and so do small ones.
+    for real in (np.eye(4), np.eye(4) / 16):
+        load_targets(savez(tmp_path, targets=real), TINY, 4)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"target": np.zeros((1, 4), int)}, r" must hold the array targets$"),
         ({"targets": np.zeros((2, 4), int)}, r": targets must be integers of shape \(1, 4\) or"),
-        ({"targets": np.zeros((1, 4), bool)}, r": targets must be integers of .*, not bool of"),
+        ({"targets": np.zeros((1, 4), complex)}, r": targets must be integers .*, not complex128"),
         ({"targets": np.zeros((1, 15, 4))}, r": targets must be integers .*\(1, 15, 4\)$"),
         ({"targets": np.array(["x"])}, r": targets must be integers of shape .*, not <U1"),
         ({"targets": np.full((1, 4), 17)}, r": targets must be in 0 \.\.= 16, not 17$"),

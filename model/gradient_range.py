@@ -1,0 +1,88 @@
+"""How large a window's gradient can be, and so which learning rates can move a weight at all.
+
+The bounds follow from the constants alone. Errors are those of the table's entries at the targets 0
+and 1, the ends of a line. Traces are largest when an input spikes in every step: both filters are
+rising in state and input. No input, target or draw reaches further.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from .fixed import round_shift, saturate
+from .interval import Interval
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .derive import Constants, Derived, Filter
+
+MAX_WALK = 1 << 16
+"""Steps of a trace that are walked; from there on it is taken to be as large as its format."""
+
+
+def error_range(table: tuple[tuple[int, ...], tuple[int, ...]], c: Constants) -> Interval:
+    """Return the least and the greatest error of any bin and target."""
+    sums = (c.target_one * max(table[0]), -c.target_one * max(table[1]))
+    high, low = (
+        saturate(round_shift(x, c.error_bias, c.error_shift), c.error_low, c.error_high)[0]
+        for x in sums
+    )
+    return Interval(min(low, 0), max(high, 0))
+
+
+@functools.lru_cache(maxsize=256)
+def largest_trace_sum(trace_current: Filter, trace: Filter, steps: int, carried: bool) -> int:
+    """Return the greatest sum of an input's PSP trace over a window of `steps` steps."""
+    synaptic = psp = total = step = 0
+    while step < min(steps, MAX_WALK) or (carried and step < MAX_WALK):
+        before = synaptic, psp
+        f = trace_current
+        synaptic = min((f.keep * synaptic + f.take + f.bias) >> f.shift, f.high)
+        f = trace
+        psp = min((f.keep * psp + f.take * synaptic + f.bias) >> f.shift, f.high)
+        if (synaptic, psp) == before:
+            # It stays there: the trace that a window which carries it may start with, too.
+            return steps * psp if carried else total + (steps - step) * psp
+        total += psp
+        step += 1
+    return steps * trace.high if carried else total + (steps - step) * trace.high
+
+
+def gradient_range(config: Config, derived: Derived) -> Interval:
+    """Return the least and the greatest gradient of a window, in raw values."""
+    c = derived.constants
+    most = largest_trace_sum(
+        c.trace_current, c.trace, config.window.steps, config.window.trace == "carry"
+    )
+    return error_range(derived.table, c).scaled(most)
+
+
+def idle_phases(config: Config, derived: Derived) -> tuple[int, ...]:
+    """Return the phases in which no gradient, however large, can move a weight.
+
+    A weight moves if ``(y + draw) >> random_bits`` is not 0 for some draw: unless y, which is rate
+    times gradient in steps of ``2**-random_bits`` LSBs, rounds to 0.
+    """
+    gradient = gradient_range(config, derived)
+    idle = []
+    for number, phase in enumerate(derived.phases):
+        product = gradient.scaled(phase.rate << phase.rate_left) + Interval.point(phase.rate_bias)
+        y = product >> phase.rate_right
+        if y.low == y.high == 0:
+            idle.append(number)
+    return tuple(idle)
+
+
+def least_rate(config: Config, derived: Derived) -> float:
+    """Return about the least learning rate that can move a weight; infinite if none can."""
+    gradient = gradient_range(config, derived)
+    most = max(-gradient.low, gradient.high)
+    if most == 0:
+        return math.inf
+    # The product rounds to at least 1 from half of 2**-random_bits LSB on.
+    unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
+    half = Fraction(1, 2 << config.learning.random_bits)
+    return float(half * config.window.steps / unit / most)
