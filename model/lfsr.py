@@ -121,6 +121,12 @@ class LfsrConfig:
         distance = first.period // lanes
         return tuple(first.jump(lane * distance) for lane in range(lanes))
 
+    def registers(self, lanes: int) -> tuple[tuple[Lfsr, ...], tuple[int, ...]]:
+        """Return the LFSRs that differ, at position 0, and which of them each lane reads."""
+        streams = self.streams(lanes)
+        distinct = tuple(dict.fromkeys(streams))
+        return distinct, tuple(distinct.index(own) for own in streams)
+
 
 @dataclass(frozen=True, slots=True)
 class Lfsr:

@@ -9,6 +9,7 @@ from typing import Any
 from bitlif.model.config import Config
 from bitlif.model.derive import Filter, derive
 from bitlif.model.errors import BitlifError
+from bitlif.model.period import periods
 from bitlif.model.toml import (
     config_diff,
     config_hash,
@@ -32,6 +33,9 @@ from .terminal import (
 
 NUMBER = re.compile(r"-?[0-9]{1,20}")
 """What ``--seed`` takes as a number; anything else is a name."""
+
+WORDS_A_LINE = 16
+"""Quantiles that are printed in a line."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -59,7 +63,10 @@ def add_parser(subparsers: SubParsers) -> None:
         "show",
         run_show,
         "print every field as TOML",
-        "Print every field as TOML; --derived prints the integers and widths that follow.",
+        """
+        Print every field as TOML. --derived prints what follows from them: constants, widths, LFSRs
+        with their taps, starts and periods, quantiles; with --json also the error table.
+        """,
         (
             "bitlif config show tiny",
             "bitlif config show digits --derived --json",
@@ -70,7 +77,7 @@ def add_parser(subparsers: SubParsers) -> None:
     show.add_argument(
         "--seed", metavar="SEED", help="with LFSR seeds of its own, by a number or a layer's name"
     )
-    show.add_argument("--derived", action="store_true", help="constants, widths and ranges instead")
+    show.add_argument("--derived", action="store_true", help="what follows from it instead")
     add_json(show)
 
     validate = add_command(
@@ -144,6 +151,9 @@ def _show_derived(config: Config, as_json: bool) -> int:
                 "phases": phases,
                 "ranges": ranges,
                 "table": table,
+                "lfsrs": _lfsrs(config),
+                "quantiles": config.noise.quantiles.tolist(),
+                "periods": periods(config)._asdict(),
             }
         )
         return 0
@@ -160,7 +170,58 @@ def _show_derived(config: Config, as_json: bool) -> int:
     names = ("phase", *phases[0])
     lines = [(number, *phase.values()) for number, phase in enumerate(phases)]
     out.print(result_table("constants of the schedule's phases", names, lines))
+    _print_noise(config)
     return 0
+
+
+def _lfsrs(config: Config) -> dict[str, Any]:
+    """Return the LFSRs of the noise, and of the update if it draws random bits."""
+    noise, learning = config.noise, config.learning
+    sources = {"noise": (noise.lfsr, noise.leap, noise.draw_bits)}
+    if learning.random_bits:
+        sources["update"] = (learning.lfsr, learning.leap, learning.random_bits)
+    found = {}
+    for name, (source, leap, draw_bits) in sources.items():
+        distinct, of_lane = source.registers(config.layer.lanes)
+        found[name] = {
+            "width": source.width,
+            "leap": leap,
+            "draw_bits": draw_bits,
+            "taps": [list(one.taps) for one in distinct],
+            "starts": [one.state for one in distinct],
+            "of_lane": list(of_lane),
+        }
+    return found
+
+
+def _print_noise(config: Config) -> None:
+    """Print where random numbers come from, and when they repeat."""
+    out = console()
+    rows = [
+        (name, number, " ".join(map(str, taps)), start, own["leap"], own["draw_bits"],
+         " ".join(str(lane) for lane, read in enumerate(own["of_lane"]) if read == number))
+        for name, own in _lfsrs(config).items()
+        for number, (taps, start) in enumerate(zip(own["taps"], own["starts"], strict=True))
+    ]  # fmt: skip
+    columns = ("source", "register", "taps", "start", "leap", "bits of a draw", "lanes")
+    out.print(result_table("LFSRs at position 0", columns, rows))
+    found = periods(config)
+    again = [
+        ("draws of a lane", found.noise_draws, "draws"),
+        ("noise of a neuron", found.neuron_steps, "steps"),
+    ]
+    if config.learning.random_bits:
+        again += [
+            ("random bits of a lane", found.update_draws, "draws"),
+            ("random bits of a synapse", found.synapse_windows, "windows"),
+        ]
+    out.print(result_table("when random numbers repeat", ("", "after", ""), again))
+    if config.window.lfsr == "clear":
+        print("all of them repeat with every window, for window.lfsr is 'clear'")
+    values = config.noise.quantiles.tolist()
+    for first in range(0, len(values), WORDS_A_LINE):
+        row = " ".join(map(str, values[first : first + WORDS_A_LINE]))
+        print(f"quantiles of words {first} on: {row}")
 
 
 def run_validate(args: argparse.Namespace) -> int:

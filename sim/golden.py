@@ -150,7 +150,7 @@ def _constant_arrays(work: Work) -> Iterator[GoldenArray]:
         bits = config.noise.level_bits
         yield GoldenArray("noise_quantile", quantiles, ("word",), f"s{bits}.0", "draw")
     for name, source in _sources(work).items():
-        states = [one.state for one in dict.fromkeys(source.streams(config.layer.lanes))]
+        states = [one.state for one in source.registers(config.layer.lanes)[0]]
         yield GoldenArray(
             f"{name}_lfsr_start", np.array(states, np.uint64), ("lfsr",), f"u{source.width}.0",
             "state",
@@ -258,12 +258,11 @@ def manifest(work: Work, expected: Expected, arrays: Sequence[GoldenArray]) -> d
 
 def _lfsrs(config: Config, source: LfsrConfig) -> dict[str, Any]:
     """Return width, taps of each LFSR, and which one each lane reads."""
-    streams = source.streams(config.layer.lanes)
-    distinct = list(dict.fromkeys(streams))
+    distinct, of_lane = source.registers(config.layer.lanes)
     return {
         "width": source.width,
         "taps": [list(one.taps) for one in distinct],
-        "of_lane": [distinct.index(one) for one in streams],
+        "of_lane": list(of_lane),
     }
 
 

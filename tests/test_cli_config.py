@@ -10,6 +10,7 @@ import pytest
 
 from bitlif.model.config import Config
 from bitlif.model.derive import Filter, derive
+from bitlif.model.period import periods
 from bitlif.model.toml import config_from_dict, config_hash, dump_config, ready_made
 from bitlif.scripts.main import main
 
@@ -67,7 +68,6 @@ def test_shown_configuration_takes_seeds_by_number_or_name(
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("", "the name that gives a layer its seeds must not be empty"),
         ("-1", "seed must be in 0 ..= 2147483647, not -1"),
         ("2147483648", "seed must be in 0 ..= 2147483647, not 2147483648"),
     ],
@@ -99,7 +99,9 @@ def test_derived_json_is_what_the_model_computes_with(
     config = Config.load(name)
     derived = derive(config)
     shown = strict_json(output(capsys, "show", name, "--derived", "--json"))
-    assert set(shown) == {"name", "hash", "constants", "phases", "ranges", "table"}
+    assert set(shown) == {
+        "name", "hash", "constants", "phases", "ranges", "table", "lfsrs", "quantiles", "periods",
+    }  # fmt: skip
     assert (shown["name"], shown["hash"]) == (name, config_hash(config))
     assert shown["constants"] == expected_constants(config)
     assert [tuple(phase.values()) for phase in shown["phases"]] == list(derived.phases)
@@ -135,6 +137,52 @@ def test_derived_tables_show_every_range_constant_and_phase(
         assert [constant, str(value)] in rows
     for number, phase in enumerate(derived.phases):
         assert [str(number), *map(str, phase)] in rows
+
+
+SOURCES: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "polynomials and quantiles": {
+        "noise": {
+            "kind": "inverse_cdf", "words": 1, "word_bits": 6, "level_bits": 8,
+            "lfsr": {"width": 20, "leap": 9, "sharing": "polynomial"},
+        },
+        "learning__lfsr__sharing": "shared",
+    },
+    "no random bits": {"learning__random_bits": 0, "window__lfsr": "clear"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_derived_shows_where_random_numbers_come_from(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config.load("tiny").replace(**SOURCES[case])
+    file = tmp_path / "mine.toml"
+    file.write_text(dump_config(config), "utf-8")
+    shown = strict_json(output(capsys, "show", str(file), "--derived", "--json"))
+    sources = {"noise": (config.noise, config.noise.draw_bits)}
+    if config.learning.random_bits:
+        sources["update"] = (config.learning, config.learning.random_bits)
+    assert set(shown["lfsrs"]) == set(sources)
+    rows = cells(text := output(capsys, "show", str(file), "--derived"))
+    for name, (section, bits) in sources.items():
+        own = shown["lfsrs"][name]
+        assert (own["width"], own["leap"]) == (section.lfsr.width, section.leap)
+        assert own["draw_bits"] == bits
+        for lane, stream in enumerate(section.lfsr.streams(config.layer.lanes)):
+            register = own["of_lane"][lane]
+            assert own["taps"][register] == list(stream.taps)
+            assert own["starts"][register] == stream.state
+            taps = " ".join(map(str, stream.taps))
+            row = [name, str(register), taps, str(stream.state), str(section.leap), str(bits)]
+            (found,) = (line for line in rows if line[:-1] == row)
+            assert str(lane) in found[-1].split()
+    assert shown["periods"] == periods(config)._asdict()
+    assert ["noise of a neuron", str(periods(config).neuron_steps), "steps"] in rows
+    assert shown["quantiles"] == config.noise.quantiles.tolist()
+    printed = [line.partition(": ")[2] for line in text.splitlines() if "quantiles of" in line]
+    assert [int(word) for line in printed for word in line.split()] == shown["quantiles"]
+    assert ("for window.lfsr is 'clear'" in text) is (config.window.lfsr == "clear")
 
 
 def test_every_ready_made_configuration_is_valid(capsys: pytest.CaptureFixture[str]) -> None:

@@ -167,6 +167,29 @@ def test_inference_sets_hold_nothing_of_learning(tmp_path: Path) -> None:
     assert not told["run"]["learns"]
     assert set(told["counters"]) == {"current_saturations", "membrane_saturations"}
     assert set(told["lfsrs"]) == {"noise"}
+    # The document says what else is missing: nothing.
+    learning = manifest(TINY)
+    assert list(told) == list(learning)
+    text = (ROOT / "docs" / "golden.md").read_text("utf-8")
+    lacking = text.partition("Their `counters` lack")[2].partition(", and their")[0]
+    assert set(re.findall(r"`(\w+)`", lacking)) == set(learning["counters"]) - set(told["counters"])
+    for key in set(learning) - {"run", "lfsrs", "counters", "arrays", "window_end_clocks"}:
+        assert told[key] == learning[key]
+
+
+def test_final_arrays_are_those_before_the_clearing() -> None:
+    arrays = arrays_of(TINY)
+    assert manifest(TINY)["cleared"] == {"state": True, "trace": True, "lfsr": False}
+    for final, last in (
+        ("final_synaptic_current", arrays["synaptic_current"][-1, -1]),
+        ("final_membrane", arrays["kept_membrane"][-1, -1]),
+        ("final_synaptic_trace", arrays["synaptic_trace"][-1, -1]),
+        ("final_psp_trace", arrays["psp_trace"][-1, -1]),
+        ("final_weight", arrays["weight"][-1]),
+    ):
+        # In this set every neuron is reset in the very last step.
+        assert last.any() or final == "final_membrane"
+        np.testing.assert_array_equal(arrays[final], last)
 
 
 def test_document_lists_every_array_with_its_axes_and_unit() -> None:
