@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitlif.model.atomic import write_file
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.reading import read_text
 
 from .terminal import (
     SubParsers,
@@ -116,8 +118,8 @@ def measure(
 
     path = Path(results) if results else None
     known = [] if fresh else kept_sizes()
-    if path and path.exists() and not fresh:
-        known += read_sizes(path.read_text("utf-8"))
+    if path and os.path.lexists(path) and not fresh:
+        known += read_sizes(read_text("results", path))
     found = {(row.name, row.family, row.core_hash): row for row in known}
     names = [*READY, *(f"sample-{number}" for number in range(1, count + 1))]
     folder = Path(tempfile.mkdtemp(prefix="bitlif-estimate-"))

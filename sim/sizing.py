@@ -16,6 +16,7 @@ from bitlif.hdl.uart import UartFront
 from bitlif.hdl.verilog import core_name
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.text import quoted, shortened, terminal_text
 
 from .bitstream import BAUD, clock_for, line_at
 from .boards import Board, board_named
@@ -82,9 +83,29 @@ def read_sizes(text: str) -> list[Sized]:
         If it is none.
     """
     try:
-        return [Sized(**row) for row in json.loads(text)]
-    except (ValueError, TypeError) as error:
-        raise BitlifError(f"results of bitlif bench estimate must be its JSON: {error}") from error
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        said = shortened(terminal_text(error))
+        raise BitlifError(f"results of bitlif bench estimate must be its JSON: {said}") from error
+    if not isinstance(rows, list):
+        raise BitlifError(f"results of bitlif bench estimate must be a list, not {quoted(rows)}")
+    for number, row in enumerate(rows):
+        if not _is_sized(row):
+            raise BitlifError(
+                f"results of bitlif bench estimate must be rows as it writes them, not row "
+                f"{number}: {quoted(row)}"
+            )
+    return [Sized(**row) for row in rows]
+
+
+def _is_sized(row: object) -> bool:
+    kinds = {"name": str, "family": str, "learning": bool, "core_hash": str}
+    if not isinstance(row, dict) or row.keys() != {*kinds, "core", "top"}:
+        return False
+    return all(isinstance(row[name], kind) for name, kind in kinds.items()) and all(
+        isinstance(row[name], dict) and all(type(count) is int for count in row[name].values())
+        for name in ("core", "top")
+    )
 
 
 def write_sizes(rows: list[Sized]) -> str:

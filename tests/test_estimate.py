@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from amaranth.lib.wiring import In, Out
 from bitlif.hdl.pipe import APART
 from bitlif.model.clocks import full_step, quiet_step
 from bitlif.model.config import Config
+from bitlif.model.errors import BitlifError
 from bitlif.scripts.bench_estimate import cases_of
 from bitlif.sim.boards import BOARDS
 from bitlif.sim.estimate import (
@@ -153,6 +155,25 @@ def test_what_was_measured_is_still_what_is_drawn() -> None:
         config, learning = configuration(name)
         assert {row.learning for row in rows if row.name == name} == {learning}
         assert config.name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"must be its JSON: Expecting value"),
+        ("[" * 100_000, r"must be its JSON: "),
+        ("{}", r"must be a list, not \{\}$"),
+        ("[null]", r"must be rows as it writes them, not row 0: None$"),
+        ('[{"name": 1}]', r"must be rows as it writes them, not row 0: \{'name': 1\}$"),
+    ],
+)
+def test_results_of_something_else_are_refused(text: str, message: str) -> None:
+    with pytest.raises(BitlifError, match=rf"^results of bitlif bench estimate {message}"):
+        read_sizes(text)
+    row = json.loads(write_sizes(kept_sizes()[:1]))[0]
+    for name, other in (("core", {"LUT": "1"}), ("top", []), ("learning", 1), ("more", 0)):
+        with pytest.raises(BitlifError, match=r"not row 0: "):
+            read_sizes(json.dumps([{**row, name: other}]))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
