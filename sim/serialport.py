@@ -8,6 +8,7 @@ from typing import Any
 
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.extras import missing_extra
+from bitlif.model.text import path_text
 
 BAUD = 1_000_000
 """Of the bitstreams, unless they were built for another rate."""
@@ -79,7 +80,7 @@ def open_serial(path: str, baud: int = BAUD) -> SerialPort:
         handle = serial.Serial(path, baud, timeout=WAIT, write_timeout=STUCK, exclusive=True)
     except (OSError, ValueError) as error:
         raise BitlifError(
-            f"the serial port '{path}' cannot be opened at {baud} baud: {_reason(error)}"
+            f"the serial port '{path_text(path)}' cannot be opened at {baud} baud: {_reason(error)}"
         ) from error
     return SerialPort(path, baud, handle)
 

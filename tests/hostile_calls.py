@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from bitlif.model.config import Config
 from bitlif.model.events import Events
@@ -21,7 +22,9 @@ from bitlif.model.layer import Layer
 from bitlif.model.toml import READY_MADE, dump_config
 from bitlif.sim.cosim import Sample, save_task
 from bitlif.sim.stimulus import random_work
+from bitlif.study.checksum import to_bytes
 from bitlif.study.plan import READY
+from bitlif.study.results import FORMAT, VERSION
 
 from hostile_files import (
     INPUTS,
@@ -315,13 +318,22 @@ def _report(chance: random.Random, folder: Path) -> Call:
     shutil.copytree(STUDIES / name, folder / "study")
     files = sorted(path for path in (folder / "study").iterdir() if path.suffix != ".png")
     parquet = folder / "study" / "results.parquet"
+    parquet.write_bytes(_sealed(name))
     victim = parquet if chance.random() < 0.7 else chance.choice(files)
     if chance.random() < 0.3:
         victim.unlink()
         make_odd(chance, victim)
     else:
         victim.write_bytes(damaged(chance, victim.read_bytes()))
-    return Call(arguments=["report", "study", "--out", "out"])
+    wrong = "" if victim != parquet else "a damaged table was reported"
+    return Call(arguments=["report", "study", "--out", "out"], complaint=lambda out: wrong)
+
+
+@functools.cache
+def _sealed(name: str) -> bytes:
+    """Return a study's table with its checksum, which those of earlier versions have none of."""
+    table = pq.read_table(STUDIES / name / "results.parquet")
+    return to_bytes(table.replace_schema_metadata({**table.schema.metadata, FORMAT: VERSION}))
 
 
 def _results(chance: random.Random, folder: Path) -> Call:
@@ -360,7 +372,6 @@ def _odd_file(chance: random.Random, folder: Path) -> Call:
          ["build", "tiny", "--board", "icebreaker", "--weights", "@", "--out", "out"],
          ["teacher", "--config", "@"], ["demo", "--config", "@", "--out", "out"],
          ["bench", "gates", "--config", "@"], ["bench", "cosim", "--config", "@"],
-         ["bench", "estimate", "--results", "@", "--configs", "1", "--fit", "@"],
          ["crosscheck", "tiny", "--backends", "model,serial:@"],
          ["run", "tiny", "--weights", "weights.npz", "--spikes", "spikes.npz", "--backend",
           "serial:@"]]

@@ -394,7 +394,8 @@ def make_odd(chance: random.Random, path: Path) -> str:
         lambda: path.symlink_to("/dev/zero"),
         lambda: path.symlink_to("/dev/tty"),
         lambda: path.symlink_to("/proc/self/mem"),
-        lambda: path.write_bytes(b""),
+        # Nothing at all would be a configuration, the default one.
+        lambda: path.write_bytes(b"\0"),
         lambda: None,
     ]
     if chance.random() < 0.6:

@@ -22,7 +22,9 @@ from hostile_calls import Call, make_call
 
 SHORT, LONG, BLOCK = 100, 1000, 50
 MEMORY = 1 << 30
-CPU_SECONDS = 10.0
+CPU_SECONDS = 30.0
+"""Of a refusal: ten, and as much for the engine, where the first call of a kind compiles it."""
+
 LINE = 1000
 """Characters of a line, which may hold two paths of 400."""
 
