@@ -14,16 +14,26 @@ from typing import Any
 MASK = 0xFFFFFFFF
 
 
+def file_of(folder: Path, name: str) -> Path:
+    """Return a file of the set: a set from elsewhere must not lead out of its folder."""
+    path = folder / name
+    if Path(name).name != name or path.is_symlink() or (path.exists() and not path.is_file()):
+        raise ValueError(f"{name!r} must be a regular file of the folder")
+    return path
+
+
 def read(folder: Path, entry: dict[str, Any]) -> list[int]:
     """Return an array's values in C order: the last axis moves fastest."""
     file, shape, fmt = entry["file"], entry["shape"], entry["format"]
-    content = (folder / file).read_bytes()
+    content = file_of(folder, file).read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise ValueError(f"{file}: its SHA-256 is not the manifest's")
     rows = [[int(word) for word in line.split()] for line in content.decode().splitlines()]
     if len(rows) != math.prod(shape[:-1]) or any(len(row) != shape[-1] for row in rows):
         raise ValueError(f"{file}: its rows are not those of the manifest's shape {shape}")
     bits = int(fmt[1:].split(".")[0])  # "s10.6": signed, 10 bits, 6 of them fractional
+    if not 1 <= bits <= 64:
+        raise ValueError(f"{file}: the format {fmt} must have 1 to 64 bits")
     low = -(2 ** (bits - 1)) if fmt[0] == "s" else 0
     if any(not low <= value < low + 2**bits for row in rows for value in row):
         raise ValueError(f"{file}: a value does not fit the format {fmt}")
@@ -32,14 +42,18 @@ def read(folder: Path, entry: dict[str, Any]) -> list[int]:
 
 def check(folder: Path) -> str:
     """Check a set: its files, and the signature after every step and window."""
-    told = json.loads((folder / "manifest.json").read_bytes())
+    told = json.loads(file_of(folder, "manifest.json").read_bytes())
     if (told["kind"], told["version"]) != ("bitlif golden vectors", 1):
         raise ValueError("manifest.json: not of golden vectors, version 1")
     config, run = told["config"], told["run"]
-    if hashlib.sha256((folder / config["file"]).read_bytes()).hexdigest() != config["sha256"]:
+    if hashlib.sha256(file_of(folder, config["file"]).read_bytes()).hexdigest() != config["sha256"]:
         raise ValueError(f"{config['file']}: its SHA-256 is not the manifest's")
     arrays = {entry["name"]: read(folder, entry) for entry in told["arrays"]}
     steps, inputs, neurons = run["steps"], run["inputs"], run["neurons"]
+    if not 1 <= run["lanes"] <= neurons:
+        raise ValueError(f"manifest.json: {run['lanes']} lanes of {neurons} neurons")
+    if len(arrays["spike"]) != run["windows"] * steps * neurons:
+        raise ValueError("manifest.json: its sizes are not those of the spikes")
     lanes = [0] * run["lanes"]  # a register of 32 bits each
 
     def take(neuron: int, word: int) -> None:
@@ -72,7 +86,8 @@ if len(sys.argv) != 2:
     sys.exit("usage: python golden_reader.py DIR")
 try:
     print(f"OK: {check(Path(sys.argv[1]))}")
-except (OSError, ValueError, LookupError, TypeError) as error:
-    what = f"manifest.json: {error!r}" if isinstance(error, (LookupError, TypeError)) else error
+except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    own = isinstance(error, (OSError, ValueError))  # which say what is wrong
+    what = error if own else f"manifest.json: {error!r}"
     print(f"not OK: {what}")
     sys.exit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bitlif.model.config import Config
+from bitlif.model.text import comment_text, markdown_text
 from bitlif.model.toml import config_hash
 
 from .registers import (
@@ -105,7 +106,13 @@ def markdown(config: Config | None = None, *, learning: bool = True) -> str:
     lines += ["", "Without learning hardware there are only `weights`, `current`, `membrane`, "]
     lines[-1] += "`noise_scale` and `noise_lfsr`."
     if config is not None:
-        lines += ["", f"## The core of {config.name}", "", "| register | value |", "|---|---|"]
+        lines += [
+            "",
+            f"## The core of {markdown_text(config.name)}",
+            "",
+            "| register | value |",
+            "|---|---|",
+        ]
         for name, value in constants(config, learning=learning).items():
             lines.append(f"| {name} | {value:#010x} |")
         lines += ["", "| memory | elements | lowest | highest |", "|---|---|---|---|"]
@@ -153,7 +160,7 @@ def c_header(config: Config | None = None, *, learning: bool = True) -> str:
     lines = ["/* Register map of a bitlif layer; made by `bitlif registers --format c`. */"]
     lines += ["#ifndef BITLIF_REGISTERS_H", "#define BITLIF_REGISTERS_H"]
     for heading, pairs in _named(config, learning):
-        lines += ["", f"/* {heading.replace('*/', '')} */"]
+        lines += ["", f"/* {comment_text(heading)} */"]
         lines += [f"#define BITLIF_{name} {value:#x}u" for name, value in pairs]
     return "\n".join([*lines, "", "#endif"]) + "\n"
 
@@ -162,7 +169,7 @@ def python_module(config: Config | None = None, *, learning: bool = True) -> str
     """Return the map as a Python module; with a configuration, also its core's constants."""
     lines = ['"""Register map of a bitlif layer; made by `bitlif registers --format python`."""']
     for heading, pairs in _named(config, learning):
-        lines += ["", f"# {heading}"]
+        lines += ["", f"# {comment_text(heading)}"]
         lines += [f"{name} = {value:#x}" for name, value in pairs]
     return "\n".join(lines) + "\n"
 

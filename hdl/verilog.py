@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bitlif.model.checks import check_weights
 from bitlif.model.config import Config
+from bitlif.model.text import comment_text, module_name
 from bitlif.model.toml import config_hash
 
 from .axi import AXI_LITE
@@ -58,7 +59,7 @@ MEANINGS = {
 
 def core_name(config: Config) -> str:
     """Return the module's name: a Verilog identifier made of the configuration's name."""
-    return "bitlif_" + re.sub(r"\W", "_", config.name, flags=re.ASCII)
+    return f"bitlif_{module_name(config.name)}"
 
 
 def front_name(config: Config) -> str:
@@ -111,8 +112,9 @@ def _header(config: Config, name: str, what: str, text: str, learning: bool) -> 
     sizes, kind = config.layer, "learning" if learning else "inference only"
     size = f"// {sizes.inputs} inputs, {sizes.neurons} neurons on {sizes.lanes} lanes, "
     size += f"{config.window.steps} steps a window, {kind}"
+    named = f"{comment_text(config.name)} ({config_hash(config)})"
     lines = [
-        f"// {name}: bitlif {what}, configuration {config.name} ({config_hash(config)})",
+        f"// {name}: bitlif {what}, configuration {named}",
         size,
         "// Streams are valid/ready: a transfer happens with a rising edge at which both are high.",
         "//",

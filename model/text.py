@@ -109,6 +109,15 @@ def comment_text(text: object) -> str:
     return line.replace("*/", "* /").replace("/*", "/ *").rstrip("\\")
 
 
+def markdown_text(text: object) -> str:
+    r"""Return text for a line of Markdown, in which no character is markup.
+
+    >>> markdown_text("a*b* <i>")
+    'a\\*b\\* \\<i\\>'
+    """
+    return re.sub(r"([\\`*_{}\[\]<>()#!|~&])", r"\\\1", terminal_text(text))
+
+
 def cell_text(text: object) -> str:
     """Return text for a cell of CSV: one that a spreadsheet does not compute.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -324,6 +325,41 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "key": (
         lambda folder: tell(folder, lambda told: told.pop("run")),
         r"manifest\.json: KeyError\('run'\)",
+    ),
+    "outside": (
+        lambda folder: tell(folder, lambda told: entry(told, "spike").update(file="../spike.txt")),
+        r"'\.\./spike\.txt' must be a regular file of the folder",
+    ),
+    "link": (
+        lambda folder: (
+            (folder / "spike.txt").unlink(),
+            (folder / "spike.txt").symlink_to("/dev/zero"),
+        ),
+        r"'spike\.txt' must be a regular file of the folder",
+    ),
+    "configuration outside": (
+        lambda folder: tell(folder, lambda told: told["config"].update(file="/etc/passwd")),
+        r"'/etc/passwd' must be a regular file of the folder",
+    ),
+    "pipe": (
+        lambda folder: ((folder / "spike.txt").unlink(), os.mkfifo(folder / "spike.txt")),
+        r"'spike\.txt' must be a regular file of the folder",
+    ),
+    "bits": (
+        lambda folder: tell(folder, lambda told: entry(told, "spike").update(format="u9999999.0")),
+        r"spike\.txt: the format u9999999\.0 must have 1 to 64 bits",
+    ),
+    "lanes": (
+        lambda folder: tell(folder, lambda told: told["run"].update(lanes=10**15)),
+        r"manifest\.json: 1000000000000000 lanes of 4 neurons",
+    ),
+    "windows": (
+        lambda folder: tell(folder, lambda told: told["run"].update(windows=10**15)),
+        r"manifest\.json: its sizes are not those of the spikes",
+    ),
+    "deep": (
+        lambda folder: (folder / "manifest.json").write_text("[" * 10**6),
+        r"manifest\.json: RecursionError\(.*\)",
     ),
     "no JSON": (
         lambda folder: (folder / "manifest.json").write_text("{"),

@@ -13,6 +13,7 @@ import pytest
 
 from bitlif.hdl.host import phase_layout
 from bitlif.hdl.loading import rate_shifts
+from bitlif.hdl.register_files import FORMATS
 from bitlif.hdl.registers import (
     ADDRESS_BITS,
     MEMORIES,
@@ -158,6 +159,23 @@ def test_python_module_is_imported_and_says_what_the_description_says(tmp_path: 
     for name, own in elements(Config.load("tiny")).items():
         assert getattr(module, f"ELEMENTS_OF_{name.upper()}") == own.count
     assert module.__doc__
+
+
+@pytest.mark.parametrize("name", ["*/ #error x /*", "/*", "**//", "a\\", "??/", '"""', "# x"])
+def test_any_name_is_only_a_comment(name: str, tmp_path: Path) -> None:
+    config = Config.load("tiny").replace(name=name)
+    source = tmp_path / "map.c"
+    source.write_text(FORMATS["c"](config) + "int last;\n")
+    flags = ["-std=c99", "-trigraphs", "-Wall", "-Wextra", "-Werror", "-Wno-trigraphs"]
+    subprocess.run(["gcc", *flags, "-fsyntax-only", source], check=True)
+    found: dict[str, object] = {}
+    exec(compile(FORMATS["python"](config), "map.py", "exec"), found)
+    assert found["ELEMENTS_OF_WEIGHTS"] == 24
+
+
+def test_any_name_is_no_markup_of_the_document() -> None:
+    text = FORMATS["markdown"](Config.load("tiny").replace(name="<script>*x*|"))
+    assert r"## The core of \<script\>\*x\*\|" in text.splitlines()
 
 
 def test_document_of_a_configuration_has_its_elements(capsys: pytest.CaptureFixture[str]) -> None:

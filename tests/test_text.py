@@ -14,6 +14,7 @@ from bitlif.model.text import (
     comment_text,
     file_name,
     html_text,
+    markdown_text,
     module_name,
     path_text,
     quoted,
@@ -91,6 +92,13 @@ def test_names_of_files_stay(name: str) -> None:
 def test_html_keeps_spaces_and_if_asked_lines() -> None:
     assert html_text("5\xa0% < 6\n\x1b\u202e") == "5\xa0% &lt; 6\\n\\x1b\\u202e"
     assert html_text("a\n<b>\r", lines=True) == "a\n&lt;b&gt;\\r"
+
+
+def test_markdown_shows_every_character() -> None:
+    text = "a_b*c*`d`[e](f)<g>|h\\"
+    assert re.sub(r"\\(.)", r"\1", markdown_text(text)) == text
+    assert markdown_text("digits-4bit") == "digits-4bit"
+    assert not re.search(r"(?<!\\)[*_`\[<|]", markdown_text(text))
 
 
 def test_comment_marks_that_meet_are_parted() -> None:

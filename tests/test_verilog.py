@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bitlif.hdl.tidy import WAIVERS
-from bitlif.hdl.verilog import core_verilog, front_verilog
+from bitlif.hdl.verilog import core_name, core_verilog, front_verilog
 from bitlif.model.config import Config
 from bitlif.model.weightfile import save_weights
 from bitlif.scripts.main import main
@@ -155,6 +155,21 @@ def test_verilog_with_weights_is_not_the_one_without(tmp_path: Path) -> None:
     assert plain != core_verilog(config, weights=np.ones((6, 4), np.int64))
     with pytest.raises(ValueError, match=r"^weights must"):
         core_verilog(config, weights=np.full((6, 4), 99))
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../victim", "-h", "*/ endmodule", "é" * 200, "9 lanes", '`include "x"', "a\\"]
+)
+def test_any_name_makes_a_module_and_a_comment(name: str, tmp_path: Path) -> None:
+    config = Config.load("tiny").replace(name=name)
+    module = core_name(config)
+    assert re.fullmatch(r"bitlif_\w{1,65}", module, re.ASCII)
+    text = core_verilog(config, learning=False)
+    assert text.splitlines()[0].startswith(f"// {module}: bitlif layer core, configuration ")
+    source = tmp_path / "core.sv"
+    source.write_text(text, "utf-8")
+    call = ["iverilog", "-g2012", "-t", "null", "-s", module, str(source)]
+    subprocess.run(call, check=True, cwd=tmp_path)
 
 
 def test_missing_folder_is_one_clear_error(capsys: pytest.CaptureFixture[str]) -> None:
