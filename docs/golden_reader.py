@@ -86,7 +86,9 @@ if len(sys.argv) != 2:
     sys.exit("usage: python golden_reader.py DIR")
 try:
     print(f"OK: {check(Path(sys.argv[1]))}")
-except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+except (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
+) as error:  # fmt: skip
     own = isinstance(error, (OSError, ValueError))  # which say what is wrong
     what = error if own else f"manifest.json: {error!r}"
     print(f"not OK: {what}")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .errors import BitlifError, nearest_of
 from .events import Events
+from .text import quoted
 
 RECORDS = ("current", "membrane", "draws", "errors", "traces", "gradient")
 
@@ -88,7 +89,7 @@ def check_records(record: tuple[str, ...]) -> tuple[str, ...]:
     for name in record:
         if name not in RECORDS:
             raise BitlifError(
-                f"record must name some of {', '.join(RECORDS)}, not '{name}'"
+                f"record must name some of {', '.join(RECORDS)}, not {quoted(name)}"
                 f"{nearest_of(name, RECORDS)}"
             )
     return tuple(record)

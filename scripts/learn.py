@@ -38,6 +38,7 @@ from bitlif.model.teacher import (
     make_teacher_task,
     teacher_correlation,
 )
+from bitlif.model.text import path_text
 from bitlif.model.toml import dump_config
 from bitlif.model.weightfile import load_weights, save_weights
 from bitlif.sim.learner import CoreLearner
@@ -277,7 +278,7 @@ def _from_files(
     events = chosen_events(args, config)
     levels = load_targets(args.targets, config, events.windows)
     if events.windows == 0:
-        raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")
+        raise BitlifError(f"spikes '{path_text(args.spikes)}' must hold at least one window, not 0")
     real = isinstance(layer, FloatLayer)
     targets: Any = levels / (1 << config.error.target_bits) if real else levels
     epochs = args.epochs or 1

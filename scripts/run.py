@@ -17,6 +17,7 @@ from bitlif.model.float_layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
 from bitlif.model.targetfile import load_targets
+from bitlif.model.text import path_text
 from bitlif.model.weightfile import load_weights
 
 from .output import OutputFile
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     weights = load_weights(args.weights, config)
     levels = load_targets(args.targets, config, events.windows) if args.targets else None
     if events.windows == 0:
-        raise BitlifError(f"spikes '{args.spikes}' must hold at least one window, not 0")
+        raise BitlifError(f"spikes '{path_text(args.spikes)}' must hold at least one window, not 0")
     inputs = {
         "CONFIG": args.config, "--weights": args.weights, "--spikes": args.spikes,
         "--targets": args.targets,

@@ -25,6 +25,7 @@ from bitlif.model.errors import BitlifError, BitlifTypeError, warn
 from bitlif.model.events import Events
 from bitlif.model.extras import missing_extra
 from bitlif.model.result import RECORDS, LayerState, Result, check_records
+from bitlif.model.text import quoted
 from bitlif.model.window import COUNTERS
 
 STOPPING = tuple(name for name in COUNTERS if name.upper() in REGISTERS)
@@ -148,7 +149,7 @@ class Core(ABC):
         """
         self._require_own()
         if not isinstance(config, Config):
-            raise BitlifTypeError(f"config must be a Config, not {config!r}")
+            raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
         require_loadable(self._built, config)
         self._half_loaded_tables = True
         self._config = config

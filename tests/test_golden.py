@@ -361,6 +361,14 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: (folder / "manifest.json").write_text("[" * 10**6),
         r"manifest\.json: RecursionError\(.*\)",
     ),
+    "no text": (
+        lambda folder: tell(folder, lambda told: entry(told, "spike").update(format=[[]])),
+        r"manifest\.json: (Type|Attribute)Error\(.*\)",
+    ),
+    "a list": (
+        lambda folder: (folder / "manifest.json").write_text("[]"),
+        r"manifest\.json: TypeError\(.*\)",
+    ),
     "no JSON": (
         lambda folder: (folder / "manifest.json").write_text("{"),
         r"Expecting property name .*",
