@@ -147,7 +147,9 @@ def _run(
 
         with open_pool(workers, args.scheduler or "") as pool:
             path, progress = run_study(plan, store, pool, report)
-    return pq.read_table(path), path, progress
+    # PyArrow opens no path whose bytes are not UTF-8.
+    with path.open("rb") as file:
+        return pq.read_table(file), path, progress
 
 
 def best_points(plan: Plan, table: Any) -> list[dict[str, Any]]:

@@ -119,6 +119,19 @@ def test_result_as_json_and_again(
     assert "failed 6 time(s): noise.words * word_bits must be at most" in out
 
 
+def test_folder_may_have_any_name(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "[bold]\x1b[2J\n\udcff"
+    assert main(["study", str(study), "--out", str(out), "--workers", "1"]) == 0
+    assert main(["report", str(out)]) == 0
+    captured = capsys.readouterr()
+    for line in (captured.out + captured.err).splitlines():
+        assert line.isprintable()
+    assert "[bold]\\x1b[2J\\n\\udcff" in captured.out
+    assert (out / "report" / "report.html").exists()
+
+
 def test_list_names_every_ready_made_study(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", "--list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["studies"]
