@@ -217,11 +217,11 @@ def _print_noise(config: Config) -> None:
         ]
     out.print(result_table("when random numbers repeat", ("", "after", ""), again))
     if config.window.lfsr == "clear":
-        print("all of them repeat with every window, for window.lfsr is 'clear'")
+        out.print("all of them repeat with every window, for window.lfsr is 'clear'")
     values = config.noise.quantiles.tolist()
     for first in range(0, len(values), WORDS_A_LINE):
         row = " ".join(map(str, values[first : first + WORDS_A_LINE]))
-        print(f"quantiles of words {first} on: {row}")
+        out.print(f"quantiles of words {first} on: {row}")
 
 
 def run_validate(args: argparse.Namespace) -> int:

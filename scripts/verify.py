@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import io
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from .terminal import (
     progress_bars,
     require_gates,
     result_table,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _put(replay: Path, out: OutputFolder) -> Path:
     try:
         out.write(lambda folder: shutil.copytree(replay, folder, dirs_exist_ok=True))
     except KeptElsewhere as error:
-        print(f"bitlif verify: {error}", file=sys.stderr)
+        say(f"bitlif verify: {error}")
         return error.folder
     return out.path
 

@@ -346,8 +346,19 @@ def test_characters_are_replaced_by_what_is_there() -> None:
 
 def _text_calls_without_encoding(tree: ast.AST) -> list[int]:
     lines = []
+    # `OutputFile.write_text` writes UTF-8 by itself.
+    ours = {
+        own.optional_vars.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With)
+        for own in node.items
+        if isinstance(own.optional_vars, ast.Name)
+        and ast.unparse(own.context_expr).startswith("OutputFile(")
+    }
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in ours:
             continue
         names = {own.arg for own in node.keywords}
         called = node.func
