@@ -150,15 +150,19 @@ def make_own(folder: Path, owners: Collection[int] = (), mode: int = 0o700) -> s
     fault = distrust(folder, owners)
     if fault:
         return fault
-    missing = [folder, *folder.parents]
     try:
-        for own in reversed([own for own in missing if not own.exists()]):
-            own.mkdir(mode=mode, exist_ok=True)
+        make_folders(folder, mode)
     except OSError as error:
         return f"'{path_text(folder)}' cannot be made ({error.strerror})"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"'{path_text(folder)}' cannot be written"
     return distrust(folder, owners)
+
+
+def make_folders(folder: Path, mode: int = 0o700) -> None:
+    """Make a folder and those above it that are missing, all with this mode at most."""
+    for own in reversed([own for own in (folder, *folder.parents) if not own.exists()]):
+        own.mkdir(mode=mode, exist_ok=True)
 
 
 def user_cache(environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -5,20 +5,34 @@ and renamed when whole; a lock, which ends with the process that holds it, keeps
 or thread from making the same. A build that is killed leaves at most its own folder, which the
 next build of the same entry removes. Entries that are there are used without any lock: a folder
 with all that is wanted may be read-only.
+
+A compiled core runs in the process that loads it, and a key is no secret. So a folder is used only
+if no other user but the superuser can write it, and so is an entry, see `bitlif.model.trust`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bitlif.model.errors import BitlifError
+from bitlif.model.notices import say_once
+from bitlif.model.text import path_text
+from bitlif.model.trust import (
+    distrust,
+    make_folders,
+    make_own,
+    own_cache,
+    private_folder,
+    user_cache,
+)
 
 VARIABLE = "BITLIF_CACHE"
 """Environment variable that names the folder; else ``bitlif`` in the user's cache folder."""
@@ -26,13 +40,31 @@ VARIABLE = "BITLIF_CACHE"
 NOTE = "entry.json"
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder of compiled cores, which need not exist."""
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder of compiled cores, which need not exist; None if there is no home."""
     chosen = environment.get(VARIABLE)
     if chosen:
         return Path(chosen).absolute()
-    home = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home).absolute() / "bitlif"
+    home = user_cache(environment)
+    return None if home is None else home / "bitlif"
+
+
+def _root() -> Path:
+    """Return the folder that is used: that one, or a private one where others could change it."""
+    folder = cache_folder()
+    if folder is None:
+        return own_cache() / "bitlif"
+    if os.environ.get(VARIABLE):
+        fault = distrust(folder)
+        if not fault:
+            return folder
+    else:
+        fault = "" if folder.is_dir() and not distrust(folder) else make_own(folder)
+        if not fault:
+            return folder
+    private = private_folder() / "bitlif"
+    say_once(f"{fault}: compiled cores are kept in '{path_text(private)}'")
+    return private
 
 
 def key_of(parts: Mapping[str, str]) -> str:
@@ -55,16 +87,16 @@ def cached(key: str, product: str, make: Callable[[Path], None]) -> Path:
     Raises
     ------
     BitlifError
-        If the folder cannot be written; if an entry is not what was once put there. What `make`
-        raises: no entry is left then, but its folder stays, with the logs that the error names.
+        If the folder cannot be written; if an entry is not what was once put there, or others
+        could have put it there. What `make` raises: no entry is left then, but its folder stays,
+        with the logs that the error names.
     """
-    root = cache_folder()
+    root = _root()
     entry = root / key
     try:
         if not entry.exists():
-            root.mkdir(parents=True, exist_ok=True)
-            with (root / f"{key}.lock").open("w", encoding="utf-8") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            make_folders(root)
+            with _lock(root / f"{key}.lock"):
                 if not entry.exists():
                     _make(entry, product, make)
     except OSError as error:
@@ -86,12 +118,27 @@ def _make(entry: Path, product: str, make: Callable[[Path], None]) -> None:
         raise BitlifError(f"no {product} was made, and no tool said why; its logs are in '{made}'")
     note = {"sha256": _digest(made / product)}
     (made / NOTE).write_text(json.dumps(note) + "\n", "utf-8")
+    for path in made.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~0o022)
     made.chmod(0o755)
     made.rename(entry)
 
 
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the lock of an entry; wait for it where another process or thread has it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o644), "r+b", buffering=0) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _check(product: Path) -> None:
-    """Raise unless the file is the one that was put there."""
+    """Raise unless the file is the one that was put there, by this user or the superuser."""
+    fault = distrust(product)
+    if fault:
+        raise BitlifError(f"{fault}: remove '{product.parent}', and it is built anew")
     try:
         noted = json.loads(product.with_name(NOTE).read_text("utf-8"))["sha256"]
         found = _digest(product)

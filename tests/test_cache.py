@@ -53,7 +53,7 @@ def test_folder_is_the_variables_or_the_users() -> None:
     assert cache_folder({VARIABLE: "/some/where", "XDG_CACHE_HOME": "/x"}) == Path("/some/where")
     assert cache_folder({VARIABLE: "here"}) == Path.cwd() / "here"
     assert cache_folder({VARIABLE: "", "XDG_CACHE_HOME": "/x"}) == Path("/x/bitlif")
-    assert cache_folder({}) == Path.home() / ".cache" / "bitlif"
+    assert cache_folder({"XDG_CACHE_HOME": "x", "HOME": "/me"}) == Path("/me/.cache/bitlif")
 
 
 def test_key_depends_on_every_text_and_not_on_their_order() -> None:
@@ -112,6 +112,105 @@ def test_product_that_no_tool_made_is_one_clear_error(root: Path) -> None:
         cached(KEY, PRODUCT, lambda folder: None)
     assert Path(str(info.value).split("'")[1]).parent == root
     assert not (root / KEY).exists()
+
+
+def test_folder_that_others_can_write_is_replaced_by_a_private_one(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = tmp_path / "private"
+    monkeypatch.setattr("bitlif.sim.cache.private_folder", lambda: private)
+    planted = cached(KEY, PRODUCT, make)
+    root.chmod(0o777)
+    for making in (make, never):
+        path = cached(KEY, PRODUCT, making)
+        assert path == private / "bitlif" / KEY / PRODUCT
+    planted.write_text("never read")
+    assert path.read_text() == "whole"
+    assert private.stat().st_mode & 0o777 == 0o700
+    text = f"bitlif: '{root}' can be written by other users: compiled cores are kept in "
+    assert capsys.readouterr().err == f"{text}'{private / 'bitlif'}'\n"
+
+
+def test_folder_of_another_user_is_replaced_by_a_private_one(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bitlif.sim.cache.private_folder", lambda: tmp_path / "private")
+    root.mkdir()
+    place = root.stat().st_ino
+    monkeypatch.setattr(
+        "bitlif.model.trust._owner",
+        lambda status: 54321 if status.st_ino == place else status.st_uid,
+    )
+    assert tmp_path / "private" in cached(KEY, PRODUCT, make).parents
+    assert f"'{root}' belongs to another user (number 54321): " in capsys.readouterr().err
+
+
+def test_entry_that_others_can_write_is_told_and_its_removal_helps(root: Path) -> None:
+    for open_one in (root / KEY, root / KEY / PRODUCT):
+        path = cached(KEY, PRODUCT, make)
+        open_one.chmod(0o777)
+        text = rf"^'{open_one}' can be written by other users: remove '{root / KEY}', and it is bu"
+        with pytest.raises(BitlifError, match=text):
+            cached(KEY, PRODUCT, never)
+        shutil.rmtree(path.parent)
+
+
+def test_entry_that_is_a_link_of_another_user_is_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached(KEY, PRODUCT, make).parent.rename(tmp_path / "elsewhere")
+    (root / KEY).symlink_to(tmp_path / "elsewhere")
+    assert cached(KEY, PRODUCT, never).read_text() == "whole"
+    place = (root / KEY).lstat().st_ino
+    monkeypatch.setattr(
+        "bitlif.model.trust._owner",
+        lambda status: 54321 if status.st_ino == place else status.st_uid,
+    )
+    with pytest.raises(BitlifError, match=rf"^'{root / KEY}' belongs to another user"):
+        cached(KEY, PRODUCT, never)
+
+
+def test_what_is_made_is_closed_to_others_whatever_the_umask(root: Path) -> None:
+    before = os.umask(0)
+    try:
+        path = cached(KEY, PRODUCT, make)
+    finally:
+        os.umask(before)
+    for own in (root, *root.rglob("*")):
+        assert not own.stat().st_mode & 0o022, own
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert cached(KEY, PRODUCT, never) == path
+
+
+def test_lock_that_is_a_link_is_not_followed(root: Path, tmp_path: Path) -> None:
+    root.mkdir()
+    (tmp_path / "victim").write_text("mine")
+    (root / f"{KEY}.lock").symlink_to(tmp_path / "victim")
+    with pytest.raises(BitlifError, match=r"cannot be used \(Too many levels of symbolic links\)"):
+        cached(KEY, PRODUCT, make)
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_user_without_a_home_gets_a_private_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setattr("bitlif.sim.cache.user_cache", lambda environment: None)
+    monkeypatch.setattr("bitlif.sim.cache.own_cache", lambda: tmp_path / "private")
+    assert cached(KEY, PRODUCT, make) == tmp_path / "private" / "bitlif" / KEY / PRODUCT
+
+
+def test_home_that_cannot_be_written_costs_no_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(VARIABLE)
+    home = tmp_path / "home"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    monkeypatch.setattr("bitlif.sim.cache.private_folder", lambda: tmp_path / "private")
+    (tmp_path / "home").write_text("not a folder")
+    assert cached(KEY, PRODUCT, make) == tmp_path / "private" / "bitlif" / KEY / PRODUCT
+    said = capsys.readouterr().err
+    assert said.startswith(f"bitlif: '{home / 'bitlif'}' cannot be made (Not a directory): compi")
 
 
 def truncate(product: Path) -> None:
