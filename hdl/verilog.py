@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from amaranth.back import verilog
 from numpy.typing import NDArray
 
 from bitlif.model.checks import check_weights
@@ -14,6 +13,7 @@ from bitlif.model.text import comment_text, module_name
 from bitlif.model.toml import config_hash
 
 from .axi import AXI_LITE
+from .convert import to_verilog
 from .front import LayerFront
 from .layer import LayerCore
 from .tidy import tidy, waivers
@@ -99,7 +99,7 @@ def _convert(
 ) -> str:
     given = None if weights is None else check_weights(config, weights)
     component = kind(config, learning=learning, weights=given)
-    text: str = verilog.convert(component, name=name, emit_src=False)
+    text = to_verilog(component, name)
     what = "layer core" if kind is LayerCore else "layer behind AXI4-Lite and AXI4-Stream"
     return _header(config, name, what, text, learning) + waivers() + "\n" + tidy(text)
 

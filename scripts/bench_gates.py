@@ -200,7 +200,8 @@ def measure(
         If a tool is missing or fails; the folder with its log is kept then.
     """
     require_gates()
-    from bitlif.sim.synthesis import FAMILIES, tool_version
+    from bitlif.sim.synthesis import FAMILIES
+    from bitlif.sim.tools import tool_version
 
     needed = ("yosys", *dict.fromkeys(FAMILIES[family].router for family, _ in plan))
     tools = {name: tool_version(name) for name in needed}

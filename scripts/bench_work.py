@@ -163,7 +163,7 @@ def first_result(steps: int) -> dict[str, float]:
 
     The first process fills the cache; the second one is measured.
     """
-    command = [sys.executable, "-c", FIRST_RESULT, str(steps)]
+    command = [sys.executable, "-P", "-c", FIRST_RESULT, str(steps)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     for _ in range(2):
         done = subprocess.run(

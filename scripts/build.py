@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,9 +121,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(report, out)
     if program:
-        call = [*program, str(out / report.files["bitstream"])]
+        call = [*program, str(Path(out / report.files["bitstream"]).absolute())]
+        from bitlif.hdl.programs import run_program
+
         # What it says is no result: it goes to standard error.
-        done = subprocess.run(call, stdin=subprocess.DEVNULL, stdout=2, check=False)
+        done = run_program(call, out, output=2)
         if done.returncode:
             say(f"bitlif build: {call[0]} failed ({done.returncode})")
             return 1
@@ -140,7 +140,9 @@ def _programmer(command: tuple[str, ...]) -> list[str]:
     BitlifError
         If there is no such program, before anything is built.
     """
-    found = shutil.which(command[0])
+    from bitlif.hdl.programs import find_program
+
+    found = find_program(command[0])
     if found is None:
         raise BitlifError(f"--program needs {command[0]}, which is not on the PATH: install it")
     return [found, *command[1:]]

@@ -64,14 +64,21 @@ def choose_simulator() -> str:
         require_gates()
     except BitlifError as error:
         raise BitlifError(f"{error}; --no-gates leaves them out") from error
+    from bitlif.hdl.programs import find_program
     from bitlif.sim.runner import require_simulator
 
-    if shutil.which("iverilog"):
-        return "icarus"
     needed = ("verilator", "perl", "make", "g++")
-    with contextlib.suppress(BitlifError):
-        require_simulator("verilator")
-    if not all(shutil.which(program) for program in needed):
+    complete = all(find_program(program) for program in needed)
+    if find_program("iverilog"):
+        try:
+            require_simulator("icarus")
+        except BitlifError:
+            # One that does not work does no harm where the other one is.
+            if not complete:
+                raise
+        else:
+            return "icarus"
+    if not complete:
         raise BitlifError(
             "the demo's gates need a Verilog simulator: sudo apt-get install iverilog; "
             "--no-gates leaves them out"

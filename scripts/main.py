@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 
 import bitlif
+from bitlif.hdl.programs import guard_process
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text, shortened
 
@@ -81,6 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         With the exit code, after a help, the version, or an error in the arguments themselves.
     """
+    if arguments is None:
+        # This process is the command's own: nothing that it, or a library, starts from now on is
+        # taken from the current directory.
+        guard_process()
     words = list(sys.argv[1:] if arguments is None else arguments)
     stopped = False
     with guarded_streams() as out:

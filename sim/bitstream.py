@@ -39,7 +39,7 @@ from .boardtop import prepare
 from .linking import LINKED, TOP, link, synthesise_top
 from .netlist import NETLIST_FAMILIES, mapped_core
 from .placing import MissesTiming, Placed, Use, place_on, routed_name
-from .synthesis import TOOLS, find_tool, run_tool, tool_version
+from .tools import TOOLS, find_tool, run_tool, tool_version
 from .workload import Pace, pace
 
 BAUD = 1_000_000

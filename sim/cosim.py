@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitlif.hdl.programs import find_program, run_program
 from bitlif.hdl.shown import COUNTERS
 from bitlif.hdl.verilog import core_name, core_verilog
 from bitlif.model.clocks import SETTLE
@@ -155,7 +155,7 @@ def run_cosim(
     task, result = folder / "task.npz", folder / "result.npz"
     result.unlink(missing_ok=True)
     save_task(work, task, sample)
-    fst = simulator == "icarus" or (waves and _fst_headers())
+    fst = simulator == "icarus" or (waves and _fst_headers(folder))
     arguments = ["--trace-fst"] if simulator == "verilator" and waves and fst else []
     simulate(
         source, name, "bitlif.sim.core_bench", folder, simulator=simulator, seed=work.seed,
@@ -170,14 +170,14 @@ def run_cosim(
         return _collect(work, dict(data), sample)
 
 
-def _fst_headers() -> bool:
+def _fst_headers(folder: Path) -> bool:
     """Return whether Verilator's FST writer can be compiled."""
     text = "#include <lz4.h>\n#include <zlib.h>\n"
-    command = ["g++", "-fsyntax-only", "-x", "c++", "-"]
-    done = subprocess.run(
-        command, input=text, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
-    return done.returncode == 0
+    compiler = find_program("g++")
+    if compiler is None:
+        return False
+    command = [compiler, "-fsyntax-only", "-x", "c++", "-"]
+    return run_program(command, folder, text=text).returncode == 0
 
 
 def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:

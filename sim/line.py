@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amaranth.back import verilog
 from numpy.typing import NDArray
 
+from bitlif.hdl.convert import to_verilog
 from bitlif.hdl.serial import LEAST_DIVISOR, MOST_DIVISOR
 from bitlif.hdl.tidy import tidy
 from bitlif.hdl.uart import UartFront
@@ -42,7 +42,7 @@ def levels_of(data: bytes) -> NDArray[np.uint8]:
 def board_verilog(config: Config, *, divisor: int = DIVISOR, learning: bool = True) -> str:
     """Return the layer behind a UART as SystemVerilog, module `TOP`; the core is written out."""
     top = UartFront(config, divisor=divisor, learning=learning)
-    return tidy(verilog.convert(top, name=TOP, emit_src=False))
+    return tidy(to_verilog(top, TOP))
 
 
 def _library(config: Config, divisor: int, learning: bool) -> Path:

@@ -15,7 +15,8 @@ from typing import Any
 from bitlif.hdl.tidy import plain_names
 from bitlif.model.errors import BitlifError
 
-from .synthesis import find_tool, require_no_conflict, run_tool
+from .synthesis import require_no_conflict
+from .tools import find_tool, run_tool
 
 TOP = "top"
 TOP_NETLIST, CORE_NETLIST, LINKED = "top.json", "core.json", "linked.json"

@@ -18,7 +18,8 @@ from typing import Any
 from bitlif.model.errors import BitlifError
 
 from .cache import cached, key_of
-from .synthesis import FAMILIES, find_tool, map_to_cells, run_tool, tool_version
+from .synthesis import FAMILIES, map_to_cells
+from .tools import find_tool, run_tool, tool_version
 
 NETLIST_FAMILIES = {
     "ice40": FAMILIES["up5k"],

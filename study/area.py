@@ -60,7 +60,8 @@ def area(config: Config, board: str, *, synthesise: bool) -> dict[str, float]:
 
 def placed(config: Config, device: str) -> dict[str, float]:
     """Synthesise and place a core, once for all that ask; return its size and clock."""
-    from bitlif.sim.synthesis import FAMILIES, harness_verilog, place, synthesise, tool_version
+    from bitlif.sim.synthesis import FAMILIES, harness_verilog, place, synthesise
+    from bitlif.sim.tools import tool_version
 
     family = FAMILIES[device]
     parts = {

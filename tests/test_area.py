@@ -9,7 +9,7 @@ import pytest
 
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
-from bitlif.sim import synthesis
+from bitlif.sim import synthesis, tools
 from bitlif.sim.estimate import clock_of, estimate
 from bitlif.study.area import DEVICES, _area, area, require_board
 
@@ -49,7 +49,7 @@ def test_synthesised_area_is_what_the_tools_report_and_asked_for_once(
 
     monkeypatch.setattr(synthesis, "synthesise", lambda config, family, folder: {})
     monkeypatch.setattr(synthesis, "place", place)
-    monkeypatch.setattr(synthesis, "tool_version", lambda name: f"{name} 1")
+    monkeypatch.setattr(tools, "tool_version", lambda name: f"{name} 1")
     for _ in range(2):
         _area.cache_clear()  # as another worker's is
         values = area(TINY, "icebreaker", synthesise=True)

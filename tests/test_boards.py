@@ -14,7 +14,7 @@ from bitlif.hdl.pll import settings
 from bitlif.sim.boards import BOARDS, board_named
 from bitlif.sim.boardtop import platform_of, prepare
 from bitlif.sim.netlist import NETLIST_FAMILIES
-from bitlif.sim.synthesis import TOOLS
+from bitlif.sim.tools import TOOLS
 
 PINS = {
     "icebreaker": ("35", "6", "9"),

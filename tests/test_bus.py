@@ -130,6 +130,6 @@ def test_driver_refuses_a_core_of_another_configuration(tmp_path: Path) -> None:
 
 
 def test_missing_simulator_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(ValueError, match=r"^icarus is needed"):
         run_bus(Config.load("tiny"), [], tmp_path, simulator="icarus")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from bitlif import Config
+from bitlif.hdl import programs
 from bitlif.model.digits import classify, judged_by, load_digits_task, train
 from bitlif.model.layer import Layer
 from bitlif.scripts import bench_cosim
@@ -82,8 +82,10 @@ def test_wrong_requests_are_one_sentence(
 def test_missing_compiler_leaves_no_result_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    which = shutil.which
-    monkeypatch.setattr("shutil.which", lambda name: None if name == "g++" else which(name))
+    find = programs._programs
+    monkeypatch.setattr(
+        programs, "_programs", lambda name, *rest: iter([]) if name == "g++" else find(name, *rest)
+    )
     assert main(["learn", "tiny", "--backend", "rtl", "--out", str(tmp_path / "a")]) == 2
     assert "apt-get install g++" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()

@@ -15,7 +15,7 @@ from bitlif.model.toml import dump_config
 from bitlif.scripts import bench_gates
 from bitlif.scripts.bench_gates import Row, judge, measure
 from bitlif.scripts.main import main
-from bitlif.sim import synthesis
+from bitlif.sim import synthesis, tools
 from bitlif.sim.synthesis import DoesNotFit, Family, Placement
 
 FAST = Row("ecp5", 5, (99.0, 104.0, 101.0), 6000, 7000, 28, 12, 24288, "a to b: 9.9 ns")
@@ -160,7 +160,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, folders: list[Path]) -> None:
             raise BitlifError(f"its log is {folder / 'log'}")
         return Placement(seed, 100.0 + 7 * (seed % 2), 1000 + seed, 900, 3, 2, 24288, f"p{seed}")
 
-    monkeypatch.setattr(synthesis, "tool_version", lambda name: f"{name} 1")
+    monkeypatch.setattr(tools, "tool_version", lambda name: f"{name} 1")
     monkeypatch.setattr(synthesis, "synthesise", synthesise)
     monkeypatch.setattr(synthesis, "place", place)
 

@@ -245,7 +245,7 @@ def refused(message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_missing_simulator_is_one_sentence_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     needed = "the demo's gates need a Verilog simulator: sudo apt-get install iverilog"
     refused(needed, tmp_path, capsys)
 
@@ -259,7 +259,7 @@ def test_missing_amaranth_is_one_sentence_before_any_work(
 
 
 def test_verilator_serves_where_icarus_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def which(name: str) -> str | None:
+    def which(name: str, path: str = "") -> str | None:
         return None if name == "iverilog" else f"/bin/{name}"
 
     monkeypatch.setattr("shutil.which", which)

@@ -167,6 +167,6 @@ def test_two_sets_of_weights_give_two_verified_results(tmp_path: Path) -> None:
 
 
 def test_missing_simulator_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(ValueError, match=r"^icarus is needed and iverilog .*apt-get install"):
         require_simulator("icarus")

@@ -19,7 +19,8 @@ from bitlif.model.errors import BitlifError
 from bitlif.sim.crosscheck import crosscheck
 from bitlif.sim.netlist import NETLIST_FAMILIES, Netlist, make_netlist
 from bitlif.sim.stimulus import random_work
-from bitlif.sim.synthesis import TOOLS, require_no_conflict
+from bitlif.sim.synthesis import require_no_conflict
+from bitlif.sim.tools import TOOLS
 
 TINY = Config.load("tiny")
 CLOCKS = 2000

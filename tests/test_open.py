@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 import bitlif
 import bitlif.sim
 from bitlif import Config
+from bitlif.hdl import programs
 from bitlif.hdl.registers import COUNTER_STOPPED
 from bitlif.hdl.verilog import core_verilog
 from bitlif.model.errors import BitlifError
@@ -205,8 +205,10 @@ def test_no_such_backend_is_one_clear_error() -> None:
 
 
 def test_missing_compiler_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    which = shutil.which
-    monkeypatch.setattr("shutil.which", lambda name: None if name == "g++" else which(name))
+    find = programs._programs
+    monkeypatch.setattr(
+        programs, "_programs", lambda name, *rest: iter([]) if name == "g++" else find(name, *rest)
+    )
     with pytest.raises(BitlifError, match=r"g\+\+, which is not on the PATH: sudo apt-get install"):
         bitlif.sim.open(TINY, "rtl")
 

@@ -13,15 +13,13 @@ from bitlif.model.config import Config
 from bitlif.sim import synthesis
 from bitlif.sim.synthesis import (
     FAMILIES,
-    TOOLS,
     DoesNotFit,
     Harness,
-    find_tool,
     place,
     read_report,
     synthesise,
-    tool_version,
 )
+from bitlif.sim.tools import TOOLS, find_tool, tool_version
 
 TINY = Config.load("tiny")
 
@@ -53,10 +51,14 @@ REPORT = {
 }
 
 
+VERSIONS = {"-V": "Yosys 0.70", "--version": "(Version nextpnr-0.11.1)"}
+
+
 def fake(folder: Path, name: str, body: str) -> str:
-    """Make a program out of lines of Python, and return its path."""
+    """Make a program out of lines of Python that knows its version, and return its path."""
     path = folder / name
-    path.write_text(f"#!{sys.executable}\nimport sys\n{body}\n")
+    version = f"said = {VERSIONS!r}.get(sys.argv[-1])\nif said: print(said)"
+    path.write_text(f"#!{sys.executable}\nimport sys\n{version}\n{body}\n")
     path.chmod(0o755)
     return str(path)
 
@@ -132,13 +134,15 @@ def test_chosen_tool_comes_first_then_the_path_then_the_package(
     variable, package, _ = TOOLS[name]
     own = fake(tmp_path, "own", "")
     native = fake(tmp_path, name, "")
+    search = {"PATH": str(tmp_path)}
+    assert find_tool(name, {**search, variable: own}) == [own]
+    assert find_tool(name, search) == [native]
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_tool(name, {variable: own}) == [own]
-    assert find_tool(name, {}) == [native]
+    assert find_tool(name) == [native]
     Path(native).unlink()
-    command = find_tool(name, {})
-    assert command[0] == sys.executable
-    assert package in command[2]
+    command = find_tool(name)
+    assert command[:2] == [sys.executable, "-P"]
+    assert package in command[-1]
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -146,21 +150,22 @@ def test_missing_tool_says_how_to_install_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variable = TOOLS[name][0]
-    monkeypatch.setenv("PATH", str(tmp_path))
+    search = {"PATH": str(tmp_path)}
     monkeypatch.setitem(TOOLS, name, (variable, "no_such_package", "run"))
     with pytest.raises(ValueError, match=rf"^{name} is needed.*{variable}: pip install 'yowasp-"):
-        find_tool(name, {})
+        find_tool(name, search)
     with pytest.raises(ValueError, match=rf"^{variable} must name a program, not 'nowhere'$"):
-        find_tool(name, {variable: "nowhere"})
+        find_tool(name, {**search, variable: "nowhere"})
 
 
 def test_version_of_a_tool_is_its_last_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "print('preparing'); print('Tool 7')"))
+    monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "print('Tool 7')"))
     assert tool_version("yosys") == "Tool 7"
-    monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", ""))
-    assert tool_version("yosys") == str(tmp_path / "tool")
+    monkeypatch.setenv("ICEPACK", str(tmp_path / "tool"))
+    Path(tmp_path / "tool").write_text("#!/bin/sh\n")
+    assert tool_version("icepack") == str(tmp_path / "tool")
 
 
 def test_failure_of_yosys_names_its_error_and_its_log(
@@ -175,7 +180,7 @@ def test_failure_of_yosys_names_its_error_and_its_log(
 def test_tool_that_dies_silently_leaves_a_log_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "print('half'); sys.exit(3)"))
+    monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "if not said: print('half'); sys.exit(3)"))
     monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "")
     with pytest.raises(ValueError, match=r"^yosys failed \(exit code 3\); its log is "):
         synthesise(TINY, FAMILIES["ecp5"], tmp_path)
@@ -188,6 +193,8 @@ def router(folder: Path, log: str, report: str, code: int) -> str:
         folder,
         "router",
         f"""
+if said:
+    sys.exit()
 words = sys.argv[1:]
 open(words[words.index("--log") + 1], "w").write({log!r})
 if {report!r}:

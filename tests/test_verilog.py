@@ -16,7 +16,7 @@ from bitlif.model.config import Config
 from bitlif.model.weightfile import save_weights
 from bitlif.scripts.main import main
 from bitlif.sim.runner import require_simulator
-from bitlif.sim.synthesis import find_tool
+from bitlif.sim.tools import find_tool
 
 
 def test_verilog_command_explains_every_port(
@@ -32,10 +32,10 @@ def test_verilog_command_explains_every_port(
 
 def lint(path: Path, *options: str) -> str:
     """Return what Verilator has to say about the file."""
-    require_simulator("verilator")
     name = re.findall(r"^module (\w+)\(", path.read_text(), re.MULTILINE)[0]
+    call = [require_simulator("verilator"), "--lint-only", "-Wall", "--quiet", "--top-module", name]
     done = subprocess.run(
-        ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", name, *options, path],
+        [*call, *options, path],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return done.stdout + done.stderr
