@@ -29,9 +29,10 @@ from bitlif.model.layer import Layer
 from bitlif.model.toml import config_hash, dump_config
 from bitlif.model.weightfile import save_weights
 
-from .demo_figure import Shown, draw_demo, require_matplotlib
+from .demo_figure import Shown, draw_demo
 from .demo_gates import choose_simulator, print_gates, run_gates
 from .output import OutputFolder, require_place
+from .pictures import require_matplotlib
 from .terminal import (
     SubParsers,
     add_command,

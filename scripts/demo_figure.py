@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from bitlif.model.digits import BIAS_RATE, CLASSES, MAX_RATE, PIXELS
 from bitlif.model.events import Events
-from bitlif.model.extras import require_extra
+
+from .pictures import own_style
 
 # Okabe and Ito's colours: apart from each other for every kind of colour vision.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
@@ -57,18 +58,12 @@ class Shown:
     recognised: bool
 
 
-def require_matplotlib() -> None:
-    """Raise unless matplotlib is there."""
-    require_extra("pictures need Matplotlib", "demo", "matplotlib")
-
-
+@own_style()
 def draw_demo(path: Path, shown: Shown) -> None:
     """Write the picture as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 9.6), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
     integer, real = (100 * shown.accuracy[name][-1] for name in ("integer", "float"))
     figure.suptitle(
         f"Handwritten digits, learned in integers ({shown.weight_format} weights): {integer:.1f} % "
@@ -89,7 +84,7 @@ def draw_demo(path: Path, shown: Shown) -> None:
     _draw_digit(upper.add_subplot(side[0]), shown)
     _draw_curves(upper.add_subplot(side[1]), shown)
     _draw_weights(lower, shown)
-    figure.savefig(path)
+    figure.savefig(path, format="png", backend="agg")
 
 
 def _draw_inputs(axes: Any, shown: Shown) -> None:

@@ -28,9 +28,9 @@ from . import (
     probability_figure,
     vanishing_figure,
 )
-from .demo_figure import require_matplotlib
 from .figure_style import save_page
 from .output import OutputFolder
+from .pictures import own_style, require_matplotlib
 from .terminal import (
     SubParsers,
     add_command,
@@ -207,7 +207,8 @@ def _measure_and_write(
         for name, result in results.items():
             topic = TOPICS[name]
             caption = topic.caption(result)
-            save_page(folder / f"{name}.png", topic.draw(result), topic.title, caption)
+            with own_style():
+                save_page(folder / f"{name}.png", topic.draw(result), topic.title, caption)
             own = {"title": topic.title, "caption": caption}
             numbers = {**own, "command": command, "numbers": result.to_json()}
             _write_json(folder / f"{name}.json", numbers)

@@ -20,8 +20,9 @@ from bitlif.model.noise_report import (
 )
 from bitlif.model.text import path_text
 
-from .noise_figure import require_matplotlib, save_figure
+from .noise_figure import save_figure
 from .output import OutputFile
+from .pictures import require_matplotlib
 from .terminal import (
     SubParsers,
     add_command,

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from bitlif.model.config import Config
-from bitlif.model.extras import missing_extra
 from bitlif.model.noise_report import (
     LAGS,
     LEAST_EXPECTED,
@@ -17,6 +16,8 @@ from bitlif.model.noise_report import (
     levels_in_sigma,
     probabilities,
 )
+
+from .pictures import own_style, require_matplotlib
 
 BLACK, ORANGE, BLUE, GREEN, VERMILION = "#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"
 """Okabe and Ito's colours, told apart with any colour vision."""
@@ -34,21 +35,7 @@ SMALLEST_DENSITY = 1e-9
 """The logarithmic axis goes no lower than this, in 1/sigma."""
 
 
-def require_matplotlib() -> Any:
-    """Return Matplotlib's class of figures, which needs no screen.
-
-    Raises
-    ------
-    BitlifError
-        If Matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("pictures need Matplotlib", "demo", error) from error
-    return Figure
-
-
+@own_style()
 def save_figure(path: Path, config: Config, measurement: Measurement) -> None:
     """Write the picture as PNG: three panels, or four if there are lanes to correlate."""
     lanes = measurement.counts.shape[0]

@@ -13,6 +13,7 @@ from bitlif.model.extras import require_extra
 from bitlif.model.text import cell_text
 
 from .output import OutputFolder
+from .pictures import require_matplotlib
 from .report_figure import save_pictures
 from .terminal import (
     SubParsers,
@@ -23,8 +24,8 @@ from .terminal import (
     result_table,
 )
 
-PACKAGES = ("pyarrow", "plotly", "scipy", "sklearn", "matplotlib.figure")
-"""What tables, plots, statistics and pictures are made with."""
+PACKAGES = ("pyarrow", "plotly", "scipy", "sklearn")
+"""What tables, plots and statistics are made with."""
 
 MOST_ROWS = 10
 """Effects printed."""
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, find, write and print."""
     # What could fail at the end fails before the work.
     require_extra("reports need {}", "study", *PACKAGES)
+    require_matplotlib("reports need matplotlib", "study")
     from bitlif.study.findings import findings
     from bitlif.study.page import page
     from bitlif.study.results import read_results

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .noise_figure import require_matplotlib
+from .pictures import own_style, require_matplotlib
 
 Told = Mapping[str, Any]
 
@@ -26,6 +26,7 @@ LINE = 36
 """Letters that a line of labels below a panel has room for; longer ones are turned."""
 
 
+@own_style()
 def save_pictures(folder: Path, told: Told) -> None:
     """Write the pictures of findings (`bitlif.study.findings`) that have something to show.
 

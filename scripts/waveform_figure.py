@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .demo_figure import BLUE, GREY
+from .pictures import own_style
 from .waveform import MOVED, Beat, Wave, beats, excerpts
 
 TALL, LOW, GAP, APART = 1.0, 0.62, 0.32, 0.3
@@ -97,13 +98,12 @@ class _Paper:
         )
 
 
+@own_style()
 def draw_waveform(path: Path, wave: Wave) -> None:
     """Write the picture as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15, 8.2), dpi=110)
-    FigureCanvasAgg(figure)
     axes = figure.add_axes((0.125, 0.075, 0.87, 0.87))
     paper = _Paper(axes, wave)
     found, top = beats(wave), 0.0
@@ -136,7 +136,7 @@ def draw_waveform(path: Path, wave: Wave) -> None:
         y=0.975,
         parse_math=False,
     )
-    figure.savefig(path)
+    figure.savefig(path, format="png", backend="agg")
 
 
 def _draw_time(axes: Any, paper: _Paper, bottom: float) -> None:
