@@ -12,6 +12,8 @@ import pytest
 from bitlif.sim import build
 from bitlif.sim.cache import VARIABLE
 
+import pythons
+
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 hypothesis.settings.register_profile(
     "bitlif", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -23,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # Workers of pytest-xdist inherit the variable from the process that starts them.
     if not hasattr(config, "workerinput"):
         os.environ[VARIABLE] = tempfile.mkdtemp(prefix="bitlif-test-cache-")
+
+
+def pytest_report_header() -> str:
+    """Say on which Pythons `test_pythons` runs."""
+    here = [f"{version} ({path})" for version, path in pythons.found().items()]
+    absent = [version for version in pythons.SUPPORTED if version not in pythons.found()]
+    return f"Pythons: {', '.join(here)}; not here: {', '.join(absent) or 'none'}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
