@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, find, write and print."""
     # What could fail at the end fails before the work.
     require_extra("reports need {}", "study", *PACKAGES)
-    require_matplotlib("reports need matplotlib", "study")
+    require_matplotlib("reports need matplotlib.figure", "study")
     from bitlif.study.findings import findings
     from bitlif.study.page import page
     from bitlif.study.results import read_results

