@@ -27,6 +27,8 @@ class Result:
         1 where a neuron spiked.
     counters : dict of str to int
         Saturations by signal, active (non-zero) errors, synaptic events; see `bitlif.model.window`.
+        Those of errors, traces and weights count only windows whose errors or traces were computed:
+        all that were learned, and in `Layer.run` those of which they were recorded.
     current, membrane : (W, T, M)
         Synaptic current, and membrane potential before the step's noise; None if not recorded.
     draws : (W, T, M)
