@@ -7,6 +7,7 @@ import json
 import random
 import re
 import shutil
+import tempfile
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from bitlif.model.config import Config
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
 from bitlif.model.toml import READY_MADE, dump_config
+from bitlif.scripts.main import main
 from bitlif.sim.cosim import Sample, save_task
 from bitlif.sim.stimulus import random_work
 from bitlif.study.checksum import to_bytes
@@ -65,12 +67,15 @@ class Call:
         Exit codes that may be.
     environment : dict or None
         Changes; None where the call needs no process of its own.
+    replaces : bool
+        Whether a call that ends with 0 replaces files that were there.
     """
 
     arguments: list[str]
     complaint: Callable[[str], str] = lambda out: ""
     codes: tuple[int, ...] = (0, 2)
     environment: dict[str, str | None] | None = None
+    replaces: bool = False
 
 
 def make_call(seed: int, folder: Path, *, quick: bool = False) -> Call:
@@ -81,7 +86,7 @@ def make_call(seed: int, folder: Path, *, quick: bool = False) -> Call:
         (_study, 5), (_odd_file, 12), (_words, 22),
     ]  # fmt: skip
     if not quick:
-        kinds += [(_replay, 7), (_report, 4), (_results, 2), (_environment, 2)]
+        kinds += [(_replay, 7), (_resume, 5), (_report, 4), (_results, 2), (_environment, 2)]
     make = chance.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
     return make(chance, folder)
 
@@ -310,6 +315,36 @@ def _replay(chance: random.Random, folder: Path) -> Call:
         path.write_bytes(damaged(chance, path.read_bytes()))
     return Call(
         arguments=["verify", "--replay", "replay", "--simulator", "icarus"], codes=(0, 1, 2)
+    )
+
+
+@functools.cache
+def _earlier() -> dict[str, bytes]:
+    """Return the files of a run that may be gone on from."""
+    with tempfile.TemporaryDirectory() as folder:
+        assert main(["learn", "tiny", "--epochs", "2", "--out", f"{folder}/out", "--json"]) == 0
+        return {path.name: path.read_bytes() for path in Path(folder, "out").iterdir()}
+
+
+def _resume(chance: random.Random, folder: Path) -> Call:
+    (folder / "out").mkdir()
+    for name, content in _earlier().items():
+        (folder / "out" / name).write_bytes(content)
+    victim = folder / "out" / chance.choice(["state.npz", "state.npz", "report.json", *_earlier()])
+    choice = chance.randrange(4)
+    if choice == 0:
+        victim.unlink()
+        make_odd(chance, victim)
+    elif victim.suffix == ".npz" and choice < 3:
+        with np.load(victim) as data:
+            arrays = {name: data[name] for name in data}
+        name = chance.choice(list(arrays))
+        arrays[name] = other_array(chance, arrays[name])
+        victim.write_bytes(npz(arrays))
+    else:
+        victim.write_bytes(damaged(chance, victim.read_bytes()))
+    return Call(
+        arguments=["learn", "tiny", "--epochs", "1", "--out", "out", "--resume"], replaces=True
     )
 
 
