@@ -36,15 +36,20 @@ from bitlif.model.toml import config_hash, dump_config
 
 from .boards import Board, board_named
 from .boardtop import prepare
+from .estimate import error_of, estimate
 from .linking import LINKED, TOP, link, synthesise_top
 from .netlist import NETLIST_FAMILIES, mapped_core
 from .placing import MissesTiming, Placed, Use, place_on, routed_name
+from .synthesis import DoesNotFit
 from .tools import TOOLS, find_tool, run_tool, tool_version
 from .workload import Pace, pace
 
 BAUD = 1_000_000
 BAUD_ERROR = 0.01
 """Largest deviation of the line's rate: ten bits may slip by a tenth of one."""
+
+HOPELESS = 2
+"""How many times too large a core is, by estimate, before the tools are not even asked."""
 
 ROUNDS = 4
 """Clocks that are tried, one below the other, once the first placement has shown what to expect."""
@@ -231,8 +236,27 @@ def build_in(
 ) -> BitstreamReport:
     """Build a bitstream in an empty folder, which is left as it is if that fails; see `build`."""
     clock, own = clock_of(board, mhz, baud), board_named(board)
+    require_room(config, own, learning=learning)
     work = _Build(config, board, own, folder, tuple(seeds), baud, learning, weights, tell)
     return work.run(clock, search=mhz is None)
+
+
+def require_room(config: Config, board: Board, *, learning: bool) -> None:
+    """Raise where a core is far too large, which the tools would find out in minutes or never.
+
+    Raises
+    ------
+    DoesNotFit
+        If the estimate is more than `HOPELESS` times what the board has, even if it is as far off
+        as the worst one that was measured.
+    """
+    for kind, used in estimate(config, board.family, learning=learning).total.items():
+        limit = board.limits.get(kind, board.limits["cells"])
+        if used > HOPELESS * limit * (1 + error_of(board.family, kind).worst):
+            raise DoesNotFit(
+                f"{config.name} does not fit the {board.title} (about {used:,} {kind}, of which it "
+                f"has {limit:,}): take fewer neurons or inputs; bitlif fit finds the largest layers"
+            )
 
 
 def clock_of(board: str, mhz: float | None, baud: int) -> PllSettings:
