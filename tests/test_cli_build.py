@@ -204,3 +204,7 @@ def test_programmer_gets_the_bitstream_and_its_failure_is_told(
         assert main([*call, "--force"]) == (1 if code else 0)
         assert said.read_text() == f"-S {tmp_path / 'out' / 'tiny-hx8k.bin'}"
     assert "iceprog failed (3)" in capsys.readouterr().err
+    # A folder that begins like an option is none for the programmer.
+    monkeypatch.chdir(tmp_path)
+    assert main([*call[:-2], "--out=-x"]) == 1
+    assert said.read_text() == f"-S {tmp_path / '-x' / 'tiny-hx8k.bin'}"
