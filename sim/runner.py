@@ -11,6 +11,7 @@ from typing import Any
 from bitlif.hdl.programs import NotFound, find_program, program_environment, usable_program
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import install_command
+from bitlif.model.text import path_text
 
 SIMULATORS = {
     "icarus": ("iverilog", "sudo apt-get install iverilog"),
@@ -72,6 +73,12 @@ def simulate(
         If building or simulating fails, with the name of the log.
     """
     from cocotb_tools.runner import get_runner
+
+    if simulator == "verilator" and any(letter.isspace() for letter in str(folder.absolute())):
+        raise BitlifError(
+            f"a folder for Verilator must have no space in its path, for make takes none, unlike "
+            f"'{path_text(folder)}': set TMPDIR to another, or take Icarus"
+        )
 
     build = folder / simulator
     runner: Any = _guarded(type(get_runner(simulator)))()

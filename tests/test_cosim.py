@@ -15,7 +15,7 @@ from bitlif.sim.cosim import CosimRun, run_cosim
 from bitlif.sim.expected import expect
 from bitlif.sim.floatcheck import float_distances
 from bitlif.sim.judge import Verdict, judge
-from bitlif.sim.runner import require_simulator
+from bitlif.sim.runner import require_simulator, simulate
 from bitlif.sim.stimulus import random_work
 from bitlif.sim.work import Work
 
@@ -170,3 +170,13 @@ def test_missing_simulator_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(ValueError, match=r"^icarus is needed and iverilog .*apt-get install"):
         require_simulator("icarus")
+
+
+def test_verilator_in_a_folder_with_a_space_is_one_clear_error(tmp_path: Path) -> None:
+    folder = tmp_path / "with space"
+    with pytest.raises(ValueError, match=r"^a folder for Verilator must have no space in its path"):
+        simulate(
+            folder / "x.sv", "x", "bitlif.sim.core_bench", folder, simulator="verilator",
+            environment={},
+        )  # fmt: skip
+    assert not folder.exists()
