@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
+from bitlif.model.remarks import idle_rate
 
 LEAKS = st.one_of(
     st.fixed_dictionaries({"shift": st.integers(1, 6)}),
@@ -113,10 +114,13 @@ def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
     try:
         from bitlif.model.toml import config_from_dict
 
-        return config_from_dict(sections)
+        config = config_from_dict(sections)
     except BitlifError:
         assume(False)
         raise
+    # Learning warns where no rate can move a weight.
+    assume(idle_rate(config) is None)
+    return config
 
 
 @functools.cache

@@ -43,7 +43,8 @@ def test_largest_trace_sum_is_that_of_an_input_that_always_spikes(name: str, kee
     # Carried traces have risen as far as they can after this many steps.
     windows = 1 if keep == "clear" else 4000 // config.window.steps
     targets = np.zeros((windows, config.layer.neurons), np.uint16)
-    traces = Layer(config).run(all_spikes(config, windows), targets, record=("traces",)).traces
+    # Only learning carries traces on.
+    traces = Layer(config).learn(all_spikes(config, windows), targets, record=("traces",)).traces
     assert traces is not None
     most = largest_trace_sum(c.trace_current, c.trace, config.window.steps, keep == "carry")
     assert most == int(traces[-1].sum(axis=0).max())
