@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .chisquare import chi_square_survival
 from .config import Config
 from .derive import derive, effective_sigma
 from .engine import compiled
 from .errors import require_int
+from .extras import require_extra
 from .fixed import round_shift
 from .lfsr import make_streams, start_stream
 from .noise import Pmf
@@ -388,6 +388,11 @@ def measure_draws(
     return Measurement(pmf, draws, counts[:, places], lagged, crossed)
 
 
+def require_scipy() -> None:
+    """Raise unless SciPy is there, which has the chi-square distribution."""
+    require_extra("the chi-square test needs SciPy", "demo", "scipy.special")
+
+
 def describe_draws(measurement: Measurement) -> dict[str, Any]:
     """Return the statistics of the draws.
 
@@ -398,6 +403,9 @@ def describe_draws(measurement: Measurement) -> dict[str, Any]:
     BitlifError
         If SciPy is not installed.
     """
+    require_scipy()
+    from scipy.special import chdtrc
+
     bins = measurement.bins().size
     rows = []
     for lane, (moments, chi_square, correlation) in enumerate(
@@ -415,7 +423,7 @@ def describe_draws(measurement: Measurement) -> dict[str, Any]:
                 **_named(moments),
                 "chi_square": float(chi_square),
                 "bins": bins,
-                "p": chi_square_survival(float(chi_square), bins - 1),
+                "p": float(chdtrc(bins - 1, float(chi_square))),
                 "autocorrelation": correlation.tolist(),
                 "largest_autocorrelation": {"lag": largest + 1, "r": float(correlation[largest])},
                 "lags_outside_band": int((np.abs(correlation) > measurement.band).sum()),

@@ -17,6 +17,7 @@ from bitlif.model.noise_report import (
     Measurement,
     describe_noise,
     measure_draws,
+    require_scipy,
 )
 from bitlif.model.text import path_text
 
@@ -76,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
     config = Config.load(args.config)
     if args.seed is not None:
         config = config.seeded(require_int("--seed", args.seed, 0, (1 << 31) - 1))
+    # What could fail at the end fails before the work.
+    require_scipy()
     inputs = {"CONFIG": args.config}
     if args.out is None:
         result, _ = _measure(config, draws)

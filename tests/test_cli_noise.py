@@ -196,11 +196,18 @@ def test_wrong_requests_are_refused_by_name(tmp_path: Path) -> None:
         bitlif("tiny", "--out", str(file))
 
 
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("scipy.special", r"^the chi-square test needs SciPy, .*: pip install '.*'scipy>=1.14'$"),
+        ("matplotlib.figure", r"^pictures need Matplotlib, .*: pip install 'matplotl"),
+    ],
+)
 def test_missing_package_is_named_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(BitlifError, match=r"^pictures need Matplotlib, .*: pip install 'matplotl"):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(BitlifError, match=message):
         bitlif("tiny", "--out", str(tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 
