@@ -14,16 +14,15 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import hashlib
 import os
 import re
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .errors import BitlifError
+from .hidden import claimed, hidden, leftovers, lock
 from .ownership import MARKER, read_marker, unknown
 
 _EXCHANGE = 2  # of <linux/fs.h>
@@ -44,59 +43,6 @@ def exchange(one: Path, other: Path) -> bool:
     if number in _NOT_SUPPORTED:
         return False
     raise OSError(number, os.strerror(number), str(one), None, str(other))
-
-
-def _hidden(path: Path, end: str) -> Path:
-    return path.with_name(f"{_stem(path)}{secrets.token_hex(4)}{end}")
-
-
-def _stem(path: Path) -> str:
-    name = path.name
-    if len(os.fsencode(name)) > 150:
-        # A file's name has at most 255 bytes.
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    return f".{name}.bitlif-"
-
-
-def _leftovers(path: Path, end: str) -> list[Path]:
-    """Return what earlier processes left, or others still write, for a file or folder."""
-    pattern = re.compile(re.escape(_stem(path)) + "[0-9a-f]{8}" + end)
-    with contextlib.suppress(FileNotFoundError), os.scandir(path.parent) as entries:
-        return sorted(path.parent / own.name for own in entries if pattern.fullmatch(own.name))
-    return []
-
-
-def _lock(path: Path, *, folder: bool, wait: bool) -> int:
-    """Return a descriptor that holds the lock of a hidden file or folder itself, or raise."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    handle = os.open(path, flags | (os.O_DIRECTORY if folder else 0))
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        # It may have been removed while we waited.
-        if not os.path.samestat(os.fstat(handle), path.lstat()):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    except BaseException:
-        os.close(handle)
-        raise
-    return handle
-
-
-@contextlib.contextmanager
-def _claimed(path: Path, *, folder: bool) -> Iterator[str]:
-    """Hold what may be a dead process's: "ours", or "alive", or "unknown" without locks."""
-    try:
-        handle = _lock(path, folder=folder, wait=False)
-    except (BlockingIOError, FileNotFoundError):
-        yield "alive"
-        return
-    except OSError:
-        # Not every file system has locks.
-        yield "unknown"
-        return
-    try:
-        yield "ours"
-    finally:
-        os.close(handle)
 
 
 def _sync(path: Path) -> None:
@@ -168,10 +114,10 @@ class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
         self._parents = Parents(self.path)
         try:
             while True:
-                self.folder = _hidden(self.path, ".new")
+                self.folder = hidden(self.path, ".new")
                 self.folder.mkdir()
                 try:
-                    self._handle: int | None = _lock(self.folder, folder=True, wait=True)
+                    self._handle: int | None = lock(self.folder, folder=True, wait=True)
                     break
                 except FileNotFoundError:
                     continue  # another process took it for a dead one's
@@ -214,7 +160,7 @@ class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
     def _replace_in_two_steps(self, check: Callable[[Path], None]) -> None:
         old = self.folder.with_suffix(".old")
         # The lock keeps others from restoring the old one between the two renames.
-        with _claimed(self.path, folder=True):
+        with claimed(self.path, folder=True):
             self.path.rename(old)
             try:
                 self.folder.rename(self.path)
@@ -263,16 +209,16 @@ def _holds_something(path: Path) -> bool:
 
 def recover(path: Path) -> None:
     """Restore or remove what processes left that were killed while they wrote folder `path`."""
-    for old in _leftovers(path, r"\.old"):
-        with _claimed(old, folder=True) as whose:
+    for old in leftovers(path, r"\.old"):
+        with claimed(old, folder=True) as whose:
             if whose != "alive" and not os.path.lexists(path):
                 # Killed between two renames.
                 with contextlib.suppress(OSError):
                     old.rename(path)
             elif whose == "ours" and _marked(path):
                 _remove(old)
-    for made in _leftovers(path, r"\.new"):
-        with _claimed(made, folder=True) as whose:
+    for made in leftovers(path, r"\.new"):
+        with claimed(made, folder=True) as whose:
             if whose == "ours":
                 _remove(made)
 
@@ -330,8 +276,8 @@ class NewFile:
         if self._mode is not None and not stat.S_ISREG(self._mode):
             self.file = self.path
             return
-        for left in _leftovers(self.path, _SUFFIX):
-            with _claimed(left, folder=False) as whose:
+        for left in leftovers(self.path, _SUFFIX):
+            with claimed(left, folder=False) as whose:
                 if whose == "ours" and stat.S_ISREG(left.lstat().st_mode):
                     left.unlink()
         self._parents = Parents(self.path) if parents else None
@@ -344,7 +290,7 @@ class NewFile:
 
     def _make(self, end: str) -> None:
         while self._handle is None:
-            self.file = _hidden(self.path, end)
+            self.file = hidden(self.path, end)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._handle = os.open(self.file, flags, 0o666)
             try:
