@@ -149,30 +149,30 @@ class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
             self.folder.rename(self.path)
         else:
             check(self.path)
-            if exchange(self.folder, self.path):
-                self._drop(self.folder, check, lambda: exchange(self.folder, self.path))
-            else:
-                self._replace_in_two_steps(check)
+            # Its lock: the old folder, hidden for a moment, is no dead process's.
+            with claimed(self.path, folder=True):
+                if exchange(self.folder, self.path):
+                    self._drop(self.folder, check, lambda: exchange(self.folder, self.path))
+                else:
+                    self._replace_in_two_steps(check)
         self._parents.keep()
         _sync(self.path.parent)
         self.close()
 
     def _replace_in_two_steps(self, check: Callable[[Path], None]) -> None:
         old = self.folder.with_suffix(".old")
-        # The lock keeps others from restoring the old one between the two renames.
-        with claimed(self.path, folder=True):
-            self.path.rename(old)
-            try:
-                self.folder.rename(self.path)
-            except BaseException:
-                old.rename(self.path)
-                raise
+        self.path.rename(old)
+        try:
+            self.folder.rename(self.path)
+        except BaseException:
+            old.rename(self.path)
+            raise
 
-            def undo() -> None:
-                self.path.rename(self.folder)
-                old.rename(self.path)
+        def undo() -> None:
+            self.path.rename(self.folder)
+            old.rename(self.path)
 
-            self._drop(old, check, undo)
+        self._drop(old, check, undo)
 
     def _drop(self, old: Path, check: Callable[[Path], None], undo: Callable[[], object]) -> None:
         """Remove the old folder, or take the replacement back if others wrote into it."""

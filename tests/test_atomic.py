@@ -102,6 +102,22 @@ def test_foreign_file_written_meanwhile_is_not_lost(way: str, tmp_path: Path) ->
     assert names(tmp_path) == ["out"]
 
 
+def test_old_folder_is_no_leftover_while_it_is_being_replaced(way: str, tmp_path: Path) -> None:
+    earlier(tmp_path / "out")
+    made = NewFolder(tmp_path / "out")
+    (made.folder / "new").write_text("new")
+    seen = []
+
+    def check(folder: Path) -> None:
+        recover(tmp_path / "out")  # as another process does
+        seen.append(names(folder))
+        ours(folder)
+
+    made.commit(check)
+    assert seen == [["bitlif.json", "old"]] * 2
+    assert names(tmp_path / "out") == ["new"]
+
+
 def test_place_taken_by_others_meanwhile_is_left_alone(tmp_path: Path) -> None:
     made = NewFolder(tmp_path / "out")
     (tmp_path / "out").write_text("mine")
