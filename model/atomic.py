@@ -263,19 +263,21 @@ class NewFile:
     """
 
     def __init__(self, path: Path, *, parents: bool = False) -> None:
-        self.path = Path(os.path.realpath(path))
-        self._mode = self.path.stat().st_mode if self.path.exists() else None
         self._handle: int | None = None
+        self._mode = path.stat().st_mode if path.exists() else None
+        if self._mode is not None and not (stat.S_ISREG(self._mode) or stat.S_ISDIR(self._mode)):
+            # A pipe behind /dev/stdout has no path that links could be followed to.
+            self.path = self.file = path
+            _require_writable(path)
+            return
+        self.path = Path(os.path.realpath(path))
         if self.path.is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
         if not self.path.name or (self._mode is not None and stat.S_ISDIR(self._mode)):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if self._mode is not None and not os.access(self.path, os.W_OK):
+        if self._mode is not None:
             # Renaming would replace it all the same.
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        if self._mode is not None and not stat.S_ISREG(self._mode):
-            self.file = self.path
-            return
+            _require_writable(path)
         for left in leftovers(self.path, _SUFFIX):
             with claimed(left, folder=False) as whose:
                 if whose == "ours" and stat.S_ISREG(left.lstat().st_mode):
@@ -330,6 +332,11 @@ class NewFile:
             self._parents.discard()
         os.close(self._handle)
         self._handle = None
+
+
+def _require_writable(path: Path) -> None:
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 @contextlib.contextmanager

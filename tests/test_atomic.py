@@ -345,6 +345,18 @@ def test_devices_and_pipes_are_written_to_directly() -> None:
     write_file(Path("/dev/null"), "x")
 
 
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1"])
+def test_standard_output_that_is_a_pipe_is_written_to(path: str) -> None:
+    code = (
+        "import sys; from pathlib import Path; from bitlif.model.atomic import write_file\n"
+        "write_file(Path(sys.argv[1]), 'x')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("x", "")
+
+
 @pytest.mark.parametrize("path", ["/", "/proc/x", "/proc/1/x", "."])
 def test_impossible_places_are_an_error_before_the_work(path: str) -> None:
     with pytest.raises(OSError), new_file(Path(path)):
