@@ -63,8 +63,9 @@ def refusal(field: str, value: object) -> str:
 
 
 def test_table_lists_every_field_with_its_default() -> None:
-    assert [row[0] for row in ROWS] == list(Config().flat())
-    for (field, _, default), value in zip(ROWS, Config().flat().values(), strict=True):
+    leaves = [row for row in ROWS if row[0] != "schedule"]  # It has a row of its own, too.
+    assert [row[0] for row in leaves] == list(Config().flat())
+    for (field, _, default), value in zip(leaves, Config().flat().values(), strict=True):
         plain = to_plain(value)
         expected = "none" if plain == [] else json.dumps(plain)
         assert default.strip("`") == expected, field
@@ -140,11 +141,42 @@ def test_formats_are_those_of_the_check(field: str, legal: str, default: str) ->
     assert taken(*dataclasses.astuple(Format.parse(default.strip('`"')))[:2])
 
 
+def length(field: str, what: str) -> tuple[int, int]:
+    """Return the least and the greatest length that the table gives a field."""
+    legal = {row[0]: row[1] for row in ROWS}[field]
+    found = re.fullmatch(rf"(\d+) \.\.= (\d+) {what}", legal)
+    assert found
+    return int(found[1]), int(found[2])
+
+
+def test_lengths_of_a_name_are_those_of_the_check() -> None:
+    least, most = length("name", "printable characters")
+    for count in (least, most):
+        assert Config(name="x" * count).name == "x" * count
+    with pytest.raises(BitlifError, match=rf"^name must have at most {most} characters, not "):
+        Config(name="x" * (most + 1))
+    for name in ("x" * (least - 1), "\n"):
+        with pytest.raises(BitlifError, match=r"^name must be printable and not empty, not "):
+            Config(name=name)
+
+
+def test_numbers_of_phases_are_those_of_the_check() -> None:
+    least, most = length("schedule", "phases")
+    phase = PhaseConfig(windows=1)
+    for count in (least, most):
+        assert len(Config(schedule=(phase,) * count).schedule) == count
+    with pytest.raises(BitlifError, match=rf"^schedule must have at most {most} phases, not "):
+        Config(schedule=(phase,) * (most + 1))
+    with pytest.raises(BitlifError, match=r"^schedule must be a list of phases, not \(\)$"):
+        Config(schedule=(phase,) * (least - 1))
+
+
 def test_every_row_is_held_by_one_of_these_tests() -> None:
     held = {row[0] for rows in (INTEGERS, REALS, CHOICES, FORMATS) for row in rows}
     assert {row[0] for row in ROWS} - held == {
-        "name", "membrane.threshold", "noise.overlap", "noise.lfsr.taps", "noise.lfsr.seed",
-        "error.limit", "error.a", "error.b", "learning.lfsr.taps", "learning.lfsr.seed",
+        "name", "schedule", "membrane.threshold", "noise.overlap", "noise.lfsr.taps",
+        "noise.lfsr.seed", "error.limit", "error.a", "error.b", "learning.lfsr.taps",
+        "learning.lfsr.seed",
     }  # fmt: skip
     for path, most in (("noise", (1 << 32) - 1), ("learning", (1 << 31) - 1)):
         for seed in (0, most + 1):
