@@ -156,12 +156,12 @@ def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]
         if force:
             for name in _names(parts):
                 parts.remove(name)
-            for name in (FILE, MARK):
-                folder.remove(name)
+            folder.remove(FILE)
         for name in parts.names():
             if name.startswith(".") and _PART.fullmatch(name[1:]):
                 parts.remove(name)
-        if MARK not in folder.names():
+        if force or MARK not in folder.names():
+            # Written over an earlier one: a folder without it would be taken for another's.
             mark = {"kind": KIND, "version": VERSION, "sources": results_stamp()}
             folder.write(MARK, json.dumps(mark).encode() + b"\n")
         _require_same_version(folder)

@@ -15,6 +15,7 @@ import pytest
 from bitlif.model.errors import BitlifError
 from bitlif.study.checksum import to_bytes
 from bitlif.study.evaluate import Outcome
+from bitlif.study.files import Folder
 from bitlif.study.store import MANY_PARTS, MARK, Store, open_store
 
 A = Outcome("a", "", {"accuracy": 0.1 + 0.2, "bits": 12345.0}, 0.5, worker="tcp://one")
@@ -96,6 +97,33 @@ def test_force_begins_anew(tmp_path: Path) -> None:
     with open_store(tmp_path / "s", "", force=True) as store:
         assert store.outcomes == {}
     assert parts(tmp_path / "s") == []
+
+
+@pytest.mark.parametrize("call", range(1, 6))
+def test_force_that_was_cut_short_can_be_given_again(
+    call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path / "s", A)
+    (tmp_path / "s" / "results.parquet").write_bytes(b"x")
+    count = 0
+
+    def before(method: Any) -> Any:
+        def counted(*args: Any) -> None:
+            nonlocal count
+            count += 1
+            if count == call:
+                raise KeyboardInterrupt
+            method(*args)
+
+        return counted
+
+    with monkeypatch.context() as patch:
+        for name in ("remove", "write"):
+            patch.setattr(Folder, name, before(getattr(Folder, name)))
+        with pytest.raises(KeyboardInterrupt), open_store(tmp_path / "s", "", force=True) as store:
+            store.add([B])
+    with open_store(tmp_path / "s", "text", force=True) as store:
+        assert store.outcomes == {}
 
 
 @pytest.mark.parametrize("damage", ["other", "empty", "short"])
