@@ -22,7 +22,7 @@ from .reading import open_regular, unreadable
 from .text import path_text, quoted
 
 MOST_BYTES = 1 << 29
-"""Bytes of all arrays of a file together beyond which it is refused."""
+"""Bytes of all arrays of a file together beyond which it is refused, unless it may need more."""
 
 MOST_DIRECTORY = 1 << 16
 """Bytes of an archive's directory beyond which it is refused: room for some hundred names."""
@@ -73,7 +73,7 @@ class ArrayFile:
         By the names of the arrays.
     """
 
-    def __init__(self, what: str, path: str | Path, archive: zipfile.ZipFile) -> None:
+    def __init__(self, what: str, path: str | Path, archive: zipfile.ZipFile, most: int) -> None:
         self.headers: dict[str, Header] = {}
         self._what, self._path = what, path
         self._name = f"{what} '{path_text(path)}'"
@@ -81,8 +81,8 @@ class ArrayFile:
         for member in archive.infolist():
             self._add(member)
         size = sum(header.size for header in self.headers.values())
-        if size > MOST_BYTES:
-            raise BitlifError(f"{self._name} must hold at most {MOST_BYTES} bytes, not {size}")
+        if size > most:
+            raise BitlifError(f"{self._name} must hold at most {most} bytes, not {size}")
 
     def _add(self, member: zipfile.ZipInfo) -> None:
         name = member.filename.removesuffix(".npy")
@@ -144,19 +144,27 @@ class ArrayFile:
 
 
 @contextlib.contextmanager
-def open_arrays(what: str, path: str | Path) -> Iterator[ArrayFile]:
+def open_arrays(what: str, path: str | Path, needed: int = 0) -> Iterator[ArrayFile]:
     """Open an ``.npz`` file to read some of its arrays; `what` it holds is for errors.
+
+    Parameters
+    ----------
+    what : str
+    path : path
+    needed : int
+        Bytes that its arrays may have in any case, as those of a large layer must.
 
     Raises
     ------
     BitlifError
         If the file cannot be read, is no such file, is encrypted, holds Python objects or an array
-        twice, or says that it holds more than `MOST_BYTES`.
+        twice, or says that it holds more than `MOST_BYTES` and more than is `needed`.
     """
     with open_regular(what, path) as file, contextlib.ExitStack() as stack:
         with _one_error(what, path):
             _check_end(file)
-            arrays = ArrayFile(what, path, stack.enter_context(zipfile.ZipFile(file)))
+            archive = stack.enter_context(zipfile.ZipFile(file))
+            arrays = ArrayFile(what, path, archive, max(needed, MOST_BYTES))
         yield arrays
 
 

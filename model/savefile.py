@@ -59,7 +59,7 @@ def load_saved(path: str | Path, kind: str, config: Config) -> Arrays:
     name = f"state '{path_text(path)}'"
     sizes = config.layer
     most = 8 * (sizes.inputs * sizes.neurons + 2 * sizes.inputs + 2 * sizes.neurons) + OTHER_BYTES
-    with open_arrays("state", path) as file:
+    with open_arrays("state", path, most) as file:
         size = sum(header.size for header in file.headers.values())
         if size > most:
             raise BitlifError(f"{name} must hold at most {most} bytes of arrays, not {size}")

@@ -32,7 +32,8 @@ def load_weights(path: str | Path, config: Config) -> NDArray[np.int64]:
         If the file cannot be read, is no such file, or does not fit the configuration: another
         shape, another format, or a weight out of range.
     """
-    with open_arrays("weights", path) as file:
+    needed = 8 * config.layer.inputs * config.layer.neurons + FORMAT_BYTES
+    with open_arrays("weights", path, needed) as file:
         if not {"weights", "format"} <= file.headers.keys():
             raise BitlifError(
                 f"weights '{path_text(path)}' must hold the arrays weights and format"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bitlif.model import npzfile
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.float_layer import FloatLayer
@@ -50,6 +51,13 @@ def test_arrays_are_read_back(tmp_path: Path) -> None:
     for name, array in arrays.items():
         np.testing.assert_array_equal(again[name], array)
     assert [own.name for own in tmp_path.iterdir()] == ["a"]
+
+
+def test_state_of_a_large_layer_is_read_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npzfile, "MOST_BYTES", 8)  # as if the layer had millions of synapses
+    layer = Layer(TINY)
+    layer.resume(path)
+    np.testing.assert_array_equal(layer.weights, trained().weights)
 
 
 TOO_MANY = np.array(1 << 62)

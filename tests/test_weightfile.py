@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bitlif.model import npzfile
 from bitlif.model.config import Config
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.targetfile import load_targets
@@ -42,6 +43,17 @@ def test_weights_are_read_back(fmt: str, rate: float, tmp_path: Path) -> None:
     again = load_weights(str(tmp_path / "w.npz"), config)
     np.testing.assert_array_equal(again, weights)
     assert np.issubdtype(again.dtype, np.integer)
+
+
+def test_weights_of_a_large_layer_are_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npzfile, "MOST_BYTES", 8)  # as if the layer had millions of synapses
+    save_weights(tmp_path / "w.npz", weights_of(TINY), TINY)
+    np.testing.assert_array_equal(load_weights(tmp_path / "w.npz", TINY), weights_of(TINY))
+    large = savez(tmp_path, weights=np.zeros((60, 40), np.int64), format="s6.4")
+    with pytest.raises(BitlifError, match=r"must hold at most \d+ bytes, not \d+$"):
+        load_weights(large, TINY)
 
 
 @pytest.mark.parametrize(
