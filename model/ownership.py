@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import fnmatch
 import json
 import os
 import re
@@ -168,8 +167,8 @@ def _names(folder: Path, above: str = "") -> Iterator[str]:
                 yield above + entry.name
 
 
-def unknown(folder: Path, files: Collection[str], *patterns: str) -> Iterator[str]:
-    """Yield the names of what is in a folder and not among `files`, nor like any of `patterns`.
+def unknown(folder: Path, files: Collection[str]) -> Iterator[str]:
+    """Yield the names of what is in a folder and not among `files`.
 
     Links, pipes and devices are unknown whatever their names: bitlif makes none. What bitlif is
     just writing is known.
@@ -179,8 +178,6 @@ def unknown(folder: Path, files: Collection[str], *patterns: str) -> Iterator[st
     folder : Path
     files : collection of str
         As `Marker.files`.
-    patterns : str
-        As of `fnmatch`, of names as `files`: ``"parts/", "parts/*.parquet"``.
     """
     known = set(files)
     for name in files:
@@ -195,9 +192,7 @@ def unknown(folder: Path, files: Collection[str], *patterns: str) -> Iterator[st
         last = name.rstrip("/").rpartition("/")[2]
         if ours and TEMPORARY.fullmatch(last):
             skipped = name if name.endswith("/") else skipped
-        elif not ours or not (
-            name in known or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-        ):
+        elif not ours or name not in known:
             skipped = name if name.endswith("/") else skipped
             yield name
 
