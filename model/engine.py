@@ -29,6 +29,11 @@ inlined = register_jitable(forceinline=True, **_OPTIONS)
 """The same for one called every step: for a small layer, to pass NamedTuples of arrays (a hundred
 words by value) costs more than the step."""
 
+NO_JIT = (
+    "NUMBA_DISABLE_JIT is set: the model runs interpreted, with the same results, but hundreds of "
+    "times slower; unset it to run the compiled engine"
+)
+
 
 @functools.cache
 def source_stamp() -> str:

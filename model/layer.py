@@ -15,7 +15,7 @@ from .buffers import Buffers
 from .checks import Integers, check_events, check_targets, check_weights, warn_of_idle
 from .config import Config
 from .derive import derive
-from .engine import compiled, jit_disabled
+from .engine import NO_JIT, compiled, jit_disabled
 from .errors import BitlifError, BitlifTypeError, require_bool, require_int, require_kind
 from .events import Events
 from .gradient import dense_gradient, sparse_gradient
@@ -36,11 +36,6 @@ DENSE_SHARE = 0.4
 
 PIECE_WORK = 1 << 28
 """Work of the windows between which an interrupt is answered, in additions: about 0.1 s."""
-
-NO_JIT = (
-    "NUMBA_DISABLE_JIT is set: the model runs interpreted, with the same results, but hundreds of "
-    "times slower; unset it to run the compiled engine"
-)
 
 UNIT_WORK = 16
 """Additions that a step of one neuron, or of one trace, takes as long as (measured)."""
@@ -159,13 +154,9 @@ class Layer:
     def state(self) -> LayerState:
         """A copy of all that the next window starts from, but the weights."""
         now = self._now
-        current, membrane, trace_current, trace = (
-            np.array(values, np.int64) for values in now.state
-        )
-        states = self._opener.lfsr_states(now)
-        return LayerState(
-            current, membrane, trace_current, trace, *states, self._phase(now.learned)
-        )
+        current, membrane, trace_current, trace = (np.array(own, np.int64) for own in now.state)
+        rest = (*self._opener.lfsr_states(now), self._phase(now.learned))
+        return LayerState(current, membrane, trace_current, trace, *rest)
 
     def load(self, weights: Integers) -> None:
         """Set the raw weights: integers of shape (N, M) within the weight format, else an error."""

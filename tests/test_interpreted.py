@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from bitlif.model.config import Config
+from bitlif.model.engine import NO_JIT
 from bitlif.model.events import Events
 from bitlif.model.float_layer import FloatLayer
-from bitlif.model.layer import NO_JIT, Layer
+from bitlif.model.layer import Layer
 from bitlif.model.noise_report import describe_draws, measure_draws
 from bitlif.model.result import RECORDS
 from bitlif.sim.models import ModelCore
