@@ -35,6 +35,7 @@ from bitlif.model.digits import check_digits_layer
 from bitlif.model.errors import (
     BitlifError,
     BitlifTypeError,
+    located,
     nearest_of,
     require_choice,
     require_int,
@@ -179,10 +180,8 @@ def load_plan(source: str | Path) -> tuple[Plan, str]:
 def parse_plan(content: str, origin: str, folder: Path | None = None) -> Plan:
     """Return the study in TOML text; `origin` is for errors, `folder` holds its configuration."""
     tree = parse_toml(content, origin)
-    try:
+    with located(origin):
         return _read(tree, folder)
-    except BitlifError as error:
-        raise type(error)(f"{origin}: {error}") from error
 
 
 def _read(tree: dict[str, Any], folder: Path | None) -> Plan:

@@ -28,10 +28,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from bitlif.model.config import Config
-from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, require_int, require_real
+from bitlif.model.errors import (
+    BitlifError,
+    BitlifTypeError,
+    located,
+    nearest_of,
+    require_int,
+    require_real,
+)
 from bitlif.model.fixed import Format
 from bitlif.model.text import quoted, shortened
 from bitlif.model.toml import config_from_dict, config_to_dict
+
+from .description import LARGEST
 
 Edits = dict[str, Any]
 """Values by dotted field."""
@@ -199,10 +208,8 @@ def read_edits(tree: object, config: Config, where: str) -> Edits:
             if isinstance(value, dict) and path not in known and f"{path}." in sections:
                 walk(f"{path}.", value)
                 continue
-            try:
+            with located(where):
                 require_field(path, config)
-            except BitlifError as error:
-                raise BitlifError(f"{where}: {error}") from error
             require_value(f"{where}.{path}", value)
             edits[path] = value
 
@@ -223,6 +230,7 @@ def require_value(what: str, value: object, level: int = 0) -> None:
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise BitlifError(f"{what} must be finite, not {value}")
+        require_real(what, value, -LARGEST, LARGEST)
     elif isinstance(value, str):
         if len(value) > TEXT_LENGTH or not value.isprintable():
             raise BitlifError(

@@ -79,6 +79,10 @@ def test_cases_set_several_fields_together() -> None:
         ({"name": "a", "case": [{"name": "b"}]}, r"case\[0\] must be a table of name and set"),
         ({"field": "noise.words", "values": [1], "unit": 3}, "unit must be printable text"),
         ({"field": "schedule.sigma", "values": [0.1, math.inf]}, "values must be finite, not inf"),
+        (
+            {"field": "schedule.sigma", "values": [0.1, 1e31]},
+            r"values must be in -1e\+30 \.\.= 1e\+30, not 1e\+31",
+        ),
         ({"field": "schedule.sigma", "values": [math.nan]}, "values must be finite, not nan"),
         (
             {"field": "noise.words", "values": [1 << 63]},
