@@ -48,13 +48,19 @@ def exchange(one: Path, other: Path) -> bool:
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        sync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync(handle: int) -> None:
+    """Force an open file or folder to the disk."""
+    try:
         os.fsync(handle)
     except OSError as error:
         # Folders of some network file systems cannot be forced to the disk.
         if error.errno != errno.EINVAL:
             raise
-    finally:
-        os.close(handle)
 
 
 def sync_tree(folder: Path) -> None:

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from bitlif.model.atomic import sync
 from bitlif.model.errors import BitlifError
 from bitlif.model.ownership import open_folder
 from bitlif.model.text import path_text
@@ -57,7 +58,7 @@ class Folder:
         return content if len(content) <= limit else None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file beside its place and rename it into it: a power cut leaves it whole."""
+        """Write a file beside its place and rename it into it; a power cut then does no harm."""
         made = f".{name}"
         # What a killed study left, or a link that somebody put there.
         self.remove(made)
@@ -66,8 +67,9 @@ class Folder:
             with os.fdopen(os.open(made, flags, 0o666, dir_fd=self.handle), "wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
             os.rename(made, name, src_dir_fd=self.handle, dst_dir_fd=self.handle)
+            sync(self.handle)
         except OSError as error:
             self.remove(made)
             where = path_text(self.path / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,33 @@ def test_a_write_that_was_cut_short_is_forgotten(tmp_path: Path) -> None:
     assert not half.exists()
     filled(tmp_path / "s", B)
     assert reopened(tmp_path / "s") == {"a": A, "b": B}
+
+
+def test_results_are_on_the_disk_before_others_that_hold_them_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path / "s", A, B)
+    calls = []
+
+    def noted(name: str) -> Any:
+        call = getattr(os, name)
+
+        def before(*args: Any, **options: Any) -> Any:
+            kind = "file"
+            if name == "fsync" and stat.S_ISDIR(os.fstat(args[0]).st_mode):
+                kind = "folder"
+            calls.append(f"{name} {kind}")
+            return call(*args, **options)
+
+        return before
+
+    with open_store(tmp_path / "s", "") as store, monkeypatch.context() as patch:
+        for name in ("fsync", "rename", "unlink"):
+            patch.setattr(os, name, noted(name))
+        store.join()
+    first = calls.index("rename file")
+    assert calls[first - 1 : first + 2] == ["fsync file", "rename file", "fsync folder"]
+    assert calls[first + 2 :] == ["unlink file"] * 2
 
 
 def test_many_parts_become_one(tmp_path: Path) -> None:
