@@ -17,7 +17,7 @@ from bitlif.model.reading import read_bytes
 from bitlif.model.text import path_text, shortened, terminal_text
 from bitlif.model.toml import parse_config
 
-from .checksum import MOST_BYTES, parsed, verified
+from .checksum import MOST_BYTES, MOST_ROWS, parsed, verified
 from .description import choices, integers, read_description, reals, texts
 
 FILE = "results.parquet"
@@ -270,7 +270,10 @@ def _arranged(description: dict[str, Any], table: pa.Table, checked: bool) -> Re
         raise ValueError("it has points that its description has not")
     seed = integers(table, "seed").tolist()
     seeds = _in_order(description["seeds"], seed)
-    column = np.array([seeds.index(own) for own in seed], dtype=np.intp)
+    if len(numbers) * len(seeds) > MOST_ROWS:
+        raise ValueError(f"it has more than {MOST_ROWS} runs (points times seeds)")
+    places = {own: place for place, own in enumerate(seeds)}
+    column = np.array([places[own] for own in seed], dtype=np.intp)
     if len(np.unique(row * len(seeds) + column)) != len(seed):
         raise ValueError("it has a run twice")
     values = {}

@@ -138,6 +138,20 @@ def test_table_that_lacks_a_column_is_refused_by_its_name(tmp_path: Path, column
     refused(tmp_path, f"it has no column {re.escape(column)}$")
 
 
+def test_table_of_far_more_runs_than_rows_is_refused_before_they_are_made(tmp_path: Path) -> None:
+    table = pq.read_table(line_study(tmp_path) / "results.parquet")
+    count = 1 << 15  # each row another point and another seed: 2^30 runs
+    told = json.loads(table.schema.metadata[METADATA])
+    told["points"] = told["points"][:1] * count
+    many = table.take(np.zeros(count, int))
+    for name in ("point", "seed"):
+        place = many.column_names.index(name)
+        many = many.set_column(place, name, pa.array(np.arange(count)))
+    many = many.replace_schema_metadata({METADATA: json.dumps(told)})
+    pq.write_table(many, tmp_path / "results.parquet")
+    refused(tmp_path, r"it has more than 1048576 runs \(points times seeds\)$")
+
+
 def test_description_that_is_no_json_is_refused(tmp_path: Path) -> None:
     table = pq.read_table(line_study(tmp_path) / "results.parquet")
     for text in ("{", "3"):
