@@ -177,16 +177,20 @@ def say(sentence: str) -> None:
 
 @contextlib.contextmanager
 def warnings_as_sentences(command: str) -> Iterator[None]:
-    """Print each different `BitlifWarning` once, as one sentence on standard error."""
+    """Print each different `BitlifWarning` once, as one sentence on standard error.
+
+    What a file was already warned of by its name is not said again where it is used.
+    """
     said: set[str] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("always", BitlifWarning)
         usual = warnings.showwarning
 
         def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+            sentence = str(message)
             if not issubclass(category, BitlifWarning):
                 usual(message, category, *rest, **named)
-            elif (sentence := str(message)) not in said:
+            elif not any(f": {own}".endswith(f": {sentence}") for own in said):
                 said.add(sentence)
                 say(f"bitlif {command}: warning: {sentence}")
 

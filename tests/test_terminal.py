@@ -17,10 +17,16 @@ from pathlib import Path
 import pytest
 
 from bitlif.model.config import Config
+from bitlif.model.errors import warn
 from bitlif.model.toml import dump_config
 from bitlif.scripts.main import SUBCOMMANDS, build_parser, main
 from bitlif.scripts.streams import GuardedStream, encodable
-from bitlif.scripts.terminal import console, report_table, result_table
+from bitlif.scripts.terminal import (
+    console,
+    report_table,
+    result_table,
+    warnings_as_sentences,
+)
 
 ROOT = Path(__file__).parent.parent
 BITLIF = [sys.executable, "-m", "bitlif"]
@@ -469,3 +475,14 @@ def test_overview_imports_nothing_heavy(words: list[str]) -> None:
         [sys.executable, "-c", code, *words], capture_output=True, encoding="utf-8", check=True
     )
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_warning_that_named_its_file_is_not_said_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with warnings_as_sentences("learn"):
+        for sentence in ("a.toml: no rate", "no rate", "a.toml: no rate", "rate", "b.toml: rate"):
+            warn(sentence)
+    said = ["a.toml: no rate", "rate", "b.toml: rate"]
+    expected = "".join(f"bitlif learn: warning: {own}\n" for own in said)
+    assert capsys.readouterr().err == expected
