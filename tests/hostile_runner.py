@@ -74,13 +74,7 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
             hung = True
             os.killpg(pid, signal.SIGKILL)
         time.sleep(0.005)
-    left = True
-    try:
-        os.killpg(pid, 0)
-        time.sleep(1.0)  # A pool's last worker may be on its way out.
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        left = False
+    left = still_there(pid)
     return {
         "code": os.waitstatus_to_exitcode(status),
         "hung": hung,
@@ -88,6 +82,19 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
         "cpu": used.ru_utime + used.ru_stime,
         "memory": used.ru_maxrss << 10,
     }
+
+
+def still_there(group: int) -> bool:
+    """Return whether processes of a group are left, which do not end by themselves; kill them."""
+    start = time.monotonic()
+    try:
+        while time.monotonic() - start < WALL_SECONDS:
+            os.killpg(group, 0)
+            time.sleep(0.005)  # A pool's last worker may be on its way out.
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def serve() -> None:
