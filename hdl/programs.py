@@ -52,7 +52,7 @@ class Known:
     least: str
 
 
-_NEXTPNR = Known("nextpnr", "--version", r"nextpnr-(\d+\.\d+)", "0.11")
+_NEXTPNR = Known("nextpnr", "--version", r"\(Version (?:nextpnr-)?(\d+\.\d+)", "0.11")
 _VERILATOR = Known("Verilator", "--version", r"^Verilator (\d+\.\d+)", "5.036")
 
 KNOWN = {
@@ -203,6 +203,8 @@ def _version(text: str) -> tuple[int, ...]:
 def said(call: Sequence[str]) -> str:
     """Return what a program says of itself; it is asked once, until its file changes.
 
+    Standard error counts where standard output stays empty: nextpnr answers there.
+
     Raises
     ------
     BitlifError
@@ -219,7 +221,7 @@ def _said(call: tuple[str, ...], *_status: int) -> str:
         done = run_program(call, Path("/"), timeout=ANSWER_S)
     except subprocess.TimeoutExpired as error:
         raise BitlifError(f"'{shown}' did not end in {ANSWER_S} s") from error
-    text = done.stdout.strip()
+    text = done.stdout.strip() or done.stderr.strip()
     if done.returncode or not text:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise BitlifError(f"'{shown}' failed ({shortened(terminal_text(lines[-1]))})")

