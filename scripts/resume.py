@@ -21,6 +21,9 @@ from bitlif.model.window import COUNTERS
 STATE = "state.npz"
 REPORT = "report.json"
 
+FLOAT_COUNTERS = ("synaptic_events",)
+"""Of `COUNTERS`, what the float twin counts."""
+
 MOST = (1 << 62) - 1
 MOST_EPOCHS = 1_000_000
 """Of earlier calls together."""
@@ -115,7 +118,8 @@ def resume(
         )
     windows = report.integer("windows", MOST)
     epochs = report.integer("epochs", MOST_EPOCHS) if data != "teacher" else windows
-    counters = {name: report.integer(name, MOST) for name in report.content if name in COUNTERS}
+    counted = COUNTERS if isinstance(layer, Layer) else FLOAT_COUNTERS
+    counters = {name: report.integer(name, MOST) for name in counted}
     accuracies = report.shares("test_accuracy_by_epoch", epochs) if data == "digits" else []
     layer.resume(Path(args.out) / STATE)
     if not layer.windows_learned == windows == epochs * per_epoch:
@@ -147,8 +151,9 @@ class _Report:
         return self.content[name]
 
     def integer(self, name: str, most: int) -> int:
+        value = self.get(name)
         try:
-            return require_int(name, self.get(name), 0, most)
+            return require_int(name, value, 0, most)
         except BitlifError as error:
             raise type(error)(f"report '{self._name}': {error}") from error
 

@@ -12,6 +12,8 @@ import pytest
 from bitlif.model.config import Config
 from bitlif.model.eventfile import save_events
 from bitlif.model.events import Events
+from bitlif.model.float_layer import FloatLayer
+from bitlif.model.layer import Layer
 from bitlif.model.weightfile import save_weights
 from bitlif.scripts.main import main
 
@@ -145,7 +147,11 @@ def rewrite(**changes: Any) -> None:
             "RUN",
             "active_errors must be an integer",
         ),
-        ({"trace_saturations": None}, "RUN", "must count current_satura"),
+        (
+            {"trace_saturations": None},
+            "RUN",
+            "report 'run/report.json' must have trace_saturations",
+        ),
     ],
 )
 def test_what_cannot_be_resumed_is_one_sentence_and_changes_nothing(
@@ -161,6 +167,25 @@ def test_what_cannot_be_resumed_is_one_sentence_and_changes_nothing(
     assert said.count("\n") == 1
     assert content("run") == before
     assert not Path("none").exists()
+
+
+@pytest.mark.parametrize("options", ["", " --float"])
+@pytest.mark.parametrize("data", ["learn tiny", "learn digits", FILES])
+def test_counter_that_is_missing_is_named_before_anything_is_learned(
+    data: str, options: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = f"{data}{options} --epochs 1 --out run"
+    assert bitlif(line) == 0
+    rewrite(synaptic_events=None)
+    learned: list[int] = []
+    for kind in (Layer, FloatLayer):
+        monkeypatch.setattr(kind, "learn", lambda *_args, **_named: learned.append(1))
+    capsys.readouterr()
+    assert bitlif(f"{line} --resume") == 2
+    assert capsys.readouterr().err == (
+        "bitlif learn: report 'run/report.json' must have synaptic_events\n"
+    )
+    assert learned == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "\xff"])
