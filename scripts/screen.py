@@ -72,7 +72,9 @@ class ResultTable:
             return
         table = Table(title=self.title or None, title_justify="left", show_header=any(self.columns))
         for number, column in enumerate(self.columns):
-            words = number == 0 or all(row[number][:1].isalpha() for row in self.rows)
+            # A few numbers among words, or words among numbers, change nothing.
+            letters = sum(row[number][:1].isalpha() for row in self.rows)
+            words = number == 0 or 2 * letters > len(self.rows)
             table.add_column(
                 column,
                 justify="left" if words else "right",

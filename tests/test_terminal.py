@@ -277,6 +277,16 @@ def test_narrow_tables_become_a_block_for_each_row(tmp_path: Path) -> None:
     assert "┃ name" in on_terminal(["config", "list"], 80, tmp_path)
 
 
+def test_columns_of_words_are_on_the_left_though_one_begins_with_a_digit(capsys: Caught) -> None:
+    words, numbers = ("a word", "1 - q", "another word"), ("12345", "none", "7")
+    rows = list(zip(("x", "y", "z"), words, numbers, strict=True))
+    console().print(result_table("", ("name", "words", "numbers"), rows))
+    shown = capsys.readouterr().out
+    assert "│ 1 - q        │" in shown
+    assert "│    none │" in shown
+    assert "│       7 │" in shown
+
+
 def test_tables_in_a_pipe_are_as_wide_as_their_words(capsys: Caught) -> None:
     long = "x" * 300
     console().print(result_table("", ("name", "value"), [(long, "some words " * 30)]))
