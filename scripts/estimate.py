@@ -113,13 +113,13 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
     for family in dict.fromkeys(row["family"] for row in rows):
         own = next(row for row in rows if row["family"] == family)
         said = ", ".join(
-            f"{kind} {_within(Error(**use['error']))}"
+            f"{kind} {_errors(Error(**use['error']))}"
             for kind, use in own["use"].items()
             if use["available"]
         )
         configs = own["use"]["cells"]["error"]["configs"]
         screen.print(
-            f"{family}, (median) and (worst) of {configs} configurations that the fit had not "
+            f"{family}: median and worst error over {configs} configurations that the fit had not "
             f"seen: {said}"
         )
     reached = ", ".join(f"{row['board']} {row['clock']['placements']}" for row in rows)
@@ -140,5 +140,5 @@ def _pace(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _within(error: Error) -> str:
-    return f"within {100 * error.median:.1f} % (median) and {100 * error.worst:.1f} % (worst)"
+def _errors(error: Error) -> str:
+    return f"{100 * error.median:.1f} % and {100 * error.worst:.1f} %"
