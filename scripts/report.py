@@ -130,8 +130,15 @@ def _cell(value: Any) -> Any:
     return cell_text(value) if isinstance(value, str) else value
 
 
+def _percent(share: float) -> str:
+    """Return a share in percent, with a space that terminals print."""
+    from bitlif.study.labels import percent
+
+    return percent(share).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:
-    from bitlif.study.labels import effect_text, mean_text, metric_of, percent, title_of
+    from bitlif.study.labels import effect_text, mean_text, metric_of, title_of
     from bitlif.study.levels import words
     from bitlif.study.plots_shares import share_text
 
@@ -163,13 +170,15 @@ def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:
     if found:
         effects = sorted(found["mains"] + found["pairs"], key=lambda own: -own["share"])
         rows = [(effect_text(own["axes"]), share_text(own),
-                 "" if own["noise"] is None else percent(own["noise"]))
+                 "" if own["noise"] is None else _percent(own["noise"]))
                 for own in effects[:MOST_ROWS]]  # fmt: skip
         title = f"shares of the variance of {metric_of(told, told['score'])['title']}"
         screen.print(result_table(title, ("", "share", "noise alone"), rows))
         how = "exactly, of a complete grid"
         if found["fit"] is not None:
-            how = f"by a forest, which foretells {percent(found['fit'])} of that of points left out"
+            how = (
+                f"by a forest, which foretells {_percent(found['fit'])} of that of points left out"
+            )
         noise = "in brackets: not told apart from the seeds' noise"
         if found["noise"] is None:
             noise = "with one seed, how much is noise is not known"

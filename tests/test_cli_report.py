@@ -175,7 +175,10 @@ def test_board_decides_what_is_recommended(
 
 
 def test_terminal_shows_the_best_the_recommended_and_the_effects(grid: Path) -> None:
-    shown = " ".join((grid / "printed.txt").read_text("utf-8").split())
+    printed = (grid / "printed.txt").read_text("utf-8")
+    assert re.search(r"│ +\d[\d.e-]* %", printed)
+    assert "\\x" not in printed
+    shown = " ".join(printed.split())
     assert shown.startswith("made: 24 points, 72 runs, 3 failed")
     for part in (
         f"best mean: point {BEST_OF_GRID}", "recommended: point", "test accuracy (% of digits)",
