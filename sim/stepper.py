@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import re
-import weakref
 from pathlib import Path
 
 from bitlif.model.errors import BitlifError
 
 from .build import LIBRARY, compile_verilog, ingredients, require_tools
 from .cache import cached, key_of
+from .process import release_with
 from .rows import words_for
 
 DRIVER = "step_driver.cc"
@@ -75,7 +75,7 @@ class SteppedDesign:
             for bits in (self._in, self._out)
         ]
         self._design = code.step_open(seed if scrambled else 0)
-        self.close = weakref.finalize(self, code.step_close, self._design)
+        self.close = release_with(self, code.step_close, self._design)
 
     def _library(self, verilog: str, top: str, scrambled: bool) -> Path:
         require_tools()

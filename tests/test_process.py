@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import bitlif.sim
 
 ENDS = {
     "exit": "pass",
@@ -80,3 +83,9 @@ def test_forked_child_ends_and_leaves_the_core_open(backend: str, end: str, way:
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_one_function_releases_what_compiled_code_holds() -> None:
+    folder = Path(bitlif.sim.__file__).parent
+    users = {path.name for path in folder.glob("*.py") if "weakref" in path.read_text("utf-8")}
+    assert users == {"process.py"}
