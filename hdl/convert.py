@@ -71,13 +71,15 @@ def converter() -> tuple[list[str], str]:
     BitlifError
         With what to install.
     """
-    for kind in os.environ.get(CHOICE, "system,builtin").split(","):
+    kinds = os.environ.get(CHOICE, "system,builtin").split(",")
+    there = "builtin" in kinds and importlib.util.find_spec(PACKAGE) is not None
+    for kind in kinds:
         if kind == "system":
-            found = named_program("YOSYS", "yosys", least=LEAST) or _native()
+            found = named_program("YOSYS", "yosys", least=LEAST) or _native(package=there)
             if found is not None:
                 return [found], said([found, "-V"])
         elif kind == "builtin":
-            if importlib.util.find_spec(PACKAGE) is not None:
+            if there:
                 # -P keeps the current directory off the import path, where -m would put it.
                 call = [sys.executable, "-P", "-m", PACKAGE]
                 return call, f"{PACKAGE} {metadata.version(PACKAGE.replace('_', '-'))}"
@@ -88,12 +90,12 @@ def converter() -> tuple[list[str], str]:
     )
 
 
-def _native() -> str | None:
-    """Return a Yosys on the PATH; an older one does no harm, for the package is there too."""
+def _native(*, package: bool) -> str | None:
+    """Return a Yosys on the PATH; an older one does no harm where the package may be used."""
     try:
         return usable_program("yosys", least=LEAST)
     except NotFound as error:
-        if importlib.util.find_spec(PACKAGE) is None:
+        if not package:
             raise BitlifError(f"{error}: {install_command('gates')}") from error
         say_once(f"{error}; the package {PACKAGE} is used")
         return None
