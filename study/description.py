@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from bitlif.model.text import quoted
 
+from .space import LARGEST
+
 KEYS = (
     "name", "title", "config", "task", "seeds", "search", "axes", "objectives", "board", "points",
     "metrics",
@@ -20,9 +22,6 @@ KEYS = (
 
 KINDS = ("values", "cases", "range")
 DIRECTIONS = ("max", "min")
-
-LARGEST = 1e30
-"""Of a value, so that neither its square nor its single-precision form overflows."""
 
 
 def read_description(content: bytes) -> dict[str, Any]:

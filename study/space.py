@@ -40,14 +40,15 @@ from bitlif.model.fixed import Format
 from bitlif.model.text import quoted, shortened
 from bitlif.model.toml import config_from_dict, config_to_dict
 
-from .description import LARGEST
-
 Edits = dict[str, Any]
 """Values by dotted field."""
 
 SCHEDULE = ("phases", "windows", "sigma", "last_sigma", "rate_shift")
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
 """Integers that a table of results can hold."""
+
+LARGEST = 1e30
+"""Of a real value, so that neither its square nor its single-precision form overflows."""
 
 TEXT_LENGTH = 1000
 """Characters of a value that is text."""

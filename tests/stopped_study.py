@@ -11,6 +11,7 @@ import signal
 import sys
 from typing import Any
 
+from bitlif.model import atomic
 from bitlif.scripts.main import main
 from bitlif.study import files, pool
 
@@ -44,7 +45,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "stuck":
         pool.COMMAND = (deadly_worker.__file__, "stuck")
     else:
-        files.os = Counted(int(sys.argv[1]))  # type: ignore[assignment]
+        files.os = atomic.os = Counted(int(sys.argv[1]))  # type: ignore[assignment]
         # A part for each run, so that it is known how far so many changes bring a study.
         pool.MOST_RUNS = 1
     sys.exit(main(sys.argv[2:]))
