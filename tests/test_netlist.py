@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,14 @@ from bitlif.hdl.verilog import core_name, core_verilog
 from bitlif.model.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
+from bitlif.sim.cache import VARIABLE
 from bitlif.sim.crosscheck import crosscheck
 from bitlif.sim.netlist import NETLIST_FAMILIES, Netlist, make_netlist
 from bitlif.sim.stimulus import random_work
 from bitlif.sim.synthesis import require_no_conflict
 from bitlif.sim.tools import TOOLS
+
+from fake_tools import fake
 
 TINY = Config.load("tiny")
 CLOCKS = 2000
@@ -313,12 +315,10 @@ endmodule
     assert made.cells["SB_DFFE"] == 4
 
 
-def fake(folder: Path, body: str) -> str:
-    """Make a Yosys out of lines of Python, and return its path."""
-    path = folder / "yosys"
-    path.write_text(f"#!{sys.executable}\nimport sys\n{body}\n")
-    path.chmod(0o755)
-    return str(path)
+def pose_as_yosys(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """Let lines of Python be Yosys, in a cache of its own: it says that it is Yosys 0.70 too."""
+    monkeypatch.setenv("YOSYS", fake(folder, "yosys", body))
+    monkeypatch.setenv(VARIABLE, str(folder / "cache"))
 
 
 def single(kind: str, parameters: dict[str, str], wires: dict[str, list[Any]]) -> dict[str, Any]:
@@ -355,8 +355,7 @@ def test_cell_that_no_model_covers_is_named(
 ) -> None:  # fmt: skip
     netlist = {"modules": {"top": single(kind, parameters, wires)}}
     text = json.dumps(netlist)
-    monkeypatch.chdir(tmp_path)  # a fake writes its netlist when asked for its version too
-    monkeypatch.setenv("YOSYS", fake(tmp_path, f"open('netlist.json', 'w').write({text!r})"))
+    pose_as_yosys(tmp_path, monkeypatch, f"open('netlist.json', 'w').write({text!r})")
     match = rf"^cell own is a {re.escape(kind)}(, | ){re.escape(said)}"
     with pytest.raises(ValueError, match=match):
         make_netlist("", "top", family, tmp_path)
@@ -377,8 +376,7 @@ def test_net_has_one_driver(
     wires: dict[str, list[Any]], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = json.dumps({"modules": {"top": single("MULT18X18D", {}, wires)}})
-    monkeypatch.chdir(tmp_path)  # a fake writes its netlist when asked for its version too
-    monkeypatch.setenv("YOSYS", fake(tmp_path, f"open('netlist.json', 'w').write({text!r})"))
+    pose_as_yosys(tmp_path, monkeypatch, f"open('netlist.json', 'w').write({text!r})")
     with pytest.raises(ValueError, match=rf"^yosys {said}.*; its log is .*yosys\.log$"):
         make_netlist("", "top", "ecp5", tmp_path)
 
@@ -392,13 +390,12 @@ def test_families_are_named_where_one_is_not_known(tmp_path: Path) -> None:
 def test_failure_of_either_run_of_yosys_names_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("YOSYS", fake(tmp_path, "sys.exit('ERROR: no reason')"))
+    pose_as_yosys(tmp_path, monkeypatch, "sys.exit('ERROR: no reason')")
     with pytest.raises(ValueError, match=r"^yosys failed \(no reason\); .*yosys\.log$"):
         make_netlist("", "top", "ecp5", tmp_path)
     text = json.dumps({"modules": {"top": single("LUT4", {"INIT": "1"}, {})}})
     half = f"open('netlist.json', 'w').write({text!r})"
-    monkeypatch.chdir(tmp_path)  # a fake writes its netlist when asked for its version too
-    monkeypatch.setenv("YOSYS", fake(tmp_path, half))
+    pose_as_yosys(tmp_path, monkeypatch, half)
     with pytest.raises(ValueError, match=r"^yosys failed \(exit code 0\); .*models\.log$"):
         make_netlist("", "top", "ecp5", tmp_path)
 

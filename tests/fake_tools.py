@@ -1,0 +1,21 @@
+"""Programs that pose as FPGA tools: they know a version, and do what a test wants."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+VERSIONS = {"-V": "Yosys 0.70", "--version": "(Version nextpnr-0.11.1)"}
+
+
+def fake(folder: Path, name: str, body: str, version: str = "") -> str:
+    """Make a program out of lines of Python, and return its path.
+
+    Asked for its version it prints `version`, or one of `VERSIONS`, and ends.
+    """
+    path = folder / name
+    said = {option: version or usual for option, usual in VERSIONS.items()}
+    answer = f"said = {said!r}.get(sys.argv[-1])\nif said: sys.exit(print(said))"
+    path.write_text(f"#!{sys.executable}\nimport sys\n{answer}\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
