@@ -86,9 +86,7 @@ def parsed(content: bytes) -> pa.Table:
             raise ValueError(f"it has more than {MOST_ROWS} rows or {MOST_BYTES} bytes of values")
         # A text that many rows share is there once, until it is known how long all are together.
         texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
-        # Arrow's threads, if they still end when Python does, can abort the process.
-        whole = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
-        table = whole.read(use_threads=False)
+        table = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts).read()
         table.validate(full=True)
         return _with_plain_texts(table)
     except (pa.ArrowException, OSError, MemoryError, TypeError, KeyError) as error:
