@@ -29,12 +29,12 @@ class Work:
     ----------
     layer : Layer
     events : Events
-    targets : (W, M) int
+    targets : (W, M) uint16
     """
 
     layer: Layer
     events: Events
-    targets: NDArray[np.int64]
+    targets: NDArray[np.uint16]
 
     @property
     def neuron_steps(self) -> int:
@@ -84,7 +84,8 @@ def make_work(
     events = Events.from_raster(random.random((windows, steps, inputs)) < INPUT_RATE)
     layer = Layer(config, threads=threads)
     sparse = active is not None and active < 1.0
-    targets = np.full((windows, neurons), 0 if sparse else 40)
+    # In the type of raw targets, so that none is taken for a real one.
+    targets = np.full((windows, neurons), 0 if sparse else 40, np.uint16)
     spread = random.normal(0.0, 1.0, (inputs, neurons))
     layer.load(_weights(layer, events, targets, spread, active if sparse else None))
     return Work(layer, events, targets)
@@ -93,7 +94,7 @@ def make_work(
 def _weights(
     layer: Layer,
     events: Events,
-    targets: NDArray[np.int64],
+    targets: NDArray[np.uint16],
     spread: NDArray[np.float64],
     active: float | None,
 ) -> NDArray[np.int64]:
