@@ -53,7 +53,7 @@ def to_verilog(component: Any, name: str) -> str:
         "write_verilog -norename ",
     ]
     call, _ = converter()
-    done = run_program([*call, "-q", "-"], Path("/"), text="\n".join(script))
+    done = run_program([*call, "-q", "-"], Path("/"), stdin="\n".join(script))
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise BitlifError(

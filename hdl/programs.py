@@ -280,7 +280,7 @@ def _caches(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_program(
-    call: Sequence[str], folder: Path, *, text: str = "", timeout: float | None = None,
+    call: Sequence[str], folder: Path, *, stdin: str = "", timeout: float | None = None,
     environment: Mapping[str, str] | None = None, output: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """Run a program to its end and return what it said.
@@ -291,8 +291,8 @@ def run_program(
         Begins with the path of the program, which is absolute.
     folder : Path
         Where it runs.
-    text : str
-        Its standard input.
+    stdin : str
+        Text for its standard input, in UTF-8.
     timeout : float or None
         In seconds.
     environment : mapping or None
@@ -313,7 +313,7 @@ def run_program(
     made.update(environment or {})
     options: Any = {
         "cwd": folder, "env": made, "timeout": timeout,
-        "encoding": "utf-8", "errors": "replace", "check": False, "input": text,
+        "encoding": "utf-8", "errors": "replace", "check": False, "input": stdin,
     }  # fmt: skip
     errors = subprocess.PIPE if output == subprocess.PIPE else subprocess.STDOUT
     try:

@@ -124,8 +124,7 @@ def _list(args: argparse.Namespace) -> int:
 def _run(
     args: argparse.Namespace, plan: Plan, text: str, workers: int
 ) -> tuple[Any, Path, Progress]:
-    import pyarrow.parquet as pq
-
+    from bitlif.study.checksum import parsed
     from bitlif.study.pool import open_pool
     from bitlif.study.run import run_study
     from bitlif.study.store import open_store
@@ -147,9 +146,7 @@ def _run(
 
         with open_pool(workers, args.scheduler or "") as pool:
             path, progress = run_study(plan, store, pool, report)
-    # PyArrow opens no path whose bytes are not UTF-8.
-    with path.open("rb") as file:
-        return pq.read_table(file), path, progress
+    return parsed(path.read_bytes()), path, progress
 
 
 def best_points(plan: Plan, table: Any) -> list[dict[str, Any]]:

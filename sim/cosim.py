@@ -177,7 +177,7 @@ def _fst_headers(folder: Path) -> bool:
     if compiler is None:
         return False
     command = [compiler, "-fsyntax-only", "-x", "c++", "-"]
-    return run_program(command, folder, text=text).returncode == 0
+    return run_program(command, folder, stdin=text).returncode == 0
 
 
 def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:

@@ -74,6 +74,9 @@ def _digest(content: bytes, start: int) -> bytes:
 def parsed(content: bytes) -> pa.Table:
     """Return the table in a Parquet file, whatever is wrong with it.
 
+    Everything is read in this thread. PyArrow would read a table in threads of its own, which may
+    still hold the bytes when the interpreter ends, and then abort the process.
+
     Raises
     ------
     ValueError
@@ -86,7 +89,8 @@ def parsed(content: bytes) -> pa.Table:
             raise ValueError(f"it has more than {MOST_ROWS} rows or {MOST_BYTES} bytes of values")
         # A text that many rows share is there once, until it is known how long all are together.
         texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
-        table = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts).read()
+        reader = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts, pre_buffer=False)
+        table = reader.read(use_threads=False)
         table.validate(full=True)
         return _with_plain_texts(table)
     except (pa.ArrowException, OSError, MemoryError, TypeError, KeyError) as error:

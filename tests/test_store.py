@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bitlif import scripts, study
 from bitlif.model.errors import BitlifError
+from bitlif.study import checksum
 from bitlif.study.checksum import to_bytes
 from bitlif.study.evaluate import Outcome
 from bitlif.study.files import Folder
@@ -337,3 +340,18 @@ def test_parts_are_parquet_that_others_can_read(tmp_path: Path) -> None:
     filled(tmp_path / "s", A)
     (row,) = pq.read_table(parts(tmp_path / "s")[0]).to_pylist()
     assert (row["key"], row["accuracy"], row["spikes"]) == ("a", A.values["accuracy"], None)
+
+
+def test_nothing_reads_parquet_in_threads_of_arrow() -> None:
+    # At the end of the interpreter such a thread aborted every second study that had gone on.
+    folders = (Path(study.__file__).parent, Path(scripts.__file__).parent)
+    readers = [
+        path.name
+        for folder in folders
+        for path in folder.glob("*.py")
+        if re.search(r"\b(read_table|ParquetFile)\(", path.read_text("utf-8"))
+    ]
+    assert readers == ["checksum.py"]
+    text = Path(checksum.__file__).read_text("utf-8")
+    assert "read_table(" not in text
+    assert text.count(".read(use_threads=False)") == 1
