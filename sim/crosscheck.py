@@ -57,7 +57,7 @@ class Comparison:
     mismatches: dict[str, int] = field(default_factory=dict)
     first: Difference | None = None
     windows: int = 0
-    clocks: int | None = 0
+    clocks: int | None = None
     signature: int | None = None
     note: str = ""
 
@@ -127,8 +127,9 @@ def crosscheck(
             outcome.first = _first(work, own, w)
         report(w)
     for core, outcome in zip(cores, outcomes, strict=True):
-        outcome.clocks = core.clocks() if core.counts_clocks else None
+        # A core that stopped in mid-window answers nothing until its reset.
         if not outcome.note:
+            outcome.clocks = core.clocks() if core.counts_clocks else None
             outcome.signature = core.signature()
     return outcomes
 

@@ -85,6 +85,7 @@ def test_a_core_that_stops_to_move_is_left_out_and_told() -> None:
     assert "gates nothing" in str(outcomes[1].first)
     assert "stopped to move" in outcomes[1].note
     assert outcomes[1].signature is None
+    assert outcomes[1].clocks is None
     assert outcomes[2].agrees
     assert outcomes[2].windows == 3
 
