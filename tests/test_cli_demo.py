@@ -321,7 +321,7 @@ def test_folder_that_is_filled_while_the_demo_trains_is_left_alone(
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ("matplotlib", "pictures need Matplotlib, which is not installed"),
+        ("matplotlib.figure", "pictures need Matplotlib, which is not installed"),
         ("sklearn.datasets", "the digits come with scikit-learn, which is not installed"),
     ],
 )
