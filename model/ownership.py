@@ -256,11 +256,9 @@ def open_folder(what: str, name: str | Path, folder: int | None = None) -> int:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(name, flags, dir_fd=folder)
-    except NotADirectoryError as error:
-        # Linux says so of links too.
-        raise BitlifError(f"{what} '{path_text(name)}' must be a folder and no link") from error
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        # Linux says of a link that it is no directory.
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
             raise BitlifError(f"{what} '{path_text(name)}' must be a folder and no link") from error
         reason = error.strerror or error
         raise BitlifError(f"{what} '{path_text(name)}' cannot be opened: {reason}") from error

@@ -45,7 +45,7 @@ class Comparison:
     windows : int
         How many were run.
     clocks : int or None
-        That they took; None if the backend counts none.
+        That they took; None if the backend counts none, or the core stopped to move.
     signature : int or None
         At the end; None if the core stopped to move.
     note : str
