@@ -7,10 +7,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config import LayerConfig
+from bitlif.model.config.config import LayerConfig
 
 from .forward import event_layout
-from .pipe import APART, present_lanes
+from .pipeline import APART, present_lanes
 
 
 class SpikeEmitter(wiring.Component):

@@ -11,7 +11,7 @@ from amaranth.hdl import Const, Mux, Shape, Value, signed, unsigned
 from bitlif.model.fixed import Format, signed_digits
 from bitlif.model.interval import Interval
 
-from .pipe import Pipe
+from .pipeline import Pipe
 
 
 def shape_of(fmt: Format) -> Shape:

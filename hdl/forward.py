@@ -9,16 +9,16 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
+from .core_names import lfsr_counts
 from .fixed import shape_for, shape_of
-from .host import entry_layout, state_layout
+from .host_port import entry_layout, state_layout
 from .lfsr import lane_words
 from .neuron import NeuronPipe
 from .noise import NoiseDraw, draw_shape
-from .pipe import APART, Pipe
-from .shown import lfsr_counts
+from .pipeline import APART, Pipe
 from .table import ErrorPipe
 
 

@@ -6,11 +6,11 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import shape_for, shape_of
-from .pipe import Pipe
+from .pipeline import Pipe
 
 
 class GradientPipe(wiring.Component):

@@ -10,19 +10,19 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.signature import WIDTH
 
+from .core_names import COUNTER_BITS, COUNTERS
 from .emitter import SpikeEmitter
 from .forward import ForwardEngine, event_layout
-from .host import HostSignature, phase_layout, row_layout
+from .host_port import HostSignature, phase_layout, row_layout
 from .learning import LearningEngine
 from .loading import phase_rows
 from .memories import weight_rows
-from .pipe import APART
-from .shown import COUNTER_BITS, COUNTERS
+from .observers import count, sign, watch
+from .pipeline import APART
 from .signature import Signature
-from .witness import count, sign, watch
 
 
 def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:
@@ -51,7 +51,7 @@ class LayerCore(wiring.Component):
 
     Parameters
     ----------
-    config : bitlif.model.config.Config
+    config : bitlif.model.config.config.Config
     learning : bool
         False: inference only; nothing of the learning hardware is there.
     weights : (N, M) int or None

@@ -7,16 +7,16 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
+from .core_names import lfsr_counts
 from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
-from .host import row_layout, trace_layout
+from .host_port import row_layout, trace_layout
 from .lfsr import lane_words
 from .loading import rate_shifts
-from .pipe import APART, Pipe, present_lanes
-from .shown import lfsr_counts
+from .pipeline import APART, Pipe, present_lanes
 from .trace import TracePipe
 from .update import UpdatePipe
 

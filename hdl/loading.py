@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 

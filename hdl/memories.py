@@ -9,10 +9,10 @@ import numpy as np
 from amaranth.lib import data
 from numpy.typing import NDArray
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
-from .host import entry_layout, phase_layout, row_layout
+from .host_port import entry_layout, phase_layout, row_layout
 from .loading import phase_rows
 
 

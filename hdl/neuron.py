@@ -6,13 +6,13 @@ from amaranth.hdl import Const, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import Filter, derive
 from bitlif.model.fixed import Format, signed_digits
 
 from .fixed import round_shift, saturate, shape_for, shape_of, times
 from .noise import draw_shape
-from .pipe import Pipe
+from .pipeline import Pipe
 
 
 def leaky_sum(

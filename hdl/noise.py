@@ -10,7 +10,7 @@ from bitlif.model.interval import Interval
 from bitlif.model.noise import NoiseConfig
 
 from .fixed import shape_for
-from .pipe import Pipe
+from .pipeline import Pipe
 
 
 def draw_shape(config: NoiseConfig) -> Shape:

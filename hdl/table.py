@@ -7,12 +7,12 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import saturate, shape_of
-from .host import entry_layout
-from .pipe import APART, Pipe
+from .host_port import entry_layout
+from .pipeline import APART, Pipe
 
 
 class ErrorPipe(wiring.Component):

@@ -6,12 +6,12 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import shape_of
 from .neuron import leaky_sum
-from .pipe import Pipe
+from .pipeline import Pipe
 
 
 class TracePipe(wiring.Component):

@@ -6,12 +6,12 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import saturate, shape_for, shape_of
 from .loading import rate_shifts
-from .pipe import Pipe
+from .pipeline import Pipe
 
 NARROW, WIDE = 16, 18
 """Bits that the multiplier of every FPGA takes, and that one of a larger FPGA takes."""

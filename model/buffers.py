@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Config
+from .config.config import Config
 from .derive import derive
 from .fixed import Format
 from .update import TILE

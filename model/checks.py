@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Config
+from .config.config import Config
+from .config.remarks import idle_rate
 from .errors import BitlifError, BitlifTypeError, warn
 from .events import Events
-from .remarks import idle_rate
 from .text import array_kind
 
 Integers = NDArray[np.integer]

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Config
+from .config.config import Config
 from .events import Events
 from .result import Result
 

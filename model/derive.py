@@ -23,7 +23,7 @@ from .table import error_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .config import Config, DecayConfig
+    from .config.config import Config, DecayConfig
 
 MAX_SHIFT = 62
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .engine import compilable
+from .engine.compile import compilable
 from .errors import BitlifError, BitlifTypeError, plain_fields, require_bool, require_int
 from .text import quoted
 

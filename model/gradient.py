@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from .arrays import set_zero
-from .engine import compilable
+from .engine.compile import compilable
+from .engine.loops import set_zero
 
 TILE = 32
 

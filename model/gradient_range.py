@@ -16,7 +16,7 @@ from .fixed import round_shift, saturate
 from .interval import Interval
 
 if TYPE_CHECKING:
-    from .config import Config
+    from .config.config import Config
     from .derive import Constants, Derived, Filter
 
 MAX_WALK = 1 << 16

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from . import window
 from .buffers import Buffers
 from .checks import Integers, check_events, check_targets, check_weights, warn_of_idle
-from .config import Config
+from .config.config import Config
 from .derive import derive
-from .engine import NO_JIT, compiled, jit_disabled
+from .engine.compile import NO_JIT, compiled, jit_disabled
 from .errors import BitlifError, BitlifTypeError, require_bool, require_int, require_kind
 from .events import Events
+from .files.save_file import Arrays, load_saved, save_arrays
 from .gradient import dense_gradient, sparse_gradient
 from .lfsr import Streams, start_stream
-from .notices import say_once
+from .logging import say_once
 from .result import RECORDS, LayerState, Result, check_records
-from .savefile import Arrays, load_saved, save_arrays
 from .snapshot import Opener, Snapshot
 from .text import quoted
 from .update import update_window

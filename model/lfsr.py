@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import polynomials
-from .engine import compilable
+from .engine.compile import compilable
 from .errors import BitlifError, BitlifTypeError, plain_fields, require_choice, require_int
 from .text import quoted
 

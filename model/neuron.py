@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .derive import Constants, Filter, PhaseConstants
-from .engine import compilable
+from .engine.compile import compilable
 from .fixed import round_shift, saturate
 
 

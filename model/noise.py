@@ -31,7 +31,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from .engine import compilable
+from .engine.compile import compilable
 from .errors import (
     BitlifError,
     plain_fields,

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Config
+from .config.config import Config
 from .derive import derive, effective_sigma
-from .engine import compiled
+from .engine.compile import compiled
 from .errors import require_int
 from .extras import require_extra
 from .fixed import round_shift

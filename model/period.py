@@ -23,7 +23,7 @@ from .lfsr import Lfsr, LfsrConfig
 from .noise import NoiseConfig, quantile_table
 
 if TYPE_CHECKING:
-    from .config import Config
+    from .config.config import Config
 
 
 class Periods(NamedTuple):
@@ -57,7 +57,7 @@ def draw_period(stride: int, period: int) -> int:
 def periods(config: Config) -> Periods:
     """Return the periods of the random numbers of `config`.
 
-    >>> from .config import Config
+    >>> from bitlif.model.config.config import Config
     >>> periods(Config.load("tiny"))     # 16 bits and 17 bits; 2 slots, 6 inputs
     Periods(noise_bits=65535, noise_draws=65535, neuron_steps=65535, update_draws=131071, \
 synapse_windows=131071)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import LayerConfig
-from .engine import compilable, compiled
+from .config.config import LayerConfig
+from .engine.compile import compilable, compiled
 from .errors import BitlifError
 from .result import Result
 
@@ -64,7 +64,7 @@ def sign_weights(lanes: Any, weights: Any) -> None:
 class Signature:
     """The signature of a layer, fed with the records of its windows in order.
 
-    >>> from bitlif.model.config import LayerConfig
+    >>> from bitlif.model.config.config import LayerConfig
     >>> s = Signature(LayerConfig(inputs=1, neurons=1))
     >>> s.take_steps(np.array([[3]]), np.array([[1]]))
     array([2147483651])

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .buffers import Buffers
-from .config import Config
+from .config.config import Config
 from .errors import BitlifError
+from .files.save_file import MAX_WINDOWS, Arrays, require_array, require_names
 from .lfsr import Lfsr, LfsrConfig, Streams, make_streams, stream_states
-from .savefile import MAX_WINDOWS, Arrays, require_array, require_names
 from .window import State
 
 

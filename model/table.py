@@ -28,7 +28,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .engine import compilable
+from .engine.compile import compilable
 from .errors import (
     BitlifError,
     BitlifTypeError,

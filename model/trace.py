@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .arrays import set_zero
-from .engine import compilable
+from .engine.compile import compilable
+from .engine.loops import set_zero
 from .neuron import leaky_sum
 
 

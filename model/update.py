@@ -7,7 +7,7 @@ input, all lanes at once; a lane whose last slot has no neuron draws all the sam
 from __future__ import annotations
 
 from .derive import Constants, PhaseConstants
-from .engine import compilable
+from .engine.compile import compilable
 from .fixed import saturate, stochastic_shift
 from .lfsr import advance_offset, advance_stream, fill_stream, read_bits
 

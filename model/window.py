@@ -4,16 +4,16 @@ In a step: synaptic decay and input, membrane, noise draw, spike, error, reset, 
 the traces of the same step meet the errors in the gradient. At the end of a window: gradient,
 rate, rounding, weight saturation.
 
-The functions run interpreted as they stand, or compiled by `bitlif.model.engine`; arrays come in
-NamedTuples, optional ones with size zero when they are not wanted.
+The functions run interpreted as they stand, or compiled by `bitlif.model.engine.compile`; arrays
+come in NamedTuples, optional ones with size zero when they are not wanted.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .arrays import copy_into, set_zero
-from .engine import compilable, inlined
+from .engine.compile import compilable, inlined
+from .engine.loops import copy_into, set_zero
 from .gradient import sparse_gradient
 from .lfsr import advance_offset, advance_stream, fill_stream, restart_streams
 from .neuron import fires, keep_membrane, leaky_sum, noise_level

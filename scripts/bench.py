@@ -10,16 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from bitlif.model.config import Config
-from bitlif.model.digits import class_targets, load_digits_task, target_levels
+from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.layer import Layer
 from bitlif.model.text import quoted
+from bitlif.tasks.digits import class_targets, load_digits_task, target_levels
 
-from . import bench_cosim, bench_estimate, bench_gates, bench_study
-from .bench_limits import best_seconds, copy_bandwidth, matrix_rate, minimal_loop_rate
-from .bench_work import Work, first_result, make_work
-from .terminal import (
+from .benchmarks import (
+    cosim as bench_cosim,
+)
+from .benchmarks import (
+    estimate as bench_estimate,
+)
+from .benchmarks import (
+    gates as bench_gates,
+)
+from .benchmarks import (
+    study as bench_study,
+)
+from .benchmarks.limits import best_seconds, copy_bandwidth, matrix_rate, minimal_loop_rate
+from .benchmarks.work import Work, first_result, make_work
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,

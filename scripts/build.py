@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.files.weight_file import load_weights
 from bitlif.model.text import file_name
-from bitlif.model.weightfile import load_weights
 
-from .output import OutputFolder
-from .terminal import (
+from .console.output import OutputFolder
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,
@@ -25,7 +25,7 @@ from .terminal import (
 )
 
 if TYPE_CHECKING:
-    from bitlif.sim.bitstream import BitstreamReport
+    from bitlif.fpga.bitstream import BitstreamReport
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -81,7 +81,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, print, and program if asked to."""
-    from bitlif.sim.boards import BOARDS, board_named
+    from bitlif.fpga.boards import BOARDS, board_named
 
     if args.list:
         return _list(args.json)
@@ -102,9 +102,9 @@ def run(args: argparse.Namespace) -> int:
     program = _programmer(board.programmer) if args.program else []
     out = Path(args.out or f"out/build/{file_name(config.name)}-{args.board}")
 
-    from bitlif.sim.bitstream import build_in
-    from bitlif.sim.placing import MissesTiming
-    from bitlif.sim.synthesis import DoesNotFit
+    from bitlif.fpga.bitstream import build_in
+    from bitlif.fpga.place_and_route import MissesTiming
+    from bitlif.fpga.synthesis import DoesNotFit
 
     try:
         with OutputFolder(out, "build", force=args.force) as made:
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         _print(report, out)
     if program:
         call = [*program, str(Path(out / report.files["bitstream"]).absolute())]
-        from bitlif.hdl.programs import run_program
+        from bitlif.hdl.export.programs import run_program
 
         # What it says is no result: it goes to standard error.
         done = run_program(call, out, output=2)
@@ -140,7 +140,7 @@ def _programmer(command: tuple[str, ...]) -> list[str]:
     BitlifError
         If there is no such program, before anything is built.
     """
-    from bitlif.hdl.programs import find_program
+    from bitlif.hdl.export.programs import find_program
 
     found = find_program(command[0])
     if found is None:
@@ -158,7 +158,7 @@ def _tell(what: str, seconds: float | None) -> None:
 
 def _list(as_json: bool) -> int:
     """Print the boards."""
-    from bitlif.sim.boards import BOARDS
+    from bitlif.fpga.boards import BOARDS
 
     if as_json:
         print_json({

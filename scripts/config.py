@@ -6,11 +6,8 @@ import argparse
 import re
 from typing import Any
 
-from bitlif.model.config import Config
-from bitlif.model.derive import Filter, derive
-from bitlif.model.errors import BitlifError
-from bitlif.model.period import periods
-from bitlif.model.toml import (
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import (
     config_diff,
     config_hash,
     config_to_dict,
@@ -19,8 +16,11 @@ from bitlif.model.toml import (
     summary_of,
     to_plain,
 )
+from bitlif.model.derive import Filter, derive
+from bitlif.model.errors import BitlifError
+from bitlif.model.period import periods
 
-from .terminal import (
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,

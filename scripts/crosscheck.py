@@ -8,13 +8,13 @@ import dataclasses
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.text import quoted
-from bitlif.sim.backends import KINDS, require_backend
-from bitlif.sim.serialcore import PREFIX
+from bitlif.sim.backends.open import KINDS, require_backend
+from bitlif.sim.backends.serial import PREFIX
 
-from .terminal import (
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,
@@ -26,9 +26,9 @@ from .terminal import (
 )
 
 if TYPE_CHECKING:
-    from bitlif.sim.crosscheck import Comparison
-    from bitlif.sim.floatcheck import Distance
-    from bitlif.sim.work import Work
+    from bitlif.sim.compare.crosscheck import Comparison
+    from bitlif.sim.compare.float_check import Distance
+    from bitlif.tasks.scenario import Work
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     config = Config.load(args.config)
     if args.inject or not set(names) <= {"float", "model", *boards}:
         require_gates()
-    from bitlif.sim.stimulus import random_work
+    from bitlif.tasks.stimulus import random_work
 
     work = random_work(config, seed, windows)
     if args.inference:
@@ -131,15 +131,15 @@ def _compare(
     work: Work, names: list[str], fault: str | None
 ) -> tuple[list[Comparison], dict[str, Distance]]:
     """Return an outcome for each backend in gates or integers, and the float twin's distances."""
-    from bitlif.sim.backends import open as open_core
-    from bitlif.sim.core import Core
-    from bitlif.sim.crosscheck import crosscheck
-    from bitlif.sim.expected import expect
-    from bitlif.sim.floatcheck import float_distances
+    from bitlif.sim.backends.core import Core
+    from bitlif.sim.backends.open import open as open_core
+    from bitlif.sim.compare.crosscheck import crosscheck
+    from bitlif.sim.compare.expected import expect
+    from bitlif.sim.compare.float_check import float_distances
 
     verilog = None
     if fault:
-        from bitlif.sim.faults import faulty_verilog
+        from bitlif.sim.compare.faults import faulty_verilog
 
         verilog = faulty_verilog(fault, work.config)
     exact = [name for name in names if name != "float"]
@@ -149,7 +149,7 @@ def _compare(
         for name in exact:
             bars.update(bar, description=f"opening {name}")
             if verilog is not None and name != "model":
-                from bitlif.sim.gates import GateCore
+                from bitlif.sim.backends.gates import GateCore
 
                 core: Core = GateCore(work.config, name, verilog=verilog)
             else:

@@ -12,8 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from bitlif.model.config import Config
-from bitlif.model.digits import (
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import config_hash, dump_config
+from bitlif.model.errors import require_int
+from bitlif.model.files.event_file import save_events
+from bitlif.model.files.weight_file import save_weights
+from bitlif.model.floating.layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.tasks.digits import (
     Digits,
     Epoch,
     check_digits_layer,
@@ -22,18 +28,9 @@ from bitlif.model.digits import (
     load_digits_task,
     train,
 )
-from bitlif.model.errors import require_int
-from bitlif.model.eventfile import save_events
-from bitlif.model.float_layer import FloatLayer
-from bitlif.model.layer import Layer
-from bitlif.model.toml import config_hash, dump_config
-from bitlif.model.weightfile import save_weights
 
-from .demo_figure import Shown, draw_demo
-from .demo_gates import choose_simulator, print_gates, run_gates
-from .output import OutputFolder, require_place
-from .pictures import require_matplotlib
-from .terminal import (
+from .console.output import OutputFolder, require_place
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,
@@ -42,7 +39,10 @@ from .terminal import (
     progress_bars,
     result_table,
 )
-from .waveform_figure import draw_waveform
+from .drawing.demo_figure import Shown, draw_demo
+from .drawing.pictures import require_matplotlib
+from .drawing.waveform_figure import draw_waveform
+from .support.demo_gates import choose_simulator, print_gates, run_gates
 
 WAVEFORM = "waveform.png"
 """What the demo writes only if it runs the gates."""

@@ -5,19 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 
-from .terminal import (
-    SubParsers,
-    add_command,
-    add_json,
-    console,
-    print_json,
-    result_table,
-)
+from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
 
 if TYPE_CHECKING:
-    from bitlif.sim.estimate import Error
+    from bitlif.fpga.estimate import Error
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -49,7 +42,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Estimate and print."""
-    from bitlif.sim.boards import BOARDS, board_named
+    from bitlif.fpga.boards import BOARDS, board_named
 
     config = Config.load(args.config)
     if args.board:
@@ -69,8 +62,8 @@ def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
     """Return what is estimated for a board."""
     from dataclasses import asdict
 
-    from bitlif.sim.boards import BOARDS
-    from bitlif.sim.estimate import clock_of, error_of, estimate, speed
+    from bitlif.fpga.boards import BOARDS
+    from bitlif.fpga.estimate import clock_of, error_of, estimate, speed
 
     board = BOARDS[name]
     size = estimate(config, board.family, learning=learning)
@@ -93,7 +86,7 @@ def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
 
 
 def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> None:
-    from bitlif.sim.estimate import Error
+    from bitlif.fpga.estimate import Error
 
     screen = console()
     kinds = list(rows[0]["use"])

@@ -12,26 +12,16 @@ from typing import Any
 import bitlif
 from bitlif.model.errors import BitlifError, nearest_of, require_int
 from bitlif.model.text import quoted
-from bitlif.study.bins import BinsSettings, measure_bins
-from bitlif.study.coding import CodingSettings, measure_coding
-from bitlif.study.cooling import CoolingSettings, measure_cooling
-from bitlif.study.landscape import LandscapeSettings, measure_landscape
-from bitlif.study.spike_probability import ProbabilitySettings, measure_probability
+from bitlif.study.claims.bins import BinsSettings, measure_bins
+from bitlif.study.claims.coding import CodingSettings, measure_coding
+from bitlif.study.claims.cooling import CoolingSettings, measure_cooling
+from bitlif.study.claims.landscape import LandscapeSettings, measure_landscape
+from bitlif.study.claims.spike_probability import ProbabilitySettings, measure_probability
+from bitlif.study.claims.vanishing import VanishingSettings, measure_vanishing
 from bitlif.study.statistics import mean_interval
-from bitlif.study.vanishing import VanishingSettings, measure_vanishing
 
-from . import (
-    bins_figure,
-    coding_figure,
-    cooling_figure,
-    landscape_figure,
-    probability_figure,
-    vanishing_figure,
-)
-from .figure_style import save_page
-from .output import OutputFolder
-from .pictures import own_style, require_matplotlib
-from .terminal import (
+from .console.output import OutputFolder
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,
@@ -40,6 +30,16 @@ from .terminal import (
     progress_bars,
     result_table,
 )
+from .drawing import (
+    bins_figure,
+    coding_figure,
+    cooling_figure,
+    landscape_figure,
+    probability_figure,
+    vanishing_figure,
+)
+from .drawing.figure_style import save_page
+from .drawing.pictures import own_style, require_matplotlib
 
 INDEX = "figures.md"
 MAX_SEEDS = 1000

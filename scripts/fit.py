@@ -5,21 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, nearest_of, require_int
 from bitlif.model.text import quoted
 
-from .terminal import (
-    SubParsers,
-    add_command,
-    add_json,
-    console,
-    print_json,
-    result_table,
-)
+from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
 
 if TYPE_CHECKING:
-    from bitlif.sim.fits import Room
+    from bitlif.fpga.capacity import Room
 
 INPUTS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 """Of the table that gives the most neurons for each number of inputs."""
@@ -67,8 +60,8 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search and print."""
-    from bitlif.sim.boards import board_named
-    from bitlif.sim.fits import Room
+    from bitlif.fpga.boards import board_named
+    from bitlif.fpga.capacity import Room
 
     config, board = Config.load(args.config), board_named(args.board)
     vary = list(dict.fromkeys(args.vary.split(",")))
@@ -101,7 +94,7 @@ def search(
     config: Config, room: Room, vary: list[str], bounds: dict[str, int], *, learning: bool
 ) -> dict[str, Any]:
     """Return the largest layers, each size alone and neurons over inputs."""
-    from bitlif.sim.fits import frontier, largest
+    from bitlif.fpga.capacity import frontier, largest
 
     alone = []
     for what in vary:
@@ -119,7 +112,7 @@ def search(
 
 def _sized(config: Config | None, room: Room, learning: bool) -> dict[str, Any]:
     """Return a layer's sizes and what it takes; None if there is none."""
-    from bitlif.sim.estimate import estimate
+    from bitlif.fpga.estimate import estimate
 
     if config is None:
         return {"layer": None, "use": None}

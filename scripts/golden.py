@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.errors import require_int
-from bitlif.model.ownership import GOLDEN
+from bitlif.model.storage.ownership import GOLDEN
 
-from .output import OutputFolder, require_place
-from .terminal import SubParsers, add_command, add_json, console, print_json
+from .console.output import OutputFolder, require_place
+from .console.terminal import SubParsers, add_command, add_json, console, print_json
 
 MAX_WINDOWS = 10_000
 
@@ -56,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     require_place("--out", Path(args.out), GOLDEN, force=args.force)
     config = Config.load(args.config)
-    from bitlif.sim.expected import expect
-    from bitlif.sim.golden import write_golden
-    from bitlif.sim.stimulus import random_work
+    from bitlif.sim.compare.expected import expect
+    from bitlif.sim.compare.golden import write_golden
+    from bitlif.tasks.stimulus import random_work
 
     work = random_work(config, seed, windows)
     if args.inference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .terminal import SubParsers, add_command
+from .console.terminal import SubParsers, add_command
 
 
 def add_parser(subparsers: SubParsers) -> None:

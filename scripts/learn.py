@@ -13,8 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bitlif.sim
-from bitlif.model.config import Config
-from bitlif.model.digits import (
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import dump_config
+from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.events import Events
+from bitlif.model.files.event_file import save_events
+from bitlif.model.files.target_file import load_targets
+from bitlif.model.files.weight_file import load_weights, save_weights
+from bitlif.model.floating.layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.model.text import path_text
+from bitlif.sim.backends.learner import CoreLearner
+from bitlif.sim.backends.serial import PREFIX
+from bitlif.tasks.digits import (
     CLASSES,
     PIXELS,
     Epoch,
@@ -24,29 +35,17 @@ from bitlif.model.digits import (
     orders,
     train,
 )
-from bitlif.model.errors import BitlifError, require_int
-from bitlif.model.eventfile import save_events
-from bitlif.model.events import Events
-from bitlif.model.float_layer import FloatLayer
-from bitlif.model.layer import Layer
-from bitlif.model.learner import Learner
-from bitlif.model.targetfile import load_targets
-from bitlif.model.teacher import (
+from bitlif.tasks.learner import Learner
+from bitlif.tasks.teacher import (
     WINDOWS,
     coincidences,
     learn_from_teacher,
     make_teacher_task,
     teacher_correlation,
 )
-from bitlif.model.text import path_text
-from bitlif.model.toml import dump_config
-from bitlif.model.weightfile import load_weights, save_weights
-from bitlif.sim.learner import CoreLearner
-from bitlif.sim.serialcore import PREFIX
 
-from .output import OutputFolder
-from .resume import Earlier, check_resume, data_hash, resume, save_state
-from .terminal import (
+from .console.output import OutputFolder
+from .console.terminal import (
     SubParsers,
     add_backend,
     add_command,
@@ -59,6 +58,7 @@ from .terminal import (
     progress_bars,
     report_table,
 )
+from .support.resume import Earlier, check_resume, data_hash, resume, save_state
 
 
 class Outcome(NamedTuple):

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Collection, Sequence
 
 import bitlif
-from bitlif.hdl.programs import guard_process
+from bitlif.hdl.export.programs import guard_process
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text, shortened
 
-from .parser import Parser
-from .streams import guarded_streams
-from .terminal import announce_compilation, say, warnings_as_sentences
+from .console.parser import Parser
+from .console.streams import guarded_streams
+from .console.terminal import announce_compilation, say, warnings_as_sentences
 
 SUBCOMMANDS = {
     "demo": "learn handwritten digits in integers and in float, side by side",

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.noise_report import (
     LAGS,
@@ -21,10 +21,8 @@ from bitlif.model.noise_report import (
 )
 from bitlif.model.text import path_text
 
-from .noise_figure import save_figure
-from .output import OutputFile
-from .pictures import require_matplotlib
-from .terminal import (
+from .console.output import OutputFile
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,
@@ -33,6 +31,8 @@ from .terminal import (
     progress_bars,
     result_table,
 )
+from .drawing.noise_figure import save_figure
+from .drawing.pictures import require_matplotlib
 
 
 def add_parser(subparsers: SubParsers) -> None:

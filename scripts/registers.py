@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bitlif.hdl.register_files import FORMATS
-from bitlif.model.config import Config
+from bitlif.hdl.bus.register_files import FORMATS
+from bitlif.model.config.config import Config
 
-from .output import OutputFile
-from .terminal import SubParsers, add_command, console, print_document
+from .console.output import OutputFile
+from .console.terminal import SubParsers, add_command, console, print_document
 
 
 def add_parser(subparsers: SubParsers) -> None:

@@ -12,17 +12,10 @@ from bitlif.model.errors import require_real
 from bitlif.model.extras import require_extra
 from bitlif.model.text import cell_text
 
-from .output import OutputFolder
-from .pictures import require_matplotlib
-from .report_figure import save_pictures
-from .terminal import (
-    SubParsers,
-    add_command,
-    add_json,
-    console,
-    print_json,
-    result_table,
-)
+from .console.output import OutputFolder
+from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
+from .drawing.pictures import require_matplotlib
+from .drawing.report_figure import save_pictures
 
 PACKAGES = ("pyarrow", "plotly", "scipy", "sklearn")
 """What tables, plots and statistics are made with."""
@@ -76,12 +69,12 @@ def run(args: argparse.Namespace) -> int:
     # What could fail at the end fails before the work.
     require_extra("reports need {}", "study", *PACKAGES)
     require_matplotlib("reports need matplotlib.figure", "study")
-    from bitlif.study.findings import findings
-    from bitlif.study.page import page
-    from bitlif.study.results import read_results
+    from bitlif.study.report.findings import findings
+    from bitlif.study.report.page import page
+    from bitlif.study.search.results import read_results
 
     if args.board:
-        from bitlif.sim.boards import board_named
+        from bitlif.fpga.boards import board_named
 
         board_named(args.board)
     loss = require_real("--loss", args.loss, 0.0, 1e6)
@@ -132,15 +125,15 @@ def _cell(value: Any) -> Any:
 
 def _percent(share: float) -> str:
     """Return a share in percent, with a space that terminals print."""
-    from bitlif.study.labels import percent
+    from bitlif.study.report.labels import percent
 
     return percent(share).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:
-    from bitlif.study.labels import effect_text, mean_text, metric_of, title_of
-    from bitlif.study.levels import words
-    from bitlif.study.plots_shares import share_text
+    from bitlif.study.report.labels import effect_text, mean_text, metric_of, title_of
+    from bitlif.study.report.levels import words
+    from bitlif.study.report.plots_shares import share_text
 
     screen = console()
     study = told["study"]

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import bitlif.sim
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
-from bitlif.model.eventfile import save_events
 from bitlif.model.events import Events
-from bitlif.model.float_layer import FloatLayer
+from bitlif.model.files.event_file import save_events
+from bitlif.model.files.target_file import load_targets
+from bitlif.model.files.weight_file import load_weights
+from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
-from bitlif.model.targetfile import load_targets
 from bitlif.model.text import path_text
-from bitlif.model.weightfile import load_weights
 
-from .output import OutputFile
-from .terminal import (
+from .console.output import OutputFile
+from .console.terminal import (
     SubParsers,
     add_backend,
     add_command,

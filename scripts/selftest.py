@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from bitlif.hdl.registers import REGISTERS
-from bitlif.model.config import Config
+from bitlif.hdl.bus.registers import REGISTERS
+from bitlif.host.link import Link
+from bitlif.host.serial_port import BAUD, FASTEST, open_serial
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import config_hash, ready_made
 from bitlif.model.errors import BitlifError, require_int
-from bitlif.model.toml import config_hash, ready_made
-from bitlif.sim.core import Core
-from bitlif.sim.link import Link
-from bitlif.sim.models import ModelCore
-from bitlif.sim.serialcore import PREFIX, SerialCore
-from bitlif.sim.serialport import BAUD, FASTEST, open_serial
-from bitlif.sim.stimulus import random_work
-from bitlif.sim.work import Work
+from bitlif.sim.backends.core import Core
+from bitlif.sim.backends.models import ModelCore
+from bitlif.sim.backends.serial import PREFIX, SerialCore
+from bitlif.tasks.scenario import Work
+from bitlif.tasks.stimulus import random_work
 
-from .terminal import (
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,

@@ -13,7 +13,7 @@ from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.extras import require_extra
 from bitlif.model.text import path_text
 
-from .terminal import (
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,
@@ -25,8 +25,8 @@ from .terminal import (
 )
 
 if TYPE_CHECKING:
-    from bitlif.study.plan import Plan
-    from bitlif.study.run import Progress
+    from bitlif.study.search.plan import Plan
+    from bitlif.study.search.run import Progress
 
 SHOWN = 10
 """Points of the table at the end."""
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError("--workers must be left out with --scheduler, whose cluster has its own")
     workers = require_int("--workers", _processors() if args.workers is None else args.workers,
                           1, 1024)  # fmt: skip
-    from bitlif.study.plan import load_plan
+    from bitlif.study.search.plan import load_plan
 
     plan, text = load_plan(args.study)
     if plan.search == "guided":
@@ -106,7 +106,7 @@ def _processors() -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from bitlif.study.plan import load_plan, ready_studies
+    from bitlif.study.search.plan import load_plan, ready_studies
 
     plans = [load_plan(name)[0] for name in ready_studies()]
     rows = [(own.name, own.size, len(own.seeds), own.title) for own in plans]
@@ -124,10 +124,10 @@ def _list(args: argparse.Namespace) -> int:
 def _run(
     args: argparse.Namespace, plan: Plan, text: str, workers: int
 ) -> tuple[Any, Path, Progress]:
-    from bitlif.study.checksum import parsed
-    from bitlif.study.pool import open_pool
-    from bitlif.study.run import run_study
-    from bitlif.study.store import open_store
+    from bitlif.study.search.checksum import parsed
+    from bitlif.study.search.open_pool import open_pool
+    from bitlif.study.search.run import run_study
+    from bitlif.study.search.store import open_store
 
     with (
         open_store(Path(args.out), text, force=args.force) as store,

@@ -6,11 +6,11 @@ import argparse
 from statistics import median
 from typing import Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.errors import require_int
-from bitlif.model.float_layer import FloatLayer
+from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
-from bitlif.model.teacher import (
+from bitlif.tasks.teacher import (
     WINDOWS,
     coincidences,
     conditions,
@@ -20,7 +20,7 @@ from bitlif.model.teacher import (
     teacher_correlation,
 )
 
-from .terminal import (
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,

@@ -10,13 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.config import Config
+from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int, require_real
 from bitlif.model.text import file_name
 
-from .output import KeptElsewhere, OutputFolder
-from .replay import make_replay, read_replay, replay_command
-from .terminal import (
+from .console.output import KeptElsewhere, OutputFolder
+from .console.terminal import (
     SubParsers,
     add_command,
     add_json,
@@ -27,11 +26,12 @@ from .terminal import (
     result_table,
     say,
 )
+from .support.replay import make_replay, read_replay, replay_command
 
 if TYPE_CHECKING:
-    from bitlif.sim.floatcheck import Distance
-    from bitlif.sim.judge import Verdict
-    from bitlif.sim.work import Work
+    from bitlif.sim.compare.compare import Verdict
+    from bitlif.sim.compare.float_check import Distance
+    from bitlif.tasks.scenario import Work
 
 Outcomes = dict[str, tuple["Verdict", dict[str, "Distance"]]]
 
@@ -93,9 +93,9 @@ def run(args: argparse.Namespace) -> int:
     if args.trust_core and args.replay is None:
         raise BitlifError("--trust-core must be given with --replay: without it no core is read")
     require_gates()
-    from bitlif.sim.faults import faulty_verilog
-    from bitlif.sim.runner import require_simulator
-    from bitlif.sim.stimulus import random_work
+    from bitlif.sim.compare.faults import faulty_verilog
+    from bitlif.sim.simulators import require_simulator
+    from bitlif.tasks.stimulus import random_work
 
     names = ("icarus", "verilator") if args.simulator == "both" else (args.simulator,)
     for name in names:
@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _list_faults(as_json: bool) -> int:
     require_gates()
-    from bitlif.sim.faults import FAULTS
+    from bitlif.sim.compare.faults import FAULTS
 
     if as_json:
         print_json(
@@ -150,10 +150,10 @@ def _simulate(
     out: OutputFolder | None,
 ) -> tuple[Outcomes, Path | None]:  # fmt: skip
     """Run each simulator; where the gates differ, leave a replay in `out` and return its place."""
-    from bitlif.sim.cosim import run_cosim
-    from bitlif.sim.expected import expect
-    from bitlif.sim.floatcheck import float_distances
-    from bitlif.sim.judge import judge
+    from bitlif.sim.cocotb.cosim import run_cosim
+    from bitlif.sim.compare.compare import judge
+    from bitlif.sim.compare.expected import expect
+    from bitlif.sim.compare.float_check import float_distances
 
     scratch = Path(tempfile.mkdtemp(prefix="bitlif-verify-"))
     outcomes: Outcomes = {}

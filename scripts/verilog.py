@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bitlif.model.config import Config
-from bitlif.model.weightfile import load_weights
+from bitlif.model.config.config import Config
+from bitlif.model.files.weight_file import load_weights
 
-from .output import OutputFile
-from .terminal import SubParsers, add_command, console, print_document, require_gates
+from .console.output import OutputFile
+from .console.terminal import SubParsers, add_command, console, print_document, require_gates
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the core, or the core behind its buses."""
     config = Config.load(args.config)
     require_gates()
+    from bitlif.hdl.export.verilog import core_name, core_verilog, front_verilog
     from bitlif.hdl.memories import memory_files
-    from bitlif.hdl.verilog import core_name, core_verilog, front_verilog
 
     sizes, learning = config.layer, not args.inference
     weights = np.zeros((sizes.inputs, sizes.neurons), np.int64)

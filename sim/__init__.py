@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .backends import BACKENDS, open
-    from .core import Core, CoreResult
+    from .backends.core import Core, CoreResult
+    from .backends.open import BACKENDS, open
 
 __all__ = ["BACKENDS", "Core", "CoreResult", "open"]
 
@@ -15,7 +15,7 @@ _HOMES = {"BACKENDS": "backends", "open": "backends", "Core": "core", "CoreResul
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `bitlif.sim.link` runs where nothing is installed.
+    # Late, so that `bitlif.host.link` runs where nothing is installed.
     if name in _HOMES:
         return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,8 +9,8 @@ import tempfile
 import hypothesis
 import pytest
 
-from bitlif.sim import build
-from bitlif.sim.cache import VARIABLE
+from bitlif.model.storage.cache import VARIABLE
+from bitlif.sim.compiled import build
 
 import pythons
 

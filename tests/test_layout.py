@@ -1,8 +1,9 @@
-"""What may import what, and what the built package holds."""
+"""What may import what, where files and their tests are, and what the built package holds."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import shutil
 import subprocess
@@ -16,39 +17,65 @@ import pytest
 
 import bitlif
 
-ROOT = Path(__file__).parent.parent
-FOLDERS = ("bitlif", "model", "hdl", "sim", "study", "scripts", "configs")
+ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 MAY_IMPORT = {
     "bitlif": {"model", "sim"},
-    "model": {"model"},
-    "hdl": {"model", "hdl"},
-    "sim": {"model", "hdl", "sim"},
-    "study": {"model", "sim", "study"},
-    "scripts": {"model", "hdl", "sim", "study", "scripts"},
+    "model": set(),
+    "tasks": {"model"},
+    "hdl": {"model"},
+    "host": {"model", "hdl"},
+    "fpga": {"model", "tasks", "hdl"},
+    "sim": {"model", "tasks", "hdl", "host", "fpga"},
+    "study": {"model", "tasks", "hdl", "fpga", "sim"},
+    "scripts": {"model", "tasks", "hdl", "host", "fpga", "sim", "study"},
     "configs": set(),
 }
-"""The model stands alone; gates are built from it; simulation holds them against each other."""
+"""The folders in their order: each imports from those before it, and none from those after it."""
+
+FOLDERS = tuple(MAY_IMPORT)
+
+TWINS = {
+    "fixed", "gradient", "layer", "lfsr", "neuron", "noise", "signature", "table", "trace",
+    "update",
+}  # fmt: skip
+"""Modules of `bitlif.model` whose gates are in a module of `bitlif.hdl` with the same name."""
+
+MOST_LINES = 400
+
+TOO_LONG = {
+    "fpga/bitstream.py", "fpga/gate_count.py", "hdl/uart/bridge.py", "model/noise_report.py",
+    "sim/backends/core.py",
+}  # fmt: skip
 
 TESTED_ELSEWHERE = {
-    "arrays": "test_engine.py",  # one loop, which every kernel begins with
-    "buffers": "test_layer.py",  # the arrays of every layer, in types that must be wide enough
-    "clocks": "test_core.py",  # clocks that gates need
-    "gradient": "test_layer.py",  # sparse and dense sums
-    "learner": "test_cli_backend.py",  # names only: what training asks of a layer
-    "notices": "test_trust.py",  # one sentence a process
-    "result": "test_layer.py",  # what a layer gives back
-    "signature": "test_core.py",  # what gates are compared by
-    "targetfile": "test_weightfile.py",  # both files in one place
-    "trace": "test_reference.py",  # one step of the contract
-    "update": "test_reference.py",  # one step of the contract
-    "window": "test_reference.py",  # the steps in their order
+    "model/buffers.py": "model/test_layer.py",  # the arrays of every layer
+    "model/clocks.py": "sim/backends/test_core.py",  # clock cycles that gates need
+    "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place
+    "model/gradient.py": "model/test_layer.py",  # sparse and dense sums
+    "model/engine/loops.py": "model/engine/test_compile.py",  # loops of every kernel
+    "model/logging.py": "model/storage/test_trust.py",  # one sentence a process
+    "model/result.py": "model/test_layer.py",  # what a layer returns
+    "model/signature.py": "sim/backends/test_core.py",  # what gates are compared by
+    "model/targets.py": "model/files/test_weight_file.py",  # rounding of real targets
+    "model/trace.py": "model/test_reference.py",  # one step of the contract
+    "model/update.py": "model/test_reference.py",  # one step of the contract
+    "model/window.py": "model/test_reference.py",  # the steps in their order
 }
+"""Modules of the model without a test file of their own, and where they are tested."""
 
 
 def sources(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
+
+
+MODULES = {
+    ".".join(("bitlif", *path.relative_to(ROOT).with_suffix("").parts)): path
+    for folder in FOLDERS
+    if folder != "bitlif"
+    for path in sources(folder)
+}
 
 
 def imports(path: Path, *, top: bool = False) -> Iterator[str]:
@@ -74,16 +101,32 @@ def folder_of(name: str) -> str | None:
     return parts[1] if parts[0] == "bitlif" and len(parts) > 1 and parts[1] in FOLDERS else None
 
 
+def module_of(name: str) -> str | None:
+    """Return the module of ours that an imported name is, or is from."""
+    return next((own for own in (name, name.rpartition(".")[0]) if own in MODULES), None)
+
+
+IMPORTS = {
+    own: {found for name in imports(path) if (found := module_of(name)) not in (None, own)}
+    for own, path in MODULES.items()
+}
+"""Of every module, those that it imports: also in functions, and for type checkers."""
+
+
 def test_folders_are_the_packages_that_are_built() -> None:
     built = PROJECT["tool"]["setuptools"]
-    places = {"bitlif": "bitlif"} | built["package-dir"]
-    assert {name: places[name] for name in built["packages"]} == {
-        ("bitlif" if folder == "bitlif" else f"bitlif.{folder}"): folder for folder in FOLDERS
+    places = {name: name.removeprefix("bitlif.") for name in FOLDERS if name != "bitlif"}
+    assert built["package-dir"] == {f"bitlif.{name}": name for name in places}
+    found = {path.parent.relative_to(ROOT) for path in ROOT.glob("*/**/__init__.py")}
+    packages = {
+        "bitlif" if path == Path("bitlif") else ".".join(("bitlif", *path.parts))
+        for path in found
+        if path.parts[0] in FOLDERS
     }
-    found = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert found == set(FOLDERS)
-    # No package within a package: it would be left out.
-    assert not [path for folder in FOLDERS for path in (ROOT / folder).glob("*/*.py")]
+    assert set(built["packages"]) == packages
+    # No folder without its __init__: it would be left out.
+    for folder in FOLDERS:
+        assert {path.parent.relative_to(ROOT) for path in sources(folder)} <= found
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -92,7 +135,48 @@ def test_folder_imports_only_from_those_below_it(folder: str) -> None:
         # `python -m bitlif` is the command, as the installed one is.
         entry = {"scripts"} if path == ROOT / "bitlif" / "__main__.py" else set()
         for name in imports(path):
-            assert folder_of(name) in MAY_IMPORT[folder] | entry | {None}, f"{path.name}: {name}"
+            allowed = {folder, *MAY_IMPORT[folder], *entry, None}
+            assert folder_of(name) in allowed, f"{path.name}: {name}"
+
+
+def test_modules_import_each_other_in_no_cycle() -> None:
+    try:
+        graphlib.TopologicalSorter(IMPORTS).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_folders_within_folders_import_each_other_in_no_cycle() -> None:
+    # A module beside such folders counts as one of them.
+    parts = {name: ".".join(name.split(".")[:3]) for name in MODULES}
+    graph: dict[str, set[str]] = {part: set() for part in parts.values()}
+    for name, found in IMPORTS.items():
+        graph[parts[name]] |= {parts[own] for own in found} - {parts[name]}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
+        for folder in FOLDERS
+        for path in sources(folder)
+    }
+    assert {name for name, lines in lengths.items() if lines > MOST_LINES} == TOO_LONG
+
+
+@pytest.mark.parametrize("name", sorted(TWINS))
+def test_twins_have_one_name_and_the_gates_say_so(name: str) -> None:
+    assert (ROOT / "model" / f"{name}.py").exists()
+    text = (ROOT / "hdl" / f"{name}.py").read_text("utf-8")
+    assert "model twin: `bitlif.model." in text.splitlines()[0] or "model twin" in text[:400]
+
+
+def test_modules_of_one_name_in_model_and_hdl_are_twins() -> None:
+    both = [{path.stem for path in (ROOT / name).glob("*.py")} for name in ("model", "hdl")]
+    assert both[0] & both[1] - {"__init__"} == TWINS
 
 
 def test_only_the_entry_point_imports_the_scripts() -> None:
@@ -130,6 +214,7 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
     # Of the studies' packages matplotlib comes by way of `demo`, which files import where needed.
     optional = {
         "hdl": extras["gates"],
+        "fpga": extras["gates"],
         "sim": extras["gates"] | extras["dev"],
         "study": extras["study"],
     }
@@ -153,14 +238,27 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
 
 def test_every_file_of_the_model_has_tests() -> None:
     for path in sources("model"):
-        name = path.stem
-        if name != "__init__" and not (ROOT / "tests" / f"test_{name}.py").exists():
-            assert name in TESTED_ELSEWHERE, f"model/{path.name} has no tests"
-            assert (ROOT / "tests" / TESTED_ELSEWHERE[name]).exists()
+        name = path.relative_to(ROOT)
+        test = ROOT / "tests" / name.with_name(f"test_{path.name}")
+        if path.stem != "__init__" and not test.exists():
+            assert name.as_posix() in TESTED_ELSEWHERE, f"{name} has no tests"
+            assert (ROOT / "tests" / TESTED_ELSEWHERE[name.as_posix()]).exists()
 
 
 def test_exceptions_are_files_of_the_model() -> None:
-    assert set(TESTED_ELSEWHERE) <= {path.stem for path in sources("model")}
+    known = {path.relative_to(ROOT).as_posix() for path in sources("model")}
+    assert set(TESTED_ELSEWHERE) <= known
+
+
+def test_tests_stand_in_the_folders_of_what_they_test() -> None:
+    folders = {path.parent.relative_to(ROOT) for folder in FOLDERS for path in sources(folder)}
+    allowed = {Path("tests") / folder for folder in folders} | {
+        Path("tests"), Path("tests/support"), Path("tests/whole"),
+    }  # fmt: skip
+    for path in sources("tests"):
+        assert path.parent.relative_to(ROOT) in allowed, path
+        if path.parent == ROOT / "tests" / "support":
+            assert not path.name.startswith("test_")
 
 
 @pytest.fixture(scope="module")
@@ -184,10 +282,10 @@ def test_wheel_holds_every_source_configuration_and_the_mark_of_types(wheel: Pat
         files = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {"bitlif/py.typed"}
     for folder in FOLDERS:
-        place = "bitlif" if folder == "bitlif" else f"bitlif/{folder}"
-        kinds = ("*.py", "*.toml", "*.json", "*.v", "*.cc")
-        kept = [path for kind in kinds for path in (ROOT / folder).glob(kind)]
-        expected |= {f"{place}/{path.name}" for path in kept}
+        kinds = ("*.py", "*.toml", "*.json", "*.v", "*.cc", "*.css", "*.js", "*.html")
+        kept = [path for kind in kinds for path in (ROOT / folder).rglob(kind)]
+        names = [path.relative_to(ROOT).as_posix() for path in kept]
+        expected |= {name if folder == "bitlif" else f"bitlif/{name}" for name in names}
     assert files == expected
     assert {"bitlif/configs/digits.toml", "bitlif/configs/tiny.toml"} <= files
 

@@ -1,0 +1,1 @@
+"""FPGA families and boards: synthesis, netlists, bitstreams and area estimates."""

@@ -1,0 +1,130 @@
+"""The largest layers of a configuration's family that fit a board, by estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError
+
+from .estimate import Estimate, error_of, estimate
+
+SMALL = 72
+"""Words beyond which no memory is in registers: in fewer, a larger layer may take fewer cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a board has for a layer.
+
+    Attributes
+    ----------
+    family : str
+    limits : dict of str to int
+        By kind of resource.
+    margin : float or None
+        Share by which an estimate is raised first; None: the measured worst error of each kind.
+    """
+
+    family: str
+    limits: Mapping[str, int]
+    margin: float | None = None
+
+    def margin_of(self, kind: str) -> float:
+        """Return the share for a kind of resource."""
+        if self.margin is not None:
+            return self.margin
+        return error_of(self.family, kind).worst
+
+    def lacking(self, size: Estimate) -> list[str]:
+        """Return the kinds of resources that an estimate wants too much of."""
+        return [
+            kind
+            for kind, used in size.total.items()
+            if kind in self.limits and used * (1 + self.margin_of(kind)) > self.limits[kind]
+        ]
+
+
+def largest(
+    config: Config, room: Room, what: str, most: int, *, learning: bool = True
+) -> tuple[Config | None, str]:
+    """Return the configuration with the most of something that fits, and why there is no more.
+
+    Parameters
+    ----------
+    config : Config
+        Says all else.
+    room : Room
+    what : str
+        ``"inputs"``, ``"neurons"`` or ``"lanes"``.
+    most : int
+        Up to where to look.
+    learning : bool
+
+    Returns
+    -------
+    Config or None, str
+        None if not even the least fits; what one more lacks.
+    """
+    least = config.layer.lanes if what == "neurons" else 1
+    most = min(most, config.layer.neurons) if what == "lanes" else most
+
+    def lacks(number: int) -> str:
+        try:
+            tried = config.replace(**{f"layer__{what}": number})
+        except BitlifError as error:
+            return str(error)
+        return ", ".join(room.lacking(estimate(tried, room.family, learning=learning)))
+
+    low, high, why = least - 1, most + 1, f"more than {most} not tried"
+    while high - low > 1:
+        middle = (low + high) // 2
+        lacking = lacks(middle)
+        if lacking:
+            high, why = middle, lacking
+        else:
+            low = middle
+    # A memory that moves out of registers makes a layer smaller: only small ones are there.
+    for number in range(min(most, SMALL), high, -1):
+        if not lacks(number):
+            low, why = number, lacks(number + 1)
+            break
+    if low < least:
+        return None, why
+    return config.replace(**{f"layer__{what}": low}), why
+
+
+def frontier(
+    config: Config, room: Room, counts: Sequence[int], most: int, *, learning: bool = True
+) -> tuple[int, list[tuple[int, Config | None]]]:
+    """Return, for each number of inputs, the configuration with the most neurons that fit.
+
+    Parameters
+    ----------
+    config : Config
+        Says all but the sizes.
+    room : Room
+    counts : sequence of int
+        Numbers of inputs.
+    most : int
+        Neurons up to where to look.
+    learning : bool
+
+    Returns
+    -------
+    int, list of (int, Config or None)
+        The lanes of all of them, the most with which the configuration's own layer fits (1 if it
+        never does), and each number of inputs with its configuration.
+    """
+    widest, _ = largest(config, room, "lanes", config.layer.neurons, learning=learning)
+    lanes = widest.layer.lanes if widest else 1
+    found: list[tuple[int, Config | None]] = []
+    for inputs in counts:
+        try:
+            own = config.replace(layer__inputs=inputs, layer__lanes=lanes)
+        except BitlifError:
+            found.append((inputs, None))
+            continue
+        found.append((inputs, largest(own, room, "neurons", most, learning=learning)[0]))
+    return lanes, found

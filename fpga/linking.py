@@ -1,0 +1,214 @@
+"""A netlist around a core, and the core's own netlist put into it, cell by cell.
+
+The core was mapped to cells once, by itself. The top of a board holds it as a black box, is mapped
+around it, and then takes its cells in without a further optimisation: what is placed is what was
+simulated. That this is so is not believed but checked, on the netlist that the placer will read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bitlif.hdl.export.verilog_fixups import plain_names
+from bitlif.model.errors import BitlifError
+
+from .synthesis import require_no_conflict
+from .tools import find_tool, run_tool
+
+TOP = "top"
+TOP_NETLIST, CORE_NETLIST, LINKED = "top.json", "core.json", "linked.json"
+
+Cell = Mapping[str, Any]
+
+
+def synthesise_top(rtlil: str, black_box: str, core: str, synthesis: str, folder: Path) -> None:
+    """Leave the netlist of a top, with the core as a black box, as ``top.json`` in `folder`.
+
+    Parameters
+    ----------
+    rtlil : str
+        The top, module ``top``.
+    black_box : str
+        The core's ports in Verilog, as `bitlif.hdl.export.instance.black_box` returns them.
+    core : str
+        Name of the core's module.
+    synthesis : str
+        Yosys' command.
+    folder : Path
+
+    Raises
+    ------
+    BitlifError
+        If Yosys is missing or fails, with the name of its log.
+    """
+    command = find_tool("yosys")
+    (folder / "top.il").write_text(plain_names(rtlil), "utf-8")
+    (folder / "core_ports.v").write_text(black_box, "utf-8")
+    script = (
+        f"read_verilog core_ports.v; read_rtlil top.il; {synthesis} -top {TOP}; "
+        f"delete t:$scopeinfo; delete ={core}; write_json {TOP_NETLIST}"
+    )
+    call = [*command, "-q", "-l", "yosys-top.log", "-p", script]
+    run_tool("yosys", call, folder, "yosys-top.log", TOP_NETLIST)
+    require_no_conflict(folder / "yosys-top.log")
+
+
+def link(mapped: Path, core: str, folder: Path) -> None:
+    """Put a core's cells into the top that `synthesise_top` left; leave ``linked.json``.
+
+    Parameters
+    ----------
+    mapped : Path
+        The core's netlist, as `bitlif.fpga.netlist.mapped_core` returns it.
+    core : str
+        Name of the core's module.
+    folder : Path
+
+    Raises
+    ------
+    BitlifError
+        If Yosys is missing or fails, with the name of its log; if a cell of the core is not in the
+        result as it was.
+    """
+    command = find_tool("yosys")
+    own = json.loads(mapped.read_text("utf-8"))
+    # The library's modules come with the top, and may come only once.
+    own["modules"] = {core: own["modules"][core]}
+    (folder / CORE_NETLIST).write_text(json.dumps(own), "utf-8")
+    script = (
+        f"read_json {TOP_NETLIST}; read_json {CORE_NETLIST}; hierarchy -top {TOP}; "
+        f"flatten; delete t:$scopeinfo; write_json {LINKED}"
+    )
+    call = [*command, "-q", "-l", "yosys-link.log", "-p", script]
+    run_tool("yosys", call, folder, "yosys-link.log", LINKED)
+    top, linked = (
+        json.loads((folder / name).read_text("utf-8"))["modules"][TOP]
+        for name in (TOP_NETLIST, LINKED)
+    )
+    check_linked(own["modules"][core], core, top, linked)
+
+
+def check_linked(
+    core: Mapping[str, Any], name: str, top: Mapping[str, Any], linked: Mapping[str, Any]
+) -> dict[str, str]:
+    """Raise unless a linked netlist is the top with exactly the core's cells in the core's place.
+
+    Cells are told by their names; type, parameters and ports must be the same, and one mapping of
+    nets must turn all connections into those of the linked netlist: two nets of the core may become
+    one only where its surroundings join them, at its ports.
+
+    Parameters
+    ----------
+    core, top, linked : module of Yosys' JSON
+        ``top`` before the linking, with one instance of `name`.
+    name : str
+        Of the core's module.
+
+    Returns
+    -------
+    dict of str to str
+        The linked cell of each of the core's.
+
+    Raises
+    ------
+    BitlifError
+        With the first cell that is not as it should be.
+    """
+    instances = [cell for cell, own in top["cells"].items() if own["type"] == name]
+    if len(instances) != 1:
+        raise BitlifError(f"the top must hold one {name}, not {len(instances)}")
+    (instance,) = instances
+    pairs = dict(_paired(core["cells"], instance, linked["cells"]))
+    others = {cell: own for cell, own in top["cells"].items() if cell != instance}
+    unknown = linked["cells"].keys() - others.keys() - set(pairs.values())
+    if unknown:
+        raise BitlifError(f"the linked netlist has a cell of nobody's, {min(unknown)}")
+    inner: dict[int, int | str] = {}
+    for cell, twin in pairs.items():
+        _compare(f"cell {cell} of the core", core["cells"][cell], linked["cells"][twin], inner)
+    outer: dict[int, int | str] = {}
+    for cell, own in others.items():
+        if cell not in linked["cells"]:
+            raise BitlifError(f"the linked netlist lacks cell {cell} of the top")
+        _compare(f"cell {cell} of the top", own, linked["cells"][cell], outer)
+    for port, own in top["ports"].items():
+        _map(f"port {port}", own["bits"], linked["ports"][port]["bits"], outer)
+    _require_joined(core, top["cells"][instance]["connections"], inner, outer)
+    return pairs
+
+
+def _require_joined(
+    core: Mapping[str, Any],
+    connections: Mapping[str, list[int | str]],
+    inner: Mapping[int, int | str],
+    outer: Mapping[int, int | str],
+) -> None:
+    """Raise unless core and top meet at the core's ports, each at its own, and nowhere else."""
+    given: set[int | str] = set()
+    shown: set[int | str] = set()
+    for port, wires in connections.items():
+        own = core["ports"][port]
+        (given if own["direction"] == "input" else shown).update(own["bits"])
+        for inside, outside in zip(own["bits"], wires, strict=True):
+            ends = [
+                known.get(bit) if isinstance(bit, int) else bit
+                for bit, known in ((inside, inner), (outside, outer))
+            ]
+            # A net without a cell on one side has become nothing there.
+            if None not in ends and ends[0] != ends[1]:
+                raise BitlifError(
+                    f"port {port} of the core is connected to another net in the linked netlist"
+                )
+    # Only what comes in may be one net outside, or a constant.
+    own_nets = [net for bit, net in inner.items() if bit not in given]
+    hidden = {net for bit, net in inner.items() if bit not in given | shown}
+    given_nets = {net for bit, net in inner.items() if bit in given}
+    if (
+        len(set(own_nets)) != len(own_nets)
+        or not all(isinstance(net, int) for net in own_nets)
+        or not given_nets.isdisjoint(hidden)
+        or not hidden.isdisjoint(outer.values())
+    ):
+        raise BitlifError("a net of the core is joined to another one in the linked netlist")
+
+
+def _paired(
+    core: Mapping[str, Cell], instance: str, linked: Mapping[str, Cell]
+) -> Iterator[tuple[str, str]]:
+    """Yield the name of each cell of the core, and the one that flattening gave it."""
+    for cell in core:
+        # A name that is public, but begins as a private one does, is written with a backslash.
+        twin = f"{instance}.{cell.removeprefix(chr(92))}"
+        if cell.startswith("$"):
+            twin = f"$flatten{chr(92)}{instance}.{cell}"
+        if twin not in linked:
+            raise BitlifError(f"the linked netlist lacks cell {cell} of the core")
+        yield cell, twin
+
+
+def _compare(what: str, own: Cell, twin: Cell, known: dict[int, int | str]) -> None:
+    """Raise unless two cells are of one kind and connected alike; note what their nets become."""
+    for field in ("type", "parameters"):
+        if own[field] != twin[field]:
+            raise BitlifError(f"{what} has another {field.rstrip('s')} in the linked netlist")
+    if own["connections"].keys() != twin["connections"].keys():
+        raise BitlifError(f"{what} has other ports in the linked netlist")
+    for port, bits in own["connections"].items():
+        _map(f"{what}, port {port},", bits, twin["connections"][port], known)
+
+
+def _map(
+    what: str, bits: list[int | str], become: list[int | str], known: dict[int, int | str]
+) -> None:
+    """Note what nets become; raise where one becomes two, or a constant something else."""
+    if len(bits) != len(become):
+        raise BitlifError(f"{what} has another width in the linked netlist")
+    for bit, net in zip(bits, become, strict=True):
+        if isinstance(bit, int):
+            if known.setdefault(bit, net) != net:
+                raise BitlifError(f"{what} is connected to another net in the linked netlist")
+        elif bit != net:
+            raise BitlifError(f"{what} is {net} instead of {bit} in the linked netlist")

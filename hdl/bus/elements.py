@@ -1,0 +1,213 @@
+"""Single elements of a core's memories, out of rows that are as wide as its lanes."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from bitlif.hdl.host_port import HostSignature
+from bitlif.model.config.config import Config
+
+from .registers import MEMORIES, SCHEDULE, WORD_BITS, Elements, elements
+
+BY_NEURON = ("weights", "current", "membrane")
+"""Memories whose rows hold the neurons of one slot."""
+
+
+class ElementPort(wiring.Component):
+    """Points at an element of a memory, shows it, writes it, moves on.
+
+    Members
+    -------
+    host : Out(HostSignature)
+        Of the core.
+    word : In(32)
+        A memory's number, an element's, or a value; holds from a clock before it is used.
+    known, inside, fits : Out(1)
+        Whether `word` of a clock ago is the number of a memory of this core, is an element of the
+        selected memory, and may be written there.
+    choose : In(1)
+        Select memory `word`, element 0.
+    seek, sought : In(1), Out(1)
+        Point at element `word`; done with the clock of ``sought``, `seek_clocks` after ``seek``.
+    store : In(1)
+        Write `word`; only while the core is and was idle.
+    advance : In(1)
+        Point at the next element.
+    memory, index, count : Out
+        The selected memory, the element, and how many there are.
+    ended : Out(1)
+        The pointer is behind the last element.
+    value : Out(64)
+        The element, sign-extended, if core and pointer have stood still for 2 clocks.
+
+    Latency: as said. Throughput: one element a clock to write. Handshake: none. Reset: element 0
+    of memory 0.
+    """
+
+    def __init__(self, config: Config, *, learning: bool = True) -> None:
+        self._config = config
+        self._elements = elements(config, learning=learning)
+        most = max(own.count for own in self._elements.values())
+        neurons = config.layer.neurons
+        self._index_bits = max(1, (config.layer.inputs * neurons - 1).bit_length())
+        self._neuron_bits = max(1, (neurons - 1).bit_length())
+        super().__init__(
+            {
+                "host": Out(HostSignature(config, learning=learning)),
+                "word": In(WORD_BITS),
+                "known": Out(1),
+                "inside": Out(1),
+                "fits": Out(1),
+                "choose": In(1),
+                "seek": In(1),
+                "sought": Out(1),
+                "store": In(1),
+                "advance": In(1),
+                "memory": Out(range(len(MEMORIES))),
+                "index": Out(range(most + 1)),
+                "count": Out(WORD_BITS),
+                "ended": Out(1),
+                "value": Out(2 * WORD_BITS),
+            }
+        )
+
+    @property
+    def seek_clocks(self) -> int:
+        """Clocks from ``seek`` to ``sought``."""
+        return self._index_bits + self._neuron_bits
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the pointer, and the way from each memory's row to its element."""
+        m = Module()
+        sizes, host = self._config.layer, self.host
+        row, lane = Signal(range(sizes.inputs * sizes.slots)), Signal(range(sizes.lanes))
+        self._point(m, row, lane)
+        m.d.comb += [self.ended.eq(self.index == self.count), host.address.eq(self.index)]
+        m.d.sync += [self.known.eq(0), self.fits.eq(0), self.inside.eq(self.word < self.count)]
+        for own in self._elements.values():
+            with m.If(self.word == own.memory.number):
+                m.d.sync += self.known.eq(1)
+        with m.Switch(self.memory):
+            for name, own in self._elements.items():
+                with m.Case(own.memory.number):
+                    m.d.comb += self.count.eq(own.count)
+                    m.d.sync += self.value.eq(self._shown(name, lane))
+                    if name in BY_NEURON:
+                        m.d.comb += host.address.eq(row)
+                    if own.memory.access == "rw":
+                        m.d.sync += self.fits.eq(_fits(self.word, own))
+                        self._write(m, name, lane)
+        return m
+
+    def _point(self, m: Module, row: Signal, lane: Signal) -> None:
+        """Keep element number, row and lane in step; divide for a new element, a bit a clock."""
+        sizes = self._config.layer
+        neuron = Signal(range(sizes.neurons))
+        dividend, steps = Signal(self._index_bits), Signal(range(self._index_bits))
+        rest, slot = Signal(range(sizes.neurons)), Signal(range(sizes.slots))
+        by_lanes = Signal()
+        divisor = Mux(by_lanes, sizes.lanes, sizes.neurons)
+        longer = Signal(self._neuron_bits + 1)
+        m.d.comb += longer.eq((rest << 1) | dividend[-1])
+        digit, left = longer >= divisor, Signal(self._neuron_bits + 1)
+        m.d.comb += left.eq(Mux(digit, longer - divisor, longer))
+        with m.If(self.choose):
+            m.d.sync += [
+                self.memory.eq(self.word),
+                self.index.eq(0),
+                row.eq(0),
+                neuron.eq(0),
+                lane.eq(0),
+            ]
+        with m.If(self.advance):
+            final = neuron == sizes.neurons - 1
+            m.d.sync += [
+                self.index.eq(self.index + 1),
+                neuron.eq(Mux(final, 0, neuron + 1)),
+                lane.eq(lane + 1),
+            ]
+            with m.If(final | (lane == sizes.lanes - 1)):
+                m.d.sync += [lane.eq(0), row.eq(row + 1)]
+        with m.FSM(name="seek"):
+            with m.State("still"), m.If(self.seek):
+                m.d.sync += [
+                    self.index.eq(self.word),
+                    dividend.eq(self.word),
+                    rest.eq(0),
+                    row.eq(0),
+                    steps.eq(self._index_bits - 1),
+                ]
+                m.next = "input"
+            with m.State("input"):
+                # The quotient, the input, only comes up times the slots that precede its row.
+                m.d.sync += [
+                    dividend.eq(dividend << 1),
+                    rest.eq(left),
+                    row.eq((row << 1) + Mux(digit, sizes.slots, 0)),
+                    steps.eq(steps - 1),
+                ]
+                with m.If(steps == 0):
+                    m.d.sync += [
+                        neuron.eq(left),
+                        dividend.eq(left << (self._index_bits - self._neuron_bits)),
+                        rest.eq(0),
+                        slot.eq(0),
+                        steps.eq(self._neuron_bits - 1),
+                    ]
+                    m.next = "lane"
+            with m.State("lane"):
+                m.d.comb += by_lanes.eq(1)
+                m.d.sync += [
+                    dividend.eq(dividend << 1),
+                    rest.eq(left),
+                    slot.eq((slot << 1) | digit),
+                    steps.eq(steps - 1),
+                ]
+                with m.If(steps == 0):
+                    m.d.comb += self.sought.eq(1)
+                    m.d.sync += [lane.eq(left), row.eq(row + ((slot << 1) | digit))]
+                    m.next = "still"
+
+    def _shown(self, name: str, lane: Signal) -> Value:
+        """Return the element of a memory."""
+        host = self.host
+        if name == "weights":
+            return host.weights[lane]
+        if name in BY_NEURON:
+            return Mux(host.state_blank, 0, getattr(host.state[lane], name))
+        if name in ("trace_current", "trace"):
+            own = host.trace.current if name == "trace_current" else host.trace.trace
+            return Mux(host.trace_blank, 0, own)
+        if name in ("table_a", "table_b"):
+            return getattr(host.entry, name[-1])
+        if name in SCHEDULE:
+            return getattr(host.schedule, SCHEDULE[name])
+        return getattr(host, name)[self.index]
+
+    def _write(self, m: Module, name: str, lane: Signal) -> None:
+        """Write an element into its row, the others of which stay."""
+        host = self.host
+        if name == "weights":
+            for number in range(self._config.layer.lanes):
+                m.d.comb += [
+                    host.weights_data[number].eq(self.word),
+                    host.weights_enable[number].eq(self.store & (lane == number)),
+                ]
+            return
+        row, field = ("schedule", SCHEDULE[name]) if name in SCHEDULE else ("entry", name[-1])
+        data = getattr(host, f"{row}_data")
+        m.d.comb += [
+            data.eq(getattr(host, row)),
+            getattr(data, field).eq(self.word),
+            getattr(host, f"{row}_enable").eq(self.store),
+        ]
+
+
+def _fits(word: Signal, own: Elements) -> Value:
+    """Return whether a word is an integer within an element's bounds."""
+    if own.low < 0:
+        above = word[own.high.bit_length() :]
+        return above.all() | ~above.any()
+    return word <= own.high

@@ -1,0 +1,140 @@
+"""The layer core with its registers, whatever bus is in front of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, ResetInserter
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.forward import event_layout
+from bitlif.model.config.config import Config
+
+from .axi_stream import EventInput, TargetInput, event_members, target_members
+from .register_bank import RegisterBank
+from .register_port import AccessSignature
+
+
+def takes_targets(config: Config, *, learning: bool) -> bool:
+    """Return whether a core has a stream of targets."""
+    return learning or config.membrane.reset == "teacher"
+
+
+class HostedLayer(wiring.Component):
+    """A core with the registers of `bitlif.hdl.bus.registers` and checks on its input streams.
+
+    Parameters
+    ----------
+    config : bitlif.model.config.config.Config
+    core : component with the members of `LayerCore`
+        If it also has a member ``restart``, In(1), that resets it; else it is wrapped.
+    learning : bool
+        Whether the core has learning hardware.
+    event_bits : int or None
+        Of the input events' TDATA; None: as many whole bytes as an address needs.
+    prompt : bool
+        Of both streams in, see `EventInput`.
+
+    Members
+    -------
+    access : In(AccessSignature)
+    events_tdata, events_tlast, events_tvalid, events_tready
+        Input events, see `EventInput`.
+    targets_tdata, targets_tvalid, targets_tready
+        Targets, see `TargetInput`; if the core learns or a teacher resets.
+    o_events : Out(stream of event_layout(M))
+        The core's; in the cycle of ``restart`` nothing is offered, whatever was before.
+    event_waiting : In(1)
+        An output event waits to be taken, behind ``o_events``.
+    takes_targets : Out(1)
+        Every step takes targets.
+    restart : Out(1)
+        Everything but the registers that outlive CONTROL.reset starts anew.
+
+    Latency and throughput: each stream in passes one register, which adds a clock and stalls
+    nothing. Handshake: a window begins with its first event when CONTROL.run is 1 and no access is
+    being answered. Reset: of everything; CONTROL.reset resets all but CONTROL's other bits, LOAD,
+    MEMORY and ADDRESS.
+    """
+
+    def __init__(
+        self, config: Config, core: Any, *, learning: bool, event_bits: int | None = None,
+        prompt: bool = True,
+    ) -> None:  # fmt: skip
+        self._config, self._core, self._learning = config, core, learning
+        self._event_bits, self._prompt = event_bits, prompt
+        sizes = config.layer
+        self._streams = {"events": event_members(sizes.inputs, bits=event_bits)}
+        if takes_targets(config, learning=learning):
+            self._streams["targets"] = target_members(config)
+        super().__init__(
+            {
+                "access": In(AccessSignature()),
+                "o_events": Out(stream.Signature(event_layout(sizes.neurons))),
+                "event_waiting": In(1),
+                "takes_targets": Out(1),
+                "restart": Out(1),
+                **{
+                    f"{name}_{part}": member
+                    for name, members in self._streams.items()
+                    for part, member in members.items()
+                },
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect registers, streams and core."""
+        m = Module()
+        config, core = self._config, self._core
+        m.submodules.bank = bank = RegisterBank(config, learning=self._learning)
+        if "restart" in core.signature.members:
+            m.submodules.core = core
+            m.d.comb += core.restart.eq(bank.restart)
+        else:
+            m.submodules.core = ResetInserter(bank.restart)(core)
+        events = EventInput(config.layer.inputs, self._event_bits, prompt=self._prompt)
+        m.submodules.events = ResetInserter(bank.restart)(events)
+        connect(m, flipped(self.access), bank.access)
+        connect(m, bank.host, core.host)
+        connect(m, events.o, core.i_events)
+        m.d.comb += [
+            self.o_events.payload.eq(core.o_events.payload),
+            # In the cycle of a reset the core still offers what belongs to the broken window.
+            self.o_events.valid.eq(core.o_events.valid & ~bank.restart),
+            core.o_events.ready.eq(self.o_events.ready),
+        ]
+        self._connect_ports(m, "events", events)
+        discard = bank.flush & ~bank.window
+        m.d.comb += [
+            events.discard.eq(discard),
+            events.pass_on.eq(bank.window | (bank.run & ~bank.flush & ~self.access.request)),
+            bank.dropped_events.eq(events.dropped),
+            bank.event_waiting.eq(self.event_waiting),
+            bank.windows.eq(core.window_done),
+            bank.phase.eq(core.phase),
+            bank.digest.eq(core.digest),
+            *(getattr(bank, name).eq(getattr(core, name)) for name in COUNTERS),
+            self.restart.eq(bank.restart),
+        ]
+        if self._learning:
+            m.d.comb += core.learn.eq(bank.learn)
+        if "targets" in self._streams:
+            targets = TargetInput(config, prompt=self._prompt)
+            m.submodules.targets = ResetInserter(bank.restart)(targets)
+            connect(m, targets.o, core.i_targets)
+            self._connect_ports(m, "targets", targets)
+            always = config.membrane.reset == "teacher"
+            m.d.comb += [
+                targets.discard.eq(discard),
+                bank.held_targets.eq(targets.held),
+                self.takes_targets.eq(1 if always else bank.learn),
+            ]
+        return m
+
+    def _connect_ports(self, m: Module, name: str, inner: wiring.Component) -> None:
+        """Connect this component's ports of a stream to those of an inner one."""
+        for part, member in self._streams[name].items():
+            port, own = getattr(self, f"{name}_{part}"), getattr(inner, part)
+            m.d.comb += own.eq(port) if member.flow == In else port.eq(own)

@@ -1,0 +1,257 @@
+"""The register map: the one description of what a host finds behind a bus.
+
+Gates (`bitlif.hdl.bus.register_bank`), driver (`bitlif.host.driver`), document, C header and Python
+module (`bitlif registers`) are made from it. Nothing here needs Amaranth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import config_hash
+from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError
+from bitlif.model.fixed import Format
+from bitlif.model.window import COUNTERS
+
+from .response import Response as Response
+
+IDENTITY = int.from_bytes(b"BTLF", "little")
+MAJOR, MINOR = 1, 1
+ADDRESS_BITS = 12
+WORD_BITS = 32
+COUNTER_STOPPED = (1 << WORD_BITS) - 1
+"""The last value of a counter: one that has it has stopped, and may have counted more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Bits ``low ..< low + bits`` of a register."""
+
+    name: str
+    low: int
+    bits: int
+    meaning: str
+
+    @property
+    def mask(self) -> int:
+        """The field's bits within the register."""
+        return ((1 << self.bits) - 1) << self.low
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A word at a byte `offset`; `access` is ``"ro"`` or ``"rw"``.
+
+    Without fields all bits are one value. Bits of no field are reserved: they read as 0 and must be
+    written so.
+    """
+
+    name: str
+    offset: int
+    access: str
+    meaning: str
+    fields: tuple[Field, ...] = ()
+
+    def field(self, name: str) -> Field:
+        """Return a field by its name."""
+        return next(field for field in self.fields if field.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What MEMORY can select: elements that are read and written one by one through DATA."""
+
+    name: str
+    number: int
+    access: str
+    count: str
+    meaning: str
+
+
+_REGISTERS = (
+    Register("IDENTITY", 0x000, "ro", f"{IDENTITY:#010x}: the bytes BTLF, lowest first"),
+    Register("VERSION", 0x004, "ro", "of this map", (
+        Field("minor", 0, 16, "grows with every addition"),
+        Field("major", 16, 16, "grows when what was there has changed"),
+    )),
+    Register("CONFIG_HASH_LOW", 0x008, "ro",
+             "lower half of the hash of the configuration that the core was built from"),
+    Register("CONFIG_HASH_HIGH", 0x00C, "ro", "upper half"),
+    Register("INPUTS", 0x010, "ro", "N"),
+    Register("NEURONS", 0x014, "ro", "M"),
+    Register("LANES", 0x018, "ro", "P"),
+    Register("STEPS", 0x01C, "ro", "steps of a window"),
+    Register("PHASES", 0x020, "ro", "rows of the schedule"),
+    Register("ENTRIES", 0x024, "ro", "bins of the error table; 0 without learning hardware"),
+    Register("VARIANT", 0x028, "ro", "what the core was built with", (
+        Field("learning", 0, 1, "learning hardware"),
+        Field("teacher_reset", 1, 1, "targets reset the membranes"),
+        Field("targets", 2, 1, "there is a stream of targets"),
+        Field("stochastic", 3, 1, "updates round stochastically: there is update_lfsr"),
+    )),
+    Register("CONTROL", 0x040, "rw", "run control", (
+        Field("run", 0, 1, "1: windows may begin, refused while LOAD is 1; 0: none begins, one "
+                           "under way goes on"),
+        Field("learn", 1, 1, "learn from windows; refused without learning hardware, and while a "
+                             "window is under way unless reset is written with it"),
+        Field("flush", 2, 1, "1: input events and targets are taken and thrown away whenever no "
+                             "window is under way, and no window begins"),
+        Field("reset", 31, 1, "write 1: the core starts anew, at any time; reads as 0"),
+    )),
+    Register("STATUS", 0x044, "ro", "what the core does", (
+        Field("idle", 0, 1, "no window is under way: memories can be accessed"),
+        Field("ready", 1, 1, "memories have been cleared since the last reset"),
+        Field("event_waiting", 2, 1, "an output event waits to be taken"),
+    )),
+    Register("WINDOWS", 0x048, "ro", "windows finished since the reset; stops at its last value"),
+    Register("PHASE", 0x04C, "ro", "of the schedule: the next window's"),
+    Register("SIGNATURE", 0x050, "ro", "of all windows since the reset"),
+    Register("DROPPED_EVENTS", 0x054, "ro",
+             "input events with an address of N or more, which were thrown away; stops"),
+    Register("HELD_TARGETS", 0x058, "ro",
+             "targets above 1 (raw: 2**target_bits), which were taken as 1; stops"),
+    *(Register(name.upper(), 0x060 + 4 * number, "ro", f"{name.replace('_', ' ')}; stops")
+      for number, name in enumerate(name for name in COUNTERS if name != "synaptic_events")),
+    Register("MEMORY", 0x080, "rw", "number of the selected memory; writing it sets ADDRESS to 0"),
+    Register("ADDRESS", 0x084, "rw", "element of the selected memory; must be below ELEMENTS"),
+    Register("DATA", 0x088, "rw",
+             "the element, raw, sign-extended; then ADDRESS moves to the next one"),
+    Register("DATA_HIGH", 0x08C, "ro", "upper half of the element that was read last"),
+    Register("ELEMENTS", 0x090, "ro", "number of elements of the selected memory"),
+    Register("LOAD", 0x094, "rw", "whether memories hold all of what they are to hold", (
+        Field("load", 0, 1, "1: they are being loaded, and no window begins; survives a reset"),
+    )),
+)  # fmt: skip
+
+REGISTERS = {register.name: register for register in _REGISTERS}
+"""All registers by name, lowest offset first; they exist in every core."""
+
+_MEMORIES = (
+    Memory("weights", 0, "rw", "N * M", "input * M + neuron"),
+    Memory("current", 1, "ro", "M", "synaptic currents"),
+    Memory("membrane", 2, "ro", "M", "membrane potentials, after the reset"),
+    Memory("trace_current", 3, "ro", "N", "synaptic traces"),
+    Memory("trace", 4, "ro", "N", "PSP traces"),
+    Memory("table_a", 5, "rw", "ENTRIES", "column A of the error table, lowest bin first"),
+    Memory("table_b", 6, "rw", "ENTRIES", "column B"),
+    Memory("noise_scale", 7, "rw", "PHASES", "of the schedule"),
+    Memory("reciprocal", 8, "rw", "PHASES", "of the schedule"),
+    Memory("rate", 9, "rw", "PHASES", "of the schedule"),
+    Memory("shift", 10, "rw", "PHASES", "of the schedule: which of the built-in shifts"),
+    Memory(
+        "phase_windows",
+        11,
+        "rw",
+        "PHASES",
+        "of the schedule: its windows; 0: without end, as always the last row is",
+    ),
+    Memory("noise_lfsr", 12, "ro", "distinct noise LFSRs", "their states, in the order of lanes"),
+    Memory("update_lfsr", 13, "ro", "distinct update LFSRs", "their states"),
+)
+
+MEMORIES = {memory.name: memory for memory in _MEMORIES}
+"""All memories by name; see `elements` for those of one core."""
+
+SCHEDULE = {
+    "noise_scale": "noise_scale",
+    "reciprocal": "reciprocal",
+    "rate": "rate",
+    "shift": "shift",
+    "phase_windows": "windows",
+}
+"""Memories of the schedule, with their fields in `bitlif.hdl.host_port.phase_layout`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The elements of a memory in one core: `count` of them, whole numbers ``low ..= high``."""
+
+    memory: Memory
+    count: int
+    low: int
+    high: int
+
+
+def elements(config: Config, *, learning: bool = True) -> dict[str, Elements]:
+    """Return the memories of a core, by name.
+
+    Raises
+    ------
+    BitlifError
+        If a number of elements or a writable element does not fit a word.
+    """
+    sizes, schedule = config.layer, config.schedule
+    phases = derive(config).phases
+    shifts = {(phase.rate_left, phase.rate_bias, phase.rate_right) for phase in phases}
+    weights = sizes.inputs * sizes.neurons
+    if weights >= 1 << WORD_BITS:
+        raise BitlifError(
+            f"layer.inputs times layer.neurons must be below 2**32 behind a bus, not {weights}"
+        )
+    windows = _top(max(phase.windows for phase in schedule).bit_length())
+    if windows >= 1 << WORD_BITS:
+        raise BitlifError("schedule.windows must be below 2**32 in all phases behind a bus")
+    result: dict[str, Elements] = {}
+
+    def add(name: str, count: int, low: int, high: int) -> None:
+        result[name] = Elements(MEMORIES[name], count, low, high)
+
+    def add_format(name: str, count: int, fmt: Format) -> None:
+        add(name, count, fmt.raw_min, fmt.raw_max)
+
+    add_format("weights", weights, config.synapse.weight)
+    add_format("current", sizes.neurons, config.synapse.current)
+    add_format("membrane", sizes.neurons, config.membrane.format)
+    add("noise_scale", len(schedule), 0, _top(config.noise.scale_bits))
+    sources = (config.noise.lfsr, config.learning.lfsr)
+    noise, update = (len(set(lfsr.streams(sizes.lanes))) for lfsr in sources)
+    add("noise_lfsr", noise, 0, _top(config.noise.lfsr.width))
+    if learning:
+        add_format("trace_current", sizes.inputs, config.trace.current)
+        add_format("trace", sizes.inputs, config.trace.format)
+        add_format("table_a", config.error.entries, config.error.entry)
+        add_format("table_b", config.error.entries, config.error.entry)
+        add("reciprocal", len(schedule), 0, _top(config.error.reciprocal_bits))
+        add("rate", len(schedule), 0, _top(config.learning.rate_bits))
+        add("shift", len(schedule), 0, len(shifts) - 1)
+        add("phase_windows", len(schedule), 0, windows)
+        if config.learning.random_bits:
+            add("update_lfsr", update, 0, _top(config.learning.lfsr.width))
+    return {name: result[name] for name in MEMORIES if name in result}
+
+
+def variant(config: Config, *, learning: bool = True) -> int:
+    """Return the value of VARIANT."""
+    teacher = config.membrane.reset == "teacher"
+    flags = {
+        "learning": learning,
+        "teacher_reset": teacher,
+        "targets": learning or teacher,
+        "stochastic": learning and config.learning.random_bits > 0,
+    }
+    register = REGISTERS["VARIANT"]
+    return sum(register.field(name).mask for name, set_ in flags.items() if set_)
+
+
+def constants(config: Config, *, learning: bool = True) -> dict[str, int]:
+    """Return the values of the registers that never change."""
+    digest, sizes = int(config_hash(config), 16), config.layer
+    return {
+        "IDENTITY": IDENTITY,
+        "VERSION": MAJOR << 16 | MINOR,
+        "CONFIG_HASH_LOW": digest & 0xFFFFFFFF,
+        "CONFIG_HASH_HIGH": digest >> 32,
+        "INPUTS": sizes.inputs,
+        "NEURONS": sizes.neurons,
+        "LANES": sizes.lanes,
+        "STEPS": config.window.steps,
+        "PHASES": len(config.schedule),
+        "ENTRIES": config.error.entries if learning else 0,
+        "VARIANT": variant(config, learning=learning),
+    }
+
+
+def _top(bits: int) -> int:
+    return (1 << bits) - 1

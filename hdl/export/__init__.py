@@ -1,0 +1,1 @@
+"""From Amaranth components to Verilog files."""

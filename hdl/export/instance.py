@@ -1,0 +1,62 @@
+"""The layer core as a black box: a netlist that was made before takes its place."""
+
+from __future__ import annotations
+
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Signature
+
+from bitlif.hdl.layer import core_members
+from bitlif.model.config.config import Config
+
+from .verilog import core_name
+
+
+class CoreInstance(wiring.Component):
+    """An instance of the module that `bitlif.hdl.export.verilog.core_verilog` exports.
+
+    Parameters
+    ----------
+    config : bitlif.model.config.config.Config
+    learning : bool
+        As the module was exported.
+
+    Members
+    -------
+    restart : In(1)
+        Resets the core, as the domain's reset does: ``ResetInserter`` reaches no instance.
+    All others as of `bitlif.hdl.layer.LayerCore`.
+
+    Latency, throughput, handshake: the core's. Reset: of the core.
+    """
+
+    def __init__(self, config: Config, *, learning: bool = True) -> None:
+        self._name = core_name(config)
+        self._members = core_members(config, learning=learning)
+        super().__init__({"restart": In(1), **self._members})
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect every member to the port of its name."""
+        m = Module()
+        ports: dict[str, object] = {
+            "i_clk": ClockSignal(),
+            "i_rst": ResetSignal(allow_reset_less=True) | self.restart,
+        }
+        own = Signature(self._members)
+        for path, member, value in own.flatten(self):
+            direction = "i" if member.flow == In else "o"
+            ports[f"{direction}_{'__'.join(str(part) for part in path)}"] = Value.cast(value)
+        m.submodules.netlist = Instance(self._name, **ports)
+        return m
+
+
+def black_box(config: Config, *, learning: bool = True) -> str:
+    """Return the module's ports alone in Verilog, for tools that meet the instance."""
+    own = Signature(core_members(config, learning=learning))
+    lines = ["input wire clk", "input wire rst"]
+    for path, member, value in own.flatten(own.create()):
+        direction = "input" if member.flow == In else "output"
+        name = "__".join(str(part) for part in path)
+        lines.append(f"{direction} wire [{len(Value.cast(value)) - 1}:0] {name}")
+    ports = ",\n  ".join(lines)
+    return f"(* blackbox *)\nmodule {core_name(config)} (\n  {ports}\n);\nendmodule\n"

@@ -1,0 +1,136 @@
+"""A layer as one SystemVerilog file, with its ports explained in the header."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bitlif.hdl.bus.axi_lite import AXI_LITE
+from bitlif.hdl.bus.axi_top import LayerFront
+from bitlif.hdl.layer import LayerCore
+from bitlif.model.checks import check_weights
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import config_hash
+from bitlif.model.text import comment_text, module_name
+
+from .convert import to_verilog
+from .verilog_fixups import tidy, waivers
+
+MEANINGS = {
+    "clk": "clock, rising edge",
+    "rst": "reset, synchronous, active high, one cycle or more; weights keep their values",
+    "i_events__payload": "input event: address, and above it last (end of the step)",
+    "i_targets__payload": "raw targets of one slot, lane 0 lowest",
+    "o_events__payload": "output event: address, and above it last (end of the step)",
+    "learn": "learn from the window; hold from its first event to its end",
+    "host__idle": "no window under way: the host's other ports work",
+    "host__address": "of all host ports; see the next lines",
+    "host__weights": "row at input * slots + slot, lane 0 lowest; one clock after the address",
+    "host__weights_enable": "write enable of each lane",
+    "host__weights_data": "row to write",
+    "host__state": "P times synaptic current, and membrane above it, at a slot",
+    "host__state_blank": "state counts as zero: nothing has run since reset",
+    "host__trace": "synaptic trace, and PSP trace above it, at an input",
+    "host__trace_blank": "traces count as zero: nothing was learned since reset",
+    "host__entry": "A, and B above it, of the error table at a bin",
+    "host__entry_enable": "write enable",
+    "host__entry_data": "entry to write",
+    "host__schedule": "noise scale, reciprocal, rate, shift, windows (lowest first) at a phase",
+    "host__schedule_enable": "write enable",
+    "host__schedule_data": "phase to write",
+    "host__noise_lfsr": "states of the noise LFSRs, lane 0 lowest",
+    "host__update_lfsr": "states of the update LFSRs, lane 0 lowest",
+    "step_done": "a step ends with this clock",
+    "window_done": "a window ends with this clock",
+    "phase": "phase of the schedule",
+    "digest": "signature of spikes, membranes and weights",
+    "s_axis_events_tdata": "input event: address; means nothing with tlast",
+    "s_axis_events_tlast": "end of the step",
+    "s_axis_targets_tdata": "raw targets of one slot, each padded to bytes, lane 0 lowest",
+    "m_axis_events_tdata": "output event: address; 0 with tlast",
+    "m_axis_events_tlast": "end of the step",
+    **{f"s_axil_{name}": "AXI4-Lite; docs/registers.md has the map" for name in AXI_LITE},
+    "s_axil_awprot": "AXI4-Lite; ignored",
+    "s_axil_arprot": "AXI4-Lite; ignored",
+}
+
+
+def core_name(config: Config) -> str:
+    """Return the module's name: a Verilog identifier made of the configuration's name."""
+    return f"bitlif_{module_name(config.name)}"
+
+
+def front_name(config: Config) -> str:
+    """Return the name of the module with buses."""
+    return f"{core_name(config)}_axi"
+
+
+def core_verilog(
+    config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
+) -> str:
+    """Return the layer core in SystemVerilog, memories with their contents included.
+
+    Parameters
+    ----------
+    config : Config
+    learning : bool
+        False: inference only.
+    weights : (N, M) int or None
+        Raw weights that the core begins with; zeros if None.
+    """
+    return _convert(config, LayerCore, core_name(config), learning, weights)
+
+
+def front_verilog(
+    config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
+) -> str:
+    """Return the layer behind AXI4-Lite and AXI4-Stream; the parameters are `core_verilog`'s."""
+    return _convert(config, LayerFront, front_name(config), learning, weights)
+
+
+def _convert(
+    config: Config,
+    kind: type[LayerCore | LayerFront],
+    name: str,
+    learning: bool,
+    weights: NDArray[Any] | None,
+) -> str:
+    given = None if weights is None else check_weights(config, weights)
+    component = kind(config, learning=learning, weights=given)
+    text = to_verilog(component, name)
+    what = "layer core" if kind is LayerCore else "layer behind AXI4-Lite and AXI4-Stream"
+    return _header(config, name, what, text, learning) + waivers() + "\n" + tidy(text)
+
+
+def _header(config: Config, name: str, what: str, text: str, learning: bool) -> str:
+    start = re.search(rf"^module {name}\(", text, re.MULTILINE)
+    assert start is not None
+    own = text[start.start() : text.index("endmodule", start.start())]
+    ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", own, re.MULTILINE)
+    sizes, kind = config.layer, "learning" if learning else "inference only"
+    size = f"// {sizes.inputs} inputs, {sizes.neurons} neurons on {sizes.lanes} lanes, "
+    size += f"{config.window.steps} steps a window, {kind}"
+    named = f"{comment_text(config.name)} ({config_hash(config)})"
+    lines = [
+        f"// {name}: bitlif {what}, configuration {named}",
+        size,
+        "// Streams are valid/ready: a transfer happens with a rising edge at which both are high.",
+        "//",
+        "// direction bits port                             meaning",
+    ]
+    for direction, top, port in sorted(
+        ports, key=lambda row: (row[2] not in ("clk", "rst"), row[2])
+    ):
+        bits = int(top) + 1 if top else 1
+        lines.append(f"// {direction:<9} {bits:>4} {port:<32} {_meaning(port)}".rstrip())
+    return "\n".join(lines) + "\n\n"
+
+
+def _meaning(port: str) -> str:
+    if port in MEANINGS:
+        return MEANINGS[port]
+    if port.endswith(("valid", "ready")):
+        return f"handshake of {re.split('__|_t(?=valid|ready)', port)[0]}"
+    return "counter, stops at its last value"

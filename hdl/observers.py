@@ -1,0 +1,108 @@
+"""What a layer says of itself: signature, counters, and what happens in a clock."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Signal, Value
+
+from bitlif.model.config.config import LayerConfig
+from bitlif.model.signature import WIDTH
+
+from .core_names import COUNTER_BITS, WATCHED
+from .counter import StoppingCounter
+from .forward import ForwardEngine
+from .learning import LearningEngine
+from .pipeline import present_lanes
+from .signature import Signature
+
+
+def sign(
+    m: Module,
+    sizes: LayerConfig,
+    forward: ForwardEngine,
+    learner: LearningEngine | None,
+    signer: Signature,
+) -> None:
+    """Feed the signature with membranes and spikes, and with updated weights."""
+    for lane, present in enumerate(present_lanes(sizes, forward.slot)):
+        word = Signal(WIDTH, name=f"potential_{lane}")
+        m.d.comb += word.eq(forward.before[lane])
+        with m.If(forward.slot_valid & present):
+            m.d.comb += [
+                signer.take[lane].eq(1),
+                signer.words[lane].eq(word ^ (forward.spikes[lane] << (WIDTH - 1))),
+            ]
+    if learner is None:
+        return
+    for lane, present in enumerate(present_lanes(sizes, learner.update_slot)):
+        word = Signal(WIDTH, name=f"weight_{lane}")
+        m.d.comb += word.eq(learner.update_data[lane])
+        with m.If(learner.update_enable & present):
+            m.d.comb += [signer.take[lane].eq(1), signer.words[lane].eq(word)]
+
+
+def watch(
+    m: Module,
+    forward: ForwardEngine,
+    learner: LearningEngine | None,
+    step_done: Signal,
+    window_done: Signal,
+) -> None:
+    """Say in one signal what happens; nothing in the core depends on it."""
+    flags = Signal(len(WATCHED), name="watch")
+    happens = {
+        "drawn": forward.drawn,
+        "slot": forward.slot_valid,
+        "step": step_done,
+        "window": window_done,
+    }
+    if learner is not None:
+        happens |= {
+            "error": learner.push,
+            "trace": learner.trace_written,
+            "gradient": learner.gradient_taken,
+            "update": learner.update_enable,
+        }
+    m.d.comb += [flags[WATCHED.index(name)].eq(value) for name, value in happens.items()]
+
+
+def count(
+    m: Module,
+    sizes: LayerConfig,
+    forward: ForwardEngine,
+    learner: LearningEngine | None,
+) -> dict[str, Signal]:
+    """Return counters by name, of `COUNTERS` those that have anything to count.
+
+    They count saturations and active errors, some clocks later, up to the last value.
+    """
+    flags: dict[str, Value] = {}
+    present = present_lanes(sizes, forward.slot)
+    saturated = [forward.saturated.word_select(lane, 3) for lane in range(len(present))]
+    here = [exists & forward.slot_valid for exists in present]
+    flags["current_saturations"] = Cat(*(s[0] & h for s, h in zip(saturated, here, strict=True)))
+    flags["membrane_saturations"] = Cat(
+        *(s[bit] & h for s, h in zip(saturated, here, strict=True) for bit in (1, 2))
+    )
+    if learner is not None:
+        there = present_lanes(sizes, forward.error_slot)
+        pushed = [exists & learner.push for exists in there]
+        updated = [
+            exists & learner.update_enable for exists in present_lanes(sizes, learner.update_slot)
+        ]
+        flags |= {
+            "error_saturations": Cat(
+                *(s & p for s, p in zip(forward.error_saturated, pushed, strict=True))
+            ),
+            "synaptic_trace_saturations": learner.saturated[0] & learner.trace_written,
+            "trace_saturations": learner.saturated[1] & learner.trace_written,
+            "weight_saturations": Cat(
+                *(s & u for s, u in zip(learner.weight_saturated, updated, strict=True))
+            ),
+            "active_errors": learner.active & learner.push.replicate(len(there)),
+        }
+    values = {}
+    for name, bits in flags.items():
+        m.submodules[f"counter_{name}"] = counter = StoppingCounter(len(bits), COUNTER_BITS)
+        m.d.comb += counter.flags.eq(bits)
+        values[name] = counter.value
+    return values

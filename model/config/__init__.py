@@ -1,0 +1,1 @@
+"""The configuration: its sections, TOML in and out, seeds and warnings."""

@@ -1,0 +1,93 @@
+"""What is legal in a configuration but surely not meant, and its cure: one sentence each."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bitlif.model.derive import derive
+from bitlif.model.gradient_range import error_range, gradient_range, idle_phases, least_rate
+from bitlif.model.period import periods
+
+if TYPE_CHECKING:
+    from .config import Config
+
+
+def remarks(config: Config) -> tuple[str, ...]:
+    """Return the remarks on a configuration; `Config.load` issues each as a `BitlifWarning`.
+
+    >>> from bitlif.model.config.config import Config
+    >>> remarks(Config.load("tiny"))
+    ()
+    >>> late = [{"windows": 9, "rate": 0.25}, {"sigma": 0.1}]
+    >>> print(*remarks(Config.load("tiny").replace(schedule=late)))
+    schedule[1].rate is not given, or 0: it means learning.rate = 0.5, after phases with rates of \
+their own
+    """
+    return (*_rates(config), *_repeats(config))
+
+
+@functools.lru_cache(maxsize=256)
+def idle_rate(config: Config) -> str | None:
+    """Return the remark that no rate of the schedule can move a weight, None if one can.
+
+    It is also what `Layer.learn` warns of: a study may look at such layers, nobody else will.
+    """
+    derived = derive(config)
+    least = least_rate(config, derived)
+    if math.isinf(least) or len(idle_phases(config, derived)) < len(config.schedule):
+        return None
+    rates = [phase.rate or config.learning.rate for phase in config.schedule]
+    number = rates.index(max(rates))
+    field = f"schedule[{number}].rate" if config.schedule[number].rate else "learning.rate"
+    return (
+        f"no weight can ever change: every update rounds to 0 where {field} is less than about "
+        f"{least:.2g} with these formats, and it is {rates[number]:g}"
+    )
+
+
+def _rates(config: Config) -> Iterator[str]:
+    derived = derive(config)
+    gradient = gradient_range(config, derived)
+    if gradient.low == gradient.high == 0:
+        errors = error_range(derived.table, derived.constants)
+        what, section = ("PSP trace", "trace") if errors.high > errors.low else ("error", "error")
+        yield (
+            f"no weight can ever change: every {what} rounds to 0 in {section}.format "
+            f"'{getattr(config, section).format}'"
+        )
+        return
+    if remark := idle_rate(config):
+        yield remark
+        return
+    for number in idle_phases(config, derived):
+        yield (
+            f"in schedule[{number}] no weight can change, for every update rounds to 0: its rate "
+            f"must be at least about {least_rate(config, derived):.2g} for these formats"
+        )
+    given = False
+    for number, phase in enumerate(config.schedule):
+        if given and not phase.rate:
+            yield (
+                f"schedule[{number}].rate is not given, or 0: it means learning.rate = "
+                f"{config.learning.rate:g}, after phases with rates of their own"
+            )
+        given = given or phase.rate > 0
+
+
+def _repeats(config: Config) -> Iterator[str]:
+    found, carried = periods(config), config.window.lfsr == "carry"
+    if found.neuron_steps < config.window.steps:
+        yield (
+            f"a neuron's noise repeats after {found.neuron_steps} steps, within a window of "
+            f"{config.window.steps}: choose a wider noise.lfsr or another leap"
+        )
+    random_bits = config.learning.random_bits
+    if carried and random_bits and found.synapse_windows < 1 << random_bits:
+        yield (
+            f"a synapse's random bits repeat after {found.synapse_windows} windows, too few for "
+            f"{random_bits} bits to round without bias: choose a wider learning.lfsr or another "
+            f"leap"
+        )

@@ -1,0 +1,80 @@
+"""TOML text as nested tables: bounded in depth and in numbers, or one clear error.
+
+`tomllib` itself recurses into brackets, needs quadratic time for a key of many dots, and reads
+integers of any length.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+from bitlif.model.errors import BitlifError
+from bitlif.model.text import quoted, shortened, terminal_text
+
+MOST_DEPTH = 32
+"""Levels of tables and lists beyond which a text is refused."""
+
+MOST_BITS = 64
+"""Bits of an integer, as TOML asks for at least; a seed needs them without a sign."""
+
+# What holds no keys. An unterminated string matches in no right way, but nothing after it counts.
+SKIPPED = re.compile(
+    r'"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}'
+    r"|'''(?:[^']++|'{1,2}(?!'))*+'{3,5}"
+    r'|"(?:[^"\\\n]++|\\.)*+"'
+    r"|'[^'\n]*+'"
+    r"|#[^\n]*+",
+    re.DOTALL,
+)
+LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MOST_DEPTH}}}")
+
+
+def parse_toml(content: str, origin: str) -> dict[str, Any]:
+    r"""Return the tables of TOML text; `origin` is for errors.
+
+    Raises
+    ------
+    BitlifError
+        If it is not valid TOML, is nested more than `MOST_DEPTH` levels deep, or holds an integer
+        of more than `MOST_BITS` bits.
+
+    Examples
+    --------
+    >>> parse_toml("[layer]\ninputs = 6", "my.toml")
+    {'layer': {'inputs': 6}}
+    """
+    if LONG_KEY.search(SKIPPED.sub("s", content)):
+        raise _too_deep(origin)
+    try:
+        tree = tomllib.loads(content)
+    except RecursionError as error:
+        raise _too_deep(origin) from error
+    except ValueError as error:  # also a number of thousands of digits
+        said = shortened(terminal_text(error), 120)
+        raise BitlifError(f"{origin}: not valid TOML: {said}") from error
+    _check(tree, origin)
+    return tree
+
+
+def _check(tree: dict[str, Any], origin: str) -> None:
+    rest: list[tuple[str, object, int]] = [("", tree, 0)]
+    while rest:
+        name, value, depth = rest.pop()
+        if depth > MOST_DEPTH:
+            raise _too_deep(origin)
+        if isinstance(value, dict):
+            place = f"{name}." if name else ""
+            rest += ((f"{place}{key}", own, depth + 1) for key, own in value.items())
+        elif isinstance(value, list):
+            rest += ((name, own, depth + 1) for own in value)
+        elif isinstance(value, int) and value.bit_length() > MOST_BITS:
+            raise BitlifError(
+                f"{origin}: {shortened(terminal_text(name))} must have at most {MOST_BITS} bits, "
+                f"not {quoted(value)}"
+            )
+
+
+def _too_deep(origin: str) -> BitlifError:
+    return BitlifError(f"{origin}: must be nested at most {MOST_DEPTH} levels deep")

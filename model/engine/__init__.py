@@ -1,0 +1,1 @@
+"""The compiled engine: Numba, its cache on disk, and array loops."""

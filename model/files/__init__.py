@@ -1,0 +1,1 @@
+"""File formats: events, targets, weights and saved states."""

@@ -1,0 +1,115 @@
+"""Files that hold where a layer stands: ``.npz``, of one kind of layer and one configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import config_hash
+from bitlif.model.errors import BitlifError
+from bitlif.model.storage.atomic import new_file
+from bitlif.model.text import path_text, quoted
+
+from .npz_file import open_arrays
+
+Arrays = dict[str, NDArray[Any]]
+
+FORMAT = "bitlif layer 1"
+"""What a file says that it is; the number changes when an old reader would misread it."""
+
+MAX_WINDOWS = (1 << 62) - 1
+"""Windows that may have been learned."""
+
+OTHER_BYTES = 1 << 16
+"""Bytes of all arrays whose number does not grow with the layer: more than they take."""
+
+HEADER = ("format", "kind", "config")
+
+
+def save_arrays(path: str | Path, kind: str, config: Config, arrays: Arrays) -> None:
+    """Write where a layer stands.
+
+    Parameters
+    ----------
+    path : path
+    kind : str
+        Of the layer: what only the same kind can go on from.
+    config : Config
+        Its hash is written, not its text.
+    arrays : dict of str to array
+    """
+    header = {"format": FORMAT, "kind": kind, "config": config_hash(config)}
+    texts = {name: np.array(text) for name, text in header.items()}
+    with new_file(Path(path)) as made, made.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **texts, **arrays)
+
+
+def load_saved(path: str | Path, kind: str, config: Config) -> Arrays:
+    """Read what `save_arrays` wrote, all but its header.
+
+    Raises
+    ------
+    BitlifError
+        If the file cannot be read, is no such file, or is of another kind or configuration.
+    """
+    name = f"state '{path_text(path)}'"
+    sizes = config.layer
+    most = 8 * (sizes.inputs * sizes.neurons + 2 * sizes.inputs + 2 * sizes.neurons) + OTHER_BYTES
+    with open_arrays("state", path, most) as file:
+        size = sum(header.size for header in file.headers.values())
+        if size > most:
+            raise BitlifError(f"{name} must hold at most {most} bytes of arrays, not {size}")
+        arrays: Arrays = {key: file.read(key) for key in file.headers}
+    said = {key: str(arrays.pop(key)) if key in arrays else "" for key in HEADER}
+    if said["format"] != FORMAT:
+        raise BitlifError(f"{name} must have the format '{FORMAT}', not {quoted(said['format'])}")
+    if said["kind"] != kind:
+        raise BitlifError(f"{name} must be of a layer of kind '{kind}', not {quoted(said['kind'])}")
+    own = config_hash(config)
+    if said["config"] != own:
+        raise BitlifError(
+            f"{name} must be of the configuration {own} ({config.name}), "
+            f"not {quoted(said['config'])}"
+        )
+    return arrays
+
+
+def require_names(arrays: Arrays, names: Iterable[str]) -> None:
+    """Raise unless the arrays have exactly these names."""
+    wanted = set(names)
+    if missing := sorted(wanted - arrays.keys()):
+        raise BitlifError(f"{missing[0]} must be among the arrays of a state, and is missing")
+    if strange := sorted(arrays.keys() - wanted):
+        raise BitlifError(f"a state must hold no array {quoted(strange[0])}")
+
+
+def require_array(
+    arrays: Arrays, name: str, shape: tuple[int, ...], low: int, high: int
+) -> NDArray[Any]:
+    """Return an array of integers of this shape, all in ``low ..= high``; else raise."""
+    array = arrays[name]
+    if array.shape != shape or array.dtype.kind not in "iu":
+        raise BitlifError(
+            f"{name} must be integers of shape {shape}, not {array.dtype} of shape {array.shape}"
+        )
+    for wrong in (int(array.min()), int(array.max())) if array.size else ():
+        if not low <= wrong <= high:
+            raise BitlifError(f"{name} must be in {low} ..= {high}, not {wrong}")
+    return array
+
+
+def require_reals(arrays: Arrays, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return an array of finite real numbers of this shape; else raise."""
+    array = arrays[name]
+    if array.shape != shape or array.dtype != np.float64:
+        raise BitlifError(
+            f"{name} must be float64 of shape {shape}, not {array.dtype} of shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise BitlifError(f"{name} must be finite, not {array[~np.isfinite(array)][0]}")
+    return array

@@ -1,0 +1,90 @@
+"""Where a float layer stands: all that changes while it runs, as one value."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.errors import BitlifError
+from bitlif.model.files.save_file import (
+    MAX_WINDOWS,
+    Arrays,
+    require_array,
+    require_names,
+    require_reals,
+)
+
+Reals = NDArray[np.float64]
+
+WORD = (1 << 64) - 1
+
+
+ARRAYS = ("weights", "current", "membrane", "trace_current", "trace")
+
+
+class FloatSnapshot(NamedTuple):
+    """Weights, state, traces, noise and schedule of a float layer.
+
+    Its arrays are never written to: a run works on a copy, which then takes its place.
+    """
+
+    weights: Reals
+    """(N, M)"""
+    current: Reals
+    membrane: Reals
+    trace_current: Reals
+    trace: Reals
+    random: dict[str, Any]
+    """of NumPy's generator PCG64, as its ``state`` gives it"""
+    learned: int
+    """windows learned since the reset"""
+
+    def copied(self) -> FloatSnapshot:
+        """Return a copy that a run may write to."""
+        return self._replace(**{name: getattr(self, name).copy() for name in ARRAYS})
+
+    def to_arrays(self) -> Arrays:
+        """Return all of it as plain arrays, for a file; see `from_arrays`."""
+        inner = self.random["state"]
+        words = [
+            *(
+                word
+                for name in ("state", "inc")
+                for word in (inner[name] >> 64, inner[name] & WORD)
+            ),
+            self.random["has_uint32"],
+            self.random["uinteger"],
+        ]
+        return {
+            **{name: getattr(self, name).copy() for name in ARRAYS},
+            "random": np.array(words, np.uint64),
+            "windows_learned": np.array(self.learned, np.int64),
+        }
+
+    def from_arrays(self, arrays: Arrays) -> FloatSnapshot:
+        """Return the snapshot that arrays from elsewhere stand for, of a layer such as this one's.
+
+        Raises
+        ------
+        BitlifError
+            If an array is missing, or does not fit the layer.
+        """
+        require_names(arrays, (*ARRAYS, "random", "windows_learned"))
+        reals: dict[str, Any] = {
+            name: require_reals(arrays, name, getattr(self, name).shape) for name in ARRAYS
+        }
+        words = [int(word) for word in require_array(arrays, "random", (6,), 0, WORD)]
+        inc = words[2] << 64 | words[3]
+        # The increment is the stream's name: a seed's is always the same.
+        if inc != self.random["state"]["inc"] or words[4] > 1 or words[5] >> 32:
+            raise BitlifError("random must be a state of the generator that the seed gives")
+        random = {
+            **self.random,
+            "state": {"state": words[0] << 64 | words[1], "inc": inc},
+            "has_uint32": words[4],
+            "uinteger": words[5],
+        }
+        learned = int(require_array(arrays, "windows_learned", (), 0, MAX_WINDOWS))
+        return FloatSnapshot(random=random, learned=learned, **reals)

@@ -1,0 +1,1 @@
+"""Files and folders: atomic replacement, ownership, permissions and caches."""

@@ -1,0 +1,1 @@
+"""What the commands share at the terminal: parsers, progress, tables and output files."""

@@ -1,0 +1,290 @@
+"""Where commands write: checked before the work, appearing whole or not at all, and never lost.
+
+A command opens its output first, which makes a hidden folder or file beside the place and writes a
+little to it: a place that is read-only, full or somebody else's is an error before the work. If
+the result cannot be written in the end all the same, it is kept in another folder, which the error
+names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from bitlif.model.errors import BitlifError
+from bitlif.model.storage.atomic import NewFile, NewFolder
+from bitlif.model.storage.ownership import GOLDEN, require_ours, write_marker
+from bitlif.model.text import path_text
+
+T = TypeVar("T")
+
+PROBE = bytes(4096)
+"""What is written to see whether anything can be."""
+
+
+class KeptElsewhere(BitlifError):
+    """The result could not be written to its place; `folder` holds it, as the message says."""
+
+    def __init__(self, message: str, folder: Path) -> None:
+        super().__init__(message)
+        self.folder = folder
+
+
+def require_place(what: str, path: Path, kind: str, *, force: bool = False) -> None:
+    """Raise unless a folder can be made at `path`, or (with `force`) replaced there.
+
+    Parameters
+    ----------
+    what : str
+        What names the folder, for errors: ``"--out"``.
+    path : Path
+    kind : str
+        What makes it, see `bitlif.model.storage.ownership`.
+    force : bool
+        Whether an earlier folder of the same kind may be replaced.
+
+    Raises
+    ------
+    BitlifError
+    """
+    shown = path_text(path)
+    absolute = path.absolute()
+    above = next(own for own in (*absolute.parents, absolute) if own.exists())
+    if not above.is_dir():
+        raise BitlifError(f"{what} must be in a folder, not in the file '{path_text(above)}'")
+    real = Path(os.path.realpath(path))
+    if real.is_symlink():
+        raise BitlifError(f"{what} must be a folder, not '{shown}', a link that leads nowhere")
+    if not real.exists():
+        return
+    if Path.cwd().is_relative_to(real):
+        raise BitlifError(f"{what} must be a new folder, not '{shown}', from which you call")
+    if not real.is_dir():
+        raise BitlifError(f"{what} must be a folder, not the file '{shown}'")
+    if real.is_mount():
+        raise BitlifError(f"{what} must be a folder below '{shown}', which is a mount point")
+    if any(real.iterdir()):
+        require_ours(what, real, kind, place=path)
+        if not force:
+            raise BitlifError(
+                f"{what} must be a new folder, not '{shown}': give --force to replace it"
+            )
+
+
+def require_other_files(what: str, path: Path, inputs: Mapping[str, str | None]) -> None:
+    """Raise if `path` is one of the inputs, under whatever name."""
+    for name, given in inputs.items():
+        if given and path.exists() and Path(given).exists() and path.samefile(given):
+            raise BitlifError(f"{what} must be another file than {name}, not '{path_text(path)}'")
+
+
+class OutputFolder(AbstractContextManager["OutputFolder"]):
+    """A result folder.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        The command.
+    force : bool
+        Whether an earlier folder of the same kind may be replaced.
+    what : str
+        What names the folder, for errors.
+
+    Attributes
+    ----------
+    folder : Path
+        To write to before `settle`; hidden beside `path`.
+
+    Raises
+    ------
+    BitlifError
+        If the place is not ours or cannot be written.
+    """
+
+    def __init__(self, path: Path, kind: str, *, force: bool = False, what: str = "--out") -> None:
+        self.path, self._kind, self._force, self._what = path, kind, force, what
+        require_place(what, path, kind, force=force)
+        try:
+            self._made = NewFolder(path)
+        except OSError as error:
+            raise _unwritable(what, path, error) from error
+        self.folder = self._made.folder
+        try:
+            _probe(self.folder / "probe")
+            (self.folder / "probe").unlink()
+        except OSError as error:
+            self._made.close()
+            raise _unwritable(what, path, error) from error
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Remove what was not put in its place, unless an error names it."""
+        self._made.__exit__(kind, error, traceback)
+
+    def write(self, fill: Callable[[Path], T]) -> T:
+        """Fill the folder and put it in its place.
+
+        Parameters
+        ----------
+        fill : callable
+            Writes all files into the folder that it is given: a second one if the first fails.
+
+        Returns
+        -------
+        What `fill` returns.
+
+        Raises
+        ------
+        KeptElsewhere
+            If the place cannot be written.
+        """
+        try:
+            result = fill(self.folder)
+        except OSError as error:
+            _keep(self._what, self.path, error, lambda folder: self._filled(folder, fill))
+        self._commit(fill)
+        return result
+
+    def settle(self) -> None:
+        """Put the folder in its place with what is in it; raises as `write`."""
+        made = self.folder
+        self._commit(lambda folder: shutil.copytree(made, folder, dirs_exist_ok=True))
+
+    def _filled(self, folder: Path, fill: Callable[[Path], object]) -> None:
+        fill(folder)
+        if self._kind != GOLDEN:  # whose manifest is its marker
+            write_marker(folder, self._kind)
+
+    def _commit(self, fill: Callable[[Path], object]) -> None:
+        try:
+            self._filled(self.folder, lambda folder: None)
+            self._made.commit(self._check)
+        except (OSError, BitlifError) as error:
+            _keep(self._what, self.path, error, lambda folder: self._filled(folder, fill))
+
+    def _check(self, folder: Path) -> None:
+        # It may have been filled since the beginning.
+        if not self._force:
+            raise BitlifError(f"others have written to '{path_text(self.path)}' meanwhile")
+        require_ours(self._what, folder, self._kind, place=self.path)
+
+
+class OutputFile(AbstractContextManager["OutputFile"]):
+    """A result file.
+
+    Parameters
+    ----------
+    path : Path
+    inputs : mapping of str to (str or None)
+        Files that it must not be, by the options that name them.
+    parents : bool
+        Whether to make the folders above it that are missing.
+    what : str
+        What names the file, for errors.
+
+    Raises
+    ------
+    BitlifError
+        If it is an input or cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        inputs: Mapping[str, str | None] | None = None,
+        *,
+        parents: bool = False,
+        what: str = "--out",
+    ) -> None:
+        self.path, self._what = path, what
+        require_other_files(what, path, inputs or {})
+        if path.is_dir():
+            raise BitlifError(f"{what} must be a file, not the folder '{path_text(path)}'")
+        try:
+            self._made = NewFile(path, parents=parents)
+        except OSError as error:
+            raise _unwritable(what, path, error) from error
+        if self._made.file != self._made.path:
+            try:
+                _probe(self._made.file)
+                os.truncate(self._made.file, 0)
+            except OSError as error:
+                self._made.close()
+                raise _unwritable(what, path, error) from error
+
+    def __exit__(self, *exception: object) -> None:
+        """Remove what was not put in its place."""
+        self._made.close()
+
+    def write(self, fill: Callable[[Path], object]) -> None:
+        """Write the file and put it in its place.
+
+        Parameters
+        ----------
+        fill : callable
+            Writes the file that it is given: a second one if the first fails.
+
+        Raises
+        ------
+        KeptElsewhere
+            If the place cannot be written.
+        """
+        try:
+            fill(self._made.file)
+            self._made.commit()
+        except OSError as error:
+            name = self.path.name
+            _keep(self._what, self.path, error, lambda folder: fill(folder / name), name)
+
+    def write_text(self, text: str) -> None:
+        """Write text as UTF-8 and put the file in its place; raises as `write`."""
+        self.write(lambda path: path.write_bytes(text.encode()))
+
+
+def _probe(path: Path) -> None:
+    with path.open("wb") as file:
+        file.write(PROBE)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unwritable(what: str, path: Path, error: OSError) -> BitlifError:
+    return BitlifError(f"{what} '{path_text(path)}' cannot be written: {error.strerror or error}")
+
+
+def _other_places() -> Iterator[Path]:
+    finders: tuple[Callable[[], str | Path], ...] = (tempfile.gettempdir, Path.home, Path.cwd)
+    for find in finders:
+        try:
+            yield Path(find())
+        except (OSError, RuntimeError):  # none that can be used, or none known
+            continue
+
+
+def _keep(
+    what: str, path: Path, error: OSError | BitlifError, fill: Callable[[Path], object],
+    name: str = "",
+) -> NoReturn:  # fmt: skip
+    """Write a result that its place does not take into another folder, and raise."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    for place in _other_places():
+        folder = None
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="bitlif-kept-", dir=place))
+            fill(folder)
+        except OSError:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            continue
+        raise KeptElsewhere(
+            f"{what} '{path_text(path)}' could not be written ({reason}): "
+            f"the result is in '{path_text(folder / name)}'", folder,
+        ) from error  # fmt: skip
+    raise BitlifError(
+        f"{what} '{path_text(path)}' could not be written ({reason}), nor could any other folder"
+    ) from error

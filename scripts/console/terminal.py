@@ -1,0 +1,220 @@
+"""What the subcommands share at the terminal: parsers with examples, progress, tables, JSON."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bitlif.model.errors import BitlifError, BitlifWarning
+from bitlif.model.extras import require_extra
+from bitlif.model.text import path_text, terminal_text
+from bitlif.sim.progress import listeners
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from bitlif.model.config.config import Config
+    from bitlif.model.events import Events
+
+    from .screen import ResultTable, Screen
+
+MOST_OUTPUTS = 1 << 29
+"""Most neurons times steps of all windows of a run."""
+
+SubParsers = Any
+"""What ``ArgumentParser.add_subparsers`` returns; argparse keeps the class private."""
+
+
+def add_command(
+    subparsers: SubParsers,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    description: str,
+    examples: Sequence[str],
+) -> argparse.ArgumentParser:
+    """Add a subcommand whose ``--help`` ends with `examples`: commands to paste."""
+    lines = "\n".join(f"  {example}" for example in examples)
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=textwrap.dedent(description).strip(),
+        epilog=f"examples:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``: the result, and nothing else, goes to standard output as one JSON object."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_backend(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Add ``--backend``, and ``--float``, which is short for one of them."""
+    from bitlif.sim.backends.open import KINDS
+
+    parser.add_argument(
+        "--backend", metavar="NAME", help=f"{verb} on {', '.join(KINDS)} (default: model)"
+    )
+    parser.add_argument("--float", action="store_true", help="short for --backend float")
+
+
+def chosen_backend(args: argparse.Namespace) -> str:
+    """Return the backend that was asked for.
+
+    Raises
+    ------
+    BitlifError
+        If there is none of that name, or two are asked for.
+    """
+    backend: str | None = args.backend
+    if args.float and backend not in (None, "float"):
+        raise BitlifError(f"--float must be without --backend {backend}: it is a backend")
+    if args.float:
+        return "float"
+    if backend is None:
+        return "model"
+    from bitlif.sim.backends.open import require_backend
+
+    require_backend("--backend must be one of", backend)
+    return backend
+
+
+def add_duplicates(parser: argparse.ArgumentParser) -> None:
+    """Add ``--duplicates``: what to do where an input spikes twice in one step."""
+    from bitlif.model.events import DUPLICATES
+
+    parser.add_argument(
+        "--duplicates",
+        choices=DUPLICATES,
+        default=DUPLICATES[0],
+        help="spikes that a file lists twice: refuse it, or merge the two (default: refuse)",
+    )
+
+
+def chosen_events(args: argparse.Namespace, config: Config) -> Events:
+    """Return the spikes of ``--spikes``, which must fit the configuration and the memory."""
+    from bitlif.model.files.event_file import load_events
+
+    steps, neurons = config.window.steps, config.layer.neurons
+    events = load_events(
+        args.spikes, steps=steps, units=config.layer.inputs, duplicates=args.duplicates
+    )
+    # A run keeps a byte for each neuron and step.
+    most = MOST_OUTPUTS // (steps * neurons)
+    if events.windows > most:
+        raise BitlifError(
+            f"spikes '{path_text(args.spikes)}' must have at most {most} windows for a layer of "
+            f"{neurons} neurons and {steps} steps, not {events.windows}"
+        )
+    return events
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print `result` as JSON with keys as given; NaN and infinity are refused, never written."""
+    print(json.dumps(result, indent=2, allow_nan=False))
+
+
+def print_document(text: str) -> None:
+    """Print a file's text: in UTF-8 into pipes and files, printable on a terminal."""
+    if sys.stdout.isatty():
+        # Tabs and ends of lines are the text's own.
+        text = "\n".join(terminal_text(line) for line in text.expandtabs().split("\n"))
+    elif reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(encoding="utf-8")
+    sys.stdout.write(text)
+
+
+def console() -> Screen:
+    """Return the console of results (standard output)."""
+    from .screen import Screen
+
+    return Screen()
+
+
+def progress_bars() -> Progress:
+    """Return progress bars with time left, on standard error; silent where that is no terminal."""
+    from .screen import bars
+
+    return bars()
+
+
+def announce_compilation() -> None:
+    """Print a line to standard error when the engine or a core is compiled, not read from disk."""
+    if say in listeners:
+        return
+    from numba.core import event
+
+    class CompileNotice(event.Listener):
+        """Says once that the engine is being compiled: nothing else moves meanwhile."""
+
+        said = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.said:
+                self.said = True
+                say("compiling the engine for this kind of layer (once) ...")
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    listeners.append(say)
+    event.register("numba:compile", CompileNotice())  # type: ignore[no-untyped-call]
+
+
+def say(sentence: str) -> None:
+    """Print a sentence to standard error, in one line and printable whatever is in it."""
+    print(terminal_text(sentence), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def warnings_as_sentences(command: str) -> Iterator[None]:
+    """Print each different `BitlifWarning` once, as one sentence on standard error.
+
+    What a file was already warned of by its name is not said again where it is used.
+    """
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", BitlifWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+            sentence = str(message)
+            if not issubclass(category, BitlifWarning):
+                usual(message, category, *rest, **named)
+            elif not any(f": {own}".endswith(f": {sentence}") for own in said):
+                said.add(sentence)
+                say(f"bitlif {command}: warning: {sentence}")
+
+        warnings.showwarning = show
+        yield
+
+
+def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> ResultTable:
+    """Return a table: numbers to the right, words to the left."""
+    from .screen import ResultTable
+
+    return ResultTable(title, columns, rows)
+
+
+def report_table(title: str, report: dict[str, Any]) -> ResultTable:
+    """Return a table of a report's single values, its lists left out."""
+    rows = [
+        (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
+        for name, value in report.items()
+        if not isinstance(value, list)
+    ]
+    return result_table(title, ("", ""), rows)
+
+
+def require_gates() -> None:
+    """Raise unless Amaranth is there."""
+    require_extra("gates need Amaranth", "gates", "amaranth")

@@ -1,0 +1,340 @@
+"""Compiled gates behind the interface of every core: RTL, and netlists of FPGA cells."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.hdl.core_names import COUNTERS, lfsr_counts
+from bitlif.hdl.host_port import phase_layout, state_layout, trace_layout
+from bitlif.hdl.loading import phase_rows
+from bitlif.hdl.memories import by_slot, packed
+from bitlif.model.clocks import NEURON_DEPTH, UPDATE_DEPTH
+from bitlif.model.config.config import Config
+from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+from bitlif.model.result import RECORDS, LayerState
+from bitlif.sim.compiled.bit_packing import Words, from_integers, pack, unpack, words_for
+from bitlif.sim.compiled.build import library
+from bitlif.sim.compiled.process import release_with
+from bitlif.sim.compiled.shell import READ, probe_bits, probes
+from bitlif.sim.probes import Observable, arrange, rows_of_window, state_layouts
+
+from .core import Core, Tally
+
+WEIGHTS, SCHEDULE, TABLE = range(3)
+"""Numbers of the memories that `bitlif_write` knows."""
+
+SLACK = 100
+"""Clocks of patience besides those that a step's or a reset's work takes."""
+
+CALL_CLOCKS = 1 << 20
+"""Clocks, patience included, of the windows that go down in one call: an interrupt waits for it."""
+
+FAILURES = {
+    1: "stopped to move", 2: "sent an address without a neuron", 3: "sent or showed too much",
+}  # fmt: skip
+"""What the driver's status says."""
+
+
+class _Record(ctypes.Structure):
+    _fields_ = (("rows", ctypes.c_void_p), ("capacity", ctypes.c_int64), ("count", ctypes.c_int64))
+
+
+class _Job(ctypes.Structure):
+    """The driver's ``Job``, in its order."""
+
+    _fields_ = (
+        ("windows", ctypes.c_int64), ("pointers", ctypes.c_void_p),
+        ("addresses", ctypes.c_void_p), ("targets", ctypes.c_void_p),
+        ("target_words", ctypes.c_int32), ("learn", ctypes.c_int32),
+        ("patience", ctypes.c_int64), ("raster", ctypes.c_void_p),
+        ("step_clocks", ctypes.c_void_p), ("window_clocks", ctypes.c_void_p),
+        ("step_digests", ctypes.c_void_p), ("records", ctypes.c_void_p),
+        ("windows_done", ctypes.c_int64),
+    )  # fmt: skip
+
+
+class _Piece(NamedTuple):
+    """Windows that have gone down and are not accounted for yet."""
+
+    job: _Job
+    events: Events
+    window_clocks: NDArray[np.int64]
+
+
+class GateCore(Core):
+    """A core of gates, compiled, in this process.
+
+    Parameters
+    ----------
+    config : Config
+    backend : str
+        ``"rtl"``, ``"netlist:ice40"`` or ``"netlist:ecp5"``.
+    learning : bool
+    verilog : str or None
+        The core's text, if not the configuration's own: for planted faults.
+
+    Raises
+    ------
+    BitlifError
+        If it cannot be built (`bitlif.sim.compiled.build.library`).
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        backend: str,
+        *,
+        learning: bool = True,
+        verilog: str | None = None,
+    ) -> None:
+        super().__init__(config, learning=learning)
+        self.backend = backend
+        self._probes = probes(config, learning=learning) if backend == "rtl" else {}
+        self.records = tuple(name for name in RECORDS if name in self._probes)
+        path = library(config, backend, learning=learning, verilog=verilog)
+        self._calls = _load_library(path)
+        # In one attribute, so that an interrupt finds both or neither.
+        self._account: tuple[Tally, _Piece | None] = Tally(), None
+        self._broken = ""
+        self._handle = self._calls.bitlif_open(self._patience())
+        if not self._handle:
+            self._open = False
+            raise BitlifError(f"the core ({backend}) does not come out of its reset")
+        # Once, with `close` or when nobody holds the core any more.
+        self._give_back = release_with(self, self._calls.bitlif_close, self._handle)
+
+    def _patience(self, events: int = 0) -> int:
+        """Return more clocks than any step with so many events, update and all, can take."""
+        sizes = self._built.layer
+        synapses, entries = sizes.inputs * sizes.slots, self._built.error.entries
+        work = (events + 4) * sizes.slots + 2 * synapses + sizes.neurons + sizes.inputs + entries
+        return 2 * work + NEURON_DEPTH + UPDATE_DEPTH + SLACK
+
+    # -- loading -----------------------------------------------------------------------------
+
+    def _load(self, weights: NDArray[Any]) -> None:
+        sizes, bits = self._built.layer, self._built.synapse.weight.bits
+        self._write(WEIGHTS, pack(by_slot(self._built, weights).reshape(-1, sizes.lanes), bits))
+
+    def _load_tables(self) -> None:
+        layout = phase_layout(self._built)
+        rows = packed(layout, phase_rows(self._built, self._config))
+        self._write(SCHEDULE, from_integers(rows, layout.size))
+        if self._learning:
+            columns = np.array(derive(self._config).table, np.int64)
+            self._write(TABLE, pack(columns.T, self._built.error.entry.bits))
+
+    def _write(self, memory: int, rows: Words) -> None:
+        self._require_sound()
+        self._calls.bitlif_write(
+            self._handle, memory, len(rows), rows.shape[1], rows.ctypes.data
+        )  # fmt: skip
+
+    def _reset(self) -> None:
+        self._broken = "was interrupted in its reset"
+        self._account = Tally(), None
+        if self._calls.bitlif_reset(self._handle, self._patience()):
+            self._broken = "does not come out of its reset"
+            self._require_sound()
+        self._broken = ""
+
+    # -- running -----------------------------------------------------------------------------
+
+    def _windows_at_once(self, events: Events) -> int:
+        mean = -(-events.count // (events.windows * events.steps))
+        clocks = self._patience(mean) * events.steps
+        return min(super()._windows_at_once(events), max(1, CALL_CLOCKS // clocks))
+
+    def _run(
+        self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
+    ) -> dict[str, NDArray[Any]]:
+        self._require_sound()
+        config, windows, steps = self._built, events.windows, events.steps
+        raster = np.zeros((windows, steps, config.layer.neurons), np.uint8)
+        step_clocks, digests = (np.zeros((windows, steps), np.int64) for _ in range(2))
+        window_clocks = np.zeros(windows, np.int64)
+        rows = self._targets(events, targets, learn)
+        notes = self._notes(record, windows)
+        records = (_Record * max(1, len(self._probes)))()
+        for number, name in enumerate(self._probes):
+            if name in notes:
+                records[number] = _Record(notes[name].ctypes.data, len(notes[name]), 0)
+        pointers = np.ascontiguousarray(events.pointers, np.int64)
+        addresses = np.ascontiguousarray(events.addresses, np.int32)
+        most = int(np.diff(pointers).max())
+        job = _Job(
+            windows, pointers.ctypes.data, addresses.ctypes.data,
+            None if rows is None else rows.ctypes.data, 0 if rows is None else rows.shape[1],
+            int(learn), self._patience(most), raster.ctypes.data, step_clocks.ctypes.data,
+            window_clocks.ctypes.data, digests.ctypes.data, ctypes.addressof(records), 0,
+        )  # fmt: skip
+        self._account = self._account[0], _Piece(job, events, window_clocks)
+        status = self._calls.bitlif_run(self._handle, ctypes.byref(job))
+        if status == 0:
+            short = [n for n in notes if records[list(self._probes).index(n)].count < len(notes[n])]
+            if short:
+                self._broken = f"did not show all of {short[0]}"
+        else:
+            self._broken = f"{FAILURES[status]} in window {job.windows_done} of the run"
+        self._require_sound()
+        found = {name: self._arranged(name, notes[name], windows) for name in record}
+        return {
+            "raster": raster, "step_signatures": digests, "step_clocks": step_clocks,
+            "window_clocks": window_clocks, **found,
+        }  # fmt: skip
+
+    def _targets(self, events: Events, targets: NDArray[Any] | None, learn: bool) -> Words | None:
+        """Return a row for each step and slot, if the core will ask for them."""
+        if targets is None or not (learn or self._built.membrane.reset == "teacher"):
+            return None
+        sizes = self._built.layer
+        full = np.broadcast_to(targets, (events.windows, events.steps, sizes.neurons))
+        rows = by_slot(self._built, full).reshape(-1, sizes.lanes)
+        return pack(rows, self._built.error.target_bits + 1)
+
+    def _notes(self, record: tuple[str, ...], windows: int) -> dict[str, Words]:
+        """Return room for the rows of what is recorded."""
+        config, notes = self._built, {}
+        for name in record:
+            probe = self._probes[name]
+            rows = windows * rows_of_window(config, probe)
+            notes[name] = np.zeros((rows, words_for(probe_bits(config, probe))), np.uint32)
+        return notes
+
+    def _arranged(self, name: str, rows: Words, windows: int) -> NDArray[np.int64]:
+        probe = self._probes[name]
+        values = arrange(self._built, probe, _fields(rows, probe), windows)
+        return values.transpose(0, 2, 1) if name == "gradient" else values
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def _weights(self) -> NDArray[np.int64]:
+        sizes, bits = self._built.layer, self._built.synapse.weight.bits
+        rows = self._read("host_weights", sizes.inputs * sizes.slots, sizes.lanes * bits)
+        fields = unpack(rows, bits, sizes.lanes, signed=True)
+        return fields.reshape(sizes.inputs, -1)[:, : sizes.neurons]
+
+    def _state(self) -> LayerState:
+        config, sizes = self._built, self._built.layer
+        found = {
+            name: np.zeros(sizes.inputs if "trace" in name else sizes.neurons, np.int64)
+            for name in ("current", "membrane", "trace_current", "trace")
+        }
+        memories = {"state": (sizes.slots, state_layout(config).size)}
+        if self._learning:
+            memories["trace"] = (sizes.inputs, trace_layout(config).size)
+        rows = {
+            memory: self._read(f"host_{memory}", count, bits)
+            for memory, (count, bits) in memories.items()
+            if not self._port(f"host_{memory}_blank", 1)
+        }
+        for name, layout in state_layouts(config, learning=self._learning).items():
+            if layout.path in rows:
+                fields = _fields(rows[layout.path], layout).reshape(-1)
+                found[name] = fields[: found[name].size]
+        noise, update = lfsr_counts(config)
+        return LayerState(
+            **found,
+            noise_lfsr=self._lfsrs("noise", noise, config.noise.lfsr.width),
+            update_lfsr=(
+                self._lfsrs("update", update, config.learning.lfsr.width) if self._learning else ()
+            ),
+            phase=self._port("phase", max(1, (len(config.schedule) - 1).bit_length())),
+        )
+
+    def _lfsrs(self, name: str, count: int, width: int) -> tuple[int, ...]:
+        if not count:
+            return ()
+        packed_states = self._port(f"host_{name}_lfsr", count * width)
+        return tuple((packed_states >> (k * width)) & ((1 << width) - 1) for k in range(count))
+
+    def _counters(self) -> dict[str, int]:
+        counted = {name: self._port(name, 32) for name in COUNTERS}
+        return {**counted, "synaptic_events": self._account[0].synaptic_events}
+
+    def _tally(self) -> Tally:
+        self._require_sound()
+        return self._account[0]
+
+    def _signature(self) -> int:
+        return self._port("digest", 32)
+
+    def _read(self, port: str, count: int, bits: int) -> Words:
+        """Return the rows that a port of the host shows at addresses 0 ..< count."""
+        self._require_sound()
+        rows = np.zeros((count, words_for(bits)), np.uint32)
+        words = self._calls.bitlif_read(self._handle, READ.index(port), count, rows.ctypes.data)
+        assert words == rows.shape[1], f"{port} has {words} words, not {rows.shape[1]}"
+        return rows
+
+    def _port(self, port: str, bits: int) -> int:
+        """Return what stands at a port, as an unsigned integer."""
+        self._require_sound()
+        words = np.zeros(words_for(bits), np.uint32)
+        count = self._calls.bitlif_port(self._handle, READ.index(port), words.ctypes.data)
+        assert count == words.size, f"{port} has {count} words, not {words.size}"
+        return int.from_bytes(words.astype("<u4").tobytes(), "little")
+
+    def _settle(self) -> None:
+        """Account for the windows that have gone down."""
+        done, piece = self._account
+        if piece is None:
+            return
+        job, events = piece.job, piece.events
+        if job.windows_done < job.windows and not self._broken:
+            self._broken = f"was interrupted in window {job.windows_done} of the run"
+        self._account = (
+            Tally(
+                done.windows_learned + job.windows * bool(job.learn),
+                done.clocks + int(piece.window_clocks.sum()),
+                done.synaptic_events + events.count * self._built.layer.neurons,
+            ),
+            None,
+        )
+
+    def _require_sound(self) -> None:
+        self._settle()
+        if self._broken:
+            raise BitlifError(f"the core ({self.backend}) {self._broken}: reset it")
+
+    def _close(self) -> None:
+        self._give_back()
+
+
+def _fields(rows: Words, seen: Observable) -> NDArray[np.int64]:
+    """Return the values that stand in packed rows: (R, count)."""
+    return unpack(
+        rows, seen.bits, seen.count, offset=seen.offset, stride=seen.stride, signed=seen.signed
+    )
+
+
+def _load_library(path: Path) -> Any:
+    """Return the library with the types of its functions."""
+    handle, number, array = ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p
+    large = ctypes.c_int64
+    try:
+        calls = ctypes.CDLL(str(path))
+        for name, result, arguments in (
+            ("open", handle, [large]),
+            ("close", None, [handle]),
+            ("reset", number, [handle, large]),
+            ("run", number, [handle, ctypes.c_void_p]),
+            ("write", number, [handle, number, large, number, array]),
+            ("read", number, [handle, number, large, array]),
+            ("port", number, [handle, number, array]),
+        ):
+            function = getattr(calls, f"bitlif_{name}")
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as error:
+        raise BitlifError(
+            f"the compiled core '{path}' cannot be loaded ({error}): remove its folder, and it is "
+            "built anew"
+        ) from error
+    return calls

@@ -1,0 +1,302 @@
+"""A layer core in Amaranth's own simulator, driven through its streams as a host would."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Signal
+from amaranth.sim import Simulator
+from numpy.typing import NDArray
+
+from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.layer import LayerCore
+from bitlif.hdl.loading import phase_rows, require_loadable
+from bitlif.model.config.config import Config
+from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+from bitlif.model.result import LayerState
+from bitlif.tasks.scenario import targets_by_step
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoreRun:
+    """What came out of a core.
+
+    Attributes
+    ----------
+    raster : (W, T, M) uint8
+    weights : (N, M) int64
+        After the last window.
+    counters : dict of str to int
+    digest : int
+        The signature.
+    state : LayerState
+        After the last window.
+    window_clocks : (W,) int64
+        Clock with which each window ended, update included, counted from the first event.
+    """
+
+    raster: NDArray[np.uint8]
+    weights: NDArray[np.int64]
+    counters: dict[str, int]
+    digest: int
+    window_clocks: NDArray[np.int64]
+    state: LayerState
+
+
+class _Bench:
+    """The host's processes around one core."""
+
+    def __init__(
+        self, config: Config, weights: NDArray[Any], events: Events, targets: NDArray[Any] | None,
+        *, learning: bool, learn: bool, stall: float, seed: int, built: Config,
+    ) -> None:  # fmt: skip
+        self.config, self.weights, self.events = config, weights, events
+        self.learning, self.learn, self.stall = learning, learn, stall
+        self.loads = built != config
+        self.built = built
+        self.core = LayerCore(built, learning=learning)
+        self.random = random.Random(seed)
+        self.steps = events.windows * events.steps
+        sizes = config.layer
+        self.padded = np.zeros((sizes.inputs, sizes.slots * sizes.lanes), np.int64)
+        shape = (self.steps, sizes.slots * sizes.lanes)
+        self.targets = np.zeros(shape, np.int64)
+        if targets is not None:
+            self.targets[:, : sizes.neurons] = targets_by_step(config, events, targets)
+        self.padded[:, : sizes.neurons] = weights
+        self.raster = np.zeros((self.steps, sizes.neurons), np.uint8)
+        self.window_clocks: list[int] = []
+        self.clock, self.most = 0, most_clocks(config, events, stall)
+        # Ends all waiting: an exception would leave the other processes in the middle of theirs.
+        self.over = Signal()
+        self.began = -1
+        self.received = 0
+        self.result: dict[str, Any] = {}
+
+    async def _hesitate(self, ctx: Any) -> None:
+        while self.random.random() < self.stall:
+            await ctx.tick()
+
+    async def count(self, ctx: Any) -> None:
+        """Count the clocks, and note when windows end."""
+        core = self.core
+        while True:
+            sampled = await ctx.tick().sample(
+                core.i_events.valid, core.i_events.ready, core.window_done
+            )
+            valid, ready, done = sampled[-3:]
+            if self.began < 0 and valid and ready:
+                self.began = self.clock
+            if done:
+                self.window_clocks.append(self.clock - self.began)
+            self.clock += 1
+            if self.clock == self.most:
+                ctx.set(self.over, 1)
+
+    async def host(self, ctx: Any) -> None:
+        """Load the weights, send the events, read everything back."""
+        core, sizes = self.core, self.config.layer
+        lanes, slots = sizes.lanes, sizes.slots
+        if self.learning:
+            ctx.set(core.learn, int(self.learn))
+        while not ctx.get(core.host.idle | self.over):
+            await ctx.tick()
+        ctx.set(core.host.weights_enable, (1 << lanes) - 1)
+        for address in range(sizes.inputs * slots):
+            row, slot = divmod(address, slots)
+            ctx.set(core.host.address, address)
+            values = self.padded[row, slot * lanes : (slot + 1) * lanes]
+            ctx.set(core.host.weights_data, [int(value) for value in values])
+            await ctx.tick()
+        ctx.set(core.host.weights_enable, 0)
+        if self.loads:
+            await self._load_memories(ctx)
+        for step in range(self.steps):
+            start, stop = self.events.pointers[step : step + 2]
+            for address in [*self.events.addresses[start:stop], None]:
+                await self._hesitate(ctx)
+                last = address is None
+                payload = {"address": 0 if last else int(address), "last": int(last)}
+                ctx.set(core.i_events.payload, payload)
+                ctx.set(core.i_events.valid, 1)
+                await ctx.tick().until(core.i_events.ready | self.over)
+                ctx.set(core.i_events.valid, 0)
+        while self.received < self.steps or not ctx.get(core.host.idle):
+            if ctx.get(self.over):
+                return
+            await ctx.tick()
+        await self._read_back(ctx)
+
+    async def _load_memories(self, ctx: Any) -> None:
+        """Load table and schedule, and see that they are there."""
+        host = self.core.host
+        rows = [("schedule", row) for row in phase_rows(self.built, self.config)]
+        if self.learning:
+            columns = zip(*derive(self.config).table, strict=True)
+            rows += [("entry", {"a": a, "b": b}) for a, b in columns]
+        address = 0
+        for number, (name, row) in enumerate(rows):
+            address = 0 if number and rows[number - 1][0] != name else number and address + 1
+            ctx.set(host.address, address)
+            ctx.set(getattr(host, f"{name}_data"), row)
+            ctx.set(getattr(host, f"{name}_enable"), 1)
+            await ctx.tick()
+            ctx.set(getattr(host, f"{name}_enable"), 0)
+            await ctx.tick()
+            kept = ctx.get(getattr(host, name))
+            for key, value in row.items():
+                if kept[key] != value:
+                    raise AssertionError(f"{name} {address}: {key} {kept[key]}, loaded {value}")
+
+    async def _read_back(self, ctx: Any) -> None:
+        """Read weights, state, traces, LFSRs and counters."""
+        core, sizes = self.core, self.config.layer
+        lanes, slots = sizes.lanes, sizes.slots
+        back = np.zeros_like(self.padded)
+        for address in range(sizes.inputs * slots):
+            row, slot = divmod(address, slots)
+            ctx.set(core.host.address, address)
+            await ctx.tick()
+            values = ctx.get(core.host.weights)
+            back[row, slot * lanes : (slot + 1) * lanes] = [values[lane] for lane in range(lanes)]
+        neurons = np.zeros((2, slots * lanes), np.int64)
+        for slot in range(slots):
+            ctx.set(core.host.address, slot)
+            await ctx.tick()
+            for lane in range(lanes):
+                values = ctx.get(core.host.state[lane])
+                neurons[:, slot * lanes + lane] = values.current, values.membrane
+        neurons *= 1 - ctx.get(core.host.state_blank)
+        traces = np.zeros((2, sizes.inputs), np.int64)
+        updates: tuple[int, ...] = ()
+        if self.learning:
+            for address in range(sizes.inputs):
+                ctx.set(core.host.address, address)
+                await ctx.tick()
+                values = ctx.get(core.host.trace)
+                traces[:, address] = values.current, values.trace
+            traces *= 1 - ctx.get(core.host.trace_blank)
+            if hasattr(core.host, "update_lfsr"):
+                updates = tuple(ctx.get(state) for state in core.host.update_lfsr)
+        self.result = {
+            "weights": back[:, : sizes.neurons],
+            "digest": ctx.get(core.digest),
+            "counters": {name: ctx.get(getattr(core, name)) for name in COUNTERS},
+            "state": LayerState(
+                neurons[0, : sizes.neurons],
+                neurons[1, : sizes.neurons],
+                traces[0],
+                traces[1],
+                tuple(ctx.get(state) for state in core.host.noise_lfsr),
+                updates,
+                ctx.get(core.phase),
+            ),
+        }
+
+    async def teach(self, ctx: Any) -> None:
+        """Send the targets of every slot and step."""
+        core, lanes = self.core, self.config.layer.lanes
+        for row in self.targets:
+            for slot in range(self.config.layer.slots):
+                await self._hesitate(ctx)
+                values = row[slot * lanes : (slot + 1) * lanes]
+                ctx.set(core.i_targets.payload, [int(value) for value in values])
+                ctx.set(core.i_targets.valid, 1)
+                await ctx.tick().until(core.i_targets.ready | self.over)
+                ctx.set(core.i_targets.valid, 0)
+
+    async def collect(self, ctx: Any) -> None:
+        """Take the output events."""
+        core = self.core
+        while self.received < self.steps:
+            await self._hesitate(ctx)
+            ctx.set(core.o_events.ready, 1)
+            comes = core.o_events.valid | self.over
+            (event,) = await ctx.tick().sample(core.o_events.payload).until(comes)
+            ctx.set(core.o_events.ready, 0)
+            if ctx.get(self.over):
+                return
+            if event.last:
+                self.received += 1
+            else:
+                self.raster[self.received, event.address] += 1
+
+
+def most_clocks(config: Config, events: Events, stall: float) -> int:
+    """Return more clock cycles than loading, all windows and reading back can take."""
+    sizes = config.layer
+    synapses, steps = sizes.inputs * sizes.slots, events.windows * events.steps
+    step = 4 * (synapses + sizes.slots + sizes.neurons + sizes.inputs) + 200
+    memories = synapses + sizes.inputs + sizes.slots + 2 * config.error.entries
+    work = steps * step + events.windows * 2 * synapses + 4 * memories
+    # A transfer of a stream waits 1 / (1 - stall) cycles on average: ten times that never happens.
+    return int(10 * work / max(1 - stall, 0.01)) + 1000
+
+
+def run_core(
+    config: Config,
+    weights: NDArray[Any],
+    events: Events,
+    targets: NDArray[Any] | None = None,
+    *,
+    learning: bool = True,
+    learn: bool = True,
+    stall: float = 0.0,
+    seed: int = 0,
+    built: Config | None = None,
+) -> CoreRun:
+    """Run all windows of `events` through a new core and return what came out.
+
+    Parameters
+    ----------
+    config : Config
+        Its error table and schedule are loaded, if `built` is another.
+    weights : (N, M) int
+    events : Events
+    targets : (W, M) or (W, T, M) int, raw
+    learning : bool
+        Whether the core has learning hardware at all.
+    learn : bool
+        Whether to use it.
+    stall : float
+        Chance of each clock, 0 ..= 1, that a stream's other side hesitates.
+    seed : int
+        Of the hesitation.
+    built : Config or None
+        What the core is made for; None: `config`.
+
+    Raises
+    ------
+    BitlifError
+        If the core cannot take the table and schedule of `config`; if it does not come to the end
+        of its windows.
+    """
+    built = config if built is None else built
+    if built != config:
+        require_loadable(built, config)
+    bench = _Bench(config, weights, events, targets, learning=learning, learn=learn and learning,
+                   stall=stall, seed=seed, built=built)  # fmt: skip
+    simulator = Simulator(bench.core)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench.count, background=True)
+    simulator.add_testbench(bench.host)
+    if hasattr(bench.core, "i_targets") and (bench.learn or config.membrane.reset == "teacher"):
+        simulator.add_testbench(bench.teach, background=True)
+    simulator.add_testbench(bench.collect)
+    simulator.run()
+    if not bench.result:
+        raise BitlifError(
+            f"the core must end its windows within {bench.most} clock cycles, and did not: "
+            f"{bench.received} of {bench.steps} steps have ended"
+        )
+    shape = (events.windows, events.steps)
+    return CoreRun(
+        bench.raster.reshape(*shape, config.layer.neurons),
+        window_clocks=np.array(bench.window_clocks, np.int64),
+        **bench.result,
+    )

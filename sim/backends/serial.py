@@ -1,0 +1,283 @@
+"""A board behind the UART bridge, with the interface of every core."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.hdl.uart.protocol import Status
+from bitlif.host.driver import Driver, finished
+from bitlif.host.event_codec import (
+    Items,
+    bytes_of,
+    ends_in,
+    input_items,
+    most_output,
+    output_raster,
+)
+from bitlif.host.frames import MOST_OUTPUT
+from bitlif.host.link import Link
+from bitlif.host.serial_port import BAUD, open_serial
+from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+from bitlif.model.result import LayerState
+from bitlif.model.text import quoted
+
+from .core import Core, Tally
+
+PREFIX = "serial:"
+DIGITS = 12
+"""Most digits of a baud rate."""
+
+STALL_TIMEOUT = 5.0
+"""Seconds without progress after which a board is taken to be stuck."""
+
+POLLS = 5_000
+"""Reads of STATUS that a board is given to become idle or ready: some seconds."""
+
+
+def port_of(backend: str) -> tuple[str, int]:
+    """Return path and baud rate of ``"serial:PATH"`` or ``"serial:PATH@BAUD"``.
+
+    Raises
+    ------
+    BitlifError
+        If there is no path, or the baud rate is far too long.
+
+    >>> port_of("serial:/dev/ttyUSB0"), port_of("serial:COM3@115200")
+    (('/dev/ttyUSB0', 1000000), ('COM3', 115200))
+    """
+    path = backend.removeprefix(PREFIX)
+    head, _, tail = path.rpartition("@")
+    baud = BAUD
+    if head and tail.isdecimal() and tail.isascii():
+        # No line is faster; Python refuses to read thousands of digits.
+        if len(tail) > DIGITS:
+            raise BitlifError(
+                f"baud rate must have at most {DIGITS} digits, not {len(tail)} as in "
+                f"{quoted(backend, 40)}"
+            )
+        path, baud = head, int(tail)
+    if not path:
+        raise BitlifError(
+            f"backend must name a port, as in serial:/dev/ttyUSB0, not {quoted(backend)}"
+        )
+    return path, baud
+
+
+class SerialCore(Core):
+    """A core on a board, over a serial line.
+
+    Opening it takes the board from whoever had it, and leaves no trace of what was there: the core
+    is reset, weights are zero, table and schedule are the configuration's.
+
+    A board counts no clocks and tells the signature only at the end of a run: a result's
+    ``step_clocks`` and ``step_signatures`` are empty, (0, T), ``window_clocks`` too, (0,), and
+    `clocks` raises.
+
+    Parameters
+    ----------
+    config : Config
+        That the bitstream was made from.
+    backend : str
+        ``"serial:PATH"`` or ``"serial:PATH@BAUD"``.
+    learning : bool
+        False: inference only, and a bitstream without learning hardware.
+    link : Link or None
+        None: open the port that `backend` names.
+    stall_timeout : float
+        Seconds without progress after which a run fails: without the end of a step, a frame all
+        of whose events were taken, or a full answer. Also what the core may take to become idle or
+        ready.
+
+    Raises
+    ------
+    BitlifError
+        If nobody answers there, or no bitlif core of this configuration does.
+    """
+
+    records = ()
+    counts_clocks = False
+
+    def __init__(
+        self,
+        config: Config,
+        backend: str,
+        *,
+        learning: bool = True,
+        link: Link | None = None,
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> None:
+        super().__init__(config, learning=learning)
+        self.backend = backend
+        self._stall_timeout = stall_timeout
+        self.link = link or Link(open_serial(*port_of(backend)))
+        self._driver = Driver(
+            config, self._read, self._write, learning=learning,
+            read_many=self._read_many, write_many=self._write_many, polls=POLLS,
+            patience=stall_timeout,
+        )  # fmt: skip
+        self._counted = Tally()
+        self._broken = ""
+        self._half_loaded: set[str] = set()
+        try:
+            self.link.open()
+            finished(self._begin())
+        except BaseException:
+            self.link.close()
+            raise
+
+    async def _begin(self) -> None:
+        """Leave nothing of what was there before."""
+        await self._driver.identify()
+        await self._driver.reset(flush=True)
+        sizes = self._config.layer
+        async with self._driver.loading():
+            await self._driver.load_weights(np.zeros((sizes.inputs, sizes.neurons), np.int64))
+            await self._driver.load_config(self._config)
+
+    # -- the driver's bus --------------------------------------------------------------------
+
+    async def _read(self, offset: int) -> int:
+        return self.link.read(offset)[0]
+
+    async def _write(self, offset: int, word: int) -> None:
+        self.link.write(offset, [word])
+
+    async def _read_many(self, offset: int, count: int) -> list[int]:
+        return self.link.read(offset, count, stay=True)
+
+    async def _write_many(self, offset: int, words: Any) -> None:
+        self.link.write(offset, words, stay=True)
+
+    # -- loading -----------------------------------------------------------------------------
+
+    def _load(self, weights: NDArray[Any]) -> None:
+        self._require_sound()
+        # What is broken off in the middle stays in the set.
+        self._half_loaded.add("weights")
+        finished(self._driver.load_weights(weights))
+        self._half_loaded.remove("weights")
+
+    def _load_tables(self) -> None:
+        self._require_sound()
+        self._half_loaded.add("tables")
+        finished(self._driver.load_config(self._config))
+        self._half_loaded.remove("tables")
+
+    def _reset(self) -> None:
+        if self.link.taken:
+            raise BitlifError(
+                f"the core ({self.backend}) holds what another program left, or nothing, as it was "
+                f"opened or started anew: close it and open another"
+            )
+        self._broken = "was broken off in its reset"
+        self._counted = Tally()
+        if self.link.in_doubt:
+            self.link.open()
+        finished(self._driver.reset(flush=True))
+        self._broken = ""
+
+    # -- running -----------------------------------------------------------------------------
+
+    def _run(
+        self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
+    ) -> dict[str, NDArray[Any]]:
+        self._require_sound()
+        if self._half_loaded:
+            what = " and ".join(sorted(self._half_loaded))
+            raise BitlifError(f"the core ({self.backend}) has half of its {what}: load them again")
+        takes = learn or self._built.membrane.reset == "teacher"
+        items = input_items(self._built, events, targets if takes else None)
+        self._broken = "was broken off in a run"
+        finished(self._driver.start(learn=learn))
+        spoken = self._exchange(items, events.windows)
+        raster = output_raster(self._built, events.windows, spoken)
+        finished(self._driver.stop())
+        done = self._counted
+        self._counted = done._replace(
+            windows_learned=done.windows_learned + learn * events.windows,
+            synaptic_events=done.synaptic_events + events.count * self._built.layer.neurons,
+        )
+        self._broken = ""
+        nothing = np.zeros((0, events.steps), np.int64)
+        return {
+            "raster": raster, "step_signatures": nothing, "step_clocks": nothing,
+            "window_clocks": np.zeros(0, np.int64),
+        }  # fmt: skip
+
+    def _exchange(self, items: Items, windows: int) -> bytes:
+        """Send all items; return all output, up to the end of the last step.
+
+        Single bytes are no progress: a board that moves one a second would never be done. Of what
+        is progress there is only so much in a run, so that this ends.
+        """
+        spoken, begin, moved, ended = bytearray(), 0, time.monotonic(), 0
+        while True:
+            piece = items.piece(begin)
+            status, consumed, output = self.link.exchange(piece)
+            begin += consumed
+            spoken += output
+            ends = ends_in(self._built, output)
+            ended += ends
+            given = items.steps(begin)
+            most = most_output(self._built, given)
+            if ended > given or len(spoken) > most:
+                raise BitlifError(
+                    f"the core ({self.backend}) must send at most {given} ends in {most} bytes for "
+                    f"the steps that it has taken, not {ended} in {len(spoken)}: load its "
+                    f"bitstream anew"
+                )
+            if status == Status.DONE and begin == len(items.data):
+                return bytes(spoken)
+            whole = piece and consumed == len(piece)
+            full = len(output) > MOST_OUTPUT - bytes_of(self._built.layer.neurons)
+            if ends or whole or full:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > self._stall_timeout:
+                raise self._stuck(ended, windows)
+
+    def _stuck(self, steps: int, windows: int) -> BitlifError:
+        control, status = (
+            finished(self._driver.get(name)) for name in ("CONTROL", "STATUS")
+        )  # fmt: skip
+        return BitlifError(
+            f"the core ({self.backend}) ended no step and took no frame of events for "
+            f"{self._stall_timeout:g} s in window {steps // self._built.window.steps} of "
+            f"{windows} (CONTROL {control:#x}, STATUS {status:#x}): reset it; if it stops again, "
+            f"load its bitstream anew"
+        )
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def _weights(self) -> NDArray[np.int64]:
+        self._require_sound()
+        return finished(self._driver.read_weights())
+
+    def _state(self) -> LayerState:
+        self._require_sound()
+        return finished(self._driver.read_state())
+
+    def _counters(self) -> dict[str, int]:
+        self._require_sound()
+        counted = finished(self._driver.read_counters())
+        return {**counted, "synaptic_events": self._counted.synaptic_events}
+
+    def _signature(self) -> int:
+        self._require_sound()
+        return finished(self._driver.get("SIGNATURE"))
+
+    def _tally(self) -> Tally:
+        self._require_sound()
+        return self._counted
+
+    def _require_sound(self) -> None:
+        if self._broken:
+            raise BitlifError(f"the core ({self.backend}) {self._broken}: reset it")
+
+    def _close(self) -> None:
+        self.link.close()

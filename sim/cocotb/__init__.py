@@ -1,0 +1,1 @@
+"""cocotb benches of the exported Verilog, and how they are run."""

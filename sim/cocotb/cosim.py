@@ -1,0 +1,218 @@
+"""Verilog cores under cocotb: build, run, and what came out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.export.programs import find_program, run_program
+from bitlif.hdl.export.verilog import core_name, core_verilog
+from bitlif.model.clocks import SETTLE
+from bitlif.sim.probes import MISSING, arrange, observables, rows_of_window, state_layouts
+from bitlif.sim.simulators import require_simulator
+from bitlif.tasks.scenario import Work, targets_by_step
+
+from .runner import simulate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CosimRun:
+    """What came out of a core in a Verilog simulator, over W windows.
+
+    Attributes
+    ----------
+    raster : (W, T, M) uint8
+        Output events; 1 where each spike is said once.
+    observed : dict of str to array
+        By name, in the axes of `bitlif.sim.probes.arrange`.
+    extra_rows : dict of str to int
+        Rows of an observable beyond (or, negative, short of) what the windows should give.
+    weights : (N, M) int64
+    state : dict of str to array
+        Current, membrane (M,), trace_current, trace (N,), as the host reads them at the end.
+    counters : dict of str to int
+    phase : int
+    step_clocks : (W, T) int64
+        Clocks of each step, from the end of the step before, or from when the window before was
+        closed for good; the very first one's is 0.
+    window_clocks : (W,) int64
+        Clock with which each window ended, counted from the first event.
+    stuck : bool
+        Whether the core stopped to move before it was through.
+    samples : dict of str to (clocks,) int64
+        By signal: the raw values of each clock of the step that was asked for; -1: with an X in it.
+    seconds : float
+        That the simulator took for the windows.
+    """
+
+    raster: NDArray[np.uint8]
+    observed: dict[str, NDArray[Any]]
+    extra_rows: dict[str, int]
+    weights: NDArray[np.int64]
+    state: dict[str, NDArray[np.int64]]
+    counters: dict[str, int]
+    phase: int
+    step_clocks: NDArray[np.int64]
+    window_clocks: NDArray[np.int64]
+    stuck: bool
+    samples: dict[str, NDArray[np.int64]]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Signals to note in every clock of one step.
+
+    Attributes
+    ----------
+    signals : tuple of str
+        Dotted, from the top module; of up to 63 bits.
+    step : int
+        Of the whole run, from 0.
+    """
+
+    signals: tuple[str, ...] = ()
+    step: int = -1
+
+
+def save_task(work: Work, path: Path, sample: Sample) -> None:
+    """Write what the bench reads, and enough to make the same work again."""
+    config, events = work.config, work.events
+    goals = np.zeros((0, 0), np.int64)
+    if work.targets is not None and work.takes_targets:
+        goals = targets_by_step(config, events, work.targets)
+    seen = observables(config, learning=work.learning, learn=work.learns)
+    layouts = state_layouts(config, learning=work.learning)
+    np.savez(
+        path,
+        weights=np.asarray(work.weights, np.int64),
+        pointers=events.pointers,
+        addresses=events.addresses,
+        windows=events.windows,
+        targets=goals,
+        lanes=config.layer.lanes,
+        slots=config.layer.slots,
+        weight_bits=config.synapse.weight.bits,
+        target_bits=config.error.target_bits,
+        learning=work.learning,
+        learn=work.learns,
+        stall=work.stall,
+        seed=work.seed,
+        false_starts=np.array(work.false_starts, np.int64),
+        samples=json.dumps(sample.signals),
+        sample_step=sample.step,
+        observables=json.dumps([one.as_task() for one in seen]),
+        state_layouts=json.dumps({name: one.as_task() for name, one in layouts.items()}),
+    )
+
+
+def run_cosim(
+    work: Work,
+    folder: Path,
+    *,
+    simulator: str,
+    verilog: str | None = None,
+    waves: bool = False,
+    sample: Sample = Sample(),
+) -> CosimRun:
+    """Run all windows through the core's Verilog.
+
+    Parameters
+    ----------
+    work : Work
+    folder : Path
+        Holds Verilog, build, inputs and outputs.
+    simulator : str
+        ``"icarus"`` or ``"verilator"``.
+    verilog : str or None
+        The core's text, if not the configuration's own: for planted faults and replays.
+    waves : bool
+        Leave ``waveform.fst`` in the folder, or ``waveform.vcd`` from Verilator where the headers
+        that its FST writer needs (lz4.h, zlib.h) are missing.
+    sample : Sample
+        Signals to note.
+
+    Runs in folders of their own may go side by side in threads.
+
+    Raises
+    ------
+    BitlifError
+        If the simulator is missing, or building or simulating fails; with the name of the log.
+    """
+    require_simulator(simulator)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = core_name(work.config)
+    source = folder / f"{name}.sv"
+    text = verilog or core_verilog(work.config, learning=work.learning)
+    # An older file with the same text keeps its date, so that Verilator need not build again.
+    if not source.exists() or source.read_text("utf-8") != text:
+        source.write_text(text, "utf-8")
+    task, result = folder / "task.npz", folder / "result.npz"
+    result.unlink(missing_ok=True)
+    save_task(work, task, sample)
+    fst = simulator == "icarus" or (waves and _fst_headers(folder))
+    arguments = ["--trace-fst"] if simulator == "verilator" and waves and fst else []
+    simulate(
+        source, name, "bitlif.sim.cocotb.core_bench", folder, simulator=simulator, seed=work.seed,
+        environment={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result)},
+        build_args=arguments, waves=waves,
+    )  # fmt: skip
+    if waves:
+        kind = "fst" if fst else "vcd"
+        made = folder / simulator / (f"{name}.fst" if simulator == "icarus" else f"dump.{kind}")
+        made.replace(folder / f"waveform.{kind}")
+    with np.load(result) as data:
+        return _collect(work, dict(data), sample)
+
+
+def _fst_headers(folder: Path) -> bool:
+    """Return whether Verilator's FST writer can be compiled."""
+    text = "#include <lz4.h>\n#include <zlib.h>\n"
+    compiler = find_program("g++")
+    if compiler is None:
+        return False
+    command = [compiler, "-fsyntax-only", "-x", "c++", "-"]
+    return run_program(command, folder, stdin=text).returncode == 0
+
+
+def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:
+    config, events = work.config, work.events
+    sizes, windows, steps = config.layer, events.windows, events.steps
+    observed, extra = {}, {}
+    for one in observables(config, learning=work.learning, learn=work.learns):
+        rows = data[f"observed {one.name}"]
+        observed[one.name] = arrange(config, one, rows, windows)
+        extra[one.name] = len(rows) - rows_of_window(config, one) * windows
+    final = {name[6:]: values for name, values in data.items() if name.startswith("final ")}
+    unread = np.full((sizes.inputs, sizes.neurons), MISSING)
+    weights = final.pop("weights", unread)
+    ends = np.full(windows * steps, MISSING, np.int64)
+    ends[: len(data["step_ends"])] = data["step_ends"][: len(ends)]
+    by_window = ends.reshape(windows, steps)
+    closes = np.full(windows, MISSING, np.int64)
+    closes[: len(data["window_ends"])] = data["window_ends"][:windows]
+    before = np.concatenate([by_window[:, :1], by_window[:, :-1]], axis=1)
+    before[1:, 0] = closes[:-1] + SETTLE
+    return CosimRun(
+        raster=data["raster"].reshape(windows, steps, sizes.neurons),
+        observed=observed,
+        extra_rows=extra,
+        weights=weights,
+        state={
+            name: values[: sizes.neurons if "trace" not in name else None]
+            for name, values in final.items()
+        },
+        counters={key: int(count) for key, count in zip(COUNTERS, data["counters"], strict=True)},
+        phase=int(data["phase"]),
+        step_clocks=by_window - before,
+        window_clocks=closes,
+        stuck=bool(data["stuck"]),
+        samples=dict(zip(sample.signals, data["samples"].T, strict=True)),
+        seconds=float(data["seconds"]),
+    )

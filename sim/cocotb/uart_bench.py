@@ -1,0 +1,131 @@
+"""The cocotb bench of a layer behind its UART: ``cocotbext-uart`` is the other end of the line.
+
+What to run stands in the file that ``BITLIF_TASK`` names; what came out is written to the one that
+``BITLIF_RESULT`` names. `bitlif.sim.cocotb.uart` prepares the one and reads the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles
+from cocotbext.uart import UartSink, UartSource
+
+from bitlif.hdl.uart.protocol import STAY, Command, Status
+from bitlif.host.driver import Driver
+from bitlif.host.event_codec import input_items, most_output
+from bitlif.host.frames import MOST_WORDS, Answer, Deframer, enframe, request
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import parse_config
+from bitlif.model.events import Events
+
+CLOCK = 10
+"""Nanoseconds of a clock."""
+
+
+class Peer:
+    """Asks the board over somebody else's model of a line."""
+
+    def __init__(self, dut: Any, config: Config, learning: bool, divisor: int, skew: float) -> None:
+        # The model's bits are whole nanoseconds.
+        baud = 1e9 / (CLOCK * divisor) * (1 + skew)
+        self._source, self._sink = UartSource(dut.rx, baud=baud), UartSink(dut.tx, baud=baud)
+        self._deframer, self._number = Deframer(), 0
+        self.driver = Driver(
+            config, self.read, self.write, learning=learning,
+            read_many=self.read_many, write_many=self.write_many,
+        )  # fmt: skip
+
+    async def ask(self, command: Command, payload: bytes = b"") -> Answer:
+        """Return the answer to the next request; the line is good, so it comes at once."""
+        number = 0 if command == Command.OPEN else self._number + 1
+        await self._source.write(enframe(request(number, command, payload)))
+        bodies: list[bytes | None] = []
+        while not bodies:
+            bodies = self._deframer.feed(bytes(await self._sink.read()))
+        assert len(bodies) == 1, bodies
+        assert bodies[0] is not None
+        answer = Answer.parse(bodies[0])
+        assert answer is not None
+        assert answer.number == number or command == Command.OPEN, answer
+        self._number = answer.number
+        return answer
+
+    async def open(self) -> None:
+        """Begin a session."""
+        assert (await self.ask(Command.OPEN)).status == Status.OPENED
+
+    async def read(self, offset: int) -> int:
+        """Read a word."""
+        return (await self.read_many(offset, 1))[0]
+
+    async def write(self, offset: int, word: int) -> None:
+        """Write a word."""
+        await self.write_many(offset, [word])
+
+    async def read_many(self, offset: int, count: int) -> list[int]:
+        """Read a register again and again."""
+        words: list[int] = []
+        where = (offset | STAY).to_bytes(2, "little")
+        while len(words) < count:
+            part = min(count - len(words), MOST_WORDS)
+            answer = await self.ask(Command.READ, where + bytes([part]))
+            assert (answer.status, answer.count) == (Status.DONE, part), answer
+            words += np.frombuffer(answer.payload, "<u4").tolist()
+        return words
+
+    async def write_many(self, offset: int, words: Any) -> None:
+        """Write words to a register."""
+        where = (offset | STAY).to_bytes(2, "little")
+        for first in range(0, len(words), MOST_WORDS):
+            part = np.array(words[first : first + MOST_WORDS], "<u4")
+            answer = await self.ask(Command.WRITE, where + part.tobytes())
+            assert (answer.status, answer.count) == (Status.DONE, len(part)), answer
+
+    async def exchange(self, events: Events, targets: Any) -> bytes:
+        """Send items until all have been consumed; return all output."""
+        items = input_items(self.driver.config, events, targets)
+        output, begin, status = b"", 0, Status.STALLED
+        while status != Status.DONE or begin < len(items.data):
+            answer = await self.ask(Command.EVENTS, items.piece(begin))
+            status = Status(answer.status)
+            begin, output = begin + answer.count, output + answer.payload
+            assert len(output) <= most_output(self.driver.config, items.steps(begin)), answer
+        return output
+
+
+@cocotb.test(timeout_time=500, timeout_unit="ms")
+async def run_task(dut: Any) -> None:
+    """Open, identify, load, run or learn, read back."""
+    task = json.loads(Path(os.environ["BITLIF_TASK"]).read_text("utf-8"))
+    config = parse_config(task["config"], "task")
+    peer = Peer(dut, config, task["learning"], task["divisor"], task["skew"])
+    Clock(dut.clk, CLOCK, unit="ns").start()
+    dut.rst.value = 1
+    await ClockCycles(dut.clk, 3)
+    dut.rst.value = 0
+    await peer.open()
+    driver = peer.driver
+    await driver.identify()
+    await driver.reset(flush=True)
+    async with driver.loading():
+        await driver.load_weights(np.array(task["weights"]))
+    await driver.start(learn=task["learn"])
+    pointers, addresses = (np.array(task[name]) for name in ("pointers", "addresses"))
+    events = Events(addresses, pointers, config.window.steps, config.layer.inputs)
+    targets = None if task["targets"] is None else np.array(task["targets"])
+    output = await peer.exchange(events, targets)
+    await driver.stop()
+    result = {
+        "output": output.hex(),
+        "weights": (await driver.read_weights()).tolist(),
+        "counters": await driver.read_counters(),
+        "signature": await driver.get("SIGNATURE"),
+    }
+    Path(os.environ["BITLIF_RESULT"]).write_text(json.dumps(result), "utf-8")

@@ -1,0 +1,1 @@
+"""Gates compared with the models: golden vectors, crosschecks and planted faults."""

@@ -1,0 +1,164 @@
+"""What the integer model says that a core must show, observable by observable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.hdl.core_names import COUNTERS
+from bitlif.model.clocks import step_clocks, window_end
+from bitlif.model.config.config import Config
+from bitlif.model.derive import Constants, Filter, PhaseConstants, derive
+from bitlif.model.layer import Layer
+from bitlif.model.result import LayerState, Result
+from bitlif.model.signature import Signature
+from bitlif.tasks.scenario import Work, targets_by_step
+
+RECORD_INFERENCE = ("current", "membrane", "draws")
+RECORD_LEARNING = (*RECORD_INFERENCE, "errors", "traces", "gradient")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expected:
+    """The model's run of the same work; axes as in `bitlif.sim.cocotb.cosim.CosimRun`.
+
+    Attributes
+    ----------
+    observed : dict of str to array
+    weights : (N, M) int64
+    state : LayerState
+    counters : dict of str to int
+    step_signatures : (W, T) int64
+        With each step's end, before the update of the weights.
+    step_clocks : (W, T) int64
+    window_end : int
+        Clocks from a window's last step to its end.
+    raster : (W, T, M) uint8
+    phases : list of int
+        Phase of each window.
+    targets : (W, T, M) int64
+    """
+
+    observed: dict[str, NDArray[Any]]
+    weights: NDArray[np.int64]
+    state: LayerState
+    counters: dict[str, int]
+    step_signatures: NDArray[np.int64]
+    step_clocks: NDArray[np.int64]
+    window_end: int
+    raster: NDArray[np.uint8]
+    phases: list[int]
+    targets: NDArray[np.int64]
+
+
+def expect(work: Work) -> Expected:
+    """Run the integer model over the work, window by window."""
+    config, learn = work.config, work.learns
+    layer, signature = Layer(config), Signature(config.layer)
+    layer.load(work.weights)
+    seen: dict[str, list[NDArray[Any]]] = {}
+    counters = dict.fromkeys(COUNTERS, 0)
+    signatures, clocks, rasters, phases = [], [], [], []
+    trace_state = np.zeros(config.layer.inputs, np.int64)
+    targets = _targets(work)
+    for w in range(work.events.windows):
+        phase, weights = derive(config).phases[layer.phase], layer.weights
+        phases.append(layer.phase)
+        one = work.events.select([w])
+        goals = targets[w : w + 1] if work.takes_targets else None
+        if learn:
+            assert goals is not None
+            result = layer.learn(one, goals, record=RECORD_LEARNING)
+        else:
+            result = layer.run(one, goals, record=RECORD_INFERENCE)
+        signatures.append(signature.take_window(result))
+        found = _neurons(config, result, one.raster()[0], weights, targets[w], phase)
+        if learn:
+            if config.window.trace == "clear":
+                trace_state[:] = 0
+            found["synaptic trace"] = _synaptic_trace(config, one.raster()[0], trace_state)
+            signature.take_weights(layer.weights)
+            assert result.errors is not None
+            assert result.traces is not None
+            assert result.gradient is not None
+            found |= {
+                "error": result.errors[0],
+                "PSP trace": result.traces[0],
+                "gradient": result.gradient[0].T,
+                "weight": layer.weights,
+            }
+        noise, update = layer.lfsr_states
+        found["noise LFSR"] = _wrapped(noise)
+        found["update LFSR"] = _wrapped(update)
+        found["signature"] = np.array([signature.value])
+        for name, values in found.items():
+            seen.setdefault(name, []).append(np.asarray(values, np.int64))
+        for name in COUNTERS:
+            counters[name] += result.counters[name]
+        rasters.append(result.raster[0])
+        clocks.append(step_clocks(config, one, result, learn=learn, learning_core=work.learning)[0])
+    return Expected(
+        observed={name: np.array(values) for name, values in seen.items()},
+        weights=layer.weights,
+        state=layer.state,
+        counters=counters,
+        step_signatures=np.array(signatures),
+        step_clocks=np.array(clocks),
+        window_end=window_end(config, learn=learn),
+        raster=np.array(rasters),
+        phases=phases,
+        targets=targets,
+    )
+
+
+def _targets(work: Work) -> NDArray[np.int64]:
+    """Return raw targets (W, T, M); zeros if there are none."""
+    config, events = work.config, work.events
+    shape = (events.windows, events.steps, config.layer.neurons)
+    if work.targets is None:
+        return np.zeros(shape, np.int64)
+    return targets_by_step(config, events, work.targets).reshape(shape)
+
+
+def _wrapped(states: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return LFSR states of up to 64 bits as two's complement."""
+    return np.array(states, np.uint64).view(np.int64)
+
+
+def _neurons(
+    config: Config, result: Result, raster: NDArray[np.bool_], weights: NDArray[np.int64],
+    targets: NDArray[np.int64], phase: PhaseConstants,
+) -> dict[str, NDArray[Any]]:  # fmt: skip
+    """Return the neurons' signals of one window, each (T, M)."""
+    c: Constants = derive(config).constants
+    assert result.current is not None
+    assert result.membrane is not None
+    assert result.draws is not None
+    before, draws = result.membrane[0], result.draws[0]
+    noise = (phase.noise_scale * draws + c.noise_bias) >> c.noise_shift
+    resets = 2 * targets >= c.target_one if c.teacher_reset else result.raster[0] > 0
+    kept = np.clip(before + noise * c.keep_noise, c.membrane.low, c.membrane.high)
+    return {
+        "weight sum": raster.astype(np.int64) @ weights,
+        "synaptic current": result.current[0],
+        "membrane potential": before,
+        "noise draw": draws,
+        "spike": result.raster[0],
+        "kept membrane": np.where(resets, 0, kept),
+    }
+
+
+def _synaptic_trace(
+    config: Config, raster: NDArray[np.bool_], state: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the synaptic traces of a window, (T, N), and leave the last ones in `state`."""
+    f: Filter = derive(config).constants.trace_current
+    out = np.zeros(raster.shape, np.int64)
+    for t, spiked in enumerate(raster):
+        total = (f.keep * state + f.take * spiked.astype(np.int64) + f.bias) >> f.shift
+        state[:] = np.clip(total, f.low, f.high)
+        out[t] = state
+    return out

@@ -1,0 +1,176 @@
+"""How the model came to a value, in its own integers: what a report of a difference shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bitlif.hdl.core_names import COUNTERS
+from bitlif.model.derive import Filter, derive
+from bitlif.model.table import table_bin
+from bitlif.tasks.scenario import Work
+
+from .expected import Expected
+
+Place = tuple[int, ...]
+
+
+def operation(work: Work, expected: Expected, signal: str, place: Place) -> str:
+    """Return the operation behind a value as text; "" where there is none to show.
+
+    Parameters
+    ----------
+    work : Work
+    expected : Expected
+    signal : str
+    place : tuple of int
+        Index by the signal's axes.
+    """
+    told = TOLD.get(signal)
+    return told(work, expected, place) if told else ""
+
+
+def _before(expected: Expected, name: str, place: Place, keep: str) -> int:
+    """Return a neuron's or input's value one step before; `keep` is the window's setting."""
+    w, t, unit = place
+    array = expected.observed[name]
+    if t:
+        return int(array[w, t - 1, unit])
+    return int(array[w - 1, -1, unit]) if w and keep == "carry" else 0
+
+
+def _filter(f: Filter, state: int, taken: int) -> str:
+    exact = (f.keep * state + f.take * taken + f.bias) >> f.shift
+    text = f"({f.keep} x {state} + {f.take} x {taken} + {f.bias}) >> {f.shift}"
+    return text if f.low <= exact <= f.high else f"{text} = {exact}, held in {f.low} ..= {f.high}"
+
+
+def _weight_sum(work: Work, expected: Expected, place: Place) -> str:
+    w, t, neuron = place
+    step = w * work.config.window.steps + t
+    start, stop = (int(p) for p in work.events.pointers[step : step + 2])
+    inputs = work.events.addresses[start:stop].tolist()
+    weights = expected.observed["weight"][w - 1] if w and work.learns else work.weights
+    terms = " + ".join(f"w[{j}] {int(weights[j, neuron])}" for j in inputs[:8])
+    return (terms + (" + ..." if len(inputs) > 8 else "")) or "no event"
+
+
+def _current(work: Work, expected: Expected, place: Place) -> str:
+    state = _before(expected, "synaptic current", place, work.config.window.state)
+    taken = int(expected.observed["weight sum"][place])
+    return _filter(derive(work.config).constants.current, state, taken)
+
+
+def _membrane(work: Work, expected: Expected, place: Place) -> str:
+    state = _before(expected, "kept membrane", place, work.config.window.state)
+    taken = int(expected.observed["synaptic current"][place])
+    return _filter(derive(work.config).constants.membrane, state, taken)
+
+
+def _draw(work: Work, expected: Expected, place: Place) -> str:
+    sizes, noise = work.config.layer, work.config.noise
+    slot, lane = divmod(place[2], sizes.lanes)
+    clears = work.config.window.lfsr == "clear"
+    steps = place[1] + (0 if clears else place[0] * work.config.window.steps)
+    number = steps * sizes.slots + slot
+    return f"{noise.kind} of the bits from {noise.leap} x {number} on of lane {lane}'s stream"
+
+
+def _noise(work: Work, expected: Expected, place: Place) -> tuple[int, str]:
+    c, phase = derive(work.config).constants, derive(work.config).phases[expected.phases[place[0]]]
+    draw = int(expected.observed["noise draw"][place])
+    noise = (phase.noise_scale * draw + c.noise_bias) >> c.noise_shift
+    return noise, f"({phase.noise_scale} x {draw} + {c.noise_bias}) >> {c.noise_shift}"
+
+
+def _spike(work: Work, expected: Expected, place: Place) -> str:
+    c = derive(work.config).constants
+    noise, how = _noise(work, expected, place)
+    before = int(expected.observed["membrane potential"][place])
+    return f"({before} + {noise} >= {c.threshold}), noise {how}"
+
+
+def _kept(work: Work, expected: Expected, place: Place) -> str:
+    c = derive(work.config).constants
+    before = int(expected.observed["membrane potential"][place])
+    noise, _ = _noise(work, expected, place)
+    if c.teacher_reset:
+        reset = bool(2 * int(expected.targets[place]) >= c.target_one)
+    else:
+        reset = bool(expected.observed["spike"][place])
+    if reset:
+        return "0 after a reset"
+    text = f"{before} + {noise}" if c.keep_noise else f"{before}"
+    return f"{text} without a reset, held in {c.membrane.low} ..= {c.membrane.high}"
+
+
+def _error(work: Work, expected: Expected, place: Place) -> str:
+    derived = derive(work.config)
+    c, phase = derived.constants, derived.phases[expected.phases[place[0]]]
+    index = table_bin(int(expected.observed["membrane potential"][place]), phase, c)
+    a, b = (column[index] for column in derived.table)
+    q = int(expected.targets[place])
+    text = f"({q} x {a} - {c.target_one - q} x {b} + {c.error_bias}) >> {c.error_shift}"
+    return f"{text}, bin {index}, held in {c.error_low} ..= {c.error_high}"
+
+
+def _spiked(work: Work, place: Place) -> int:
+    w, t, unit = place
+    step = w * work.config.window.steps + t
+    start, stop = work.events.pointers[step : step + 2]
+    return int(unit in work.events.addresses[start:stop])
+
+
+def _synaptic_trace(work: Work, expected: Expected, place: Place) -> str:
+    state = _before(expected, "synaptic trace", place, work.config.window.trace)
+    return _filter(derive(work.config).constants.trace_current, state, _spiked(work, place))
+
+
+def _trace(work: Work, expected: Expected, place: Place) -> str:
+    state = _before(expected, "PSP trace", place, work.config.window.trace)
+    taken = int(expected.observed["synaptic trace"][place])
+    return _filter(derive(work.config).constants.trace, state, taken)
+
+
+def _gradient(work: Work, expected: Expected, place: Place) -> str:
+    w, j, neuron = place
+    errors = expected.observed["error"][w, :, neuron]
+    traces = expected.observed["PSP trace"][w, :, j]
+    active = [t for t in range(errors.size) if errors[t]]
+    terms = " + ".join(f"{int(errors[t])} x {int(traces[t])}" for t in active[:6])
+    rest = " + ..." if len(active) > 6 else ""
+    return f"{terms or 0}{rest}, error x trace over {len(active)} active steps"
+
+
+def _weight(work: Work, expected: Expected, place: Place) -> str:
+    w, j, neuron = place
+    derived = derive(work.config)
+    c, phase = derived.constants, derived.phases[expected.phases[w]]
+    old = int(expected.observed["weight"][w - 1][j, neuron]) if w else int(work.weights[j, neuron])
+    gradient = int(expected.observed["gradient"][place])
+    fine = ((phase.rate * gradient << phase.rate_left) + phase.rate_bias) >> phase.rate_right
+    return (
+        f"{old} + ((({phase.rate} x {gradient} << {phase.rate_left}) + {phase.rate_bias} >> "
+        f"{phase.rate_right}) = {fine} + a draw of {c.random_bits} bits) >> {c.random_bits}, held "
+        f"in {c.weight_low} ..= {c.weight_high}"
+    )
+
+
+def _counter(work: Work, expected: Expected, place: Place) -> str:
+    return COUNTERS[place[0]]
+
+
+TOLD: dict[str, Callable[[Work, Expected, Place], str]] = {
+    "weight sum": _weight_sum,
+    "synaptic current": _current,
+    "membrane potential": _membrane,
+    "noise draw": _draw,
+    "spike": _spike,
+    "output event": _spike,
+    "kept membrane": _kept,
+    "error": _error,
+    "synaptic trace": _synaptic_trace,
+    "PSP trace": _trace,
+    "gradient": _gradient,
+    "weight": _weight,
+    "counters": _counter,
+}

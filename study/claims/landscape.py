@@ -1,0 +1,237 @@
+"""The gradient over one weight, and where it crosses zero.
+
+One synapse of weight w, one neuron. A teacher of weight w*, a neuron of the same model with the
+same noise, runs freely; its spikes are the student's targets and reset the student too. The
+student's own noise then moves nothing that the gradient is made of: all that is random is the
+input and the teacher. A layer whose neurons differ only in w gives the gradient for the whole grid
+at once.
+
+At w = w* the error's mean over the teacher's noise is zero in every step, whatever came before:
+p A - (1 - p) B vanishes for both rules (`bitlif.model.table`). For the likelihood rule and Gaussian
+noise the log-likelihood is concave in w besides (Pillow, Paninski and Simoncelli 2003): there is no
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.config.config import Config
+from bitlif.model.events import Events
+from bitlif.study.statistics import Interval, mean_interval
+
+from .models import MODELS, RULES, make_layer, make_targets, real_gradient
+
+SLOPE_REACH = 32
+"""The slope at w* is taken between this many LSBs below it and above it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandscapeSettings:
+    """What is scanned.
+
+    Attributes
+    ----------
+    sigmas : tuple of float
+    seeds, windows : int
+        Repetitions, and windows of each: the gradient is their mean.
+    rate : float
+        Input spikes a step.
+    teacher : int
+        Raw weight w*; the grid goes from 0 to twice that.
+    coarse : int
+        Points of the even part of the grid.
+    """
+
+    sigmas: tuple[float, ...] = (0.015, 0.03, 0.1, 0.3)
+    seeds: int = 8
+    windows: int = 10
+    rate: float = 0.25
+    teacher: int = 704
+    coarse: int = 41
+
+    @property
+    def units(self) -> int:
+        """How often a measurement reports."""
+        return len(self.sigmas) * len(RULES) * len(MODELS) * self.seeds
+
+    @property
+    def grid(self) -> NDArray[np.int64]:
+        """Raw weights: an even grid, and powers of two LSBs around w*."""
+        even = np.linspace(0, 2 * self.teacher, self.coarse).round().astype(np.int64)
+        around = 1 << np.arange(7)
+        near = np.concatenate((-around, [0], around)) + self.teacher
+        return np.unique(np.concatenate((even, near)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """One curve.
+
+    Attributes
+    ----------
+    sigma, rule, model
+    gradient : (seeds, G) float64
+        1/T sum of error times trace, at each weight of the grid.
+    crossings : (seeds,) float64
+        Weight at which it falls through zero, linear between the grid's weights around it.
+    slopes : (seeds,) float64
+        Of the gradient at w*, by weight.
+    sign_changes : int
+        Of the mean gradient over the grid, zeros left out.
+    teacher_spikes : float
+        A window.
+    """
+
+    sigma: float
+    rule: str
+    model: str
+    gradient: NDArray[np.float64]
+    crossings: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+    sign_changes: int
+    teacher_spikes: float
+
+    def crossing(self, confidence: float = 0.95) -> Interval:
+        """Return the mean crossing with its interval over the seeds."""
+        return mean_interval(self.crossings, confidence)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the curve, its ends of 95 % and what was located."""
+        ends = [mean_interval(column) for column in self.gradient.T]
+        return {
+            "sigma": self.sigma,
+            "rule": self.rule,
+            "model": self.model,
+            "gradient": [end.mean for end in ends],
+            "gradient_low": [end.low for end in ends],
+            "gradient_high": [end.high for end in ends],
+            "crossing": self.crossing().to_json(),
+            "slope": mean_interval(self.slopes).to_json(),
+            "sign_changes": self.sign_changes,
+            "teacher_spikes_a_window": self.teacher_spikes,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landscape:
+    """All curves over one grid.
+
+    Attributes
+    ----------
+    teacher : float
+        w*.
+    weights : (G,) float64
+    steps, windows, seeds : int
+    scans : tuple of Scan
+    """
+
+    teacher: float
+    weights: NDArray[np.float64]
+    steps: int
+    windows: int
+    seeds: int
+    scans: tuple[Scan, ...]
+
+    def scan(self, sigma: float, rule: str, model: str) -> Scan:
+        """Return one curve."""
+        wanted = (sigma, rule, model)
+        return next(own for own in self.scans if (own.sigma, own.rule, own.model) == wanted)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain numbers."""
+        return {
+            "teacher_weight": self.teacher,
+            "weights": self.weights.tolist(),
+            "steps": self.steps,
+            "windows_a_seed": self.windows,
+            "seeds": self.seeds,
+            "confidence": 0.95,
+            "scans": [scan.to_json() for scan in self.scans],
+        }
+
+
+def measure_landscape(
+    settings: LandscapeSettings, report: Callable[[int], Any] = lambda done: None
+) -> Landscape:
+    """Scan every sigma, rule and model; `report` gets 1 after each seed of each."""
+    base = Config.load("teacher").replace(layer__inputs=1)
+    scans = []
+    for sigma in settings.sigmas:
+        for rule in RULES:
+            config = base.replace(error__rule=rule, schedule=[{"sigma": sigma}])
+            scans += [_scan(model, config, settings, report) for model in MODELS]
+    lsb = float(base.synapse.weight.lsb)
+    return Landscape(
+        settings.teacher * lsb,
+        settings.grid.astype(np.float64) * lsb,
+        base.window.steps,
+        settings.windows,
+        settings.seeds,
+        tuple(scans),
+    )
+
+
+def _scan(
+    model: str, config: Config, settings: LandscapeSettings, report: Callable[[int], Any]
+) -> Scan:
+    grid = settings.grid
+    lsb = float(config.synapse.weight.lsb)
+    one = config.replace(layer__neurons=1, membrane__reset="free")
+    many = config.replace(layer__neurons=grid.size)
+    gradients = np.zeros((settings.seeds, grid.size))
+    spikes = 0
+    for seed in range(settings.seeds):
+        random = np.random.default_rng([seed, 0x1A9D])
+        shape = (settings.windows, config.window.steps, 1)
+        events = Events.from_raster(random.random(shape) < settings.rate)
+        teacher = make_layer(model, one, np.array([[settings.teacher]]), seed)
+        raster = teacher.run(events).raster
+        spikes += int(raster.sum())
+        student = make_layer(model, many, grid[None, :], seed)
+        targets = make_targets(model, many, np.repeat(raster, grid.size, axis=2))
+        result = student.run(events, targets, gradient=True)
+        gradients[seed] = real_gradient(model, many, result)[:, :, 0].mean(axis=0)
+        report(1)
+    weights = grid.astype(np.float64) * lsb
+    crossings = [find_crossing(weights, row, settings.teacher * lsb) for row in gradients]
+    below, above = np.searchsorted(
+        grid, [settings.teacher - SLOPE_REACH, settings.teacher + SLOPE_REACH]
+    )
+    slopes = (gradients[:, above] - gradients[:, below]) / (2 * SLOPE_REACH * lsb)
+    return Scan(
+        config.schedule[0].sigma, config.error.rule, model, gradients, np.array(crossings), slopes,
+        count_sign_changes(gradients.mean(axis=0)),
+        spikes / (settings.seeds * settings.windows),
+    )  # fmt: skip
+
+
+def find_crossing(
+    weights: NDArray[np.float64], gradient: NDArray[np.float64], near: float
+) -> float:
+    """Return where the gradient falls through zero, the place nearest to `near` if there are more.
+
+    NaN if it nowhere falls from above zero to below it.
+
+    Examples
+    --------
+    >>> find_crossing(np.array([0.0, 1.0, 2.0]), np.array([0.0, 3.0, -1.0]), 1.0)
+    1.75
+    """
+    (left,) = np.nonzero((gradient[:-1] > 0) & (gradient[1:] <= 0))
+    if left.size == 0:
+        return float("nan")
+    share = gradient[left] / (gradient[left] - gradient[left + 1])
+    places = weights[left] + share * (weights[left + 1] - weights[left])
+    return float(places[np.abs(places - near).argmin()])
+
+
+def count_sign_changes(values: NDArray[np.float64]) -> int:
+    """Return how often the sign changes from one value to the next, zeros left out."""
+    signs = np.sign(values[values != 0])
+    return int(np.count_nonzero(signs[1:] != signs[:-1]))

@@ -1,0 +1,61 @@
+"""The two models side by side: one way to make, feed and read the float and the integer layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.config.config import Config
+from bitlif.model.floating.layer import FloatLayer
+from bitlif.model.layer import Layer
+from bitlif.model.result import Result
+from bitlif.tasks.digits import target_levels
+
+MODELS = ("float", "fixed")
+"""The ideal float64 twin (Gaussian noise, nothing rounds or saturates), and the integers."""
+
+
+RULES = ("likelihood", "clipped")
+"""The learning rules that the source's claims are about."""
+
+
+def make_layer(
+    model: str, config: Config, weights: NDArray[np.integer], seed: int
+) -> Layer | FloatLayer:
+    """Return a layer whose noise is drawn from `seed`.
+
+    Parameters
+    ----------
+    model : "float" or "fixed"
+    config : Config
+    weights : (N, M) int
+        Raw, so that both models have the very same.
+    seed : int
+    """
+    if model == "fixed":
+        layer = Layer(config.seeded(seed))
+        layer.load(weights)
+        return layer
+    twin = FloatLayer(config, seed=seed)
+    twin.load(weights * float(config.synapse.weight.lsb))
+    return twin
+
+
+def make_targets(model: str, config: Config, raster: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return spikes as targets 0 and 1 in the form that the model takes."""
+    targets = raster.astype(np.float64)
+    return targets if model == "float" else target_levels(config, targets)
+
+
+def real_gradient(model: str, config: Config, result: Result) -> NDArray[np.float64]:
+    """Return 1/T times the sum of error times trace as real numbers: shape (W, M, N).
+
+    The error is dimensionless: the gradient of the mean log-likelihood a step is this by sigma.
+    """
+    assert result.gradient is not None
+    lsb = 1.0
+    if model == "fixed":
+        lsb = float(config.error.format.lsb * config.trace.format.lsb)
+    return np.asarray(result.gradient * (lsb / config.window.steps), np.float64)

@@ -1,0 +1,134 @@
+"""The gradient at zero weights, where the clipped rule has none unless the noise is high.
+
+At zero weights the membrane rests and every step lies 1/sigma below the threshold: the errors are
+the two entries of the rule's table there, and only how often the teacher spikes and what came in
+before is random. What noise rescues is shown twice: by the gradient, and by what a student of
+constant sigma has learned after a fixed number of windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.study.statistics import mean_interval
+from bitlif.tasks.teacher import WINDOWS
+
+from .models import MODELS, RULES, make_targets, real_gradient
+from .students import TEACHER_SIGMA, learning_curve, make_task, student_config, zero_student
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VanishingSettings:
+    """Noise levels, repetitions, and windows that each student learns."""
+
+    sigmas: tuple[float, ...] = (0.02, 0.05, 0.1, 0.15, 0.2, 0.22, 0.25, 0.3, 0.4, 0.6)
+    seeds: int = 8
+    windows: int = WINDOWS
+
+    @property
+    def units(self) -> int:
+        """How often a measurement reports."""
+        return len(self.sigmas) * len(RULES) * len(MODELS) * self.seeds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Students of one sigma, rule and model.
+
+    Attributes
+    ----------
+    sigma, rule, model
+    gradient : (seeds,) float64
+        Root mean square over the inputs of 1/T sum of error times trace, at zero weights.
+    agreement : (seeds,) float64
+        See `bitlif.study.claims.students.agreement`, after the windows.
+    """
+
+    sigma: float
+    rule: str
+    model: str
+    gradient: NDArray[np.float64]
+    agreement: NDArray[np.float64]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return both with their intervals of 95 %."""
+        return {
+            "sigma": self.sigma,
+            "rule": self.rule,
+            "model": self.model,
+            "gradient": mean_interval(self.gradient).to_json(),
+            "agreement": mean_interval(self.agreement).to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vanishing:
+    """All students.
+
+    Attributes
+    ----------
+    seeds, windows : int
+    noise_reach : float
+        Where the integers' noise ends, in sigma.
+    starts : tuple of Start
+    """
+
+    seeds: int
+    windows: int
+    noise_reach: float
+    starts: tuple[Start, ...]
+
+    def start(self, sigma: float, rule: str, model: str) -> Start:
+        """Return one."""
+        wanted = (sigma, rule, model)
+        return next(own for own in self.starts if (own.sigma, own.rule, own.model) == wanted)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain numbers."""
+        return {
+            "seeds": self.seeds,
+            "windows": self.windows,
+            "teacher_sigma": TEACHER_SIGMA,
+            "noise_reach_sigma": self.noise_reach,
+            "confidence": 0.95,
+            "students": [start.to_json() for start in self.starts],
+        }
+
+
+def measure_vanishing(
+    settings: VanishingSettings, report: Callable[[int], Any] = lambda done: None
+) -> Vanishing:
+    """Measure every sigma, rule and model; `report` gets 1 after each student."""
+    starts = [
+        _start(sigma, rule, model, settings, report)
+        for sigma in settings.sigmas
+        for rule in RULES
+        for model in MODELS
+    ]
+    reach = student_config("clipped").noise.pmf.cutoff
+    return Vanishing(settings.seeds, settings.windows, reach, tuple(starts))
+
+
+def _start(
+    sigma: float,
+    rule: str,
+    model: str,
+    settings: VanishingSettings,
+    report: Callable[[int], Any],
+) -> Start:
+    config = student_config(rule).replace(schedule=[{"sigma": sigma}])
+    sizes, reached = [], []
+    for seed in range(settings.seeds):
+        task = make_task(config, seed)
+        student = zero_student(model, config, seed)
+        targets = make_targets(model, config, task.targets)
+        first = real_gradient(model, config, student.run(task.events, targets, gradient=True))
+        sizes.append(float(np.sqrt(np.mean(first**2))))
+        reached.append(learning_curve(student, task, (settings.windows,))[-1])
+        report(1)
+    return Start(sigma, rule, model, np.array(sizes), np.array(reached))

@@ -1,0 +1,1 @@
+"""What a study found: analysis of variance, recommendations, and the HTML page."""

@@ -1,0 +1,226 @@
+"""All that a report says, as one dictionary of plain numbers and words: what JSON can hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.config.toml import dump_config
+from bitlif.study.search.results import CONFIDENCE, Means, Results, means_of
+
+from .levels import Levels, in_order, levels_of
+from .pareto import front
+from .recommend import Choice, best_of, costs_of, for_board, losses, recommend
+from .sensitivity import Sensitivity, sensitivity
+
+Reals = NDArray[np.float64]
+Findings = dict[str, Any]
+
+
+def findings(
+    results: Results, loss: float = 0.01, cost: str | None = None, board: str | None = None
+) -> Findings:
+    """Return what a report says.
+
+    Parameters
+    ----------
+    results : Results
+    loss : float
+        Of the score, that a recommended point may lose.
+    cost : str, optional
+        What it shall have little of; see `bitlif.study.report.recommend.recommend`.
+    board : str, optional
+        A board that a second recommendation shall fit.
+
+    Raises
+    ------
+    BitlifError
+        If there is no such cost or board.
+    """
+    score = results.score.name
+    means = {name: results.means(name) for name in results.metrics}
+    best = best_of(results)
+    cheapest = recommend(results, loss, cost)
+    fitting = for_board(results, board) if board else None
+    levels = [levels_of(results, axis) for axis in results.axes]
+    found = None if best is None else sensitivity(results)
+    return {
+        "study": _study(results),
+        "score": score,
+        "metrics": [dataclasses.asdict(own) for own in results.metrics.values()],
+        "confidence": CONFIDENCE,
+        "loss": loss,
+        "points": _points(results, means, best),
+        "failures": [dataclasses.asdict(own) for own in results.failures],
+        "fronts": [] if best is None else _fronts(results, means),
+        "effects": [] if best is None else [_effect(results, own) for own in levels],
+        "sensitivity": None if found is None else _sensitivity(found),
+        "grids": [] if best is None else _grids(levels, means[score].mean, found),
+        "best": None if best is None else _point(results, means, best),
+        "recommended": None if cheapest is None else _choice(results, means, cheapest),
+        "board": board,
+        "for_board": None if fitting is None else _choice(results, means, fitting),
+    }
+
+
+def _study(results: Results) -> dict[str, Any]:
+    told = results.description
+    kept = ("name", "title", "task", "search", "objectives", "board", "config")
+    axes = []
+    for axis in results.axes:
+        own = levels_of(results, axis)
+        visited = in_order(axis, results.settings[axis.name])
+        axes.append(
+            {
+                **dataclasses.asdict(axis),
+                "fields": list(axis.fields),
+                "labels": list(own.labels),
+                "values": None if own.binned else visited,
+                "span": [visited[0], visited[-1]] if own.binned else None,
+            }
+        )
+    score = results.values[results.score.name]
+    return {
+        **{name: told[name] for name in kept},
+        # How long was learned is in the unit of the task.
+        "length": {name: told[name] for name in ("epochs", "windows") if name in told},
+        "seeds": list(results.seeds),
+        "axes": axes,
+        "complete": bool(told.get("complete", True)),
+        "points": len(results.points),
+        "runs": int((~np.isnan(score)).sum()) + len(results.failures),
+        "failed_runs": len(results.failures),
+    }
+
+
+def number(value: float) -> float | None:
+    """Return a number that JSON can hold: None for NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def _summary(means: Means, index: int) -> dict[str, float | None]:
+    return {
+        "mean": number(means.mean[index]),
+        "low": number(means.low[index]),
+        "high": number(means.high[index]),
+    }
+
+
+def _point(results: Results, means: dict[str, Means], index: int) -> dict[str, Any]:
+    return {
+        "point": int(results.points[index]),
+        "setting": results.setting(index),
+        "seeds": int(means[results.score.name].count[index]),
+        "metrics": {name: _summary(own, index) for name, own in means.items()},
+    }
+
+
+def _points(results: Results, means: dict[str, Means], best: int | None) -> list[dict[str, Any]]:
+    errors: dict[int, str] = {}
+    for failure in results.failures:
+        errors.setdefault(failure.point, failure.error)
+    missing = np.full(len(results.points), np.nan)
+    lost = (missing, missing) if best is None else losses(results, best)
+    points = []
+    for index in range(len(results.points)):
+        own = _point(results, means, index)
+        own["loss"], own["loss_high"] = (number(part[index]) for part in lost)
+        own["error"] = errors.get(own["point"], "")
+        points.append(own)
+    return points
+
+
+def _fronts(results: Results, means: dict[str, Means]) -> list[dict[str, Any]]:
+    """Return the front of the score against each cost and each other objective."""
+    score = results.score.name
+    objectives = [own["name"] for own in results.description["objectives"][1:]]
+    fronts = []
+    for cost in dict.fromkeys((*costs_of(results), *objectives)):
+        if cost not in results.metrics or cost == score or np.isnan(means[cost].mean).all():
+            continue
+        both = np.column_stack((means[score].mean, means[cost].mean))
+        directions = (results.score.direction, results.metrics[cost].direction)
+        inside = np.flatnonzero(front(both, directions))
+        inside = inside[np.argsort(both[inside, 1], kind="stable")]
+        fronts.append({"cost": cost, "points": results.points[inside].tolist()})
+    return fronts
+
+
+def _effect(results: Results, levels: Levels) -> dict[str, Any]:
+    """Return the mean score at each level of an axis, over all else.
+
+    The interval is of the seeds' noise: of the means that single seeds have at this level.
+    """
+    values = results.values[results.score.name]
+    rows = []
+    for code, label in enumerate(levels.labels):
+        own = values[levels.codes == code]
+        there = ~np.isnan(own)
+        count = there.sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            seeds = np.where(there, own, 0.0).sum(axis=0) / count
+        rows.append(
+            {
+                "label": label,
+                "place": float(levels.places[code]),
+                **_summary(means_of(seeds[None, :]), 0),
+                "points": int(there.any(axis=1).sum()),
+            }
+        )
+    return {
+        "axis": levels.axis.name, "binned": levels.binned, "scale": levels.scale, "levels": rows,
+    }  # fmt: skip
+
+
+def _sensitivity(found: Sensitivity) -> dict[str, Any]:
+    told = dataclasses.asdict(found)
+    return {**told, **{kind: [{**own, "axes": list(own["axes"])} for own in told[kind]]
+                       for kind in ("mains", "pairs")}}  # fmt: skip
+
+
+def _grids(levels: list[Levels], mean: Reals, found: Sensitivity | None) -> list[dict[str, Any]]:
+    """Return the mean score over each two axes, the strongest interaction first."""
+    strength = {} if found is None else {own.axes: own.share for own in found.pairs}
+    varied = [own for own in levels if len(own.labels) > 1]
+    grids = []
+    for a, b in itertools.combinations(varied, 2):
+        sums = np.zeros((len(a.labels), len(b.labels)))
+        count = np.zeros(sums.shape, dtype=np.int64)
+        there = ~np.isnan(mean)
+        np.add.at(sums, (a.codes[there], b.codes[there]), mean[there])
+        np.add.at(count, (a.codes[there], b.codes[there]), 1)
+        with np.errstate(invalid="ignore"):
+            cells = sums / count
+        axes = (a.axis.name, b.axis.name)
+        grids.append(
+            {
+                "axes": list(axes),
+                "rows": list(a.labels),
+                "columns": list(b.labels),
+                "mean": [[number(cell) for cell in row] for row in cells],
+                "points": count.tolist(),
+                "share": strength.get(axes),
+            }
+        )
+    return sorted(grids, key=lambda grid: -(grid["share"] or 0.0))
+
+
+def _choice(results: Results, means: dict[str, Means], choice: Choice) -> dict[str, Any]:
+    config = results.config(choice.index).replace(
+        name=f"{results.description['name']}-{results.points[choice.index]}"
+    )
+    return {
+        **_point(results, means, choice.index),
+        "best": int(results.points[choice.best]),
+        "loss": number(choice.loss),
+        "loss_high": number(choice.loss_high),
+        "cost": choice.cost,
+        "reason": choice.reason,
+        "by_mean": int(results.points[choice.by_mean]),
+        "config": dump_config(config),
+    }

@@ -1,0 +1,87 @@
+"""What a point takes of an FPGA, and how fast it runs there: estimated, or really synthesised."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+from bitlif.fpga.estimate import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, clock_of, estimate
+from bitlif.model.clocks import full_step
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import dump_config
+from bitlif.model.errors import require_choice
+from bitlif.model.storage.cache import cached, key_of
+
+DEVICES = {"ecp5": "ecp5", "ice40": "up5k", "ice40hx": "hx8k"}
+"""Device of `bitlif.fpga.synthesis.FAMILIES` that a core of a board's family is placed on."""
+
+PLACEMENT_SEED = 1
+
+
+def require_board(name: str) -> None:
+    """Raise unless there is such a board."""
+    from bitlif.fpga.boards import BOARDS
+
+    require_choice("board", name, tuple(BOARDS))
+
+
+@functools.lru_cache(maxsize=1024)
+def _area(config: Config, board: str, synthesise: bool) -> tuple[tuple[str, float], ...]:
+    from bitlif.fpga.boards import BOARDS
+
+    family = BOARDS[board].family
+    if synthesise:
+        values = placed(config, DEVICES[family])
+    else:
+        size = estimate(config, family).total
+        values = {
+            "cells": size[CELLS],
+            "flip_flops": size[REGISTERS],
+            "block_rams": size[BLOCKS],
+            "multipliers": size[MULTIPLIERS],
+            "mhz": clock_of(board).mhz,
+        }
+    clocks = full_step(config, learn=True, learning_core=True)
+    values["steps_per_s"] = 1e6 * values["mhz"] / clocks
+    return tuple(values.items())
+
+
+def area(config: Config, board: str, *, synthesise: bool) -> dict[str, float]:
+    """Return the metrics of `bitlif.study.search.metrics.AREA`.
+
+    Raises
+    ------
+    BitlifError
+        If a synthesised core does not fit its device, or a tool is missing or fails.
+    """
+    return dict(_area(config, board, synthesise))
+
+
+def placed(config: Config, device: str) -> dict[str, float]:
+    """Synthesise and place a core, once for all that ask; return its size and clock."""
+    from bitlif.fpga.synthesis import FAMILIES, harness_verilog, place, synthesise
+    from bitlif.fpga.tools import tool_version
+
+    family = FAMILIES[device]
+    parts = {
+        "verilog": harness_verilog(config),
+        "device": " ".join((family.synthesis, *family.device, str(family.aim))),
+        "seed": str(PLACEMENT_SEED),
+        "yosys": tool_version("yosys"),
+        "router": tool_version(family.router),
+    }
+
+    def make(folder: Path) -> None:
+        (folder / "config.toml").write_text(dump_config(config), "utf-8")
+        synthesise(config, family, folder)
+        own = place(folder, family, PLACEMENT_SEED)
+        values = {
+            "cells": own.cells, "flip_flops": own.flops, "block_rams": own.memories,
+            "multipliers": own.multipliers, "mhz": own.mhz,
+        }  # fmt: skip
+        (folder / "placement.json").write_text(json.dumps(values), "utf-8")
+
+    file = cached(key_of(parts), "placement.json", make)
+    values: dict[str, float] = json.loads(file.read_text("utf-8"))
+    return values

@@ -1,0 +1,229 @@
+"""Axes of a study: what varies, over which values, and what each of them sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, require_real
+from bitlif.model.text import quoted, shortened, terminal_text
+
+from .space import Edits, read_edits, require_field, require_value
+
+Scalar = int | float | str | bool
+
+MOST_LABELS = 1024
+"""Values or cases of an axis."""
+
+NAME_LENGTH = 200
+"""Characters of a name, a unit or a title."""
+
+LEAST_STEP, LEAST_SHARE = 1e-9, 1e-12
+"""Least step of a range of real numbers, by itself and as a share of the range's larger end:
+smaller ones are lost when steps are rounded to 12 decimals, or to a double's digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What varies along one dimension of the space.
+
+    Attributes
+    ----------
+    name : str
+        The column's name: the field, or what the cases are called together.
+    fields : tuple of str
+        Dotted fields that it sets.
+    kind : str
+        ``"values"``: a list for the one field. ``"range"``: numbers from `low` to `high` for it.
+        ``"cases"``: named settings of several fields.
+    labels : tuple
+        Values, or names of cases, in order; empty for a range.
+    settings : tuple of dict
+        The edits of each label.
+    low, high, step : float or int
+        Of a range; `step` 0: any real number.
+    log : bool
+        Whether a range is walked and drawn in its logarithm.
+    unit : str
+        For pictures.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    kind: str
+    labels: tuple[Scalar, ...] = ()
+    settings: tuple[Edits, ...] = ()
+    low: float = 0
+    high: float = 0
+    step: float = 0
+    log: bool = False
+    unit: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a range is of integers."""
+        return self.kind == "range" and all(
+            isinstance(own, int) for own in (self.low, self.high, self.step)
+        )
+
+    @property
+    def count(self) -> int:
+        """How many steps it has.
+
+        Raises
+        ------
+        BitlifError
+            If it is a range of real numbers without a step.
+        """
+        if self.kind != "range":
+            return len(self.labels)
+        if self.log or not self.step:
+            raise BitlifError(
+                f"axis '{self.name}' must have values, cases or a step for a grid, not a range of "
+                f"{self.low:g} to {self.high:g}"
+            )
+        return int((self.high - self.low) / self.step + 1e-9) + 1
+
+    def choice(self, number: int) -> Scalar:
+        """Return the choice at a number below `count`."""
+        if self.kind != "range":
+            return self.labels[number]
+        return _tidy(self.low + number * self.step)
+
+    def steps(self) -> tuple[Scalar, ...]:
+        """Return what a grid visits; raise as `count`."""
+        return tuple(self.choice(number) for number in range(self.count))
+
+    def edits(self, choice: Scalar) -> Edits:
+        """Return the edits of a choice: a label, or a number of the range."""
+        if self.kind == "range":
+            return {self.fields[0]: choice}
+        return self.settings[self.labels.index(choice)]
+
+
+def _tidy(value: float) -> float | int:
+    return value if isinstance(value, int) else round(value, 12)
+
+
+AXIS_FIELDS = ("field", "name", "values", "low", "high", "step", "log", "case", "unit")
+
+
+def read_axis(tree: object, config: Config, where: str) -> Axis:
+    """Return the axis that a table of a study describes; `where` names it in errors.
+
+    Raises
+    ------
+    BitlifError
+        If a field is not known, missing, or contradicts another one.
+    """
+    if not isinstance(tree, dict):
+        raise BitlifTypeError(f"{where} must be a table, not {quoted(tree)}")
+    for name in tree:
+        if name not in AXIS_FIELDS:
+            hint = nearest_of(name, AXIS_FIELDS)
+            raise BitlifError(f"{where}.{terminal_text(shortened(name))} is not a field{hint}")
+    unit = tree.get("unit", "")
+    if unit != "":
+        require_name(f"{where}.unit", unit)
+    kinds = [own for own in ("values", "low", "case") if own in tree]
+    if len(kinds) != 1:
+        raise BitlifError(f"{where} must have one of values, low and high, or case")
+    if kinds == ["case"]:
+        return _read_cases(tree, config, where, unit)
+    name = tree.get("field")
+    if not isinstance(name, str):
+        raise BitlifTypeError(f"{where}.field must be the name of a field, not {quoted(name)}")
+    require_field(name, config)
+    own = tree.get("name", name)
+    require_name(f"{where}.name", own)
+    if kinds == ["low"]:
+        return _read_range(tree, name, own, where, unit)
+    values = tree["values"]
+    if not isinstance(values, list) or not values:
+        raise BitlifTypeError(f"{where}.values must be a list of values, not {quoted(values)}")
+    _require_few(f"{where}.values", values)
+    for value in values:
+        if not isinstance(value, Scalar):
+            raise BitlifTypeError(
+                f"{where}.values must be numbers, text or truth values, not {quoted(value)}"
+            )
+        require_value(f"{where}.values", value)
+    if len({(type(value) is bool, value) for value in values}) != len(values):
+        raise BitlifError(f"{where}.values must differ from each other, not be {quoted(values)}")
+    _require_one_kind(values, where)
+    settings = tuple({name: value} for value in values)
+    return Axis(own, (name,), "values", tuple(values), settings, unit=unit)
+
+
+def _require_few(what: str, values: list[Any]) -> None:
+    if len(values) > MOST_LABELS:
+        raise BitlifError(f"{what} must be at most {MOST_LABELS}, not {len(values)}")
+
+
+def _require_one_kind(values: list[Scalar], where: str) -> None:
+    kinds = {"number" if type(value) in (int, float) else type(value).__name__ for value in values}
+    if len(kinds) > 1:
+        raise BitlifTypeError(f"{where}.values must all be of one kind, not {quoted(values)}")
+
+
+def require_name(what: str, name: object) -> str:
+    """Return a text if it can be printed, and is neither empty nor long; else raise."""
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= NAME_LENGTH:
+        raise BitlifTypeError(
+            f"{what} must be printable text of 1 ..= {NAME_LENGTH} characters, not {quoted(name)}"
+        )
+    return name
+
+
+def _read_range(tree: dict[str, Any], name: str, own: str, where: str, unit: str) -> Axis:
+    numbers: dict[str, Any] = {}
+    whole = all(type(tree.get(key, 1)) is int for key in ("low", "high", "step"))
+    for key, usual in (("low", None), ("high", None), ("step", 1 if whole else 0.0)):
+        value = tree.get(key, usual)
+        real = require_real(f"{where}.{key}", value, -1e12, 1e12)
+        numbers[key] = value if whole else real
+    log = tree.get("log", False)
+    if not isinstance(log, bool):
+        raise BitlifTypeError(f"{where}.log must be true or false, not {quoted(log)}")
+    if numbers["low"] >= numbers["high"]:
+        raise BitlifError(
+            f"{where}.high must be more than low = {numbers['low']:g}, not {numbers['high']:g}"
+        )
+    if numbers["step"] < 0 or (whole and numbers["step"] < 1):
+        raise BitlifError(f"{where}.step must be above 0, not {numbers['step']:g}")
+    if log and numbers["low"] <= 0:
+        raise BitlifError(f"{where}.low must be above 0 with log, not {numbers['low']:g}")
+    if log and "step" in tree:
+        raise BitlifError(f"{where}.step must be left out with log, not {quoted(tree['step'])}")
+    largest = max(abs(numbers["low"]), abs(numbers["high"]))
+    least = max(LEAST_STEP, LEAST_SHARE * largest)
+    if 0 < numbers["step"] < least:
+        raise BitlifError(
+            f"{where}.step must be at least {least:g} in a range to {largest:g}, "
+            f"not {numbers['step']:g}"
+        )
+    return Axis(own, (name,), "range", log=log, unit=unit, **numbers)
+
+
+def _read_cases(tree: dict[str, Any], config: Config, where: str, unit: str) -> Axis:
+    own = require_name(f"{where}.name", tree.get("name"))
+    if "field" in tree:
+        raise BitlifError(f"{where}.field must be left out with cases: they name their fields")
+    cases = tree["case"]
+    if not isinstance(cases, list) or not cases:
+        raise BitlifTypeError(f"{where}.case must be a list of tables, not {quoted(cases)}")
+    _require_few(f"{where}.case", cases)
+    labels: list[str] = []
+    settings: list[Edits] = []
+    for number, case in enumerate(cases):
+        place = f"{where}.case[{number}]"
+        if not isinstance(case, dict) or set(case) != {"name", "set"}:
+            raise BitlifTypeError(f"{place} must be a table of name and set, not {quoted(case)}")
+        require_name(f"{place}.name", case["name"])
+        settings.append(read_edits(case["set"], config, f"{place}.set"))
+        labels.append(case["name"])
+    if len(set(labels)) != len(labels):
+        raise BitlifError(f"{where}: names of cases must differ, not be {quoted(labels)}")
+    fields = tuple(dict.fromkeys(name for edits in settings for name in edits))
+    return Axis(own, fields, "cases", tuple(labels), tuple(settings), unit=unit)

@@ -1,0 +1,291 @@
+"""One run of a study: a point with one seed, measured. This is what the workers do."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import parse_config
+from bitlif.model.engine.compile import source_stamp
+from bitlif.model.errors import BitlifError, BitlifWarning
+from bitlif.model.floating.layer import FloatLayer, real_leak
+from bitlif.model.layer import Layer
+from bitlif.model.text import shortened
+from bitlif.tasks.digits import (
+    Digits,
+    check_digits_layer,
+    classify,
+    copy_weights,
+    load_digits_task,
+    train,
+)
+from bitlif.tasks.learner import Learner
+from bitlif.tasks.teacher import (
+    TeacherTask,
+    free_run,
+    learn_from_teacher,
+    make_teacher_task,
+    real_weights,
+    teacher_correlation,
+)
+
+from .area import area
+from .metrics import stored_bits, weight_bits
+from .space import Edits, edited
+
+Values = dict[str, float]
+
+ERROR_LENGTH = 1000
+"""Most characters that are kept of an error."""
+
+
+class Learned(NamedTuple):
+    """What came of learning: results, and the counters of so many training windows."""
+
+    values: Values
+    counters: dict[str, int]
+    windows: int
+
+
+DECIDING = {
+    "bitlif.tasks": ("digits.py", "encoders.py", "learner.py", "teacher.py"),
+    "bitlif.study.search": ("area.py", "evaluate.py", "metrics.py", "space.py"),
+    "bitlif.fpga": ("estimate.py", "estimate.toml", "gate_count.py", "yosys_mapping.py"),
+}
+"""Files beside the model's that decide what a run gives."""
+
+
+@functools.cache
+def results_stamp() -> str:
+    """Return a hash of all sources that decide a result: those of the model, and `DECIDING`."""
+    digest = hashlib.sha256(source_stamp().encode())
+    for package, names in DECIDING.items():
+        for name in names:
+            digest.update(importlib.resources.files(package).joinpath(name).read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run that is asked for.
+
+    Attributes
+    ----------
+    key : str
+        What names its result: a hash of all that follows.
+    base : str
+        The base configuration as TOML text.
+    edits : dict
+    task : str
+        ``"digits"`` or ``"teacher"``.
+    length : int
+        Epochs of the digits, or windows of the teacher.
+    seed : int
+    extras : tuple of str
+        Of `bitlif.study.search.metrics.EXTRAS`.
+    board : str
+        Whose area and clock are measured, or "".
+    """
+
+    key: str
+    base: str
+    edits: Edits
+    task: str
+    length: int
+    seed: int
+    extras: tuple[str, ...] = ()
+    board: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes
+    ----------
+    key : str
+        The job's.
+    error : str
+        Why there are no values, or "".
+    values : dict of str to float
+        By the names of `bitlif.study.search.metrics`.
+    seconds : float
+        That it took.
+    stamp : str
+        Of the sources where it ran; see `results_stamp`.
+    worker : str
+        Address of the worker that it ran on.
+    """
+
+    key: str
+    error: str
+    values: Values = field(default_factory=dict)
+    seconds: float = 0.0
+    stamp: str = ""
+    worker: str = ""
+
+
+def evaluate(job: Job) -> Outcome:
+    """Return what came of a job; only a package that is missing here is raised."""
+    start = time.perf_counter()
+    error, values = "", {}
+    try:
+        with warnings.catch_warnings():
+            # A study also looks at what is surely not meant, such as layers that cannot learn.
+            warnings.simplefilter("ignore", BitlifWarning)
+            values = measure(job)
+    except ImportError:
+        raise
+    except BitlifError as refused:
+        error = str(refused)
+    except Exception as failed:
+        error = f"{type(failed).__name__}: {failed}"
+    seconds = time.perf_counter() - start
+    return Outcome(job.key, shortened(error, ERROR_LENGTH), values, seconds, results_stamp())
+
+
+def measure(job: Job) -> Values:
+    """Return all that a job asks for."""
+    config = edited(_base(job.base), job.edits)
+    own = config.seeded(job.seed)
+    learn, name = TASKS[job.task]
+    integer = Layer(own)
+    learned = learn(integer, Layer(own), job.seed, job.length)
+    values = learned.values | _work(own, learned)
+    values |= {"bits": stored_bits(own), "weight_bits": weight_bits(own)}
+    if "float" in job.extras:
+        reached, weights = _twin(Ideal.of(own), job.task, job.length, job.seed)
+        values["float_accuracy"] = reached
+        values["float_gap"] = reached - values[name]
+        distance = weight_distance(real_weights(integer), weights)
+        if distance is not None:
+            values["weight_distance"] = distance
+    for kind in ("estimate", "synthesis"):
+        if kind in job.extras:
+            # Of the configuration as it stands: the seeds of its LFSRs change no gate.
+            values |= area(config, job.board, synthesise=kind == "synthesis")
+    return values
+
+
+@functools.lru_cache(maxsize=8)
+def _base(text: str) -> Config:
+    return parse_config(text, "the study's configuration")
+
+
+@functools.lru_cache(maxsize=8)
+def _digits(steps: int, seed: int) -> Digits:
+    return load_digits_task(steps, seed)
+
+
+@functools.lru_cache(maxsize=8)
+def _teacher(config: Config, seed: int) -> TeacherTask:
+    return make_teacher_task(config, seed)
+
+
+def _learn_digits(layer: Learner, probe: Learner, seed: int, epochs: int) -> Learned:
+    check_digits_layer(layer.config)
+    digits = _digits(layer.config.window.steps, seed)
+    last = train(layer, probe, digits, epochs, seed)[-1]
+    probe.reset()
+    copy_weights(layer, probe)
+    tested = probe.run(digits.test, record=("membrane",))
+    windows = digits.test.windows
+    values = {
+        "accuracy": float((classify(tested) == digits.test_labels).mean()),
+        "train_accuracy": last.train_accuracy,
+        "spikes": float(tested.counts.sum() / windows),
+        "synaptic_operations": tested.counters["synaptic_events"] / windows,
+    }
+    return Learned(values, last.counters, digits.train.windows)
+
+
+def _learn_teacher(layer: Learner, probe: Learner, seed: int, windows: int) -> Learned:
+    del probe  # a free run makes its own
+    task = _teacher(layer.config, seed)
+    tallies = learn_from_teacher(layer, task, windows)
+    free = free_run(layer, task)
+    matched, there = int((free.raster & task.targets).sum()), int(task.targets.sum())
+    values = {
+        "correlation": teacher_correlation(layer, task),
+        "coincidences": matched / max(1, there),
+        "spikes": float(free.counts.sum()),
+        "synaptic_operations": float(free.counters["synaptic_events"]),
+    }
+    counters = {name: sum(own[name] for own in tallies) for name in tallies[0]}
+    return Learned(values, counters, windows)
+
+
+TASKS: dict[str, tuple[Callable[[Learner, Learner, int, int], Learned], str]] = {
+    "digits": (_learn_digits, "accuracy"),
+    "teacher": (_learn_teacher, "correlation"),
+}
+"""How each task is learned, given a layer, another of its configuration to test with, a seed and a
+length; and the metric that says how well."""
+
+
+def _work(config: Config, learned: Learned) -> Values:
+    """Return what learning cost a window."""
+    counters = learned.counters
+    saturated = sum(count for name, count in counters.items() if name.endswith("saturations"))
+    operations = counters["active_errors"] * config.layer.inputs
+    return {
+        "learning_operations": operations / learned.windows,
+        "saturations": saturated / learned.windows,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Ideal:
+    """A configuration, equal to all others whose ideal float twin is the same.
+
+    Attributes
+    ----------
+    parts : tuple
+        All fields that the ideal twin computes with: neither formats nor noise are among them.
+    config : Config
+        One of these configurations.
+    """
+
+    parts: tuple[Any, ...]
+    config: Config = field(compare=False)
+
+    @classmethod
+    def of(cls, config: Config) -> Ideal:
+        """Return the class of a configuration."""
+        membrane, error = config.membrane, config.error
+        parts = (
+            config.layer.inputs, config.layer.neurons, config.window,
+            real_leak(config.synapse.decay), real_leak(membrane.decay), membrane.gain,
+            membrane.threshold, membrane.reset, membrane.injection,
+            error.rule, error.limit, error.guard, error.span, error.a, error.b,
+            config.learning.rate, config.schedule,
+        )  # fmt: skip
+        return cls(parts, config)
+
+
+@functools.lru_cache(maxsize=1024)
+def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArray[np.float64]]:
+    """Return what the float twin reaches, and its weights; most points of a study share theirs."""
+    learn, name = TASKS[task]
+    # Seeds apart from each other and from those of teachers, which are below 2**31.
+    twin, probe = (FloatLayer(ideal.config, seed=(own << 32) + seed) for own in (2, 3))
+    return learn(twin, probe, seed, length).values[name], real_weights(twin)
+
+
+def weight_distance(own: NDArray[np.float64], twin: NDArray[np.float64]) -> float | None:
+    """Return the RMS difference of weights from a twin's over the RMS of the twin's.
+
+    None if the twin learned nothing: there is nothing to measure by.
+    """
+    size = float(np.sqrt(np.mean(twin**2)))
+    return float(np.sqrt(np.mean((own - twin) ** 2))) / size if size else None

@@ -1,0 +1,112 @@
+"""What a study can measure of a point: names, units, which way is better, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bitlif.model.config.config import Config
+from bitlif.model.derive import derive
+
+EXTRAS = ("float", "estimate", "synthesis")
+"""What a study may measure beside the integers' learning; the last two exclude each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A column of results.
+
+    Attributes
+    ----------
+    name, title, unit : str
+    direction : str
+        ``"max"`` or ``"min"``: which is better.
+    whole : bool
+        Whether it is an integer.
+    group : str
+        ``""``: always measured; else one of `EXTRAS`, or a task's name.
+    """
+
+    name: str
+    title: str
+    unit: str
+    direction: str
+    whole: bool = False
+    group: str = ""
+
+
+BASIC = (
+    Metric("accuracy", "test accuracy", "share of digits", "max", group="digits"),
+    Metric("train_accuracy", "accuracy while learning", "share of digits", "max", group="digits"),
+    Metric("correlation", "correlation with the teacher's weights", "", "max", group="teacher"),
+    Metric("coincidences", "spikes on a teacher's spike", "share of the teacher's", "max",
+           group="teacher"),
+    Metric("spikes", "output spikes", "a decision", "min"),
+    Metric("synaptic_operations", "synaptic operations", "a decision", "min"),
+    Metric("learning_operations", "learning operations", "a training window", "min"),
+    Metric("saturations", "saturations", "a training window", "min"),
+    Metric("bits", "bits that the layer stores", "bits", "min", whole=True),
+    Metric("weight_bits", "bits of all weights", "bits", "min", whole=True),
+)  # fmt: skip
+"""A decision is a window in which nothing is learned: of a test digit, or the teacher's.
+
+Synaptic operations are input events times neurons, learning operations active errors times inputs.
+"""
+
+TWIN = (
+    Metric("float_accuracy", "float twin's result", "as the integers'", "max", group="float"),
+    Metric("float_gap", "float twin's result less the integers'", "as theirs", "min",
+           group="float"),
+    Metric("weight_distance", "distance of the weights from the float twin's",
+           "RMS over RMS of the twin's", "min", group="float"),
+)  # fmt: skip
+
+AREA = (
+    Metric("cells", "logic cells", "cells", "min", whole=True),
+    Metric("flip_flops", "flip-flops", "flip-flops", "min", whole=True),
+    Metric("block_rams", "block RAMs", "blocks", "min", whole=True),
+    Metric("multipliers", "multipliers", "blocks", "min", whole=True),
+    Metric("mhz", "clock", "MHz", "max"),
+    Metric("steps_per_s", "full steps a second", "steps/s", "max"),
+)
+"""Estimated: core and surroundings on the board, at the median clock of placements there.
+
+Synthesised: core in a harness of few pins, on the device of the board's family that
+`bitlif bench gates` has, at the clock that it reaches.
+"""
+
+
+def metrics_of(task: str, extras: tuple[str, ...]) -> tuple[Metric, ...]:
+    """Return what is measured for a task, in the order of the columns."""
+    basic = tuple(own for own in BASIC if own.group in ("", task))
+    twin = TWIN if "float" in extras else ()
+    return basic + twin + (AREA if {"estimate", "synthesis"} & set(extras) else ())
+
+
+def weight_bits(config: Config) -> int:
+    """Return the bits of all weights."""
+    sizes = config.layer
+    return sizes.inputs * sizes.neurons * config.synapse.weight.bits
+
+
+def stored_bits(config: Config) -> int:
+    """Return all bits that a learning layer stores.
+
+    Weights, gradient accumulators, synaptic currents, membrane potentials, both traces, both
+    columns of the error table, and the LFSRs' registers.
+    """
+    sizes, ranges = config.layer, derive(config).ranges
+    synapses = sizes.inputs * sizes.neurons
+    noise, learning = config.noise.lfsr, config.learning
+    own = sizes.lanes if noise.sharing != "shared" else 1
+    registers = own * noise.width
+    if learning.random_bits:
+        own = sizes.lanes if learning.lfsr.sharing != "shared" else 1
+        registers += own * learning.lfsr.width
+    return (
+        weight_bits(config)
+        + synapses * ranges["gradient"].bits
+        + sizes.neurons * (config.synapse.current.bits + config.membrane.format.bits)
+        + sizes.inputs * (config.trace.current.bits + config.trace.format.bits)
+        + (2 << config.error.index_bits) * config.error.entry.bits
+        + registers
+    )

@@ -1,0 +1,311 @@
+"""A study as its file describes it: what is learned, what varies, what is measured.
+
+A study file is TOML::
+
+    name = "weight-bits"
+    title = "How few bits can a weight have?"
+    config = "digits"              # ready-made name, or a TOML file beside this one
+    task = "digits"                # or "teacher"
+    epochs = 3                     # of the digits; "windows" for the teacher
+    seeds = [0, 1, 2]              # each point is run with each
+    search = "grid"                # or "random" or "guided", with points = ...
+    objectives = ["accuracy", "bits"]
+    measure = ["float", "estimate"]    # beside the basic metrics
+    board = "icebreaker"           # for "estimate" and "synthesis"
+
+    [set]                          # edits of the configuration for all points
+    "schedule.sigma" = 0.25
+
+    [[axis]]
+    field = "synapse.weight.bits"
+    values = [3, 4, 6, 8]
+
+`bitlif.study.search.axis` has what an axis can be, `bitlif.study.search.space` which fields there
+are.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import dump_config, load_config, read_source, ready_made
+from bitlif.model.config.toml_tree import parse_toml
+from bitlif.model.errors import (
+    BitlifError,
+    BitlifTypeError,
+    located,
+    nearest_of,
+    require_choice,
+    require_int,
+)
+from bitlif.model.text import quoted, shortened, terminal_text
+from bitlif.tasks.digits import check_digits_layer
+
+from .area import require_board
+from .axis import Axis, read_axis, require_name
+from .evaluate import TASKS
+from .metrics import EXTRAS, Metric, metrics_of
+from .space import Edits, edited, read_edits
+
+READY = importlib.resources.files("bitlif.study")
+SEARCHES = ("grid", "random", "guided")
+LENGTHS = {"digits": "epochs", "teacher": "windows"}
+DRAWN = ("noise.lfsr.seed", "learning.lfsr.seed")
+"""Fields that are drawn from a run's seed."""
+
+COMMON = ("name", "title", "config", "task", "seeds", "search", "points", "seed", "batch",
+          "objectives", "measure", "board", "set", "axis")  # fmt: skip
+
+MOST_AXES, MOST_SEEDS, MOST_RUNS = 64, 4096, 1 << 18
+"""Limits of a study. A run takes about 30 us and 1 KB before the first one can be given out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A study.
+
+    Attributes
+    ----------
+    name, title : str
+    config : Config
+        The base, with the edits of all points in it.
+    task : str
+    length : int
+        Epochs or windows.
+    seeds : tuple of int
+    search : str
+    points : int
+        How many a random or guided search visits; 0 for a grid.
+    seed : int
+        Of the search.
+    batch : int
+        Points that a guided search asks for before it looks at results. It is part of the study,
+        not of the machine: the same points are visited whatever the number of workers.
+    objectives : tuple of str
+    extras : tuple of str
+    board : str
+    axes : tuple of Axis
+    """
+
+    name: str
+    title: str
+    config: Config
+    task: str
+    length: int
+    seeds: tuple[int, ...]
+    search: str
+    points: int
+    seed: int
+    batch: int
+    objectives: tuple[str, ...]
+    extras: tuple[str, ...]
+    board: str
+    axes: tuple[Axis, ...]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is measured."""
+        return metrics_of(self.task, self.extras)
+
+    @property
+    def size(self) -> int:
+        """How many points there are."""
+        if self.search != "grid":
+            return self.points
+        product = 1
+        for axis in self.axes:
+            product *= axis.count
+        return product
+
+    def metric(self, name: str) -> Metric:
+        """Return a metric by its name."""
+        return next(own for own in self.metrics if own.name == name)
+
+    def describe(self, points: list[Edits], *, complete: bool) -> dict[str, Any]:
+        """Return what a file of results says of the study, as JSON can hold it."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "config": dump_config(self.config),
+            "task": self.task,
+            LENGTHS[self.task]: self.length,
+            "seeds": list(self.seeds),
+            "search": self.search,
+            "axes": [
+                {
+                    "name": axis.name, "fields": list(axis.fields), "kind": axis.kind,
+                    "unit": axis.unit, "log": axis.log,
+                    **({"labels": list(axis.labels)} if axis.labels else {}),
+                }
+                for axis in self.axes
+            ],
+            "objectives": [
+                {"name": name, "direction": self.metric(name).direction}
+                for name in self.objectives
+            ],
+            "measure": list(self.extras),
+            "board": self.board or None,
+            "metrics": [
+                {
+                    "name": own.name, "title": own.title, "unit": own.unit,
+                    "direction": own.direction,
+                }
+                for own in self.metrics
+            ],
+            "points": points,
+            "complete": complete,
+        }  # fmt: skip
+
+
+def ready_studies() -> list[str]:
+    """Return the names of the studies that come with the package."""
+    return sorted(item.name[:-5] for item in READY.iterdir() if item.name.endswith(".toml"))
+
+
+def load_plan(source: str | Path) -> tuple[Plan, str]:
+    """Read a study file, or a ready-made one by its name; return it with its text.
+
+    Raises
+    ------
+    BitlifError
+        If there is no such file or name, it is not TOML, or a field is refused.
+    """
+    content, origin, folder = read_source("study", source, READY, ready_studies())
+    return parse_plan(content, origin, folder), content
+
+
+def parse_plan(content: str, origin: str, folder: Path | None = None) -> Plan:
+    """Return the study in TOML text; `origin` is for errors, `folder` holds its configuration."""
+    tree = parse_toml(content, origin)
+    with located(origin):
+        return _read(tree, folder)
+
+
+def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
+    task = require_choice("task", tree.get("task", "digits"), TASKS)
+    for name in tree:
+        if name not in (*COMMON, LENGTHS[task]):
+            known = (*COMMON, LENGTHS[task])
+            hint = nearest_of(shortened(name), known) or f"; known are {', '.join(known)}"
+            raise BitlifError(f"{terminal_text(shortened(name))} is not a field of a study{hint}")
+    name = _text(tree, "name", "study")
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise BitlifError(f"name must be of letters, digits, - and _, not {quoted(name)}")
+    base = _base(tree, folder)
+    config = edited(base, read_edits(tree.get("set", {}), base, "set"))
+    if task == "digits":
+        check_digits_layer(config)
+    usual = {"digits": 3, "teacher": 400}[task]
+    length = require_int(LENGTHS[task], tree.get(LENGTHS[task], usual), 1, 1 << 20)
+    search = require_choice("search", tree.get("search", "grid"), SEARCHES)
+    if (search == "grid") == ("points" in tree):
+        raise BitlifError("points must be given for a random or guided search, and not for a grid")
+    if search != "guided" and "batch" in tree:
+        raise BitlifError(f"batch must be left out, for the search is {search}")
+    if search == "grid" and "seed" in tree:
+        raise BitlifError("seed must be left out, for a grid draws nothing")
+    axes = _axes(tree, config)
+    extras = _extras(tree)
+    plan = Plan(
+        name=name,
+        title=_text(tree, "title", name),
+        config=config,
+        task=task,
+        length=length,
+        seeds=_seeds(tree.get("seeds", [0])),
+        search=search,
+        points=require_int("points", tree.get("points", 0), 0, MOST_RUNS),
+        seed=require_int("seed", tree.get("seed", 0), 0, (1 << 31) - 1),
+        batch=require_int("batch", tree.get("batch", 8), 1, 1 << 10),
+        objectives=_objectives(tree, task, extras),
+        extras=extras,
+        board=_board(tree, extras),
+        axes=axes,
+    )
+    runs = plan.size * len(plan.seeds)
+    if not 1 <= runs <= MOST_RUNS:
+        raise BitlifError(
+            f"a study must have 1 ..= {MOST_RUNS} runs (points times seeds), not {quoted(runs)}"
+        )
+    return plan
+
+
+def _text(tree: dict[str, Any], name: str, usual: str) -> str:
+    return require_name(name, tree.get(name, usual))
+
+
+def _base(tree: dict[str, Any], folder: Path | None) -> Config:
+    source = _text(tree, "config", "digits")
+    if source in ready_made() or folder is None:
+        return load_config(source)
+    return load_config(folder / source)
+
+
+def _seeds(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value:
+        raise BitlifTypeError(f"seeds must be a list of integers, not {quoted(value)}")
+    if len(value) > MOST_SEEDS:
+        raise BitlifError(f"seeds must be at most {MOST_SEEDS}, not {len(value)}")
+    seeds = tuple(require_int("seeds", own, 0, (1 << 30) - 1) for own in value)
+    if len(set(seeds)) != len(seeds):
+        raise BitlifError(f"seeds must differ from each other, not be {quoted(value)}")
+    return tuple(sorted(seeds))
+
+
+def _axes(tree: dict[str, Any], config: Config) -> tuple[Axis, ...]:
+    listed = tree.get("axis", [])
+    if not isinstance(listed, list) or not listed:
+        raise BitlifTypeError("a study must have at least one [[axis]]")
+    if len(listed) > MOST_AXES:
+        raise BitlifError(f"a study must have at most {MOST_AXES} axes, not {len(listed)}")
+    axes = tuple(read_axis(own, config, f"axis[{number}]") for number, own in enumerate(listed))
+    names = [axis.name for axis in axes]
+    fields = [name for axis in axes for name in axis.fields]
+    for what, words in (("names", names), ("fields", fields)):
+        twice = sorted({word for word in words if words.count(word) > 1})
+        if twice:
+            raise BitlifError(f"{what} of axes must differ: '{twice[0]}' is there twice")
+    for name in fields:
+        if name in DRAWN:
+            raise BitlifError(f"'{name}' must not vary: it is drawn from each run's seed")
+    reserved = {"point", "seed", "key", "error"} | {
+        own.name for task in TASKS for own in metrics_of(task, EXTRAS)
+    }
+    for name in names:
+        if name in reserved:
+            raise BitlifError(f"an axis must not be named '{name}', as a column of results is")
+    return axes
+
+
+def _extras(tree: dict[str, Any]) -> tuple[str, ...]:
+    listed = tree.get("measure", [])
+    if not isinstance(listed, list):
+        raise BitlifTypeError(f"measure must be a list of words, not {quoted(listed)}")
+    words = tuple(require_choice("measure", word, EXTRAS) for word in listed)
+    if {"estimate", "synthesis"} <= set(words):
+        raise BitlifError("measure must be one of 'estimate' and 'synthesis', not both")
+    return tuple(word for word in EXTRAS if word in words)
+
+
+def _objectives(tree: dict[str, Any], task: str, extras: tuple[str, ...]) -> tuple[str, ...]:
+    listed = tree.get("objectives", [TASKS[task][1]])
+    if not isinstance(listed, list) or not listed:
+        raise BitlifTypeError(f"objectives must be a list of metrics, not {quoted(listed)}")
+    measured = [own.name for own in metrics_of(task, extras)]
+    words = [require_choice("objectives", word, measured) for word in listed]
+    return tuple(dict.fromkeys(words))
+
+
+def _board(tree: dict[str, Any], extras: tuple[str, ...]) -> str:
+    board = tree.get("board", "")
+    if {"estimate", "synthesis"} & set(extras):
+        if not board:
+            raise BitlifError("board must be given with 'estimate' and 'synthesis'")
+        require_board(board)
+    elif board:
+        raise BitlifError("board must be left out where neither estimate nor synthesis is measured")
+    return str(board)

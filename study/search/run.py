@@ -1,0 +1,130 @@
+"""A study from its plan to its table: asks the search, gives out what is missing, keeps results."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import config_hash, dump_config
+
+from .evaluate import Job, Outcome
+from .plan import Plan
+from .search import Measured, Point, search_of
+from .store import Store
+from .table import make_table
+
+
+class Workers(Protocol):
+    """What a study needs of its workers; see `bitlif.study.search.pool.Pool`."""
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
+        """Yield outcomes as they come."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a study stands.
+
+    Attributes
+    ----------
+    total : int
+        Runs of the whole study.
+    reused, computed, failed : int
+        Runs whose results were there already, that were computed, and that failed (of both).
+    """
+
+    total: int
+    reused: int = 0
+    computed: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class _Visited:
+    points: list[Point] = field(default_factory=list)
+    keys: dict[tuple[int, int], str] = field(default_factory=dict)
+
+
+def run_study(
+    plan: Plan,
+    store: Store,
+    workers: Workers,
+    report: Callable[[Progress], Any] = lambda progress: None,
+) -> tuple[Path, Progress]:
+    """Run what is missing of a study; return its table's file, and what was done.
+
+    When it is interrupted it leaves the table of what there is so far, marked as not complete.
+    """
+    search = search_of(plan)
+    progress = Progress(plan.size * len(plan.seeds))
+    visited = _Visited()
+    try:
+        for batch in search.batches():
+            jobs = {}
+            # Points that are alike share their runs.
+            times: Counter[str] = Counter()
+            for point in batch:
+                visited.points.append(point)
+                for job in jobs_of(plan, point):
+                    visited.keys[point.number, job.seed] = job.key
+                    jobs[job.key] = job
+                    times[job.key] += 1
+            missing = []
+            for key, job in jobs.items():
+                if key in store.outcomes:
+                    progress.reused += times[key]
+                    progress.failed += times[key] * bool(store.outcomes[key].error)
+                else:
+                    missing.append(job)
+            report(progress)
+            for outcomes in workers.run(missing):
+                store.add(outcomes)
+                for own in outcomes:
+                    progress.computed += times[own.key]
+                    progress.failed += times[own.key] * bool(own.error)
+                report(progress)
+            search.tell(batch, [_measured(plan, store, visited, point) for point in batch])
+    except BaseException:
+        _write(plan, store, visited, complete=False)
+        raise
+    return _write(plan, store, visited, complete=True), progress
+
+
+def _measured(plan: Plan, store: Store, visited: _Visited, point: Point) -> Measured:
+    """Return the metrics of a point's runs that did not fail."""
+    runs = [store.outcomes[visited.keys[point.number, seed]] for seed in plan.seeds]
+    return [own.values for own in runs if not own.error]
+
+
+def _write(plan: Plan, store: Store, visited: _Visited, *, complete: bool) -> Path:
+    table = make_table(plan, visited.points, visited.keys, store.outcomes, complete=complete)
+    return store.write_table(table)
+
+
+@functools.lru_cache(maxsize=8)
+def _named(config: Config) -> tuple[str, str]:
+    return dump_config(config), config_hash(config)
+
+
+def jobs_of(plan: Plan, point: Point) -> list[Job]:
+    """Return the runs of a point, one a seed."""
+    base, name = _named(plan.config)
+    jobs = []
+    for seed in plan.seeds:
+        parts = {
+            "config": name, "edits": point.edits, "task": plan.task, "length": plan.length,
+            "seed": seed, "extras": plan.extras, "board": plan.board,
+        }  # fmt: skip
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        key = hashlib.sha256(text.encode()).hexdigest()[:24]
+        jobs.append(
+            Job(key, base, point.edits, plan.task, plan.length, seed, plan.extras, plan.board)
+        )
+    return jobs

@@ -1,0 +1,142 @@
+"""Windows that a core is to run; nothing here needs gates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.checks import check_targets, check_weight_shape, check_weights
+from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError, located, require_bool, require_int, require_real
+from bitlif.model.events import Events
+from bitlif.model.files.npz_file import open_arrays
+from bitlif.model.text import array_kind, path_text
+
+SCALARS = ("windows", "learning", "learn", "stall", "seed")
+TASK = (*SCALARS, "weights", "addresses", "pointers", "targets", "false_starts")
+"""The arrays of a file that `Work.load` reads."""
+
+MOST_WINDOWS = 100_000
+MOST_STARTS = 100
+MOST_CLOCKS = 100_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """What a core is to run.
+
+    Attributes
+    ----------
+    config : Config
+    weights : (N, M) int
+    events : Events
+    targets : (W, M) or (W, T, M) int or None
+    learning : bool
+        Whether the core has learning hardware.
+    learn : bool
+        Whether to use it.
+    stall : float
+        Chance of each clock, 0 ..< 1, that a stream's other side hesitates.
+    seed : int
+        Of the hesitation.
+    false_starts : tuple of int
+        Before the run that is looked at: run for so many clocks, then reset.
+    """
+
+    config: Config
+    weights: NDArray[Any]
+    events: Events
+    targets: NDArray[Any] | None = None
+    learning: bool = True
+    learn: bool = True
+    stall: float = 0.0
+    seed: int = 0
+    false_starts: tuple[int, ...] = ()
+
+    @property
+    def learns(self) -> bool:
+        """Whether weights change."""
+        return self.learn and self.learning
+
+    @property
+    def takes_targets(self) -> bool:
+        """Whether the core asks for targets."""
+        return self.learns or self.config.membrane.reset == "teacher"
+
+    def first_windows(self, count: int) -> Work:
+        """Return the same work, ended after this many windows."""
+        targets = None if self.targets is None else self.targets[:count]
+        events = self.events.select(list(range(count)))
+        return replace(self, events=events, targets=targets)
+
+    @classmethod
+    def load(cls, config: Config, path: Path) -> Work:
+        """Read what `bitlif.sim.cocotb.cosim.save_task` wrote.
+
+        Raises
+        ------
+        BitlifError
+            If the file cannot be read, is no such file, or does not fit the configuration.
+        """
+        where = f"replay '{path_text(path)}'"
+        with open_arrays("replay", path) as file:
+            missing = [name for name in TASK if name not in file.headers]
+            if missing:
+                raise BitlifError(f"{where} must hold the array {missing[0]}")
+            with located(where):
+                for name in SCALARS:
+                    _require_shape(name, file.outline(name), ())
+                windows = require_int("windows", file.read("windows").item(), 1, MOST_WINDOWS)
+                steps, neurons = config.window.steps, config.layer.neurons
+                check_weight_shape(config, file.outline("weights"))
+                _require_shape("pointers", file.outline("pointers"), (windows * steps + 1,))
+                most = windows * steps * config.layer.inputs
+                _require_most("addresses", file.outline("addresses"), most)
+                _require_most("false_starts", file.outline("false_starts"), MOST_STARTS)
+                if file.headers["targets"].size:
+                    _require_shape("targets", file.outline("targets"), (windows * steps, neurons))
+            data = {name: file.read(name) for name in TASK}
+        with located(where):
+            events = Events(data["addresses"], data["pointers"], steps, config.layer.inputs)
+            targets = None
+            if data["targets"].size:
+                targets = data["targets"].reshape(windows, steps, neurons)
+                targets = np.asarray(check_targets(config, targets, windows), np.int64)
+            work = cls(
+                config,
+                check_weights(config, data["weights"]),
+                events,
+                targets,
+                require_bool("learning", data["learning"].item()),
+                require_bool("learn", data["learn"].item()),
+                require_real("stall", data["stall"].item(), 0.0, 0.99),
+                require_int("seed", data["seed"].item(), 0, (1 << 31) - 1),
+                tuple(
+                    require_int("false_starts", clocks, 0, MOST_CLOCKS)
+                    for clocks in data["false_starts"].tolist()
+                ),
+            )
+            if work.takes_targets and targets is None:
+                raise BitlifError("targets must be there, for the core takes them")
+        return work
+
+
+def _require_shape(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if values.shape != shape:
+        raise BitlifError(f"{name} must be of shape {shape}, not {array_kind(values)}")
+
+
+def _require_most(name: str, values: NDArray[Any], most: int) -> None:
+    if values.ndim != 1 or values.size > most:
+        raise BitlifError(f"{name} must be at most {most} values, not {array_kind(values)}")
+
+
+def targets_by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:
+    """Return raw targets (W, M) or (W, T, M) as a row for each step: (W * T, M)."""
+    by_step = targets[:, None, :] if targets.ndim == 2 else targets
+    shape = (events.windows, events.steps, config.layer.neurons)
+    return np.asarray(np.broadcast_to(by_step, shape).reshape(-1, shape[2]), np.int64)

@@ -1,0 +1,210 @@
+"""The core through Yosys, and what is made of nextpnr's words; nothing is placed here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from amaranth.sim import Simulator
+
+from bitlif.fpga import synthesis
+from bitlif.fpga.synthesis import FAMILIES, DoesNotFit, Harness, place, read_report, synthesise
+from bitlif.fpga.tools import TOOLS, find_tool, tool_version
+from bitlif.model.config.config import Config
+
+from fake_tools import fake
+
+TINY = Config.load("tiny")
+
+REPORT = {
+    "critical_paths": [
+        {
+            "from": "posedge $glbnet$clk",
+            "to": "posedge $glbnet$clk",
+            "path": [
+                {"type": "clk-to-q", "delay": 0.5, "from": {"cell": "a"}, "to": {"cell": "a"}},
+                {"type": "routing", "delay": 1.0, "from": {"cell": "a"}, "to": {"cell": "b"}},
+                {"type": "logic", "delay": 2.0, "from": {"cell": "b"}, "to": {"cell": "b"}},
+                {"type": "setup", "delay": 0.25, "from": {"cell": "b"}, "to": {"cell": "c"}},
+            ],
+        },
+        {
+            "from": "<async>",
+            "to": "posedge $glbnet$clk",
+            "path": [{"type": "routing", "delay": 9.0, "from": {"cell": "x"}, "to": {"cell": "y"}}],
+        },
+    ],
+    "fmax": {"$glbnet$clk": {"achieved": 101.5, "constraint": 100.0}},
+    "utilization": {
+        "TRELLIS_COMB": {"used": 1000, "available": 24288},
+        "TRELLIS_FF": {"used": 800, "available": 24288},
+        "MULT18X18D": {"used": 3, "available": 28},
+        "DP16KD": {"used": 2, "available": 56},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
+    """Synthesise `tiny` for both families, and variants of it for one."""
+    folder = tmp_path_factory.mktemp("netlists")
+    ecp5, up5k = FAMILIES["ecp5"], FAMILIES["up5k"]
+    return {
+        "ecp5": synthesise(TINY, ecp5, folder / "ecp5"),
+        "up5k": synthesise(TINY, up5k, folder / "up5k"),
+        "one lane": synthesise(TINY.replace(layer__lanes=1), ecp5, folder / "one"),
+        "inference": synthesise(TINY, ecp5, folder / "inference", learning=False),
+    }
+
+
+def test_core_is_synthesised_for_both_families(cells: dict[str, dict[str, int]]) -> None:
+    assert cells["ecp5"]["LUT4"] > 300
+    assert cells["ecp5"]["TRELLIS_FF"] > 500
+    assert cells["up5k"]["SB_LUT4"] > 300
+    assert any(name.startswith("SB_RAM40") for name in cells["up5k"])
+
+
+def test_no_latch_and_no_cell_that_the_device_lacks(cells: dict[str, dict[str, int]]) -> None:
+    for own in cells.values():
+        assert not [name for name in own if name.startswith("$") or "LATCH" in name.upper()]
+
+
+def test_another_configuration_gives_another_netlist(cells: dict[str, dict[str, int]]) -> None:
+    assert cells["one lane"] != cells["ecp5"]
+    assert cells["one lane"]["LUT4"] < cells["ecp5"]["LUT4"]
+
+
+def test_inference_only_leaves_the_learning_hardware_out(cells: dict[str, dict[str, int]]) -> None:
+    assert cells["inference"]["TRELLIS_FF"] < 0.8 * cells["ecp5"]["TRELLIS_FF"]
+
+
+def test_harness_reaches_the_core_and_shows_it() -> None:
+    harness = Harness(TINY, learning=True)
+    shown = set()
+
+    async def shift(ctx: object) -> None:
+        for clock in range(400):
+            ctx.set(harness.i, clock % 3 == 0)  # type: ignore[attr-defined]
+            await ctx.tick()  # type: ignore[attr-defined]
+            shown.add(ctx.get(harness.o))  # type: ignore[attr-defined]
+
+    simulator = Simulator(harness)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(shift)
+    simulator.run()
+    assert shown == {0, 1}
+
+
+def test_report_is_read() -> None:
+    placed = read_report(json.dumps(REPORT), FAMILIES["ecp5"], 7)
+    assert (placed.seed, placed.mhz, placed.cells, placed.flops) == (7, 101.5, 1000, 800)
+    assert (placed.multipliers, placed.memories, placed.available) == (3, 2, 24288)
+    assert placed.path == "a to c: 3.8 ns, 1.0 in wires, 1 cells"
+
+
+def test_report_of_a_device_without_multipliers_is_read() -> None:
+    use = {name: {"used": 5, "available": 7680} for name in ("ICESTORM_LC", "ICESTORM_RAM")}
+    placed = read_report(json.dumps({**REPORT, "utilization": use}), FAMILIES["hx8k"], 1)
+    assert (placed.cells, placed.multipliers, placed.memories, placed.available) == (5, 0, 5, 7680)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_chosen_tool_comes_first_then_the_path_then_the_package(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable, package, _ = TOOLS[name]
+    own = fake(tmp_path, "own", "")
+    native = fake(tmp_path, name, "")
+    search = {"PATH": str(tmp_path)}
+    assert find_tool(name, {**search, variable: own}) == [own]
+    assert find_tool(name, search) == [native]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_tool(name) == [native]
+    Path(native).unlink()
+    command = find_tool(name)
+    assert command[:2] == [sys.executable, "-P"]
+    assert package in command[-1]
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_missing_tool_says_how_to_install_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = TOOLS[name][0]
+    search = {"PATH": str(tmp_path)}
+    monkeypatch.setitem(TOOLS, name, (variable, "no_such_package", "run"))
+    with pytest.raises(ValueError, match=rf"^{name} is needed.*{variable}: pip install 'yowasp-"):
+        find_tool(name, search)
+    with pytest.raises(ValueError, match=rf"^{variable} must name a program, not 'nowhere'$"):
+        find_tool(name, {**search, variable: "nowhere"})
+
+
+def test_version_of_a_tool_is_its_last_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "", "Yosys 0.70\nTool 7"))
+    assert tool_version("yosys") == "Tool 7"
+    monkeypatch.setenv("ICEPACK", str(tmp_path / "tool"))
+    Path(tmp_path / "tool").write_text("#!/bin/sh\n")
+    assert tool_version("icepack") == str(tmp_path / "tool")
+
+
+def test_failure_of_yosys_names_its_error_and_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "module top(; end")
+    with pytest.raises(ValueError, match=r"^yosys failed \(.*\); its log is .*yosys\.log$") as info:
+        synthesise(TINY, FAMILIES["ecp5"], tmp_path / "broken")
+    assert Path(str(info.value).rpartition(" is ")[2]).exists()
+
+
+def test_tool_that_dies_silently_leaves_a_log_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "print('half'); sys.exit(3)"))
+    monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "")
+    with pytest.raises(ValueError, match=r"^yosys failed \(exit code 3\); its log is "):
+        synthesise(TINY, FAMILIES["ecp5"], tmp_path)
+    assert (tmp_path / "yosys.log").read_text() == "half\n"
+
+
+def router(folder: Path, log: str, report: str, code: int) -> str:
+    """Make a place-and-route program that writes these two files."""
+    return fake(
+        folder,
+        "router",
+        f"""
+words = sys.argv[1:]
+open(words[words.index("--log") + 1], "w").write({log!r})
+if {report!r}:
+    open(words[words.index("--report") + 1], "w").write({report!r})
+sys.exit({code})
+""",
+    )
+
+
+def test_placement_is_what_the_report_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXTPNR_ECP5", router(tmp_path, "", json.dumps(REPORT), 0))
+    assert place(tmp_path, FAMILIES["ecp5"], 2).mhz == 101.5
+
+
+def test_core_that_does_not_fit_says_what_is_exceeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = "Info:   ICESTORM_LC:  6000/  5280   113%\nInfo:  ICESTORM_RAM:     3/    30    10%\n"
+    log += "ERROR: Unable to place cell 'x', no BELs remaining\n"
+    monkeypatch.setenv("NEXTPNR_ICE40", router(tmp_path, log, "", 255))
+    with pytest.raises(DoesNotFit, match=r"does not fit iCE40 UP5K: ICESTORM_LC 6000 of 5280$"):
+        place(tmp_path, FAMILIES["up5k"], 1)
+
+
+def test_other_failure_of_nextpnr_names_its_error_and_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTPNR_ICE40", router(tmp_path, "ERROR: no such file\n", "", 255))
+    with pytest.raises(
+        ValueError, match=r"^nextpnr-ice40 failed \(no such file\); .*nextpnr-1.log"
+    ):
+        place(tmp_path, FAMILIES["up5k"], 1)

@@ -1,0 +1,187 @@
+"""The Verilog that is written: read by its consumers, explained in its header."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitlif.fpga.tools import find_tool
+from bitlif.hdl.export.verilog import core_name, core_verilog, front_verilog
+from bitlif.hdl.export.verilog_fixups import WAIVERS
+from bitlif.model.config.config import Config
+from bitlif.model.files.weight_file import save_weights
+from bitlif.scripts.main import main
+from bitlif.sim.simulators import require_simulator
+
+
+def test_verilog_command_explains_every_port(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "tiny.sv"
+    assert main(["verilog", "tiny", "--out", str(out)]) == 0
+    header = [line for line in out.read_text().splitlines() if line.startswith("// ")]
+    for port in ("clk", "i_events__payload", "o_events__ready", "digest", "host__weights"):
+        assert any(f" {port} " in line for line in header), port
+    assert np.all([len(line) < 130 for line in header])
+
+
+def lint(path: Path, *options: str) -> str:
+    """Return what Verilator has to say about the file."""
+    name = re.findall(r"^module (\w+)\(", path.read_text(), re.MULTILINE)[0]
+    call = [require_simulator("verilator"), "--lint-only", "-Wall", "--quiet", "--top-module", name]
+    done = subprocess.run(
+        [*call, *options, path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def written(folder: Path, config: Config, *, learning: bool = True) -> Path:
+    path = folder / f"{config.name}.sv"
+    path.write_text(core_verilog(config, learning=learning))
+    return path
+
+
+ODD = {
+    "one": {"layer__inputs": 1, "layer__neurons": 1, "layer__lanes": 1, "schedule": [{}]},
+    "odd": {
+        "layer__neurons": 7,
+        "layer__lanes": 3,
+        "noise__kind": "inverse_cdf",
+        "noise__words": 1,
+    },
+}
+
+
+def some_configs() -> list[Config]:
+    """Return the ready-made configurations, and some at the ends of what is legal."""
+    tiny = Config.load("tiny")
+    odd = [tiny.replace(name=name, **changes) for name, changes in ODD.items()]
+    return [*(Config.load(name) for name in ("tiny", "digits", "teacher")), *odd]
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_verilog_lints_clean_and_elaborates_everywhere(learning: bool, tmp_path: Path) -> None:
+    for config in some_configs():
+        path = written(tmp_path, config, learning=learning)
+        assert lint(path) == ""
+        done = subprocess.run(
+            ["iverilog", "-g2012", "-Wall", "-t", "null", "-s", f"bitlif_{config.name}", path],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "error" not in done.stderr
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_verilog_behind_buses_lints_clean(learning: bool, tmp_path: Path) -> None:
+    for config in [own for own in some_configs() if own.layer.inputs < 10]:
+        path = tmp_path / f"{config.name}.sv"
+        path.write_text(front_verilog(config, learning=learning))
+        assert lint(path) == ""
+
+
+@pytest.mark.parametrize("config", some_configs(), ids=lambda config: config.name)
+def test_yosys_elaborates_the_verilog_without_a_problem(config: Config, tmp_path: Path) -> None:
+    path = written(tmp_path, config)
+    script = f"read_verilog -sv {path.name}; hierarchy -check -top bitlif_{config.name}; proc; "
+    done = subprocess.run(
+        [*find_tool("yosys"), "-q", "-l", "yosys.log", "-p", script + "check -assert"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, (tmp_path / "yosys.log").read_text()[-2000:]
+
+
+def test_what_the_waivers_hide_is_what_they_say(tmp_path: Path) -> None:
+    # Waived messages are read here: a truncation must be a logical not, and nothing else.
+    path = written(tmp_path, Config.load("digits"))
+    path.write_text(path.read_text().replace("lint_off WIDTHTRUNC", "lint_on WIDTHTRUNC"))
+    messages = [line for line in lint(path).splitlines() if line.startswith("%Warning-")]
+    assert messages
+    assert all("Logical operator LOGNOT expects 1 bit" in line for line in messages), messages
+
+
+def test_waivers_stand_in_the_file_with_their_reasons(tmp_path: Path) -> None:
+    text = written(tmp_path, Config.load("tiny")).read_text()
+    for name, reason in WAIVERS.items():
+        assert f"/* verilator lint_off {name} */ // {reason}" in text
+        assert len(reason) > 20
+
+
+def initial(text: str, memory: str) -> list[int]:
+    """Return the first contents of the first memory with this name."""
+    rows = re.findall(rf"^    \\?{memory} ?\[(\d+)\] = \d+'h([0-9a-f]+);", text, re.MULTILINE)
+    found: dict[int, int] = {}
+    for address, value in rows:
+        found.setdefault(int(address), int(value, 16))
+    return [found[address] for address in range(len(found))]
+
+
+def test_memory_files_hold_what_the_verilog_holds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = Config.load("tiny")
+    weights = np.arange(24).reshape(6, 4) * 2 - 32
+    save_weights(tmp_path / "w.npz", weights, config)
+    out, folder = tmp_path / "tiny.sv", tmp_path / "memories"
+    arguments = ["verilog", "tiny", "--weights", str(tmp_path / "w.npz"), "--out", str(out)]
+    assert main([*arguments, "--memories", str(folder)]) == 0
+    text = out.read_text()
+    for name, count in (("weights", 12), ("schedule", 2), ("table", 64)):
+        rows = (folder / f"bitlif_tiny_{name}.hex").read_text().splitlines()
+        assert len(rows) == count
+        assert [int(row, 16) for row in rows] == initial(text, name)
+    # Input 2 on slot 1: neurons 2 and 3, the first of them lowest.
+    assert initial(text, "weights")[5] == ((weights[2, 3] & 63) << 6) | (weights[2, 2] & 63)
+
+
+@pytest.mark.parametrize("write", [core_verilog, front_verilog])
+def test_no_name_looks_like_a_bit_of_another(write: Callable[[Config], str]) -> None:
+    # Yosys 0.70 would join the two nets (see `bitlif.hdl.export.verilog_fixups.plain_names`).
+    names = re.findall(r"\\\S+", write(Config.load("tiny")))
+    assert "\\update_lfsr(1)" in names
+    assert not [name for name in names if "[" in name]
+
+
+def test_verilog_with_weights_is_not_the_one_without(tmp_path: Path) -> None:
+    config = Config.load("tiny")
+    plain = core_verilog(config)
+    assert plain == core_verilog(config, weights=np.zeros((6, 4), np.int64))
+    assert plain != core_verilog(config, weights=np.ones((6, 4), np.int64))
+    with pytest.raises(ValueError, match=r"^weights must"):
+        core_verilog(config, weights=np.full((6, 4), 99))
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../victim", "-h", "*/ endmodule", "é" * 200, "9 lanes", '`include "x"', "a\\"]
+)
+def test_any_name_makes_a_module_and_a_comment(name: str, tmp_path: Path) -> None:
+    config = Config.load("tiny").replace(name=name)
+    module = core_name(config)
+    assert re.fullmatch(r"bitlif_\w{1,65}", module, re.ASCII)
+    text = core_verilog(config, learning=False)
+    assert text.splitlines()[0].startswith(f"// {module}: bitlif layer core, configuration ")
+    source = tmp_path / "core.sv"
+    source.write_text(text, "utf-8")
+    call = ["iverilog", "-g2012", "-t", "null", "-s", module, str(source)]
+    subprocess.run(call, check=True, cwd=tmp_path)
+
+
+def test_missing_folder_is_one_clear_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verilog", "tiny", "--out", "nowhere/at/all/tiny.sv"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_verilog_command_explains_every_port_of_the_buses(tmp_path: Path) -> None:
+    out = tmp_path / "tiny.sv"
+    assert main(["verilog", "tiny", "--bus", "axi", "--out", str(out)]) == 0
+    header = [line for line in out.read_text().splitlines() if line.startswith("// ")]
+    for port in ("clk", "s_axil_awaddr", "s_axis_events_tlast", "s_axis_targets_tdata"):
+        assert any(f" {port} " in line for line in header), port
+    # What every unknown name would be taken for.
+    assert not [line for line in header if "counter, stops" in line]

@@ -1,0 +1,98 @@
+"""Memories that say that their reads never meet a write (`bitlif.hdl.pipeline.APART`) are believed.
+
+Block RAM may answer anything to a read at the address that is being written. Here it answers the
+word with every bit flipped, wherever that happens, and the core must still be the model.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import bitlif.sim
+from bitlif.hdl.export.verilog import core_verilog
+from bitlif.model.config.config import Config
+from bitlif.sim.backends.gates import GateCore
+from bitlif.sim.compare.crosscheck import crosscheck
+from bitlif.tasks.stimulus import random_work
+
+MEMORY = re.compile(
+    r"  \(\* no_rw_check = 32'd1 \*\)\n(?:  \(\*.*\*\)\n)*  reg (?:\[\d+:0\] )?(\S+) +\[\d+:0\];\n"
+)
+WRITE = r"    if \((.+)\)\n      {name} ?\[(.+?)\](?:\[[^\]]*\])? <= .+;\n"
+READ = r"    (\S+) <= {name} ?\[(.+)\];\n"
+
+
+def flipped_where_ports_meet(text: str) -> tuple[str, int]:
+    """Return Verilog in which colliding reads answer garbage, and of how many memories."""
+    found = list(MEMORY.finditer(text))
+    for memory in reversed(found):
+        start, name = memory.end(), re.escape(memory.group(1))
+        stop = text.find("endmodule", start)
+        body = text[start:stop]
+        writes = re.findall(WRITE.format(name=name), body)
+        (read,) = re.findall(READ.format(name=name), body)
+        assert writes, memory.group()
+        register, address = read
+        meet = " || ".join(f"(({enable}) && ({at}) == ({address}))" for enable, at in writes)
+        word = f"{memory.group(1)} [{address}]"
+        body = re.sub(
+            READ.format(name=name),
+            lambda _, r=register, m=meet, w=word: f"    {r} <= ({m}) ? ~{w} : {w};\n",
+            body,
+        )
+        text = text[:start] + body + text[stop:]
+    return text, len(found)
+
+
+CONFIGS = {
+    "tiny": Config.load("tiny"),
+    "one of each": Config.load("tiny").replace(
+        layer__inputs=1, layer__neurons=1, layer__lanes=1, window__steps=3
+    ),
+    "one slot": Config.load("tiny").replace(layer__neurons=2, layer__lanes=2),
+    "block RAM": Config.load("tiny").replace(
+        layer__inputs=40, layer__neurons=11, layer__lanes=2, membrane__reset="teacher"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("learning", [True, False])
+def test_nobody_uses_what_is_read_where_it_is_written(name: str, learning: bool) -> None:
+    config = CONFIGS[name]
+    text, count = flipped_where_ports_meet(core_verilog(config, learning=learning))
+    # Weights, currents, membranes, kept spikes; learning: gradient, traces, marks, kept errors,
+    # targets, tables of all lanes. The schedule of one phase is no memory.
+    assert count >= (9 + config.layer.lanes if learning else 4)
+    work = random_work(config, seed=4, windows=6)
+    targets = work.targets if learning or config.membrane.reset == "teacher" else None
+    with (
+        bitlif.sim.open(config, learning=learning) as model,
+        GateCore(config, "rtl", learning=learning, verilog=text) as core,
+    ):
+        for each in (model, core):
+            each.load(work.weights)
+        for part in range(3):
+            some = work.events.select(range(2 * part, 2 * part + 2))
+            levels = None if targets is None else targets[2 * part : 2 * part + 2]
+            ours, theirs = (each.run(some, levels, learn=learning) for each in (core, model))
+            np.testing.assert_array_equal(ours.raster, theirs.raster)
+            np.testing.assert_array_equal(core.weights(), model.weights())
+            np.testing.assert_array_equal(ours.window_clocks, theirs.window_clocks)
+            assert core.signature() == model.signature()
+            for field in ("current", "membrane", "trace_current", "trace"):
+                values = [getattr(each.state(), field) for each in (core, model)]
+                np.testing.assert_array_equal(*values)
+
+
+def test_garbage_that_is_used_is_seen() -> None:
+    config = CONFIGS["tiny"]
+    text, count = flipped_where_ports_meet(core_verilog(config))
+    always, changed = re.subn(r"<= \((.+)\) \? ~(weights \[)", r"<= 1 ? ~\2", text)
+    assert changed == 1 < count
+    with bitlif.sim.open(config) as model, GateCore(config, "rtl", verilog=always) as core:
+        (_, outcome) = crosscheck([model, core], random_work(config, 0, 2))
+    assert not outcome.agrees

@@ -1,0 +1,138 @@
+"""``bitlif estimate``, ``bitlif fit`` and ``bitlif bench estimate`` at the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bitlif.fpga import measure_area as sizing
+from bitlif.fpga.boards import BOARDS
+from bitlif.fpga.measure_area import kept_sizes, write_sizes
+from bitlif.scripts.main import main
+
+
+def test_estimate_prints_every_board_and_its_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["estimate", "digits"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name in BOARDS:
+        assert f"│ {name}" in shown
+    for family in ("ice40", "ice40hx", "ecp5"):
+        told = (
+            rf"{family}: median and worst error over \d+ configurations that the fit had not seen: "
+        )
+        assert re.search(told + r"cells \d+\.\d % and \d+\.\d %, flip-flops \d", shown)
+
+
+def test_estimate_as_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["estimate", "digits", "--board", "ulx3s-85f", "--inference", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    (row,) = result["boards"]
+    assert (result["config"], result["learning"]) == ("digits", False)
+    assert row["fits"]
+    cells = row["use"]["cells"]
+    assert 0 < cells["core"] < cells["used"] < cells["available"]
+    assert cells["error"]["configs"] >= 20
+    assert row["speed"]["quiet_steps_per_s"] > row["speed"]["full_steps_per_s"]
+
+
+def test_estimate_of_what_does_not_fit_the_board_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["estimate", "digits", "--board", "hx8k"]) == 1
+    assert "no" in capsys.readouterr().out
+    # Nor has it a speed there.
+    assert main(["estimate", "digits"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│ hx8k")]
+    assert rows[1].replace("│", "").split() == ["hx8k", "-", "-", "-", "-", "-"]
+    assert main(["estimate", "digits", "--json"]) == 0
+    for row in json.loads(capsys.readouterr().out)["boards"]:
+        assert (row["speed"] is None) == (not row["fits"])
+    # Of all boards, it is for the reader to see which.
+    assert main(["estimate", "digits"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["estimate", "digits", "--board", "icebraker"], "did you mean 'icebreaker'"),
+        (["estimate", "nothing"], "nothing"),
+        (["fit", "digits", "--board", "vax"], "board must be one of"),
+        (["fit", "digits", "--board", "hx8k", "--vary", "bits"], "--vary must be some of inputs"),
+        (["fit", "digits", "--board", "hx8k", "--margin", "-1"], "--margin must be 0 to 100"),
+        (["fit", "digits", "--board", "hx8k", "--max-lanes", "0"], "--max-lanes must be"),
+        (["bench", "estimate", "--configs", "-1"], "--configs must be"),
+        (["bench", "estimate", "--family", "ecp5", "--fit", "x"], "--fit must be without --family"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+
+
+def test_fit_prints_tables_and_margins(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", "tiny", "--board", "icebreaker", "--max-inputs", "64", "--max-neurons", "16"]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "most inputs" in shown
+    assert "most neurons for so many inputs" in shown
+    assert "with a margin: cells" in shown
+
+
+def test_fit_as_json_holds_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", "tiny", "--board", "ulx3s-85f", "--vary", "lanes", "--margin", "0", "--json"]
+    assert main(words) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["frontier"] == []
+    (row,) = result["alone"]
+    assert row["layer"] == {"inputs": 6, "neurons": 4, "lanes": 4}
+    assert row["ends"] == "more than 4 not tried"
+    assert set(result["margins"].values()) == {0.0}
+
+
+def test_fit_fails_when_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", "digits", "--board", "hx8k", "--vary", "inputs", "--margin", "100"]
+    assert main(words) == 1
+    assert "none" in capsys.readouterr().out
+
+
+def test_bench_estimate_measures_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("it is known")
+
+    monkeypatch.setattr(sizing, "measure", never)
+    results = tmp_path / "sizes.json"
+    words = ["bench", "estimate", "--family", "ecp5", "--configs", "1"]
+    assert main([*words, "--results", str(results), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in shown["rows"]["ecp5"]] == [
+        "tiny", "digits", "digits-4bit", "teacher", "sample-1"
+    ]  # fmt: skip
+    assert set(shown["families"]) == {"ecp5"}
+    own = [row for row in kept_sizes() if row.family == "ecp5"][:5]
+    assert results.read_text("utf-8") == write_sizes(own)
+    assert main([*words, "--results", str(results)]) == 0
+    assert "median error" in capsys.readouterr().out
+
+
+def test_bench_estimate_refuses_a_fit_to_few(tmp_path: Path) -> None:
+    words = ["bench", "estimate", "--configs", "1", "--fit", str(tmp_path / "made.toml")]
+    assert main(words) == 2
+    assert not (tmp_path / "made.toml").exists()
+
+
+def test_kept_file_is_what_a_fit_would_write() -> None:
+    from bitlif.fpga.calibration import fitted_toml
+    from bitlif.fpga.estimate import kept
+    from bitlif.scripts.benchmarks.estimate import cases_of
+
+    text = fitted_toml(cases_of(kept_sizes()), kept()["clocks"])
+    assert tomllib.loads(text) == kept()

@@ -1,0 +1,182 @@
+"""The core's Verilog under cocotb, on Icarus and on Verilator, against the model."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitlif.hdl.export.verilog import core_verilog
+from bitlif.model.config.config import Config, SynapseConfig
+from bitlif.model.fixed import Format
+from bitlif.sim.cocotb.cosim import CosimRun, run_cosim
+from bitlif.sim.cocotb.runner import require_simulator, simulate
+from bitlif.sim.compare.compare import Verdict, judge
+from bitlif.sim.compare.expected import expect
+from bitlif.sim.compare.float_check import float_distances
+from bitlif.tasks.scenario import Work
+from bitlif.tasks.stimulus import random_work
+
+from strategies import random_configs
+
+VARIANTS = {
+    "one by one": {"layer__neurons": 1, "layer__lanes": 1, "layer__inputs": 1},
+    "odd lanes, teacher": {
+        "layer__neurons": 5,
+        "layer__lanes": 3,
+        "membrane__reset": "teacher",
+        "membrane__injection": "membrane",
+    },
+    "carried": {"window__state": "carry", "window__trace": "carry"},
+    "ends of every format": {
+        "synapse__weight": "s3.2",
+        "synapse__current": "s6.5",
+        "membrane__format": "s7.6",
+        "membrane__threshold": 0.5,
+        "trace__current": "u7.6",
+        "trace__format": "u6.6",
+        "error__format": "s5.4",
+        "learning__rate": 4.0,
+    },
+}
+RANDOM = 20
+
+
+def compare(work: Work, folder: Path, simulator: str) -> tuple[CosimRun, Verdict]:
+    """Run and compare; everything must agree, with the float twin too."""
+    core = run_cosim(work, folder, simulator=simulator)
+    expected = expect(work)
+    verdict = judge(work, core, expected)
+    assert verdict.agrees, (verdict.first, verdict.mismatches)
+    for signal, distance in float_distances(work, core, expected).items():
+        assert distance.beyond == 0, signal
+        assert distance.values > 0
+    return core, verdict
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that keeps builds of one core."""
+    return tmp_path_factory.mktemp("builds")
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("stall", [0.0, 0.3])
+def test_verilog_learns_bit_for_bit_as_the_model(
+    simulator: str, stall: float, builds: Path
+) -> None:
+    config = Config.load("tiny")
+    core, verdict = compare(random_work(config, 3, 10, stall=stall), builds / simulator, simulator)
+    windows, steps, neurons, inputs = 10, 16, 4, 6
+    by_neuron = windows * steps * neurons
+    assert {name: verdict.compared[name] for name in ("spike", "noise draw", "gradient")} == {
+        "spike": by_neuron, "noise draw": by_neuron, "gradient": windows * inputs * neurons,
+    }  # fmt: skip
+    assert verdict.compared["PSP trace"] == windows * steps * inputs
+    # The second phase of the schedule was reached, and so were the ends of the formats.
+    assert core.phase == 1
+    assert core.counters["current_saturations"] > 0
+    assert ("clocks of steps" in verdict.compared) == (stall == 0.0)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_other_sizes_and_rules_agree_in_icarus(name: str, tmp_path: Path) -> None:
+    config = Config.load("tiny").replace(**VARIANTS[name])
+    core, _ = compare(random_work(config, 5, 3), tmp_path, "icarus")
+    if name == "ends of every format":
+        saturations = {key: n for key, n in core.counters.items() if "saturations" in key}
+        assert all(saturations.values()), saturations
+
+
+@pytest.mark.parametrize("number", range(RANDOM))
+def test_random_configurations_agree_in_icarus(number: int, tmp_path: Path) -> None:
+    config = random_configs(RANDOM)[number]
+    compare(random_work(config, number, 3, stall=0.3 * (number % 2)), tmp_path, "icarus")
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [
+        bits if bits in (2, 4, 8, 16) else pytest.param(bits, marks=pytest.mark.long)
+        for bits in range(2, 21)
+    ],
+)
+def test_defaults_agree_with_defaults_at_every_width(bits: int, tmp_path: Path) -> None:
+    # Nothing is said on either side but the weights' format: all else is each side's default.
+    config = Config(synapse=SynapseConfig(weight=Format(bits, bits - 1)))
+    _, verdict = compare(random_work(config, 0, 1), tmp_path, "icarus")
+    assert verdict.compared["spike"] == config.window.steps * config.layer.neurons
+
+
+def test_digits_agree_over_three_windows_in_icarus(tmp_path: Path) -> None:
+    config = Config.load("digits")
+    _, verdict = compare(random_work(config, 1, 3), tmp_path, "icarus")
+    assert verdict.compared["weight"] == 3 * 65 * 10
+    assert verdict.values > 30_000
+
+
+def test_inference_only_core_agrees_and_has_no_learning_hardware(tmp_path: Path) -> None:
+    config = Config.load("tiny")
+    work = dataclasses.replace(random_work(config, 6, 3), targets=None, learning=False)
+    text = core_verilog(config, learning=False)
+    assert "learner" not in text
+    assert "i_targets" not in text
+    _, verdict = compare(work, tmp_path, "icarus")
+    assert "gradient" not in verdict.compared
+
+
+def test_a_core_that_can_learn_also_only_infers(tmp_path: Path) -> None:
+    config = Config.load("tiny")
+    work = dataclasses.replace(random_work(config, 6, 2), learn=False)
+    core, _ = compare(work, tmp_path, "icarus")
+    np.testing.assert_array_equal(core.weights, work.weights)
+
+
+def test_a_core_that_stops_to_move_is_told(tmp_path: Path) -> None:
+    config = Config.load("tiny")
+    # Without the end of its gradient pass a core waits for ever.
+    text = core_verilog(config)
+    faulty = text.replace("assign gradient_done = ", "assign gradient_done = 1'h0 & ")
+    assert faulty != text
+    core = run_cosim(random_work(config, 3, 1), tmp_path, simulator="icarus", verilog=faulty)
+    assert core.stuck
+    verdict = judge(random_work(config, 3, 1), core)
+    assert not verdict.agrees
+    assert "gates nothing" in str(verdict.first)
+
+
+def test_a_reset_at_any_time_leaves_nothing_behind(tmp_path: Path) -> None:
+    config = Config.load("tiny").replace(window__state="carry", window__trace="carry")
+    work = random_work(config, 2, 3, stall=0.0)
+    expected = expect(work)
+    first = int(expected.step_clocks[0].sum())
+    # In every part of a step, while weights are updated, between windows, in the second one.
+    clocks = (1, 7, 19, 23, 31, 38, 44, 53, 101, 397)
+    clocks += (*range(first - 6, first + expected.window_end + 8, 2), first + 400)
+    work = dataclasses.replace(work, false_starts=clocks)
+    compare(work, tmp_path, "icarus")
+
+
+def test_two_sets_of_weights_give_two_verified_results(tmp_path: Path) -> None:
+    work = random_work(Config.load("tiny"), 7, 1)
+    other = dataclasses.replace(work, weights=-1 - work.weights)
+    runs = [compare(each, tmp_path / str(k), "icarus")[0] for k, each in enumerate((work, other))]
+    assert runs[0].observed["signature"] != runs[1].observed["signature"]
+
+
+def test_missing_simulator_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    with pytest.raises(ValueError, match=r"^icarus is needed and iverilog .*apt-get install"):
+        require_simulator("icarus")
+
+
+def test_verilator_in_a_folder_with_a_space_is_one_clear_error(tmp_path: Path) -> None:
+    folder = tmp_path / "with space"
+    with pytest.raises(ValueError, match=r"^a folder for Verilator must have no space in its path"):
+        simulate(
+            folder / "x.sv", "x", "bitlif.sim.cocotb.core_bench", folder, simulator="verilator",
+            environment={},
+        )  # fmt: skip
+    assert not folder.exists()

@@ -1,0 +1,39 @@
+"""The UART bridge with somebody else's model of a serial line at its other end."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitlif.model.config.config import Config
+from bitlif.sim.backends.models import ModelCore
+from bitlif.sim.cocotb.uart import run_uart
+from bitlif.tasks.stimulus import random_work
+
+TINY = Config.load("tiny")
+
+
+@pytest.mark.parametrize(
+    ("simulator", "skew", "learning"),
+    [("icarus", 0.02, True), ("verilator", -0.02, False)],
+)
+def test_learning_over_a_line_is_the_models(
+    simulator: str, skew: float, learning: bool, tmp_path: Path
+) -> None:
+    # Three lanes for five neurons: the last slot has an empty lane; targets of two bytes.
+    config = TINY.replace(layer__neurons=5, layer__lanes=3, error__target_bits=9)
+    work = dataclasses.replace(random_work(config, seed=11, windows=1), learning=learning)
+    found = run_uart(work, tmp_path, simulator=simulator, divisor=10, skew=skew)
+    with ModelCore(config, learning=learning) as model:
+        model.load(work.weights)
+        out = model.run(work.events, work.targets if learning else None, learn=learning)
+        np.testing.assert_array_equal(found.raster, out.raster)
+        np.testing.assert_array_equal(found.weights, model.weights())
+        assert found.signature == model.signature()
+        counted = {name: out.counters[name] for name in found.counters}
+        assert found.counters == counted
+    assert out.raster.any()
+    assert learning == bool((found.weights != work.weights).any())

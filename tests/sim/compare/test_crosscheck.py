@@ -1,0 +1,152 @@
+"""The same windows on several backends: everything that both show is compared, and faults show."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from bitlif import Config
+from bitlif.hdl.export.verilog import core_verilog
+from bitlif.model.errors import BitlifError
+from bitlif.scripts.main import main
+from bitlif.sim.backends.gates import GateCore
+from bitlif.sim.backends.models import FloatCore, ModelCore
+from bitlif.sim.compare.crosscheck import Comparison, crosscheck
+from bitlif.sim.compare.faults import FAULTS, faulty_verilog
+from bitlif.tasks.stimulus import random_work
+
+TINY = Config.load("tiny")
+SEEN_BY_PORTS = {
+    "output event", "step signature", "clocks of steps", "clocks of windows", "weight",
+    "current read back", "membrane read back", "trace_current read back", "trace read back",
+    "noise LFSR", "update LFSR", "phase", "counters", "signature",
+}  # fmt: skip
+SEEN_INSIDE = {
+    "synaptic current", "membrane potential", "noise draw", "error", "PSP trace", "gradient",
+}  # fmt: skip
+
+
+def against_model(backend: str, verilog: str | None = None, windows: int = 12) -> Comparison:
+    with ModelCore(TINY) as model, GateCore(TINY, backend, verilog=verilog) as core:
+        return crosscheck([model, core], random_work(TINY, 0, windows))[1]
+
+
+@pytest.mark.parametrize(
+    ("backend", "seen"),
+    [("rtl", SEEN_BY_PORTS | SEEN_INSIDE), ("netlist:ice40", SEEN_BY_PORTS)],
+)
+def test_everything_that_a_backend_shows_is_compared(backend: str, seen: set[str]) -> None:
+    outcome = against_model(backend)
+    assert outcome.agrees
+    assert outcome.first is None
+    assert set(outcome.compared) == seen
+    assert outcome.compared["step signature"] == 12 * 16
+    assert outcome.compared["weight"] == 12 * 6 * 4
+    assert outcome.windows == 12
+
+
+@pytest.mark.parametrize(
+    ("fault", "signal"),
+    [
+        ("threshold-greater", "output event"), ("lfsr-taps", "noise draw"),
+        ("update-magnitude", "weight"), ("table-columns", "error"),
+    ],
+)  # fmt: skip
+def test_a_planted_fault_is_located_with_its_operation(fault: str, signal: str) -> None:
+    outcome = against_model("rtl", faulty_verilog(fault, TINY), windows=30)
+    assert outcome.first is not None
+    assert outcome.first.signal == signal
+    assert outcome.first.operation
+    assert outcome.first.gates != outcome.first.model
+    # The windows before it agreed; those after it were not run.
+    assert outcome.windows == outcome.first.place["window"] + 1
+    assert set(FAULTS) > {fault}
+
+
+def test_a_fault_in_a_netlist_shows_at_its_ports() -> None:
+    outcome = against_model("netlist:ecp5", faulty_verilog("trace-floor", TINY))
+    assert outcome.first is not None
+    assert outcome.first.signal in {"weight", "trace read back", "step signature"}
+
+
+def test_a_core_that_stops_to_move_is_left_out_and_told() -> None:
+    text = core_verilog(TINY)
+    faulty = text.replace("assign gradient_done = ", "assign gradient_done = 1'h0 & ")
+    assert faulty != text
+    with (
+        ModelCore(TINY) as model,
+        GateCore(TINY, "rtl", verilog=faulty) as stuck,
+        GateCore(TINY, "rtl") as sound,
+    ):
+        outcomes = crosscheck([model, stuck, sound], random_work(TINY, 0, 3))
+    assert "gates nothing" in str(outcomes[1].first)
+    assert "stopped to move" in outcomes[1].note
+    assert outcomes[1].signature is None
+    assert outcomes[1].clocks is None
+    assert outcomes[2].agrees
+    assert outcomes[2].windows == 3
+
+
+def test_wrong_weights_are_seen_without_learning_too() -> None:
+    work = dataclasses.replace(random_work(TINY, 0, 2), learn=False)
+
+    class Wrong(ModelCore):
+        def load(self, weights: np.ndarray) -> None:
+            super().load(np.where(weights == weights.max(), weights - 1, weights))
+
+    first = crosscheck([ModelCore(TINY), Wrong(TINY)], work)[1].first
+    assert first is not None
+    assert first.signal in {"synaptic current", "weights read back"}
+
+
+def test_the_float_twin_is_no_core_to_compare_bits_with() -> None:
+    with pytest.raises(BitlifError, match="float twin cannot be compared bit for bit"):
+        crosscheck([ModelCore(TINY), FloatCore(TINY)], random_work(TINY, 0, 1))
+
+
+def test_command_compares_and_reports(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["crosscheck", "tiny", "--backends", "float,model,rtl", "--windows", "4", "--json"]
+    assert main(call) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["agree"]
+    assert report["by"]["model"]["signature"] == report["by"]["rtl"]["signature"]
+    assert sum(report["by"]["rtl"]["compared"].values()) > 1000
+    assert report["float"]["membrane potential"]["beyond"] == 0
+    assert main([*call, "--inject", "threshold-greater", "--seed", "1", "--windows", "60"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert "output event at window" in report["by"]["rtl"]["first"]
+
+
+def test_command_prints_a_table_and_the_first_difference(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call = ["crosscheck", "tiny", "--windows", "30", "--inject", "lfsr-taps"]
+    assert main(call) == 1
+    printed = capsys.readouterr().out
+    assert "first difference: noise draw at window 0" in printed
+    assert "NOT the same" in printed
+    assert "bitlif verify tiny --windows 30 --seed 0 --inject lfsr-taps" in printed
+    assert main(["crosscheck", "tiny", "--inference", "--windows", "2"]) == 0
+    assert "all agree" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--backends", "model,rlt"], "'rlt', did you mean 'rtl'"),
+        (["--backends", "model"], "--backends must name at least two, not 'model'"),
+        (["--windows", "0"], "--windows must be in 1"),
+        (["--inject", "nothing"], "--inject must be one of"),
+        (["--inject", "lfsr-taps", "--inference"], "--inject must be without --inference"),
+    ],
+)
+def test_wrong_requests_are_one_sentence(
+    arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["crosscheck", "tiny", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert text in said
+    assert said.count("\n") == 1

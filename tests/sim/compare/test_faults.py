@@ -1,0 +1,135 @@
+"""Planted faults: every one is caught, in the signal and place where it first shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bitlif.hdl.export.verilog import core_verilog
+from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError
+from bitlif.scripts.main import main
+from bitlif.sim.cocotb.cosim import run_cosim
+from bitlif.sim.compare.compare import judge
+from bitlif.sim.compare.faults import FAULTS, faulty_verilog
+from bitlif.tasks.stimulus import random_work
+
+WITH_GATES = (
+    "lfsr", "noise", "neuron", "fixed", "table", "trace", "gradient", "update", "forward",
+    "learning", "emitter", "signature", "layer", "host", "counter",
+    "witness",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_is_caught_and_located(name: str, tmp_path: Path) -> None:
+    config = Config.load("tiny")
+    work = random_work(config, 3, 3)
+    core = run_cosim(work, tmp_path, simulator="icarus", verilog=faulty_verilog(name, config))
+    verdict = judge(work, core)
+    assert not verdict.agrees
+    first = verdict.first
+    assert first is not None
+    assert first.signal == FAULTS[name].signal
+    assert first.gates != first.model
+    assert first.place
+    assert core_verilog(config) == core_verilog(config)  # nothing stays planted
+
+
+def test_every_unit_has_a_fault() -> None:
+    assert {fault.unit for fault in FAULTS.values()} == set(WITH_GATES)
+
+
+def test_a_fault_that_could_not_show_is_refused() -> None:
+    config = Config.load("tiny").replace(layer__lanes=1)
+    with pytest.raises(BitlifError, match=r"^fault spike-dropped changes nothing in tiny: layer"):
+        faulty_verilog("spike-dropped", config)
+    config = Config.load("tiny").replace(synapse__rounding="floor")
+    with pytest.raises(BitlifError, match="synapse rounds nothing to nearest"):
+        faulty_verilog("current-floor", config)
+    with pytest.raises(BitlifError, match="did you mean 'lfsr-taps'"):
+        faulty_verilog("lfsr-tap", config)
+
+
+def test_verify_locates_a_fault_and_leaves_a_replay_with_a_waveform(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["verify", "tiny", "--simulator", "icarus"]
+    assert main([*arguments, "--inject", "threshold-greater", "--seed", "3"]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "first difference: spike at window 2, step 0, neuron 3: gates 0, model 1 = (" in printed
+    folder = tmp_path / "bitlif-verify-tiny"
+    kept = {path.name for path in folder.iterdir()}
+    assert {"config.toml", "core.sv", "task.npz", "difference.json", "waveform.fst"} <= kept
+    assert (folder / "waveform.fst").stat().st_size > 1000
+    told = json.loads((folder / "difference.json").read_text())
+    assert told["place"] == {"window": 2, "step": 0, "neuron": 3}
+    command = told["replay"].split()
+    assert main(command[1:]) == 1
+    assert "first difference: spike at window 2, step 0, neuron 3" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    # The replay may be written over by a later one, anything else may not.
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "difference.json").write_text("{}")
+    assert main([*arguments, "--out", str(tmp_path / "other")]) == 2
+
+
+def test_a_waveform_comes_from_verilator_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "kept"
+    arguments = ["verify", "tiny", "--simulator", "verilator", "--windows", "1"]
+    assert main([*arguments, "--inject", "lfsr-taps", "--out", str(out)]) == 1
+    assert "first difference: noise draw at window 0, step 0" in capsys.readouterr().out
+    (wave,) = out.glob("waveform.*")
+    assert wave.suffix in (".fst", ".vcd")
+    assert wave.stat().st_size > 1000
+
+
+def test_a_core_that_cannot_be_built_is_one_clear_error(tmp_path: Path) -> None:
+    work = random_work(Config.load("tiny"), 0, 1)
+    with pytest.raises(BitlifError, match=r"^building the core failed; .*build\.log$"):
+        run_cosim(work, tmp_path, simulator="icarus", verilog="module bitlif_tiny(; endmodule\n")
+    assert (tmp_path / "build.log").read_text()
+
+
+def test_verify_prints_what_agrees_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["verify", "tiny", "--windows", "1", "--simulator", "icarus"]
+    assert main([*arguments, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["agree"] is True
+    assert report["by"]["icarus"]["compared"]["spike"] == 16 * 4
+    assert report["by"]["icarus"]["float"]["membrane potential"]["beyond"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "verify needs a CONFIG"),
+        (["tiny", "--replay", "x"], "verify needs a CONFIG"),
+        (["--replay", "nowhere"], "nowhere"),
+        (["tiny", "--inject", "spike"], "--inject must be one of"),
+        (["tiny", "--windows", "0"], "--windows must be"),
+        (["tiny", "--stall", "1"], "--stall must be"),
+    ],
+)
+def test_verify_refuses(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_list_of_faults_names_units_and_signals(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--list-faults", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert set(listed) == set(FAULTS)
+    assert len(listed) >= 12

@@ -1,0 +1,223 @@
+"""The report's page in a real browser, from disk and without a network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from bitlif.study.report.findings import findings
+from bitlif.study.report.page import page
+from bitlif.study.search.results import read_results
+
+import study_rows
+
+WIDTHS = (1200, 480)
+HEIGHT = 900
+
+PATIENCE = 600
+"""Seconds until a page that does not change is given up: a busy machine may take minutes."""
+
+
+def program(name: str) -> str:
+    path = shutil.which(name)
+    assert path, f"{name} is missing: sudo apt-get install chromium chromium-driver"
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    options = ChromeOptions()
+    options.binary_location = program("chromium")
+    for flag in (
+        "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
+        "disable-background-networking", "disable-component-update", "disable-sync",
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    # With its path given, nobody looks for a driver in the network.
+    made = Chrome(options=options, service=Service(program("chromedriver")))
+    yield made
+    made.quit()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    made = {}
+    for name, board in (("grid_study", "icebreaker"), ("random_study", None),
+                        ("line_study", None), ("failed_study", None)):  # fmt: skip
+        folder = getattr(study_rows, name)(tmp_path_factory.mktemp(name))
+        made[name] = folder / "report.html"
+        made[name].write_text(page(findings(read_results(folder), board=board)), "utf-8")
+    return made
+
+
+def set_width(browser: Chrome, width: int) -> None:
+    # A window has a least width; what a page sees of it may be narrower.
+    size = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def show(browser: Chrome, path: Path, width: int = WIDTHS[0]) -> None:
+    """Open a page and wait until all its plots are drawn."""
+    set_width(browser, width)
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(path.as_uri())
+    WebDriverWait(browser, PATIENCE).until(
+        lambda own: all(
+            place.find_elements(By.CSS_SELECTOR, ".main-svg") for place in plots_of(own)
+        )
+    )
+
+
+def plots_of(browser: Chrome) -> list[WebElement]:
+    return browser.find_elements(By.CSS_SELECTOR, "[data-plot]")
+
+
+def in_page(browser: Chrome, script: str, *arguments: Any) -> Any:
+    return browser.execute_script(f"return {script}", *arguments)  # type: ignore[no-untyped-call]
+
+
+def requests_of(browser: Chrome) -> list[str]:
+    messages = [json.loads(row["message"])["message"] for row in browser.get_log("performance")]
+    return [
+        own["params"]["request"]["url"]
+        for own in messages
+        if own["method"] == "Network.requestWillBeSent"
+    ]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["grid_study", "random_study", "line_study", "failed_study"])
+def test_page_is_whole_by_itself(
+    browser: Chrome, pages: dict[str, Path], name: str, width: int
+) -> None:
+    show(browser, pages[name], width)
+    assert browser.get_log("browser") == []
+    # Images of a page's own are data, and none of them is fetched.
+    asked = [url for url in requests_of(browser) if not url.startswith("data:")]
+    assert asked == [pages[name].as_uri()]
+    assert in_page(browser, "performance.getEntriesByType('resource').length") == 0
+    assert in_page(browser, "window.innerWidth") == width
+    assert in_page(browser, "document.documentElement.scrollWidth") <= width
+    for place in plots_of(browser):
+        assert place.size["width"] <= width
+        marks = ".point, .hm image, .js-line"
+        assert place.find_elements(By.CSS_SELECTOR, marks), place.get_attribute("id")
+
+
+def traces(browser: Chrome, place: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = in_page(
+        browser, f"document.getElementById('{place}').data.map(({{name, x}}) => ({{name, x}}))"
+    )
+    return found
+
+
+def test_front_shows_settings_and_changes_with_the_cost(
+    browser: Chrome, pages: dict[str, Path]
+) -> None:
+    show(browser, pages["grid_study"])
+    place = browser.find_element(By.ID, "front")
+    in_page(browser, "arguments[0].scrollIntoView({block: 'center'})", place)
+    beaten, front = traces(browser, "front")[:2]
+    assert (beaten["name"], front["name"]) == ("beaten", "front")
+    # 23 points have a score: the 24th failed.
+    assert len(beaten["x"]) + len(front["x"]) == 23
+    assert front["x"] == sorted(front["x"])
+    points = place.find_elements(By.CSS_SELECTOR, ".scatterlayer .point")
+    ActionChains(browser).move_to_element(points[len(beaten["x"])]).perform()
+    WebDriverWait(browser, PATIENCE).until(
+        lambda own: own.find_elements(By.CSS_SELECTOR, "#front .hoverlayer .hovertext")
+    )
+    text = place.find_element(By.CSS_SELECTOR, ".hoverlayer .hovertext").text
+    for part in ("synapse.weight.bits = 3", "noise.words = ", "95 % in [", "3 seeds"):
+        assert part in text
+    choice = Select(browser.find_element(By.ID, "front-choice"))
+    assert [own.text for own in choice.options] == [
+        "bits that the layer stores", "synaptic operations"
+    ]  # fmt: skip
+    choice.select_by_visible_text("synaptic operations")
+    WebDriverWait(browser, PATIENCE).until(lambda own: traces(own, "front")[1]["x"] != front["x"])
+    assert "synaptic operations" in place.find_element(By.CSS_SELECTOR, ".xtitle").text
+
+
+def test_another_pair_of_axes_changes_the_heat_map(browser: Chrome, pages: dict[str, Path]) -> None:
+    show(browser, pages["grid_study"])
+
+    def title() -> str:
+        return browser.find_element(By.CSS_SELECTOR, "#grid .xtitle").text
+
+    # The strongest interaction comes first.
+    assert title() == "schedule.sigma"
+    Select(browser.find_element(By.ID, "grid-choice")).select_by_index(1)
+    WebDriverWait(browser, PATIENCE).until(lambda _: title() != "schedule.sigma" or None)
+    assert title() == "noise.words"
+
+
+def shown_points(browser: Chrome) -> list[int]:
+    script = (
+        "Array.from(document.querySelectorAll('#table tbody tr:not([hidden])'), "
+        "(row) => Number(row.cells[0].textContent))"
+    )
+    points: list[int] = in_page(browser, script)
+    return points
+
+
+def test_table_sorts_both_ways_and_filters(browser: Chrome, pages: dict[str, Path]) -> None:
+    show(browser, pages["grid_study"])
+    assert shown_points(browser) == list(range(24))
+    (head,) = (
+        own
+        for own in browser.find_elements(By.CSS_SELECTOR, "#table th button")
+        if own.text.startswith("test accuracy")
+    )
+    results = read_results(pages["grid_study"].parent)
+    mean = results.means("accuracy").mean
+    order = [int(own) for own in mean.argsort() if own != study_rows.FAILED_OF_GRID]
+    in_page(browser, "arguments[0].scrollIntoView({block: 'center'})", head)
+    head.click()
+    # What failed has no accuracy and stays at the end.
+    assert shown_points(browser) == [*order, study_rows.FAILED_OF_GRID]
+    head.click()
+    assert shown_points(browser) == [*order[::-1], study_rows.FAILED_OF_GRID]
+    field = browser.find_element(By.ID, "filter")
+    field.send_keys("noise.words = 2, bits = 8")
+    expected = [
+        point
+        for point in order[::-1]
+        if results.settings["noise.words"][point] == 2
+        and results.settings["synapse.weight.bits"][point] == 8
+    ]
+    assert len(expected) == 2
+    assert shown_points(browser) == expected
+    assert browser.find_element(By.ID, "count").text == "2 of 24 points"
+
+
+def test_words_of_a_study_are_seen_not_obeyed(browser: Chrome, pages: dict[str, Path]) -> None:
+    show(browser, pages["grid_study"])
+    row = browser.find_element(By.CSS_SELECTOR, "#failures tbody tr")
+    assert row.text.endswith('noise.words must be <1 & "2" here</script><b>')
+    assert not browser.find_elements(By.CSS_SELECTOR, "main b")
+
+
+def test_recommended_configuration_can_be_copied(browser: Chrome, pages: dict[str, Path]) -> None:
+    show(browser, pages["grid_study"])
+    button = browser.find_element(By.CSS_SELECTOR, "button[data-copy]")
+    in_page(browser, "arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
+    assert button.text == "copied"
+    told = findings(read_results(pages["grid_study"].parent))
+    # A selection ends with the last line, not behind it.
+    selected = in_page(browser, "getSelection().toString()")
+    assert selected.rstrip("\n") == told["recommended"]["config"].rstrip("\n")

@@ -1,0 +1,227 @@
+"""Workers of a Dask cluster that somebody else has started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import dask
+import pyarrow.parquet as pq
+import pytest
+from distributed import LocalCluster
+
+from bitlif.model.errors import BitlifError
+from bitlif.study.search import cluster
+from bitlif.study.search.cluster import Cluster, open_cluster
+from bitlif.study.search.evaluate import Job, Outcome
+from bitlif.study.search.open_pool import open_pool
+from bitlif.study.search.run import run_study
+from bitlif.study.search.store import open_store
+
+import study_plans
+from study_plans import SMALL, Here, jobs, small
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Cluster]:
+    """Give two workers; one death of theirs is enough for Dask to give a task up."""
+    settings = {"distributed.scheduler.allowed-failures": 0}
+    options: dict[str, Any] = {
+        "n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "memory_limit": 0,
+        "dashboard_address": "127.0.0.1:0", "worker_dashboard_address": None,
+    }  # fmt: skip
+    with (
+        dask.config.set(settings),
+        LocalCluster(**options) as started,
+        open_cluster(started.scheduler_address) as own,
+    ):
+        yield own
+
+
+def test_clusters_workers_give_what_this_process_gives(workers: Cluster, tmp_path: Path) -> None:
+    tables = []
+    for name, own in (("here", Here()), ("there", workers)):
+        with open_store(tmp_path / name, SMALL) as store:
+            tables.append(run_study(small(), store, own)[0].read_bytes())
+    assert tables[0] == tables[1]
+
+
+def test_every_run_comes_back_once_however_many_there_are(workers: Cluster) -> None:
+    # More than are handed out at a time; the steps make each of them another run.
+    many = [replace(job, key=f"{job.key}-{number}") for number in range(20) for job in jobs()]
+    came = [own for outcomes in workers.run(many) for own in outcomes]
+    assert sorted(own.key for own in came) == sorted(job.key for job in many)
+    assert len({own.worker for own in came}) == 2
+
+
+def test_no_run_is_no_work(workers: Cluster) -> None:
+    assert list(workers.run([])) == []
+
+
+def test_run_that_ends_its_worker_again_and_again_fails_alone(
+    workers: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "evaluate_here", study_plans.deadly)
+    # The second of them ends whatever worker it is on, with all that waits there.
+    own = [replace(job, seed=3 if number == 1 else 5) for number, job in enumerate(jobs()[:8])]
+    came = [one for outcomes in workers.run(own) for one in outcomes]
+    assert {one.key: one.error for one in came} == {
+        job.key: "its workers died of it" if job.seed == 3 else "" for job in own
+    }
+    assert len(came) == len(own)
+
+
+class Future:
+    """A run that has come back, and what has become of its worker since."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.status = "lost"
+
+
+class Came:
+    """As Dask's `as_completed`, of runs that all come back with what `results` says."""
+
+    results: ClassVar[Any] = None
+
+    def __init__(self, **options: bool) -> None:
+        assert options == {"with_results": True, "raise_errors": False}
+        self.added: list[Future] = []
+
+    def add(self, future: Future) -> None:
+        self.added.append(future)
+
+    def next_batch(self, block: bool) -> list[tuple[Future, Any]]:
+        added, self.added = self.added, []
+        return [(future, self.results) for future in added]
+
+
+class Client:
+    """As Dask's, of one worker."""
+
+    def nthreads(self) -> dict[str, int]:
+        return {"tcp://one": 1}
+
+    def submit(self, function: Any, task: list[Job], *, key: str, pure: bool) -> Future:
+        return Future(key)
+
+
+def test_result_counts_though_its_worker_died_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "as_completed", Came)
+    (own,) = jobs()[:1]
+    monkeypatch.setattr(Came, "results", [Outcome(own.key, "", {"bits": 1.0})])
+    ((outcome,),) = Cluster(Client()).run([own])
+    assert outcome == Outcome(own.key, "", {"bits": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (CancelledError("key"), "the scheduler was lost: run the study again to go on"),
+        ((ImportError, ImportError("No module named 'x'"), None), "a worker failed: No module"),
+    ],
+)
+def test_lost_schedulers_and_bad_workers_end_it_in_one_sentence(
+    result: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "as_completed", Came)
+    monkeypatch.setattr(Came, "results", result)
+    with pytest.raises(BitlifError, match=said):
+        list(Cluster(Client()).run(jobs()[:1]))
+
+
+def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "TIMEOUT", "500ms")
+    said = "--scheduler must be the address of a Dask scheduler.* not 'tcp://127.0.0.1:9'"
+    with pytest.raises(BitlifError, match=said), open_pool(1, "tcp://127.0.0.1:9"):
+        pass
+
+
+@contextmanager
+def process(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command of Dask's in a process group of its own; end all of it afterwards.
+
+    It finds the functions of `study_plans`, and among them the gate in the folder of its log.
+    """
+    found = {
+        "PYTHONPATH": str(Path(__file__).parents[2] / "support"),
+        study_plans.GATE: str(log.parent),
+    }
+    with log.open("wb") as file:
+        own = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
+            stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True,
+            env=os.environ | found,
+        )  # fmt: skip
+    try:
+        yield own
+    finally:
+        if own.poll() is None:
+            os.killpg(own.pid, signal.SIGKILL)
+        own.wait()
+
+
+def awaited(path: Path, maker: subprocess.Popen[bytes]) -> str:
+    """Return a file's text once it is there."""
+    while not path.exists() or not path.read_text():
+        assert maker.poll() is None, f"{path.name} did not appear"
+        time.sleep(0.05)
+    return path.read_text()
+
+
+LONGER = SMALL.replace("windows = 2", "windows = 40").replace("seeds = [3, 1]", "seeds = [1, 3, 4]")
+
+
+def test_workers_started_by_hand_are_used_and_one_killed_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each gives one task back before the kill, and begins another one that it does not end.
+    monkeypatch.setattr(cluster, "evaluate_here", study_plans.gated)
+    file = tmp_path / "scheduler.json"
+    quiet = ("--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file))
+    with (
+        process("scheduler", "--port", "0", "--host", "127.0.0.1", "--scheduler-file", str(file),
+                "--no-dashboard", log=tmp_path / "scheduler.log") as scheduler,
+    ):  # fmt: skip
+        address = awaited(file, scheduler).partition('"address": "')[2].partition('"')[0]
+        first = process("worker", *quiet, "--local-directory", str(tmp_path / "one"),
+                        log=tmp_path / "one.log")  # fmt: skip
+        second = process("worker", *quiet, "--local-directory", str(tmp_path / "two"),
+                         log=tmp_path / "two.log")  # fmt: skip
+        with first as victim, second, open_pool(1, address) as own:
+            own._client.wait_for_workers(2, timeout=3600)
+            with open_store(tmp_path / "s", LONGER) as store:
+                killed = []
+
+                class Watched:
+                    def run(self, own_jobs: list[Job]) -> Iterator[list[Outcome]]:
+                        for outcomes in own.run(own_jobs):
+                            yield outcomes
+                            seen = {one.worker for one in store.outcomes.values()}
+                            if len(seen) == 2 and not killed:
+                                killed.append(len(store.outcomes))
+                                os.killpg(victim.pid, signal.SIGKILL)
+                                (tmp_path / study_plans.OPEN).touch()
+
+                path, progress = run_study(small(LONGER), store, Watched())  # type: ignore[arg-type]
+    assert killed
+    assert killed[0] < progress.total
+    assert progress.computed == progress.total == 27
+    rows = [
+        row
+        for part in sorted((tmp_path / "s" / "parts").iterdir())
+        for row in pq.read_table(part).to_pylist()
+    ]
+    assert len(rows) == len({row["key"] for row in rows}) == 27
+    assert len({row["worker"] for row in rows}) == 2
+    with open_store(tmp_path / "here", LONGER) as store:
+        assert run_study(small(LONGER), store, Here())[0].read_bytes() == path.read_bytes()

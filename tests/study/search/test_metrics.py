@@ -1,0 +1,33 @@
+"""Metrics: every name is one thing, and stored bits are what the layer stores."""
+
+from __future__ import annotations
+
+from bitlif.model.config.config import Config
+from bitlif.study.search.evaluate import TASKS
+from bitlif.study.search.metrics import EXTRAS, metrics_of, stored_bits, weight_bits
+
+DIGITS = Config.load("digits")
+
+
+def test_names_of_metrics_differ_and_say_what_they_are() -> None:
+    for task in TASKS:
+        metrics = metrics_of(task, EXTRAS)
+        assert len({own.name for own in metrics}) == len(metrics)
+        assert {own.direction for own in metrics} == {"max", "min"}
+        assert TASKS[task][1] in {own.name for own in metrics}
+
+
+def test_stored_bits_of_the_digits_by_hand() -> None:
+    # 65 x 10 weights of 10 bits; gradients: 64 steps of an error in s8 times a trace in u8, that is
+    # |sum| <= 64 * 128 * 255 < 2^21, so 22 bits; 10 currents and membranes of 16 bits; 65 pairs of
+    # traces of 8 bits; two columns of 256 entries of 8 bits; 2 lanes of a noise LFSR of 32 bits and
+    # of an update LFSR of 31.
+    assert weight_bits(DIGITS) == 6500
+    by_hand = 6500 + 650 * 22 + 10 * (16 + 16) + 65 * (8 + 8) + 512 * 8 + 2 * (32 + 31)
+    assert stored_bits(DIGITS) == by_hand
+
+
+def test_what_is_not_there_stores_nothing() -> None:
+    assert stored_bits(DIGITS.replace(learning__random_bits=0)) == stored_bits(DIGITS) - 62
+    shared = DIGITS.replace(noise__lfsr__sharing="shared")
+    assert stored_bits(shared) == stored_bits(DIGITS) - 32

@@ -1,0 +1,133 @@
+"""Study files: what they say, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bitlif.model.errors import BitlifError
+from bitlif.study.search.plan import load_plan, parse_plan, ready_studies
+
+from study_plans import GUIDED, SMALL, small
+
+AXIS = '[[axis]]\nfield = "schedule.sigma"\nlow = 0.0\nhigh = 1.0\nstep = 1e-6\n'
+
+
+def test_a_study_is_what_its_file_says() -> None:
+    plan = small()
+    assert (plan.name, plan.title) == ("small", "small")
+    assert (plan.task, plan.length, plan.seeds) == ("teacher", 2, (1, 3))
+    assert (plan.search, plan.size) == ("grid", 9)
+    assert (plan.config.layer.inputs, plan.config.window.steps) == (8, 40)
+    assert [axis.name for axis in plan.axes] == ["synapse.weight.bits", "noise.words"]
+    assert small(GUIDED).size == 20
+
+
+@pytest.mark.parametrize("name", ready_studies())
+def test_ready_made_studies_load_and_all_their_points_are_configurations(name: str) -> None:
+    from bitlif.study.search.search import search_of
+    from bitlif.study.search.space import edited
+
+    plan, text = load_plan(name)
+    assert plan.name == name
+    assert text.startswith("# ")
+    for point in next(search_of(plan).batches()):
+        edited(plan.config, point.edits)
+
+
+def test_configuration_is_looked_for_beside_the_study(tmp_path: Path) -> None:
+    from bitlif.model.config.config import Config
+    from bitlif.model.config.toml import dump_config
+
+    (tmp_path / "own.toml").write_text(dump_config(Config.load("teacher").replace(name="own")))
+    study = tmp_path / "study.toml"
+    study.write_text(SMALL.replace('config = "teacher"', 'config = "own.toml"'))
+    assert load_plan(study)[0].config.name == "own"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('name = "small"', 'name = "a/b"', "name must be of letters, digits, - and _, not 'a/b'"),
+        ("seeds = [3, 1]", "seeds = [3, 3]", "seeds must differ"),
+        ("seeds = [3, 1]", "seeds = 3", "seeds must be a list of integers"),
+        ("seeds = [3, 1]", "seeds = [-1]", "seeds must be in 0"),
+        ("windows = 2", "epochs = 2", "epochs is not a field of a study"),
+        ("windows = 2", "windows = 0", "windows must be in 1"),
+        ('task = "teacher"', 'task = "mnist"', "task must be 'digits' or 'teacher'"),
+        ('task = "teacher"\nwindows = 2', "", "the digits need a layer of 65 inputs"),
+        ('"correlation"', '"accuracy"', "objectives must be 'correlation'"),
+        ('["correlation", "bits"]', "[]", "objectives must be a list of metrics"),
+        ("windows = 2", "windows = 2\npoints = 3", "points must be given for a random or guided"),
+        ("windows = 2", "windows = 2\nbatch = 3", "batch must be left out"),
+        ("windows = 2", "windows = 2\nseed = 3", "seed must be left out"),
+        ("windows = 2", 'windows = 2\nsearch = "random"', "points must be given for a random"),
+        ("windows = 2", 'windows = 2\nsearch = "walk"', "search must be 'grid' or"),
+        ("windows = 2", 'windows = 2\nmeasure = ["area"]', "measure must be 'float' or"),
+        ("windows = 2", 'windows = 2\nmeasure = ["estimate"]', "board must be given with"),
+        (
+            "windows = 2",
+            'windows = 2\nboard = "icebreaker"\nmeasure = ["estimate", "synthesis"]',
+            "measure must be one of 'estimate' and 'synthesis', not both",
+        ),
+        ("windows = 2", 'windows = 2\nboard = "icebreaker"', "board must be left out"),
+        ("windows = 2", 'windows = 2\nboard = "x"\nmeasure = ["estimate"]', "board must be 'ice"),
+        (
+            'field = "noise.words"',
+            'field = "synapse.weight.bits"',
+            "'synapse.weight.bits' is there",
+        ),
+        (
+            'field = "noise.words"',
+            'field = "noise.words"\nname = "bits"',
+            "must not be named 'bits'",
+        ),
+        ('field = "noise.words"', 'field = "noise.lfsr.seed"', "drawn from each run's seed"),
+        ('config = "teacher"', 'config = "techer"', "did you mean 'teacher'"),
+        ("windows = 2", "windows = ", "not valid TOML"),
+        ("seeds = [3, 1]", f"seeds = {list(range(4097))}", "seeds must be at most 4096, not 4097"),
+        ("seeds = [3, 1]", "seeds = [nan]", "seeds must be an integer"),
+        ("windows = 2", "windows = inf", "windows must be an integer"),
+        ("values = [2, 4, 12]", "values = [2, inf]", "values must be finite, not inf"),
+        ("values = [2, 4, 12]", "low = 1\nhigh = 1000000000000", r"have 1 \.\.= 262144 runs"),
+        ("values = [2, 4, 12]", f"low = 1\nhigh = 10\n{AXIS * 80}", "must have at most 64 axes"),
+        (
+            "values = [2, 4, 12]",
+            f"values = [4]\n{AXIS}{AXIS.replace('schedule.sigma', 'learning.rate')}",
+            r"runs \(points times seeds\), not 6000012000006$",
+        ),
+        ('"window.steps" = 40', '"window.steps" = nan', "set.window.steps must be finite, not nan"),
+        ('"window.steps" = 40', f'"{"x" * 10**6}" = 40', r"set: 'x{30,40}\.\.\.x{30,40}' is not a"),
+        ('task = "teacher"', f'task = "teacher"\ntitle = "{"x" * 201}"', "title must be printable"),
+    ],
+)
+def test_bad_studies_are_refused_by_name(old: str, new: str, said: str) -> None:
+    assert old in SMALL
+    with pytest.raises(BitlifError, match=f"small: .*{said}"):
+        parse_plan(SMALL.replace(old, new), "small")
+
+
+def test_a_study_without_axes_is_refused() -> None:
+    with pytest.raises(BitlifError, match="must have at least one"):
+        parse_plan(SMALL.partition("[[axis]]")[0], "small")
+
+
+def test_a_study_that_is_not_there_names_the_ready_made_ones() -> None:
+    with pytest.raises(BitlifError, match=r"TOML file or one of .*taste.*, not 'tast'.*'taste'"):
+        load_plan("tast")
+
+
+def test_a_name_that_no_file_can_have_is_one_sentence() -> None:
+    with pytest.raises(BitlifError, match=r"^study 'a\\x00\.toml' cannot be read: "):
+        load_plan("a\0.toml")
+
+
+def test_a_wide_range_can_be_drawn_from() -> None:
+    from bitlif.study.search.search import search_of
+
+    wide = SMALL.replace("values = [2, 4, 12]", "low = 1\nhigh = 1000000000000")
+    plan = small(wide.replace("windows = 2", 'windows = 2\nsearch = "random"\npoints = 5'))
+    drawn = [point.choices[1] for point in next(search_of(plan).batches())]
+    assert len(set(drawn)) == 5
+    assert all(isinstance(own, int) and 1 <= own <= 10**12 for own in drawn)

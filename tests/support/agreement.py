@@ -1,0 +1,45 @@
+"""Two cores that must agree in all that they show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bitlif.sim import Core, CoreResult
+from bitlif.sim.backends.models import ModelCore
+from bitlif.tasks.stimulus import random_work
+
+ARRAYS = ("raster", "step_clocks", "window_clocks", "step_signatures")
+"""What every run gives."""
+
+
+def same(a: CoreResult, b: CoreResult, record: Sequence[str] = ()) -> None:
+    """Two results must agree, in what was recorded too."""
+    for name in (*ARRAYS, *record):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    assert a.counters == b.counters
+
+
+def same_state(a: Core, b: Core) -> None:
+    """All that can be read of two cores must agree."""
+    assert a.signature() == b.signature()
+    assert (a.clocks(), a.phase(), a.counters()) == (b.clocks(), b.phase(), b.counters())
+    np.testing.assert_array_equal(a.weights(), b.weights())
+    one, other = a.state(), b.state()
+    for name in one.__slots__:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def run_both(gates: Core, seed: int, windows: int, *, learn: bool = True) -> None:
+    """Run the same on gates fresh from their reset and on the model; all must agree."""
+    work = random_work(gates.config, seed, windows)
+    model = ModelCore(gates.config, learning=gates.learning)
+    record = gates.records if learn else ("current", "membrane", "draws")
+    results = []
+    for core in (model, gates):
+        core.load(work.weights)
+        results.append(core.run(work.events, work.targets, learn=learn, record=record))
+    same(*results, record)
+    same_state(model, gates)
+    assert gates.signature() != 0

@@ -1,0 +1,94 @@
+"""Small studies for the tests, and workers that are this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bitlif.study.search.evaluate import Job, Outcome, evaluate
+from bitlif.study.search.plan import Plan, parse_plan
+from bitlif.study.search.run import jobs_of
+from bitlif.study.search.search import search_of
+
+SMALL = """\
+name = "small"
+config = "teacher"
+task = "teacher"
+windows = 2
+seeds = [3, 1]
+objectives = ["correlation", "bits"]
+
+[set]
+"window.steps" = 40
+"layer.inputs" = 8
+
+[[axis]]
+field = "synapse.weight.bits"
+values = [6, 8, 12]
+
+[[axis]]
+field = "noise.words"
+values = [2, 4, 12]
+"""
+"""Nine points of milliseconds; twelve words of eight bits are more than the LFSR has: they fail."""
+
+GUIDED = (
+    SMALL.replace("values = [2, 4, 12]", "low = 1\nhigh = 8")
+    + '\n[[axis]]\nfield = "schedule.sigma"\nlow = 0.05\nhigh = 0.5\nlog = true\n'
+).replace("seeds = ", 'search = "guided"\npoints = 20\nbatch = 6\nseed = 7\nseeds = ')
+
+
+def small(text: str = SMALL) -> Plan:
+    """Return the plan of a small study."""
+    return parse_plan(text, "small")
+
+
+def jobs(text: str = SMALL) -> list[Job]:
+    """Return all runs of a small study."""
+    plan = small(text)
+    return [job for point in next(search_of(plan).batches()) for job in jobs_of(plan, point)]
+
+
+class Here:
+    """Workers that are this process; they stop after so many runs, as a killed study does."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+        self.computed: list[str] = []
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
+        """Yield outcomes one by one, the last job's first."""
+        for job in reversed(jobs):
+            if self.most is not None and len(self.computed) >= self.most:
+                raise KeyboardInterrupt
+            self.computed.append(job.key)
+            yield [evaluate(job)]
+
+
+def deadly(jobs: Sequence[Job]) -> list[Outcome]:
+    """Return outcomes as a worker does, but end the worker's process for every run of seed 3."""
+    if any(job.seed == 3 for job in jobs):
+        os._exit(1)
+    return [Outcome(job.key, "", {"bits": float(job.seed)}) for job in jobs]
+
+
+GATE, OPEN = "BITLIF_TEST_GATE", "open"
+"""Variable with the folder in which the gate is, and the file there that opens it."""
+
+_passed: list[Job] = []
+
+
+def gated(jobs: Sequence[Job]) -> list[Outcome]:
+    """Return outcomes as a Dask worker does; a worker's second task waits until the gate is open.
+
+    What is computed again by the worker that is left does not wait: the gate is open by then.
+    """
+    from bitlif.study.search.cluster import evaluate_here
+
+    gate = Path(os.environ[GATE]) / OPEN
+    while _passed and not gate.exists():
+        time.sleep(0.02)
+    _passed.extend(jobs)
+    return evaluate_here(jobs)

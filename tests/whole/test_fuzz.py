@@ -1,0 +1,156 @@
+"""Random configurations, driven by random calls, on the specification and on gates at once.
+
+What fails shrinks, and the smallest failing case is left in `regressions` as ``found.toml``: give
+it a name, and it is run for good.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from bitlif import Config
+from bitlif.model.config.toml import dump_config
+from bitlif.model.errors import BitlifError
+from bitlif.sim import Core
+from bitlif.sim.backends.gates import GateCore
+from bitlif.sim.backends.models import ModelCore
+
+from strategies import configs, stimulus
+
+TINY = Config.load("tiny")
+FOLDER = Path(__file__).parents[1] / "regressions"
+FOUND = FOLDER / "found.toml"
+MARK = "# regression: "
+
+ACTIONS = st.one_of(
+    st.tuples(st.sampled_from(("learn", "run", "load")), st.integers(0, 1000)),
+    st.tuples(st.sampled_from(("reset", "tables")), st.just(0)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A configuration, a backend, and calls with the seeds of their arguments."""
+
+    config: Config
+    backend: str
+    actions: list[tuple[str, int]]
+
+    def save(self, path: Path) -> None:
+        told = json.dumps({"backend": self.backend, "actions": self.actions})
+        path.write_text(f"{MARK}{told}\n{dump_config(self.config)}", "utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Case:
+        first = path.read_text("utf-8").splitlines()[0]
+        told = json.loads(first.removeprefix(MARK))
+        return cls(Config.load(path), told["backend"], [tuple(own) for own in told["actions"]])
+
+
+def act(core: Core, config: Config, action: str, seed: int) -> dict[str, Any]:
+    """Do one thing with a core; return what came of it, and all that can be read then."""
+    events, weights, targets = stimulus(config, seed, windows=1 + seed % 3)
+    shown: dict[str, Any] = {}
+    if action == "load":
+        core.load(weights)
+    elif action == "reset":
+        core.reset()
+    elif action == "tables":
+        other = "clipped" if core.config.error.rule == "likelihood" else "likelihood"
+        try:
+            core.load_tables(core.config.replace(error__rule=other))
+        except BitlifError as error:
+            shown["refusal"] = str(error)
+    else:
+        learn = action == "learn"
+        record = [n for n in core.records if learn or n in ("current", "membrane", "draws")]
+        out = core.run(events, targets, learn=learn, record=record)
+        names = ("raster", "step_clocks", "window_clocks", "step_signatures", *record)
+        shown = {name: getattr(out, name) for name in names}
+        shown["counted"] = list(out.counters.values())
+    state = core.state()
+    shown |= {f"{name} of the state": getattr(state, name) for name in state.__slots__}
+    return shown | {
+        "weights": core.weights(), "counters": list(core.counters().values()),
+        "clocks": core.clocks(), "signature": core.signature(),
+    }  # fmt: skip
+
+
+def check(case: Case) -> None:
+    """Do the same with the specification and with gates; all that gates show must agree."""
+    config = case.config
+    with ModelCore(config, interpreted=True) as model, GateCore(config, case.backend) as core:
+        for action, seed in (("load", 0), *case.actions):
+            due, shown = (act(each, config, action, seed) for each in (model, core))
+            assert set(shown) <= set(due)
+            for name, values in shown.items():
+                np.testing.assert_array_equal(values, due[name], err_msg=f"{name} after {action}")
+
+
+def fuzz(backend: str, examples: int) -> Callable[[], None]:
+    """Return a test of so many random cases, always the same ones."""
+
+    @settings(
+        max_examples=examples, database=None, deadline=None, derandomize=True,
+        suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
+    )  # fmt: skip
+    @given(config=configs(max_steps=10), actions=st.lists(ACTIONS, min_size=1, max_size=6))
+    def run(config: Config, actions: list[tuple[str, int]]) -> None:
+        case = Case(config, backend, actions)
+        try:
+            check(case)
+        except BaseException:
+            # Hypothesis ends with the smallest one, which so is the last that is written.
+            case.save(FOUND)
+            raise
+
+    return run
+
+
+def test_random_cases_agree_in_compiled_rtl() -> None:
+    fuzz("rtl", 6)()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("backend", "examples"), [("rtl", 100), ("netlist:ice40", 6), ("netlist:ecp5", 6)]
+)
+def test_many_random_cases_agree(backend: str, examples: int) -> None:
+    fuzz(backend, examples)()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_what_once_failed_agrees(path: Path) -> None:
+    check(Case.read(path))
+
+
+def test_a_failing_case_is_kept_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = tmp_path / "found.toml"
+    here = sys.modules[__name__]
+    monkeypatch.setattr(here, "FOUND", found)
+
+    def fails(case: Case) -> None:
+        assert case.config.layer.neurons < 3, "planted"
+
+    sizes = st.integers(1, 9).map(lambda n: TINY.replace(layer__neurons=n, layer__lanes=1))
+    monkeypatch.setattr(here, "check", fails)
+    monkeypatch.setattr(here, "configs", lambda max_steps: sizes)
+    with pytest.raises(AssertionError, match="planted"):
+        fuzz("rtl", 50)()
+    case = Case.read(found)
+    # As small as such a failure can be.
+    assert case.config.layer.neurons == 3
+    assert len(case.actions) == 1
+    assert case.backend == "rtl"

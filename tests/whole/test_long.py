@@ -1,0 +1,106 @@
+"""The nightly run, `make test-long`: more configurations, longer windows, both simulators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bitlif.sim
+from bitlif.model.config.config import Config
+from bitlif.model.layer import Layer
+from bitlif.sim.backends.learner import CoreLearner
+from bitlif.sim.cocotb.cosim import run_cosim
+from bitlif.sim.compare.compare import judge
+from bitlif.sim.compare.crosscheck import crosscheck
+from bitlif.sim.compare.float_check import float_distances
+from bitlif.tasks.digits import load_digits_task, train
+from bitlif.tasks.stimulus import random_work
+
+from strategies import random_configs
+
+pytestmark = pytest.mark.long
+
+CONFIGS = 100
+BEFORE = 20
+"""Those of `make test`."""
+WINDOWS = 30
+VALUES = 1_000_000
+READY_MADE = {"tiny": 50, "digits": 5, "digits-4bit": 3, "teacher": 2}
+
+
+def check(config: Config, seed: int, windows: int, folder: Path, simulator: str) -> int:
+    """Return how many values were compared, all of which agreed."""
+    work = random_work(config, seed, windows, stall=0.3 * (seed % 3 == 1))
+    core = run_cosim(work, folder, simulator=simulator)
+    verdict = judge(work, core)
+    assert verdict.agrees, (seed, config, verdict.first)
+    assert not any(distance.beyond for distance in float_distances(work, core).values())
+    return verdict.values
+
+
+def test_random_configurations_agree_in_every_value(tmp_path: Path) -> None:
+    values = 0
+    for number, config in enumerate(random_configs(BEFORE + CONFIGS)[BEFORE:]):
+        simulator = "verilator" if number % 10 == 9 else "icarus"
+        values += check(config, number, WINDOWS, tmp_path / str(number), simulator)
+    assert values >= VALUES
+
+
+def test_a_larger_layer_agrees(tmp_path: Path) -> None:
+    config = Config.load("digits").replace(
+        name="large", layer__inputs=200, layer__neurons=130, layer__lanes=16, window__steps=12
+    )
+    assert check(config, 0, 3, tmp_path, "verilator") > 100_000
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("name", READY_MADE)
+def test_ready_made_configurations_agree(name: str, simulator: str, tmp_path: Path) -> None:
+    check(Config.load(name), 0, READY_MADE[name], tmp_path, simulator)
+    check(Config.load(name), 1, 1, tmp_path, simulator)
+
+
+CLOCKS = 100_000_000
+COMPARED = {"digits": 2000, "digits-4bit": 1000, "teacher": 60, "tiny": 2000}
+"""Windows on the compiled RTL; the same again with everything carried from window to window."""
+
+
+def test_a_hundred_million_clocks_of_learning_agree_in_compiled_rtl() -> None:
+    clocks = 0
+    for name, windows in COMPARED.items():
+        ready = Config.load(name)
+        carried = ready.replace(window__state="carry", window__trace="carry", window__lfsr="clear")
+        for config in (ready, carried):
+            with bitlif.sim.open(config) as model, bitlif.sim.open(config, "rtl") as core:
+                for seed in range(0, windows, 100):
+                    work = random_work(config, seed, min(100, windows - seed))
+                    (_, outcome) = crosscheck([model, core], work)
+                    assert outcome.agrees, (name, seed, outcome.first)
+                    clocks += outcome.clocks
+    assert clocks >= CLOCKS
+
+
+def test_full_training_on_digits_through_rtl_gives_the_models_weights() -> None:
+    config, seed, epochs = Config.load("digits"), 0, 20
+    digits = load_digits_task(config.window.steps, seed)
+    layer = Layer(config)
+    history = train(layer, Layer(config), digits, epochs, seed)
+    with bitlif.sim.open(config, "rtl") as core, bitlif.sim.open(config, "rtl") as probe:
+        learner = CoreLearner(core)
+        through_gates = train(learner, CoreLearner(probe), digits, epochs, seed)
+        np.testing.assert_array_equal(learner.weights, layer.weights)
+        assert core.state().noise_lfsr == layer.lfsr_states[0]
+    assert through_gates == history
+    assert history[-1].test_accuracy > 0.94
+
+
+@pytest.mark.parametrize("backend", ["netlist:ice40", "netlist:ecp5"])
+@pytest.mark.parametrize("name", ["digits", "teacher"])
+def test_netlists_agree_over_whole_learning_windows(name: str, backend: str) -> None:
+    config = Config.load(name)
+    with bitlif.sim.open(config) as model, bitlif.sim.open(config, backend) as core:
+        (_, outcome) = crosscheck([model, core], random_work(config, 0, 4))
+    assert outcome.agrees, outcome.first
+    assert outcome.values > 4 * config.layer.inputs * config.layer.neurons
