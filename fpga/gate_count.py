@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from bitlif.hdl.loading import rate_shifts
 from bitlif.model.config.config import Config
-from bitlif.model.derive import Filter, derive
+from bitlif.model.constants import Filter
+from bitlif.model.derive import derive
 from bitlif.model.fixed import Format, signed_digits
 from bitlif.model.interval import Interval
 from bitlif.model.signature import WIDTH

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_from_dict
+from bitlif.model.config.config import Config, config_from_dict
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from bitlif.model.config.config import LayerConfig
+from bitlif.model.sections import LayerConfig
 
 from .forward import event_layout
 from .pipeline import APART, present_lanes

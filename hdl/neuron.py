@@ -7,7 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlif.model.config.config import Config
-from bitlif.model.derive import Filter, derive
+from bitlif.model.constants import Filter
+from bitlif.model.derive import derive
 from bitlif.model.fixed import Format, signed_digits
 
 from .fixed import round_shift, saturate, shape_for, shape_of, times

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from bitlif.model.config.config import LayerConfig
+from bitlif.model.sections import LayerConfig
 from bitlif.model.signature import WIDTH
 
 from .core_names import COUNTER_BITS, WATCHED

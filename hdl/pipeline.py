@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Shape, Signal, Value
 
-from bitlif.model.config.config import LayerConfig
+from bitlif.model.sections import LayerConfig
 
 
 def present_lanes(sizes: LayerConfig, slot: Value) -> list[Value]:

@@ -8,74 +8,21 @@ each intermediate can reach, by interval arithmetic, and so how wide gates must 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
 
+from .constants import Constants, Filter, PhaseConstants
 from .errors import BitlifError
 from .fixed import Format, Overflow, Rounding, StochasticShift, round_fraction
 from .interval import Interval
 from .noise import EXACT
+from .sections import DecayConfig, Settings
 from .table import error_table
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .config.config import Config, DecayConfig
-
 MAX_SHIFT = 62
-
-
-class Filter(NamedTuple):
-    """A leaky sum in integers: ``saturate((keep * state + take * input + bias) >> shift)``.
-
-    Both products are aligned to a common binary point first (in the constants), so that there is
-    one rounding; see `bitlif.model.fixed.round_shift`.
-    """
-
-    keep: int
-    take: int
-    bias: int
-    shift: int
-    low: int
-    high: int
-
-
-class Constants(NamedTuple):
-    """The integers that do not change while a layer lives."""
-
-    current: Filter
-    membrane: Filter
-    trace_current: Filter
-    trace: Filter
-    threshold: int
-    teacher_reset: int
-    keep_noise: int
-    noise_bias: int
-    noise_shift: int
-    bin_shift: int
-    half_bins: int
-    target_one: int
-    error_bias: int
-    error_shift: int
-    error_low: int
-    error_high: int
-    random_bits: int
-    weight_low: int
-    weight_high: int
-
-
-class PhaseConstants(NamedTuple):
-    """The integers that a phase of the schedule sets."""
-
-    noise_scale: int
-    reciprocal: int
-    rate: int
-    rate_left: int
-    rate_bias: int
-    rate_right: int
 
 
 @dataclass(frozen=True)
@@ -103,7 +50,7 @@ class Derived:
 
 
 @functools.lru_cache(maxsize=256)
-def derive(config: Config) -> Derived:
+def derive(config: Settings) -> Derived:
     """Return what follows from `config`.
 
     Raises
@@ -178,7 +125,7 @@ def _filter(
     return Filter(factor, gain, bias, shift, state.raw_min, state.raw_max)
 
 
-def _constants(config: Config, ranges: dict[str, Interval]) -> Constants:
+def _constants(config: Settings, ranges: dict[str, Interval]) -> Constants:
     synapse, membrane, trace, error = (
         config.synapse,
         config.membrane,
@@ -260,7 +207,7 @@ def _constants(config: Config, ranges: dict[str, Interval]) -> Constants:
     )
 
 
-def _noise_ratio(config: Config, sigma: float) -> Fraction:
+def _noise_ratio(config: Settings, sigma: float) -> Fraction:
     """Return the membrane LSBs that one unit of a draw stands for."""
     lsbs = Fraction(Decimal(repr(sigma))) / config.membrane.format.lsb
     return lsbs / Fraction(config.noise.pmf.sigma)
@@ -274,12 +221,12 @@ def _largest_shift(ratio: Fraction, bits: int) -> int:
     return shift
 
 
-def _noise_shift(config: Config) -> int:
+def _noise_shift(config: Settings) -> int:
     largest = max(phase.sigma for phase in config.schedule)
     return _largest_shift(_noise_ratio(config, largest), config.noise.scale_bits)
 
 
-def _noise_scale(config: Config, number: int, noise_shift: int) -> int:
+def _noise_scale(config: Settings, number: int, noise_shift: int) -> int:
     sigma = config.schedule[number].sigma
     scale = round_fraction(_noise_ratio(config, sigma) * (1 << noise_shift))
     most = (1 << config.noise.scale_bits) - 1
@@ -295,25 +242,25 @@ def _noise_scale(config: Config, number: int, noise_shift: int) -> int:
     return scale
 
 
-def effective_sigma(config: Config, scale: int, noise_shift: int) -> Fraction:
+def effective_sigma(config: Settings, scale: int, noise_shift: int) -> Fraction:
     """Return the standard deviation, in membrane LSBs, of the noise with this integer scale."""
     return Fraction(config.noise.pmf.sigma) * scale / (1 << noise_shift)
 
 
-def _reciprocal_ratio(config: Config, number: int, noise_shift: int) -> Fraction:
+def _reciprocal_ratio(config: Settings, number: int, noise_shift: int) -> Fraction:
     """Return the bins that one membrane LSB spans."""
     scale = _noise_scale(config, number, noise_shift)
     return 1 / (effective_sigma(config, scale, noise_shift) * config.error.step)
 
 
-def _bin_shift(config: Config, noise_shift: int) -> int:
+def _bin_shift(config: Settings, noise_shift: int) -> int:
     numbers = range(len(config.schedule))
     largest = max(_reciprocal_ratio(config, number, noise_shift) for number in numbers)
     return _largest_shift(largest, config.error.reciprocal_bits)
 
 
 def _phases(
-    config: Config, constants: Constants, ranges: dict[str, Interval]
+    config: Settings, constants: Constants, ranges: dict[str, Interval]
 ) -> tuple[PhaseConstants, ...]:
     # The ranges hold for every word of the schedule's fields, not only for the configured ones:
     # whatever is loaded into a core's schedule can overflow nothing.
@@ -353,7 +300,7 @@ def _widen(ranges: dict[str, Interval], name: str, interval: Interval, remedy: s
     ranges[name] = known.union(interval).checked(name, remedy)
 
 
-def _rate(config: Config, number: int) -> tuple[int, int]:
+def _rate(config: Settings, number: int) -> tuple[int, int]:
     """Return mantissa and right shift that turn a raw gradient into raw weight LSBs."""
     own = config.schedule[number].rate
     field = f"schedule[{number}].rate" if own else "learning.rate"

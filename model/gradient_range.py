@@ -10,14 +10,13 @@ from __future__ import annotations
 import functools
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from bitlif.model.sections import Settings
+
+from .constants import Constants, Filter
+from .derive import Derived
 from .fixed import round_shift, saturate
 from .interval import Interval
-
-if TYPE_CHECKING:
-    from .config.config import Config
-    from .derive import Constants, Derived, Filter
 
 MAX_WALK = 1 << 16
 """Steps of a trace that are walked; from there on it is taken to be as large as its format."""
@@ -51,7 +50,7 @@ def largest_trace_sum(trace_current: Filter, trace: Filter, steps: int, carried:
     return steps * trace.high if carried else total + (steps - step) * trace.high
 
 
-def gradient_range(config: Config, derived: Derived) -> Interval:
+def gradient_range(config: Settings, derived: Derived) -> Interval:
     """Return the least and the greatest gradient of a window, in raw values."""
     c = derived.constants
     most = largest_trace_sum(
@@ -60,7 +59,7 @@ def gradient_range(config: Config, derived: Derived) -> Interval:
     return error_range(derived.table, c).scaled(most)
 
 
-def idle_phases(config: Config, derived: Derived) -> tuple[int, ...]:
+def idle_phases(config: Settings, derived: Derived) -> tuple[int, ...]:
     """Return the phases in which no gradient, however large, can move a weight.
 
     A weight moves if ``(y + draw) >> random_bits`` is not 0 for some draw: unless y, which is rate
@@ -76,7 +75,7 @@ def idle_phases(config: Config, derived: Derived) -> tuple[int, ...]:
     return tuple(idle)
 
 
-def least_rate(config: Config, derived: Derived) -> float:
+def least_rate(config: Settings, derived: Derived) -> float:
     """Return about the least learning rate that can move a weight; infinite if none can."""
     gradient = gradient_range(config, derived)
     most = max(-gradient.low, gradient.high)

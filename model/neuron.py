@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .derive import Constants, Filter, PhaseConstants
+from bitlif.model.constants import Constants, Filter, PhaseConstants
+
 from .engine.compile import compilable
 from .fixed import round_shift, saturate
 

@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from bitlif.model.sections import Settings
 
 from .errors import BitlifError
 from .lfsr import Lfsr, LfsrConfig
 from .noise import NoiseConfig, quantile_table
-
-if TYPE_CHECKING:
-    from .config.config import Config
 
 
 class Periods(NamedTuple):
@@ -54,7 +53,7 @@ def draw_period(stride: int, period: int) -> int:
     return period // math.gcd(stride, period)
 
 
-def periods(config: Config) -> Periods:
+def periods(config: Settings) -> Periods:
     """Return the periods of the random numbers of `config`.
 
     >>> from bitlif.model.config.config import Config
@@ -75,7 +74,7 @@ synapse_windows=131071)
     )
 
 
-def check_draws(config: Config) -> None:
+def check_draws(config: Settings) -> None:
     """Raise if a lane, every neuron or every synapse would get one random number for ever.
 
     Raises

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .config.config import LayerConfig
+from bitlif.model.sections import LayerConfig
+
 from .engine.compile import compilable, compiled
 from .errors import BitlifError
 from .result import Result

@@ -26,8 +26,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from .constants import Constants, PhaseConstants
 from .engine.compile import compilable
 from .errors import (
     BitlifError,
@@ -41,9 +41,6 @@ from .errors import (
 from .fixed import Format, Overflow, Rounding, round_fraction, round_shift, saturate
 from .noise import EXACT, NoiseConfig, Pmf
 from .text import quoted
-
-if TYPE_CHECKING:
-    from .derive import Constants, PhaseConstants
 
 RULES = ("likelihood", "clipped", "table")
 

@@ -6,7 +6,8 @@ input, all lanes at once; a lane whose last slot has no neuron draws all the sam
 
 from __future__ import annotations
 
-from .derive import Constants, PhaseConstants
+from bitlif.model.constants import Constants, PhaseConstants
+
 from .engine.compile import compilable
 from .fixed import saturate, stochastic_shift
 from .lfsr import advance_offset, advance_stream, fill_stream, read_bits

@@ -6,17 +6,11 @@ import argparse
 import re
 from typing import Any
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import (
-    config_diff,
-    config_hash,
-    config_to_dict,
-    dump_config,
-    ready_made,
-    summary_of,
-    to_plain,
-)
-from bitlif.model.derive import Filter, derive
+from bitlif.model.config.config import Config, ready_made, summary_of
+from bitlif.model.config.schema import to_plain
+from bitlif.model.config.toml import config_diff, config_hash, config_to_dict, dump_config
+from bitlif.model.constants import Filter
+from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.period import periods
 

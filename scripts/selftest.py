@@ -12,8 +12,8 @@ import numpy as np
 from bitlif.hdl.bus.registers import REGISTERS
 from bitlif.host.link import Link
 from bitlif.host.serial_port import BAUD, FASTEST, open_serial
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_hash, ready_made
+from bitlif.model.config.config import Config, ready_made
+from bitlif.model.config.toml import config_hash
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.sim.backends.core import Core
 from bitlif.sim.backends.models import ModelCore

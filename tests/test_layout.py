@@ -51,6 +51,9 @@ TOO_LONG = {
 
 TESTED_ELSEWHERE = {
     "model/buffers.py": "model/test_layer.py",  # the arrays of every layer
+    "model/config/schema.py": "model/config/test_toml.py",  # tables from TOML and back
+    "model/constants.py": "model/test_derive.py",  # what derivation makes
+    "model/sections.py": "model/config/test_config.py",  # parts of every configuration
     "model/clocks.py": "sim/backends/test_core.py",  # clock cycles that gates need
     "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place
     "model/gradient.py": "model/test_layer.py",  # sparse and dense sums

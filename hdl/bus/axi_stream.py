@@ -117,7 +117,7 @@ class TargetInput(wiring.Component):
 
     Parameters
     ----------
-    config : bitlif.model.config.config.Config
+    config : bitlif.Config
     prompt : bool
         As of `EventInput`.
 

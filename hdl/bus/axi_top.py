@@ -22,7 +22,7 @@ class LayerFront(wiring.Component):
 
     Parameters
     ----------
-    config : bitlif.model.config.config.Config
+    config : bitlif.Config
     learning : bool
         False: inference only; nothing of the learning hardware is there.
     weights : (N, M) int or None

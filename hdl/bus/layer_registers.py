@@ -27,7 +27,7 @@ class HostedLayer(wiring.Component):
 
     Parameters
     ----------
-    config : bitlif.model.config.config.Config
+    config : bitlif.Config
     core : component with the members of `LayerCore`
         If it also has a member ``restart``, In(1), that resets it; else it is wrapped.
     learning : bool

@@ -17,7 +17,7 @@ class CoreInstance(wiring.Component):
 
     Parameters
     ----------
-    config : bitlif.model.config.config.Config
+    config : bitlif.Config
     learning : bool
         As the module was exported.
 

@@ -39,7 +39,7 @@ class Bridge(wiring.Component):
 
     Parameters
     ----------
-    config : bitlif.model.config.config.Config
+    config : bitlif.Config
     learning : bool
         Whether the core has learning hardware.
 

@@ -23,7 +23,7 @@ class UartFront(wiring.Component):
 
     Parameters
     ----------
-    config : bitlif.model.config.config.Config
+    config : bitlif.Config
     divisor : int
         Clocks of a bit on the line (checked by whoever gives it).
     learning : bool

@@ -5,17 +5,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from bitlif.model.derive import derive
 from bitlif.model.gradient_range import error_range, gradient_range, idle_phases, least_rate
 from bitlif.model.period import periods
-
-if TYPE_CHECKING:
-    from .config import Config
+from bitlif.model.sections import Settings
 
 
-def remarks(config: Config) -> tuple[str, ...]:
+def remarks(config: Settings) -> tuple[str, ...]:
     """Return the remarks on a configuration; `Config.load` issues each as a `BitlifWarning`.
 
     >>> from bitlif.model.config.config import Config
@@ -30,7 +27,7 @@ their own
 
 
 @functools.lru_cache(maxsize=256)
-def idle_rate(config: Config) -> str | None:
+def idle_rate(config: Settings) -> str | None:
     """Return the remark that no rate of the schedule can move a weight, None if one can.
 
     It is also what `Layer.learn` warns of: a study may look at such layers, nobody else will.
@@ -48,7 +45,7 @@ def idle_rate(config: Config) -> str | None:
     )
 
 
-def _rates(config: Config) -> Iterator[str]:
+def _rates(config: Settings) -> Iterator[str]:
     derived = derive(config)
     gradient = gradient_range(config, derived)
     if gradient.low == gradient.high == 0:
@@ -77,7 +74,7 @@ def _rates(config: Config) -> Iterator[str]:
         given = given or phase.rate > 0
 
 
-def _repeats(config: Config) -> Iterator[str]:
+def _repeats(config: Settings) -> Iterator[str]:
     found, carried = periods(config), config.window.lfsr == "carry"
     if found.neuron_steps < config.window.steps:
         yield (

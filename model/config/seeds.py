@@ -14,25 +14,22 @@ SHA-256 of the name in UTF-8, read as a big-endian integer.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bitlif.model.errors import BitlifError, require_int
-
-if TYPE_CHECKING:
-    from .config import Config
+from bitlif.model.sections import Settings
 
 STREAM = 0x11F5
 """What keeps these draws apart from all others that are made from the same number."""
 
 
-def seeded(config: Config, which: int | str) -> Config:
-    """Return `config` with LFSR seeds that follow from a number or a name.
+def seeds_of(settings: Settings, which: int | str) -> tuple[int, int]:
+    """Return the LFSR seeds of noise and updates that follow from a number or a name.
 
     Parameters
     ----------
-    config : Config
+    config : Settings
     which : int or str
         A number, 0 ..= 2**31 - 1, or a name of at least one character. Each gives other seeds, as
         far as the registers have states: two of 8 bits are equal in one case of 255.
@@ -46,7 +43,7 @@ def seeded(config: Config, which: int | str) -> Config:
     --------
     >>> from bitlif.model.config.config import Config
     >>> tiny = Config.load("tiny")
-    >>> [seeded(tiny, which).noise.lfsr.seed for which in (0, 1, "hidden")]
+    >>> [seeds_of(tiny, which)[0] for which in (0, 1, "hidden")]
     [39400, 23687, 39081]
     """
     if isinstance(which, str):
@@ -58,6 +55,6 @@ def seeded(config: Config, which: int | str) -> Config:
     random = np.random.default_rng([number, STREAM])
     noise, learning = (
         int(random.integers(1, (1 << width) - 1, endpoint=True, dtype=np.uint64))
-        for width in (config.noise.lfsr.width, config.learning.lfsr.width)
+        for width in (settings.noise.lfsr.width, settings.learning.lfsr.width)
     )
-    return config.replace(noise__lfsr__seed=noise, learning__lfsr__seed=learning)
+    return noise, learning

@@ -7,60 +7,22 @@ instead of giving ``a`` and ``b``; the numbers are read in, so that a configurat
 
 from __future__ import annotations
 
-import enum
 import hashlib
-import importlib.resources
 import json
-import typing
 from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from bitlif.model.errors import BitlifError, BitlifTypeError, located, nearest_of, warn
-from bitlif.model.fixed import Format
+from bitlif.model.errors import BitlifError, BitlifTypeError, located, nearest_of
+from bitlif.model.sections import Settings
 from bitlif.model.storage.reading import read_text
-from bitlif.model.text import path_text, quoted, shortened, terminal_text
+from bitlif.model.text import path_text, quoted
 
-from .config import Config, PhaseConfig
-from .remarks import remarks
+from .schema import to_plain
 from .toml_tree import parse_toml
-
-READY_MADE = importlib.resources.files("bitlif.configs")
-
-
-def ready_made() -> list[str]:
-    """Return the names of the configurations that come with the package."""
-    return sorted(item.name[:-5] for item in READY_MADE.iterdir() if item.name.endswith(".toml"))
-
-
-def summary_of(name: str) -> str:
-    """Return what the ready-made configuration `name` says of itself in its first comment."""
-    first = (READY_MADE / f"{name}.toml").read_text("utf-8").splitlines()[0]
-    return first.lstrip("# ")
-
-
-def load_config(source: str | Path) -> Config:
-    """Read a configuration from a TOML file, or a ready-made one by its name.
-
-    Raises
-    ------
-    BitlifError
-        If there is no such file or name, it is not TOML, or a field is refused.
-
-    Warns
-    -----
-    BitlifWarning
-        Of each of `bitlif.model.config.remarks.remarks`.
-    """
-    content, origin, folder = read_source("configuration", source, READY_MADE, ready_made())
-    config = parse_config(content, origin, folder)
-    for remark in remarks(config):
-        warn(f"{origin}: {remark}")
-    return config
 
 
 def read_source(
@@ -102,12 +64,12 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def parse_config(content: str, origin: str, folder: Path | None = None) -> Config:
-    """Return the configuration in TOML text; `origin` is for errors, `folder` holds its files."""
+def read_tree(content: str, origin: str, folder: Path | None = None) -> dict[str, Any]:
+    """Return TOML text as nested tables; `origin` is for errors, `folder` holds its files."""
     tree = parse_toml(content, origin)
     with located(origin):
         _inline_table(tree, folder)
-        return config_from_dict(tree)
+    return tree
 
 
 def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
@@ -137,95 +99,7 @@ def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
         section["b"].append(b)
 
 
-def config_from_dict(tree: dict[str, Any]) -> Config:
-    """Return the configuration that a nested dictionary (as from TOML) describes."""
-    result = _build(Config, tree, "")
-    assert isinstance(result, Config)
-    return result
-
-
-def _build(kind: type, tree: object, path: str) -> Any:
-    """Build the dataclass `kind` from a table; `path` is "" or ends with a dot."""
-    if not isinstance(tree, dict):
-        raise BitlifTypeError(f"{path.rstrip('.')} must be a table of fields, not {quoted(tree)}")
-    types = typing.get_type_hints(kind)
-    names = [item.name for item in fields(kind)]
-    for key in tree:
-        if key not in names:
-            hint = nearest_of(key, names) or f"; known are {', '.join(names)}"
-            shown = shortened(terminal_text(key))
-            raise BitlifError(f"{path}{shown} is not a field{hint}")
-    defaults = {item.name: _default(item) for item in fields(kind)}
-    values = {
-        name: _convert(types[name], tree[name], f"{path}{name}", defaults[name]) for name in tree
-    }
-    try:
-        return kind(**values)
-    except BitlifError as error:
-        raise type(error)(f"{path}{error}") from error
-
-
-def _default(item: Any) -> Any:
-    return item.default_factory() if item.default_factory is not MISSING else item.default
-
-
-def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
-    if kind is Format:
-        try:
-            return Format.parse(value)
-        except BitlifError as error:
-            raise type(error)(f"{path}: {error}") from error
-    if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
-        words = [member.value for member in kind]
-        if value not in words:
-            accepted = " or ".join(f"'{word}'" for word in words)
-            hint = nearest_of(value, words) if isinstance(value, str) else ""
-            raise BitlifError(f"{path} must be {accepted}, not {quoted(value)}{hint}")
-        return kind(value)
-    if isinstance(kind, type) and is_dataclass(kind):
-        if isinstance(value, dict) and {"tau", "shift"} & value.keys():
-            # A leak is given by either; the other one of the default must not stand beside it.
-            return _build(kind, value, f"{path}.")
-        return _build(kind, _over_default(default, value), f"{path}.")
-    if kind == tuple[PhaseConfig, ...]:
-        if not isinstance(value, list):
-            raise BitlifTypeError(f"{path} must be a list of phases, not {quoted(value)}")
-        return tuple(_build(PhaseConfig, phase, f"{path}[{n}].") for n, phase in enumerate(value))
-    if typing.get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(value)
-    return value
-
-
-def _over_default(default: Any, value: object) -> object:
-    """Lay a section's given fields over those of its default, which may differ from the class's."""
-    if not isinstance(value, dict):
-        return value
-    return {**_own_defaults(default), **value}
-
-
-def _own_defaults(default: Any) -> dict[str, Any]:
-    base = {item.name: _default(item) for item in fields(default)}
-    return {
-        name: to_plain(getattr(default, name))
-        for name, usual in base.items()
-        if not is_dataclass(usual) and getattr(default, name) != usual
-    }
-
-
-def to_plain(value: Any) -> Any:
-    """Return a field's value as TOML can hold it."""
-    if isinstance(value, Format):
-        return str(value)
-    if isinstance(value, enum.Enum):
-        return value.value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: to_plain(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, tuple):
-        return [to_plain(item) for item in value]
-    return value
-
-
-def config_to_dict(config: Config) -> dict[str, Any]:
+def config_to_dict(config: Settings) -> dict[str, Any]:
     """Return every field as a nested dictionary, which `config_from_dict` turns back."""
     tree = to_plain(config)
     assert isinstance(tree, dict)
@@ -235,12 +109,12 @@ def config_to_dict(config: Config) -> dict[str, Any]:
     return tree
 
 
-def dump_config(config: Config) -> str:
+def dump_config(config: Settings) -> str:
     """Return the configuration as TOML text with every field written out."""
     return tomli_w.dumps(config_to_dict(config))
 
 
-def config_hash(config: Config) -> str:
+def config_hash(config: Settings) -> str:
     """Return 16 hexadecimal digits that name the configuration's content (its name left out)."""
     tree = config_to_dict(config)
     del tree["name"]
@@ -248,7 +122,7 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def config_diff(a: Config, b: Config) -> list[tuple[str, Any, Any]]:
+def config_diff(a: Settings, b: Settings) -> list[tuple[str, Any, Any]]:
     """Return ``(field, in a, in b)`` where they differ; None where one has no such field."""
     left, right = a.flat(), b.flat()
     return [

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.checks import check_events
-from bitlif.model.config.config import Config, DecayConfig
+from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.engine.compile import compiled
 from bitlif.model.errors import BitlifError, BitlifTypeError, require_int, require_kind, warn
@@ -25,6 +25,7 @@ from bitlif.model.events import Events
 from bitlif.model.files.save_file import Arrays, load_saved, save_arrays
 from bitlif.model.fixed import Format
 from bitlif.model.result import RECORDS, LayerState, Result, check_records
+from bitlif.model.sections import DecayConfig
 from bitlif.model.text import quoted
 
 from .snapshot import FloatSnapshot

@@ -31,8 +31,7 @@ from cocotbext.axi import (
 from bitlif.hdl.bus.axi_stream import target_bits
 from bitlif.host.access_error import AccessError
 from bitlif.host.driver import Driver
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import parse_config
+from bitlif.model.config.config import Config, parse_config
 from bitlif.model.errors import BitlifError
 
 from .bus_trespass import Trespasser

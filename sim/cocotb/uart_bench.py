@@ -21,8 +21,7 @@ from bitlif.hdl.uart.protocol import STAY, Command, Status
 from bitlif.host.driver import Driver
 from bitlif.host.event_codec import input_items, most_output
 from bitlif.host.frames import MOST_WORDS, Answer, Deframer, enframe, request
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import parse_config
+from bitlif.model.config.config import Config, parse_config
 from bitlif.model.events import Events
 
 CLOCK = 10

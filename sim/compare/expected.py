@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bitlif.hdl.core_names import COUNTERS
 from bitlif.model.clocks import step_clocks, window_end
 from bitlif.model.config.config import Config
-from bitlif.model.derive import Constants, Filter, PhaseConstants, derive
+from bitlif.model.constants import Constants, Filter, PhaseConstants
+from bitlif.model.derive import derive
 from bitlif.model.layer import Layer
 from bitlif.model.result import LayerState, Result
 from bitlif.model.signature import Signature

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bitlif.hdl.core_names import COUNTERS
-from bitlif.model.derive import Filter, derive
+from bitlif.model.constants import Filter
+from bitlif.model.derive import derive
 from bitlif.model.table import table_bin
 from bitlif.tasks.scenario import Work
 

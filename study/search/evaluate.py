@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import parse_config
+from bitlif.model.config.config import Config, parse_config
 from bitlif.model.engine.compile import source_stamp
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.floating.layer import FloatLayer, real_leak

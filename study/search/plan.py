@@ -31,8 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import dump_config, load_config, read_source, ready_made
+from bitlif.model.config.config import Config, load_config, ready_made
+from bitlif.model.config.toml import dump_config, read_source
 from bitlif.model.config.toml_tree import parse_toml
 from bitlif.model.errors import (
     BitlifError,

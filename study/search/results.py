@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import parse_config
+from bitlif.model.config.config import Config, parse_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.storage.reading import read_bytes
 from bitlif.model.text import path_text, shortened, terminal_text

@@ -27,8 +27,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_from_dict, config_to_dict
+from bitlif.model.config.config import Config, config_from_dict
+from bitlif.model.config.toml import config_to_dict
 from bitlif.model.errors import (
     BitlifError,
     BitlifTypeError,

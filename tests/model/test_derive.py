@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bitlif.model import neuron, table, trace, update, window
-from bitlif.model.config.config import Config, DecayConfig
-from bitlif.model.config.toml import config_from_dict
+from bitlif.model.config.config import Config, config_from_dict
 from bitlif.model.derive import MAX_SHIFT, Derived, derive, effective_sigma, leak_factor
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.events import Events
@@ -23,6 +22,7 @@ from bitlif.model.fixed import Format, Rounding
 from bitlif.model.interval import Interval
 from bitlif.model.layer import Layer
 from bitlif.model.result import RECORDS
+from bitlif.model.sections import DecayConfig
 
 from strategies import configs, stimulus
 

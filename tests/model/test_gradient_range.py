@@ -10,9 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bitlif.model.config.config import Config
+from bitlif.model.config.config import Config, ready_made
 from bitlif.model.config.remarks import remarks
-from bitlif.model.config.toml import ready_made
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifWarning
 from bitlif.model.events import Events

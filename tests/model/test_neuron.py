@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bitlif.model.config.config import Config
-from bitlif.model.derive import Filter, derive
+from bitlif.model.constants import Filter
+from bitlif.model.derive import derive
 from bitlif.model.fixed import Rounding
 from bitlif.model.neuron import fires, keep_membrane, leaky_sum, noise_level
 

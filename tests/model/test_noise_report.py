@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_from_dict
+from bitlif.model.config.config import Config, config_from_dict
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.lfsr import Lfsr

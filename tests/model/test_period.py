@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bitlif.model.config.config import Config
-from bitlif.model.config.toml import to_plain
+from bitlif.model.config.schema import to_plain
 from bitlif.model.errors import BitlifError
 from bitlif.model.layer import Layer
 from bitlif.model.lfsr import Lfsr, LfsrConfig

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_from_dict, config_hash, dump_config, ready_made
-from bitlif.model.derive import Filter, derive
+from bitlif.model.config.config import Config, config_from_dict, ready_made
+from bitlif.model.config.toml import config_hash, dump_config
+from bitlif.model.constants import Filter
+from bitlif.model.derive import derive
 from bitlif.model.period import periods
 from bitlif.scripts.main import main
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import READY_MADE, dump_config
+from bitlif.model.config.config import READY_MADE, Config
+from bitlif.model.config.toml import dump_config
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
 from bitlif.scripts.main import main

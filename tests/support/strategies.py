@@ -112,7 +112,7 @@ def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
         ],
     }
     try:
-        from bitlif.model.config.toml import config_from_dict
+        from bitlif.model.config.config import config_from_dict
 
         config = config_from_dict(sections)
     except BitlifError:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitlif.model.config.config import Config, LearningConfig, PhaseConfig
-from bitlif.model.config.toml import ready_made, to_plain
+from bitlif.model.config.config import Config, ready_made
+from bitlif.model.config.schema import to_plain
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
@@ -25,6 +25,7 @@ from bitlif.model.layer import Layer
 from bitlif.model.lfsr import LfsrConfig
 from bitlif.model.noise import NoiseConfig
 from bitlif.model.polynomials import DEFAULT_TAPS
+from bitlif.model.sections import LearningConfig, PhaseConfig
 
 from golden_steps import arrays_of, manifest
 

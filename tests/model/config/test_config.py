@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
-from bitlif.model.config.config import (
-    Config,
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import config_diff, config_hash
+from bitlif.model.errors import BitlifError
+from bitlif.model.fixed import Format, Rounding
+from bitlif.model.lfsr import LfsrConfig
+from bitlif.model.noise import NoiseConfig
+from bitlif.model.sections import (
     DecayConfig,
     LayerConfig,
     LearningConfig,
@@ -19,11 +24,6 @@ from bitlif.model.config.config import (
     TraceConfig,
     WindowConfig,
 )
-from bitlif.model.config.toml import config_diff, config_hash
-from bitlif.model.errors import BitlifError
-from bitlif.model.fixed import Format, Rounding
-from bitlif.model.lfsr import LfsrConfig
-from bitlif.model.noise import NoiseConfig
 from bitlif.model.table import ErrorConfig
 
 TINY = Config.load("tiny")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bitlif.model.config.config import Config
+from bitlif.model.config.config import Config, ready_made
 from bitlif.model.config.remarks import remarks
-from bitlif.model.config.toml import dump_config, ready_made
+from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifWarning
 from bitlif.scripts.main import main
 

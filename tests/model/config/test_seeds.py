@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bitlif.model.config.config import Config
-from bitlif.model.config.seeds import seeded
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
@@ -46,7 +45,7 @@ def test_many_numbers_and_names_give_different_seeds_within_the_register() -> No
 
 
 def test_nothing_but_the_seeds_changes() -> None:
-    own = seeded(TINY, "hidden")
+    own = TINY.seeded("hidden")
     assert own == TINY.replace(
         noise__lfsr__seed=own.noise.lfsr.seed, learning__lfsr__seed=own.learning.lfsr.seed
     )

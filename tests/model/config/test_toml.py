@@ -10,17 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import (
+from bitlif.model.config.config import (
+    Config,
     config_from_dict,
-    config_hash,
-    config_to_dict,
-    dump_config,
     load_config,
     parse_config,
     ready_made,
     summary_of,
 )
+from bitlif.model.config.toml import config_hash, config_to_dict, dump_config
 from bitlif.model.errors import BitlifError
 
 from strategies import configs

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from bitlif.model.config.toml import READY_MADE, ready_made
+from bitlif.model.config.config import READY_MADE, ready_made
 from bitlif.model.config.toml_tree import MOST_DEPTH, parse_toml
 from bitlif.model.errors import BitlifError
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from bitlif.model.config.config import Config, DecayConfig
+from bitlif.model.config.config import Config
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer, real_leak
 from bitlif.model.floating.step import gaussian_error
 from bitlif.model.layer import Layer
 from bitlif.model.result import RECORDS
+from bitlif.model.sections import DecayConfig
 
 U = 2.0**-53
 """Largest relative error of one rounding."""

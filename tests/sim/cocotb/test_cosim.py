@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from bitlif.hdl.export.verilog import core_verilog
-from bitlif.model.config.config import Config, SynapseConfig
+from bitlif.model.config.config import Config
 from bitlif.model.fixed import Format
+from bitlif.model.sections import SynapseConfig
 from bitlif.sim.cocotb.cosim import CosimRun, run_cosim
 from bitlif.sim.cocotb.runner import require_simulator, simulate
 from bitlif.sim.compare.compare import Verdict, judge

@@ -1,0 +1,94 @@
+"""Dataclasses from nested tables and back; every error names the field with its section."""
+
+from __future__ import annotations
+
+import enum
+import typing
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
+from bitlif.model.fixed import Format
+from bitlif.model.sections import PhaseConfig
+from bitlif.model.text import quoted, shortened, terminal_text
+
+
+def build(kind: type, tree: object, path: str) -> Any:
+    """Build the dataclass `kind` from a table; `path` is "" or ends with a dot."""
+    if not isinstance(tree, dict):
+        raise BitlifTypeError(f"{path.rstrip('.')} must be a table of fields, not {quoted(tree)}")
+    types = typing.get_type_hints(kind)
+    names = [item.name for item in fields(kind)]
+    for key in tree:
+        if key not in names:
+            hint = nearest_of(key, names) or f"; known are {', '.join(names)}"
+            shown = shortened(terminal_text(key))
+            raise BitlifError(f"{path}{shown} is not a field{hint}")
+    defaults = {item.name: _default(item) for item in fields(kind)}
+    values = {
+        name: _convert(types[name], tree[name], f"{path}{name}", defaults[name]) for name in tree
+    }
+    try:
+        return kind(**values)
+    except BitlifError as error:
+        raise type(error)(f"{path}{error}") from error
+
+
+def _default(item: Any) -> Any:
+    return item.default_factory() if item.default_factory is not MISSING else item.default
+
+
+def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
+    if kind is Format:
+        try:
+            return Format.parse(value)
+        except BitlifError as error:
+            raise type(error)(f"{path}: {error}") from error
+    if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
+        words = [member.value for member in kind]
+        if value not in words:
+            accepted = " or ".join(f"'{word}'" for word in words)
+            hint = nearest_of(value, words) if isinstance(value, str) else ""
+            raise BitlifError(f"{path} must be {accepted}, not {quoted(value)}{hint}")
+        return kind(value)
+    if isinstance(kind, type) and is_dataclass(kind):
+        if isinstance(value, dict) and {"tau", "shift"} & value.keys():
+            # A leak is given by either; the other one of the default must not stand beside it.
+            return build(kind, value, f"{path}.")
+        return build(kind, _over_default(default, value), f"{path}.")
+    if kind == tuple[PhaseConfig, ...]:
+        if not isinstance(value, list):
+            raise BitlifTypeError(f"{path} must be a list of phases, not {quoted(value)}")
+        return tuple(build(PhaseConfig, phase, f"{path}[{n}].") for n, phase in enumerate(value))
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(value)
+    return value
+
+
+def _over_default(default: Any, value: object) -> object:
+    """Lay a section's given fields over those of its default, which may differ from the class's."""
+    if not isinstance(value, dict):
+        return value
+    return {**_own_defaults(default), **value}
+
+
+def _own_defaults(default: Any) -> dict[str, Any]:
+    base = {item.name: _default(item) for item in fields(default)}
+    return {
+        name: to_plain(getattr(default, name))
+        for name, usual in base.items()
+        if not is_dataclass(usual) and getattr(default, name) != usual
+    }
+
+
+def to_plain(value: Any) -> Any:
+    """Return a field's value as TOML can hold it."""
+    if isinstance(value, Format):
+        return str(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: to_plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, tuple):
+        return [to_plain(item) for item in value]
+    return value
