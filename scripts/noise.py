@@ -10,15 +10,15 @@ from typing import Any
 
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
-from bitlif.model.noise_report import (
+from bitlif.model.noise_report.draws import (
     LAGS,
     MAX_DRAWS,
     MIN_DRAWS,
     Measurement,
-    describe_noise,
     measure_draws,
     require_scipy,
 )
+from bitlif.model.noise_report.report import describe_noise
 from bitlif.model.text import path_text
 
 from .console.output import OutputFile

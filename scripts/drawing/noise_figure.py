@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 
 from bitlif.model.config.config import Config
-from bitlif.model.noise_report import (
-    LAGS,
-    LEAST_EXPECTED,
-    Measurement,
-    levels_in_sigma,
-    probabilities,
-)
+from bitlif.model.noise_report.distribution import levels_in_sigma, probabilities
+from bitlif.model.noise_report.draws import LAGS, LEAST_EXPECTED, Measurement
 
 from .pictures import own_style, require_matplotlib
 

@@ -16,7 +16,8 @@ from matplotlib.image import imread
 
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
-from bitlif.model.noise_report import describe_noise, measure_draws
+from bitlif.model.noise_report.draws import measure_draws
+from bitlif.model.noise_report.report import describe_noise
 from bitlif.scripts import noise
 from bitlif.scripts.drawing.noise_figure import BLACK, BLUE, ORANGE, VERMILION
 

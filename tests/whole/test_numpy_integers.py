@@ -16,7 +16,7 @@ from bitlif.model.fixed import Format
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.lfsr import Lfsr, LfsrConfig
-from bitlif.model.noise_report import measure_draws
+from bitlif.model.noise_report.draws import measure_draws
 from bitlif.model.polynomials import DEFAULT_TAPS
 from bitlif.sim.backends.models import ModelCore
 from bitlif.tasks.digits import load_digits_task

@@ -18,7 +18,7 @@ from bitlif.model.engine.compile import NO_JIT
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
-from bitlif.model.noise_report import describe_draws, measure_draws
+from bitlif.model.noise_report.draws import describe_draws, measure_draws
 from bitlif.model.result import RECORDS
 from bitlif.sim.backends.models import ModelCore
 

@@ -16,7 +16,7 @@ import pytest
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
-from bitlif.model.noise_report import measure_draws
+from bitlif.model.noise_report.draws import measure_draws
 from bitlif.scripts.drawing import pictures
 from bitlif.scripts.drawing.demo_figure import Shown, draw_demo
 from bitlif.scripts.drawing.noise_figure import save_figure

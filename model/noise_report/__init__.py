@@ -1,0 +1,1 @@
+"""The noise report: exact distribution, phases, LFSR streams and measured draws."""
