@@ -12,7 +12,7 @@ from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.files.weight_file import load_weights
 from bitlif.model.text import file_name
 
-from .console.output import OutputFolder
+from .console.output_files import OutputFolder
 from .console.terminal import (
     SubParsers,
     add_command,

@@ -29,7 +29,7 @@ from bitlif.tasks.digits import (
     train,
 )
 
-from .console.output import OutputFolder, require_place
+from .console.output_files import OutputFolder, require_place
 from .console.terminal import (
     SubParsers,
     add_command,

@@ -20,7 +20,7 @@ from bitlif.study.claims.spike_probability import ProbabilitySettings, measure_p
 from bitlif.study.claims.vanishing import VanishingSettings, measure_vanishing
 from bitlif.study.statistics import mean_interval
 
-from .console.output import OutputFolder
+from .console.output_files import OutputFolder
 from .console.terminal import (
     SubParsers,
     add_command,

@@ -12,7 +12,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.errors import require_int
 from bitlif.model.storage.ownership import GOLDEN
 
-from .console.output import OutputFolder, require_place
+from .console.output_files import OutputFolder, require_place
 from .console.terminal import SubParsers, add_command, add_json, console, print_json
 
 MAX_WINDOWS = 10_000

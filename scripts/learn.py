@@ -44,7 +44,7 @@ from bitlif.tasks.teacher import (
     teacher_correlation,
 )
 
-from .console.output import OutputFolder
+from .console.output_files import OutputFolder
 from .console.terminal import (
     SubParsers,
     add_backend,

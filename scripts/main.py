@@ -12,7 +12,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text, shortened
 
 from .console.parser import Parser
-from .console.streams import guarded_streams
+from .console.standard_streams import guarded_streams
 from .console.terminal import announce_compilation, say, warnings_as_sentences
 
 SUBCOMMANDS = {

@@ -21,7 +21,7 @@ from bitlif.model.noise_report.draws import (
 from bitlif.model.noise_report.report import describe_noise
 from bitlif.model.text import path_text
 
-from .console.output import OutputFile
+from .console.output_files import OutputFile
 from .console.terminal import (
     SubParsers,
     add_command,

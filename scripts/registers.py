@@ -8,7 +8,7 @@ from pathlib import Path
 from bitlif.hdl.bus.register_files import FORMATS
 from bitlif.model.config.config import Config
 
-from .console.output import OutputFile
+from .console.output_files import OutputFile
 from .console.terminal import SubParsers, add_command, console, print_document
 
 

@@ -12,7 +12,7 @@ from bitlif.model.errors import require_real
 from bitlif.model.extras import require_extra
 from bitlif.model.text import cell_text
 
-from .console.output import OutputFolder
+from .console.output_files import OutputFolder
 from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
 from .drawing.pictures import require_matplotlib
 from .drawing.report_figure import save_pictures

@@ -20,7 +20,7 @@ from bitlif.model.layer import Layer
 from bitlif.model.result import Result
 from bitlif.model.text import path_text
 
-from .console.output import OutputFile
+from .console.output_files import OutputFile
 from .console.terminal import (
     SubParsers,
     add_backend,

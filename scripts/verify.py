@@ -14,7 +14,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int, require_real
 from bitlif.model.text import file_name
 
-from .console.output import KeptElsewhere, OutputFolder
+from .console.output_files import KeptElsewhere, OutputFolder
 from .console.terminal import (
     SubParsers,
     add_command,

@@ -11,7 +11,7 @@ import numpy as np
 from bitlif.model.config.config import Config
 from bitlif.model.files.weight_file import load_weights
 
-from .console.output import OutputFile
+from .console.output_files import OutputFile
 from .console.terminal import SubParsers, add_command, console, print_document, require_gates
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bitlif.model.config.config import Config
     from bitlif.model.events import Events
 
-    from .screen import ResultTable, Screen
+    from .rich_console import ResultTable, Screen
 
 MOST_OUTPUTS = 1 << 29
 """Most neurons times steps of all windows of a run."""
@@ -135,14 +135,14 @@ def print_document(text: str) -> None:
 
 def console() -> Screen:
     """Return the console of results (standard output)."""
-    from .screen import Screen
+    from .rich_console import Screen
 
     return Screen()
 
 
 def progress_bars() -> Progress:
     """Return progress bars with time left, on standard error; silent where that is no terminal."""
-    from .screen import bars
+    from .rich_console import bars
 
     return bars()
 
@@ -200,7 +200,7 @@ def warnings_as_sentences(command: str) -> Iterator[None]:
 
 def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> ResultTable:
     """Return a table: numbers to the right, words to the left."""
-    from .screen import ResultTable
+    from .rich_console import ResultTable
 
     return ResultTable(title, columns, rows)
 

@@ -19,7 +19,7 @@ import pytest
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import warn
-from bitlif.scripts.console.streams import GuardedStream, encodable
+from bitlif.scripts.console.standard_streams import GuardedStream, encodable
 from bitlif.scripts.console.terminal import (
     console,
     report_table,

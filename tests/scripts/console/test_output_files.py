@@ -16,8 +16,13 @@ import pytest
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.storage.ownership import GOLDEN, MARKER, write_marker
-from bitlif.scripts.console import output
-from bitlif.scripts.console.output import KeptElsewhere, OutputFile, OutputFolder, require_place
+from bitlif.scripts.console import output_files
+from bitlif.scripts.console.output_files import (
+    KeptElsewhere,
+    OutputFile,
+    OutputFolder,
+    require_place,
+)
 
 
 def earlier_result(path: Path) -> None:
@@ -306,7 +311,7 @@ def test_settled_result_is_kept_too(
     def failing(*_: object) -> NoReturn:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
-    monkeypatch.setattr(output.NewFolder, "commit", failing)
+    monkeypatch.setattr(output_files.NewFolder, "commit", failing)
     with OutputFolder(tmp_path / "out", "build") as out:
         fill(out.folder)
         with pytest.raises(KeptElsewhere, match=r"\(Device or resource busy\): the result is in"):
@@ -350,7 +355,7 @@ def test_disk_that_fills_up_during_the_work_loses_nothing(disk: Disk, spare: Pat
 def test_nothing_is_claimed_where_no_folder_takes_the_result(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "_other_places", lambda: iter([disk.folder, Path("/proc")]))
+    monkeypatch.setattr(output_files, "_other_places", lambda: iter([disk.folder, Path("/proc")]))
     with OutputFile(disk.folder / "file") as file:
         disk.fill_up()
         with pytest.raises(BitlifError, match=r"\(No space left on device\), nor could any other"):
