@@ -1,4 +1,4 @@
-"""The register map as a document, a C header and a Python module."""
+"""Writes the register map as a document, a C header and a Python module."""
 
 from __future__ import annotations
 
@@ -22,64 +22,79 @@ from .registers import (
 _INTRODUCTION = f"""\
 # Registers and streams of a layer behind buses
 
-Made by `bitlif registers`; version {MAJOR}.{MINOR} of the map. `bitlif verilog CONFIG --bus axi`
-writes the module. [bitlif_registers.h](bitlif_registers.h) is the same for C, `bitlif registers
---format python` for Python, and `bitlif.host.driver` a driver over any two functions that read
-and write a word.
+This page is written by `bitlif registers` and describes version {MAJOR}.{MINOR} of the register
+map. `bitlif verilog CONFIG --bus axi` writes the module. [bitlif_registers.h](bitlif_registers.h)
+is the same map for C, and `bitlif registers --format python` writes it for Python.
+`bitlif.host.driver` is a driver that needs only two functions, one to read a word and one to
+write a word.
+
+N, M and P are the numbers of inputs, neurons and lanes.
 
 ## Rules
 
-* Words of 32 bits, little-endian, at byte offsets; AXI4-Lite with 12 address bits. One access is
-  answered after another; reads and writes that both wait take turns.
-* An access that is not lawful is answered SLVERR and changes nothing; where there is no register
-  at all, DECERR. Not lawful are: addresses that are no multiple of 4; writes to what is only
-  read; writes of less than a whole word; reserved bits that are not 0; a number in MEMORY that
-  this core does not have; an ADDRESS beyond the memory; DATA that does not fit the element (it
-  is never cut), behind the last element, or while a window is under way; changing `learn` while
-  a window is under way; `run` 1 while LOAD is 1.
+* The map consists of 32-bit little-endian words at byte offsets. AXI4-Lite has 12 address bits.
+  Accesses are answered one after another. If a read and a write both wait, they take turns.
+* An illegal access is answered with SLVERR and changes nothing. An access where there is no
+  register is answered with DECERR. The following are illegal:
+  - an address that is not a multiple of 4;
+  - a write to a read-only register;
+  - a write of less than a whole word;
+  - a reserved bit that is not 0;
+  - a number in MEMORY that this core does not have;
+  - an ADDRESS beyond the end of the memory;
+  - DATA that does not fit the element (it is never truncated), DATA behind the last element, or
+    DATA while a window is in progress;
+  - changing `learn` while a window is in progress, unless `reset` is written with it;
+  - `run` = 1 while LOAD is 1.
 * A window begins with its first input event, when `run` is 1 and no access is being answered. To
-  read or load between windows while events wait: write `run` 0, wait for `idle`, read or load,
-  write `run` 1.
-* A host that loads memories may write LOAD 1 before and 0 after: what a host leaves half loaded
-  then runs nothing until another has loaded it.
-* Counters that stop do so at 2^32 - 1, and all count from the last reset: one that reads so may
-  have counted more, and the difference of two readings is then the least that it can have been.
+  read or load memories between windows while events wait: write `run` = 0, wait for `idle`, read
+  or load, write `run` = 1.
+* A host that loads memories may write LOAD = 1 before and LOAD = 0 after. If it stops half-way,
+  no window runs until a host has loaded the memories completely.
+* All counters count from the last reset and stop at 2^32 - 1. A counter that reads 2^32 - 1 may
+  have counted more; the difference of two readings is then a lower bound.
 
 ## Streams
 
-* `s_axis_events`, input events: TDATA is the input's number, padded to whole bytes; a transfer
-  with TLAST ends the step, and its TDATA means nothing. Events within a step come in any order.
-  A number of N or more (all bits of TDATA count) is taken, thrown away and counted in
-  DROPPED_EVENTS, and begins no window. An input named twice in a step counts twice: that breaks
-  the contract and is not noticed.
-* `s_axis_targets`, if there is one: in each step a transfer for each slot of P neurons, the raw
-  targets of lanes 0, 1, ... padded to whole bytes each. A target above 2^target_bits is taken as
-  that; such transfers are counted in HELD_TARGETS. Targets are taken while `learn` is 1, and
-  always if they reset the membranes; else they wait.
-* `m_axis_events`, output events: as the input's, lowest number first; TDATA is 0 with TLAST.
+* `s_axis_events`, input events. TDATA is the number of the input, padded to whole bytes. A
+  transfer with TLAST ends the step, and its TDATA is ignored. The events of a step may come in
+  any order. A number of N or more (all bits of TDATA count) is accepted, discarded and counted in
+  DROPPED_EVENTS; it begins no window. An input that is named twice in a step counts twice. This
+  violates the contract and is not detected.
+* `s_axis_targets`, if the core takes targets. Each step has one transfer for each slot of P
+  neurons: the raw targets of lanes 0, 1, ... with each target padded to whole bytes. A target
+  above 2^target_bits is limited to that value; transfers with such targets are counted in
+  HELD_TARGETS. Targets are accepted while `learn` is 1, and always if they reset the membranes.
+  Otherwise they wait.
+* `m_axis_events`, output events, in the format of the input events, lowest number first. TDATA is
+  0 with TLAST.
 
 ## Reset
 
-CONTROL.reset works at any time, also in mid-window. Weights, error table and schedule stay as
-they are (weights in the middle of an update: partly updated); state, traces, LFSRs, phase,
-counters and signature are as at the start. `run`, `learn` and `flush` take the values that are
-written with it. The core is `ready` N * ceil(M / P) clocks later. What the masters still send
-belongs to the broken window: write `flush` 1 with the reset until they are done. An output event
-that was offered before the write is answered stays so until it is taken (`event_waiting`); nothing
-else of the broken window follows. The reset at the pin may last one clock cycle or more, and resets
-everything, the buses too.
+CONTROL.reset works at any time, also during a window. Weights, error table and schedule keep
+their contents; weights that were being updated are partly updated. State, traces, LFSRs, phase,
+counters and signature return to their initial values. `run`, `learn` and `flush` take the values
+that are written together with `reset`. The core is `ready` N * ceil(M / P) clock cycles later.
+
+Whatever the bus masters still send belongs to the interrupted window. Write `flush` = 1 together
+with the reset, and leave it set until they have finished. An output event that was offered before
+the write is answered remains offered until it is accepted (`event_waiting`). No other event of
+the interrupted window follows.
+
+The reset at the pin may last one clock cycle or more. It resets everything, the buses included.
 
 ## Elements
 
-MEMORY selects a memory and ADDRESS an element; each access to DATA moves on by one, so that a
-whole memory is one write to MEMORY and then one access to DATA for each element. After the last
-one ADDRESS equals ELEMENTS. Elements are integers as the contract has them; those of more than
-32 bits are read from DATA, then DATA_HIGH. State and traces read as 0 when nothing has run since
-the reset.
+MEMORY selects a memory and ADDRESS an element. Each access to DATA advances ADDRESS by one. A
+whole memory therefore takes one write to MEMORY and one access to DATA for each element. After
+the last element ADDRESS equals ELEMENTS.
 
-A schedule of fewer phases than PHASES fills the rows behind it with its last one, and gives all of
-them 0 windows: the last phase stays in force. PHASE, and the windows that were learned in it, are
-those of before until the next reset.
+Elements are integers as the contract defines them. Read an element of more than 32 bits from DATA
+first, then from DATA_HIGH. State and traces read as 0 if nothing has run since the reset.
+
+To load a schedule of fewer phases than PHASES, fill the remaining rows with its last row, and set
+the windows of that row and of all rows after it to 0: the last phase remains in force. PHASE, and
+the number of windows learned in it, keep their old values until the next reset.
 """
 
 

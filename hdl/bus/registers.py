@@ -72,56 +72,57 @@ class Memory:
 
 _REGISTERS = (
     Register("IDENTITY", 0x000, "ro", f"{IDENTITY:#010x}: the bytes BTLF, lowest first"),
-    Register("VERSION", 0x004, "ro", "of this map", (
-        Field("minor", 0, 16, "grows with every addition"),
-        Field("major", 16, 16, "grows when what was there has changed"),
+    Register("VERSION", 0x004, "ro", "version of this map", (
+        Field("minor", 0, 16, "incremented with every addition to the map"),
+        Field("major", 16, 16, "incremented when something existing changes"),
     )),
     Register("CONFIG_HASH_LOW", 0x008, "ro",
              "lower half of the hash of the configuration that the core was built from"),
-    Register("CONFIG_HASH_HIGH", 0x00C, "ro", "upper half"),
-    Register("INPUTS", 0x010, "ro", "N"),
-    Register("NEURONS", 0x014, "ro", "M"),
-    Register("LANES", 0x018, "ro", "P"),
-    Register("STEPS", 0x01C, "ro", "steps of a window"),
+    Register("CONFIG_HASH_HIGH", 0x00C, "ro", "upper half of that hash"),
+    Register("INPUTS", 0x010, "ro", "number of inputs, N"),
+    Register("NEURONS", 0x014, "ro", "number of neurons, M"),
+    Register("LANES", 0x018, "ro", "number of lanes, P"),
+    Register("STEPS", 0x01C, "ro", "steps per window"),
     Register("PHASES", 0x020, "ro", "rows of the schedule"),
     Register("ENTRIES", 0x024, "ro", "bins of the error table; 0 without learning hardware"),
-    Register("VARIANT", 0x028, "ro", "what the core was built with", (
-        Field("learning", 0, 1, "learning hardware"),
+    Register("VARIANT", 0x028, "ro", "features that the core was built with", (
+        Field("learning", 0, 1, "the core has learning hardware"),
         Field("teacher_reset", 1, 1, "targets reset the membranes"),
-        Field("targets", 2, 1, "there is a stream of targets"),
-        Field("stochastic", 3, 1, "updates round stochastically: there is update_lfsr"),
+        Field("targets", 2, 1, "the core has a stream of targets"),
+        Field("stochastic", 3, 1, "updates are rounded stochastically: the core has update_lfsr"),
     )),
     Register("CONTROL", 0x040, "rw", "run control", (
-        Field("run", 0, 1, "1: windows may begin, refused while LOAD is 1; 0: none begins, one "
-                           "under way goes on"),
+        Field("run", 0, 1, "1: windows may begin; refused while LOAD is 1. 0: no window begins, "
+                           "and one in progress continues"),
         Field("learn", 1, 1, "learn from windows; refused without learning hardware, and while a "
-                             "window is under way unless reset is written with it"),
-        Field("flush", 2, 1, "1: input events and targets are taken and thrown away whenever no "
-                             "window is under way, and no window begins"),
-        Field("reset", 31, 1, "write 1: the core starts anew, at any time; reads as 0"),
+                             "window is in progress unless reset is written with it"),
+        Field("flush", 2, 1, "1: input events and targets are accepted and discarded whenever no "
+                             "window is in progress, and no window begins"),
+        Field("reset", 31, 1, "write 1 to reset the core, at any time; reads as 0"),
     )),
-    Register("STATUS", 0x044, "ro", "what the core does", (
-        Field("idle", 0, 1, "no window is under way: memories can be accessed"),
+    Register("STATUS", 0x044, "ro", "state of the core", (
+        Field("idle", 0, 1, "no window is in progress: memories can be accessed"),
         Field("ready", 1, 1, "memories have been cleared since the last reset"),
-        Field("event_waiting", 2, 1, "an output event waits to be taken"),
+        Field("event_waiting", 2, 1, "an output event waits to be accepted"),
     )),
-    Register("WINDOWS", 0x048, "ro", "windows finished since the reset; stops at its last value"),
-    Register("PHASE", 0x04C, "ro", "of the schedule: the next window's"),
-    Register("SIGNATURE", 0x050, "ro", "of all windows since the reset"),
+    Register("WINDOWS", 0x048, "ro", "windows finished since the reset; stops at 2^32 - 1"),
+    Register("PHASE", 0x04C, "ro", "phase of the schedule for the next window"),
+    Register("SIGNATURE", 0x050, "ro", "signature of all windows since the reset"),
     Register("DROPPED_EVENTS", 0x054, "ro",
-             "input events with an address of N or more, which were thrown away; stops"),
+             "input events with an address of N or more, which were discarded; stops at 2^32 - 1"),
     Register("HELD_TARGETS", 0x058, "ro",
-             "targets above 1 (raw: 2**target_bits), which were taken as 1; stops"),
-    *(Register(name.upper(), 0x060 + 4 * number, "ro", f"{name.replace('_', ' ')}; stops")
+             "transfers with targets above 1 (raw: 2**target_bits), taken as 1; stops at 2^32 - 1"),
+    *(Register(name.upper(), 0x060 + 4 * number, "ro",
+               f"{name.replace('_', ' ')}; stops at 2^32 - 1")
       for number, name in enumerate(name for name in COUNTERS if name != "synaptic_events")),
     Register("MEMORY", 0x080, "rw", "number of the selected memory; writing it sets ADDRESS to 0"),
     Register("ADDRESS", 0x084, "rw", "element of the selected memory; must be below ELEMENTS"),
     Register("DATA", 0x088, "rw",
-             "the element, raw, sign-extended; then ADDRESS moves to the next one"),
+             "the element, raw, sign-extended; the access advances ADDRESS by one"),
     Register("DATA_HIGH", 0x08C, "ro", "upper half of the element that was read last"),
     Register("ELEMENTS", 0x090, "ro", "number of elements of the selected memory"),
-    Register("LOAD", 0x094, "rw", "whether memories hold all of what they are to hold", (
-        Field("load", 0, 1, "1: they are being loaded, and no window begins; survives a reset"),
+    Register("LOAD", 0x094, "rw", "whether the memories are being loaded", (
+        Field("load", 0, 1, "1: loading is in progress, and no window begins; a reset keeps it"),
     )),
 )  # fmt: skip
 
@@ -129,26 +130,38 @@ REGISTERS = {register.name: register for register in _REGISTERS}
 """All registers by name, lowest offset first; they exist in every core."""
 
 _MEMORIES = (
-    Memory("weights", 0, "rw", "N * M", "input * M + neuron"),
+    Memory("weights", 0, "rw", "N * M", "weight of input j and neuron i at element j * M + i"),
     Memory("current", 1, "ro", "M", "synaptic currents"),
     Memory("membrane", 2, "ro", "M", "membrane potentials, after the reset"),
     Memory("trace_current", 3, "ro", "N", "synaptic traces"),
     Memory("trace", 4, "ro", "N", "PSP traces"),
     Memory("table_a", 5, "rw", "ENTRIES", "column A of the error table, lowest bin first"),
-    Memory("table_b", 6, "rw", "ENTRIES", "column B"),
-    Memory("noise_scale", 7, "rw", "PHASES", "of the schedule"),
-    Memory("reciprocal", 8, "rw", "PHASES", "of the schedule"),
-    Memory("rate", 9, "rw", "PHASES", "of the schedule"),
-    Memory("shift", 10, "rw", "PHASES", "of the schedule: which of the built-in shifts"),
+    Memory("table_b", 6, "rw", "ENTRIES", "column B of the error table"),
+    Memory("noise_scale", 7, "rw", "PHASES", "noise scale per phase"),
+    Memory("reciprocal", 8, "rw", "PHASES", "reciprocal of sigma per phase"),
+    Memory("rate", 9, "rw", "PHASES", "learning rate per phase"),
+    Memory("shift", 10, "rw", "PHASES", "index of one of the built-in shifts, per phase"),
     Memory(
         "phase_windows",
         11,
         "rw",
         "PHASES",
-        "of the schedule: its windows; 0: without end, as always the last row is",
+        "windows per phase; 0: without end, as the last row always is",
     ),
-    Memory("noise_lfsr", 12, "ro", "distinct noise LFSRs", "their states, in the order of lanes"),
-    Memory("update_lfsr", 13, "ro", "distinct update LFSRs", "their states"),
+    Memory(
+        "noise_lfsr",
+        12,
+        "ro",
+        "distinct noise LFSRs",
+        "states of the noise LFSRs, in the order of lanes",
+    ),
+    Memory(
+        "update_lfsr",
+        13,
+        "ro",
+        "distinct update LFSRs",
+        "states of the update LFSRs, in the order of lanes",
+    ),
 )
 
 MEMORIES = {memory.name: memory for memory in _MEMORIES}
