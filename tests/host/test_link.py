@@ -26,10 +26,16 @@ from bitlif.sim.backends.models import ModelCore
 from bitlif.sim.backends.serial import SerialCore
 from bitlif.tasks.stimulus import random_work
 
-from uart_board import Board, Layer, Line, Terminal
+from uart_board import Board, Layer, Line, SteppedClock, Terminal
 
 TINY = Config.load("tiny")
 DATA, MEMORY = (REGISTERS[name].offset for name in ("DATA", "MEMORY"))
+
+
+@pytest.fixture(autouse=True)
+def stepped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count looks at the clock instead of seconds: a busy machine times nothing out."""
+    monkeypatch.setattr("bitlif.host.link.time", SteppedClock(0.001))
 
 
 def new_line(config: Config = TINY, *, learning: bool = True, **options: Any) -> Line:

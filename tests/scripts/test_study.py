@@ -1,4 +1,4 @@
-"""``bitlif study`` as it is typed, and as it is killed."""
+"""``bitlif study`` on the command line: results, interrupts and kills."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,9 @@ def study(tmp_path: Path) -> Path:
 
 
 def started(study: Path, out: Path, *stopped: str, **options: Any) -> subprocess.Popen[bytes]:
-    """Start the command, or with `stopped` the program that stops in it."""
+    """Start the command, or with `stopped`, the helper that stops in the middle of it."""
     program = [stopped_study.__file__, *stopped] if stopped else ["-m", "bitlif"]
-    # Whoever runs the tests in the background may have made its children deaf to interrupts.
+    # A shell that runs the tests in the background may have made its children ignore SIGINT.
     hearing = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, *program, "study", str(study), "--out", str(out), "--workers", "1"],
@@ -52,12 +51,12 @@ def started(study: Path, out: Path, *stopped: str, **options: Any) -> subprocess
 
 
 def keys(folder: Path) -> list[str]:
-    """Return the runs of all parts, those that are there twice too."""
+    """Return the keys of the runs in all parts, duplicates included."""
     files = sorted((folder / "parts").glob("[0-9]*.parquet"))
     return [key for part in files for key in pq.read_table(part)["key"].to_pylist()]
 
 
-def test_killed_ten_times_at_random_it_ends_as_if_it_never_was(tmp_path: Path) -> None:
+def test_killed_ten_times_it_ends_with_the_same_table(tmp_path: Path) -> None:
     study = tmp_path / "many.toml"
     study.write_text(MANY)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -83,19 +82,19 @@ def test_killed_ten_times_at_random_it_ends_as_if_it_never_was(tmp_path: Path) -
     assert (cut / "results.parquet").read_bytes() == (whole / "results.parquet").read_bytes()
 
 
-def test_an_interrupt_ends_it_with_130_and_a_table_of_what_there_is(tmp_path: Path) -> None:
+def test_interrupt_exits_130_and_leaves_a_table(tmp_path: Path) -> None:
     study = tmp_path / "many.toml"
     study.write_text(MANY)
-    own = started(study, tmp_path / "s", "stuck", stderr=subprocess.PIPE)
-    while not keys(tmp_path / "s"):
-        assert own.poll() is None
-        time.sleep(0.02)
-    # As a terminal does it: to the command and to all its workers.
+    own = started(study, tmp_path / "s", "stuck", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert own.stdout is not None
+    # The first result is stored, and the study waits for a second one that never comes.
+    assert own.stdout.readline() == b"stopped\n"
+    # A terminal sends the signal to the command and to all its workers.
     os.killpg(own.pid, signal.SIGINT)
-    _, said = own.communicate()
+    _, errors = own.communicate()
     assert own.returncode == 130
     compiling = "compiling the engine for this kind of layer (once) ..."
-    assert set(said.decode().splitlines()) - {compiling} == {"bitlif study: interrupted"}
+    assert set(errors.decode().splitlines()) - {compiling} == {"bitlif study: interrupted"}
     assert pq.read_table(tmp_path / "s" / "results.parquet").num_rows == 1
 
 

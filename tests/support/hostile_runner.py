@@ -1,6 +1,8 @@
-"""Runs calls of ``bitlif`` in children of one process, which has imported everything before.
+"""Runs ``bitlif`` commands in child processes of one process that has imported everything already.
 
-A line of JSON on standard input asks for a call; a line of JSON on standard output tells its end.
+Each line of JSON on standard input describes a call; each line on standard output, how it ended.
+No limit depends on how fast or busy the machine is: processor time is compared with that of a
+fixed loop on the same machine, and a call hangs only if all its processes sleep.
 """
 
 from __future__ import annotations
@@ -13,20 +15,41 @@ import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 ADDRESS_SPACE = 8 << 30
-CPU_SECONDS = 100
-WALL_SECONDS = 300
-"""For hangs only: how long a call may take on a machine that has much else to do."""
+
+CPU_UNITS = 400
+"""Processor time that a call may take before it is killed, in times of `unit_seconds`."""
+
+SLEEP_SECONDS = 300
+"""A call hangs if all its processes sleep for so long. A busy machine does not put them to sleep."""
+
+
+LOOK_SECONDS, LOOKS = 0.005, 100
+"""How often a call is looked at, and how many looks pass between two at what its processes do."""
+
+
+def unit_seconds() -> float:
+    """Return the processor time of a fixed loop: a quarter of a second on a usual machine."""
+    start = time.process_time()
+    total = 0
+    for number in range(5_000_000):
+        total += number
+    return max(time.process_time() - start, 0.01)
+
+
+UNIT = unit_seconds()
 
 
 def child(task: dict[str, Any]) -> None:
-    """Be a process of its own that runs the call."""
+    """Run the call in this process, in a process group of its own."""
     os.setpgid(0, 0)
     os.chdir(task["folder"])
+    cpu_seconds = int(CPU_UNITS * UNIT) + 1
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for descriptor, name in ((1, "out"), (2, "err")):
         handle = os.open(task[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -57,40 +80,59 @@ def child(task: dict[str, Any]) -> None:
 
 
 def run(task: dict[str, Any]) -> dict[str, Any]:
-    """Run a call and say how it ended."""
+    """Run a call and return how it ended."""
     pid = os.fork()
     if pid == 0:
         try:
             child(task)
         finally:
             os._exit(99)
-    start = time.monotonic()
+    asleep = 0.0
     hung = False
     while True:
-        done, status, used = os.wait4(pid, os.WNOHANG)
+        for _ in range(LOOKS):
+            done, status, used = os.wait4(pid, os.WNOHANG)
+            if done:
+                break
+            time.sleep(LOOK_SECONDS)
         if done:
             break
-        if time.monotonic() - start > WALL_SECONDS:
+        asleep = asleep + LOOKS * LOOK_SECONDS if sleeps(pid) else 0.0
+        if asleep > SLEEP_SECONDS:
             hung = True
             os.killpg(pid, signal.SIGKILL)
-        time.sleep(0.005)
     left = still_there(pid)
     return {
         "code": os.waitstatus_to_exitcode(status),
         "hung": hung,
         "left": left,
-        "cpu": used.ru_utime + used.ru_stime,
+        "cpu": (used.ru_utime + used.ru_stime) / UNIT,
         "memory": used.ru_maxrss << 10,
     }
 
 
+def sleeps(group: int) -> bool:
+    """Return whether every living process of a group waits for something but the processor."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (folder / "stat").read_text()
+        except OSError:
+            continue
+        state, _, own = text.rpartition(") ")[2].split()[:3]
+        if int(own) == group and state in "RD":
+            return False
+    return True
+
+
 def still_there(group: int) -> bool:
-    """Return whether processes of a group are left, which do not end by themselves; kill them."""
-    start = time.monotonic()
+    """Return whether processes of a group stay although nothing wakes them; kill them."""
+    asleep = 0.0
     try:
-        while time.monotonic() - start < WALL_SECONDS:
-            os.killpg(group, 0)
-            time.sleep(0.005)  # A pool's last worker may be on its way out.
+        while asleep < SLEEP_SECONDS:
+            for _ in range(LOOKS):
+                os.killpg(group, 0)
+                time.sleep(LOOK_SECONDS)  # a pool's last worker may be about to end
+            asleep = asleep + LOOKS * LOOK_SECONDS if sleeps(group) else 0.0
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         return False
@@ -98,7 +140,7 @@ def still_there(group: int) -> bool:
 
 
 def serve() -> None:
-    """Answer until the input ends."""
+    """Answer calls until the input ends."""
     sys.stdout.flush()
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     import bitlif.scripts.main

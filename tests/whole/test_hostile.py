@@ -23,8 +23,11 @@ from hostile_calls import Call, make_call
 
 SHORT, LONG, BLOCK = 100, 1000, 50
 MEMORY = 1 << 30
-CPU_SECONDS = 30.0
-"""Of a refusal: ten, and as much for the engine, where the first call of a kind compiles it."""
+CPU_UNITS = 120
+"""Processor time of a refusal in units of `hostile_runner`, which do not depend on the machine.
+
+Half of it is for the engine, where the first call of a kind compiles it.
+"""
 
 LINE = 1000
 """Characters of a line, which may hold two paths of 400."""
@@ -100,8 +103,8 @@ class Runner:
             last = said.rstrip("\n").rpartition("\n")[2]
             if not last.startswith("bitlif"):
                 yield "no sentence"
-            if ended["cpu"] > CPU_SECONDS:
-                yield f"{ended['cpu']:.1f} s"
+            if ended["cpu"] > CPU_UNITS:
+                yield f"{ended['cpu']:.0f} units of processor time"
             # Logs that the sentence names are kept.
             if any(name not in said for name in ended["scratch"]):
                 yield f"left in the temporary folder: {ended['scratch']}"

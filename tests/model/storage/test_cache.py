@@ -343,7 +343,7 @@ def test_threads_make_an_entry_once() -> None:
 
 def test_different_entries_are_made_at_once() -> None:
     # Each waits until the other is being made too.
-    meeting = threading.Barrier(2, timeout=60)
+    meeting = threading.Barrier(2)
 
     def meet(folder: Path) -> None:
         meeting.wait()
