@@ -26,7 +26,7 @@ from bitlif.hdl.export.instance import CoreInstance, black_box
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.pll import PllSettings, settings
 from bitlif.hdl.uart.serial import LEAST_DIVISOR
-from bitlif.hdl.uart.uart_top import UartFront
+from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash, dump_config
 from bitlif.model.errors import BitlifError
@@ -352,7 +352,7 @@ class _Build:
         line = line_at(clock.mhz, self.baud)
         with self.stage(f"top for {clock.mhz:.3f} MHz"):
             core = CoreInstance(config, learning=self.learning)
-            front = UartFront(config, divisor=line.divisor, learning=self.learning, core=core)
+            front = UartTop(config, divisor=line.divisor, learning=self.learning, core=core)
             rtlil, constraints = prepare(self.board, clock, front)
             (folder / f"{TOP}.{self.board.route.constraints}").write_text(constraints, "utf-8")
             synthesis = NETLIST_FAMILIES[self.board.family].synthesis

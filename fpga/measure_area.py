@@ -13,7 +13,7 @@ from pathlib import Path
 from bitlif.hdl.export.instance import CoreInstance, black_box
 from bitlif.hdl.export.programs import run_program
 from bitlif.hdl.export.verilog import core_name
-from bitlif.hdl.uart.uart_top import UartFront
+from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import quoted, shortened, terminal_text
@@ -148,7 +148,7 @@ def measure(name: str, family: str, verilog: str, folder: Path) -> Sized:
     made = clock_for(board, board.aim, BAUD)
     divisor = line_at(made.mhz, BAUD).divisor
     inner = CoreInstance(config, learning=learning)
-    front = UartFront(config, divisor=divisor, learning=learning, core=inner)
+    front = UartTop(config, divisor=divisor, learning=learning, core=inner)
     rtlil, constraints = prepare(board, made, front)
     (folder / f"{TOP}.{board.route.constraints}").write_text(constraints, "utf-8")
     ports = black_box(config, learning=learning)

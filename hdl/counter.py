@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 
-class StoppingCounter(wiring.Component):
+class SaturatingCounter(wiring.Component):
     """Adds up how many bits are high, until all bits of its value are.
 
     Parameters

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from bitlif.model.sections import LayerConfig
 
 from .forward import event_layout
-from .pipeline import APART, present_lanes
+from .pipeline import NO_READ_WRITE_COLLISION, present_lanes
 
 
 class SpikeEmitter(wiring.Component):
@@ -49,9 +49,9 @@ class SpikeEmitter(wiring.Component):
         sizes = self._sizes
         layout = data.StructLayout({"slot": range(sizes.slots), "spikes": sizes.lanes})
         # Block RAM is there anyhow; in registers even ten slots cost as much as an adder tree.
-        style = APART | ({"ram_style": "block"} if sizes.slots > 4 else {})
+        style = NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if sizes.slots > 4 else {})
         m.submodules.kept = kept = Memory(
-            shape=layout, depth=sizes.slots, init=[], attrs=APART | style
+            shape=layout, depth=sizes.slots, init=[], attrs=NO_READ_WRITE_COLLISION | style
         )
         write, read = kept.write_port(), kept.read_port()
         count, taken = Signal(range(sizes.slots + 1)), Signal(range(sizes.slots + 1))

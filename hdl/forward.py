@@ -12,13 +12,13 @@ from amaranth.lib.wiring import In, Out
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
-from .core_names import lfsr_counts
+from .core_signals import lfsr_counts
 from .fixed import shape_for, shape_of
 from .host_port import entry_layout, state_layout
 from .lfsr import lane_words
 from .neuron import NeuronPipe
 from .noise import NoiseDraw, draw_shape
-from .pipeline import APART, Pipe
+from .pipeline import NO_READ_WRITE_COLLISION, Pipe
 from .table import ErrorPipe
 
 
@@ -305,8 +305,8 @@ class ForwardEngine(wiring.Component):
         config = self._config
         lanes, slots = config.layer.lanes, config.layer.slots
         current, membrane = self.currents.shape(), self.kept.shape()
-        currents = Memory(shape=current, depth=slots, init=[], attrs=APART)
-        membranes = Memory(shape=membrane, depth=slots, init=[], attrs=APART)
+        currents = Memory(shape=current, depth=slots, init=[], attrs=NO_READ_WRITE_COLLISION)
+        membranes = Memory(shape=membrane, depth=slots, init=[], attrs=NO_READ_WRITE_COLLISION)
         m.submodules.currents, m.submodules.membranes = currents, membranes
         reads = [currents.read_port(), membranes.read_port()]
         writes = [currents.write_port(), membranes.write_port()]
@@ -337,7 +337,7 @@ class ForwardEngine(wiring.Component):
         if not self._learning:
             return self.i_targets.payload
         m.submodules.targets = targets = Memory(
-            shape=layout, depth=self._config.layer.slots, init=[], attrs=APART
+            shape=layout, depth=self._config.layer.slots, init=[], attrs=NO_READ_WRITE_COLLISION
         )
         write, read = targets.write_port(), targets.read_port()
         due = self.latency - 1 + ErrorPipe.target_delay

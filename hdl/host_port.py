@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 
 from bitlif.model.config.config import Config
 
-from .core_names import lfsr_counts
+from .core_signals import lfsr_counts
 from .fixed import shape_of
-from .loading import rate_shifts
+from .loadable import rate_shifts
 
 
 def row_layout(config: Config) -> data.ArrayLayout:

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from bitlif.model.config.config import Config
 from bitlif.model.signature import WIDTH
 
-from .core_names import COUNTER_BITS, COUNTERS
+from .core_signals import COUNTER_BITS, COUNTERS
 from .emitter import SpikeEmitter
 from .forward import ForwardEngine, event_layout
 from .host_port import HostSignature, phase_layout, row_layout
 from .learning import LearningEngine
-from .loading import phase_rows
+from .loadable import phase_rows
 from .memories import weight_rows
-from .observers import count, sign, watch
-from .pipeline import APART
+from .observers import add_counters, connect_signature, connect_watch
+from .pipeline import NO_READ_WRITE_COLLISION
 from .signature import Signature
 
 
@@ -119,9 +119,9 @@ class LayerCore(wiring.Component):
         self._take_turns(m, forward, emitter, learner)
         self._serve_host(m, forward, learner)
         self._hold_weights(m, forward, learner)
-        sign(m, config.layer, forward, learner, signer)
-        watch(m, forward, learner, self.step_done, self.window_done)
-        counters = count(m, config.layer, forward, learner)
+        connect_signature(m, config.layer, forward, learner, signer)
+        connect_watch(m, forward, learner, self.step_done, self.window_done)
+        counters = add_counters(m, config.layer, forward, learner)
         m.d.comb += [getattr(self, name).eq(value) for name, value in counters.items()]
         return m
 
@@ -248,7 +248,7 @@ class LayerCore(wiring.Component):
             shape=phase_layout(config),
             depth=len(rows),
             init=rows,
-            attrs=APART | ({"ram_style": "block"} if len(rows) > 8 else {}),
+            attrs=NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if len(rows) > 8 else {}),
         )
         read, write = schedule.read_port(), schedule.write_port()
         m.d.comb += [
@@ -286,7 +286,7 @@ class LayerCore(wiring.Component):
             shape=row_layout(self._config),
             depth=sizes.inputs * sizes.slots,
             init=self._weights,
-            attrs=APART,
+            attrs=NO_READ_WRITE_COLLISION,
         )
         read, write = weights.read_port(), weights.write_port(granularity=1)
         m.d.comb += [

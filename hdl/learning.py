@@ -10,13 +10,13 @@ from amaranth.lib.wiring import In, Out
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
-from .core_names import lfsr_counts
+from .core_signals import lfsr_counts
 from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
 from .host_port import row_layout, trace_layout
 from .lfsr import lane_words
-from .loading import rate_shifts
-from .pipeline import APART, Pipe, present_lanes
+from .loadable import rate_shifts
+from .pipeline import NO_READ_WRITE_COLLISION, Pipe, present_lanes
 from .trace import TracePipe
 from .update import UpdatePipe
 
@@ -126,11 +126,16 @@ class LearningEngine(wiring.Component):
         config = self._config
         sizes = config.layer
         m.submodules.gradient = gradient = Memory(
-            shape=self._gradient_row, depth=sizes.inputs * sizes.slots, init=[], attrs=APART
+            shape=self._gradient_row,
+            depth=sizes.inputs * sizes.slots,
+            init=[],
+            attrs=NO_READ_WRITE_COLLISION,
         )
         self._sum_read, self._sum_write = gradient.read_port(), gradient.write_port()
         # A few tables of look-up RAM are worth it, many are not: block RAM is there anyhow.
-        self._style = APART | ({"ram_style": "block"} if sizes.inputs > 32 else {})
+        self._style = NO_READ_WRITE_COLLISION | (
+            {"ram_style": "block"} if sizes.inputs > 32 else {}
+        )
         m.submodules.traces = traces = Memory(
             shape=trace_layout(config), depth=sizes.inputs, init=[], attrs=self._style
         )
@@ -214,7 +219,9 @@ class LearningEngine(wiring.Component):
         layout = data.StructLayout(
             {"base": base_shape, "errors": data.ArrayLayout(shape_of(config.error.format), lanes)}
         )
-        m.submodules.kept = kept = Memory(shape=layout, depth=slots, init=[], attrs=APART)
+        m.submodules.kept = kept = Memory(
+            shape=layout, depth=slots, init=[], attrs=NO_READ_WRITE_COLLISION
+        )
         write, read = kept.write_port(), kept.read_port()
         count = Signal(range(slots + 1))
         base = Signal(base_shape)

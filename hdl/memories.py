@@ -13,7 +13,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
 from .host_port import entry_layout, phase_layout, row_layout
-from .loading import phase_rows
+from .loadable import phase_rows
 
 
 def weight_rows(config: Config, weights: NDArray[Any]) -> list[list[int]]:

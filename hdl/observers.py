@@ -7,15 +7,15 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from bitlif.model.sections import LayerConfig
 from bitlif.model.signature import WIDTH
 
-from .core_names import COUNTER_BITS, WATCHED
-from .counter import StoppingCounter
+from .core_signals import COUNTER_BITS, WATCHED
+from .counter import SaturatingCounter
 from .forward import ForwardEngine
 from .learning import LearningEngine
 from .pipeline import present_lanes
 from .signature import Signature
 
 
-def sign(
+def connect_signature(
     m: Module,
     sizes: LayerConfig,
     forward: ForwardEngine,
@@ -40,7 +40,7 @@ def sign(
             m.d.comb += [signer.take[lane].eq(1), signer.words[lane].eq(word)]
 
 
-def watch(
+def connect_watch(
     m: Module,
     forward: ForwardEngine,
     learner: LearningEngine | None,
@@ -65,7 +65,7 @@ def watch(
     m.d.comb += [flags[WATCHED.index(name)].eq(value) for name, value in happens.items()]
 
 
-def count(
+def add_counters(
     m: Module,
     sizes: LayerConfig,
     forward: ForwardEngine,
@@ -102,7 +102,7 @@ def count(
         }
     values = {}
     for name, bits in flags.items():
-        m.submodules[f"counter_{name}"] = counter = StoppingCounter(len(bits), COUNTER_BITS)
+        m.submodules[f"counter_{name}"] = counter = SaturatingCounter(len(bits), COUNTER_BITS)
         m.d.comb += counter.flags.eq(bits)
         values[name] = counter.value
     return values

@@ -13,7 +13,7 @@ def present_lanes(sizes: LayerConfig, slot: Value) -> list[Value]:
     return [Const(1, 1) if lane < last else slot != sizes.slots - 1 for lane in range(sizes.lanes)]
 
 
-APART = {"no_rw_check": 1}
+NO_READ_WRITE_COLLISION = {"no_rw_check": 1}
 """Attributes of memories of which nobody uses what is read at an address that is being written.
 
 Block RAM answers anything there; without this Yosys adds comparators and registers to answer the

@@ -12,7 +12,7 @@ from bitlif.model.derive import derive
 
 from .fixed import saturate, shape_of
 from .host_port import entry_layout
-from .pipeline import APART, Pipe
+from .pipeline import NO_READ_WRITE_COLLISION, Pipe
 
 
 class ErrorPipe(wiring.Component):
@@ -68,7 +68,10 @@ class ErrorPipe(wiring.Component):
         c, error = derived.constants, self._config.error
         rows = [{"a": a, "b": b} for a, b in zip(*derived.table, strict=True)]
         m.submodules.table = table = Memory(
-            shape=entry_layout(self._config), depth=error.entries, init=rows, attrs=APART
+            shape=entry_layout(self._config),
+            depth=error.entries,
+            init=rows,
+            attrs=NO_READ_WRITE_COLLISION,
         )
         read, write = table.read_port(), table.write_port()
         distance = pipe.register(self.membrane - c.threshold, "distance")

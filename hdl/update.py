@@ -10,7 +10,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import saturate, shape_for, shape_of
-from .loading import rate_shifts
+from .loadable import rate_shifts
 from .pipeline import Pipe
 
 NARROW, WIDE = 16, 18

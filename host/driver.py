@@ -21,7 +21,7 @@ from bitlif.hdl.bus.registers import (
     constants,
     elements,
 )
-from bitlif.hdl.loading import phase_rows, require_loadable
+from bitlif.hdl.loadable import phase_rows, require_loadable
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
 from bitlif.model.derive import derive

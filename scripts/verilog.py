@@ -49,14 +49,14 @@ def run(args: argparse.Namespace) -> int:
     """Write the core, or the core behind its buses."""
     config = Config.load(args.config)
     require_gates()
-    from bitlif.hdl.export.verilog import core_name, core_verilog, front_verilog
+    from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog
     from bitlif.hdl.memories import memory_files
 
     sizes, learning = config.layer, not args.inference
     weights = np.zeros((sizes.inputs, sizes.neurons), np.int64)
     if args.weights:
         weights = np.asarray(load_weights(args.weights, config), np.int64)
-    convert = {"none": core_verilog, "axi": front_verilog}[args.bus]
+    convert = {"none": core_verilog, "axi": axi_verilog}[args.bus]
     inputs = {"CONFIG": args.config, "--weights": args.weights}
     with ExitStack() as stack:
         # Every file is opened before the first is written.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.core_names import WATCHED, lfsr_counts
+from bitlif.hdl.core_signals import WATCHED, lfsr_counts
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.fixed import Format
@@ -40,7 +40,7 @@ class Observable:
     name : str
         In the field's terms.
     when : str
-        The bit, of `bitlif.hdl.core_names.WATCHED`.
+        The bit, of `bitlif.hdl.core_signals.WATCHED`.
     path : str
         Dotted, from the top module.
     bits : int

@@ -14,10 +14,10 @@ from bitlif.model.config.config import Config
 
 from .axi_lite import AXI_LITE, AxiLiteSlave
 from .axi_stream import EventOutput, event_members, target_members
-from .layer_registers import HostedLayer, takes_targets
+from .register_mapped_layer import RegisterMappedLayer, takes_targets
 
 
-class LayerFront(wiring.Component):
+class AxiTop(wiring.Component):
     """A `LayerCore` with the registers of `bitlif.hdl.bus.registers` in front of it.
 
     Parameters
@@ -73,7 +73,7 @@ class LayerFront(wiring.Component):
         config, learning = self._config, self._learning
         core = LayerCore(config, learning=learning, weights=self._weights)
         m.submodules.bus = bus = AxiLiteSlave()
-        m.submodules.layer = layer = HostedLayer(config, core, learning=learning)
+        m.submodules.layer = layer = RegisterMappedLayer(config, core, learning=learning)
         m.submodules.spikes = spikes = EventOutput(config.layer.neurons)
         connect(m, bus.access, layer.access)
         connect(m, layer.o_events, spikes.i)

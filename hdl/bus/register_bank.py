@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from bitlif.hdl.core_names import COUNTER_BITS, COUNTERS
+from bitlif.hdl.core_signals import COUNTER_BITS, COUNTERS
 from bitlif.hdl.host_port import HostSignature
 from bitlif.model.config.config import Config
 
@@ -14,7 +14,7 @@ from .elements import ElementPort
 from .register_port import AccessSignature
 from .registers import REGISTERS, WORD_BITS, Register, Response, constants
 
-OWN_COUNTERS = ("windows", "dropped_events", "held_targets")
+EVENT_COUNTERS = ("windows", "dropped_events", "held_targets")
 """Registers, in lower case, that count the pulses of the members of the same names."""
 
 
@@ -55,7 +55,7 @@ class RegisterBank(wiring.Component):
                 "phase": In(range(len(config.schedule))),
                 "digest": In(WORD_BITS),
                 **{name: In(COUNTER_BITS) for name in COUNTERS},
-                **dict.fromkeys(OWN_COUNTERS, In(1)),
+                **dict.fromkeys(EVENT_COUNTERS, In(1)),
                 "event_waiting": In(1),
                 "run": Out(1),
                 "learn": Out(1),
@@ -138,7 +138,7 @@ class RegisterBank(wiring.Component):
             "PHASE": self.phase,
             "SIGNATURE": self.digest,
             **{name.upper(): getattr(self, name) for name in COUNTERS},
-            **{name.upper(): self._count(m, name) for name in OWN_COUNTERS},
+            **{name.upper(): self._count(m, name) for name in EVENT_COUNTERS},
             "MEMORY": port.memory,
             "ADDRESS": port.index,
             "DATA_HIGH": high,

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bitlif.hdl.bus.axi_lite import AXI_LITE
-from bitlif.hdl.bus.axi_top import LayerFront
+from bitlif.hdl.bus.axi_top import AxiTop
 from bitlif.hdl.layer import LayerCore
 from bitlif.model.checks import check_weights
 from bitlif.model.config.config import Config
@@ -16,7 +16,7 @@ from bitlif.model.config.toml import config_hash
 from bitlif.model.text import comment_text, module_name
 
 from .convert import to_verilog
-from .verilog_fixups import tidy, waivers
+from .verilog_fixups import fix_verilog, lint_waivers
 
 MEANINGS = {
     "clk": "clock, rising edge",
@@ -62,7 +62,7 @@ def core_name(config: Config) -> str:
     return f"bitlif_{module_name(config.name)}"
 
 
-def front_name(config: Config) -> str:
+def axi_name(config: Config) -> str:
     """Return the name of the module with buses."""
     return f"{core_name(config)}_axi"
 
@@ -83,16 +83,16 @@ def core_verilog(
     return _convert(config, LayerCore, core_name(config), learning, weights)
 
 
-def front_verilog(
+def axi_verilog(
     config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
 ) -> str:
     """Return the layer behind AXI4-Lite and AXI4-Stream; the parameters are `core_verilog`'s."""
-    return _convert(config, LayerFront, front_name(config), learning, weights)
+    return _convert(config, AxiTop, axi_name(config), learning, weights)
 
 
 def _convert(
     config: Config,
-    kind: type[LayerCore | LayerFront],
+    kind: type[LayerCore | AxiTop],
     name: str,
     learning: bool,
     weights: NDArray[Any] | None,
@@ -101,7 +101,7 @@ def _convert(
     component = kind(config, learning=learning, weights=given)
     text = to_verilog(component, name)
     what = "layer core" if kind is LayerCore else "layer behind AXI4-Lite and AXI4-Stream"
-    return _header(config, name, what, text, learning) + waivers() + "\n" + tidy(text)
+    return _header(config, name, what, text, learning) + lint_waivers() + "\n" + fix_verilog(text)
 
 
 def _header(config: Config, name: str, what: str, text: str, learning: bool) -> str:

@@ -22,7 +22,7 @@ _ESCAPED = re.compile(r"\\\S+")
 _ROUND = str.maketrans("[]", "()")
 
 
-def tidy(text: str) -> str:
+def fix_verilog(text: str) -> str:
     """Return the text so that Icarus, Verilator and Yosys take it alike."""
     return plain_names(_WAKER.sub(_wake, _EMPTY.sub("", text)))
 
@@ -36,7 +36,7 @@ def plain_names(text: str) -> str:
     return _ESCAPED.sub(lambda match: match[0].translate(_ROUND), text)
 
 
-def waivers() -> str:
+def lint_waivers() -> str:
     """Return Verilator's waivers as comments with their reasons."""
     lines = [f"/* verilator lint_off {name} */ // {reason}" for name, reason in WAIVERS.items()]
     return "\n".join(lines) + "\n"

@@ -8,11 +8,11 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from bitlif.hdl.bus.axi_stream import target_bits, target_members, whole_bytes
-from bitlif.hdl.bus.layer_registers import takes_targets
+from bitlif.hdl.bus.register_mapped_layer import takes_targets
 from bitlif.hdl.bus.register_port import AccessSignature
 from bitlif.hdl.bus.registers import ADDRESS_BITS, WORD_BITS, Response
 from bitlif.hdl.forward import event_layout
-from bitlif.hdl.pipeline import APART
+from bitlif.hdl.pipeline import NO_READ_WRITE_COLLISION
 from bitlif.model.config.config import Config
 
 from .protocol import ANSWER_HEAD, CRC_BYTES, LONGEST, REQUEST_HEAD, Command, Status
@@ -56,7 +56,7 @@ class Bridge(wiring.Component):
         A slot's targets, if the core takes any.
     spikes : In(stream of event_layout(M))
     takes_targets, restart : In(1)
-        As of `HostedLayer`.
+        As of `RegisterMappedLayer`.
 
     Latency: a request is carried out in some tens of clocks, and a dozen a word; EVENTS takes the
     core's time. Throughput: one request at a time. Handshake: of the members. Reset: number 0,
@@ -95,7 +95,9 @@ class Bridge(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the registers, and the states of a request one after another."""
         m = Module()
-        m.submodules.answer = answer = Memory(shape=8, depth=LONGEST, init=[], attrs=APART)
+        m.submodules.answer = answer = Memory(
+            shape=8, depth=LONGEST, init=[], attrs=NO_READ_WRITE_COLLISION
+        )
         self._write, self._read = answer.write_port(), answer.read_port()
         # Of the request, and of what is being read: bytes so far, and where it ends.
         self._place, self._end = Signal(range(LONGEST + 1)), Signal(range(LONGEST + 1))

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from bitlif.hdl.pipeline import APART
+from bitlif.hdl.pipeline import NO_READ_WRITE_COLLISION
 
 from .crc import Crc32
 from .protocol import ESCAPE, FLAG, FLIP, LONGEST, SHORTEST
@@ -56,7 +56,9 @@ class FrameReceiver(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the way of a byte."""
         m = Module()
-        m.submodules.kept = kept = Memory(shape=8, depth=LONGEST, init=[], attrs=APART)
+        m.submodules.kept = kept = Memory(
+            shape=8, depth=LONGEST, init=[], attrs=NO_READ_WRITE_COLLISION
+        )
         write, read = kept.write_port(), kept.read_port()
         hunting, escaped, spoilt = Signal(init=1), Signal(), Signal()
         m.d.comb += [

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 from numpy.typing import NDArray
 
-from bitlif.hdl.bus.layer_registers import HostedLayer, takes_targets
+from bitlif.hdl.bus.register_mapped_layer import RegisterMappedLayer, takes_targets
 from bitlif.hdl.layer import LayerCore
 from bitlif.model.config.config import Config
 
@@ -18,7 +18,7 @@ from .framing import FrameReceiver, FrameSender, share_crc
 from .serial import SerialReceiver, SerialSender
 
 
-class UartFront(wiring.Component):
+class UartTop(wiring.Component):
     """A layer core with the registers of `bitlif.hdl.bus.registers` and a bridge in front of it.
 
     Parameters
@@ -64,7 +64,7 @@ class UartFront(wiring.Component):
         m.submodules.sender = sender = FrameSender()
         m.submodules.bridge = bridge = Bridge(config, learning=learning)
         bits = 8 * event_bytes(config.layer.inputs)
-        m.submodules.layer = layer = HostedLayer(
+        m.submodules.layer = layer = RegisterMappedLayer(
             config, self._core, learning=learning, event_bits=bits, prompt=False
         )
         share_crc(m, receiver, sender)

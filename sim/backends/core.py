@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.hdl.bus.registers import COUNTER_STOPPED, REGISTERS
-from bitlif.hdl.loading import require_loadable
+from bitlif.hdl.loadable import require_loadable
 from bitlif.model.checks import check_events, check_targets, check_weights, warn_of_idle
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, warn
@@ -144,7 +144,7 @@ class Core(ABC):
         Raises
         ------
         BitlifError
-            If the two differ in what is built in (`bitlif.hdl.loading.require_loadable`); on every
+            If the two differ in what is built in (`bitlif.hdl.loadable.require_loadable`); on every
             backend alike, so that what runs on the model runs on gates.
         """
         self._require_own()

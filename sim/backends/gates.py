@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.core_names import COUNTERS, lfsr_counts
+from bitlif.hdl.core_signals import COUNTERS, lfsr_counts
 from bitlif.hdl.host_port import phase_layout, state_layout, trace_layout
-from bitlif.hdl.loading import phase_rows
+from bitlif.hdl.loadable import phase_rows
 from bitlif.hdl.memories import by_slot, packed
 from bitlif.model.clocks import NEURON_DEPTH, UPDATE_DEPTH
 from bitlif.model.config.config import Config

@@ -11,9 +11,9 @@ from amaranth.hdl import Signal
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS
 from bitlif.hdl.layer import LayerCore
-from bitlif.hdl.loading import phase_rows, require_loadable
+from bitlif.hdl.loadable import phase_rows, require_loadable
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError

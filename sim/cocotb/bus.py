@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.export.verilog import front_name, front_verilog
+from bitlif.hdl.export.verilog import axi_name, axi_verilog
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError
@@ -119,9 +119,9 @@ def run_bus(
     """
     require_simulator(simulator)
     folder.mkdir(parents=True, exist_ok=True)
-    name = front_name(config)
+    name = axi_name(config)
     source = folder / f"{name}.sv"
-    source.write_text(front_verilog(config, learning=learning), "utf-8")
+    source.write_text(axi_verilog(config, learning=learning), "utf-8")
     task, result = folder / "task.json", folder / "result.json"
     result.unlink(missing_ok=True)
     words = {

@@ -19,7 +19,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
-from bitlif.hdl.core_names import COUNTERS, WATCHED
+from bitlif.hdl.core_signals import COUNTERS, WATCHED
 
 from .streams import Sink, Source
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS
 from bitlif.hdl.export.programs import find_program, run_program
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.model.clocks import SETTLE

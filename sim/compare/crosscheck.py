@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS
 from bitlif.model.errors import BitlifError
 from bitlif.sim.backends.core import LEARNING_RECORDS, Core, CoreResult
 from bitlif.sim.probes import MISSING, RECORDED

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS
 from bitlif.model.clocks import step_clocks, window_end
 from bitlif.model.config.config import Config
 from bitlif.model.constants import Constants, Filter, PhaseConstants

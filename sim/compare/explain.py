@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS
 from bitlif.model.constants import Filter
 from bitlif.model.derive import derive
 from bitlif.model.table import table_bin

@@ -19,17 +19,15 @@ from bitlif.hdl import (
     layer,
     learning,
     neuron,
+    observers,
     signature,
     table,
     trace,
     update,
 )
-from bitlif.hdl import (
-    observers as witness,
-)
 from bitlif.hdl.export.verilog import core_verilog
 from bitlif.hdl.lfsr import lane_words
-from bitlif.hdl.loading import phase_rows
+from bitlif.hdl.loadable import phase_rows
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError, nearest_of
@@ -366,12 +364,12 @@ FAULTS: dict[str, Fault] = {
         _bend(layer, "SpikeEmitter", _drop_spike), _many_lanes,
     ),
     "flag-lost": Fault(
-        "witness", "saturations of the synaptic current are not counted", "counters",
+        "observers", "saturations of the synaptic current are not counted", "counters",
         _bend(forward, "NeuronPipe", _lose_flag),
     ),
     "counter-short": Fault(
         "counter", "counters do not see their first lane", "counters",
-        _bend(witness, "StoppingCounter", _first_unseen),
+        _bend(observers, "SaturatingCounter", _first_unseen),
     ),
     "polynomial": Fault(
         "signature", "the signature's polynomial has a bit flipped", "signature",

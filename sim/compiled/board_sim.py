@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.hdl.export.convert import to_verilog
-from bitlif.hdl.export.verilog_fixups import tidy
+from bitlif.hdl.export.verilog_fixups import fix_verilog
 from bitlif.hdl.uart.serial import LEAST_DIVISOR, MOST_DIVISOR
-from bitlif.hdl.uart.uart_top import UartFront
+from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError, require_int
@@ -41,8 +41,8 @@ def levels_of(data: bytes) -> NDArray[np.uint8]:
 
 def board_verilog(config: Config, *, divisor: int = DIVISOR, learning: bool = True) -> str:
     """Return the layer behind a UART as SystemVerilog, module `TOP`; the core is written out."""
-    top = UartFront(config, divisor=divisor, learning=learning)
-    return tidy(to_verilog(top, TOP))
+    top = UartTop(config, divisor=divisor, learning=learning)
+    return fix_verilog(to_verilog(top, TOP))
 
 
 def _library(config: Config, divisor: int, learning: bool) -> Path:

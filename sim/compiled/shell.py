@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Value
 from amaranth.lib.wiring import In, Signature
 
-from bitlif.hdl.core_names import COUNTERS, WATCHED
+from bitlif.hdl.core_signals import COUNTERS, WATCHED
 from bitlif.hdl.export.verilog import core_name
 from bitlif.hdl.host_port import trace_layout
 from bitlif.hdl.layer import core_members

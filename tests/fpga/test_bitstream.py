@@ -39,7 +39,7 @@ from bitlif.fpga.throughput import pace
 from bitlif.hdl.export.instance import CoreInstance, black_box
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.pll import settings
-from bitlif.hdl.uart.uart_top import UartFront
+from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.clocks import quiet_step
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
@@ -68,7 +68,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Link a core into the top of one board; what `link` checks has passed then."""
     folder, board = tmp_path_factory.mktemp("linked"), BOARDS["icebreaker"]
     mapped = mapped_core(core_verilog(SMALL), core_name(SMALL), board.family)
-    front = UartFront(SMALL, divisor=24, core=CoreInstance(SMALL))
+    front = UartTop(SMALL, divisor=24, core=CoreInstance(SMALL))
     rtlil, constraints = prepare(board, settings("ice40", 12, 24), front)
     (folder / "top.pcf").write_text(constraints)
     synthesis = NETLIST_FAMILIES[board.family].synthesis

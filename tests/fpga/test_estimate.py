@@ -25,7 +25,7 @@ from bitlif.fpga.netlist import NETLIST_FAMILIES
 from bitlif.fpga.samples import sample
 from bitlif.fpga.synthesis import map_to_cells
 from bitlif.fpga.yosys_mapping import FAMILIES, Held, hold, multiply
-from bitlif.hdl.pipeline import APART
+from bitlif.hdl.pipeline import NO_READ_WRITE_COLLISION
 from bitlif.model.clocks import full_step, quiet_step
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
@@ -71,7 +71,7 @@ class Stores(wiring.Component):
         m = Module()
         for own in self._stores:
             shape = data.ArrayLayout(own.width // own.columns, own.columns)
-            style = APART | ({"ram_style": "block"} if own.block else {})
+            style = NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if own.block else {})
             memory = Memory(shape=shape, depth=own.depth, init=[], attrs=style)
             m.submodules[own.name] = memory
             read, write = memory.read_port(), memory.write_port(granularity=1)

@@ -1,7 +1,8 @@
-"""Memories that say that their reads never meet a write (`bitlif.hdl.pipeline.APART`) are believed.
+"""No result depends on a read from an address that is being written.
 
-Block RAM may answer anything to a read at the address that is being written. Here it answers the
-word with every bit flipped, wherever that happens, and the core must still be the model.
+The memories in question carry `bitlif.hdl.pipeline.NO_READ_WRITE_COLLISION`. Block RAM returns an
+undefined word on such a read. Here it returns the stored word with every bit inverted, and the core
+must still match the model.
 """
 
 from __future__ import annotations

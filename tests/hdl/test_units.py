@@ -12,12 +12,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from bitlif.hdl.counter import StoppingCounter
+from bitlif.hdl.counter import SaturatingCounter
 from bitlif.hdl.emitter import SpikeEmitter
 from bitlif.hdl.fixed import round_shift, saturate
 from bitlif.hdl.gradient import GradientPipe
 from bitlif.hdl.lfsr import LeapLfsr
-from bitlif.hdl.loading import rate_shifts
+from bitlif.hdl.loadable import rate_shifts
 from bitlif.hdl.neuron import NeuronPipe
 from bitlif.hdl.noise import NoiseDraw
 from bitlif.hdl.table import ErrorPipe
@@ -320,7 +320,7 @@ def test_draws_are_the_models_for_random_words(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("flags", [1, 5, 32])
 def test_counter_adds_up_its_flags_and_stops_at_its_last_value(flags: int) -> None:
-    dut, rng, bits = StoppingCounter(flags, 12), random.Random(flags), 12
+    dut, rng, bits = SaturatingCounter(flags, 12), random.Random(flags), 12
     most = (1 << flags) - 1
     rows = [rng.choice((0, most, most, rng.randint(0, most))) for _ in range(600)]
     rows += [most] * (5000 // flags) + [0, most, 1, 0]

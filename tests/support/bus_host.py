@@ -11,7 +11,7 @@ import numpy as np
 
 from bitlif.hdl.bus.axi_stream import target_bits
 from bitlif.hdl.bus.registers import MEMORIES, REGISTERS, elements
-from bitlif.hdl.export.verilog import front_name, front_verilog
+from bitlif.hdl.export.verilog import axi_name, axi_verilog
 from bitlif.hdl.memories import by_slot
 from bitlif.model.config.config import Config
 from bitlif.sim.compiled.stepper import SteppedDesign
@@ -22,7 +22,7 @@ RUN, LEARN, FLUSH, RESET = 1, 2, 4, 1 << 31
 IDLE, READY, WAITING = 1, 2, 4
 MOST_CLOCKS = 20_000
 
-verilog_of = functools.cache(front_verilog)
+verilog_of = functools.cache(axi_verilog)
 
 
 class BusHost:
@@ -39,7 +39,7 @@ class BusHost:
     def __init__(self, config: Config, **options: Any) -> None:
         self.config = config
         self.elements = elements(config)
-        self.design = SteppedDesign(verilog_of(config), front_name(config), **options)
+        self.design = SteppedDesign(verilog_of(config), axi_name(config), **options)
         self.events: deque[tuple[int, int]] = deque()
         self.targets: deque[int] = deque()
         self.spikes: list[tuple[int, int]] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.host_port import row_layout
 from bitlif.hdl.memories import by_slot, packed, weight_rows

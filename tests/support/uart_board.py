@@ -19,7 +19,7 @@ import numpy as np
 
 from bitlif import Config
 from bitlif.hdl.bus.registers import MEMORIES, REGISTERS, SCHEDULE, constants, elements
-from bitlif.hdl.loading import phase_rows
+from bitlif.hdl.loadable import phase_rows
 from bitlif.host.serial_port import WAIT
 from bitlif.model.derive import derive
 from bitlif.model.events import Events

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bitlif.hdl.loading import phase_rows, require_loadable
+from bitlif.hdl.loadable import phase_rows, require_loadable
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.sim.backends.gates import GateCore

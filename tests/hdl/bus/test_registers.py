@@ -22,9 +22,9 @@ from bitlif.hdl.bus.registers import (
     elements,
     variant,
 )
-from bitlif.hdl.core_names import COUNTERS, lfsr_counts
+from bitlif.hdl.core_signals import COUNTERS, lfsr_counts
 from bitlif.hdl.host_port import phase_layout
-from bitlif.hdl.loading import rate_shifts
+from bitlif.hdl.loadable import rate_shifts
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
 from bitlif.scripts.main import main

@@ -13,7 +13,7 @@ import pytest
 from amaranth.back import verilog
 
 from bitlif.fpga.tools import TOOLS, find_tool, tool_version
-from bitlif.hdl.bus.axi_top import LayerFront
+from bitlif.hdl.bus.axi_top import AxiTop
 from bitlif.hdl.export import convert, programs
 from bitlif.hdl.export.convert import to_verilog
 from bitlif.hdl.export.programs import (
@@ -405,8 +405,8 @@ def test_old_icarus_is_one_sentence(
 
 def test_verilog_is_what_amaranth_itself_makes() -> None:
     for learning in (True, False):
-        own = to_verilog(LayerFront(TINY, learning=learning), "top")
-        theirs = verilog.convert(LayerFront(TINY, learning=learning), name="top", emit_src=False)
+        own = to_verilog(AxiTop(TINY, learning=learning), "top")
+        theirs = verilog.convert(AxiTop(TINY, learning=learning), name="top", emit_src=False)
         assert own == theirs
 
 
@@ -450,7 +450,7 @@ def test_newer_native_yosys_writes_verilog(
     path = program("yosys", "Yosys 0.44 (git sha1 1979e0b)", ends="cat > /dev/null")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     assert convert.converter() == ([str(path)], "Yosys 0.44 (git sha1 1979e0b)")
-    assert to_verilog(LayerFront(TINY, learning=False), "top") == "Yosys 0.44 (git sha1 1979e0b)\n"
+    assert to_verilog(AxiTop(TINY, learning=False), "top") == "Yosys 0.44 (git sha1 1979e0b)\n"
     assert asked(path) == ["-V", "-q -"]
 
 
@@ -462,4 +462,4 @@ def test_yosys_that_fails_is_one_sentence(
     with pytest.raises(
         BitlifError, match=rf"^Yosys could not write Verilog \(ERROR: no\); .* {path}$"
     ):
-        to_verilog(LayerFront(TINY, learning=False), "top")
+        to_verilog(AxiTop(TINY, learning=False), "top")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bitlif.fpga.tools import find_tool
-from bitlif.hdl.export.verilog import core_name, core_verilog, front_verilog
+from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog
 from bitlif.hdl.export.verilog_fixups import WAIVERS
 from bitlif.model.config.config import Config
 from bitlif.model.files.weight_file import save_weights
@@ -82,7 +82,7 @@ def test_verilog_lints_clean_and_elaborates_everywhere(learning: bool, tmp_path:
 def test_verilog_behind_buses_lints_clean(learning: bool, tmp_path: Path) -> None:
     for config in [own for own in some_configs() if own.layer.inputs < 10]:
         path = tmp_path / f"{config.name}.sv"
-        path.write_text(front_verilog(config, learning=learning))
+        path.write_text(axi_verilog(config, learning=learning))
         assert lint(path) == ""
 
 
@@ -140,7 +140,7 @@ def test_memory_files_hold_what_the_verilog_holds(
     assert initial(text, "weights")[5] == ((weights[2, 3] & 63) << 6) | (weights[2, 2] & 63)
 
 
-@pytest.mark.parametrize("write", [core_verilog, front_verilog])
+@pytest.mark.parametrize("write", [core_verilog, axi_verilog])
 def test_no_name_looks_like_a_bit_of_another(write: Callable[[Config], str]) -> None:
     # Yosys 0.70 would join the two nets (see `bitlif.hdl.export.verilog_fixups.plain_names`).
     names = re.findall(r"\\\S+", write(Config.load("tiny")))

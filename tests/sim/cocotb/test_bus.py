@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitlif.hdl.core_names import COUNTERS
-from bitlif.hdl.export.verilog import front_verilog
+from bitlif.hdl.core_signals import COUNTERS
+from bitlif.hdl.export.verilog import axi_verilog
 from bitlif.model.config.config import Config
 from bitlif.model.layer import Layer
 from bitlif.model.signature import Signature
@@ -117,7 +117,7 @@ def test_other_sizes_and_variants_agree(
 
 
 def test_inference_only_has_no_learning_hardware() -> None:
-    text = front_verilog(Config.load("tiny"), learning=False)
+    text = axi_verilog(Config.load("tiny"), learning=False)
     assert "learner" not in text
     assert "s_axis_targets" not in text
 

@@ -19,7 +19,7 @@ from bitlif.tasks.stimulus import random_work
 WITH_GATES = (
     "lfsr", "noise", "neuron", "fixed", "table", "trace", "gradient", "update", "forward",
     "learning", "emitter", "signature", "layer", "host", "counter",
-    "witness",
+    "observers",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from bitlif.hdl.core_names import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS
 from bitlif.hdl.forward import event_layout
 from bitlif.model.config.config import Config
 
@@ -22,7 +22,7 @@ def takes_targets(config: Config, *, learning: bool) -> bool:
     return learning or config.membrane.reset == "teacher"
 
 
-class HostedLayer(wiring.Component):
+class RegisterMappedLayer(wiring.Component):
     """A core with the registers of `bitlif.hdl.bus.registers` and checks on its input streams.
 
     Parameters
