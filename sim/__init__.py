@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKENDS", "Core", "CoreResult", "open"]
 
-_HOMES = {"BACKENDS": "backends", "open": "backends", "Core": "core", "CoreResult": "core"}
+_HOMES = {
+    "BACKENDS": "backends.open", "open": "backends.open", "Core": "backends.core",
+    "CoreResult": "backends.core",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
