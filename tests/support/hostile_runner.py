@@ -24,7 +24,7 @@ CPU_UNITS = 400
 """Processor time that a call may take before it is killed, in times of `unit_seconds`."""
 
 SLEEP_SECONDS = 300
-"""A call hangs if all its processes sleep for so long. A busy machine does not put them to sleep."""
+"""A call hangs if all its processes sleep this long. They do not sleep on a busy machine."""
 
 
 LOOK_SECONDS, LOOKS = 0.005, 100

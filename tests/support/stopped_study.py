@@ -1,4 +1,4 @@
-"""Runs ``bitlif`` as a process that stops at a known point, for a test to kill or interrupt it there.
+"""Runs ``bitlif`` as a process that stops at a known point, where a test kills or interrupts it.
 
 ``stopped_study.py N ...`` prints "stopped" before the Nth change to a study's files and waits
 forever. ``stopped_study.py stuck ...`` has workers that compute one run and never a second one; it

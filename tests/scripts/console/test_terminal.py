@@ -348,7 +348,10 @@ def test_documents_in_pipes_are_utf_8(environment: dict[str, str], tmp_path: Pat
 
 def test_documents_on_terminals_obey_nothing(tmp_path: Path) -> None:
     # Names print; a document may yet quote what does not.
-    code = "import sys; from bitlif.scripts.console import terminal as own; own.print_document(sys.argv[1])"
+    code = (
+        "import sys; from bitlif.scripts.console.terminal import print_document; "
+        "print_document(sys.argv[1])"
+    )
     text = "a\x9b2J\u202e\n\tb\n"
     shown = on_terminal([text], 200, tmp_path, program=[sys.executable, "-c", code])
     assert shown == "a\\x9b2J\\u202e\n        b\n"
