@@ -1,4 +1,4 @@
-"""``bitlif report``: what a study found, as a page, pictures, tables and a configuration."""
+"""``bitlif report``: the findings of a study as a page, pictures, tables and a configuration."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .console.terminal import SubParsers, add_command, add_json, console, print_
 from .drawing.pictures import require_matplotlib
 from .drawing.report_figure import save_pictures
 
-PACKAGES = ("pyarrow", "plotly", "scipy", "sklearn")
-"""What tables, plots and statistics are made with."""
+PACKAGES = ("pyarrow", "plotly", "jinja2", "scipy", "sklearn")
+"""Packages for tables, plots, the page and statistics."""
 
-MOST_ROWS = 10
-"""Effects printed."""
+MAX_EFFECTS = 10
+"""Number of effects that are printed."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -30,47 +30,51 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "report",
         run,
-        "report what a study found: Pareto fronts, sensitivities, a recommendation",
+        "report the findings of a study: Pareto fronts, sensitivities, a recommendation",
         """
-        Reads the results of `bitlif study` and writes a folder: report.html, a page that needs no
-        network and no other file; its plots as PNG and PDF; points.csv with mean and 95 % interval
-        of every metric at every point; report.json with all numbers; and recommended.toml, the
-        configuration with the least --cost whose loss against the best one is at most --loss, or
-        with --board the best one that is estimated to fit that board. The same results give the
-        same bytes. Exit code 1: all runs failed, or none fits the board.
+        Reads the results of `bitlif study` and writes a folder. It holds report.html, a
+        self-contained page; its plots as PNG and PDF; points.csv with the mean and 95 % interval of
+        every metric at every point; report.json with all numbers; and recommended.toml, the
+        configuration with the lowest --cost whose loss against the best one is at most --loss. With
+        --board it is the best configuration that is estimated to fit that board. The same results
+        give the same bytes. Exits with status 1 if every run failed or no point fits the board.
         """,
         (
-            "bitlif study taste --out taste && bitlif report taste",
-            "bitlif report taste --loss 0.02 --cost synaptic_operations --out cheaper",
-            "bitlif report taste/results.parquet --board ulx3s-85f --out fits --json",
+            "bitlif study quickstart --out quickstart && bitlif report quickstart",
+            "bitlif report quickstart --loss 0.02 --cost synaptic_operations --out cheaper",
+            "bitlif report quickstart/results.parquet --board ulx3s-85f --out fits --json",
         ),
     )
     parser.add_argument("study", metavar="STUDY", help="folder of a study, or its results.parquet")
     parser.add_argument(
-        "--out", metavar="DIR", help="folder to make (default: report in the study's folder)"
+        "--out",
+        metavar="DIR",
+        help="new folder (default: report in the study's folder)",
     )
     parser.add_argument(
         "--loss",
         type=float,
         default=0.01,
         metavar="X",
-        help="how much of the score a recommended point may lose (default: 0.01)",
+        help="largest loss of score that a recommended point may have (default: 0.01)",
     )
     parser.add_argument(
-        "--cost", metavar="METRIC", help="what it shall have little of (default: bits, if there)"
+        "--cost", metavar="METRIC", help="metric to minimise (default: bits, if measured)"
     )
-    parser.add_argument("--board", metavar="BOARD", help="recommend what fits this board")
+    parser.add_argument(
+        "--board", metavar="BOARD", help="recommend the best point that fits this board"
+    )
     parser.add_argument("--force", action="store_true", help="replace an earlier report")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, find, write and print."""
-    # What could fail at the end fails before the work.
+    """Read the results, analyse them, write the report and print a summary."""
+    # Missing packages and bad arguments are reported before the work starts.
     require_extra("reports need {}", "study", *PACKAGES)
     require_matplotlib("reports need matplotlib.figure", "study")
-    from bitlif.study.report.findings import findings
-    from bitlif.study.report.page import page
+    from bitlif.study.report.findings import analyse
+    from bitlif.study.report.page import render_page
     from bitlif.study.search.results import read_results
 
     if args.board:
@@ -81,38 +85,38 @@ def run(args: argparse.Namespace) -> int:
     study = Path(args.study)
     results = read_results(study)
     home = study if study.is_dir() else study.parent
-    place = Path(args.out) if args.out else home / "report"
-    with OutputFolder(place, "report", force=args.force) as out:
-        told = findings(results, loss, args.cost, args.board)
-        chosen = told["for_board"] if args.board else told["recommended"]
+    folder = Path(args.out) if args.out else home / "report"
+    with OutputFolder(folder, "report", force=args.force) as out:
+        findings = analyse(results, loss, args.cost, args.board)
+        chosen = findings["for_board"] if args.board else findings["recommended"]
 
         def fill(folder: Path) -> None:
-            (folder / "report.html").write_text(page(told), "utf-8")
-            save_pictures(folder, told)
-            write_points(folder / "points.csv", told)
+            (folder / "report.html").write_text(render_page(findings), "utf-8")
+            save_pictures(folder, findings)
+            write_points(folder / "points.csv", findings)
             if chosen:
                 (folder / "recommended.toml").write_text(chosen["config"], "utf-8")
-            text = json.dumps(told, indent=2, allow_nan=False) + "\n"
+            text = json.dumps(findings, indent=2, allow_nan=False) + "\n"
             (folder / "report.json").write_text(text, "utf-8")
 
         out.write(fill)
     if args.json:
-        print_json(told)
+        print_json(findings)
     else:
-        _print(told, place, checked=results.checked)
+        _print(findings, folder, checked=results.checked)
     return 0 if chosen else 1
 
 
-def write_points(path: Path, told: dict[str, Any]) -> None:
-    """Write a row for each point: setting, seeds, mean and interval of each metric, first error."""
-    axes = [own["name"] for own in told["study"]["axes"]]
-    metrics = [own["name"] for own in told["metrics"]]
+def write_points(path: Path, findings: dict[str, Any]) -> None:
+    """Write one row per point: setting, seeds, mean and interval per metric, and first error."""
+    axes = [own["name"] for own in findings["study"]["axes"]]
+    metrics = [own["name"] for own in findings["metrics"]]
     ends = ("mean", "low", "high")
     columns = [f"{name}_{end}" for name in metrics for end in ends]
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["point", *map(cell_text, axes), "seeds", *columns, "error"])
-        for own in told["points"]:
+        for own in findings["points"]:
             values = [own["metrics"][name][end] for name in metrics for end in ends]
             setting = [_cell(own["setting"][name]) for name in axes]
             error = _cell(own["error"])
@@ -124,31 +128,33 @@ def _cell(value: Any) -> Any:
 
 
 def _percent(share: float) -> str:
-    """Return a share in percent, with a space that terminals print."""
+    """Return a percentage with an ordinary space, which every terminal prints."""
     from bitlif.study.report.labels import percent
 
     return percent(share).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:
+def _print(findings: dict[str, Any], out: Path, *, checked: bool) -> None:
+    from bitlif.study.report.axis_levels import scalar_text
     from bitlif.study.report.labels import effect_text, mean_text, metric_of, title_of
-    from bitlif.study.report.levels import words
-    from bitlif.study.report.plots_shares import share_text
+    from bitlif.study.report.sensitivity_plots import share_text
 
     screen = console()
-    study = told["study"]
+    study = findings["study"]
     screen.print(
         f"{study['name']}: {study['points']} points, {study['runs']} runs, "
-        f"{study['failed_runs']} failed{'' if study['complete'] else ', not run to its end'}",
+        f"{study['failed_runs']} failed{'' if study['complete'] else ', unfinished'}",
         markup=False,
     )
-    if told["best"]:
-        names = list(dict.fromkeys([told["score"], *(own["cost"] for own in told["fronts"])]))
-        metrics = [metric_of(told, name) for name in names]
-        keys = {"best": "best mean", "recommended": "recommended", "for_board": told["board"]}
-        points = [(title, told[key]) for key, title in keys.items() if told[key]]
+    if findings["best"]:
+        names = list(
+            dict.fromkeys([findings["score"], *(own["cost"] for own in findings["fronts"])])
+        )
+        metrics = [metric_of(findings, name) for name in names]
+        keys = {"best": "best mean", "recommended": "recommended", "for_board": findings["board"]}
+        points = [(title, findings[key]) for key, title in keys.items() if findings[key]]
         columns = [(title, f"point {own['point']}") for title, own in points]
-        rows = [(name, *(words(own["setting"][name]) for _, own in points))
+        rows = [(name, *(scalar_text(own["setting"][name]) for _, own in points))
                 for name in points[0][1]["setting"]]  # fmt: skip
         rows += [(title_of(own), *(mean_text(own, point["metrics"][own["name"]])
                  for _, point in points)) for own in metrics]  # fmt: skip
@@ -157,28 +163,31 @@ def _print(told: dict[str, Any], out: Path, *, checked: bool) -> None:
         for title, own in points:
             if "reason" in own:
                 screen.print(f"{title}: {own['reason']}", markup=False)
-        if told["board"] and not told["for_board"]:
-            screen.print(f"no point is estimated to fit {told['board']}", markup=False)
-    found = told["sensitivity"]
+        if findings["board"] and not findings["for_board"]:
+            screen.print(f"no point is estimated to fit {findings['board']}", markup=False)
+    found = findings["sensitivity"]
     if found:
         effects = sorted(found["mains"] + found["pairs"], key=lambda own: -own["share"])
         rows = [(effect_text(own["axes"]), share_text(own),
                  "" if own["noise"] is None else _percent(own["noise"]))
-                for own in effects[:MOST_ROWS]]  # fmt: skip
-        title = f"shares of the variance of {metric_of(told, told['score'])['title']}"
+                for own in effects[:MAX_EFFECTS]]  # fmt: skip
+        title = f"shares of the variance of {metric_of(findings, findings['score'])['title']}"
         screen.print(result_table(title, ("", "share", "noise alone"), rows))
-        how = "exactly, of a complete grid"
+        how = "exact, from a complete grid"
         if found["fit"] is not None:
             how = (
-                f"by a forest, which foretells {_percent(found['fit'])} of that of points left out"
+                f"from a forest, which predicts {_percent(found['fit'])} of the variance of "
+                "held-out points"
             )
-        noise = "in brackets: not told apart from the seeds' noise"
+        noise = "in brackets: not distinguishable from the noise of the seeds"
         if found["noise"] is None:
-            noise = "with one seed, how much is noise is not known"
+            noise = "with one seed the noise is unknown"
         screen.print(f"{how}; {noise}")
-    elif not told["best"]:
-        first = told["failures"][0]["error"] if told["failures"] else "no run was made"
-        screen.print(f"nothing succeeded: {first}", markup=False)
+    elif not findings["best"]:
+        first = findings["failures"][0]["error"] if findings["failures"] else "no runs"
+        screen.print(f"every run failed: {first}", markup=False)
     if not checked:
-        screen.print("the results have no checksum: an earlier version of bitlif wrote them")
+        screen.print(
+            "the results have no checksum: an earlier version of bitlif wrote them"
+        )
     screen.print(f"written: {out / 'report.html'}", markup=False)

@@ -1,4 +1,4 @@
-"""The functional analysis of variance of a function over a complete grid, exactly."""
+"""Exact functional analysis of variance (ANOVA) of a function on a complete grid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variances:
-    """Variances that a function over a grid has by itself, by axis and by pair of axes."""
+    """The variance of a function on a grid, split by axis and by pair of axes.
+
+    Attributes
+    ----------
+    total : float
+        The variance of the function, in the square of its unit.
+    mains : dict of int to float
+        Variance explained by each axis alone.
+    pairs : dict of (int, int) to float
+        Variance explained by two axes beyond their separate effects.
+    higher : float
+        Variance explained only by three or more axes together.
+    """
 
     total: float
     mains: dict[int, float]
@@ -22,19 +34,24 @@ class Variances:
 
 
 def decompose(values: Reals) -> Variances:
-    """Decompose the variance of a function over a complete grid.
+    """Decompose the variance of a function on a complete grid.
 
-    The function is the sum of its mean, of a function of each axis, of one of each pair, and of a
-    rest; each has mean zero along each of its axes, and so their variances add up to the whole.
+    The function is written as the sum of its mean, a function of each axis, a function of each
+    pair of axes, and a remainder. Each term has mean zero along each of its axes, so that the
+    variances of the terms add up to the total.
 
     Parameters
     ----------
     values : (L1, ..., LK) float64
-        The function; each value counts alike.
+        The function on K axes; all values have the same weight.
+
+    Returns
+    -------
+    Variances
 
     Examples
     --------
-    The sum of two axes has no interaction; where they differ (XOR), all is interaction:
+    A sum of two axes has no interaction, and XOR is nothing but interaction:
 
     >>> found = decompose(np.array([[0.0, 1.0], [4.0, 5.0]]))
     >>> found.total, found.mains, found.pairs

@@ -1,4 +1,4 @@
-"""All that a report says, as one dictionary of plain numbers and words: what JSON can hold."""
+"""The contents of a report, as one dictionary that can be written as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bitlif.model.config.toml import dump_config
 from bitlif.study.search.results import CONFIDENCE, Means, Results, means_of
 
-from .levels import Levels, in_order, levels_of
+from .axis_levels import AxisLevels, axis_levels, ordered_values
 from .pareto import front
 from .recommend import Choice, best_of, costs_of, for_board, losses, recommend
 from .sensitivity import Sensitivity, sensitivity
@@ -22,32 +22,39 @@ Reals = NDArray[np.float64]
 Findings = dict[str, Any]
 
 
-def findings(
+def analyse(
     results: Results, loss: float = 0.01, cost: str | None = None, board: str | None = None
 ) -> Findings:
-    """Return what a report says.
+    """Analyse the results of a study.
 
     Parameters
     ----------
     results : Results
+        Results of P points and S seeds.
     loss : float
-        Of the score, that a recommended point may lose.
+        Largest loss of a recommended point against the best one, in the score's unit.
     cost : str, optional
-        What it shall have little of; see `bitlif.study.report.recommend.recommend`.
+        Metric to minimise; see `bitlif.study.report.recommend.recommend`.
     board : str, optional
-        A board that a second recommendation shall fit.
+        Board that a second recommendation must fit.
+
+    Returns
+    -------
+    dict
+        Points, fronts, effects, sensitivities and recommendations. The entries that compare points
+        are empty or None if every run failed.
 
     Raises
     ------
     BitlifError
-        If there is no such cost or board.
+        If `loss` is out of range, or the cost or the board is unknown.
     """
     score = results.score.name
     means = {name: results.means(name) for name in results.metrics}
     best = best_of(results)
     cheapest = recommend(results, loss, cost)
     fitting = for_board(results, board) if board else None
-    levels = [levels_of(results, axis) for axis in results.axes]
+    levels = [axis_levels(results, axis) for axis in results.axes]
     found = None if best is None else sensitivity(results)
     return {
         "study": _study(results),
@@ -69,29 +76,31 @@ def findings(
 
 
 def _study(results: Results) -> dict[str, Any]:
-    told = results.description
+    description = results.description
     kept = ("name", "title", "task", "search", "objectives", "board", "config")
     axes = []
     for axis in results.axes:
-        own = levels_of(results, axis)
-        visited = in_order(axis, results.settings[axis.name])
+        levels = axis_levels(results, axis)
+        visited = ordered_values(axis, results.settings[axis.name])
         axes.append(
             {
                 **dataclasses.asdict(axis),
                 "fields": list(axis.fields),
-                "labels": list(own.labels),
-                "values": None if own.binned else visited,
-                "span": [visited[0], visited[-1]] if own.binned else None,
+                "labels": list(levels.labels),
+                "values": None if levels.binned else visited,
+                "span": [visited[0], visited[-1]] if levels.binned else None,
             }
         )
     score = results.values[results.score.name]
     return {
-        **{name: told[name] for name in kept},
-        # How long was learned is in the unit of the task.
-        "length": {name: told[name] for name in ("epochs", "windows") if name in told},
+        **{name: description[name] for name in kept},
+        # The length of training has the unit of the task.
+        "length": {
+            name: description[name] for name in ("epochs", "windows") if name in description
+        },
         "seeds": list(results.seeds),
         "axes": axes,
-        "complete": bool(told.get("complete", True)),
+        "complete": bool(description.get("complete", True)),
         "points": len(results.points),
         "runs": int((~np.isnan(score)).sum()) + len(results.failures),
         "failed_runs": len(results.failures),
@@ -99,7 +108,7 @@ def _study(results: Results) -> dict[str, Any]:
 
 
 def number(value: float) -> float | None:
-    """Return a number that JSON can hold: None for NaN."""
+    """Return a number for JSON: None for NaN."""
     return None if math.isnan(value) else float(value)
 
 
@@ -136,7 +145,7 @@ def _points(results: Results, means: dict[str, Means], best: int | None) -> list
 
 
 def _fronts(results: Results, means: dict[str, Means]) -> list[dict[str, Any]]:
-    """Return the front of the score against each cost and each other objective."""
+    """Return the Pareto fronts of the score against each cost and each further objective."""
     score = results.score.name
     objectives = [own["name"] for own in results.description["objectives"][1:]]
     fronts = []
@@ -151,10 +160,10 @@ def _fronts(results: Results, means: dict[str, Means]) -> list[dict[str, Any]]:
     return fronts
 
 
-def _effect(results: Results, levels: Levels) -> dict[str, Any]:
-    """Return the mean score at each level of an axis, over all else.
+def _effect(results: Results, levels: AxisLevels) -> dict[str, Any]:
+    """Return the mean score at each level of an axis, averaged over the other axes.
 
-    The interval is of the seeds' noise: of the means that single seeds have at this level.
+    The intervals are over the seeds: they use the mean of each seed at the level.
     """
     values = results.values[results.score.name]
     rows = []
@@ -178,13 +187,15 @@ def _effect(results: Results, levels: Levels) -> dict[str, Any]:
 
 
 def _sensitivity(found: Sensitivity) -> dict[str, Any]:
-    told = dataclasses.asdict(found)
-    return {**told, **{kind: [{**own, "axes": list(own["axes"])} for own in told[kind]]
+    fields = dataclasses.asdict(found)
+    return {**fields, **{kind: [{**own, "axes": list(own["axes"])} for own in fields[kind]]
                        for kind in ("mains", "pairs")}}  # fmt: skip
 
 
-def _grids(levels: list[Levels], mean: Reals, found: Sensitivity | None) -> list[dict[str, Any]]:
-    """Return the mean score over each two axes, the strongest interaction first."""
+def _grids(
+    levels: list[AxisLevels], mean: Reals, found: Sensitivity | None
+) -> list[dict[str, Any]]:
+    """Return the mean score over each pair of axes, the strongest interaction first."""
     strength = {} if found is None else {own.axes: own.share for own in found.pairs}
     varied = [own for own in levels if len(own.labels) > 1]
     grids = []

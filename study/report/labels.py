@@ -1,4 +1,4 @@
-"""How findings are written for people: units, numbers with intervals, settings."""
+"""Findings as text for readers: units, numbers with intervals, settings."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .levels import words
+from .axis_levels import scalar_text
 
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, GREY = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#8C8C8C",
 )  # fmt: skip
-"""Okabe and Ito's colours, told apart with any colour vision, and a grey."""
-
+"""Okabe and Ito's colours, told apart by any kind of colour vision, and a grey."""
 
 ROUNDING = 1e-9
-"""An interval narrower than this share of its mean is one of rounding errors."""
+"""An interval narrower than this fraction of its mean is attributed to rounding."""
 
 
-def metric_of(told: Mapping[str, Any], name: str) -> dict[str, str]:
-    """Return what findings say of a metric."""
-    return next(own for own in told["metrics"] if own["name"] == name)
+def metric_of(findings: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Return the description of a metric in findings."""
+    return next(own for own in findings["metrics"] if own["name"] == name)
 
 
 def factor_of(metric: Mapping[str, str]) -> float:
-    """Return what values are multiplied with to be shown: shares are shown in percent."""
+    """Return the factor from values to displayed values: 100 for shares, which show as percent."""
     return 100.0 if metric["unit"].startswith("share") else 1.0
 
 
 def unit_of(metric: Mapping[str, str]) -> str:
-    """Return the unit in which values are shown.
+    """Return the unit of displayed values.
 
     >>> unit_of({"unit": "share of digits"}), unit_of({"unit": "bits"})
     ('% of digits', 'bits')
@@ -39,7 +38,7 @@ def unit_of(metric: Mapping[str, str]) -> str:
 
 
 def title_of(metric: Mapping[str, str]) -> str:
-    """Return a metric's name for people, with its unit unless the name says it.
+    """Return a metric's title with its unit, unless the title contains the unit.
 
     >>> title_of({"title": "test accuracy", "unit": "share of digits"})
     'test accuracy (% of digits)'
@@ -51,7 +50,7 @@ def title_of(metric: Mapping[str, str]) -> str:
 
 
 def value_text(metric: Mapping[str, str], value: float | None) -> str:
-    """Return a value as it is shown: two decimals of a percentage, else four digits."""
+    """Return a value as text: a percentage with two decimals, else four significant digits."""
     if value is None:
         return "–"
     if factor_of(metric) == 100.0:
@@ -60,7 +59,7 @@ def value_text(metric: Mapping[str, str], value: float | None) -> str:
 
 
 def mean_text(metric: Mapping[str, str], summary: Mapping[str, float | None]) -> str:
-    """Return a mean with half the width of its interval, if it has one, in as many decimals.
+    """Return a mean with the half-width of its interval, both with the same number of decimals.
 
     >>> steps = {"title": "steps", "unit": ""}
     >>> mean_text(steps, {"mean": 12.034, "low": 11.5, "high": 12.568})
@@ -79,7 +78,7 @@ def mean_text(metric: Mapping[str, str], summary: Mapping[str, float | None]) ->
 
 
 def percent(share: float) -> str:
-    r"""Return a share in percent.
+    r"""Return a share as a percentage with three significant digits.
 
     >>> percent(0.95), percent(1.314)
     ('95\xa0%', '131\xa0%')
@@ -88,32 +87,32 @@ def percent(share: float) -> str:
 
 
 def with_unit(metric: Mapping[str, str], text: str) -> str:
-    """Return a shown value with its unit behind it, if it has one."""
+    """Append the unit of a metric, if it has one, to the text of a value."""
     unit = unit_of(metric)
     return f"{text} {unit}" if unit else text
 
 
-def setting_text(setting: Mapping[str, Any], between: str = ", ") -> str:
-    """Return a point's setting in a line.
+def setting_text(setting: Mapping[str, Any], separator: str = ", ") -> str:
+    """Return the setting of a point as text, one item per axis.
 
     >>> setting_text({"noise.words": 4, "learning.rate": 0.125})
     'noise.words = 4, learning.rate = 0.125'
     """
-    return between.join(f"{name} = {words(value)}" for name, value in setting.items())
+    return separator.join(f"{name} = {scalar_text(value)}" for name, value in setting.items())
 
 
 def effect_text(axes: tuple[str, ...] | list[str]) -> str:
-    """Return the name of an axis, or of two of them together."""
+    """Return the name of a main effect or of an interaction."""
     return " × ".join(axes)
 
 
-def score_range(told: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the ends of an axis of the score, as it is shown, on which all means have room.
+def score_range(findings: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the limits of the score's axis in plots, in displayed units.
 
-    Bars of intervals get as much again as the means take, half of it at either side; intervals of
-    two or three seeds can be many times wider, and are cut off.
+    All means lie within the limits. At either side there is room for error bars of half the span
+    of the means; the intervals of two or three seeds can be much longer and are clipped.
     """
-    summaries = [own["metrics"][told["score"]] for own in told["points"]]
+    summaries = [own["metrics"][findings["score"]] for own in findings["points"]]
     there = [own for own in summaries if own["mean"] is not None]
     lows = min(own["mean"] if own["low"] is None else own["low"] for own in there)
     highs = max(own["mean"] if own["high"] is None else own["high"] for own in there)
@@ -121,5 +120,5 @@ def score_range(told: Mapping[str, Any]) -> tuple[float, float]:
     room = (most - least) / 2 or abs(most) / 20 or 1.0
     low, high = max(lows, least - room), min(highs, most + room)
     margin = (most - least + room) / 20
-    factor = factor_of(metric_of(told, told["score"]))
+    factor = factor_of(metric_of(findings, findings["score"]))
     return factor * (low - margin), factor * (high + margin)

@@ -1,4 +1,4 @@
-"""Fronts: the points that no other point beats."""
+"""Pareto fronts: the points that no other point dominates."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from numpy.typing import NDArray
 
 
 def front(values: NDArray[np.float64], directions: Sequence[str]) -> NDArray[np.bool_]:
-    """Say which points no other point dominates.
+    """Return which points are on the Pareto front.
 
-    A point dominates another if it is nowhere worse and somewhere better. Points that are equal
-    everywhere do not dominate each other, so that all of them are in the front or none.
+    A point dominates another if it is no worse in any objective and better in at least one. Equal
+    points do not dominate each other: either all of them are on the front or none.
 
     Parameters
     ----------
     values : (P, K) float64
-        K objectives of each point; a point with a NaN neither is in the front nor dominates.
-    directions : K of str
-        ``"max"`` or ``"min"``.
+        The K objectives of each point. A point with a NaN is not on the front and dominates none.
+    directions : sequence of K str
+        ``"max"`` or ``"min"`` per objective.
 
     Returns
     -------
     (P,) bool
+        True for points on the front.
 
     Examples
     --------
-    Accuracy, the more the better, and bits, the fewer the better:
+    Accuracy is maximised and the number of bits is minimised:
 
     >>> front(np.array([[0.9, 100], [0.8, 50], [0.7, 60], [0.9, 100]]), ("max", "min")).tolist()
     [True, True, False, True]
@@ -36,7 +37,7 @@ def front(values: NDArray[np.float64], directions: Sequence[str]) -> NDArray[np.
     losses = values * signs
     inside = np.zeros(len(values), dtype=np.bool_)
     whole = np.flatnonzero(~np.isnan(losses).any(axis=1))
-    # In lexicographic order nobody is dominated by a later one, only by one of the front so far.
+    # In lexicographic order only an earlier point of the front can dominate a point.
     order = whole[np.lexsort(losses[whole].T[::-1])]
     kept: list[NDArray[np.float64]] = []
     for point in order:

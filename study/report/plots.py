@@ -1,4 +1,4 @@
-"""The interactive plots of a report, as plotly.js takes them: dictionaries of data and layout."""
+"""The interactive plots of a report, as dictionaries of data and layout for plotly.js."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from bitlif.model.text import html_text
 
+from .axis_levels import log_ticks
 from .labels import (
     BLUE,
     GREEN,
@@ -23,29 +24,28 @@ from .labels import (
     value_text,
     with_unit,
 )
-from .levels import log_ticks
 
 Plot = dict[str, Any]
-Told = Mapping[str, Any]
+Findings = Mapping[str, Any]
 
-MANY_POINTS = 60
-"""With more points than this only those of the front get bars of their intervals."""
+MAX_ERROR_BARS = 60
+"""With more points than this, only those on the front have error bars."""
 
-MANY_LEVELS = 12
-"""An axis of more levels has no tick at each."""
+MAX_TICKS = 12
+"""An axis with more levels than this does not have a tick at each."""
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif"
 
 
 def layout_of(x: str, y: str, height: int) -> Plot:
-    """Return the layout of a plot with these titles of its axes, `height` in pixels."""
+    """Return the layout of a plot with axis titles `x` and `y`; `height` is in pixels."""
     axis = {"automargin": True, "gridcolor": "#E6E6E6", "zeroline": False, "linecolor": "#555555"}
     return {
         "height": height,
         "font": {"family": FONT, "size": 14, "color": "#1A1A1A"},
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
-        # Room for the buttons above.
+        # The top margin holds the buttons.
         "margin": {"l": 60, "r": 16, "t": 44, "b": 56},
         "xaxis": {**axis, "title": {"text": html_text(x), "standoff": 14}},
         "yaxis": {**axis, "title": {"text": html_text(y), "standoff": 14}},
@@ -55,50 +55,57 @@ def layout_of(x: str, y: str, height: int) -> Plot:
     }
 
 
-def hover_texts(told: Told) -> dict[str, str]:
-    """Return what is shown of each point where the mouse is, by its number."""
-    return {str(point["point"]): _hover_text(told, point) for point in told["points"]}
+def hover_texts(findings: Findings) -> dict[str, str]:
+    """Return the hover text of each point by the number of the point."""
+    return {str(point["point"]): _hover_text(findings, point) for point in findings["points"]}
 
 
-def _hover_text(told: Told, point: Told) -> str:
+def _hover_text(findings: Findings, point: Findings) -> str:
     lines = [f"<b>point {point['point']}</b>"]
     lines += [html_text(line) for line in setting_text(point["setting"], "\n").split("\n")]
-    for own in told["metrics"]:
+    for own in findings["metrics"]:
         summary = point["metrics"][own["name"]]
-        if summary["mean"] is None or own["name"] not in _shown_metrics(told):
+        if summary["mean"] is None or own["name"] not in _shown_metrics(findings):
             continue
         line = f"{own['title']}: {with_unit(own, mean_text(own, summary))}"
-        if own["name"] == told["score"] and summary["low"] is not None:
+        if own["name"] == findings["score"] and summary["low"] is not None:
             ends = (value_text(own, summary[end]) for end in ("low", "high"))
-            line += f", {percent(told['confidence'])} in [{', '.join(ends)}]"
+            line += f", {percent(findings['confidence'])} in [{', '.join(ends)}]"
         lines.append(html_text(line))
     lines.append(f"{point['seeds']} seed{'' if point['seeds'] == 1 else 's'}")
     return "<br>".join(lines)
 
 
-def _shown_metrics(told: Told) -> set[str]:
-    return {told["score"], *(own["cost"] for own in told["fronts"])}
+def _shown_metrics(findings: Findings) -> set[str]:
+    return {findings["score"], *(own["cost"] for own in findings["fronts"])}
 
 
-def front_plot(told: Told, front: Told) -> Plot:
-    """Return the score against a cost: all points, the front, what is best and recommended."""
-    score, cost = metric_of(told, told["score"]), metric_of(told, front["cost"])
-    by_number = {point["point"]: point for point in told["points"]}
+def front_plot(findings: Findings, front: Findings) -> Plot:
+    """Return a plot of the score against a cost.
+
+    It shows all points, the front, and the best and recommended points.
+    """
+    score, cost = metric_of(findings, findings["score"]), metric_of(findings, front["cost"])
+    by_number = {point["point"]: point for point in findings["points"]}
     inside = [by_number[own] for own in front["points"]]
     numbers = set(front["points"])
     others = [
         point
-        for point in told["points"]
+        for point in findings["points"]
         if point["point"] not in numbers
-        and None not in (_mean(point, told["score"]), _mean(point, front["cost"]))
+        and None not in (_mean(point, findings["score"]), _mean(point, front["cost"]))
     ]
-    bars = len(others) + len(inside) <= MANY_POINTS
-    # A front is a staircase: between two of its points there is only what the cheaper one gives.
+    error_bars = len(others) + len(inside) <= MAX_ERROR_BARS
+    # The front is a staircase: between two points only the score of the cheaper one is attained.
     shape = "hv" if cost["direction"] == "min" else "vh"
     data = [
-        _scatter(told, others, score, cost, "beaten", {"color": GREY, "size": 7}, bars=bars),
+        _scatter(
+            findings, others, score, cost, "dominated", {"color": GREY, "size": 7}, bars=error_bars
+        ),
         {
-            **_scatter(told, inside, score, cost, "front", {"color": BLUE, "size": 10}, bars=True),
+            **_scatter(
+                findings, inside, score, cost, "front", {"color": BLUE, "size": 10}, bars=True
+            ),
             "mode": "lines+markers",
             "line": {"color": BLUE, "width": 2, "shape": shape},
         },
@@ -106,37 +113,43 @@ def front_plot(told: Told, front: Told) -> Plot:
     for key, name, colour, symbol in (
         ("best", "best mean", GREEN, "diamond-open"),
         ("recommended", "recommended", VERMILION, "star-open"),
-        ("for_board", f"for {told['board']}", ORANGE, "square-open"),
+        ("for_board", f"for {findings['board']}", ORANGE, "square-open"),
     ):
-        point = told[key]
+        point = findings[key]
         if point is not None and _mean(point, front["cost"]) is not None:
             marker = {"color": colour, "size": 19, "symbol": symbol, "line": {"width": 2.5}}
             data.append(
-                {**_scatter(told, [point], score, cost, html_text(name), marker, bars=False)}
+                {**_scatter(findings, [point], score, cost, html_text(name), marker, bars=False)}
             )
     layout = layout_of(title_of(cost), title_of(score), 540)
-    # On narrow screens the legend takes two lines.
+    # The legend takes two lines on narrow screens.
     layout["margin"]["t"] = 84
-    layout["yaxis"]["range"] = list(score_range(told))
+    layout["yaxis"]["range"] = list(score_range(findings))
     return {"data": data, "layout": layout}
 
 
-def _mean(point: Told, name: str) -> float | None:
+def _mean(point: Findings, name: str) -> float | None:
     mean: float | None = point["metrics"][name]["mean"]
     return mean
 
 
 def _scatter(
-    told: Told, points: Sequence[Told], score: Mapping[str, str], cost: Mapping[str, str],
-    name: str, marker: Plot, *, bars: bool,
-) -> Plot:  # fmt: skip
+    findings: Findings,
+    points: Sequence[Findings],
+    score: Mapping[str, str],
+    cost: Mapping[str, str],
+    name: str,
+    marker: Plot,
+    *,
+    bars: bool,
+) -> Plot:
     made = {
         "type": "scatter",
         "mode": "markers",
         "name": name,
         "x": [factor_of(cost) * (_mean(point, cost["name"]) or 0.0) for point in points],
         "y": [factor_of(score) * (_mean(point, score["name"]) or 0.0) for point in points],
-        # The page has the texts of all points once, by number.
+        # The page looks up the hover texts by the number of the point.
         "customdata": [point["point"] for point in points],
         "hoverinfo": "text",
         "marker": marker,
@@ -146,7 +159,7 @@ def _scatter(
     return made
 
 
-def _bars(summaries: Sequence[Told], score: Mapping[str, str]) -> Plot:
+def _bars(summaries: Sequence[Findings], score: Mapping[str, str]) -> Plot:
     halves = [
         0.0 if own["high"] is None else factor_of(score) * (own["high"] - own["mean"])
         for own in summaries
@@ -154,22 +167,22 @@ def _bars(summaries: Sequence[Told], score: Mapping[str, str]) -> Plot:
     return {"type": "data", "array": halves, "thickness": 1.2, "width": 3}
 
 
-def effect_plot(told: Told, effect: Told) -> Plot:
-    """Return the score over one axis: every point, and the mean of each level."""
-    score = metric_of(told, told["score"])
-    axis = next(own for own in told["study"]["axes"] if own["name"] == effect["axis"])
+def effect_plot(findings: Findings, effect: Findings) -> Plot:
+    """Return a plot of the score over one axis: every point and the mean of each level."""
+    score = metric_of(findings, findings["score"])
+    axis = next(own for own in findings["study"]["axes"] if own["name"] == effect["axis"])
     levels = [own for own in effect["levels"] if own["mean"] is not None]
-    points = [point for point in told["points"] if _mean(point, told["score"]) is not None]
+    points = [point for point in findings["points"] if _mean(point, findings["score"]) is not None]
     values = [point["setting"][effect["axis"]] for point in points]
     if not effect["binned"]:
         place = {own["label"]: own["place"] for own in effect["levels"]}
         order = dict(zip(axis["values"], axis["labels"], strict=True))
         values = [place[order[value]] for value in values]
-    spots = _scatter(told, points, score, score, "points", {"color": GREY, "size": 6,
+    spots = _scatter(findings, points, score, score, "points", {"color": GREY, "size": 6,
                      "opacity": 0.55}, bars=False)  # fmt: skip
     means = {
         "type": "scatter",
-        # What has no order has no line.
+        # Text values have no order, so no line joins them.
         "mode": "markers" if effect["scale"] == "words" else "lines+markers",
         "name": "mean",
         "x": [own["place"] for own in levels],
@@ -182,26 +195,26 @@ def effect_plot(told: Told, effect: Told) -> Plot:
     }
     unit = f" ({axis['unit']})" if axis["unit"] else ""
     layout = {**layout_of(f"{effect['axis']}{unit}", title_of(score), 330), "showlegend": False}
-    layout["yaxis"]["range"] = list(score_range(told))
+    layout["yaxis"]["range"] = list(score_range(findings))
     layout["xaxis"] |= _ticks(effect, values)
     return {"data": [{**spots, "x": values}, means], "layout": layout}
 
 
-def _ticks(effect: Told, values: Sequence[float]) -> Plot:
+def _ticks(effect: Findings, values: Sequence[float]) -> Plot:
     places = [own["place"] for own in effect["levels"]]
     ticks: Plot = {"ticklabeloverflow": "allow"}
     if effect["scale"] == "words":
-        # Words stand under their places: room for half of one at either end.
+        # Labels are centred below their positions and need half a step at either end.
         ticks["range"] = [-0.5, len(places) - 0.5]
     if effect["scale"] == "log":
         shown = log_ticks(min(values), max(values))
         ticks |= {"type": "log", "tickvals": shown, "ticktext": [f"{own:g}" for own in shown]}
-    if not effect["binned"] and len(places) <= MANY_LEVELS:
+    if not effect["binned"] and len(places) <= MAX_TICKS:
         labels = [html_text(own["label"]) for own in effect["levels"]]
         ticks |= {"tickvals": places, "ticktext": labels}
     return ticks
 
 
-def _level_text(score: Mapping[str, str], axis: str, level: Told) -> str:
+def _level_text(score: Mapping[str, str], axis: str, level: Findings) -> str:
     mean = with_unit(score, mean_text(score, level))
     return html_text(f"{axis} = {level['label']}: {mean}, mean of {level['points']} points")

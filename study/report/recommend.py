@@ -1,4 +1,4 @@
-"""Which configuration to take: the cheapest that is good enough, or the best that a board holds."""
+"""Recommended configurations: the cheapest that is good enough, or the best that fits a board."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.errors import BitlifError, nearest_of, require_real
-from bitlif.study.search.results import CONFIDENCE, Results, reach_of
+from bitlif.study.search.results import CONFIDENCE, Results, half_widths
 
 Reals = NDArray[np.float64]
 
@@ -17,28 +17,28 @@ COSTS = (
     "bits", "weight_bits", "cells", "flip_flops", "block_rams", "multipliers",
     "synaptic_operations", "learning_operations",
 )  # fmt: skip
-"""What a configuration may cost, by the names that metrics have."""
+"""Names of the metrics that count as costs, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A point that is recommended.
+    """A recommended point.
 
     Attributes
     ----------
     index : int
-        Of the point in the results (not its number).
+        Index of the point in the results (not its number).
     best : int
-        Index of the point with the best mean score, with which it is compared.
+        Index of the point with the best mean score.
     loss, loss_high : float
-        How much worse it is, in the mean over common seeds, and at most with 95 % confidence; the
-        second is NaN where fewer than two seeds are common.
+        Loss of score against the best point: the mean over common seeds, and its upper 95 %
+        confidence bound, which is NaN with fewer than two common seeds.
     cost : str
-        Metric that was minimised; empty where it was the score that decided.
+        Metric that was minimised; empty if the score decided.
     reason : str
-        The rule, in a sentence.
+        The reason for the choice, as a sentence.
     by_mean : int
-        Index of the point that the rule would choose if it asked for means only.
+        Index of the point that the rule chooses by the means alone.
     """
 
     index: int
@@ -51,7 +51,7 @@ class Choice:
 
 
 def costs_of(results: Results) -> tuple[str, ...]:
-    """Return the costs that the results have: of `COSTS`, and what else was to be small."""
+    """Return the costs that were measured: those of `COSTS` and other minimised objectives."""
     objectives = [own["name"] for own in results.description["objectives"][1:]]
     return tuple(
         name
@@ -63,7 +63,7 @@ def costs_of(results: Results) -> tuple[str, ...]:
 
 
 def best_of(results: Results) -> int | None:
-    """Return the index of the point with the best mean score; None where all failed."""
+    """Return the index of the point with the best mean score; None if every run failed."""
     mean = results.means(results.score.name).mean
     if np.isnan(mean).all():
         return None
@@ -71,45 +71,56 @@ def best_of(results: Results) -> int | None:
 
 
 def losses(results: Results, best: int) -> tuple[Reals, Reals]:
-    """Return how much worse each point is than the best: means and upper ends, (P,) each.
+    """Return the loss of each point against the best one.
 
-    The differences are taken seed by seed, over the seeds that both points have: what a seed gives
-    to both, such as the same input spikes, is in neither difference nor interval. The upper ends
-    are of one-sided 95 % Student's t intervals, NaN where fewer than two seeds are common. The best
-    mean of many is too good by luck, so that losses against it are over- rather than understated.
+    The differences are taken seed by seed over the seeds that both points share. What a seed does
+    to both points, such as the same input spikes, cancels. The best of many means is too high by
+    chance, so that losses against it are overestimated rather than underestimated.
+
+    Parameters
+    ----------
+    results : Results
+        Results of P points.
+    best : int
+        Index of the point to compare with.
+
+    Returns
+    -------
+    mean, high : (P,) float64
+        Mean loss in the score's unit, and the upper bound of its one-sided 95 % Student's t
+        interval; the bound is NaN with fewer than two common seeds.
     """
     gain = results.gain(results.score.name)
     difference = gain[best] - gain
     there = ~np.isnan(difference)
     with np.errstate(invalid="ignore"):
         mean = np.where(there, difference, 0.0).sum(axis=1) / there.sum(axis=1)
-    return mean, mean + reach_of(difference, mean, CONFIDENCE)
+    return mean, mean + half_widths(difference, mean, CONFIDENCE)
 
 
 def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> Choice | None:
-    """Return the cheapest point that loses no more than `loss` against the best one.
+    """Return the cheapest point that loses at most `loss` against the best one.
 
-    A point is good enough if the upper end of its loss (see `losses`) is no more than `loss`; with
-    one seed there is no interval, and its loss itself decides. Of equally cheap ones the best is
-    taken.
+    A point is good enough if the upper bound of its loss (see `losses`) is at most `loss`. With one
+    seed there is no interval, and the loss itself is compared. Ties are broken by the smaller loss.
 
     Parameters
     ----------
     results : Results
     loss : float
-        In the score's unit.
+        Largest accepted loss in the score's unit, 0 to 1e6.
     cost : str, optional
-        A metric; the first of `COSTS` that there is by default.
+        Metric to minimise; by default the first of `COSTS` that was measured.
 
     Returns
     -------
     Choice or None
-        None where all runs failed.
+        None if every run failed.
 
     Raises
     ------
     BitlifError
-        If `loss` is negative, or there is no such cost.
+        If `loss` is out of range, or the cost was not measured.
     """
     loss = require_real("loss", loss, 0.0, 1e6)
     known = costs_of(results)
@@ -130,28 +141,28 @@ def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> 
     known_price = ~np.isnan(price)
     enough = ((mean if single else high) <= loss) & known_price
     if not enough.any():
-        # The best one itself has no such cost.
-        reason = f"the best mean {score}: no point good enough has a known {cost}"
+        # Even the best point lacks this cost.
+        reason = f"the best mean {score}: {cost} is unknown for every point that is good enough"
         return Choice(best, best, 0.0, float(high[best]), "", reason, best)
     index = _cheapest(price, mean, enough)
     how = (
-        "in the mean (with one seed there is no interval)"
+        "on average (one seed gives no interval)"
         if single
         else f"with {100 * CONFIDENCE:.0f} % confidence (one-sided, paired by seed)"
     )
     count = int(enough.sum())
     few = f"a loss of at most {loss:g} {how}"
-    reason = f"the least {results.metrics[cost].title} of the {count} points with {few}"
+    reason = f"the lowest {results.metrics[cost].title} of the {count} points with {few}"
     if count == 1:
-        reason = f"no other point has {few}"
+        reason = f"the only point with {few}"
     by_mean = _cheapest(price, mean, (mean <= loss) & known_price)
     if by_mean != index:
-        reason += f"; by the means alone, point {results.points[by_mean]}: more seeds would decide"
+        reason += f"; the means alone favour point {results.points[by_mean]}: use more seeds"
     return Choice(index, best, float(mean[index]), float(high[index]), cost, reason, by_mean)
 
 
 def _cheapest(price: Reals, loss: Reals, allowed: NDArray[np.bool_]) -> int:
-    """Return the index of the least price of those allowed, and of equal ones the least loss."""
+    """Return the index of the lowest allowed price; ties are broken by the smaller loss."""
     return int(np.lexsort((loss, np.where(allowed, price, np.inf)))[0])
 
 
@@ -162,17 +173,17 @@ def for_board(results: Results, board: str) -> Choice | None:
     ----------
     results : Results
     board : str
-        Of `bitlif.fpga.boards.BOARDS`.
+        Name of a board of `bitlif.fpga.boards.BOARDS`.
 
     Returns
     -------
     Choice or None
-        None where nothing fits, or all runs failed.
+        None if no point fits, or every run failed.
 
     Raises
     ------
     BitlifError
-        If there is no such board.
+        If the board is unknown.
     """
     from bitlif.fpga.boards import board_named
 
@@ -188,17 +199,17 @@ def for_board(results: Results, board: str) -> Choice | None:
         if fits(results.config(index), there):
             reason = f"the best mean {score} that is estimated to fit {there.title}"
             if tried:
-                reason += f"; {tried} better {'one does' if tried == 1 else 'ones do'} not"
+                reason += f"; {tried} better point{' does' if tried == 1 else 's do'} not fit"
             return Choice(index, best, float(mean[index]), float(high[index]), "", reason, index)
     return None
 
 
 def fits(config: Any, board: Any) -> bool:
-    """Say whether a learning core of this configuration is estimated to fit a board."""
+    """Return whether a learning core of this configuration is estimated to fit a board."""
     from bitlif.fpga.estimate import estimate
 
     limits = board.limits
-    # Where a device counts no flip-flops, each of its cells has one.
+    # A device without a limit of flip-flops has one in each cell.
     return all(
         used <= limits.get(kind, limits["cells"])
         for kind, used in estimate(config, board.family).total.items()

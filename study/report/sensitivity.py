@@ -1,7 +1,8 @@
-"""How much of the score's variance each axis explains, alone and in pairs.
+"""The share of the score's variance that each axis explains, alone and in pairs.
 
-Of a complete grid this is exact: the functional analysis of variance of the means over the seeds.
-Of anything else it is that of a forest fitted to them (`bitlif.study.report.forest`).
+For a complete grid this is the exact functional analysis of variance of the means over the seeds.
+For any other set of points a forest is fitted to the means and analysed
+(`bitlif.study.report.forest_anova`).
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.study.search.results import Results, Varied
+from bitlif.study.search.results import ResultAxis, Results
 
 from .anova import Variances, decompose
-from .forest import LEAST_POINTS, forest_variances
-from .levels import in_order, is_wide
+from .axis_levels import is_wide, ordered_values
+from .forest_anova import MIN_POINTS, forest_variances
 
 Reals = NDArray[np.float64]
 
 SIGNIFICANCE = 0.05
-"""An effect is told apart from noise if noise alone were as large in fewer cases than this."""
+"""Level of the F tests that distinguish effects from noise."""
 
 ROUNDING = 1e-12
-"""A share no larger than this is one of rounding errors."""
+"""A share of at most this is attributed to rounding."""
 
 EXACT = "exact"
 FOREST = "forest"
@@ -31,18 +32,18 @@ FOREST = "forest"
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one axis explains, or what two explain beyond what each does alone.
+    """A main effect, or an interaction of two axes beyond their main effects.
 
     Attributes
     ----------
     axes : tuple of str
-        One or two.
+        Names of one or two axes.
     share : float
-        Of the variance, 0 to 1.
+        Share of the variance, 0 to 1.
     noise : float or None
-        The share that the seeds' noise alone would make here, on average; None with one seed.
+        Expected share from the noise of the seeds alone; None with one seed.
     clear : bool or None
-        Whether it is told apart from noise; None with one seed.
+        Whether the effect is distinguishable from noise; None with one seed.
     """
 
     axes: tuple[str, ...]
@@ -62,16 +63,15 @@ class Sensitivity:
     mains, pairs : tuple of Effect
         Largest first.
     higher : float
-        Share of what three or more axes do together, or of what is not told from it.
+        Share of interactions of three or more axes, including what is not separable from them.
     noise : float or None
-        Share that the seeds' noise has in the variance of the means; None with one seed.
+        Share of the noise of the seeds in the variance of the means; None with one seed.
     deviation : float
-        Square root of the variance of which all these are shares, in the score's unit.
+        Square root of the total variance, in the score's unit.
     points : int
-        Points that it is of.
+        Number of points analysed.
     fit : float or None
-        Of a forest: the share of the variance of points left out that it foretells (R^2,
-        cross-validated).
+        Cross-validated R^2 of the forest on held-out points; None for a complete grid.
     """
 
     method: str
@@ -85,7 +85,7 @@ class Sensitivity:
 
 
 def sensitivity(results: Results) -> Sensitivity | None:
-    """Return what each axis explains of the score; None where too few points have one."""
+    """Return the effects of all axes on the score; None if too few points have a score."""
     values = results.values[results.score.name]
     means = results.means(results.score.name)
     there = means.count > 0
@@ -99,7 +99,7 @@ def sensitivity(results: Results) -> Sensitivity | None:
         grid = np.empty(sizes)
         grid.flat[cells] = means.mean[there]
         return _exact(axes, decompose(grid), sizes, noise)
-    if there.sum() < LEAST_POINTS:
+    if there.sum() < MIN_POINTS:
         return None
     ranges = {n for n, axis in enumerate(axes) if axis.kind == "range"}
     real = codes.astype(np.float64)
@@ -113,27 +113,32 @@ def sensitivity(results: Results) -> Sensitivity | None:
 
 
 def _codes(
-    results: Results, axes: list[Varied], there: NDArray[np.bool_]
+    results: Results, axes: list[ResultAxis], there: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
     columns, sizes = [], []
     for axis in axes:
         own = results.settings[axis.name]
-        values = in_order(axis, own)
+        values = ordered_values(axis, own)
         columns.append([values.index(own[n]) for n in np.flatnonzero(there)])
         sizes.append(len(values))
     return np.array(columns, dtype=np.int64).T, tuple(sizes)
 
 
 def seed_variance(values: Reals) -> tuple[float, int] | None:
-    """Return the variance that the seeds' noise gives a point's mean, and its degrees of freedom.
+    """Estimate the noise variance of a point's mean, and its degrees of freedom.
 
-    Where every point has every seed, what a seed does to all points alike is left out (as a block):
-    it moves all means together and makes no effect of an axis.
+    If every point has every seed, the seeds are treated as blocks: what a seed does to all points
+    equally moves all means together and is not counted as noise.
 
     Parameters
     ----------
     values : (P, S) float64
-        NaN where there is none.
+        Score per point and seed; NaN where it is missing.
+
+    Returns
+    -------
+    (float, int) or None
+        Variance in the square of the score's unit, and degrees of freedom; None without any.
     """
     there = ~np.isnan(values)
     points, seeds = values.shape
@@ -154,7 +159,10 @@ def seed_variance(values: Reals) -> tuple[float, int] | None:
 
 
 def _exact(
-    axes: list[Varied], found: Variances, sizes: tuple[int, ...], noise: tuple[float, int] | None
+    axes: list[ResultAxis],
+    found: Variances,
+    sizes: tuple[int, ...],
+    noise: tuple[float, int] | None,
 ) -> Sensitivity:
     points = int(np.prod(sizes))
 
@@ -163,7 +171,7 @@ def _exact(
         names = tuple(axes[n].name for n in own)
         if noise is None:
             return Effect(names, _share(variance, found.total), None, None)
-        # The sum of squares of noise over an effect is its degrees of freedom times the noise's.
+        # The expected sum of squares from noise is the degrees of freedom times its variance.
         expected = free * noise[0] / points
         share = _share(variance, found.total)
         clear = share > ROUNDING and _beyond_noise(
@@ -182,7 +190,7 @@ def _exact(
 
 
 def _beyond_noise(effect: float, noise: float, free: int, noise_free: int) -> bool:
-    """Return whether a mean square is larger than noise's by an F test."""
+    """Return whether an F test finds a mean square larger than that of the noise."""
     from scipy.stats import f
 
     if noise == 0.0:
@@ -191,7 +199,7 @@ def _beyond_noise(effect: float, noise: float, free: int, noise_free: int) -> bo
 
 
 def _forest(
-    axes: list[Varied],
+    axes: list[ResultAxis],
     found: Variances,
     noise: float | None,
     points: int,
@@ -202,7 +210,7 @@ def _forest(
 
     def effect(own: tuple[int, ...], variance: float) -> Effect:
         share = _share(variance, found.total)
-        # A forest has no degrees of freedom: an effect must be larger than all noise together.
+        # A forest has no degrees of freedom: an effect must exceed the total share of the noise.
         clear = None if own_noise is None else share > own_noise
         return Effect(tuple(axes[n].name for n in own), share, own_noise, clear)
 

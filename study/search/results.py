@@ -40,7 +40,7 @@ Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Varied:
+class ResultAxis:
     """What was varied.
 
     Attributes
@@ -67,7 +67,7 @@ class Varied:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ResultMetric:
     """What was measured, and whether more (``"max"``) or less (``"min"``) of it is better."""
 
     name: str
@@ -113,8 +113,8 @@ class Results:
     ----------
     description : dict
         As the study wrote it.
-    axes : tuple of Varied
-    metrics : dict of str to Measured
+    axes : tuple of ResultAxis
+    metrics : dict of str to ResultMetric
         Those that have a column.
     points : (P,) int64
         Numbers of the points that have rows, ascending.
@@ -130,8 +130,8 @@ class Results:
     """
 
     description: dict[str, Any]
-    axes: tuple[Varied, ...]
-    metrics: dict[str, Measured]
+    axes: tuple[ResultAxis, ...]
+    metrics: dict[str, ResultMetric]
     points: NDArray[np.int64]
     seeds: tuple[int, ...]
     settings: dict[str, list[Any]]
@@ -140,7 +140,7 @@ class Results:
     checked: bool = True
 
     @property
-    def score(self) -> Measured:
+    def score(self) -> ResultMetric:
         """Return what was searched for: the first objective."""
         return self.metrics[self.description["objectives"][0]["name"]]
 
@@ -182,11 +182,11 @@ def means_of(values: Reals) -> Means:
     first = values[np.arange(len(values)), there.argmax(axis=1)]
     same = (np.where(there, values, first[:, None]) == first[:, None]).all(axis=1)
     mean = np.where(same, first, mean)
-    reach = reach_of(values, mean, (1 + CONFIDENCE) / 2)
+    reach = half_widths(values, mean, (1 + CONFIDENCE) / 2)
     return Means(mean, mean - reach, mean + reach, count)
 
 
-def reach_of(values: Reals, mean: Reals, quantile: float) -> Reals:
+def half_widths(values: Reals, mean: Reals, quantile: float) -> Reals:
     """Return how far from the means of rows their Student's t intervals reach: (P,).
 
     NaN where fewer than two of a row's values are there.
@@ -251,13 +251,13 @@ def read_results(path: Path) -> Results:
 def _arranged(description: dict[str, Any], table: pa.Table, checked: bool) -> Results:
     """Return results in the order of points and seeds; raise ValueError if they are none."""
     axes = tuple(
-        Varied(
+        ResultAxis(
             own["name"], tuple(own["fields"]), own["kind"], tuple(own.get("labels") or ()),
             own.get("unit") or "", bool(own.get("log")),
         )
         for own in description["axes"]
     )  # fmt: skip
-    named = [Measured(own["name"], own["title"], own["unit"] or "", own["direction"])
+    named = [ResultMetric(own["name"], own["title"], own["unit"] or "", own["direction"])
              for own in description["metrics"]]  # fmt: skip
     metrics = {own.name: own for own in named if own.name in table.column_names}
     if description["objectives"][0]["name"] not in metrics:

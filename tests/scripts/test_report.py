@@ -24,9 +24,9 @@ from plotly.offline import get_plotlyjs
 from bitlif.model.config.config import Config
 from bitlif.scripts.drawing.report_figure import _varied
 from bitlif.scripts.main import main
-from bitlif.study.report.findings import findings
+from bitlif.study.report.findings import analyse
 from bitlif.study.report.labels import BLUE, GREY, VERMILION
-from bitlif.study.report.page import page
+from bitlif.study.report.page import render_page
 from bitlif.study.search.results import read_results
 
 from study_rows import (
@@ -45,17 +45,17 @@ PICTURES = {f"{name}.{kind}" for name in ("pareto", "effects", "interactions")
 FILES = {"report.html", "report.json", "points.csv", "recommended.toml", "bitlif.json", *PICTURES}
 
 
-def refuse(word: str) -> None:
-    raise AssertionError(f"JSON has no {word}")
+def reject_constant(word: str) -> None:
+    raise AssertionError(f"{word} is not JSON")
 
 
 def strict_json(text: str) -> Any:
-    return json.loads(text, parse_constant=refuse)
+    return json.loads(text, parse_constant=reject_constant)
 
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a study with its report, and what was printed beside it."""
+    """Return the folder of a study with its report and the printed summary."""
     folder = grid_study(tmp_path_factory.mktemp("grid"))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -64,20 +64,20 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_folder_holds_the_whole_report(grid: Path) -> None:
+def test_report_folder_holds_exactly_the_documented_files(grid: Path) -> None:
     assert {path.name for path in (grid / "report").iterdir()} == FILES
     assert {path.name for path in grid.iterdir()} == {"results.parquet", "report", "printed.txt"}
 
 
 def test_same_results_give_the_same_bytes(grid: Path, tmp_path: Path) -> None:
-    # Elsewhere, from the file instead of its folder.
+    # From the file instead of the folder, in another place.
     shutil.copy(grid / "results.parquet", tmp_path / "moved.parquet")
     assert main(["report", str(tmp_path / "moved.parquet"), "--out", str(tmp_path / "again")]) == 0
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (grid / "report" / name).read_bytes()
 
 
-def test_json_is_the_report_and_nothing_else(
+def test_json_output_equals_report_json(
     grid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", str(grid), "--out", str(tmp_path / "r"), "--json"]) == 0
@@ -95,7 +95,7 @@ def test_json_is_the_report_and_nothing_else(
     assert len(told["failures"]) == 3
 
 
-def test_table_of_points_has_every_mean_and_interval(grid: Path) -> None:
+def test_points_csv_has_every_mean_and_interval(grid: Path) -> None:
     with (grid / "report" / "points.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
@@ -117,7 +117,7 @@ def test_table_of_points_has_every_mean_and_interval(grid: Path) -> None:
             assert (row["seeds"], row["error"]) == ("3", "")
 
 
-def test_recommended_configuration_is_a_whole_one_with_the_points_edits(grid: Path) -> None:
+def test_recommended_configuration_is_complete(grid: Path) -> None:
     text = (grid / "report" / "recommended.toml").read_text("utf-8")
     told = strict_json((grid / "report" / "report.json").read_text())
     point = told["recommended"]["point"]
@@ -128,17 +128,17 @@ def test_recommended_configuration_is_a_whole_one_with_the_points_edits(grid: Pa
     assert set(tomllib.loads(text)) >= {"layer", "synapse", "schedule"}
 
 
-def test_larger_loss_recommends_something_cheaper(grid: Path) -> None:
+def test_larger_loss_recommends_a_cheaper_point(grid: Path) -> None:
     bits = []
     for loss in (0.0, 0.05, 1.0):
-        told = findings(read_results(grid), loss)
+        told = analyse(read_results(grid), loss)
         bits.append(told["recommended"]["metrics"]["bits"]["mean"])
-    # The best has 8 bits and 4 words; the least that succeeded 3 bits and 1 word.
+    # The best point has 8 bits and 4 words, the cheapest successful one 3 bits and 1 word.
     assert bits[0] == 8 * 24 + 4 * 8
     assert bits[0] > bits[1] > bits[2] == 3 * 24 + 8
 
 
-def test_loss_and_cost_are_what_is_asked_for(grid: Path, tmp_path: Path) -> None:
+def test_loss_and_cost_options_are_used(grid: Path, tmp_path: Path) -> None:
     words = ["report", str(grid), "--loss", "1", "--cost", "synaptic_operations"]
     assert main([*words, "--out", str(tmp_path / "r")]) == 0
     told = strict_json((tmp_path / "r" / "report.json").read_text())
@@ -158,7 +158,7 @@ def lanes_study(folder: Path, lanes: tuple[int, ...]) -> Path:
     return write_study(folder, [axis("layer.lanes", lanes)], settings, run)
 
 
-def test_board_decides_what_is_recommended(
+def test_board_option_recommends_a_point_that_fits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = lanes_study(tmp_path / "a", (1, 2))
@@ -174,7 +174,7 @@ def test_board_decides_what_is_recommended(
     assert "No point is estimated to fit it." in (large / "report" / "report.html").read_text()
 
 
-def test_terminal_shows_the_best_the_recommended_and_the_effects(grid: Path) -> None:
+def test_terminal_shows_best_recommended_and_effects(grid: Path) -> None:
     printed = (grid / "printed.txt").read_text("utf-8")
     assert re.search(r"│ +\d[\d.e-]* %", printed)
     assert "\\x" not in printed
@@ -183,24 +183,24 @@ def test_terminal_shows_the_best_the_recommended_and_the_effects(grid: Path) -> 
     for part in (
         f"best mean: point {BEST_OF_GRID}", "recommended: point", "test accuracy (% of digits)",
         "shares of the variance of test accuracy", "noise.words × schedule.sigma",
-        "by a forest, which foretells", "not told apart from the seeds' noise", "written: ",
+        "from a forest, which predicts", "not distinguishable from the noise", "written: ",
     ):  # fmt: skip
         assert part in shown
 
 
-def test_study_in_which_all_failed_is_reported_and_fails(
+def test_report_of_only_failures_exits_with_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = failed_study(tmp_path)
     assert main(["report", str(folder)]) == 1
-    assert "nothing succeeded: learning.random_bits must be" in capsys.readouterr().out
+    assert "every run failed: learning.random_bits must be" in capsys.readouterr().out
     names = {path.name for path in (folder / "report").iterdir()}
     assert names == {"report.html", "report.json", "points.csv", "bitlif.json"}
-    assert "None succeeded" in (folder / "report" / "report.html").read_text("utf-8")
+    assert "No run succeeded" in (folder / "report" / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["nowhere"], "a study must be a folder or a file results.parquet, not 'nowhere'"),
         (["STUDY", "--loss", "-1"], "--loss must be in 0 ..= 1e+06, not -1"),
@@ -214,27 +214,27 @@ def test_study_in_which_all_failed_is_reported_and_fails(
         (["STUDY", "--out", "STUDY"], "--out must be a new or empty folder, not '"),
     ],
 )
-def test_mistakes_are_one_sentence(
-    words: list[str], said: str, grid: Path, capsys: pytest.CaptureFixture[str]
+def test_bad_arguments_are_reported_in_one_line(
+    arguments: list[str], message: str, grid: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(grid.rglob("*"))
-    assert main(["report", *(own.replace("STUDY", str(grid)) for own in words)]) == 2
+    assert main(["report", *(own.replace("STUDY", str(grid)) for own in arguments)]) == 2
     captured = capsys.readouterr()
-    assert said in captured.err
+    assert message in captured.err
     assert (captured.out, captured.err.count("\n")) == ("", 1)
     assert sorted(grid.rglob("*")) == before
 
 
-def test_study_that_was_cut_off_is_said_to_be(
+def test_unfinished_study_is_reported_as_unfinished(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = line_study(tmp_path, complete=False)
     assert main(["report", str(folder)]) == 0
-    assert "0 failed, not run to its end" in capsys.readouterr().out
-    assert "did not run to its end" in (folder / "report" / "report.html").read_text("utf-8")
+    assert "0 failed, unfinished" in capsys.readouterr().out
+    assert "did not finish" in (folder / "report" / "report.html").read_text("utf-8")
 
 
-def test_force_replaces_a_report_and_nothing_else(tmp_path: Path) -> None:
+def test_force_replaces_only_the_report(tmp_path: Path) -> None:
     folder = line_study(tmp_path)
     assert main(["report", str(folder)]) == 0
     before = (folder / "results.parquet").read_bytes()
@@ -243,8 +243,10 @@ def test_force_replaces_a_report_and_nothing_else(tmp_path: Path) -> None:
     assert (folder / "results.parquet").read_bytes() == before
 
 
-@pytest.mark.parametrize("module", ["pyarrow", "plotly", "scipy", "sklearn", "matplotlib.figure"])
-def test_missing_package_is_named_before_anything_is_written(
+@pytest.mark.parametrize(
+    "module", ["pyarrow", "plotly", "jinja2", "scipy", "sklearn", "matplotlib.figure"]
+)
+def test_missing_package_is_reported_before_writing(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -259,38 +261,38 @@ def test_missing_package_is_named_before_anything_is_written(
 
 
 def html_of(folder: Path) -> tuple[str, str]:
-    """Return a page with the library left out, and the whole page."""
+    """Return a page without plotly.js, and the whole page."""
     whole = (folder / "report" / "report.html").read_text("utf-8")
     library = get_plotlyjs()
     assert whole.count(library) == 1
     return whole.replace(library, ""), whole
 
 
-def test_page_asks_for_nothing_and_ends_no_script_early(grid: Path) -> None:
+def test_page_has_no_external_references(grid: Path) -> None:
     own, _ = html_of(grid)
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", own)
     assert re.findall(r"""<(?:script|link|img|iframe)[^>]*\b(?:src|href)=""", own) == []
     assert own.count("<script") == own.count("</script>") == 3
     assert "default-src 'none'" in own
-    # The error of the failed point is there to be read.
+    # The error of the failed point is escaped.
     assert "noise.words must be &lt;1 &amp; &quot;2&quot; here&lt;/script&gt;&lt;b&gt;" in own
 
 
 @pytest.mark.parametrize("make", [grid_study, random_study, line_study])
-def test_every_plot_is_one_that_plotly_knows(make: Callable[..., Path], tmp_path: Path) -> None:
-    told = findings(read_results(make(tmp_path)))
-    text = page(told).partition('id="data">')[2].partition("</script>")[0]
+def test_plotly_accepts_every_plot(make: Callable[..., Path], tmp_path: Path) -> None:
+    told = analyse(read_results(make(tmp_path)))
+    text = render_page(told).partition('id="data">')[2].partition("</script>")[0]
     plots = strict_json(text)["plots"]
     expected = {f"front-{own['cost']}" for own in told["fronts"]} | {"sensitivity"}
     expected |= {f"effect-{number}" for number in range(len(told["effects"]))}
     expected |= {f"grid-{number}" for number in range(len(told["grids"]))}
     assert set(plots) == expected
     for own in plots.values():
-        # It refuses what it does not know.
+        # It raises on unknown properties.
         plotly.graph_objects.Figure(own)
 
 
-def test_words_with_tags_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
+def test_markup_in_names_is_escaped_everywhere(tmp_path: Path) -> None:
     nasty = "<i>a</i> & 'b' \"c\" </script> $x_1$ %{y}"
 
     def run(point: int, seed: int) -> dict[str, Any]:
@@ -306,25 +308,25 @@ def test_words_with_tags_are_escaped_wherever_they_stand(tmp_path: Path) -> None
             ("accuracy", nasty, nasty, "max"), ("bits", nasty, "", "min")
         ],
     )  # fmt: skip
-    text = page(findings(read_results(folder))).replace(get_plotlyjs(), "")
+    text = render_page(analyse(read_results(folder))).replace(get_plotlyjs(), "")
     assert "<i>" not in text
     assert text.count("</script>") == 3
     data = text.partition('id="data">')[2].partition("</script>")[0]
     assert "<" not in data
-    # Within plots some tags are obeyed: there they are escaped once more.
+    # Plotly interprets some tags, so text in plots is escaped as well.
     assert "<i>" not in json.dumps(strict_json(data))
     assert "&lt;i&gt;a&lt;/i&gt;" in json.dumps(strict_json(data))
-    # Pictures take the words for words too, not for formulas.
+    # Pictures show the text literally, not as formulas.
     assert main(["report", str(folder)]) == 0
 
 
 def colours_in(image: np.ndarray, colour: str) -> int:
-    # A PNG keeps colours in 1/255; half of that tells neighbours apart.
+    # PNG colours have a resolution of 1/255.
     near = np.abs(image[..., :3] - np.array(to_rgb(colour))).max(axis=-1) < 0.5 / 255
     return int(near.sum())
 
 
-def test_pictures_show_what_they_are_of(grid: Path) -> None:
+def test_pictures_contain_the_expected_colours(grid: Path) -> None:
     fronts = imread(grid / "report" / "pareto.png")
     for panel in np.array_split(fronts, 2, axis=1):
         for colour in (BLUE, GREY, VERMILION):
@@ -339,8 +341,8 @@ def test_pictures_show_what_they_are_of(grid: Path) -> None:
             assert b"CreationDate" not in data
 
 
-def test_costs_that_are_the_same_for_all_are_said_not_drawn(tmp_path: Path) -> None:
-    told = findings(read_results(grid_study(tmp_path)))
+def test_constant_costs_are_stated_instead_of_drawn(tmp_path: Path) -> None:
+    told = analyse(read_results(grid_study(tmp_path)))
     drawn, said = _varied(told)
     assert [own["cost"] for own in drawn] == ["bits", "synaptic_operations"]
     assert said == []

@@ -1,4 +1,4 @@
-"""Results of studies that nobody ran: what each point gives is known."""
+"""Synthetic study results with known effects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPERATIONS = ("synaptic_operations", "synaptic operations", "a decision", "min")
 METRICS = (SCORE, BITS, OPERATIONS)
 
 Run = dict[str, float]
-"""Metrics of a run; ``{"error": sentence}`` of one that failed."""
+"""Metrics of a run, or ``{"error": message}`` for a failed one."""
 
 WIDTHS, WORDS, SIGMAS = (3, 4, 6, 8), (1, 2, 4), (0.125, 0.25)
 BEST_OF_GRID, FAILED_OF_GRID = 23, 5
@@ -44,7 +44,7 @@ def write_study(
     edits: Sequence[dict[str, Any]] | None = None,
     **description: Any,
 ) -> Path:
-    """Write ``results.parquet`` of points with these settings, and return the folder."""
+    """Write ``results.parquet`` for points with the given settings and return the folder."""
     names = [own["name"] for own in axes]
     metrics = description.pop("metrics", METRICS)
     rows = [(point, seed, run(point, seed)) for point in range(len(settings)) for seed in seeds]
@@ -73,7 +73,7 @@ def write_study(
 
 
 def noise(point: int, seed: int) -> float:
-    """Return a standard normal number of a run, and with it what its seed does to all points."""
+    """Return standard normal noise of a run plus a standard normal offset of its seed."""
     both = np.random.default_rng((point, seed)).standard_normal()
     return float(both + np.random.default_rng(seed).standard_normal())
 
@@ -81,7 +81,8 @@ def noise(point: int, seed: int) -> float:
 def grid_study(folder: Path, *, fail: bool = True, spread: float = 0.002, **more: Any) -> Path:
     """Write a grid of 4 widths x 3 numbers of words x 2 sigmas.
 
-    Widths and words add up; few words hurt only where sigma is large: the one interaction.
+    Widths and words are additive. One word lowers the score only at the larger sigma, which is the
+    only interaction.
     """
     settings = list(itertools.product(WIDTHS, WORDS, SIGMAS))
 
@@ -107,7 +108,7 @@ def grid_study(folder: Path, *, fail: bool = True, spread: float = 0.002, **more
 
 
 def random_study(folder: Path, points: int = 60, **more: Any) -> Path:
-    """Write a random search over a wide range, a narrow one and a switch."""
+    """Write a random search over a wide range, a narrow range and a choice."""
     random = np.random.default_rng(7)
     settings = [
         (float(np.exp(random.uniform(-4, 0))), float(random.uniform(2, 6)), kind)
@@ -132,7 +133,7 @@ def random_study(folder: Path, points: int = 60, **more: Any) -> Path:
 
 
 def line_study(folder: Path, **more: Any) -> Path:
-    """Write a study of one axis, of truth values, that names cases of two fields; one seed."""
+    """Write a study of one axis with two cases and one seed."""
     axes = [axis("rounds", ("stochastic", "nearest"), "cases", fields=["learning.random_bits"])]
     edits = [{"learning.random_bits": 4}, {"learning.random_bits": 0}]
 
@@ -145,7 +146,7 @@ def line_study(folder: Path, **more: Any) -> Path:
 
 
 def failed_study(folder: Path) -> Path:
-    """Write a study in which nothing succeeded."""
+    """Write a study in which every run failed."""
 
     def run(point: int, seed: int) -> dict[str, Any]:
         return {"error": f"learning.random_bits must be in 0 ..= 24, not {25 + point}"}

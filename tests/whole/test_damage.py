@@ -16,8 +16,8 @@ import pytest
 
 from bitlif.model.errors import BitlifError
 from bitlif.scripts.main import main
-from bitlif.study.report.findings import findings
-from bitlif.study.report.page import page
+from bitlif.study.report.findings import analyse
+from bitlif.study.report.page import render_page
 from bitlif.study.search.checksum import KEY, parsed, to_bytes, verified
 from bitlif.study.search.evaluate import Outcome
 from bitlif.study.search.plan import load_plan
@@ -141,13 +141,13 @@ def test_damaged_table_of_an_earlier_version_is_refused_or_read(tmp_path: Path) 
     for made in variants(file.read_bytes(), 200):
         file.write_bytes(made)
         try:
-            told = findings(read_results(file))
+            told = analyse(read_results(file))
         except BitlifError as error:
             short(error)
             refused += 1
         else:
             json.dumps(told, allow_nan=False)
-            page(told)
+            render_page(told)
     assert 100 < refused < 200
 
 

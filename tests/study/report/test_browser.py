@@ -1,4 +1,4 @@
-"""The report's page in a real browser, from disk and without a network."""
+"""The report page in a real browser, opened from disk without a network."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from bitlif.study.report.findings import findings
-from bitlif.study.report.page import page
+from bitlif.study.report.findings import analyse
+from bitlif.study.report.page import render_page
 from bitlif.study.search.results import read_results
 
 import study_rows
@@ -24,8 +24,8 @@ import study_rows
 WIDTHS = (1200, 480)
 HEIGHT = 900
 
-PATIENCE = 600
-"""Seconds until a page that does not change is given up: a busy machine may take minutes."""
+TIMEOUT = 600
+"""Seconds to wait for a page to change; a busy machine may take minutes."""
 
 
 def program(name: str) -> str:
@@ -45,7 +45,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     ):  # fmt: skip
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    # With its path given, nobody looks for a driver in the network.
+    # Given the path, Selenium does not look for a driver on the network.
     made = Chrome(options=options, service=Service(program("chromedriver")))
     yield made
     made.quit()
@@ -58,23 +58,23 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
                         ("line_study", None), ("failed_study", None)):  # fmt: skip
         folder = getattr(study_rows, name)(tmp_path_factory.mktemp(name))
         made[name] = folder / "report.html"
-        made[name].write_text(page(findings(read_results(folder), board=board)), "utf-8")
+        made[name].write_text(render_page(analyse(read_results(folder), board=board)), "utf-8")
     return made
 
 
 def set_width(browser: Chrome, width: int) -> None:
-    # A window has a least width; what a page sees of it may be narrower.
+    # Emulation allows viewports narrower than the smallest window.
     size = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 def show(browser: Chrome, path: Path, width: int = WIDTHS[0]) -> None:
-    """Open a page and wait until all its plots are drawn."""
+    """Open a page and wait until all plots are drawn."""
     set_width(browser, width)
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(path.as_uri())
-    WebDriverWait(browser, PATIENCE).until(
+    WebDriverWait(browser, TIMEOUT).until(
         lambda own: all(
             place.find_elements(By.CSS_SELECTOR, ".main-svg") for place in plots_of(own)
         )
@@ -100,14 +100,14 @@ def requests_of(browser: Chrome) -> list[str]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["grid_study", "random_study", "line_study", "failed_study"])
-def test_page_is_whole_by_itself(
+def test_page_loads_nothing_and_fits_the_width(
     browser: Chrome, pages: dict[str, Path], name: str, width: int
 ) -> None:
     show(browser, pages[name], width)
     assert browser.get_log("browser") == []
-    # Images of a page's own are data, and none of them is fetched.
-    asked = [url for url in requests_of(browser) if not url.startswith("data:")]
-    assert asked == [pages[name].as_uri()]
+    # Embedded images have data URLs, which are not fetched.
+    requested = [url for url in requests_of(browser) if not url.startswith("data:")]
+    assert requested == [pages[name].as_uri()]
     assert in_page(browser, "performance.getEntriesByType('resource').length") == 0
     assert in_page(browser, "window.innerWidth") == width
     assert in_page(browser, "document.documentElement.scrollWidth") <= width
@@ -124,20 +124,20 @@ def traces(browser: Chrome, place: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_front_shows_settings_and_changes_with_the_cost(
+def test_front_shows_settings_and_follows_the_chosen_cost(
     browser: Chrome, pages: dict[str, Path]
 ) -> None:
     show(browser, pages["grid_study"])
     place = browser.find_element(By.ID, "front")
     in_page(browser, "arguments[0].scrollIntoView({block: 'center'})", place)
-    beaten, front = traces(browser, "front")[:2]
-    assert (beaten["name"], front["name"]) == ("beaten", "front")
-    # 23 points have a score: the 24th failed.
-    assert len(beaten["x"]) + len(front["x"]) == 23
+    dominated, front = traces(browser, "front")[:2]
+    assert (dominated["name"], front["name"]) == ("dominated", "front")
+    # 23 points have a score; the other one failed.
+    assert len(dominated["x"]) + len(front["x"]) == 23
     assert front["x"] == sorted(front["x"])
     points = place.find_elements(By.CSS_SELECTOR, ".scatterlayer .point")
-    ActionChains(browser).move_to_element(points[len(beaten["x"])]).perform()
-    WebDriverWait(browser, PATIENCE).until(
+    ActionChains(browser).move_to_element(points[len(dominated["x"])]).perform()
+    WebDriverWait(browser, TIMEOUT).until(
         lambda own: own.find_elements(By.CSS_SELECTOR, "#front .hoverlayer .hovertext")
     )
     text = place.find_element(By.CSS_SELECTOR, ".hoverlayer .hovertext").text
@@ -148,11 +148,11 @@ def test_front_shows_settings_and_changes_with_the_cost(
         "bits that the layer stores", "synaptic operations"
     ]  # fmt: skip
     choice.select_by_visible_text("synaptic operations")
-    WebDriverWait(browser, PATIENCE).until(lambda own: traces(own, "front")[1]["x"] != front["x"])
+    WebDriverWait(browser, TIMEOUT).until(lambda own: traces(own, "front")[1]["x"] != front["x"])
     assert "synaptic operations" in place.find_element(By.CSS_SELECTOR, ".xtitle").text
 
 
-def test_another_pair_of_axes_changes_the_heat_map(browser: Chrome, pages: dict[str, Path]) -> None:
+def test_chosen_axes_change_the_heat_map(browser: Chrome, pages: dict[str, Path]) -> None:
     show(browser, pages["grid_study"])
 
     def title() -> str:
@@ -161,7 +161,7 @@ def test_another_pair_of_axes_changes_the_heat_map(browser: Chrome, pages: dict[
     # The strongest interaction comes first.
     assert title() == "schedule.sigma"
     Select(browser.find_element(By.ID, "grid-choice")).select_by_index(1)
-    WebDriverWait(browser, PATIENCE).until(lambda _: title() != "schedule.sigma" or None)
+    WebDriverWait(browser, TIMEOUT).until(lambda _: title() != "schedule.sigma" or None)
     assert title() == "noise.words"
 
 
@@ -174,7 +174,7 @@ def shown_points(browser: Chrome) -> list[int]:
     return points
 
 
-def test_table_sorts_both_ways_and_filters(browser: Chrome, pages: dict[str, Path]) -> None:
+def test_table_can_be_sorted_and_filtered(browser: Chrome, pages: dict[str, Path]) -> None:
     show(browser, pages["grid_study"])
     assert shown_points(browser) == list(range(24))
     (head,) = (
@@ -187,7 +187,7 @@ def test_table_sorts_both_ways_and_filters(browser: Chrome, pages: dict[str, Pat
     order = [int(own) for own in mean.argsort() if own != study_rows.FAILED_OF_GRID]
     in_page(browser, "arguments[0].scrollIntoView({block: 'center'})", head)
     head.click()
-    # What failed has no accuracy and stays at the end.
+    # The failed point has no accuracy and stays last.
     assert shown_points(browser) == [*order, study_rows.FAILED_OF_GRID]
     head.click()
     assert shown_points(browser) == [*order[::-1], study_rows.FAILED_OF_GRID]
@@ -204,7 +204,7 @@ def test_table_sorts_both_ways_and_filters(browser: Chrome, pages: dict[str, Pat
     assert browser.find_element(By.ID, "count").text == "2 of 24 points"
 
 
-def test_words_of_a_study_are_seen_not_obeyed(browser: Chrome, pages: dict[str, Path]) -> None:
+def test_markup_in_a_study_is_shown_as_text(browser: Chrome, pages: dict[str, Path]) -> None:
     show(browser, pages["grid_study"])
     row = browser.find_element(By.CSS_SELECTOR, "#failures tbody tr")
     assert row.text.endswith('noise.words must be <1 & "2" here</script><b>')
@@ -217,7 +217,7 @@ def test_recommended_configuration_can_be_copied(browser: Chrome, pages: dict[st
     in_page(browser, "arguments[0].scrollIntoView({block: 'center'})", button)
     button.click()
     assert button.text == "copied"
-    told = findings(read_results(pages["grid_study"].parent))
-    # A selection ends with the last line, not behind it.
+    told = analyse(read_results(pages["grid_study"].parent))
+    # The selection ends before the final line feed.
     selected = in_page(browser, "getSelection().toString()")
     assert selected.rstrip("\n") == told["recommended"]["config"].rstrip("\n")

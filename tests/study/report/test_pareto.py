@@ -1,4 +1,4 @@
-"""Fronts against their definition, point by point."""
+"""Pareto fronts against their definition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bitlif.study.report.pareto import front
 
-# Few different values, so that ties are common.
+# Few distinct values make ties common.
 VALUES = st.one_of(st.integers(-3, 3).map(float), st.just(math.nan))
 TABLES = st.integers(1, 4).flatmap(
     lambda width: st.tuples(
@@ -33,7 +33,7 @@ def dominates(a: list[float], b: list[float], directions: list[str]) -> bool:
 
 
 @given(TABLES)
-def test_front_holds_exactly_the_points_that_nothing_dominates(
+def test_front_is_exactly_the_undominated_points(
     table: tuple[list[list[float]], list[str]],
 ) -> None:
     points, directions = table
@@ -46,9 +46,9 @@ def test_front_holds_exactly_the_points_that_nothing_dominates(
 
 
 @pytest.mark.parametrize("direction", ["max", "min"])
-def test_points_that_are_equal_are_all_in_the_front(direction: str) -> None:
+def test_equal_points_are_all_on_the_front(direction: str) -> None:
     assert front(np.ones((5, 2)), (direction, direction)).all()
 
 
-def test_points_without_values_leave_the_front_empty() -> None:
+def test_front_without_values_is_empty() -> None:
     assert not front(np.full((3, 2), np.nan), ("max", "min")).any()

@@ -1,4 +1,4 @@
-"""Sensitivities against closed forms, exact fractions, and what noise alone does."""
+"""Sensitivities against closed forms, exact fractions and pure noise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.ensemble import ExtraTreesRegressor
 
-from bitlif.study.report import forest
+from bitlif.study.report import forest_anova
 from bitlif.study.report.anova import Variances, decompose
 from bitlif.study.report.sensitivity import (
     EXACT,
@@ -49,7 +49,7 @@ GRIDS = SIZES.flatmap(
 
 
 def in_fractions(values: np.ndarray) -> Variances:
-    """Decompose as the definition says, cell by cell, in exact fractions."""
+    """Decompose by the definition, cell by cell, in exact fractions."""
     cells = list(np.ndindex(values.shape))
     exact = {cell: Fraction(float(values[cell])) for cell in cells}
     axes = range(values.ndim)
@@ -89,13 +89,13 @@ def in_fractions(values: np.ndarray) -> Variances:
 
 @given(GRIDS)
 @settings(max_examples=60)
-def test_decomposition_is_the_definition_in_exact_fractions(values: np.ndarray) -> None:
+def test_decomposition_equals_the_exact_definition(values: np.ndarray) -> None:
     found, expected = decompose(values), in_fractions(values)
     assert (found.total, found.mains, found.pairs) == (
         expected.total, expected.mains, expected.pairs
     )  # fmt: skip
     assert found.higher == expected.higher
-    # Nothing is left over, nothing counted twice.
+    # The parts add up to the total.
     parts = sum(found.mains.values()) + sum(found.pairs.values()) + found.higher
     assert parts == found.total
 
@@ -109,7 +109,7 @@ def test_additive_data_has_no_interaction(steps: list[int], slope: int) -> None:
 
 
 @pytest.mark.parametrize("axes", [2, 3])
-def test_parity_is_all_interaction_of_all_its_axes(axes: int) -> None:
+def test_parity_is_pure_interaction_of_all_axes(axes: int) -> None:
     found = decompose(np.indices((2,) * axes).sum(axis=0) % 2.0)
     assert found.total == 0.25
     assert not any(found.mains.values())
@@ -120,28 +120,28 @@ def test_parity_is_all_interaction_of_all_its_axes(axes: int) -> None:
         assert found.higher == 0.25
 
 
-def told(results: Results) -> tuple[Sensitivity, dict[tuple[str, ...], Effect]]:
+def analysed(results: Results) -> tuple[Sensitivity, dict[tuple[str, ...], Effect]]:
     found = sensitivity(results)
     assert found is not None
     return found, {own.axes: own for own in (*found.mains, *found.pairs)}
 
 
-def test_complete_grid_shows_the_planted_effects_and_no_other(tmp_path: Path) -> None:
-    found, effects = told(read_results(grid_study(tmp_path, fail=False)))
+def test_complete_grid_shows_exactly_the_planted_effects(tmp_path: Path) -> None:
+    found, effects = analysed(read_results(grid_study(tmp_path, fail=False)))
     assert (found.method, found.points, found.fit) == (EXACT, 24, None)
     clear = {names for names, own in effects.items() if own.clear}
-    # The planted interaction is of words and sigma, which gives sigma an effect of its own too.
+    # The planted interaction of words and sigma also gives sigma a main effect.
     assert clear == {
         ("synapse.weight.bits",), ("noise.words",), ("schedule.sigma",),
         ("noise.words", "schedule.sigma"),
     }  # fmt: skip
     shares = sum(own.share for own in effects.values()) + found.higher
-    # Seven shares, each of sums of 24 products of doubles below 1.
+    # Seven shares, each from sums of 24 products of doubles below 1.
     assert shares == pytest.approx(1.0, abs=7 * 24 * 2.0**-53 / found.deviation**2)
 
 
-def test_without_noise_the_shares_are_those_of_the_formula(tmp_path: Path) -> None:
-    found, effects = told(read_results(grid_study(tmp_path, fail=False, spread=0.0)))
+def test_shares_without_noise_follow_the_formula(tmp_path: Path) -> None:
+    found, effects = analysed(read_results(grid_study(tmp_path, fail=False, spread=0.0)))
     width = np.array([0.03 * n for n in range(len(WIDTHS))])
     words = np.array([0.02 * n for n in range(len(WORDS))])
     hurt = np.zeros((len(WORDS), len(SIGMAS)))
@@ -155,7 +155,7 @@ def test_without_noise_the_shares_are_those_of_the_formula(tmp_path: Path) -> No
     }
     total = sum(variances.values())
     for names, own in effects.items():
-        # The formula's and the file's roundings: of doubles below 1, over the total.
+        # Roundings of doubles below 1 in formula and file, relative to the total.
         near = 24 * 2.0**-53 / total
         assert own.share == pytest.approx(variances.get(names, 0.0) / total, abs=near)
         assert (own.share > ROUNDING) == (names in variances)
@@ -164,70 +164,70 @@ def test_without_noise_the_shares_are_those_of_the_formula(tmp_path: Path) -> No
 
 
 def plain(values: np.ndarray) -> Results:
-    """Return results of a grid of two axes: (L1, L2, seeds) values."""
-    from bitlif.study.search.results import Measured, Varied
+    """Return results of a grid over two axes with (L1, L2, seeds) values."""
+    from bitlif.study.search.results import ResultAxis, ResultMetric
 
     sizes = values.shape[:2]
     axes = tuple(
-        Varied(name, (name,), "values", tuple(range(size)), "", False)
+        ResultAxis(name, (name,), "values", tuple(range(size)), "", False)
         for name, size in zip("ab", sizes, strict=True)
     )
     rows, columns = (own.ravel().tolist() for own in np.indices(sizes))
     points = sizes[0] * sizes[1]
     return Results(
         {"objectives": [{"name": "accuracy", "direction": "max"}]}, axes,
-        {"accuracy": Measured("accuracy", "accuracy", "", "max")}, np.arange(points),
+        {"accuracy": ResultMetric("accuracy", "accuracy", "", "max")}, np.arange(points),
         tuple(range(values.shape[2])), {"a": rows, "b": columns},
         {"accuracy": values.reshape(points, -1)}, (),
     )  # fmt: skip
 
 
-def test_noise_alone_is_taken_for_an_effect_as_rarely_as_the_test_says() -> None:
+def test_pure_noise_is_significant_at_the_stated_rate() -> None:
     random = np.random.default_rng(1)
     studies = 300
     counts = dict.fromkeys((("a",), ("b",), ("a", "b")), 0)
     shares = []
     for _ in range(studies):
-        # What a seed does to all points is no noise of an effect.
+        # An offset of a whole seed is not noise.
         values = random.standard_normal((4, 3, 3)) + 100.0 * random.standard_normal(3)
-        found, effects = told(plain(values))
+        found, effects = analysed(plain(values))
         assert found.noise is not None
         shares.append(found.noise * found.deviation**2)
-        # Two axes and their pair have all freedoms of the means, and so all their noise.
+        # Two axes and their interaction hold all degrees of freedom, hence all noise.
         parts = sum(own.noise or 0.0 for own in effects.values())
         assert parts == pytest.approx(found.noise, rel=8 * 2.0**-53)
         third = effects["b",].noise or 0.0
         assert effects["a", "b"].noise == pytest.approx(3 * third, rel=8 * 2.0**-53)
         for names, own in effects.items():
             counts[names] += bool(own.clear)
-    # Each count is binomial: beyond these ends once in a million.
+    # Each count is binomial and leaves these limits once in a million.
     low, high = binom.ppf((5e-7, 1 - 5e-7), studies, SIGNIFICANCE)
     assert all(low <= count <= high for count in counts.values())
-    # The noise's variance in a mean of three is 1/3, of which 11 of 12 points' freedoms remain; an
-    # estimate from 22 freedoms varies by sqrt(2/22), and the mean of 300 by that over sqrt(300).
+    # The noise variance of a mean of three is 1/3, and 11 of 12 degrees of freedom remain. An
+    # estimate with 22 degrees of freedom has a relative deviation of sqrt(2/22).
     expected = 11 / 12 / 3
     assert np.mean(shares) == pytest.approx(expected, rel=5 * np.sqrt(2 / 22 / studies))
 
 
-def test_what_a_seed_does_to_all_points_is_no_noise() -> None:
+def test_offset_of_a_whole_seed_is_not_noise() -> None:
     values = np.array([[1.0, 9.0], [2.0, 10.0], [4.0, 12.0], [8.0, 16.0]])
     assert seed_variance(values) == (0.0, 3)
-    # Where a run is missing, seeds cannot be told from points, and count as noise.
+    # With a missing run, seeds are not blocks and count as noise.
     values[0, 0] = np.nan
     variance, free = seed_variance(values) or (0.0, 0)
     assert free == 3
-    # Three differences of 8 around their means: 32 each; means of 1, 2, 2, 2 runs.
+    # Three pairs that differ by 8 give 32 each; the means are of 1, 2, 2 and 2 runs.
     assert variance == 32.0 * (1 + 3 / 2) / 4
 
 
-def test_one_seed_leaves_noise_unknown(tmp_path: Path) -> None:
-    found, effects = told(read_results(line_study(tmp_path)))
+def test_noise_is_unknown_with_one_seed(tmp_path: Path) -> None:
+    found, effects = analysed(read_results(line_study(tmp_path)))
     assert found.noise is None
     assert effects == {("rounds",): Effect(("rounds",), 1.0, None, None)}
     assert seed_variance(np.ones((4, 1))) is None
 
 
-def test_study_without_two_scores_has_no_sensitivity(tmp_path: Path) -> None:
+def test_fewer_than_two_scores_give_no_sensitivity(tmp_path: Path) -> None:
     assert sensitivity(read_results(failed_study(tmp_path / "a"))) is None
 
     def run(point: int, seed: int) -> dict[str, float]:
@@ -237,12 +237,12 @@ def test_study_without_two_scores_has_no_sensitivity(tmp_path: Path) -> None:
     assert sensitivity(read_results(one)) is None
 
 
-def test_scores_that_are_all_alike_have_no_effects(tmp_path: Path) -> None:
+def test_equal_scores_have_no_effects(tmp_path: Path) -> None:
     def run(point: int, seed: int) -> dict[str, float]:
         return {"accuracy": 0.5, "bits": 1}
 
     folder = write_study(tmp_path, [axis("noise.words", (1, 2))], [(1,), (2,)], run)
-    found, effects = told(read_results(folder))
+    found, effects = analysed(read_results(folder))
     assert found.deviation == 0.0
     assert effects == {("noise.words",): Effect(("noise.words",), 0.0, 0.0, False)}
 
@@ -252,9 +252,9 @@ def cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def near(found: Variances, expected: Variances, values: np.ndarray) -> None:
-    # A forest's mean is a sum over leaves, no more than cells, and over trees, each with a
-    # rounding; up to four means are added up and squared, which doubles the relative error.
-    room = 8 * (values.size + forest.TREES) * 2.0**-53 * float(np.abs(values).max()) ** 2
+    # A mean of the forest is a rounded sum over trees and leaves, of which there are at most as
+    # many as cells. Up to four means are added and squared, which doubles the relative error.
+    room = 8 * (values.size + forest_anova.TREES) * 2.0**-53 * float(np.abs(values).max()) ** 2
     assert found.total == pytest.approx(expected.total, abs=room)
     for name in ("mains", "pairs"):
         own, other = getattr(found, name), getattr(expected, name)
@@ -264,25 +264,25 @@ def near(found: Variances, expected: Variances, values: np.ndarray) -> None:
     assert found.higher == pytest.approx(expected.higher, abs=room)
 
 
-def test_forest_of_a_complete_grid_gives_the_exact_decomposition() -> None:
+def test_forest_on_a_complete_grid_is_exact() -> None:
     values = np.random.default_rng(2).standard_normal((4, 3, 2))
-    found, _ = forest.forest_variances(*cells(values), ())
+    found, _ = forest_anova.forest_variances(*cells(values), ())
     near(found, decompose(values), values)
 
 
-def test_forest_is_decomposed_as_the_function_that_it_is() -> None:
+def test_forest_decomposition_equals_that_of_its_function() -> None:
     values = np.random.default_rng(3).standard_normal((4, 3, 2, 2))
     x, y = cells(values)
     kept = np.random.default_rng(4).choice(len(y), 20, replace=False)
-    model = ExtraTreesRegressor(forest.TREES, random_state=0).fit(x[kept], y[kept])
+    model = ExtraTreesRegressor(forest_anova.TREES, random_state=0).fit(x[kept], y[kept])
     everywhere = model.predict(x).reshape(values.shape)
     levels = [np.arange(size, dtype=np.float32) for size in values.shape]
-    near(forest._decompose(model, levels), decompose(everywhere), values)
+    near(forest_anova._decompose(model, levels), decompose(everywhere), values)
 
 
-def test_grid_with_a_hole_shows_what_the_whole_one_does(tmp_path: Path) -> None:
-    found, _ = told(read_results(grid_study(tmp_path / "hole")))
-    whole, _ = told(read_results(grid_study(tmp_path / "whole", fail=False)))
+def test_grid_with_a_hole_shows_the_same_effects(tmp_path: Path) -> None:
+    found, _ = analysed(read_results(grid_study(tmp_path / "hole")))
+    whole, _ = analysed(read_results(grid_study(tmp_path / "whole", fail=False)))
     assert (found.method, found.points) == (FOREST, 23)
     assert found.fit is not None
     assert found.fit > 0.8
@@ -290,26 +290,26 @@ def test_grid_with_a_hole_shows_what_the_whole_one_does(tmp_path: Path) -> None:
     assert found.pairs[0].axes == whole.pairs[0].axes == ("noise.words", "schedule.sigma")
 
 
-def test_random_search_finds_which_axes_matter(tmp_path: Path) -> None:
+def test_random_search_shows_the_axes_that_matter(tmp_path: Path) -> None:
     results = read_results(random_study(tmp_path))
-    found, effects = told(results)
+    found, effects = analysed(results)
     assert found.method == FOREST
     assert found.fit is not None
     assert found.fit > 0.9
     assert {own.axes[0] for own in found.mains[:2]} == {"learning.rate", "synapse.rounding"}
     least = min(own.share for own in found.mains[:2])
     assert all(own.share < least / 10 for own in (found.mains[2], *found.pairs))
-    # The same points give the same numbers.
+    # The analysis is deterministic.
     assert sensitivity(results) == found
     assert len(effects) == 6
 
 
-def test_more_cells_than_can_be_visited_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_beyond_the_limit_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(5).standard_normal((4, 4, 4))
-    whole, _ = forest.forest_variances(*cells(values), ())
-    monkeypatch.setattr(forest, "MOST_CELLS", 63)
-    some, _ = forest.forest_variances(*cells(values), ())
+    whole, _ = forest_anova.forest_variances(*cells(values), ())
+    monkeypatch.setattr(forest_anova, "MAX_CELLS", 63)
+    some, _ = forest_anova.forest_variances(*cells(values), ())
     assert (some.mains, some.pairs) == (whole.mains, whole.pairs)
     assert some.total != whole.total
-    # 63 draws of about normal numbers: their variance varies by sqrt(2 / 62).
+    # The variance of 63 roughly normal draws has a relative deviation of sqrt(2 / 62).
     assert some.total == pytest.approx(whole.total, rel=5 * np.sqrt(2 / 62))

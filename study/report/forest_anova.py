@@ -1,12 +1,14 @@
-"""The functional analysis of variance of a forest: where the points are no complete grid.
+"""Functional analysis of variance for points that do not form a complete grid.
 
-A forest of trees is fitted to the means of the points; it is then a function that is known
-everywhere, and constant on boxes. So its averages over all axes but one or two are exact sums over
-leaves (Hutter, Hoos and Leyton-Brown, An efficient approach for assessing hyperparameter
-importance, ICML 2014), here of the whole forest instead of tree by tree, which averages out what
-only single trees see. The trees' splits are random and each tree sees all points (Geurts, Ernst and
-Wehenkel, Extremely randomized trees, 2006): at the points the forest gives the means themselves,
-and of a complete grid its decomposition is the exact one.
+A forest of regression trees is fitted to the means of the points. The fitted function is known
+everywhere and constant on boxes, so that its averages over all axes but one or two are exact sums
+over leaves (Hutter, Hoos and Leyton-Brown, An efficient approach for assessing hyperparameter
+importance, ICML 2014). The averages are taken over the whole forest instead of tree by tree, which
+removes what only single trees see.
+
+The splits are random and every tree is fitted to all points (Geurts, Ernst and Wehenkel, Extremely
+randomized trees, 2006). The forest therefore reproduces the means at the points, and on a complete
+grid its decomposition equals the exact one.
 """
 
 from __future__ import annotations
@@ -19,58 +21,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .anova import Variances
-from .levels import MOST_VALUES
+from .axis_levels import MAX_VALUES
 
 Reals = NDArray[np.float64]
 
 TREES = 100
 FOLDS = 5
-LEAST_POINTS = 10
-"""With fewer points a forest says nothing."""
+MIN_POINTS = 10
+"""Fewest points to which a forest is fitted."""
 
 RANGE_LEVELS = 16
-"""Values of a range that averages are over, evenly spread."""
+"""Evenly spaced values over which a range is averaged."""
 
-MOST_CELLS = 1 << 14
-"""Up to so many cells the forest's variance is over all of them, else over as many drawn ones."""
+MAX_CELLS = 1 << 14
+"""The variance is computed over all cells up to this number, else over a sample of this size."""
 
 
 def forest_variances(x: Reals, y: Reals, ranges: Collection[int]) -> tuple[Variances, float]:
-    """Fit a forest and decompose the variance that it has where all values count alike.
+    """Fit a forest and decompose its variance, with the same weight for every value of an axis.
 
     Parameters
     ----------
     x : (P, K) float64
-        The points: codes of values; of a range its numbers, or their logarithms.
+        Coordinates of the points: codes of values, or the numbers of a range or their logarithms.
     y : (P,) float64
+        Mean score of each point.
     ranges : collection of int
-        Axes that are ranges.
+        Indices of the axes that are ranges.
 
     Returns
     -------
-    Variances
-    float
-        R^2 of points left out, cross-validated.
+    variances : Variances
+        In the square of the unit of `y`.
+    fit : float
+        Cross-validated R^2 on held-out points.
     """
     from sklearn.ensemble import ExtraTreesRegressor
     from sklearn.model_selection import KFold, cross_val_predict
 
     model = ExtraTreesRegressor(TREES, random_state=0)
     folds = KFold(FOLDS, shuffle=True, random_state=0)
-    missed = cross_val_predict(model, x, y, cv=folds) - y
+    residuals = cross_val_predict(model, x, y, cv=folds) - y
     spread = float(((y - y.mean()) ** 2).sum())
-    fit = 1.0 - float((missed**2).sum()) / spread if spread > 0 else 0.0
+    fit = 1.0 - float((residuals**2).sum()) / spread if spread > 0 else 0.0
     model.fit(x, y)
     levels = [_levels(x[:, axis], axis in ranges) for axis in range(x.shape[1])]
     return _decompose(model, levels), fit
 
 
 def _levels(values: Reals, is_range: bool) -> NDArray[np.float32]:
-    # The trees compare in this precision.
-    own = np.unique(values)
-    if is_range and len(own) > MOST_VALUES:
-        own = np.linspace(own[0], own[-1], 2 * RANGE_LEVELS + 1)[1::2]
-    return own.astype(np.float32)
+    # The trees compare in single precision.
+    levels = np.unique(values)
+    if is_range and len(levels) > MAX_VALUES:
+        levels = np.linspace(levels[0], levels[-1], 2 * RANGE_LEVELS + 1)[1::2]
+    return levels.astype(np.float32)
 
 
 def _decompose(model: Any, levels: list[NDArray[np.float32]]) -> Variances:
@@ -81,9 +85,9 @@ def _decompose(model: Any, levels: list[NDArray[np.float32]]) -> Variances:
         for a, b in itertools.combinations(axes, 2)
     }
     mean = 0.0
-    for own in model.estimators_:
-        value, inside = _leaves(own.tree_, levels)
-        # The share of each axis's levels that lies in a leaf.
+    for tree in model.estimators_:
+        value, inside = _leaves(tree.tree_, levels)
+        # The fraction of the levels of each axis that lie in each leaf.
         shares = np.array([mask.mean(axis=1) for mask in inside])
         mean += float(value @ shares.prod(axis=0)) / TREES
         for axis in axes:
@@ -104,10 +108,10 @@ def _decompose(model: Any, levels: list[NDArray[np.float32]]) -> Variances:
 
 
 def _leaves(tree: Any, levels: list[NDArray[np.float32]]) -> tuple[Reals, list[Reals]]:
-    """Return the leaves' values, (L,), and for each axis which of its levels they hold, (L, n)."""
+    """Return the values of the leaves, (L,), and per axis which levels each leaf holds, (L, n)."""
     low = np.full((tree.node_count, len(levels)), -np.inf)
     high = np.full((tree.node_count, len(levels)), np.inf)
-    # A node comes after the one above it.
+    # Parents come before their children.
     for node, (left, right, axis, cut) in enumerate(
         zip(tree.children_left, tree.children_right, tree.feature, tree.threshold, strict=True)
     ):
@@ -126,10 +130,10 @@ def _leaves(tree: Any, levels: list[NDArray[np.float32]]) -> tuple[Reals, list[R
 
 def _variance(model: Any, levels: list[NDArray[np.float32]]) -> float:
     sizes = [len(own) for own in levels]
-    if np.prod(sizes, dtype=float) <= MOST_CELLS:
+    if np.prod(sizes, dtype=float) <= MAX_CELLS:
         cells = np.indices(sizes).reshape(len(sizes), -1)
     else:
         random = np.random.default_rng(0)
-        cells = np.array([random.integers(0, size, MOST_CELLS) for size in sizes])
+        cells = np.array([random.integers(0, size, MAX_CELLS) for size in sizes])
     places = np.column_stack([own[cell] for own, cell in zip(levels, cells, strict=True)])
     return float(model.predict(places).var())

@@ -1,4 +1,4 @@
-"""The values of an axis as few levels: its own, or bins of a range."""
+"""The levels of an axis: its values, or bins where a range has many."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.study.search.results import Results, Varied
+from bitlif.study.search.results import ResultAxis, Results
 
-MOST_VALUES = 12
-"""A range with more values than this is cut into bins."""
+MAX_VALUES = 12
+"""A range with more values than this is divided into bins."""
 
 BINS = 8
 
 WIDE = 30.0
-"""A range over more than this factor is looked at by its logarithm."""
+"""A range that spans more than this factor is shown on a logarithmic scale."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Levels:
-    """An axis in levels.
+class AxisLevels:
+    """The levels of one axis.
 
     Attributes
     ----------
-    axis : Varied
+    axis : ResultAxis
     labels : tuple of str
-        L of them, in order.
+        Labels of the L levels, in order.
     codes : (P,) int64
-        The level of each point.
+        Index of the level of each point.
     places : (L,) float64
-        Where they lie: the values, the middles of the bins, or 0, 1, ... of words.
+        Positions on the axis: the values, the centres of the bins, or 0, 1, ... for text.
     binned : bool
-        Whether a level is a bin.
+        Whether the levels are bins.
     scale : str
-        How places are looked at: ``"linear"``, ``"log"``, or ``"words"`` that have no scale.
+        ``"linear"``, ``"log"``, or ``"words"`` for text, which has no scale.
     """
 
-    axis: Varied
+    axis: ResultAxis
     labels: tuple[str, ...]
     codes: NDArray[np.int64]
     places: NDArray[np.float64]
@@ -49,23 +49,23 @@ class Levels:
     scale: str
 
 
-def levels_of(results: Results, axis: Varied) -> Levels:
-    """Return the levels of an axis that occur."""
-    own = results.settings[axis.name]
-    values = in_order(axis, own)
-    if axis.kind == "range" and len(values) > MOST_VALUES:
-        return _bins(axis, np.array(own, dtype=np.float64))
-    codes = np.array([values.index(value) for value in own], dtype=np.int64)
+def axis_levels(results: Results, axis: ResultAxis) -> AxisLevels:
+    """Return the levels that occur on an axis of the results."""
+    found = results.settings[axis.name]
+    values = ordered_values(axis, found)
+    if axis.kind == "range" and len(values) > MAX_VALUES:
+        return _bins(axis, np.array(found, dtype=np.float64))
+    codes = np.array([values.index(value) for value in found], dtype=np.int64)
     numeric = all(is_number(value) for value in values)
     places = np.array(values if numeric else range(len(values)), dtype=np.float64)
-    labels = tuple(words(value) for value in values)
+    labels = tuple(scalar_text(value) for value in values)
     log = axis.log or is_wide(places)
     scale = "words" if not numeric else "log" if log else "linear"
-    return Levels(axis, labels, codes, places, False, scale)
+    return AxisLevels(axis, labels, codes, places, False, scale)
 
 
-def in_order(axis: Varied, values: Sequence[Any]) -> list[Any]:
-    """Return the different values of an axis, as the study listed them or else ascending."""
+def ordered_values(axis: ResultAxis, values: Sequence[Any]) -> list[Any]:
+    """Return the distinct values of an axis, in the order of the study or else ascending."""
     found = set(values)
     listed = [label for label in axis.labels if label in found]
     rest = found.difference(listed)
@@ -73,12 +73,12 @@ def in_order(axis: Varied, values: Sequence[Any]) -> list[Any]:
 
 
 def is_number(value: Any) -> bool:
-    """Say whether a value has a place on a scale."""
+    """Return whether a value is a number; truth values are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_wide(values: NDArray[np.float64]) -> bool:
-    """Say whether values are better looked at by their logarithm.
+    """Return whether values span more than a factor of `WIDE`.
 
     >>> is_wide(np.array([0.01, 1.0])), is_wide(np.array([0.0, 1.0])), is_wide(np.array([2.0, 3.0]))
     (True, False, False)
@@ -87,10 +87,10 @@ def is_wide(values: NDArray[np.float64]) -> bool:
     return low > 0 and high / low > WIDE
 
 
-def words(value: Any) -> str:
-    """Return a value as it is shown.
+def scalar_text(value: Any) -> str:
+    """Return a setting's value as text.
 
-    >>> words(True), words(0.1 + 0.2), words(12345678), words("s10.7")
+    >>> scalar_text(True), scalar_text(0.1 + 0.2), scalar_text(12345678), scalar_text("s10.7")
     ('true', '0.3', '12345678', 's10.7')
     """
     if isinstance(value, bool):
@@ -99,7 +99,7 @@ def words(value: Any) -> str:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Return the numbers 1, 2 and 5 times powers of ten between two others.
+    """Return 1, 2 and 5 times the powers of ten from `low` to `high`.
 
     >>> log_ticks(0.03, 1.0)
     [0.05, 0.1, 0.2, 0.5, 1.0]
@@ -109,8 +109,8 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def _bins(axis: Varied, values: NDArray[np.float64]) -> Levels:
-    """Cut a range into bins of equal width, of its logarithm if it is wide."""
+def _bins(axis: ResultAxis, values: NDArray[np.float64]) -> AxisLevels:
+    """Divide a range into bins of equal width, or of equal ratio if it is wide."""
     low, high = float(values.min()), float(values.max())
     log = axis.log or is_wide(values)
     space = np.geomspace if log else np.linspace
@@ -118,4 +118,4 @@ def _bins(axis: Varied, values: NDArray[np.float64]) -> Levels:
     codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BINS - 1)
     labels = tuple(f"{a:.3g} to {b:.3g}" for a, b in itertools.pairwise(edges))
     middles = space(low, high, 2 * BINS + 1)[1::2]
-    return Levels(axis, labels, codes, middles, True, "log" if log else "linear")
+    return AxisLevels(axis, labels, codes, middles, True, "log" if log else "linear")

@@ -1,4 +1,4 @@
-"""The interactive plots of what axes explain: shares of the variance, and heat maps of two axes."""
+"""Interactive plots of sensitivity: shares of the variance, and heat maps over two axes."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ from .labels import (
 )
 from .plots import Plot, layout_of
 
-Told = Mapping[str, Any]
+Findings = Mapping[str, Any]
 
-MANY_CELLS = 80
-"""A heat map of more cells has no numbers in them."""
+MAX_NUMBERS = 80
+"""A heat map with more cells than this does not show their numbers."""
 
-MOST_BARS = 12
-"""Of effects, alone and in pairs each."""
+MAX_BARS = 12
+"""Most bars of main effects, and most bars of interactions."""
 
-SMALL, FEW = 0.001, 3
-"""Pairs with a smaller share than this are drawn only if they are of the largest few."""
-
-
-def drawn(found: Told) -> list[Told]:
-    """Return the effects that have a bar."""
-    pairs = [own for n, own in enumerate(found["pairs"]) if n < FEW or own["share"] >= SMALL]
-    return [*found["mains"][:MOST_BARS], *pairs[:MOST_BARS]]
+MIN_SHARE, MIN_PAIRS = 0.001, 3
+"""Interactions with a smaller share are drawn only if they are among the largest `MIN_PAIRS`."""
 
 
-def sensitivity_plot(found: Told) -> Plot:
-    """Return the shares of the variance as bars, what noise alone would make marked on them."""
-    rows = drawn(found)
+def drawn_effects(found: Findings) -> list[Findings]:
+    """Return the effects that have a bar in the plot."""
+    pairs = [
+        own for n, own in enumerate(found["pairs"]) if n < MIN_PAIRS or own["share"] >= MIN_SHARE
+    ]
+    return [*found["mains"][:MAX_BARS], *pairs[:MAX_BARS]]
+
+
+def sensitivity_plot(found: Findings) -> Plot:
+    """Return a bar plot of the shares of the variance, with marks for the share of noise alone."""
+    rows = drawn_effects(found)
     places = list(range(len(rows)))
     names = [html_text(effect_text(own["axes"])) for own in rows]
     bars = {
@@ -63,7 +65,7 @@ def sensitivity_plot(found: Told) -> Plot:
         ],
         "showlegend": False,
     }
-    # Above the bars: beside them long names would leave no room on a narrow screen.
+    # Names stand above the bars: beside them they would fill a narrow screen.
     above = {
         "type": "scatter",
         "mode": "text",
@@ -82,7 +84,7 @@ def sensitivity_plot(found: Told) -> Plot:
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": "expected of the seeds' noise alone",
+                "name": "expected from the noise of the seeds alone",
                 "x": [100 * own["noise"] for own in rows],
                 "y": places,
                 "marker": mark,
@@ -98,26 +100,26 @@ def sensitivity_plot(found: Told) -> Plot:
     return {"data": data, "layout": layout}
 
 
-def share_text(effect: Told) -> str:
-    """Return an effect's share; in brackets if noise alone could be as large."""
+def share_text(effect: Findings) -> str:
+    """Return the share of an effect as text, in brackets if noise alone could be as large."""
     shown = f"{100 * effect['share']:.1f} %"
     return f"({shown})" if effect["clear"] is False else shown
 
 
-def noise_text(effect: Told) -> str:
-    """Return what is said of noise beside an effect's share."""
+def noise_text(effect: Findings) -> str:
+    """Return the remark on noise that follows the share of an effect."""
     if effect["noise"] is None:
         return ""
-    told = "" if effect["clear"] else ", not told apart from it"
-    return f"; noise alone {percent(effect['noise'])}{told}"
+    verdict = "" if effect["clear"] else ", not distinguishable from noise"
+    return f"; noise alone {percent(effect['noise'])}{verdict}"
 
 
-def grid_plot(told: Told, grid: Told) -> Plot:
-    """Return the mean score over two axes as a heat map."""
-    score = metric_of(told, told["score"])
+def grid_plot(findings: Findings, grid: Findings) -> Plot:
+    """Return a heat map of the mean score over two axes."""
+    score = metric_of(findings, findings["score"])
     rows, columns = range(len(grid["rows"])), range(len(grid["columns"]))
     cells = grid["mean"]
-    few = len(rows) * len(columns) <= MANY_CELLS
+    few = len(rows) * len(columns) <= MAX_NUMBERS
     a, b = grid["axes"]
     hover = [
         [
@@ -153,7 +155,7 @@ def grid_plot(told: Told, grid: Told) -> Plot:
     return {"data": [heat], "layout": layout}
 
 
-def _cell_text(score: Mapping[str, str], grid: Told, row: int, column: int) -> str:
+def _cell_text(score: Mapping[str, str], grid: Findings, row: int, column: int) -> str:
     points = grid["points"][row][column]
     mean = with_unit(score, value_text(score, grid["mean"][row][column]))
     return f"{mean}, mean of {points} point{'' if points == 1 else 's'}"
