@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     """Run or go on with a study, and print its best points."""
     if args.list:
         return _list(args)
-    require_extra("studies need {}", "study", "pyarrow")
+    require_extra("studies need {}", "study", "pyarrow", "filelock")
     for name, value in (("STUDY", args.study), ("--out", args.out)):
         if not value:
             raise BitlifError(f"{name} must be given (or --list)")

@@ -1,15 +1,15 @@
-"""The folder of a study: results as they come, safe against being killed at any moment.
+"""The folder of a study, which keeps every result as it arrives and survives a kill at any time.
 
 ``study.toml``
-    The study's file, as it was last run.
+    The study file of the last run.
 ``parts/``
-    Results in Parquet, a file for all that came at one time, with a checksum. Each is written
-    beside its place and renamed into it when whole, so that it is there or not. A result is named
-    by a hash of all that it depends on: a study that goes on, or a changed study file, computes
-    only what is missing. So it does with what a damaged part held.
+    Results in Parquet files with checksums. Results that arrive together share a file, which is
+    written atomically. The key of a result is a hash of everything that it depends on. A resumed
+    study or a changed study file therefore computes only the missing results, including those of
+    damaged parts.
 ``results.parquet``
-    The table: a row for each point and seed. It is made from the parts, and holds nothing that
-    differs from one run of the same study to the next.
+    The table with one row per point and seed. It is made from the parts and is identical for every
+    run of the same study.
 """
 
 from __future__ import annotations
@@ -24,26 +24,25 @@ from typing import Any
 import pyarrow as pa
 
 from bitlif.model.errors import BitlifError
-from bitlif.model.storage.ownership import locked
 from bitlif.model.text import path_text
 
 from .checksum import MOST_BYTES, parsed, to_bytes, verified
 from .evaluate import TASKS, Outcome, results_stamp
-from .files import Folder, opened
+from .files import Folder, opened_folder
 from .metrics import EXTRAS, metrics_of
 from .results import FILE, MARK
 
 KIND, VERSION = "bitlif study", 2
-"""Of the folder, in its mark. Version 1 had no version there, and no checksums."""
+"""Kind and version in the marker of the folder. Version 1 had neither version nor checksums."""
 
-MARK_LENGTH = 4096
+MAX_MARKER_BYTES = 4096
 STUDY, PARTS, LOCK = "study.toml", "parts", ".lock"
 
-MANY_PARTS = 200
-"""Parts from which on they are put together before a study goes on."""
+MAX_PARTS = 200
+"""Number of parts at which they are merged when a study is opened."""
 
-ROWS = 4096
-"""Most rows of a part: what is lost where one is damaged."""
+MAX_ROWS = 4096
+"""Most rows of a merged part, which bounds the loss if one is damaged."""
 
 _PART = re.compile(r"[0-9]{6,9}\.parquet")
 
@@ -56,22 +55,23 @@ SCHEMA = pa.schema([
     ("seconds", pa.float64()),
     ("worker", pa.string()),
 ])  # fmt: skip
-"""Of a part: every metric that there is, null where it was not measured."""
+"""Columns of a part: every metric, null where it was not measured."""
 
 
 class Store:
-    """The results of a study in its folder, held by one process at a time.
+    """The results in the folder of a study, which one process holds at a time.
 
     Parameters
     ----------
     folder, parts : Folder
+        The folder of the study and the folder of its parts.
 
     Attributes
     ----------
     outcomes : dict of str to Outcome
-        What is there, by key.
+        Stored results by key.
     damaged : tuple of Path
-        Parts that were found damaged, and have been removed.
+        Damaged parts, which have been removed.
     """
 
     def __init__(self, folder: Folder, parts: Folder) -> None:
@@ -84,11 +84,11 @@ class Store:
         for name in damaged:
             parts.remove(name)
         self.damaged = tuple(parts.path / name for name in damaged)
-        if len(names) - len(damaged) >= MANY_PARTS:
-            self.join()
+        if len(names) - len(damaged) >= MAX_PARTS:
+            self.merge()
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Write outcomes, all into one part; they are safe when this returns."""
+        """Write outcomes into one new part; they are on disk when this returns."""
         new = list(outcomes)
         if not new:
             return
@@ -96,21 +96,21 @@ class Store:
         self.outcomes.update((own.key, own) for own in new)
 
     def forget_failures(self) -> int:
-        """Drop failed results, so that they are computed again; return how many there were."""
+        """Drop failed results, so that they are computed again; return their number."""
         kept = {key: own for key, own in self.outcomes.items() if not own.error}
         dropped = len(self.outcomes) - len(kept)
         if dropped:
             self.outcomes = kept
-            self.join()
+            self.merge()
         return dropped
 
-    def join(self) -> None:
-        """Put all parts into few."""
+    def merge(self) -> None:
+        """Merge all parts into as few as possible."""
         old = _names(self._parts)
         own = [outcome for _, outcome in sorted(self.outcomes.items())]
-        for start in range(0, len(own), ROWS):
-            self._write(own[start : start + ROWS])
-        # If it ends here, results are there twice, and alike.
+        for start in range(0, len(own), MAX_ROWS):
+            self._write(own[start : start + MAX_ROWS])
+        # If the process ends here, results are stored twice, with equal values.
         for name in old:
             self._parts.remove(name)
 
@@ -120,39 +120,42 @@ class Store:
         self._next += 1
 
     def write_table(self, table: pa.Table) -> Path:
-        """Write the study's table, whole or not at all."""
+        """Write the table of the study atomically and return its path."""
         self._folder.write(FILE, to_bytes(table))
         return self.folder / FILE
 
 
 @contextmanager
 def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]:
-    """Hold a study's folder, new or from an earlier run, and read what is there.
+    """Lock the folder of a study, new or from an earlier run, and read its results.
 
     Parameters
     ----------
     path : Path
+        The folder.
     text : str
-        The study's file, of which a copy is kept.
+        Content of the study file, of which a copy is kept.
     force : bool
-        Begin anew: throw away what is there.
+        Start over: discard existing results.
 
     Raises
     ------
     BitlifError
-        If the folder holds others' files; if another process runs a study in it; if its results
-        were computed by another version.
+        If the folder holds foreign files, another process runs a study in it, or its results were
+        computed by another version.
     """
     if path.exists() and not path.is_dir():
         raise BitlifError(f"--out must be a folder, not the file '{path_text(path)}'")
     with ExitStack() as stack:
-        folder = stack.enter_context(opened(path))
+        folder = stack.enter_context(opened_folder(path))
         _require_own(folder)
         try:
-            stack.enter_context(locked("lock", LOCK, folder.handle, wait=False))
+            stack.enter_context(folder.locked(LOCK))
         except BlockingIOError as error:
-            raise BitlifError(f"another process runs the study in '{path_text(path)}'") from error
-        parts = stack.enter_context(folder.inner(PARTS))
+            raise BitlifError(
+                f"another process is running the study in '{path_text(path)}'"
+            ) from error
+        parts = stack.enter_context(folder.subfolder(PARTS))
         if force:
             for name in _names(parts):
                 parts.remove(name)
@@ -161,7 +164,7 @@ def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]
             if name.startswith(".") and _PART.fullmatch(name[1:]):
                 parts.remove(name)
         if force or MARK not in folder.names():
-            # Written over an earlier one: a folder without it would be taken for another's.
+            # An old marker is overwritten: a folder without one counts as foreign.
             mark = {"kind": KIND, "version": VERSION, "sources": results_stamp()}
             folder.write(MARK, json.dumps(mark).encode() + b"\n")
         _require_same_version(folder)
@@ -170,9 +173,9 @@ def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]
 
 
 def _require_own(folder: Folder) -> None:
-    """Raise unless there is nothing in a folder, or it has a mark that says that it is a study's.
+    """Raise unless a folder is empty or carries the marker of a study.
 
-    A study that was killed as it began leaves some files, and no mark yet.
+    A study that was killed while it started leaves some files and no marker.
     """
     names = folder.names()
     if MARK in names:
@@ -189,7 +192,7 @@ def _foreign(folder: Folder, why: str) -> BitlifError:
 
 def _read_mark(folder: Folder) -> dict[str, Any]:
     try:
-        noted = json.loads(folder.read(MARK, MARK_LENGTH) or b"")
+        noted = json.loads(folder.read(MARK, MAX_MARKER_BYTES) or b"")
     except (ValueError, RecursionError):
         noted = None
     if not isinstance(noted, dict) or noted.get("kind") != KIND:
@@ -202,7 +205,7 @@ def _require_same_version(folder: Folder) -> None:
     if (noted.get("version"), noted.get("sources")) != (VERSION, results_stamp()):
         raise BitlifError(
             f"'{path_text(folder.path)}' holds results of another version of bitlif, which may "
-            "differ: give --force to begin anew, or another --out"
+            "differ: give --force to start over, or another --out"
         )
 
 
@@ -211,7 +214,7 @@ def _names(parts: Folder) -> list[str]:
 
 
 def _read(parts: Folder) -> tuple[dict[str, Outcome], list[str]]:
-    """Return what all parts hold, and the names of those that are damaged."""
+    """Return the results in all parts, and the names of damaged parts."""
     outcomes: dict[str, Outcome] = {}
     damaged = []
     for name in _names(parts):
