@@ -187,7 +187,5 @@ def _print(findings: dict[str, Any], out: Path, *, checked: bool) -> None:
         first = findings["failures"][0]["error"] if findings["failures"] else "no runs"
         screen.print(f"every run failed: {first}", markup=False)
     if not checked:
-        screen.print(
-            "the results have no checksum: an earlier version of bitlif wrote them"
-        )
+        screen.print("the results have no checksum: an earlier version of bitlif wrote them")
     screen.print(f"written: {out / 'report.html'}", markup=False)
