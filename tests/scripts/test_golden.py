@@ -23,7 +23,7 @@ from bitlif.scripts.main import build_parser, main
 from golden_steps import Again, arrays_of, manifest
 from strategies import random_configs
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "golden" / "tiny"
 READER = ROOT / "docs" / "golden_reader.py"
 

@@ -1,4 +1,4 @@
-"""The contract's text: what docs/contract.md states is worked out here from the text alone."""
+"""The statements of docs/contract.md, computed from its text alone and compared with the code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MATH = decimal.Context(prec=60)
 
 
 def section(field: str) -> type:
-    """Return the class that checks a field."""
+    """Return the class that validates a field."""
     node: Any = Config()
     *parents, _ = field.replace("[0]", "").split(".")
     for parent in parents:
@@ -52,19 +52,19 @@ def section(field: str) -> type:
 
 
 def refusal(field: str, value: object) -> str:
-    """Return what is said of the field with this value, all others being the section's defaults."""
+    """Return the error for this value of a field, with defaults for all others; empty if legal."""
     name = field.rsplit(".", 1)[-1]
     try:
         section(field)(**{name: value})
     except BitlifError as error:
         message = str(error)
-        # Another sentence is one of those between fields: the value itself is legal.
+        # Any other error concerns several fields: the value itself is legal.
         return message if re.match(rf"{name} must be (in|above|an integer)", message) else ""
     return ""
 
 
 def test_table_lists_every_field_with_its_default() -> None:
-    leaves = [row for row in ROWS if row[0] != "schedule"]  # It has a row of its own, too.
+    leaves = [row for row in ROWS if row[0] != "schedule"]  # The schedule itself also has a row.
     assert [row[0] for row in leaves] == list(Config().flat())
     for (field, _, default), value in zip(leaves, Config().flat().values(), strict=True):
         plain = to_plain(value)
@@ -76,7 +76,7 @@ INTEGERS = [row for row in ROWS if re.fullmatch(r"\d+ \.\.= \d+", row[1])]
 
 
 @pytest.mark.parametrize(("field", "legal", "default"), INTEGERS, ids=[row[0] for row in INTEGERS])
-def test_integer_limits_are_those_of_the_check(field: str, legal: str, default: str) -> None:
+def test_integer_limits_match_the_validation(field: str, legal: str, default: str) -> None:
     low, high = map(int, legal.split(" ..= "))
     assert refusal(field, low) == refusal(field, high) == ""
     for value in (low - 1, high + 1):
@@ -89,7 +89,7 @@ REALS = [row for row in ROWS if re.fullmatch(r"real, (above )?[\d.]+ \.\.= [\d.]
 
 
 @pytest.mark.parametrize(("field", "legal", "default"), REALS, ids=[row[0] for row in REALS])
-def test_real_limits_are_those_of_the_check(field: str, legal: str, default: str) -> None:
+def test_real_limits_match_the_validation(field: str, legal: str, default: str) -> None:
     words = legal.removeprefix("real, ")
     low, high = map(float, words.removeprefix("above ").split(" ..= "))
     least = np.nextafter(low, np.inf) if "above" in words else low
@@ -103,7 +103,7 @@ CHOICES = [row for row in ROWS if row[1].startswith('`"')]
 
 
 @pytest.mark.parametrize(("field", "legal", "default"), CHOICES, ids=[row[0] for row in CHOICES])
-def test_words_are_those_that_load(field: str, legal: str, default: str) -> None:
+def test_listed_choices_are_the_accepted_ones(field: str, legal: str, default: str) -> None:
     words = re.findall(r'`"(\w+)"`', legal)
     path = field.replace(".", "__")
     with pytest.raises(BitlifError, match=rf"^{re.escape(field)} must be ") as caught:
@@ -116,7 +116,7 @@ FORMATS = [row for row in ROWS if "fraction" in row[1]]
 
 
 @pytest.mark.parametrize(("field", "legal", "default"), FORMATS, ids=[row[0] for row in FORMATS])
-def test_formats_are_those_of_the_check(field: str, legal: str, default: str) -> None:
+def test_format_limits_match_the_validation(field: str, legal: str, default: str) -> None:
     found = re.fullmatch(r"([su]), (\d+) \.\.= (\d+) bits, fraction (-?\d+) \.\.= (\d+)", legal)
     assert found
     least, most, low, high = map(int, found.groups()[1:])
@@ -126,7 +126,7 @@ def test_formats_are_those_of_the_check(field: str, legal: str, default: str) ->
         try:
             section(field)(**{name: Format(bits, frac, signed)})
         except BitlifError as error:
-            # What is said of other fields, or of two together, is not of this one alone.
+            # Errors about other fields, or about two fields together, do not count.
             kinds = r"be an? (un)?signed|have at most \d+ bits|be able"
             return not re.match(rf"(bits|frac) must be in|{name} must ({kinds})", str(error))
         return True
@@ -143,14 +143,14 @@ def test_formats_are_those_of_the_check(field: str, legal: str, default: str) ->
 
 
 def length(field: str, what: str) -> tuple[int, int]:
-    """Return the least and the greatest length that the table gives a field."""
+    """Return the shortest and the longest legal length of a field, from the table."""
     legal = {row[0]: row[1] for row in ROWS}[field]
     found = re.fullmatch(rf"(\d+) \.\.= (\d+) {what}", legal)
     assert found
     return int(found[1]), int(found[2])
 
 
-def test_lengths_of_a_name_are_those_of_the_check() -> None:
+def test_name_length_limits_match_the_validation() -> None:
     least, most = length("name", "printable characters")
     for count in (least, most):
         assert Config(name="x" * count).name == "x" * count
@@ -161,7 +161,7 @@ def test_lengths_of_a_name_are_those_of_the_check() -> None:
             Config(name=name)
 
 
-def test_numbers_of_phases_are_those_of_the_check() -> None:
+def test_phase_count_limits_match_the_validation() -> None:
     least, most = length("schedule", "phases")
     phase = PhaseConfig(windows=1)
     for count in (least, most):
@@ -172,7 +172,7 @@ def test_numbers_of_phases_are_those_of_the_check() -> None:
         Config(schedule=(phase,) * (least - 1))
 
 
-def test_every_row_is_held_by_one_of_these_tests() -> None:
+def test_every_row_of_the_table_is_tested() -> None:
     held = {row[0] for rows in (INTEGERS, REALS, CHOICES, FORMATS) for row in rows}
     assert {row[0] for row in ROWS} - held == {
         "name", "schedule", "membrane.threshold", "noise.overlap", "noise.lfsr.taps",
@@ -200,7 +200,7 @@ def test_every_row_is_held_by_one_of_these_tests() -> None:
 
 
 def primitive(taps: tuple[int, ...]) -> bool:
-    """Return whether the register with these taps walks through all states but zero."""
+    """Return whether the LFSR with these taps visits all non-zero states."""
     width, state, count = taps[0], 1, 0
     while True:
         bit = state & 1
@@ -213,7 +213,7 @@ def primitive(taps: tuple[int, ...]) -> bool:
 
 
 def in_order(width: int) -> list[tuple[int, ...]]:
-    """Return the primitive five-term polynomials in the order that the text gives."""
+    """Return the primitive five-term polynomials in the documented order."""
     half = width // 2
     tops = [*range(half, 2, -1), *range(half + 1, width)]
     return [
@@ -226,7 +226,7 @@ def in_order(width: int) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("width", range(8, 14))
-def test_default_and_shared_polynomials_are_the_first_in_the_documents_order(width: int) -> None:
+def test_polynomials_have_the_documented_order(width: int) -> None:
     ordered = in_order(width)
     (default,) = LfsrConfig(width=width).streams(1)
     assert default.taps == ordered[0]
@@ -237,14 +237,14 @@ def test_default_and_shared_polynomials_are_the_first_in_the_documents_order(wid
         LfsrConfig(width=width, sharing="polynomial").check_lanes(len(ordered) + 1)
 
 
-def test_default_polynomials_that_the_text_names() -> None:
+def test_default_polynomials_of_the_text() -> None:
     for taps in re.findall(r"\((\d+, \d+, \d+, \d+)\) for (\d+)", TEXT):
         named = tuple(map(int, taps[0].split(", ")))
         assert DEFAULT_TAPS[int(taps[1])] == named
     assert len(re.findall(r"\(\d+, \d+, \d+, \d+\) for \d+", TEXT)) == 2
 
 
-def test_leap_0_is_the_bits_of_a_draw() -> None:
+def test_leap_0_means_the_bits_of_a_draw() -> None:
     assert NoiseConfig(words=3, word_bits=5).leap == 15
     assert LearningConfig(random_bits=6).leap == 6
 
@@ -279,7 +279,7 @@ def test_scale_and_reciprocal_have_the_largest_shifts(name: str) -> None:
 
 
 def chance(levels: list[int], counts: list[int], point: Decimal, mirrored: bool) -> Decimal:
-    """Return the mass below `point`, each level's spread over its cell."""
+    """Return the mass below `point`, with the mass of each level spread over its cell."""
     middles = [Fraction(a + b, 2) for a, b in itertools.pairwise(levels)]
     end = levels[-1] + (levels[-1] - middles[-1] if mirrored else 0)
     ends = [Fraction(-end), *middles, Fraction(end)]
@@ -291,7 +291,7 @@ def chance(levels: list[int], counts: list[int], point: Decimal, mirrored: bool)
 
 
 def likelihood_table(config: Config, *, mirrored: bool = True) -> tuple[list[int], list[int]]:
-    """Return the raw columns that the text describes."""
+    """Return the raw columns as the text defines them."""
     noise, error = config.noise, config.error
     assert noise.kind == "popcount"
     bits = noise.words * noise.word_bits
@@ -299,7 +299,7 @@ def likelihood_table(config: Config, *, mirrored: bool = True) -> tuple[list[int
     counts = [0] * (bits + 1)
     for word in range(2**bits):
         counts[word.bit_count()] += 1
-    sigma = MATH.sqrt(Decimal(bits))  # of a sum of draws of -1 and 1
+    sigma = MATH.sqrt(Decimal(bits))  # standard deviation of a sum of draws of -1 and 1
     step = Decimal(2) ** (error.span + 1 - error.index_bits)
     half = 2**error.index_bits // 2
     edges = [
@@ -318,7 +318,7 @@ def likelihood_table(config: Config, *, mirrored: bool = True) -> tuple[list[int
     return [entry(*pair) for pair in pairs], [entry(1 - p1, 1 - p0) for p0, p1 in pairs]
 
 
-def test_outermost_cells_of_the_pmf_mirror_their_inner_halves() -> None:
+def test_outermost_cells_mirror_their_inner_halves() -> None:
     config = TINY.replace(noise={"kind": "popcount", "words": 2, "word_bits": 2})
     a, b = derive(config).table
     assert (list(a), list(b)) == likelihood_table(config)
@@ -330,7 +330,7 @@ def test_outermost_cells_of_the_pmf_mirror_their_inner_halves() -> None:
 
 
 @pytest.mark.parametrize("name", ready_made())
-def test_rate_has_the_largest_shift_with_which_its_mantissa_fits(name: str) -> None:
+def test_rate_has_the_largest_shift_that_fits(name: str) -> None:
     config = Config.load(name)
     learning, random_bits = config.learning, config.learning.random_bits
     lsbs = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
@@ -348,7 +348,7 @@ def test_rate_has_the_largest_shift_with_which_its_mantissa_fits(name: str) -> N
         assert own.rate_bias == (2**right // 2 if right else 0)
 
 
-def test_rate_that_the_text_names() -> None:
+def test_rate_example_of_the_text() -> None:
     found = re.search(r"`digits` in phase 5: mantissa (\d+) and shift (\d+), not", TEXT)
     assert found
     config = Config.load("digits")
@@ -357,7 +357,7 @@ def test_rate_that_the_text_names() -> None:
     assert (phase.rate, shift) == tuple(map(int, found.groups()))
 
 
-def test_last_phase_stays_in_force_and_a_rate_of_0_is_that_of_learning() -> None:
+def test_last_phase_stays_and_rate_0_is_learning_rate() -> None:
     phases = [{"windows": 1, "sigma": 0.3, "rate": 0.25}, {"windows": 2, "sigma": 0.15}]
     layer = Layer(TINY.replace(schedule=phases))
     events = Events.from_times([0], [0], steps=16, units=6, windows=1)
@@ -376,7 +376,7 @@ def test_last_phase_stays_in_force_and_a_rate_of_0_is_that_of_learning() -> None
 
 
 @pytest.mark.parametrize("name", ready_made())
-def test_leaky_sums_have_the_constants_of_the_documents_table(name: str) -> None:
+def test_leaky_sum_constants_match_the_table(name: str) -> None:
     config, c = Config.load(name), derive(Config.load(name)).constants
     synapse, membrane, trace = config.synapse, config.membrane, config.trace
 
@@ -409,7 +409,7 @@ def test_leaky_sums_have_the_constants_of_the_documents_table(name: str) -> None
 # -- counters and signature ------------------------------------------------------------------------
 
 
-def test_signature_starts_at_0_and_runs_on_across_windows() -> None:
+def test_signature_starts_at_0_and_spans_windows() -> None:
     folder = ROOT / "tests" / "golden" / "tiny"
     arrays, lanes = arrays_of(folder), manifest(folder)["run"]["lanes"]
     registers = [0] * lanes
@@ -434,11 +434,11 @@ def test_signature_starts_at_0_and_runs_on_across_windows() -> None:
         assert folded == arrays["signature"][w]
 
 
-def test_active_errors_are_those_that_are_not_0_after_rounding() -> None:
+def test_active_errors_are_non_zero_after_rounding() -> None:
     folder = ROOT / "tests" / "golden" / "tiny"
     arrays, told = arrays_of(folder), manifest(folder)
     assert told["counters"]["active_errors"] == np.count_nonzero(arrays["error"])
-    # Digits: fewer than the table's entries that are not 0.
+    # Digits: fewer than the non-zero table entries.
     config = Config.load("digits").replace(layer__inputs=8)
     random = np.random.default_rng(3)
     events = Events.from_raster(random.random((4, 64, 8)) < 0.3)
