@@ -1,1 +1,1 @@
-"""What runs beside a board: frames, requests and the register driver. No Amaranth is needed."""
+"""Software for a host computer: serial frames, requests and the register driver."""

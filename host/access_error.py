@@ -1,4 +1,4 @@
-"""The error of a refused access, for every bus; standard library only."""
+"""The error raised when a core refuses a register access. Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from bitlif.model.errors import BitlifError
 
 
 class AccessError(BitlifError):
-    """A core has answered an access with an error; nothing has changed there.
+    """A core refused a register access; its state is unchanged.
 
     Parameters
     ----------
     write : bool
+        Whether the access was a write.
     offset : int
-        Of a byte.
+        Byte offset of the register.
     response : int
-        See `bitlif.hdl.bus.response.Response`.
+        One of `bitlif.hdl.bus.response.Response`.
     """
 
     def __init__(self, write: bool, offset: int, response: int) -> None:
@@ -26,9 +27,9 @@ class AccessError(BitlifError):
 
 
 def _name(offset: int) -> str:
-    """Return the register's name; empty where there is none, or no map to look it up in."""
+    """Return the register's name, or an empty string if it is unknown."""
     try:
         from bitlif.hdl.bus.registers import REGISTERS
-    except ModuleNotFoundError:  # the map needs NumPy, a host with a link alone has none
+    except ModuleNotFoundError:  # the register map needs NumPy, the link does not
         return ""
     return next((name for name, one in REGISTERS.items() if one.offset == offset), "")

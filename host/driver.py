@@ -1,4 +1,4 @@
-"""The host's side of the register map: what a program does with a core behind any bus."""
+"""A driver for the register map: loads, runs and reads back a core over any bus."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from bitlif.model.result import LayerState
 from bitlif.model.text import shortened
 from bitlif.model.window import COUNTERS
 
-POLLS = 100_000
-"""Reads of STATUS after which a core that is waited for is taken to be stuck."""
+MAX_POLLS = 100_000
+"""Default number of reads of STATUS before a wait fails."""
 
 
 T = TypeVar("T")
 
 
-def finished(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine of a driver returns whose bus never waits for a simulator."""
+def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a driver coroutine whose bus functions never suspend, and return its result."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
@@ -49,25 +49,25 @@ def finished(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class Driver:
-    """Loads, runs and reads back a core of `config` through two functions.
+    """Loads, runs and reads back a core through functions that access its registers.
 
     Parameters
     ----------
     config : Config
-        What the core was built from.
-    read : async function of a byte offset, returns the word
-    write : async function of a byte offset and a word
-        Both raise `bitlif.host.access_error.AccessError` when the access is refused.
+        The configuration that the core was built from.
+    read : async callable (offset) -> int
+        Reads the word at a byte offset.
+    write : async callable (offset, word) -> None
+        Writes a word. Both raise `bitlif.host.access_error.AccessError` if the access is refused.
     learning : bool
-        False: the core is for inference only.
-    read_many : async function of a byte offset and a count, returns so many words
-    write_many : async function of a byte offset and words
-        The same for many accesses to one register, where a bus has something better than one by
-        one, which they are without.
-    polls : int
-        Reads of STATUS after which a core that is waited for is taken to be stuck.
-    patience : float
-        Seconds after which it is, too.
+        Whether the core was built with learning.
+    read_many : async callable (offset, count) -> list of int, optional
+    write_many : async callable (offset, words) -> None, optional
+        Many accesses to one register, for buses that do this faster than one by one.
+    max_polls : int
+        Number of reads of STATUS before a wait fails.
+    timeout : float
+        Seconds before a wait fails.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class Driver:
         await driver.identify()
         await driver.reset()
         await driver.load_weights(weights)
-        await driver.start(learn=True)      # then send events and targets, take events
+        await driver.start(learn=True)      # then send events and targets, and receive events
         await driver.stop()
         weights = await driver.read_weights()
     """
@@ -91,15 +91,15 @@ class Driver:
         learning: bool = True,
         read_many: Callable[[int, int], Awaitable[list[int]]] | None = None,
         write_many: Callable[[int, Sequence[int]], Awaitable[None]] | None = None,
-        polls: int = POLLS,
-        patience: float = math.inf,
+        max_polls: int = MAX_POLLS,
+        timeout: float = math.inf,
     ) -> None:
         self.config, self.learning = config, learning
         self.elements = elements(config, learning=learning)
         self._read, self._write = read, write
         self._read_many = read_many or self._read_singly
         self._write_many = write_many or self._write_singly
-        self._polls, self._patience = polls, patience
+        self._max_polls, self._timeout = max_polls, timeout
         self._loads = 0
 
     async def _read_singly(self, offset: int, count: int) -> list[int]:
@@ -110,29 +110,28 @@ class Driver:
             await self._write(offset, word)
 
     async def get(self, name: str) -> int:
-        """Return the word of the register of this name."""
+        """Read a register by its name."""
         return await self._read(REGISTERS[name].offset)
 
     async def set(self, name: str, word: int) -> None:
-        """Write the register of this name."""
+        """Write a register by its name."""
         await self._write(REGISTERS[name].offset, word)
 
     async def status(self, name: str) -> bool:
-        """Return a bit of STATUS."""
+        """Read one bit of STATUS by its name."""
         return bool(await self.get("STATUS") & REGISTERS["STATUS"].field(name).mask)
 
     async def identify(self) -> None:
-        """Raise unless there is a bitlif core of this very configuration.
+        """Check that the core was built from this configuration.
 
         Raises
         ------
         BitlifError
-            Naming what is there instead.
+            If it was not, or if it is not a bitlif core. The message says what was found.
         """
         if (identity := await self.get("IDENTITY")) != IDENTITY:
             raise BitlifError(
-                f"there must be a bitlif core: IDENTITY must be {IDENTITY:#010x}, "
-                f"not {identity:#010x}"
+                f"there is no bitlif core: IDENTITY must be {IDENTITY:#010x}, not {identity:#010x}"
             )
         version = await self.get("VERSION")
         if not MAJOR << 16 | MINOR <= version < MAJOR + 1 << 16:
@@ -141,16 +140,16 @@ class Driver:
                 f"not {version >> 16}.{version & 0xFFFF}"
             )
         low, high = await self.get("CONFIG_HASH_LOW"), await self.get("CONFIG_HASH_HIGH")
-        own, there = config_hash(self.config), f"{high << 32 | low:016x}"
-        if there != own:
+        expected, found_hash = config_hash(self.config), f"{high << 32 | low:016x}"
+        if found_hash != expected:
             raise BitlifError(
                 f"the core must have been built from configuration {shortened(self.config.name)} "
-                f"({own}), not from {there}"
+                f"({expected}), not from {found_hash}"
             )
         has = bool(await self.get("VARIANT") & REGISTERS["VARIANT"].field("learning").mask)
         if has != self.learning:
             raise BitlifError(
-                f"the core must be opened with learning={has}, as it was built, not with "
+                f"the core was built with learning={has}, so it must not be opened with "
                 f"learning={self.learning}"
             )
         for name, value in constants(self.config, learning=self.learning).items():
@@ -159,25 +158,30 @@ class Driver:
 
     async def control(self, *, run: bool, learn: bool = False, flush: bool = False,
                       reset: bool = False) -> None:  # fmt: skip
-        """Write CONTROL."""
+        """Write CONTROL, with the named bits set."""
         bits = {"run": run, "learn": learn, "flush": flush, "reset": reset}
         register = REGISTERS["CONTROL"]
         await self.set("CONTROL", sum(register.field(n).mask for n, on in bits.items() if on))
 
     async def reset(self, *, flush: bool = False) -> None:
-        """Start anew, and wait until memories are cleared; weights, table and schedule stay.
+        """Reset the core and wait until its memories are cleared.
 
-        With `flush`, what still comes in is thrown away until the next `start` or `stop`.
+        Weights, error table and schedule are kept.
+
+        Parameters
+        ----------
+        flush : bool
+            Discard input until the next `start` or `stop`.
         """
         await self.control(run=False, flush=flush, reset=True)
         await self._wait("ready")
 
     async def start(self, *, learn: bool) -> None:
-        """Let windows begin."""
+        """Allow windows to begin, with or without learning."""
         await self.control(run=True, learn=learn)
 
     async def stop(self) -> None:
-        """Let no window begin, and wait until none is under way."""
+        """Allow no further window to begin, and wait for the current one to end."""
         register = REGISTERS["CONTROL"]
         learn = bool(await self.get("CONTROL") & register.field("learn").mask)
         await self.control(run=False, learn=learn)
@@ -185,15 +189,15 @@ class Driver:
 
     async def _wait(self, name: str) -> None:
         began, reads, late = time.monotonic(), 0, False
-        while reads < self._polls and not late:
-            # The clock before the read: what was so in time counts, however late it is looked at.
-            late = time.monotonic() - began > self._patience
+        while reads < self._max_polls and not late:
+            # Read the clock before STATUS: a core that was ready in time counts even if read late.
+            late = time.monotonic() - began > self._timeout
             if await self.status(name):
                 return
             reads += 1
         raise BitlifError(
-            f"the core must become {name}, and did not within {reads} reads of STATUS "
-            f"in {time.monotonic() - began:.1f} s"
+            f"the core did not become {name} within {reads} reads of STATUS in "
+            f"{time.monotonic() - began:.1f} s"
         )
 
     async def write_memory(self, name: str, values: list[int]) -> None:
@@ -202,35 +206,35 @@ class Driver:
         Raises
         ------
         BitlifError
-            If their number or one of them is not the memory's; nothing has been written then.
+            If the number of values is wrong or a value is out of range. Nothing is written then.
         """
-        own = self.elements[name]
-        if len(values) != own.count:
-            raise BitlifError(f"{name} must have {own.count} elements, not {len(values)}")
+        memory = self.elements[name]
+        if len(values) != memory.count:
+            raise BitlifError(f"{name} must have {memory.count} elements, not {len(values)}")
         for number, value in enumerate(values):
-            require_int(f"{name}[{number}]", value, own.low, own.high)
-        await self.set("MEMORY", own.memory.number)
+            require_int(f"{name}[{number}]", value, memory.low, memory.high)
+        await self.set("MEMORY", memory.memory.number)
         words = [value & ((1 << WORD_BITS) - 1) for value in values]
         await self._write_many(REGISTERS["DATA"].offset, words)
 
     async def read_memory(self, name: str) -> list[int]:
-        """Return all elements of a memory."""
-        own = self.elements[name]
-        await self.set("MEMORY", own.memory.number)
-        if own.high >> WORD_BITS:
+        """Read all elements of a memory."""
+        memory = self.elements[name]
+        await self.set("MEMORY", memory.memory.number)
+        if memory.high >> WORD_BITS:
             return [
                 await self.get("DATA") | await self.get("DATA_HIGH") << WORD_BITS
-                for _ in range(own.count)
+                for _ in range(memory.count)
             ]
-        words = await self._read_many(REGISTERS["DATA"].offset, own.count)
+        words = await self._read_many(REGISTERS["DATA"].offset, memory.count)
         top = 1 << (WORD_BITS - 1)
-        return [word - 2 * top if own.low < 0 and word & top else word for word in words]
+        return [word - 2 * top if memory.low < 0 and word & top else word for word in words]
 
     @contextlib.asynccontextmanager
     async def loading(self) -> AsyncIterator[None]:
-        """Hold LOAD at 1 while memories are written: a core that got half of it runs nothing.
+        """Hold LOAD at 1 while memories are written, so that a half-loaded core does not run.
 
-        After an error LOAD stays 1. Of several, one within the other, the outermost counts.
+        LOAD stays 1 after an error. If nested, only the outermost context writes LOAD.
         """
         if not self._loads:
             await self.set("LOAD", 1)
@@ -243,7 +247,7 @@ class Driver:
             await self.set("LOAD", 0)
 
     async def load_weights(self, weights: NDArray[Any]) -> None:
-        """Write all weights: (N, M) int, raw."""
+        """Write all weights, an (N, M) array of raw integers."""
         shape = (self.config.layer.inputs, self.config.layer.neurons)
         if weights.shape != shape:
             raise BitlifError(f"weights must have the shape {shape}, not {weights.shape}")
@@ -251,13 +255,13 @@ class Driver:
             await self.write_memory("weights", [int(weight) for weight in weights.ravel()])
 
     async def load_table(self, config: Config) -> None:
-        """Write the error table of `config`."""
+        """Write the error table derived from `config`."""
         async with self.loading():
             for name, column in zip(("table_a", "table_b"), derive(config).table, strict=True):
                 await self.write_memory(name, list(column))
 
     async def load_schedule(self, config: Config) -> None:
-        """Write the schedule of `config`."""
+        """Write the schedule derived from `config`."""
         rows = phase_rows(self.config, config)
         async with self.loading():
             for name, field in SCHEDULE.items():
@@ -265,12 +269,12 @@ class Driver:
                     await self.write_memory(name, [row[field] for row in rows])
 
     async def load_config(self, config: Config) -> None:
-        """Make the core one of `config`, by loading its error table and schedule.
+        """Reconfigure the core for `config` by loading its error table and schedule.
 
         Raises
         ------
         BitlifError
-            If that does not suffice: nothing has been loaded then.
+            If the configurations differ in more than that. Nothing is loaded then.
         """
         require_loadable(self.config, config)
         async with self.loading():
@@ -279,12 +283,15 @@ class Driver:
             await self.load_schedule(config)
 
     async def read_weights(self) -> NDArray[np.int64]:
-        """Return all weights: (N, M), raw."""
+        """Read all weights, an (N, M) array of raw int64."""
         values = np.array(await self.read_memory("weights"), np.int64)
         return values.reshape(self.config.layer.inputs, self.config.layer.neurons)
 
     async def read_state(self) -> LayerState:
-        """Return what the core carries to the next window; without learning, no traces."""
+        """Read the state that the core carries to its next window.
+
+        Traces are zero for a core without learning.
+        """
         sizes = self.config.layer
         found = {
             name: await self.read_memory(name) if name in self.elements else [0] * count
@@ -308,9 +315,9 @@ class Driver:
         )
 
     async def read_counters(self) -> dict[str, int]:
-        """Return the counters since the reset, by name.
+        """Read the counters since the reset, by name.
 
-        One of `bitlif.hdl.bus.registers.COUNTER_STOPPED` has stopped, and may have counted more.
+        A counter at `bitlif.hdl.bus.registers.COUNTER_STOPPED` has saturated.
         """
         return {
             name: await self.get(name.upper()) for name in COUNTERS if name.upper() in REGISTERS

@@ -1,4 +1,4 @@
-"""Frames of the UART bridge, as docs/uart.md has them; standard library only."""
+"""Frames of the UART bridge (docs/uart.md). Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -16,30 +16,33 @@ from bitlif.hdl.uart.protocol import (
     SHORTEST,
 )
 
-MOST_ITEMS = LONGEST - CRC_BYTES - REQUEST_HEAD
-"""Bytes of input items that one request takes."""
+MAX_ITEM_BYTES = LONGEST - CRC_BYTES - REQUEST_HEAD
+"""Largest number of bytes of input items in one request."""
 
-MOST_OUTPUT = LONGEST - CRC_BYTES - ANSWER_HEAD
-"""Bytes of output items that one answer holds."""
+MAX_OUTPUT_BYTES = LONGEST - CRC_BYTES - ANSWER_HEAD
+"""Largest number of bytes of output items in one answer."""
 
-MOST_WORDS = MOST_OUTPUT // 4
-"""Words that one frame takes, read or written: answers have as long a head as writes."""
+MAX_WORDS = MAX_OUTPUT_BYTES // 4
+"""Largest number of words read or written by one frame.
+
+The limit is the same for both, since an answer has as long a header as a write request.
+"""
 
 
-def enframe(body: bytes) -> bytes:
-    """Return a body with its CRC, escaped, between two flags.
+def encode_frame(body: bytes) -> bytes:
+    """Return the frame of a body: body and CRC, escaped, between two flags.
 
-    >>> enframe(bytes.fromhex("7e00")).hex(" ")
+    >>> encode_frame(bytes.fromhex("7e00")).hex(" ")
     '7e 7d 5e 00 87 46 65 f0 7e'
     """
     frame = body + zlib.crc32(body).to_bytes(CRC_BYTES, "little")
-    for byte in (ESCAPE, FLAG):  # the escape first, or it would be escaped twice
+    for byte in (ESCAPE, FLAG):  # the escape character first, or it would be escaped twice
         frame = frame.replace(bytes([byte]), bytes([ESCAPE, byte ^ FLIP]))
     return bytes([FLAG]) + frame + bytes([FLAG])
 
 
-def body_of(frame: bytes) -> bytes | None:
-    """Return the body of what stood between two flags; None if the frame is bad."""
+def decode_frame(frame: bytes) -> bytes | None:
+    """Return the body of a frame, given what was between two flags; None if it is damaged."""
     whole, escaped = bytearray(), False
     for byte in frame:
         if byte == ESCAPE and not escaped:
@@ -54,22 +57,22 @@ def body_of(frame: bytes) -> bytes | None:
 
 
 class Deframer:
-    """Finds the frames in a stream of bytes, in step again with the first flag after any noise."""
+    """Finds frames in a stream of bytes. After noise it resynchronises at the first flag."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
         self._begun = False
 
     def feed(self, received: bytes) -> list[bytes | None]:
-        """Return the bodies of frames that have now come to their ends, None for each bad one."""
+        """Add received bytes; return the bodies of completed frames, None for each damaged one."""
         self._pending += received
         *frames, rest = self._pending.split(bytes([FLAG]))
-        if frames and not self._begun:  # no flag before: noise, or the end of a frame
+        if frames and not self._begun:  # no flag seen before: noise, or the rest of a frame
             self._begun = True
             del frames[0]
-        # A frame without an end must not fill the memory; what is longer is bad anyhow.
+        # A frame without an end must not fill the memory. A longer frame is invalid anyway.
         self._pending = rest[: 2 * LONGEST + 1]
-        return [body_of(bytes(frame)) for frame in frames if frame]
+        return [decode_frame(bytes(frame)) for frame in frames if frame]
 
 
 def request(number: int, command: int, payload: bytes = b"") -> bytes:
@@ -79,7 +82,18 @@ def request(number: int, command: int, payload: bytes = b"") -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; `status` may be a number that is none of `Status`."""
+    """An answer of the bridge.
+
+    Attributes
+    ----------
+    number : int
+        Sequence number.
+    status : int
+        A damaged or newer bridge may send a value that is not in `Status`.
+    count : int
+        Meaning depends on the command, see docs/uart.md.
+    payload : bytes
+    """
 
     number: int
     status: int
@@ -88,7 +102,7 @@ class Answer:
 
     @classmethod
     def parse(cls, body: bytes) -> Answer | None:
-        """Return the answer that a body holds; None if it is too short to be one.
+        """Return the answer in a body, or None if the body is too short.
 
         >>> Answer.parse(bytes.fromhex("01000100 05 0000"))
         Answer(number=65537, status=5, count=0, payload=b'')

@@ -1,4 +1,4 @@
-"""A serial port for `bitlif.host.link`; pyserial is imported when one is opened."""
+"""Serial ports for `bitlif.host.link`. pyserial is imported when a port is opened."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from bitlif.model.extras import missing_extra
 from bitlif.model.text import path_text
 
 BAUD = 1_000_000
-"""Of the bitstreams, unless they were built for another rate."""
+"""Default baud rate of the bitstreams."""
 
-FASTEST = 100_000_000
-WAIT = 0.05
-"""Seconds after which a read returns nothing."""
+MAX_BAUD = 100_000_000
+READ_TIMEOUT = 0.05
+"""Seconds after which a read returns no bytes."""
 
-MOST_READ = 1 << 16
-"""Bytes that a read returns at most."""
+MAX_READ = 1 << 16
+"""Largest number of bytes returned by one read."""
 
-STUCK = 5.0
-"""Seconds after which a write fails that nobody takes."""
+WRITE_TIMEOUT = 5.0
+"""Seconds after which a blocked write fails."""
 
 
 class SerialPort:
-    """A `bitlif.host.link.Port` over pyserial; errors are sentences that name the port."""
+    """A `bitlif.host.link.Port` that uses pyserial. Its errors name the port."""
 
     def __init__(self, name: str, baud: int, handle: Any) -> None:
         self.name, self.baud, self._handle = name, baud, handle
 
     def read(self) -> bytes:
-        """Return what has come, as soon as anything has; nothing after `WAIT` seconds."""
+        """Return the bytes received; wait up to `READ_TIMEOUT` seconds for the first."""
         try:
-            received: bytes = self._handle.read(min(max(1, self._handle.in_waiting), MOST_READ))
+            received: bytes = self._handle.read(min(max(1, self._handle.in_waiting), MAX_READ))
         except OSError as error:
-            raise self._gone(error) from error
+            raise self._port_error(error) from error
         return received
 
     def write(self, sent: bytes) -> None:
@@ -43,41 +43,44 @@ class SerialPort:
         try:
             self._handle.write(sent)
         except OSError as error:
-            raise self._gone(error) from error
+            raise self._port_error(error) from error
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         self._handle.close()
 
-    def _gone(self, error: OSError) -> BitlifError:
+    def _port_error(self, error: OSError) -> BitlifError:
         return BitlifError(
-            f"the serial port '{self.name}' must stay open while it is used, and did not "
-            f"({_reason(error)}): look at its plug, and open it again"
+            f"the serial port '{self.name}' failed while it was open ({_reason(error)}): check "
+            "its cable and open it again"
         )
 
 
 def open_serial(path: str, baud: int = BAUD) -> SerialPort:
-    """Return the serial port at `path`: ``/dev/ttyUSB0``, ``COM3``.
+    """Open the serial port at `path`.
 
     Parameters
     ----------
     path : str
+        For example ``/dev/ttyUSB0`` or ``COM3``.
     baud : int
-        Bits a second.
+        Bits per second.
 
     Raises
     ------
     BitlifError
-        If pyserial is missing, or the port cannot be opened at this rate.
+        If pyserial is missing, or the port cannot be opened at this baud rate.
     """
-    baud = require_int("baud rate", baud, 1, FASTEST)
+    baud = require_int("baud rate", baud, 1, MAX_BAUD)
     try:
         import serial
     except ModuleNotFoundError as error:
         raise missing_extra("a serial port needs pyserial", "serial", error) from error
     try:
-        # Two programs at one port would take each other's answers.
-        handle = serial.Serial(path, baud, timeout=WAIT, write_timeout=STUCK, exclusive=True)
+        # Exclusive: two programs at one port would read each other's answers.
+        handle = serial.Serial(
+            path, baud, timeout=READ_TIMEOUT, write_timeout=WRITE_TIMEOUT, exclusive=True
+        )
     except (OSError, ValueError) as error:
         raise BitlifError(
             f"the serial port '{path_text(path)}' cannot be opened at {baud} baud: {_reason(error)}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from bitlif.hdl.bus.registers import REGISTERS
 from bitlif.host.link import Link
-from bitlif.host.serial_port import BAUD, FASTEST, open_serial
+from bitlif.host.serial_port import BAUD, MAX_BAUD, open_serial
 from bitlif.model.config.config import Config, ready_made
 from bitlif.model.config.toml import config_hash
 from bitlif.model.errors import BitlifError, require_int
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the test and print what agrees."""
     windows = require_int("--windows", args.windows, 1, 1_000_000)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
-    baud = require_int("--baud", args.baud, 1, FASTEST)
+    baud = require_int("--baud", args.baud, 1, MAX_BAUD)
     given = Config.load(args.config) if args.config else None
     # Before the model: a port that is not there is said at once.
     link = Link(open_serial(args.port, baud))

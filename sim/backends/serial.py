@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.hdl.uart.protocol import Status
-from bitlif.host.driver import Driver, finished
+from bitlif.host.driver import Driver, run_sync
 from bitlif.host.event_codec import (
-    Items,
-    bytes_of,
-    ends_in,
-    input_items,
-    most_output,
-    output_raster,
+    EncodedInput,
+    bytes_for,
+    count_step_ends,
+    decode_raster,
+    encode_input,
+    max_output_bytes,
 )
-from bitlif.host.frames import MOST_OUTPUT
+from bitlif.host.frames import MAX_OUTPUT_BYTES
 from bitlif.host.link import Link
 from bitlif.host.serial_port import BAUD, open_serial
 from bitlif.model.config.config import Config
@@ -118,15 +118,15 @@ class SerialCore(Core):
         self.link = link or Link(open_serial(*port_of(backend)))
         self._driver = Driver(
             config, self._read, self._write, learning=learning,
-            read_many=self._read_many, write_many=self._write_many, polls=POLLS,
-            patience=stall_timeout,
+            read_many=self._read_many, write_many=self._write_many, max_polls=POLLS,
+            timeout=stall_timeout,
         )  # fmt: skip
         self._counted = Tally()
         self._broken = ""
         self._half_loaded: set[str] = set()
         try:
             self.link.open()
-            finished(self._begin())
+            run_sync(self._begin())
         except BaseException:
             self.link.close()
             raise
@@ -160,26 +160,26 @@ class SerialCore(Core):
         self._require_sound()
         # What is broken off in the middle stays in the set.
         self._half_loaded.add("weights")
-        finished(self._driver.load_weights(weights))
+        run_sync(self._driver.load_weights(weights))
         self._half_loaded.remove("weights")
 
     def _load_tables(self) -> None:
         self._require_sound()
         self._half_loaded.add("tables")
-        finished(self._driver.load_config(self._config))
+        run_sync(self._driver.load_config(self._config))
         self._half_loaded.remove("tables")
 
     def _reset(self) -> None:
-        if self.link.taken:
+        if self.link.session_lost:
             raise BitlifError(
                 f"the core ({self.backend}) holds what another program left, or nothing, as it was "
                 f"opened or started anew: close it and open another"
             )
         self._broken = "was broken off in its reset"
         self._counted = Tally()
-        if self.link.in_doubt:
+        if self.link.needs_open:
             self.link.open()
-        finished(self._driver.reset(flush=True))
+        run_sync(self._driver.reset(flush=True))
         self._broken = ""
 
     # -- running -----------------------------------------------------------------------------
@@ -192,12 +192,12 @@ class SerialCore(Core):
             what = " and ".join(sorted(self._half_loaded))
             raise BitlifError(f"the core ({self.backend}) has half of its {what}: load them again")
         takes = learn or self._built.membrane.reset == "teacher"
-        items = input_items(self._built, events, targets if takes else None)
+        items = encode_input(self._built, events, targets if takes else None)
         self._broken = "was broken off in a run"
-        finished(self._driver.start(learn=learn))
+        run_sync(self._driver.start(learn=learn))
         spoken = self._exchange(items, events.windows)
-        raster = output_raster(self._built, events.windows, spoken)
-        finished(self._driver.stop())
+        raster = decode_raster(self._built, events.windows, spoken)
+        run_sync(self._driver.stop())
         done = self._counted
         self._counted = done._replace(
             windows_learned=done.windows_learned + learn * events.windows,
@@ -210,7 +210,7 @@ class SerialCore(Core):
             "window_clocks": np.zeros(0, np.int64),
         }  # fmt: skip
 
-    def _exchange(self, items: Items, windows: int) -> bytes:
+    def _exchange(self, items: EncodedInput, windows: int) -> bytes:
         """Send all items; return all output, up to the end of the last step.
 
         Single bytes are no progress: a board that moves one a second would never be done. Of what
@@ -218,14 +218,14 @@ class SerialCore(Core):
         """
         spoken, begin, moved, ended = bytearray(), 0, time.monotonic(), 0
         while True:
-            piece = items.piece(begin)
+            piece = items.chunk(begin)
             status, consumed, output = self.link.exchange(piece)
             begin += consumed
             spoken += output
-            ends = ends_in(self._built, output)
+            ends = count_step_ends(self._built, output)
             ended += ends
-            given = items.steps(begin)
-            most = most_output(self._built, given)
+            given = items.steps_ended(begin)
+            most = max_output_bytes(self._built, given)
             if ended > given or len(spoken) > most:
                 raise BitlifError(
                     f"the core ({self.backend}) must send at most {given} ends in {most} bytes for "
@@ -235,7 +235,7 @@ class SerialCore(Core):
             if status == Status.DONE and begin == len(items.data):
                 return bytes(spoken)
             whole = piece and consumed == len(piece)
-            full = len(output) > MOST_OUTPUT - bytes_of(self._built.layer.neurons)
+            full = len(output) > MAX_OUTPUT_BYTES - bytes_for(self._built.layer.neurons)
             if ends or whole or full:
                 moved = time.monotonic()
             elif time.monotonic() - moved > self._stall_timeout:
@@ -243,7 +243,7 @@ class SerialCore(Core):
 
     def _stuck(self, steps: int, windows: int) -> BitlifError:
         control, status = (
-            finished(self._driver.get(name)) for name in ("CONTROL", "STATUS")
+            run_sync(self._driver.get(name)) for name in ("CONTROL", "STATUS")
         )  # fmt: skip
         return BitlifError(
             f"the core ({self.backend}) ended no step and took no frame of events for "
@@ -256,20 +256,20 @@ class SerialCore(Core):
 
     def _weights(self) -> NDArray[np.int64]:
         self._require_sound()
-        return finished(self._driver.read_weights())
+        return run_sync(self._driver.read_weights())
 
     def _state(self) -> LayerState:
         self._require_sound()
-        return finished(self._driver.read_state())
+        return run_sync(self._driver.read_state())
 
     def _counters(self) -> dict[str, int]:
         self._require_sound()
-        counted = finished(self._driver.read_counters())
+        counted = run_sync(self._driver.read_counters())
         return {**counted, "synaptic_events": self._counted.synaptic_events}
 
     def _signature(self) -> int:
         self._require_sound()
-        return finished(self._driver.get("SIGNATURE"))
+        return run_sync(self._driver.get("SIGNATURE"))
 
     def _tally(self) -> Tally:
         self._require_sound()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.host.event_codec import output_raster
+from bitlif.host.event_codec import decode_raster
 from bitlif.model.config.toml import dump_config
 from bitlif.sim.compiled.board_sim import TOP, board_verilog
 from bitlif.sim.simulators import require_simulator
@@ -93,7 +93,7 @@ def run_uart(
     )  # fmt: skip
     found = json.loads(result.read_text("utf-8"))
     return UartResult(
-        output_raster(config, work.events.windows, bytes.fromhex(found["output"])),
+        decode_raster(config, work.events.windows, bytes.fromhex(found["output"])),
         np.array(found["weights"], np.int64),
         found["counters"],
         found["signature"],

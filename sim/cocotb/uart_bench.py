@@ -19,8 +19,8 @@ from cocotbext.uart import UartSink, UartSource
 
 from bitlif.hdl.uart.protocol import STAY, Command, Status
 from bitlif.host.driver import Driver
-from bitlif.host.event_codec import input_items, most_output
-from bitlif.host.frames import MOST_WORDS, Answer, Deframer, enframe, request
+from bitlif.host.event_codec import encode_input, max_output_bytes
+from bitlif.host.frames import MAX_WORDS, Answer, Deframer, encode_frame, request
 from bitlif.model.config.config import Config, parse_config
 from bitlif.model.events import Events
 
@@ -44,7 +44,7 @@ class Peer:
     async def ask(self, command: Command, payload: bytes = b"") -> Answer:
         """Return the answer to the next request; the line is good, so it comes at once."""
         number = 0 if command == Command.OPEN else self._number + 1
-        await self._source.write(enframe(request(number, command, payload)))
+        await self._source.write(encode_frame(request(number, command, payload)))
         bodies: list[bytes | None] = []
         while not bodies:
             bodies = self._deframer.feed(bytes(await self._sink.read()))
@@ -73,7 +73,7 @@ class Peer:
         words: list[int] = []
         where = (offset | STAY).to_bytes(2, "little")
         while len(words) < count:
-            part = min(count - len(words), MOST_WORDS)
+            part = min(count - len(words), MAX_WORDS)
             answer = await self.ask(Command.READ, where + bytes([part]))
             assert (answer.status, answer.count) == (Status.DONE, part), answer
             words += np.frombuffer(answer.payload, "<u4").tolist()
@@ -82,20 +82,22 @@ class Peer:
     async def write_many(self, offset: int, words: Any) -> None:
         """Write words to a register."""
         where = (offset | STAY).to_bytes(2, "little")
-        for first in range(0, len(words), MOST_WORDS):
-            part = np.array(words[first : first + MOST_WORDS], "<u4")
+        for first in range(0, len(words), MAX_WORDS):
+            part = np.array(words[first : first + MAX_WORDS], "<u4")
             answer = await self.ask(Command.WRITE, where + part.tobytes())
             assert (answer.status, answer.count) == (Status.DONE, len(part)), answer
 
     async def exchange(self, events: Events, targets: Any) -> bytes:
         """Send items until all have been consumed; return all output."""
-        items = input_items(self.driver.config, events, targets)
+        items = encode_input(self.driver.config, events, targets)
         output, begin, status = b"", 0, Status.STALLED
         while status != Status.DONE or begin < len(items.data):
-            answer = await self.ask(Command.EVENTS, items.piece(begin))
+            answer = await self.ask(Command.EVENTS, items.chunk(begin))
             status = Status(answer.status)
             begin, output = begin + answer.count, output + answer.payload
-            assert len(output) <= most_output(self.driver.config, items.steps(begin)), answer
+            assert len(output) <= max_output_bytes(self.driver.config, items.steps_ended(begin)), (
+                answer
+            )
         return output
 
 

@@ -11,7 +11,7 @@ from core_host import SHOWN, CoreHost
 from uart_peer import EVENTS, OPEN, READ, WRITE, Peer, framed, number_of, request
 
 from bitlif.hdl.bus.registers import elements
-from bitlif.host.event_codec import input_items
+from bitlif.host.event_codec import encode_input
 from bitlif.model.config.config import Config
 from bitlif.sim.compiled.board_sim import TOP, SimulatedBoard, board_verilog, levels_of
 from bitlif.sim.compiled.stepper import SteppedDesign, without_first_values
@@ -233,7 +233,7 @@ def run_on_line(peer: Peer, config: Config, work: Work) -> Any:
     peer.write(AT["MEMORY"], [0])
     peer.write(AT["DATA"], [int(weight) for weight in work.weights.ravel()], stay=True)
     peer.write(AT["CONTROL"], [RUN | LEARN])
-    spikes = peer.ask(EVENTS, input_items(config, work.events, work.targets).data)
+    spikes = peer.ask(EVENTS, encode_input(config, work.events, work.targets).data)
     peer.write(AT["CONTROL"], [LEARN])
     wait_on_line(peer, IDLE)
     found: dict[str, Any] = {"spikes": spikes[1:], "registers": registers_of(peer)}
@@ -250,7 +250,7 @@ def test_reset_over_a_line_in_any_clock_cycle_of_an_update_is_a_long_one() -> No
         membrane__threshold=0.05,
     )  # fmt: skip
     work = random_work(config, 1, 1)
-    items = input_items(config, work.events, work.targets).data
+    items = encode_input(config, work.events, work.targets).data
     peer = Peer(SimulatedBoard(config, divisor=DIVISOR), patience=400)
     peer.open()
     reset = number_of(1 << 31 | LEARN, 4)
@@ -279,7 +279,7 @@ def test_short_reset_at_the_pin_of_a_uart_is_a_long_one() -> None:
     config = config_of("carried")
     first, second = random_work(config, 2, 1), random_work(config, 5, 2)
     frame = framed(
-        request(65536 + 4, EVENTS, input_items(config, first.events, first.targets).data)
+        request(65536 + 4, EVENTS, encode_input(config, first.events, first.targets).data)
     )
     peer = Peer(SimulatedBoard(config, divisor=DIVISOR), patience=400)
     expected: Any = None

@@ -15,7 +15,15 @@ from bitlif import Config
 from bitlif.hdl.uart.protocol import LONGEST, Status
 from bitlif.host import event_codec as items
 from bitlif.host import frames
-from bitlif.host.frames import MOST_ITEMS, MOST_WORDS, Answer, Deframer, body_of, enframe, request
+from bitlif.host.frames import (
+    MAX_ITEM_BYTES,
+    MAX_WORDS,
+    Answer,
+    Deframer,
+    decode_frame,
+    encode_frame,
+    request,
+)
 from bitlif.sim.backends import serial as serialcore
 
 import uart_board
@@ -28,7 +36,7 @@ BODIES = st.binary(min_size=5, max_size=508) | st.lists(
 
 @given(BODIES)
 def test_frame_comes_back(body: bytes) -> None:
-    frame = enframe(body)
+    frame = encode_frame(body)
     assert frame[0] == frame[-1] == 0x7E
     assert frame.count(0x7E) == 2
     assert Deframer().feed(frame) == [body]
@@ -36,7 +44,7 @@ def test_frame_comes_back(body: bytes) -> None:
 
 @given(st.lists(BODIES, max_size=5), st.randoms(use_true_random=False))
 def test_frames_come_in_any_pieces(bodies: list[bytes], random: random.Random) -> None:
-    line = b"end of a frame before\x7d" + b"".join(map(enframe, bodies))
+    line = b"end of a frame before\x7d" + b"".join(map(encode_frame, bodies))
     deframer, found = Deframer(), []
     while line:
         count = random.randint(1, len(line))
@@ -48,7 +56,7 @@ def test_frames_come_in_any_pieces(bodies: list[bytes], random: random.Random) -
 @settings(max_examples=300)
 @given(BODIES, st.data())
 def test_a_changed_bit_is_noticed(body: bytes, data: st.DataObject) -> None:
-    frame = bytearray(enframe(body))
+    frame = bytearray(encode_frame(body))
     place = data.draw(st.integers(1, len(frame) - 2))
     frame[place] ^= 1 << data.draw(st.integers(0, 7))
     assert body not in Deframer().feed(bytes(frame))
@@ -60,17 +68,17 @@ def test_the_document_has_these_frames() -> None:
     crc = zlib.crc32(body).to_bytes(4, "little").hex()
     assert "7d" not in crc
     assert "7e" not in crc
-    assert enframe(body).hex() == f"7e7d5e000000037d5d{crc}7e"
+    assert encode_frame(body).hex() == f"7e7d5e000000037d5d{crc}7e"
     assert Answer.parse(bytes.fromhex("01000000 02 0300")) == Answer(1, Status.REFUSED, 3, b"")
 
 
 @pytest.mark.parametrize("size", [4, 509])
 def test_too_short_and_too_long_is_bad(size: int) -> None:
-    assert Deframer().feed(enframe(bytes(size))) == [None]
+    assert Deframer().feed(encode_frame(bytes(size))) == [None]
 
 
 def test_escape_without_a_byte_is_bad() -> None:
-    assert body_of(enframe(bytes(5))[1:-1] + b"\x7d") is None
+    assert decode_frame(encode_frame(bytes(5))[1:-1] + b"\x7d") is None
     assert Answer.parse(bytes(6)) is None
 
 
@@ -80,28 +88,30 @@ def test_line_without_flags_fills_no_memory() -> None:
         assert deframer.feed(bytes(1000)) == []
     assert len(deframer._pending) <= 2 * LONGEST + 1
     assert deframer.feed(b"\x7e") == []
-    assert deframer.feed(bytes(3000) + enframe(b"12345")) == [None, b"12345"]
+    assert deframer.feed(bytes(3000) + encode_frame(b"12345")) == [None, b"12345"]
 
 
 def test_most_of_a_frame_fits() -> None:
-    assert len(request(0, 3, bytes(MOST_ITEMS))) == LONGEST - 4
-    assert len(request(0, 2, bytes(2 + 4 * MOST_WORDS))) <= LONGEST - 4
-    assert 7 + 4 * MOST_WORDS <= LONGEST - 4
+    assert len(request(0, 3, bytes(MAX_ITEM_BYTES))) == LONGEST - 4
+    assert len(request(0, 2, bytes(2 + 4 * MAX_WORDS))) <= LONGEST - 4
+    assert 7 + 4 * MAX_WORDS <= LONGEST - 4
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_in_step_after_any_noise(seed: int) -> None:
     noise, deframer = Noise(0.5, seed), Deframer()
     for number in range(200):
-        found = deframer.feed(noise.pass_on(enframe(request(number, 1, b"abc"))))
+        found = deframer.feed(noise.pass_on(encode_frame(request(number, 1, b"abc"))))
         # What is found is whole, and what comes next is found again.
         assert {body for body in found if body} <= {request(number, 1, b"abc")}
-        assert request(number, 2) in deframer.feed(enframe(request(number, 2)))
+        assert request(number, 2) in deframer.feed(encode_frame(request(number, 2)))
 
 
 def test_board_speaks_the_same_frames() -> None:
     board = uart_board.Board(uart_board.Layer(Config.load("tiny")))
-    heard = b"".join(map(board.hear, enframe(request(7, 0)))) + board.say(0x7E, b"\x7d\x00\x00")
+    heard = b"".join(map(board.hear, encode_frame(request(7, 0)))) + board.say(
+        0x7E, b"\x7d\x00\x00"
+    )
     bodies = [Answer.parse(body) for body in Deframer().feed(heard) if body]
     assert bodies == [Answer(65536, Status.OPENED, 0, b""), Answer(0x7E, 0x7D, 0, b"")]
 
@@ -139,7 +149,7 @@ def hold_against_damage(count: int, seed: int) -> None:
     bad = 0
     for _ in range(count):
         body = rng.randbytes(7) + rng.randbytes(rng.choice((0, 0, 4, 12, 40)))
-        frame = damaged(enframe(body), enframe(sent[-1]), rng)
+        frame = damaged(encode_frame(body), encode_frame(sent[-1]), rng)
         sent.append(body)
         deframer = Deframer()
         for taken in deframer.feed(b"\x7e" + frame + b"\x7e"):

@@ -20,7 +20,7 @@ import numpy as np
 from bitlif import Config
 from bitlif.hdl.bus.registers import MEMORIES, REGISTERS, SCHEDULE, constants, elements
 from bitlif.hdl.loadable import phase_rows
-from bitlif.host.serial_port import WAIT
+from bitlif.host.serial_port import READ_TIMEOUT
 from bitlif.model.derive import derive
 from bitlif.model.events import Events
 from bitlif.sim.backends.models import ModelCore
@@ -408,7 +408,7 @@ class Terminal:
 
     def _live(self) -> None:
         while not self._stop.is_set():
-            if select.select([self._master], [], [], WAIT)[0]:
+            if select.select([self._master], [], [], READ_TIMEOUT)[0]:
                 for byte in os.read(self._master, 4096):
                     os.write(self._master, self.board.hear(byte))
 

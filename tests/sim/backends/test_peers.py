@@ -12,9 +12,9 @@ import pytest
 from bitlif import Config
 from bitlif.hdl.bus.registers import COUNTER_STOPPED
 from bitlif.host import serial_port as serialport
-from bitlif.host.event_codec import input_items
-from bitlif.host.frames import MOST_OUTPUT
-from bitlif.host.link import Link, LinkTimeoutError, TakenError
+from bitlif.host.event_codec import encode_input
+from bitlif.host.frames import MAX_OUTPUT_BYTES
+from bitlif.host.link import Link, LinkTimeoutError, SessionLostError
 from bitlif.host.serial_port import SerialPort
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.scripts.main import main
@@ -74,8 +74,11 @@ def sentence(error: BaseException) -> str:
 
 
 LIES: dict[str, tuple[Callable[[int], tuple[int, int, bytes]], str]] = {
-    "full, with spikes for nothing": (lambda n: (FULL, 0, bytes(MOST_OUTPUT)), "must send at most"),
-    "full, all taken": (lambda n: (FULL, n, bytes(MOST_OUTPUT)), "must send at most"),
+    "full, with spikes for nothing": (
+        lambda n: (FULL, 0, bytes(MAX_OUTPUT_BYTES)),
+        "must send at most",
+    ),
+    "full, all taken": (lambda n: (FULL, n, bytes(MAX_OUTPUT_BYTES)), "must send at most"),
     "full, one spike at a time": (lambda n: (FULL, 0, b"\x00"), "must send at most"),
     "full, nothing": (lambda n: (FULL, 0, b""), "ended no step and took no frame"),
     "stalled": (lambda n: (STALLED, 0, b""), "ended no step and took no frame"),
@@ -84,8 +87,11 @@ LIES: dict[str, tuple[Callable[[int], tuple[int, int, bytes]], str]] = {
     "ends for nothing": (lambda n: (STALLED, 0, END), "must send at most 0 ends"),
     "more ends than steps": (lambda n: (DONE, 0, END * n), "must send at most 0 ends"),
     "a byte at a time": (lambda n: (STALLED, min(n, 1), b""), "ended no step and took no frame"),
-    "done, no output": (lambda n: (DONE, n, b""), "must send the ends of 32 steps, not of 0"),
-    "more taken than sent": (lambda n: (DONE, n + 1, b""), "must answer as docs/uart.md says"),
+    "done, no output": (lambda n: (DONE, n, b""), "must send 32 ends of steps, not 0"),
+    "more taken than sent": (
+        lambda n: (DONE, n + 1, b""),
+        "must answer as docs/uart.md specifies, not with status 0, count",
+    ),
 }
 
 
@@ -101,7 +107,7 @@ def test_run_on_a_board_that_lies_ends_with_a_sentence(
     with core, pytest.raises(BitlifError, match=text) as caught:
         core.learn(work.events, work.targets)
     sentence(caught.value)
-    size = len(input_items(TINY, work.events, work.targets[:, :1]).data)
+    size = len(encode_input(TINY, work.events, work.targets[:, :1]).data)
     assert board.asked <= size + 10
 
 
@@ -124,7 +130,7 @@ def test_core_that_stays_busy_is_given_up(bit: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(board.layer, "read", busy)
     work = random_work(TINY, 3, 1)
     wait = core.reset if bit == "ready" else functools.partial(core.run, work.events)
-    with core, pytest.raises(BitlifError, match=f"must become {bit}, and did not within") as caught:
+    with core, pytest.raises(BitlifError, match=f"did not become {bit} within") as caught:
         wait()
     sentence(caught.value)
 
@@ -136,7 +142,7 @@ def test_waiting_ends_by_the_clock_however_slow_the_answers(
     core = core_on(board, stall_timeout=5.0)
     monkeypatch.setattr("bitlif.host.driver.time", SteppedClock(1.0))
     monkeypatch.setattr(core._driver, "status", never)
-    with core, pytest.raises(BitlifError, match=r"must become ready, and did not within 6 reads"):
+    with core, pytest.raises(BitlifError, match=r"did not become ready within 6 reads"):
         core.reset()
 
 
@@ -185,7 +191,7 @@ def endlessly(*pieces: bytes) -> Iterator[bytes]:
 def test_line_that_talks_nonsense_for_ever_is_given_up(pieces: tuple[bytes, ...]) -> None:
     port = Noisy(endlessly(*pieces))
     link = Link(port, timeout=0.001, retries=5)
-    with pytest.raises(LinkTimeoutError, match="must answer, and did not: OPEN was sent 6") as e:
+    with pytest.raises(LinkTimeoutError, match="did not answer: OPEN was sent 6") as e:
         link.open()
     assert len(str(e.value)) < 300
     assert port.sent == 6
@@ -219,7 +225,7 @@ def test_board_that_is_always_taken_is_given_up() -> None:
             return 9 << 24, head(OUT_OF_ORDER, 0)
 
     board = Taken(Layer(TINY))
-    with pytest.raises(TakenError, match="no longer serves this program"):
+    with pytest.raises(SessionLostError, match="no longer serves this program"):
         # All answers come at once: only the number of retries ends this.
         Link(Line(board), timeout=3600.0, retries=3).open()
     assert board.opened == 4
@@ -231,13 +237,13 @@ def test_port_with_a_flood_behind_it_is_read_piece_by_piece() -> None:
         in_waiting=1 << 40, read=lambda count: asked.append(count) or b"", close=lambda: None
     )
     assert SerialPort("flood", 9600, handle).read() == b""
-    assert asked == [serialport.MOST_READ]
+    assert asked == [serialport.MAX_READ]
 
 
 def test_selftest_of_a_board_that_is_always_full_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    board = Liar(lambda n: (FULL, 0, bytes(MOST_OUTPUT)))
+    board = Liar(lambda n: (FULL, 0, bytes(MAX_OUTPUT_BYTES)))
     with Terminal(board) as there:
         assert main(["selftest", "tiny", "--port", there.path, "--windows", "2"]) == 2
     told = capsys.readouterr()
