@@ -1,43 +1,100 @@
-"""The engine: the specification's own functions, compiled by Numba and kept on disk.
+"""The engine: the functions of the integer model, compiled by Numba and cached on disk.
+
+Numba is imported when the first function is compiled, so that reading a configuration or printing
+help does not pay for it. Markers such as `compilable` only record a function until then.
 
 Numba keeps compiled code as long as the *file of the function* is unchanged, but these functions
-call others in other files. Here the stamp is a hash of every file of `bitlif.model`, and
-`bitlif.model.engine.cache` looks after what is on disk.
+call others in other files. The stamp of our cache is therefore a hash of every file of
+`bitlif.model`; see `bitlif.model.engine.cache`.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numba
-from numba.extending import register_jitable
+F = TypeVar("F", bound=Callable[..., Any])
 
-from .cache import EngineCache
-
-# Kernels never allocate, so they need not count references to arrays, which costs atomic
-# operations in every step. Nothing calls them from C, so they get no wrapper for it either.
+# Kernels never allocate, so they need no reference counts of arrays, which would cost atomic
+# operations in every step. They are not called from C, so they need no wrapper for it either.
 _OPTIONS = {"_nrt": False, "no_cfunc_wrapper": True}
-
-compilable = register_jitable(**_OPTIONS)
-"""Marks a function that compiled ones call; it stays the plain function that it is."""
-
-inlined = register_jitable(forceinline=True, **_OPTIONS)
-"""The same for one called every step: for a small layer, to pass NamedTuples of arrays (a hundred
-words by value) costs more than the step."""
 
 NO_JIT = (
     "NUMBA_DISABLE_JIT is set: the model runs interpreted, with the same results, but hundreds of "
     "times slower; unset it to run the compiled engine"
 )
 
+_marked: list[tuple[Callable[..., Any], dict[str, bool]]] = []
+"""Functions marked since Numba last registered them, with their options."""
+
+_observers: list[Callable[[], None]] = []
+"""Functions to call when a compilation starts."""
+
+_lock = threading.RLock()
+"""Held while Numba is imported, and while functions are made known to it."""
+
+
+def compilable(function: F) -> F:
+    """Mark a function that compiled functions may call, and return it unchanged."""
+    _marked.append((function, _OPTIONS))
+    return function
+
+
+def inlined(function: F) -> F:
+    """Mark a function that is inlined wherever compiled functions call it.
+
+    For functions called every step: with few neurons, passing NamedTuples of arrays (a hundred
+    words by value) costs more than the step itself.
+    """
+    _marked.append((function, {"forceinline": True, **_OPTIONS}))
+    return function
+
+
+def on_compilation(observer: Callable[[], None]) -> None:
+    """Call `observer` whenever Numba compiles a function, rather than load it from the cache.
+
+    Registering the same observer again has no effect.
+    """
+    if observer not in _observers:
+        _observers.append(observer)
+
+
+@functools.cache
+def _load_numba() -> Any:
+    """Import Numba and have it report compilations to the observers; callers hold the lock."""
+    import numba
+    from numba.core import event
+
+    class CompilationListener(event.Listener):
+        """Calls the observers when a compilation starts."""
+
+        def on_start(self, event: Any) -> None:
+            for observer in _observers:
+                observer()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    event.register("numba:compile", CompilationListener())  # type: ignore[no-untyped-call]
+    return numba
+
+
+def _register_marked() -> None:
+    """Make the functions marked so far known to Numba; callers hold the lock."""
+    from numba.extending import register_jitable
+
+    while _marked:
+        function, options = _marked.pop(0)
+        register_jitable(**options)(function)
+
 
 @functools.cache
 def source_stamp() -> str:
-    """Return a hash of all sources of `bitlif.model`."""
+    """Return a hash of the names and contents of all sources of `bitlif.model`."""
     digest = hashlib.sha256()
     folder = Path(__file__).parents[1]
     for path in sorted(folder.rglob("*.py")):
@@ -47,21 +104,30 @@ def source_stamp() -> str:
 
 
 def jit_disabled() -> bool:
-    """Return whether Numba compiles nothing (NUMBA_DISABLE_JIT): functions then run as they stand.
+    """Return whether NUMBA_DISABLE_JIT is set, so that functions run interpreted.
 
-    Functions on arrays of narrow integers must then be given Python's own: NumPy's would wrap.
+    Interpreted functions need arrays of Python integers: those of NumPy would wrap.
     """
-    return bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+    with _lock:
+        return bool(_load_numba().config.DISABLE_JIT)
 
 
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` compiled on first call, from disk if it can; it frees the interpreter."""
+    """Return the compiled version of `function`.
+
+    It is loaded from the cache or compiled at its first call with each combination of types, and
+    releases the GIL while it runs. With NUMBA_DISABLE_JIT set, `function` itself is returned.
+    """
     if jit_disabled():
         return function
-    make: Any = numba.njit
-    dispatcher = make(nogil=True, **_OPTIONS)(function)
-    # A file imported under another name (as doctests may) must not leave that name in the cache.
+    with _lock:
+        _register_marked()
+        dispatcher = _load_numba().njit(nogil=True, **_OPTIONS)(function)
+    # Only the package itself uses the cache: a file imported under another name (as doctests may
+    # be) must not leave that name in it.
     if function.__module__.startswith("bitlif."):
+        from .cache import EngineCache
+
         dispatcher._cache = EngineCache(function, source_stamp())
     return dispatcher  # type: ignore[no-any-return]

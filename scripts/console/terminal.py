@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import sys
 import textwrap
@@ -11,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bitlif.model.engine.compile import on_compilation
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.extras import require_extra
 from bitlif.model.text import path_text, terminal_text
@@ -149,25 +151,15 @@ def progress_bars() -> Progress:
 
 def announce_compilation() -> None:
     """Print a line to standard error when the engine or a core is compiled, not read from disk."""
-    if say in listeners:
-        return
-    from numba.core import event
+    if say not in listeners:
+        listeners.append(say)
+    on_compilation(_say_compiling)
 
-    class CompileNotice(event.Listener):
-        """Says once that the engine is being compiled: nothing else moves meanwhile."""
 
-        said = False
-
-        def on_start(self, event: Any) -> None:
-            if not self.said:
-                self.said = True
-                say("compiling the engine for this kind of layer (once) ...")
-
-        def on_end(self, event: Any) -> None:
-            pass
-
-    listeners.append(say)
-    event.register("numba:compile", CompileNotice())  # type: ignore[no-untyped-call]
+@functools.cache
+def _say_compiling() -> None:
+    """Say once per process that the engine is being compiled."""
+    say("compiling the engine for this kind of layer (once) ...")
 
 
 def say(sentence: str) -> None:
