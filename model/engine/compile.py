@@ -79,7 +79,7 @@ def _load_numba() -> Any:
         def on_end(self, event: Any) -> None:
             pass
 
-    event.register("numba:compile", CompilationListener())  # type: ignore[no-untyped-call]
+    event.register("numba:compile", CompilationListener())
     return numba
 
 
