@@ -1,7 +1,8 @@
-"""Read golden vectors: check every file, and work the signatures out again from the values.
+"""Read golden vectors: check every file, and recompute the signatures from the values.
 
-Standard library and flat arrays only: made to be ported. `python golden_reader.py DIR` ends with 0
-and a line that begins with OK, or with 1 and one line that says what is wrong.
+The reader uses only the standard library and flat arrays, so that it is easy to port.
+`python golden_reader.py DIR` prints one line. It begins with OK and the exit status is 0, or it
+says what is wrong and the exit status is 1.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ MASK = 0xFFFFFFFF
 
 
 def file_of(folder: Path, name: str) -> Path:
-    """Return a file of the set: a set from elsewhere must not lead out of its folder."""
+    """Return the path of a file of the set; raise ValueError if it leads out of the folder."""
     path = folder / name
     if Path(name).name != name or path.is_symlink() or (path.exists() and not path.is_file()):
         raise ValueError(f"{name!r} must be a regular file of the folder")
@@ -23,14 +24,14 @@ def file_of(folder: Path, name: str) -> Path:
 
 
 def read(folder: Path, entry: dict[str, Any]) -> list[int]:
-    """Return an array's values in C order: the last axis moves fastest."""
+    """Return the values of an array in C order: the last axis moves fastest."""
     file, shape, fmt = entry["file"], entry["shape"], entry["format"]
     content = file_of(folder, file).read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise ValueError(f"{file}: its SHA-256 is not the manifest's")
+        raise ValueError(f"{file}: its SHA-256 differs from the manifest's")
     rows = [[int(word) for word in line.split()] for line in content.decode().splitlines()]
     if len(rows) != math.prod(shape[:-1]) or any(len(row) != shape[-1] for row in rows):
-        raise ValueError(f"{file}: its rows are not those of the manifest's shape {shape}")
+        raise ValueError(f"{file}: its rows do not have the manifest's shape {shape}")
     bits = int(fmt[1:].split(".")[0])  # "s10.6": signed, 10 bits, 6 of them fractional
     if not 1 <= bits <= 64:
         raise ValueError(f"{file}: the format {fmt} must have 1 to 64 bits")
@@ -41,32 +42,34 @@ def read(folder: Path, entry: dict[str, Any]) -> list[int]:
 
 
 def check(folder: Path) -> str:
-    """Check a set: its files, and the signature after every step and window."""
-    told = json.loads(file_of(folder, "manifest.json").read_bytes())
-    if (told["kind"], told["version"]) != ("bitlif golden vectors", 1):
-        raise ValueError("manifest.json: not of golden vectors, version 1")
-    config, run = told["config"], told["run"]
+    """Check the files of a set, and the signature after every step and window."""
+    manifest = json.loads(file_of(folder, "manifest.json").read_bytes())
+    if (manifest["kind"], manifest["version"]) != ("bitlif golden vectors", 1):
+        raise ValueError("manifest.json: must describe golden vectors, version 1")
+    config, run = manifest["config"], manifest["run"]
     if hashlib.sha256(file_of(folder, config["file"]).read_bytes()).hexdigest() != config["sha256"]:
-        raise ValueError(f"{config['file']}: its SHA-256 is not the manifest's")
-    arrays = {entry["name"]: read(folder, entry) for entry in told["arrays"]}
+        raise ValueError(f"{config['file']}: its SHA-256 differs from the manifest's")
+    arrays = {entry["name"]: read(folder, entry) for entry in manifest["arrays"]}
     steps, inputs, neurons = run["steps"], run["inputs"], run["neurons"]
     if not 1 <= run["lanes"] <= neurons:
-        raise ValueError(f"manifest.json: {run['lanes']} lanes of {neurons} neurons")
+        raise ValueError(f"manifest.json: lanes must be in 1 ..= {neurons}, not {run['lanes']}")
     if len(arrays["spike"]) != run["windows"] * steps * neurons:
-        raise ValueError("manifest.json: its sizes are not those of the spikes")
-    lanes = [0] * run["lanes"]  # a register of 32 bits each
+        raise ValueError("manifest.json: its sizes do not match the array of spikes")
+    lanes = [0] * run["lanes"]  # one 32-bit register each
 
     def take(neuron: int, word: int) -> None:
-        state = lanes[neuron % len(lanes)]  # CRC-32's polynomial, a word at a time
+        state = lanes[neuron % len(lanes)]  # polynomial of CRC-32, one word at a time
         state = (state << 1) ^ (0x04C11DB7 if state >> 31 else 0) ^ word
         lanes[neuron % len(lanes)] = state & MASK
 
     def compare(given: int, place: str) -> None:
-        folded = 0  # all registers, that of lane l rotated left by l
+        folded = 0  # exclusive or of all registers, that of lane l rotated left by l
         for lane, state in enumerate(lanes):
             folded ^= ((state << lane % 32) | (state >> (32 - lane % 32))) & MASK
         if folded != given:
-            raise ValueError(f"signature after {place}: 0x{folded:08x}, in the set 0x{given:08x}")
+            raise ValueError(
+                f"signature after {place}: 0x{folded:08x}, but 0x{given:08x} in the set"
+            )
 
     for w in range(run["windows"]):
         for t in range(w * steps, (w + 1) * steps):
@@ -89,7 +92,7 @@ try:
 except (
     OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
 ) as error:  # fmt: skip
-    own = isinstance(error, (OSError, ValueError))  # which say what is wrong
-    what = error if own else f"manifest.json: {error!r}"
-    print(f"not OK: {what}")
+    clear = isinstance(error, (OSError, ValueError))  # these say what is wrong
+    message = error if clear else f"manifest.json: {error!r}"
+    print(f"not OK: {message}")
     sys.exit(1)

@@ -276,11 +276,11 @@ def changed_digit_with_its_hash(folder: Path, name: str, value: str | None = Non
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "digit": (
         lambda folder: change_first(folder, "noise_draw"),
-        r"noise_draw\.txt: its SHA-256 is not the manifest's",
+        r"noise_draw\.txt: its SHA-256 differs from the manifest's",
     ),
     "configuration": (
         lambda folder: (folder / "config.toml").write_text("name = 'other'\n"),
-        r"config\.toml: its SHA-256 is not the manifest's",
+        r"config\.toml: its SHA-256 differs from the manifest's",
     ),
     "no file": (
         lambda folder: (folder / "spike.txt").unlink(),
@@ -292,11 +292,11 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "rows": (
         lambda folder: tell(folder, lambda told: entry(told, "spike").update(shape=[3, 15, 4])),
-        r"spike\.txt: its rows are not those of the manifest's shape \[3, 15, 4\]",
+        r"spike\.txt: its rows do not have the manifest's shape \[3, 15, 4\]",
     ),
     "columns": (
         lambda folder: tell(folder, lambda told: entry(told, "error").update(shape=[3, 16, 5])),
-        r"error\.txt: its rows are not those of the manifest's shape \[3, 16, 5\]",
+        r"error\.txt: its rows do not have the manifest's shape \[3, 16, 5\]",
     ),
     "range": (
         lambda folder: changed_digit_with_its_hash(folder, "weight", "32"),
@@ -308,19 +308,19 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "membrane": (
         lambda folder: changed_digit_with_its_hash(folder, "membrane_potential"),
-        r"signature after window 0, step 0: 0x[0-9a-f]{8}, in the set 0x[0-9a-f]{8}",
+        r"signature after window 0, step 0: 0x[0-9a-f]{8}, but 0x[0-9a-f]{8} in the set",
     ),
     "spike": (
         lambda folder: changed_digit_with_its_hash(folder, "spike", "1"),
-        r"signature after window 0, step 0: 0x[0-9a-f]{8}, in the set 0x[0-9a-f]{8}",
+        r"signature after window 0, step 0: 0x[0-9a-f]{8}, but 0x[0-9a-f]{8} in the set",
     ),
     "weight": (
         lambda folder: changed_digit_with_its_hash(folder, "weight", "-1"),
-        r"signature after window 0: 0x[0-9a-f]{8}, in the set 0x[0-9a-f]{8}",
+        r"signature after window 0: 0x[0-9a-f]{8}, but 0x[0-9a-f]{8} in the set",
     ),
     "version": (
         lambda folder: tell(folder, lambda told: told.update(version=2)),
-        r"manifest\.json: not of golden vectors, version 1",
+        r"manifest\.json: must describe golden vectors, version 1",
     ),
     "key": (
         lambda folder: tell(folder, lambda told: told.pop("run")),
@@ -351,11 +351,11 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "lanes": (
         lambda folder: tell(folder, lambda told: told["run"].update(lanes=10**15)),
-        r"manifest\.json: 1000000000000000 lanes of 4 neurons",
+        r"manifest\.json: lanes must be in 1 \.\.= 4, not 1000000000000000",
     ),
     "windows": (
         lambda folder: tell(folder, lambda told: told["run"].update(windows=10**15)),
-        r"manifest\.json: its sizes are not those of the spikes",
+        r"manifest\.json: its sizes do not match the array of spikes",
     ),
     "deep": (
         lambda folder: (folder / "manifest.json").write_text("[" * 10**6),
