@@ -109,6 +109,7 @@ class Buffers:
         steps = self.config.window.steps
         gradients = windows if "gradient" in wanted else 1 if mode >= GRADIENT else 0
         wide = derive(self.config).ranges["gradient"].bits > 32
+        updates = windows if "digests" in wanted and mode == LEARN else 0
 
         def optional(name: str, size: int) -> NDArray[Any]:
             return self.zeros((windows if name in wanted else 0, steps, size), np.int64)
@@ -121,4 +122,6 @@ class Buffers:
             errors=optional("errors", neurons),
             traces=optional("traces", inputs),
             gradient=self.zeros((gradients, neurons, inputs), np.int64 if wide else np.int32),
+            step_digests=optional("digests", self.config.layer.lanes),
+            update_digests=self.zeros((updates, self.config.layer.lanes), np.int64),
         )

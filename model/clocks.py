@@ -16,10 +16,13 @@ test holds the simulated core against this page to the clock.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .config.config import Config
+from .engine.compile import compiled
 from .events import Events
 from .result import Result
 
@@ -48,8 +51,7 @@ def step_clocks(
     inputs, slots = config.layer.inputs, config.layer.slots
     shape = (events.windows, events.steps)
     walked = np.diff(events.pointers).reshape(shape)
-    spikes = result.raster.sum(axis=2, dtype=np.int64)
-    speaking = _slots_with_any(config, result.raster)
+    spikes, speaking = _activity(config, result.raster)
     clocks = walked * slots + 2 * (walked > 0) + TURN
     sending = spikes + 2 * speaking + SPIKE_DEPTH
     neurons = slots + (ERROR_DEPTH if learning_core else NEURON_DEPTH)
@@ -57,7 +59,7 @@ def step_clocks(
         return np.asarray(clocks + neurons + sending)
     if result.errors is None:
         raise ValueError("the clocks of learning need a run that recorded 'errors'")
-    wrong = _slots_with_any(config, result.errors)
+    _, wrong = _activity(config, result.errors)
     adding = np.where(wrong > 0, wrong * inputs + GRADIENT_DEPTH, 0)
     return np.asarray(clocks + max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending))
 
@@ -95,10 +97,29 @@ def window_clocks(
     return np.asarray(steps.sum(axis=1) + window_end(config, learn=learn))
 
 
-def _slots_with_any(config: Config, array: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return how many slots of each step hold anything but zeros: (W, T)."""
-    lanes, slots = config.layer.lanes, config.layer.slots
-    missing = lanes * slots - config.layer.neurons
-    padded = np.pad(array != 0, ((0, 0), (0, 0), (0, missing)))
-    by_slot = padded.reshape(*array.shape[:2], slots, lanes)
-    return np.asarray(by_slot.any(axis=3).sum(axis=2))
+def _activity(config: Config, array: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many neurons, and how many slots, of each step are not zero: two (W, T) int64."""
+    windows, steps, neurons = array.shape
+    counts = np.zeros((2, windows * steps), np.int64)
+    compiled(count_active)(array.reshape(-1, neurons), config.layer.lanes, *counts)
+    return counts[0].reshape(windows, steps), counts[1].reshape(windows, steps)
+
+
+def count_active(array: Any, lanes: int, neurons: Any, slots: Any) -> None:
+    """Count in each row of (R, M) the values, and the groups of `lanes`, that are not zero."""
+    for row in range(array.shape[0]):
+        values = array[row]
+        count = 0
+        for i in range(values.size):
+            count += values[i] != 0
+        neurons[row] = count
+        if lanes == 1:
+            slots[row] = count
+            continue
+        groups = 0
+        for first in range(0, values.size, lanes):
+            active = False
+            for i in range(first, min(first + lanes, values.size)):
+                active |= values[i] != 0
+            groups += active
+        slots[row] = groups

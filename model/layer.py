@@ -15,6 +15,7 @@ from .buffers import Buffers
 from .checks import Integers, check_events, check_targets, check_weights, warn_of_idle
 from .config.config import Config
 from .derive import derive
+from .digest import digest_weights
 from .engine.compile import NO_JIT, compiled, jit_disabled
 from .errors import BitlifError, BitlifTypeError, require_bool, require_int, require_kind
 from .events import Events
@@ -22,7 +23,7 @@ from .files.save_file import Arrays, load_saved, save_arrays
 from .gradient import dense_gradient, sparse_gradient
 from .lfsr import Streams, start_stream
 from .logging import say_once
-from .result import RECORDS, LayerState, Result, check_records
+from .result import LAYER_RECORDS, RECORDS, LayerState, Result, check_records
 from .snapshot import Opener, Snapshot
 from .text import quoted
 from .update import update_window
@@ -109,8 +110,6 @@ class Layer:
         self._opener = Opener(config, self._buffers, self._kernel(start_stream))
         # All that changes, replaced as a whole by one assignment: see `snapshot`.
         self._now = self._opener.fresh()
-
-    # -- what a layer is ---------------------------------------------------------------------
 
     @property
     def config(self) -> Config:
@@ -208,8 +207,6 @@ class Layer:
         Layer.__init__(self, **saved)
         self._now = self.from_arrays(arrays)
 
-    # -- running -----------------------------------------------------------------------------
-
     def run(
         self,
         events: Events,
@@ -228,10 +225,11 @@ class Layer:
             reset.
         gradient : bool
             Also give the gradient of each window.
-        record : names of `bitlif.model.result.RECORDS`
+        record : names of `bitlif.model.result.LAYER_RECORDS`
             What else to give for each step.
         """
-        wanted = check_records((*record, "gradient") if gradient else tuple(record))
+        names = (*record, "gradient") if gradient else tuple(record)
+        wanted = check_records(names, LAYER_RECORDS)
         learning = {"errors", "traces", "gradient"} & set(wanted)
         mode = GRADIENT if "gradient" in wanted else PREPARE if learning else INFER
         levels = self._check(events, targets, needed=mode != INFER)
@@ -242,7 +240,7 @@ class Layer:
 
         Parameters are those of `run`.
         """
-        wanted = check_records(tuple(record))
+        wanted = check_records(tuple(record), LAYER_RECORDS)
         warn_of_idle(self._config)
         return self._run(events, self._check(events, targets, needed=True), LEARN, wanted)
 
@@ -272,9 +270,12 @@ class Layer:
             last, now = piece(first, last, task, counters)
             self._now = now
             first = last
-        given = {name: getattr(records, name) for name in wanted}
+        given = {name: getattr(records, name) for name in wanted if name != "digests"}
         if self._interpreted:
             given = {name: array.astype(np.int64) for name, array in given.items()}
+        if "digests" in wanted:
+            both = (records.step_digests, records.update_digests)
+            given["digests"] = tuple(np.asarray(array, np.int64) for array in both)
         tally = {name: int(count) for name, count in zip(COUNTERS, counters, strict=True)}
         return Result(records.raster, tally, **given)
 
@@ -303,6 +304,9 @@ class Layer:
                 seat.scratch.tile, seat.scratch.randoms, self._derived.phases[phase],
                 self._derived.constants,
             )  # fmt: skip
+            if task.records.update_digests.size:
+                digest = task.records.update_digests[first]
+                self._kernel(digest_weights)(now.weights, len(gradient.T), digest.size, digest)
         else:
             self._windows(first, last, task, now, seat)
         return last, now._replace(learned=now.learned + last - first)
@@ -382,8 +386,6 @@ class Layer:
             product = -error.raw_min * trace.raw_max
             dense_gradient(scratch.errors, scratch.traces, gradient, product, self._threads)
         return gradient  # type: ignore[no-any-return]
-
-    # -- parts -------------------------------------------------------------------------------
 
     def _kernel(self, function: Any) -> Any:
         return function if self._interpreted else compiled(function)

@@ -14,6 +14,9 @@ from .text import quoted
 
 RECORDS = ("current", "membrane", "draws", "errors", "traces", "gradient")
 
+LAYER_RECORDS = (*RECORDS, "digests")
+"""What the integer model can record."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
@@ -37,6 +40,9 @@ class Result:
     traces : (W, T, N)
     gradient : (W, M, N)
         Sum over the window's steps of error times trace.
+    digests : tuple of array, or None
+        From the integer model, what the steps, (W, T, lanes), and the weight updates, (W, lanes),
+        add to the signature; see `bitlif.model.digest`.
     """
 
     raster: NDArray[np.uint8]
@@ -47,6 +53,7 @@ class Result:
     errors: NDArray[Any] | None = None
     traces: NDArray[Any] | None = None
     gradient: NDArray[Any] | None = None
+    digests: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -86,10 +93,10 @@ class LayerState:
     phase: int
 
 
-def check_records(record: tuple[str, ...]) -> tuple[str, ...]:
-    """Return `record` if all its names can be recorded; else raise."""
+def check_records(record: tuple[str, ...], known: tuple[str, ...] = RECORDS) -> tuple[str, ...]:
+    """Return `record` if all its names are `known`; else raise."""
     for name in record:
-        if name not in RECORDS:
+        if name not in known:
             raise BitlifError(
                 f"record must name some of {', '.join(RECORDS)}, not {quoted(name)}"
                 f"{nearest_of(name, RECORDS)}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .digest import digest_step, digest_weights
 from .engine.compile import compilable, inlined
 from .engine.loops import copy_into, set_zero
 from .gradient import sparse_gradient
@@ -119,6 +120,10 @@ class Records(NamedTuple):
     """(W, T, N) int64"""
     gradient: Any
     """(W or 1, M, N) int32 or int64"""
+    step_digests: Any
+    """(W, T, lanes) int64: see `bitlif.model.digest`"""
+    update_digests: Any
+    """(W, lanes) int64: likewise, of windows that are learned"""
 
 
 @inlined
@@ -274,6 +279,9 @@ def run_windows(  # type: ignore[no-untyped-def]
                 if targets.size > 0:
                     take_targets(targets, w, t, scratch, c)
                 neuron_step(state, scratch, row, records.raster, w, t, counters, phase, c)
+                if records.step_digests.size > 0:
+                    spikes, digest = records.raster[w, t], records.step_digests[w, t]
+                    digest_step(scratch.membrane, spikes, lanes, digest)
                 if mode != INFER:
                     error_step(scratch, table, t, counters, phase, c)
                 if recording:
@@ -299,6 +307,8 @@ def run_windows(  # type: ignore[no-untyped-def]
                     weights, gradient, update_streams, lanes, scratch.tile, scratch.randoms,
                     phase, c,
                 )  # fmt: skip
+                if records.update_digests.size > 0:
+                    digest_weights(weights, weights.shape[0] - 1, lanes, records.update_digests[w])
 
 
 @compilable
