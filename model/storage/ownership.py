@@ -1,19 +1,18 @@
-"""Which folders and files are ours: a marker that only bitlif writes, and opening without links.
+"""Which folders bitlif may replace: those with a marker file that only bitlif writes.
 
-A result folder holds `MARKER`, a JSON object with the format's name and version, the command that
-made the folder (``kind``) and the names of all files in it. Only a folder with such a marker, of
-the same kind and with nothing else in it, is ever replaced. A golden set needs no second file: its
-``manifest.json`` says what it is and lists its files.
+A result folder holds `MARKER`, a JSON object with the name and version of the format, the command
+that made the folder (``kind``) and the names of all files in it. A folder is replaced only if it
+has such a marker, is of the same kind and holds nothing else. In a golden set, ``manifest.json``
+serves as the marker: it states its kind and lists the files.
 
-Locks and folders of ours are opened without following symbolic links, so that a link that somebody
-else put there leads nowhere.
+Locks and folders are opened without following symbolic links, so that a link planted by another
+user has no effect.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import re
@@ -26,6 +25,8 @@ from typing import Any
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text, quoted
 
+from .locks import lock_exclusively
+
 MARKER = "bitlif.json"
 FORMAT = "bitlif folder"
 VERSION = 1
@@ -34,29 +35,29 @@ MANIFEST = "manifest.json"
 """The marker of a golden set."""
 
 GOLDEN = "bitlif golden vectors"
-"""The kind of a golden set, in its manifest and here."""
+"""The kind of a golden set, as in its manifest."""
 
 EARLIER = ("report.json", "difference.json")
-"""Files by which earlier versions knew their folders; other programs write them too."""
+"""Files by which earlier versions recognised their folders; other programs write them too."""
 
 MARKER_LIMIT = 16 << 20
-"""Bytes of a marker beyond which it is not ours."""
+"""Most bytes of a marker."""
 
 TEMPORARY = re.compile(r"\..+\.bitlif-[0-9a-f]{8}(\.new|\.old|\.[A-Za-z0-9]{1,8})?")
-"""Names of what bitlif is writing, see `bitlif.model.storage.atomic`."""
+"""Hidden names of files that are being written, see `bitlif.model.storage.atomic`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a folder's marker says.
+    """The content of a folder's marker.
 
     Attributes
     ----------
     kind : str
         The command that made the folder.
     files : frozenset of str
-        Names relative to the folder, with ``/`` between the parts; a folder's name ends with
-        ``/``. The marker itself is not among them.
+        Names relative to the folder, with ``/`` between the parts; names of folders end with
+        ``/``. The marker itself is not listed.
     """
 
     kind: str
@@ -64,14 +65,14 @@ class Marker:
 
 
 def write_marker(folder: Path, kind: str) -> None:
-    """Mark a folder as made by `kind`, with everything that is in it now."""
+    """Write the marker of a folder that the command `kind` made, listing its present files."""
     names = sorted(name for name in _names(folder) if name != MARKER)
     content = {"format": FORMAT, "version": VERSION, "kind": kind, "files": names}
     (folder / MARKER).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
 def read_marker(folder: Path) -> Marker | None:
-    """Return what a folder's marker says; None if it has none.
+    """Return the content of a folder's marker, or None if there is no marker.
 
     Raises
     ------
@@ -81,11 +82,11 @@ def read_marker(folder: Path) -> Marker | None:
     content = _read(folder / MARKER)
     if content is None:
         return _read_manifest(folder)
-    told = _parsed(content)
-    if not (isinstance(told, dict) and told.get("format") == FORMAT):
+    parsed = _parsed(content)
+    if not (isinstance(parsed, dict) and parsed.get("format") == FORMAT):
         raise _damaged(folder / MARKER)
-    _require_version(folder / MARKER, told.get("version"))
-    kind, files = told.get("kind"), told.get("files")
+    _require_version(folder / MARKER, parsed.get("version"))
+    kind, files = parsed.get("kind"), parsed.get("files")
     if not (isinstance(kind, str) and _are_names(files)):
         raise _damaged(folder / MARKER)
     assert isinstance(files, list)
@@ -93,14 +94,14 @@ def read_marker(folder: Path) -> Marker | None:
 
 
 def _read_manifest(folder: Path) -> Marker | None:
-    """Return what a golden set's manifest says; None if there is none, or another program's."""
+    """Return the content of a golden set's manifest; None if there is none of ours."""
     content = _read(folder / MANIFEST)
-    told = None if content is None else _parsed(content)
-    if not (isinstance(told, dict) and told.get("kind") == GOLDEN):
+    parsed = None if content is None else _parsed(content)
+    if not (isinstance(parsed, dict) and parsed.get("kind") == GOLDEN):
         return None
-    _require_version(folder / MANIFEST, told.get("version"))
+    _require_version(folder / MANIFEST, parsed.get("version"))
     try:
-        files = [told["config"]["file"], *(own["file"] for own in told["arrays"])]
+        files = [parsed["config"]["file"], *(own["file"] for own in parsed["arrays"])]
     except (LookupError, TypeError):
         files = None
     if not _are_names(files):
@@ -111,8 +112,8 @@ def _read_manifest(folder: Path) -> Marker | None:
 
 def _damaged(path: Path) -> BitlifError:
     return BitlifError(
-        f"'{path_text(path)}', which says whose the folder is, is damaged: "
-        "remove the folder yourself, or give another"
+        f"'{path_text(path)}', the marker of a result folder, is damaged: "
+        "remove the folder yourself, or choose another"
     )
 
 
@@ -120,12 +121,12 @@ def _require_version(path: Path, version: object) -> None:
     if version != VERSION or isinstance(version, bool):
         raise BitlifError(
             f"'{path_text(path)}' must have version {VERSION}, not {quoted(version)}: "
-            "another bitlif made it"
+            "it was made by another version of bitlif"
         )
 
 
 def _read(path: Path) -> bytes | None:
-    """Return the content of a marker; None if there is no regular file of its size."""
+    """Return the content of a marker; None if it is no regular file or is too large."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -147,7 +148,7 @@ def _parsed(content: bytes) -> Any:
 
 
 def _are_names(files: object) -> bool:
-    """Return whether these are names of files inside a folder."""
+    """Return whether these are relative names of files inside a folder."""
     return isinstance(files, list) and all(
         isinstance(name, str)
         and not name.startswith("/")
@@ -157,7 +158,7 @@ def _are_names(files: object) -> bool:
 
 
 def _names(folder: Path, above: str = "") -> Iterator[str]:
-    """Yield the names of everything in a folder, folders with ``/`` before what is in them."""
+    """Yield the names of everything in a folder; each folder, with ``/``, before its content."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda own: own.name):
             if entry.is_dir(follow_symlinks=False):
@@ -168,10 +169,10 @@ def _names(folder: Path, above: str = "") -> Iterator[str]:
 
 
 def unknown(folder: Path, files: Collection[str]) -> Iterator[str]:
-    """Yield the names of what is in a folder and not among `files`.
+    """Yield the names of files in a folder that are not among `files`.
 
-    Links, pipes and devices are unknown whatever their names: bitlif makes none. What bitlif is
-    just writing is known.
+    Links, pipes and devices are always yielded, because bitlif makes none. Files that bitlif is
+    writing at this moment are not.
 
     Parameters
     ----------
@@ -198,27 +199,28 @@ def unknown(folder: Path, files: Collection[str]) -> Iterator[str]:
 
 
 def require_ours(what: str, folder: Path, kind: str, *, place: Path | None = None) -> None:
-    """Raise unless a folder was made by `kind` and holds nothing else.
+    """Raise unless a folder was made by the command `kind` and holds nothing else.
 
     Parameters
     ----------
     what : str
-        What names the folder, for errors: ``"--out"``.
+        The option or argument that names the folder, for errors: ``"--out"``.
     folder : Path
     kind : str
     place : Path or None
-        What errors say of it, if it has another name for now.
+        The path for errors, if it differs from `folder`.
 
     Raises
     ------
     BitlifError
+        If the folder has no marker or one of another kind, or holds any other file.
     """
     shown = path_text(place or folder)
     marker = read_marker(folder)
     if marker is None:
         if any((folder / name).is_file() for name in EARLIER):
             raise BitlifError(
-                f"{what} must be a new folder, not '{shown}', which no marker says is bitlif's: "
+                f"{what} must be a new folder, not '{shown}', which has no marker of bitlif: "
                 "if an earlier version made it, remove it yourself"
             )
         first = next(_names(folder), "")
@@ -233,17 +235,17 @@ def require_ours(what: str, folder: Path, kind: str, *, place: Path | None = Non
     first = next(unknown(folder, marker.files | {MARKER}), "")
     if first:
         raise BitlifError(
-            f"{what} must hold only what bitlif wrote, not '{shown}' with {quoted(first)} in it"
+            f"{what} must hold only files of bitlif, but '{shown}' also holds {quoted(first)}"
         )
 
 
 def open_folder(what: str, name: str | Path, folder: int | None = None) -> int:
-    """Return a descriptor of a folder that is not a symbolic link; the caller closes it.
+    """Open a folder that is not a symbolic link; the caller closes the descriptor.
 
     Parameters
     ----------
     what : str
-        What it is, for errors: ``"parts"``.
+        What the folder is, for errors: ``"parts"``.
     name : path
     folder : int or None
         Descriptor of the folder that `name` is relative to.
@@ -251,13 +253,13 @@ def open_folder(what: str, name: str | Path, folder: int | None = None) -> int:
     Raises
     ------
     BitlifError
-        If it is a link or no folder, or cannot be opened.
+        If it is a link, is not a folder, or cannot be opened.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(name, flags, dir_fd=folder)
     except OSError as error:
-        # Linux says of a link that it is no directory.
+        # For a link, Linux reports that it is not a directory.
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
             raise BitlifError(f"{what} '{path_text(name)}' must be a folder and no link") from error
         reason = error.strerror or error
@@ -265,9 +267,9 @@ def open_folder(what: str, name: str | Path, folder: int | None = None) -> int:
 
 
 def open_lock(what: str, name: str | Path, folder: int | None = None) -> int:
-    """Return a descriptor of a lock file, made if need be; the caller closes it.
+    """Open a lock file, created if necessary; the caller closes the descriptor.
 
-    Nothing is ever written into it, so that a link of any kind to another file does no harm.
+    Nothing is ever written to it, so that a link to another file does no harm.
 
     Parameters
     ----------
@@ -280,7 +282,7 @@ def open_lock(what: str, name: str | Path, folder: int | None = None) -> int:
     Raises
     ------
     BitlifError
-        If it is a symbolic link or no regular file, or cannot be opened.
+        If it is a symbolic link, is not a regular file, or cannot be opened.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -300,18 +302,18 @@ def open_lock(what: str, name: str | Path, folder: int | None = None) -> int:
 def locked(
     what: str, name: str | Path, folder: int | None = None, *, wait: bool = True
 ) -> Iterator[None]:
-    """Hold a lock file, see `open_lock`; it is released even if the process is killed.
+    """Hold the lock of a lock file, see `open_lock`. It ends with the process, even if killed.
 
     Raises
     ------
     BlockingIOError
-        Unless `wait`, if another process or thread holds it.
+        If another process or thread holds the lock, unless `wait`.
     BitlifError
         As `open_lock`.
     """
     handle = open_lock(what, name, folder)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        lock_exclusively(handle, wait=wait)
         yield
     finally:
         os.close(handle)

@@ -1,4 +1,4 @@
-"""Reading files that others made: regular files of a bounded size, or one clear error."""
+"""Reads files of unknown origin: regular files of bounded size only, with clear errors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text
 
 TEXT_LIMIT = 1 << 20
-"""Bytes of a text file (a configuration, a study, a table) beyond which it is refused."""
+"""Most bytes of a text file: a configuration, a study, a table."""
 
 OTHER_ENCODINGS = {
-    # UTF-32 first: the mark of UTF-16 is the beginning of its own.
+    # UTF-32 first: its mark begins with that of UTF-16.
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
@@ -24,25 +24,25 @@ OTHER_ENCODINGS = {
 
 
 def open_regular(what: str, path: str | Path) -> BinaryIO:
-    """Open a regular file for reading, without ever waiting for one that is not.
+    """Open a regular file for reading; never block on a pipe or device.
 
     Parameters
     ----------
     what : str
-        What it holds, for errors.
+        What the file holds, for errors.
     path : path
 
     Raises
     ------
     BitlifError
-        If it cannot be opened, or is a folder, a device, a pipe or a socket.
+        If it cannot be opened or is not a regular file.
     """
     try:
-        # A pipe that nobody writes to would keep a plain `open` waiting for ever.
+        # A plain `open` of a pipe without a writer would block for ever.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise unreadable(what, path, error) from error
-    except ValueError as error:  # a name that no file can have
+    except ValueError as error:  # not a possible file name
         raise BitlifError(f"{what} '{path_text(path)}' cannot be read: {error}") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -51,17 +51,17 @@ def open_regular(what: str, path: str | Path) -> BinaryIO:
 
 
 def unreadable(what: str, path: str | Path, error: OSError) -> BitlifError:
-    """Return the error for a file that the system does not let us read."""
+    """Return the error for a file that cannot be read."""
     return BitlifError(f"{what} '{path_text(path)}' cannot be read: {error.strerror or error}")
 
 
 def read_bytes(what: str, path: str | Path, limit: int) -> bytes:
-    """Return the content of a regular file of at most `limit` bytes; else raise.
+    """Return the content of a regular file of at most `limit` bytes.
 
     Raises
     ------
     BitlifError
-        As `open_regular`; if the file is larger.
+        As `open_regular`, and if the file is larger.
     """
     with open_regular(what, path) as file:
         try:
@@ -74,14 +74,14 @@ def read_bytes(what: str, path: str | Path, limit: int) -> bytes:
 
 
 def read_text(what: str, path: str | Path, limit: int = TEXT_LIMIT) -> str:
-    r"""Return the text of a regular UTF-8 file of at most `limit` bytes; else raise.
+    r"""Return the text of a regular UTF-8 file of at most `limit` bytes.
 
-    A byte order mark is left out and lines end in ``"\n"`` (in the file also in CR LF).
+    A byte order mark is removed, and CR LF line ends become ``"\n"``.
 
     Raises
     ------
     BitlifError
-        As `read_bytes`; if the file is in another encoding or ends its lines with CR alone.
+        As `read_bytes`, and if the file has another encoding or ends its lines with CR alone.
     """
     content = read_bytes(what, path, limit)
     encoding = other_encoding(content)
@@ -99,7 +99,7 @@ def read_text(what: str, path: str | Path, limit: int = TEXT_LIMIT) -> str:
 
 
 def other_encoding(head: bytes) -> str:
-    """Return the name of the encoding that a text's first bytes tell; "" for UTF-8 or unknown.
+    """Return the encoding that the first bytes of a text indicate; "" for UTF-8 or unknown.
 
     >>> other_encoding("# steps 4".encode("utf-16")), other_encoding(b"# steps 4")
     ('UTF-16', '')
@@ -107,6 +107,6 @@ def other_encoding(head: bytes) -> str:
     for mark, name in OTHER_ENCODINGS.items():
         if head.startswith(mark):
             return name
-    # Without a mark: every other byte of ASCII text is 0.
+    # Without a mark, every other byte of ASCII text is 0.
     pair = head[:2]
     return "UTF-16" if len(pair) == 2 and (pair[0] == 0) != (pair[1] == 0) else ""

@@ -1,48 +1,46 @@
-"""Folders and files that only this user can change, as ssh asks of its keys.
+"""Folders and files that no other user can change; ssh demands the same of its keys.
 
-Compiled code is loaded from disk and runs: whoever can write it can run code as the user who loads
-it. So a cache is used only where no other user but the superuser can change it: the folder, all
-folders above it and all links on the way to it.
+Compiled code is loaded from disk and run: whoever can write it can run code as the user who loads
+it. A cache is therefore used only if no other user except the superuser can change it: the folder
+itself, the folders above it, and every link on the way to it.
 """
 
 from __future__ import annotations
 
 import atexit
 import functools
-import grp
 import os
-import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.logging import say_once
 from bitlif.model.text import path_text
 
-LINKS = 40
-"""Symbolic links on a path beyond which it leads nowhere, as in the kernel."""
+MOST_LINKS = 40
+"""Most symbolic links that are followed on a path, as in the Linux kernel."""
 
 
 def distrust(path: Path, owners: Collection[int] = ()) -> str:
-    """Return why others could change what is at a path, or nothing if they cannot.
+    """Return the reason why other users could change what is at a path; empty if they cannot.
 
     Parameters
     ----------
     path : Path
-        Of a folder or file. What does not exist is judged by the folder that it would be in.
+        Of a folder or file. If it does not exist, the folder that would hold it is checked.
     owners : collection of int
-        Users that are trusted besides this one and the superuser.
+        Numbers of users who are trusted besides this user and the superuser.
 
     Returns
     -------
     str
-        A clause that names the culprit.
+        A clause that names the folder, file or link at fault.
     """
     trusted = {0, os.geteuid(), *owners}
-    # Not `resolve`: a link on the way must be in good hands too.
+    # Not `resolve`: every link on the way must be safe too.
     pending = list(reversed(Path(os.path.abspath(path)).parts))  # noqa: PTH100
     current, links = Path(pending.pop()), 0
     fault = _fault(current, current.lstat(), trusted, last=not pending)
@@ -63,7 +61,7 @@ def distrust(path: Path, owners: Collection[int] = ()) -> str:
             current = place
             continue
         links += 1
-        if links > LINKS:
+        if links > MOST_LINKS:
             return f"'{path_text(path)}' is a link that leads nowhere"
         target = Path(os.readlink(place))  # noqa: PTH115
         if target.is_absolute():
@@ -78,7 +76,7 @@ def _fault(place: Path, status: os.stat_result, trusted: Collection[int], *, las
         return f"'{path_text(place)}' belongs to another user ({_user(owner)})"
     if stat.S_ISLNK(status.st_mode):
         return ""
-    # Of a sticky folder, as /tmp is, nobody can replace what is another's.
+    # In a sticky folder such as /tmp, users can replace only what belongs to them.
     if status.st_mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode) and not last:
         return ""
     others = status.st_mode & stat.S_IWOTH
@@ -92,10 +90,13 @@ def _owner(status: os.stat_result) -> int:
 
 @functools.cache
 def _own_group(group: int) -> bool:
-    """Return whether a group is this user's alone, as many systems make for each user."""
+    """Return whether a group has no member but this user; many systems make one for each user."""
     try:
+        import grp
+        import pwd
+
         user, entry = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
-    except KeyError:
+    except (ImportError, KeyError):
         return False
     return (
         user.pw_gid == group
@@ -106,15 +107,17 @@ def _own_group(group: int) -> bool:
 
 def _user(number: int) -> str:
     try:
+        import pwd
+
         return pwd.getpwuid(number).pw_name
-    except KeyError:
+    except (ImportError, KeyError):
         return f"number {number}"
 
 
 def read_trusted(path: Path, owners: Collection[int] = ()) -> bytes | None:
-    """Return the content of a regular file that others cannot write; None if it is none.
+    """Return the content of a regular file that other users cannot write, or None.
 
-    The folder that it is in must have been found trustworthy before.
+    The caller has checked the folder that holds the file. Symbolic links are not followed.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -132,20 +135,21 @@ def read_trusted(path: Path, owners: Collection[int] = ()) -> bytes | None:
 
 
 def make_own(folder: Path, owners: Collection[int] = (), mode: int = 0o700) -> str:
-    """Make a folder, and those above it that are missing, and see that others cannot change it.
+    """Create a folder that other users cannot change, with its missing parents.
 
     Parameters
     ----------
     folder : Path
     owners : collection of int
-        As of `distrust`.
+        As for `distrust`.
     mode : int
-        Of the folders that are made.
+        Permissions of the folders that are created.
 
     Returns
     -------
     str
-        Why it cannot be used, or nothing: others could change it, or it cannot be made or written.
+        The reason why the folder cannot be used; empty if it can. Either other users could change
+        it, or it cannot be created or written.
     """
     fault = distrust(folder, owners)
     if fault:
@@ -160,28 +164,29 @@ def make_own(folder: Path, owners: Collection[int] = (), mode: int = 0o700) -> s
 
 
 def make_folders(folder: Path, mode: int = 0o700) -> None:
-    """Make a folder and those above it that are missing, all with this mode at most."""
+    """Create a folder and its missing parents, each with at most the permissions `mode`."""
     for own in reversed([own for own in (folder, *folder.parents) if not own.exists()]):
         own.mkdir(mode=mode, exist_ok=True)
 
 
-def user_cache(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the user's cache folder, which need not exist; None if the user has no home."""
-    chosen = environment.get("XDG_CACHE_HOME", "")
-    # Its specification says that a relative one is void.
-    if Path(chosen).is_absolute():
-        return Path(chosen)
-    home = environment.get("HOME", "")
-    if not Path(home).is_absolute():
-        try:
-            home = pwd.getpwuid(os.geteuid()).pw_dir
-        except KeyError:
-            return None
-    return Path(home) / ".cache" if Path(home).is_absolute() else None
+def user_cache() -> Path | None:
+    """Return the user's cache folder, which may not exist yet; None if the user has no home.
+
+    It is ``$XDG_CACHE_HOME`` or ``~/.cache`` on Linux, and what is customary on other systems.
+    """
+    import platformdirs
+
+    try:
+        return platformdirs.user_cache_path()
+    except RuntimeError:  # no home folder is known
+        return None
 
 
 def own_cache() -> Path:
-    """Return the user's cache folder, made if need be, or `private_folder`, which is told."""
+    """Return the user's cache folder, created if necessary.
+
+    If it is unsafe or cannot be created, `private_folder` is returned and the reason is printed.
+    """
     folder = user_cache()
     if folder is None:
         fault = "this user has no home folder"
@@ -196,15 +201,15 @@ def own_cache() -> Path:
 
 @functools.cache
 def private_folder() -> Path:
-    """Return a folder of this user alone among the temporary ones.
+    """Return a temporary folder that only this user can change.
 
-    It is kept from one process to the next. Where another user has taken its name, it is one of
-    this process alone, which is removed when the process ends.
+    It has the same name in every process of this user, and so is reused. If another user has taken
+    that name, the folder is one of this process alone and is removed when the process ends.
 
     Raises
     ------
     BitlifError
-        If all temporary folders can be changed by others.
+        If other users can change every temporary folder.
     """
     for base in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
         folder = Path(base) / f"bitlif-{os.geteuid()}"
@@ -225,6 +230,6 @@ def private_folder() -> Path:
 
 
 def _remove(folder: Path, process: int) -> None:
-    # Not in a child that was forked from the process that made it.
+    # A forked child must not remove the folder of its parent.
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)

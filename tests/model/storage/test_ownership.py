@@ -60,18 +60,18 @@ def test_other_kinds_are_refused(made: Path) -> None:
 @pytest.mark.parametrize("name", ["mine", "logs/mine", "empty/mine"])
 def test_foreign_file_is_named(made: Path, name: str) -> None:
     (made / name).write_text("mine")
-    with pytest.raises(BitlifError, match=rf"only what bitlif wrote, not '.*' with '{name}' in it"):
+    with pytest.raises(BitlifError, match=rf"only files of bitlif, but '.*' also holds '{name}'"):
         require_ours("--out", made, "learn")
 
 
 @pytest.mark.parametrize("name", ["sub", "logs/sub", "a.npz.d"])
 def test_foreign_folder_is_named(made: Path, name: str) -> None:
     (made / name).mkdir()
-    with pytest.raises(BitlifError, match=rf"with '{name}/' in it$"):
+    with pytest.raises(BitlifError, match=rf"also holds '{name}/'$"):
         require_ours("--out", made, "learn")
 
 
-def test_links_and_pipes_are_foreign_whatever_their_names(made: Path, tmp_path: Path) -> None:
+def test_links_and_pipes_are_always_foreign(made: Path, tmp_path: Path) -> None:
     (made / "report.json").unlink()
     (tmp_path / "mine").write_text("mine")
     (made / "report.json").symlink_to(tmp_path / "mine")
@@ -100,14 +100,14 @@ def test_temporary_files_are_known(made: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["report.json", "difference.json"])
-def test_folder_of_an_earlier_version_is_refused_with_its_cure(name: str, tmp_path: Path) -> None:
+def test_folder_of_an_earlier_version_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("{}")
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(BitlifError, match=r"if an earlier version made it, remove it yourself$"):
         require_ours("--out", tmp_path, "learn")
 
 
-def test_folder_without_a_marker_is_refused_and_its_first_file_named(tmp_path: Path) -> None:
+def test_unmarked_folder_is_refused_naming_a_file(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(BitlifError, match=r"^--out must be a new or empty folder, .* holds 'mine'"):
         require_ours("--out", tmp_path, "learn")
@@ -130,7 +130,7 @@ def test_damaged_marker_is_refused(made: Path, content: bytes) -> None:
 def test_marker_of_another_version_is_refused(made: Path, version: object) -> None:
     told = json.loads((made / MARKER).read_bytes())
     (made / MARKER).write_text(json.dumps({**told, "version": version}))
-    with pytest.raises(BitlifError, match=r"must have version 1, not .*: another bitlif made it$"):
+    with pytest.raises(BitlifError, match=r"must have version 1, not "):
         require_ours("--out", made, "learn")
 
 
@@ -183,13 +183,13 @@ def test_links_are_not_opened(tmp_path: Path) -> None:
     assert not (tmp_path / "nothing").exists()
 
 
-def test_pipes_are_no_locks(tmp_path: Path) -> None:
+def test_pipe_is_refused_as_a_lock(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BitlifError, match=r"it must be a regular file and no link$"):
         open_lock("lock", tmp_path / "pipe")
 
 
-def test_lock_of_a_hard_link_changes_nothing(tmp_path: Path) -> None:
+def test_lock_that_is_a_hard_link_is_not_written(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("mine")
     (tmp_path / ".lock").hardlink_to(tmp_path / "victim")
     with locked("lock", tmp_path / ".lock"):

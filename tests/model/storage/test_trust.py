@@ -1,4 +1,4 @@
-"""Folders that others could change are not used; the sentence names the culprit."""
+"""Folders that other users could change are not used, and the message names them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SPOILT: dict[str, tuple[Change | None, str]] = {
 
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILT.values(), ids=list(SPOILT))
-def test_folder_that_others_can_change_is_named(
+def test_folder_others_can_change_is_named(
     spoil: Change | None, says: str, home: Path, give_away: Change
 ) -> None:
     (spoil or give_away)(home)
@@ -74,9 +74,7 @@ def test_folder_that_others_can_change_is_named(
 
 
 @pytest.mark.parametrize("name", ["another's", "open to all", "open to a group"])
-def test_folder_below_one_that_others_can_change_is_refused(
-    name: str, home: Path, give_away: Change
-) -> None:
+def test_folder_below_an_unsafe_one_is_refused(name: str, home: Path, give_away: Change) -> None:
     (home / "a" / "b").mkdir(parents=True)
     (SPOILT[name][0] or give_away)(home)
     for path in (home / "a" / "b", home / "new", home / "a" / ".." / "a"):
@@ -85,9 +83,7 @@ def test_folder_below_one_that_others_can_change_is_refused(
     assert not (home / "new").exists()
 
 
-def test_sticky_folder_above_does_no_harm_and_its_strangers_do(
-    home: Path, give_away: Change
-) -> None:
+def test_sticky_folder_is_safe_unless_another_users(home: Path, give_away: Change) -> None:
     home.chmod(0o1777)
     assert make_own(home / "mine") == ""
     assert (home / "mine").stat().st_mode & 0o777 == 0o700
@@ -96,7 +92,7 @@ def test_sticky_folder_above_does_no_harm_and_its_strangers_do(
     assert "belongs to another user" in distrust(home / "theirs" / "new")
 
 
-def test_links_are_followed_and_must_be_in_good_hands(home: Path, give_away: Change) -> None:
+def test_links_are_followed_and_must_be_safe(home: Path, give_away: Change) -> None:
     (home / "good").mkdir()
     (home / "link").symlink_to("good")
     (home / "up").symlink_to(f"../{home.name}/link")
@@ -116,7 +112,7 @@ def test_link_to_itself_is_refused(home: Path) -> None:
     assert "is a link that leads nowhere" in distrust(home / "round" / "new")
 
 
-def test_owner_that_is_named_is_trusted(home: Path, give_away: Change) -> None:
+def test_given_owner_is_trusted(home: Path, give_away: Change) -> None:
     give_away(home)
     assert distrust(home, (STRANGER,)) == ""
     assert make_own(home / "new", (STRANGER,)) == ""
@@ -131,7 +127,7 @@ def test_group_of_this_user_alone_may_write(home: Path, monkeypatch: pytest.Monk
     assert distrust(home) != ""
 
 
-def test_file_is_read_only_if_others_cannot_write_it(home: Path, give_away: Change) -> None:
+def test_file_others_can_write_is_not_read(home: Path, give_away: Change) -> None:
     file = home / "file"
     file.write_bytes(b"mine")
     assert read_trusted(file) == b"mine"
@@ -149,28 +145,36 @@ def test_file_is_read_only_if_others_cannot_write_it(home: Path, give_away: Chan
     assert read_trusted(file, (STRANGER,)) == b"mine"
 
 
-def test_file_in_a_folders_place_is_told(home: Path) -> None:
+def test_file_in_the_folders_place_is_reported(home: Path) -> None:
     (home / "file").write_text("")
     assert "cannot be made (Not a directory)" in make_own(home / "file" / "new")
 
 
-def test_users_cache_folder_is_never_relative() -> None:
-    assert user_cache({"XDG_CACHE_HOME": "/x", "HOME": "/home/me"}) == Path("/x")
-    assert user_cache({"XDG_CACHE_HOME": "x", "HOME": "/home/me"}) == Path("/home/me/.cache")
-    at_home = user_cache({})
+def test_users_cache_folder_is_never_relative(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert user_cache() == Path("/x")
+    monkeypatch.setenv("XDG_CACHE_HOME", "x")
+    assert user_cache() == Path("/home/me/.cache")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert user_cache() == Path("/home/me/.cache")
+    monkeypatch.delenv("HOME")
+    at_home = user_cache()
     assert at_home is not None
     assert at_home.is_absolute()
-    assert user_cache({"HOME": "here"}) == at_home
+    for home in ("here", ""):
+        monkeypatch.setenv("HOME", home)
+        assert user_cache() == at_home
 
 
-def test_sentence_is_said_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_message_is_printed_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     sentence = f"the test of {tmp_path}"
     for _ in range(2):
         say_once(sentence)
     assert capsys.readouterr() == ("", f"bitlif: {sentence}\n")
 
 
-def test_cache_of_others_is_replaced_by_a_private_one(
+def test_unsafe_cache_is_replaced_by_a_private_one(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
@@ -211,7 +215,7 @@ def test_user_without_a_home_has_a_private_cache(
     said = capsys.readouterr().err
     assert said.startswith(told)
     assert said.count("\n") == 1
-    # Who takes the name first gets nothing by it.
+    # Another user who creates that folder first gains nothing.
     give_away(first)
     second = own_cache()
     assert second != first

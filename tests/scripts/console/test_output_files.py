@@ -155,7 +155,7 @@ def test_folder_with_others_files_is_refused(force: bool, name: str, tmp_path: P
 def test_foreign_file_in_a_result_is_refused_by_name(tmp_path: Path) -> None:
     earlier_result(tmp_path / "out")
     (tmp_path / "out" / "thesis.tex").write_text("mine")
-    with pytest.raises(BitlifError, match=r"only what bitlif wrote, .* with 'thesis\.tex' in it$"):
+    with pytest.raises(BitlifError, match=r"only files of bitlif, .* holds 'thesis\.tex'$"):
         write(tmp_path / "out", force=True)
     assert names(tmp_path / "out") == sorted([*OLD, "thesis.tex"])
 

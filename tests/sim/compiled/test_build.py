@@ -417,7 +417,7 @@ def test_verilog_that_verilator_refuses_names_its_log(seeded: Path) -> None:
 
 def advised(error: BitlifError) -> Path:
     """Return the folder that a message says to remove."""
-    told = re.search(r"remove '(.*)', and it is built anew$", str(error))
+    told = re.search(r"remove '(.*)' to rebuild it$", str(error))
     assert told is not None, str(error)
     return Path(told[1])
 
@@ -440,7 +440,7 @@ def test_damaged_core_is_told_and_its_removal_helps(
     )
     for change in changes:
         change()
-        with pytest.raises(BitlifError, match=rf"^'{filled}' is not what was once built") as info:
+        with pytest.raises(BitlifError, match=rf"^'{filled}' has changed since it") as info:
             bitlif.sim.open(TINY, "rtl")
         assert advised(info.value) == filled.parent
         shutil.rmtree(advised(info.value))
@@ -452,7 +452,7 @@ def test_damaged_core_is_told_and_its_removal_helps(
 def test_damaged_runtime_is_told_and_its_removal_helps(runtime: Path, seeded: Path) -> None:
     own = seeded / runtime.parent.name / build.RUNTIME
     own.write_bytes(b"")
-    with pytest.raises(BitlifError, match=rf"^'{own}' is not what was once built there") as info:
+    with pytest.raises(BitlifError, match=rf"^'{own}' has changed since it was built") as info:
         bitlif.sim.open(TINY, "rtl")
     # As if built anew, which takes longer than anything else here.
     shutil.rmtree(advised(info.value))
@@ -520,11 +520,11 @@ def test_an_entrys_name_depends_on_all_that_the_core_does(
             patch.setattr(target, name, value)
             others.append(keys(**named))
 
-    said = build.said
+    program_output = build.program_output
     for changed in ("g++", "verilator_bin"):
         key_with(
-            build, "said",
-            lambda call, own=changed: said(call) + "!" * (Path(call[0]).name == own),
+            build, "program_output",
+            lambda call, own=changed: program_output(call) + "!" * (Path(call[0]).name == own),
         )  # fmt: skip
     key_with(build, "_sources", lambda: "0")
     key_with(build, "FLAGS", (*build.FLAGS, "-g"))
