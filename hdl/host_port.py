@@ -6,6 +6,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlif.model.config.config import Config
+from bitlif.model.state import state_variables
 
 from .core_signals import lfsr_counts
 from .fixed import shape_of
@@ -19,19 +20,17 @@ def row_layout(config: Config) -> data.ArrayLayout:
 
 def state_layout(config: Config) -> data.ArrayLayout:
     """Return the state of P neurons: synaptic current, and membrane potential after the reset."""
-    neuron = data.StructLayout(
-        {
-            "current": shape_of(config.synapse.current),
-            "membrane": shape_of(config.membrane.format),
-        }
-    )
-    return data.ArrayLayout(neuron, config.layer.lanes)
+    return data.ArrayLayout(_variables_layout(config, "neuron"), config.layer.lanes)
 
 
 def trace_layout(config: Config) -> data.StructLayout:
     """Return the traces of one input."""
+    return _variables_layout(config, "input")
+
+
+def _variables_layout(config: Config, per: str) -> data.StructLayout:
     return data.StructLayout(
-        {"current": shape_of(config.trace.current), "trace": shape_of(config.trace.format)}
+        {own.field: shape_of(own.format(config)) for own in state_variables(per)}
     )
 
 

@@ -27,6 +27,7 @@ from bitlif.model.config.toml import config_hash
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.result import LayerState
+from bitlif.model.state import state_variables
 from bitlif.model.text import shortened
 from bitlif.model.window import COUNTERS
 
@@ -292,23 +293,14 @@ class Driver:
 
         Traces are zero for a core without learning.
         """
-        sizes = self.config.layer
+        variables = state_variables("neuron", "input")
+        counts = {own.name: own.count(self.config) for own in variables}
         found = {
             name: await self.read_memory(name) if name in self.elements else [0] * count
-            for name, count in {
-                "current": sizes.neurons,
-                "membrane": sizes.neurons,
-                "trace_current": sizes.inputs,
-                "trace": sizes.inputs,
-                "noise_lfsr": 0,
-                "update_lfsr": 0,
-            }.items()
+            for name, count in (*counts.items(), ("noise_lfsr", 0), ("update_lfsr", 0))
         }
         return LayerState(
-            current=np.array(found["current"], np.int64),
-            membrane=np.array(found["membrane"], np.int64),
-            trace_current=np.array(found["trace_current"], np.int64),
-            trace=np.array(found["trace"], np.int64),
+            **{name: np.array(found[name], np.int64) for name in counts},
             noise_lfsr=tuple(found["noise_lfsr"]),
             update_lfsr=tuple(found["update_lfsr"]),
             phase=await self.get("PHASE"),

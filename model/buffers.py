@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .config.config import Config
 from .derive import derive
 from .fixed import Format
+from .state import state_variables
 from .update import TILE
 from .window import GRADIENT, INFER, LEARN, Noise, Records, Scratch, State, Table
 
@@ -74,8 +75,8 @@ class Buffers:
 
     def state(self) -> State:
         """Return a cleared state."""
-        inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
-        return State(*(self.zeros((n,), np.int64) for n in (neurons, neurons, inputs, inputs)))
+        shapes = {own.name: own.shape(self.config) for own in state_variables()}
+        return State(*(self.zeros(shapes[name], np.int64) for name in State._fields))
 
     def scratch(self, mode: int) -> Scratch:
         """Return scratch arrays for one thread, those of learning only if `mode` needs them."""

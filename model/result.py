@@ -10,9 +10,16 @@ from numpy.typing import NDArray
 
 from .errors import BitlifError, nearest_of
 from .events import Events
+from .state import state_variables
 from .text import quoted
 
-RECORDS = ("current", "membrane", "draws", "errors", "traces", "gradient")
+
+def _recorded(per: str) -> list[str]:
+    return [own.record for own in state_variables(per) if own.record is not None]
+
+
+RECORDS = (*_recorded("neuron"), "draws", "errors", *_recorded("input"), "gradient")
+"""What a run can record, as attributes of `Result`."""
 
 LAYER_RECORDS = (*RECORDS, "digests")
 """What the integer model can record."""

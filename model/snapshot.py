@@ -13,6 +13,7 @@ from .config.config import Config
 from .errors import BitlifError
 from .files.save_file import MAX_WINDOWS, Arrays, require_array, require_names
 from .lfsr import Lfsr, LfsrConfig, Streams, make_streams, stream_states
+from .state import state_variables
 from .window import State
 
 
@@ -127,17 +128,7 @@ class Opener:
             If an array is missing, or does not fit the configuration.
         """
         config, sizes = self._config, self._config.layer
-        weight, current, membrane = (
-            config.synapse.weight, config.synapse.current, config.membrane.format,
-        )  # fmt: skip
-        trace_current, trace = config.trace.current, config.trace.format
-        shapes = {
-            "weights": ((sizes.inputs, sizes.neurons), weight),
-            "current": ((sizes.neurons,), current),
-            "membrane": ((sizes.neurons,), membrane),
-            "trace_current": ((sizes.inputs,), trace_current),
-            "trace": ((sizes.inputs,), trace),
-        }
+        shapes = {own.name: (own.shape(config), own.format(config)) for own in state_variables()}
         require_names(arrays, (*shapes, "noise_lfsr", "update_lfsr", "windows_learned"))
         found = {
             name: require_array(arrays, name, shape, fmt.raw_min, fmt.raw_max)

@@ -1,4 +1,4 @@
-"""What a bench sees inside a core: the names, and where each stands in the Verilog."""
+"""The signals inside a core that a bench records: their names and places in the Verilog."""
 
 from __future__ import annotations
 
@@ -15,41 +15,40 @@ from bitlif.model.derive import derive
 from bitlif.model.fixed import Format
 from bitlif.model.interval import Interval
 from bitlif.model.signature import WIDTH
+from bitlif.model.state import StateVariable, state_variables
 
 MISSING = int(np.iinfo(np.int64).min)
-"""Stands where a core should have shown a value and did not."""
+"""Replaces a value that a core did not show."""
 
 
 RECORDED = {
-    "current": "synaptic current",
-    "membrane": "membrane potential",
+    **{own.record: own.title for own in state_variables() if own.record is not None},
     "draws": "noise draw",
     "errors": "error",
-    "traces": "PSP trace",
     "gradient": "gradient",
 }
-"""Of `bitlif.model.result.RECORDS`, the observable of each."""
+"""For each name in `bitlif.model.result.RECORDS`, the name of its observable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observable:
-    """A signal of the core, in rows that come with a bit of its ``watch``.
+    """A signal of the core; a bit of the core's ``watch`` is high when it holds a row of values.
 
     Attributes
     ----------
     name : str
-        In the field's terms.
+        Standard name of the quantity.
     when : str
-        The bit, of `bitlif.hdl.core_signals.WATCHED`.
+        Name of the bit, one of `bitlif.hdl.core_signals.WATCHED`.
     path : str
-        Dotted, from the top module.
+        Dotted path from the top module.
     bits : int
-        Of one value.
+        Width of one value.
     signed : bool
     count : int
-        Values of a row, lowest first.
+        Number of values in a row; the first value is in the lowest bits.
     offset, stride : int
-        Bits before the first value, and from one to the next.
+        Bits before the first value, and bits from one value to the next.
     """
 
     name: str
@@ -63,16 +62,16 @@ class Observable:
 
     @property
     def flag(self) -> int:
-        """The bit of ``watch``."""
+        """Number of the bit in ``watch``."""
         return WATCHED.index(self.when)
 
     def as_task(self) -> dict[str, Any]:
-        """Return what the bench needs, in plain types."""
+        """Return the attributes that the bench needs, in plain types."""
         return {**asdict(self), "flag": self.flag, "stride": self.stride or self.bits}
 
 
 def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observable, ...]:
-    """Return what a core shows, in the order in which a step and then a window computes it.
+    """Return the observables of a core, in the order in which a window computes them.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observa
     learning : bool
         Whether the core has learning hardware.
     learn : bool
-        Whether it is used.
+        Whether it learns from the windows.
     """
     lanes, ranges = config.layer.lanes, derive(config).ranges
 
@@ -91,8 +90,10 @@ def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observa
     draw = Interval(levels[0], levels[-1])
     seen = [
         lane_values("weight sum", "drawn", "forward.weight_sums", ranges["weight sum"]),
-        lane_values("synaptic current", "slot", "forward.currents", config.synapse.current),
-        lane_values("membrane potential", "slot", "forward.before", membrane),
+        *(
+            lane_values(own.title, "slot", f"forward.{own.signal}", own.format(config))
+            for own in state_variables("neuron")
+        ),
         lane_values("noise draw", "drawn", "forward.draws", draw),
         Observable("spike", "slot", "forward.spikes", 1, False, lanes),
         lane_values("kept membrane", "slot", "forward.kept", membrane),
@@ -100,11 +101,12 @@ def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observa
     noise, update = lfsr_counts(config)
     lfsr = config.noise.lfsr.width
     if learn:
-        current, trace = config.trace.current.bits, config.trace.format.bits
         seen += [
             lane_values("error", "error", "forward.errors", config.error.format),
-            Observable("synaptic trace", "trace", "learner.trace_row", current, False, 1),
-            Observable("PSP trace", "trace", "learner.trace_row", trace, False, 1, current),
+            *(
+                Observable(own.title, "trace", "learner.trace_row", fmt.bits, fmt.signed, 1, offset)
+                for own, fmt, offset in _row_fields(config, "input")
+            ),
             lane_values("gradient", "gradient", "learner.gradient_row", ranges["gradient"]),
             lane_values("weight", "update", "learner.update_data", config.synapse.weight),
         ]
@@ -117,32 +119,37 @@ def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observa
 
 
 def state_layouts(config: Config, *, learning: bool) -> dict[str, Observable]:
-    """Return where state and traces stand in the rows of the host's ports, by record name."""
-    neuron = (config.synapse.current, config.membrane.format)
-    trace = (config.trace.current, config.trace.format)
-    width = neuron[0].bits + neuron[1].bits
+    """Return the places of state variables in the rows of the host's ports, by their names."""
     found = {}
-    for names, path, formats, count in (
-        (("current", "membrane"), "state", neuron, config.layer.lanes),
-        (("trace_current", "trace"), "trace", trace, 1),
-    ):
-        offset = 0
-        for name, fmt in zip(names, formats, strict=True):
-            if path == "state" or learning:
-                found[name] = Observable(
-                    name, "window", path, fmt.bits, fmt.signed, count, offset, width
-                )
-            offset += fmt.bits
+    for per, path, count in (("neuron", "state", config.layer.lanes), ("input", "trace", 1)):
+        if not state_variables(per, learning=learning):
+            continue
+        fields = _row_fields(config, per)
+        width = sum(fmt.bits for _, fmt, _ in fields)
+        for own, fmt, offset in fields:
+            found[own.name] = Observable(
+                own.name, "window", path, fmt.bits, fmt.signed, count, offset, width
+            )
     return found
 
 
+def _row_fields(config: Config, per: str) -> list[tuple[StateVariable, Format, int]]:
+    """Return the state variables in a row of a host port, with the bits below each."""
+    fields, offset = [], 0
+    for own in state_variables(per):
+        fmt = own.format(config)
+        fields.append((own, fmt, offset))
+        offset += fmt.bits
+    return fields
+
+
 def rows_of_window(config: Config, observable: Observable) -> int:
-    """Return how many rows of an observable a window shows."""
+    """Return the number of rows that a window shows of an observable."""
     return prod(_shape(config, observable, 1)[:-1])
 
 
 def _shape(config: Config, observable: Observable, windows: int) -> tuple[int, ...]:
-    """Return the axes of the rows as they come, the values of a row last."""
+    """Return the shape of the rows in the order of the core; the last axis is the row's values."""
     sizes, steps = config.layer, config.window.steps
     inputs, slots, lanes = sizes.inputs, sizes.slots, sizes.lanes
     return {
@@ -159,10 +166,11 @@ def _shape(config: Config, observable: Observable, windows: int) -> tuple[int, .
 def arrange(
     config: Config, observable: Observable, rows: NDArray[Any], windows: int
 ) -> NDArray[Any]:
-    """Return a bench's rows (R, count) by the axes of the model's records.
+    """Return rows (R, count) from a bench, rearranged as the model records them.
 
-    Neurons (W, T, M), traces (W, T, N), gradient and weights (W, N, M), else (W, count). What did
-    not come is `MISSING`; what came beyond the windows is not looked at here.
+    The result has shape (W, T, M) for neurons, (W, T, N) for traces, (W, N, M) for gradient and
+    weights, and (W, count) for all others. Missing rows are filled with `MISSING`; rows after the
+    last window are ignored.
     """
     sizes, steps = config.layer, config.window.steps
     shape = _shape(config, observable, windows)

@@ -8,11 +8,12 @@ from amaranth.lib.wiring import In, Out
 
 from bitlif.hdl.host_port import HostSignature
 from bitlif.model.config.config import Config
+from bitlif.model.state import state_variables
 
 from .registers import MEMORIES, SCHEDULE, WORD_BITS, Elements, elements
 
-BY_NEURON = ("weights", "current", "membrane")
-"""Memories whose rows hold the neurons of one slot."""
+STATE = {own.name: own for own in state_variables()}
+"""Memories that hold state variables."""
 
 
 class ElementPort(wiring.Component):
@@ -94,7 +95,7 @@ class ElementPort(wiring.Component):
                 with m.Case(own.memory.number):
                     m.d.comb += self.count.eq(own.count)
                     m.d.sync += self.value.eq(self._shown(name, lane))
-                    if name in BY_NEURON:
+                    if name in STATE and STATE[name].per != "input":
                         m.d.comb += host.address.eq(row)
                     if own.memory.access == "rw":
                         m.d.sync += self.fits.eq(_fits(self.word, own))
@@ -173,13 +174,13 @@ class ElementPort(wiring.Component):
     def _shown(self, name: str, lane: Signal) -> Value:
         """Return the element of a memory."""
         host = self.host
-        if name == "weights":
-            return host.weights[lane]
-        if name in BY_NEURON:
-            return Mux(host.state_blank, 0, getattr(host.state[lane], name))
-        if name in ("trace_current", "trace"):
-            own = host.trace.current if name == "trace_current" else host.trace.trace
-            return Mux(host.trace_blank, 0, own)
+        if name in STATE:
+            own = STATE[name]
+            if own.per == "synapse":
+                return getattr(host, own.field)[lane]
+            if own.per == "neuron":
+                return Mux(host.state_blank, 0, getattr(host.state[lane], own.field))
+            return Mux(host.trace_blank, 0, getattr(host.trace, own.field))
         if name in ("table_a", "table_b"):
             return getattr(host.entry, name[-1])
         if name in SCHEDULE:

@@ -13,6 +13,7 @@ from bitlif.model.config.toml import config_hash
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.fixed import Format
+from bitlif.model.state import state_variables
 from bitlif.model.window import COUNTERS
 
 from .response import Response as Response
@@ -129,12 +130,13 @@ _REGISTERS = (
 REGISTERS = {register.name: register for register in _REGISTERS}
 """All registers by name, lowest offset first; they exist in every core."""
 
+_COUNTS = {"synapse": "N * M", "neuron": "M", "input": "N"}
+
 _MEMORIES = (
-    Memory("weights", 0, "rw", "N * M", "weight of input j and neuron i at element j * M + i"),
-    Memory("current", 1, "ro", "M", "synaptic currents"),
-    Memory("membrane", 2, "ro", "M", "membrane potentials, after the reset"),
-    Memory("trace_current", 3, "ro", "N", "synaptic traces"),
-    Memory("trace", 4, "ro", "N", "PSP traces"),
+    *(
+        Memory(own.name, own.memory, "rw" if own.writable else "ro", _COUNTS[own.per], own.meaning)
+        for own in state_variables()
+    ),
     Memory("table_a", 5, "rw", "ENTRIES", "column A of the error table, lowest bin first"),
     Memory("table_b", 6, "rw", "ENTRIES", "column B of the error table"),
     Memory("noise_scale", 7, "rw", "PHASES", "noise scale per phase"),
@@ -164,7 +166,7 @@ _MEMORIES = (
     ),
 )
 
-MEMORIES = {memory.name: memory for memory in _MEMORIES}
+MEMORIES = {own.name: own for own in sorted(_MEMORIES, key=lambda own: own.number)}
 """All memories by name; see `elements` for those of one core."""
 
 SCHEDULE = {
@@ -214,16 +216,13 @@ def elements(config: Config, *, learning: bool = True) -> dict[str, Elements]:
     def add_format(name: str, count: int, fmt: Format) -> None:
         add(name, count, fmt.raw_min, fmt.raw_max)
 
-    add_format("weights", weights, config.synapse.weight)
-    add_format("current", sizes.neurons, config.synapse.current)
-    add_format("membrane", sizes.neurons, config.membrane.format)
+    for own in state_variables(learning=learning):
+        add_format(own.name, own.count(config), own.format(config))
     add("noise_scale", len(schedule), 0, _top(config.noise.scale_bits))
     sources = (config.noise.lfsr, config.learning.lfsr)
     noise, update = (len(set(lfsr.streams(sizes.lanes))) for lfsr in sources)
     add("noise_lfsr", noise, 0, _top(config.noise.lfsr.width))
     if learning:
-        add_format("trace_current", sizes.inputs, config.trace.current)
-        add_format("trace", sizes.inputs, config.trace.format)
         add_format("table_a", config.error.entries, config.error.entry)
         add_format("table_b", config.error.entries, config.error.entry)
         add("reciprocal", len(schedule), 0, _top(config.error.reciprocal_bits))

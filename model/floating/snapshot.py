@@ -15,13 +15,13 @@ from bitlif.model.files.save_file import (
     require_names,
     require_reals,
 )
+from bitlif.model.state import state_variables
 
 Reals = NDArray[np.float64]
 
 WORD = (1 << 64) - 1
 
-
-ARRAYS = ("weights", "current", "membrane", "trace_current", "trace")
+ARRAYS = tuple(own.name for own in state_variables())
 
 
 class FloatSnapshot(NamedTuple):

@@ -19,6 +19,7 @@ from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.result import RECORDS, LayerState
+from bitlif.model.state import state_variables
 from bitlif.sim.compiled.bit_packing import Words, from_integers, pack, unpack, words_for
 from bitlif.sim.compiled.build import library
 from bitlif.sim.compiled.process import release_with
@@ -224,8 +225,8 @@ class GateCore(Core):
     def _state(self) -> LayerState:
         config, sizes = self._built, self._built.layer
         found = {
-            name: np.zeros(sizes.inputs if "trace" in name else sizes.neurons, np.int64)
-            for name in ("current", "membrane", "trace_current", "trace")
+            own.name: np.zeros(own.shape(config), np.int64)
+            for own in state_variables("neuron", "input")
         }
         memories = {"state": (sizes.slots, state_layout(config).size)}
         if self._learning:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.core_signals import COUNTERS
 from bitlif.model.errors import BitlifError
+from bitlif.model.state import state_variables
 from bitlif.sim.backends.core import LEARNING_RECORDS, Core, CoreResult
 from bitlif.sim.probes import MISSING, RECORDED
 from bitlif.tasks.scenario import Work, targets_by_step
@@ -165,8 +166,8 @@ def _seen(core: Core, work: Work, w: int, targets: NDArray[Any] | None) -> dict[
     else:
         seen["weights read back"] = core.weights()
     state = core.state()
-    for name in ("current", "membrane", "trace_current", "trace"):
-        seen[f"{name} read back"] = getattr(state, name)
+    for own in state_variables("neuron", "input"):
+        seen[f"{own.name} read back"] = getattr(state, own.name)
     seen["noise LFSR"] = np.array(state.noise_lfsr, np.uint64)
     seen["update LFSR"] = np.array(state.update_lfsr, np.uint64)
     seen["phase"] = np.array([state.phase])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.state import state_variables
 
 EXTRAS = ("float", "estimate", "synthesis")
 """What a study may measure beside the integers' learning; the last two exclude each other."""
@@ -103,10 +104,8 @@ def stored_bits(config: Config) -> int:
         own = sizes.lanes if learning.lfsr.sharing != "shared" else 1
         registers += own * learning.lfsr.width
     return (
-        weight_bits(config)
+        sum(own.count(config) * own.format(config).bits for own in state_variables())
         + synapses * ranges["gradient"].bits
-        + sizes.neurons * (config.synapse.current.bits + config.membrane.format.bits)
-        + sizes.inputs * (config.trace.current.bits + config.trace.format.bits)
         + (2 << config.error.index_bits) * config.error.entry.bits
         + registers
     )

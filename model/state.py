@@ -1,0 +1,159 @@
+"""The state variables of a layer, each declared once.
+
+A declaration gives a variable its name, its shape and its format. From it the gates derive their
+host port (`bitlif.hdl.host_port`) and register map (`bitlif.hdl.bus.registers`), the simulators
+their probes (`bitlif.sim.probes`), layers what they can record (`bitlif.model.result.RECORDS`) and
+save (`bitlif.model.snapshot`), and studies the stored bits (`bitlif.study.search.metrics`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .errors import BitlifError
+from .fixed import Format
+from .text import quoted
+
+if TYPE_CHECKING:
+    from .config.config import Config
+
+FREE_MEMORY_NUMBERS = range(14, 64)
+"""Numbers in the register map that an added variable can take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateVariable:
+    """What a layer keeps from one step to the next, in one value per synapse, neuron or input.
+
+    Attributes
+    ----------
+    name : str
+        In save files, in the register map and as an attribute of `bitlif.model.result.LayerState`.
+    title : str
+        Name of its probe, in the terms of the field.
+    per : str
+        ``"synapse"``, ``"neuron"`` or ``"input"``: shape (N, M), (M,) or (N,).
+    format : function
+        Returns its `Format` in a configuration.
+    memory : int
+        Number in the register map.
+    meaning : str
+        Its elements, for the register map.
+    writable : bool
+        Whether a host can load it.
+    learning : bool
+        Whether only layers with learning hardware have it.
+    record : str or None
+        Name under which a run can record it at each step.
+    field : str
+        Name in a row of the host port; default: `name`.
+    signal : str
+        Per neuron: member of `bitlif.hdl.forward.ForwardEngine` that a probe reads; default: `name`
+        with an s.
+    """
+
+    name: str
+    title: str
+    per: Literal["synapse", "neuron", "input"]
+    format: Callable[[Config], Format]
+    memory: int
+    meaning: str
+    writable: bool = False
+    learning: bool = False
+    record: str | None = None
+    field: str = ""
+    signal: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field", self.field or self.name)
+        object.__setattr__(self, "signal", self.signal or f"{self.name}s")
+
+    def shape(self, config: Config) -> tuple[int, ...]:
+        """Return the shape of its values: (N, M), (M,) or (N,)."""
+        inputs, neurons = config.layer.inputs, config.layer.neurons
+        shapes = {"synapse": (inputs, neurons), "neuron": (neurons,), "input": (inputs,)}
+        return shapes[self.per]
+
+    def count(self, config: Config) -> int:
+        """Return how many values a layer holds."""
+        count = 1
+        for size in self.shape(config):
+            count *= size
+        return count
+
+
+_variables = [
+    StateVariable(
+        name="weights", title="weight", per="synapse", format=lambda config: config.synapse.weight,
+        memory=0, meaning="weight of input j and neuron i at element j * M + i", writable=True,
+    ),
+    StateVariable(
+        name="current", title="synaptic current", per="neuron",
+        format=lambda config: config.synapse.current,
+        memory=1, meaning="synaptic currents", record="current",
+    ),
+    StateVariable(
+        name="membrane", title="membrane potential", per="neuron",
+        format=lambda config: config.membrane.format,
+        # A record holds the potential before the noise; the state is the one after the reset.
+        memory=2, meaning="membrane potentials, after the reset", record="membrane",
+        signal="before",
+    ),
+    StateVariable(
+        name="trace_current", title="synaptic trace", per="input",
+        format=lambda config: config.trace.current,
+        memory=3, meaning="synaptic traces", learning=True, field="current",
+    ),
+    StateVariable(
+        name="trace", title="PSP trace", per="input", format=lambda config: config.trace.format,
+        memory=4, meaning="PSP traces", learning=True, record="traces",
+    ),
+]  # fmt: skip
+_complete = False
+
+
+def add_state_variable(variable: StateVariable) -> None:
+    """Declare one more state variable.
+
+    The layer's step functions and gates must compute it; this declaration makes it visible.
+
+    Raises
+    ------
+    BitlifError
+        If its name or its memory number is taken, or the variables have been read already: the
+        register map and the ports are made from them once, when their modules are imported.
+    """
+    if _complete:
+        raise BitlifError(
+            f"state variable {quoted(variable.name)} must be added before any other module of "
+            f"bitlif reads the variables"
+        )
+    if variable.name in [own.name for own in _variables]:
+        raise BitlifError(f"state variable {quoted(variable.name)} exists already")
+    if variable.memory not in FREE_MEMORY_NUMBERS or variable.memory in [
+        own.memory for own in _variables
+    ]:
+        raise BitlifError(
+            f"memory of state variable {quoted(variable.name)} must be a free number in "
+            f"{FREE_MEMORY_NUMBERS[0]} ..= {FREE_MEMORY_NUMBERS[-1]}, not {variable.memory}"
+        )
+    _variables.append(variable)
+
+
+def state_variables(*per: str, learning: bool = True) -> tuple[StateVariable, ...]:
+    """Return the declared variables, in the order of the host port's rows.
+
+    Parameters
+    ----------
+    *per : str
+        Only those per ``"synapse"``, ``"neuron"`` or ``"input"``; default: all.
+    learning : bool
+        False: only those that a layer without learning hardware has.
+    """
+    global _complete
+    _complete = True
+    return tuple(
+        own for own in _variables if (not per or own.per in per) and (learning or not own.learning)
+    )
