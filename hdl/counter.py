@@ -1,4 +1,4 @@
-"""A counter of flags that stops at its last value (model twin: `bitlif.model.window`)."""
+"""Saturating counter of flags (model twin: `bitlif.model.window`)."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from amaranth.lib.wiring import In, Out
 
 
 class SaturatingCounter(wiring.Component):
-    """Adds up how many bits are high, until all bits of its value are.
+    """Counts the flags that are high; stops at its largest value.
 
     Parameters
     ----------
     flags : int
-        Bits to count in a clock.
+        Number of flags, all counted in one clock cycle.
     bits : int
-        Of the value; at least three more than the sum of the flags has, and at least nine.
+        Width of the value: at least 9, and at least 3 more than the number of flags needs.
 
     Members
     -------
     flags : In(flags)
     value : Out(bits)
 
-    Latency: `latency` clocks from flags to value. Throughput: all flags each clock. Handshake:
-    none. Reset: to zero, flags on their way included.
+    Latency: `latency` clock cycles. Throughput: all flags in every clock cycle. Handshake: none.
+    Reset: to zero; flags in the pipeline are discarded.
     """
 
-    latency = 3
+    latency = 3  # flags; their sum; the counter
 
     def __init__(self, flags: int, bits: int) -> None:
         self._bits = bits
@@ -35,12 +35,12 @@ class SaturatingCounter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build a sum, a short adder, and a long counter of its carries.
 
-        Only the short part must be able to jump to its last value. Between two carries there are
-        at least three clocks, so that a register may say whether the long part is at its last.
+        Only the short part can jump to its largest value. Two carries are at least three clock
+        cycles apart, so a register can hold whether the long part is at its largest value.
         """
         m = Module()
-        # No `Pipe`: nothing beside them says whether these registers hold anything, so that what
-        # they hold must not outlive a reset, of one clock cycle either.
+        # `Pipe` has no reset. These registers have no valid bit, so a reset must clear them, even
+        # one of a single clock cycle.
         flags = Signal(len(self.flags), name="flags_now")
         added = Signal(unsigned(len(flags).bit_length()))
         m.d.sync += [

@@ -1,7 +1,7 @@
 """Rounding and saturation as expressions (model twin: `bitlif.model.fixed`).
 
-Amaranth's sums and products grow, so that nothing is lost before these two; widths of registers in
-between come from `bitlif.model.derive`.
+Sums and products in Amaranth grow, so only these two operations lose bits. The widths of registers
+in between come from `bitlif.model.derive`.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ def shape_for(interval: Interval) -> Shape:
 
 
 def round_shift(value: Value, bias: int, shift: int) -> Value:
-    """Return ``(value + bias) >> shift``: for signed values arithmetic, the floor of the sum."""
+    """Return ``(value + bias) >> shift``, rounded down (arithmetic for signed values)."""
     return (value + bias) >> shift if bias else value >> shift
 
 
-def times(pipe: Pipe, value: Value, constant: int, bias: int, name: str) -> Value:
-    """Return ``value * constant + bias``, two clocks later, as shifted sums.
+TIMES_LATENCY = 2
+"""Clock cycles that `times` takes: one for sums of two terms, one for the sum of those."""
 
-    Small FPGAs have few multipliers; those are left to the products of two variables. The clocks:
-    sums of two; their sum. Registers between sums keep Yosys from making one of many terms,
-    which takes twice the logic.
+
+def times(pipe: Pipe, value: Value, constant: int, bias: int, name: str) -> Value:
+    """Return ``value * constant + bias``, `TIMES_LATENCY` clock cycles later, as shifted sums.
+
+    Small FPGAs have few multipliers, which are reserved for products of two variables. Registers
+    between the sums prevent Yosys from merging them into one sum of many terms, which takes twice
+    the logic.
     """
     terms = [(value << shift, sign) for shift, sign in signed_digits(constant)]
     terms += [(Const(bias), 1)] if bias else []
@@ -50,17 +54,17 @@ def times(pipe: Pipe, value: Value, constant: int, bias: int, name: str) -> Valu
 
 
 def _pair(one: tuple[Value, int], two: tuple[Value, int]) -> tuple[Value, int]:
-    """Add two terms with signs; the sign of the sum is a plus if one of theirs is."""
+    """Add two signed terms; the sum is positive if either term is."""
     if one[1] == two[1]:
         return one[0] + two[0], one[1]
     return (one[0] - two[0] if one[1] > 0 else two[0] - one[0]), 1
 
 
 def saturate(value: Value, shape: Shape) -> tuple[Value, Value]:
-    """Return `value` held within `shape`, and whether it was outside.
+    """Return `value` saturated to `shape`, and whether it was out of range.
 
-    A value fits if the bits above the shape's own all repeat its sign (are zero, for an unsigned
-    shape), which is cheaper than two comparisons.
+    A value is in range if all bits above the shape repeat its sign bit (are zero, for an unsigned
+    shape). This is cheaper than two comparisons.
     """
     given = value.shape()
     if given.signed <= shape.signed and given.width <= shape.width - (

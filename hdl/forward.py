@@ -1,4 +1,4 @@
-"""Events in, neurons computed: the forward half of a layer (model twin: `bitlif.model.window`)."""
+"""Weight sums and neurons: the forward half of a layer (model twin: `bitlif.model.window`)."""
 
 from __future__ import annotations
 
@@ -23,59 +23,63 @@ from .table import ErrorPipe
 
 
 def event_layout(units: int) -> data.StructLayout:
-    """Return an address event: ``last`` ends the step, and its ``address`` means nothing."""
+    """Return an address event: ``last`` ends the step, and its ``address`` is ignored."""
     return data.StructLayout({"address": range(units), "last": 1})
 
 
 class ForwardEngine(wiring.Component):
-    """Adds up weights, one row slot a clock, and runs the neurons of all lanes slot by slot.
+    """Adds up the weights of input events and computes the neurons of all lanes, slot by slot.
 
     Members
     -------
     i_events : In(stream of event_layout(N))
     i_targets : In(stream of P targets)
-        One transfer a slot and step, when `take_targets`.
+        One transfer per slot and step, if ``take_targets``.
     accept : In(1)
-        Whether events are taken.
+        Whether events are accepted.
     marked, mark_address : Out
         An input spikes in this step (for the traces).
     ended : Out(1)
-        The step's last event has come and all sums are complete; until ``start``.
+        The last event of the step has been processed and all sums are complete; high until
+        ``start``.
     start : In(1)
-        Run the neurons; for one clock.
+        Pulse: start to compute the neurons.
     done : Out(1)
-        The last slot's results are out in this clock.
+        Pulse: the results of the last slot are valid in this clock cycle.
     fresh : In(1)
-        State reads as zero.
+        The state reads as zero.
     take_targets : In(1)
+        Whether each slot takes a transfer of targets.
     noise_scale, reciprocal : In
-        Of the phase.
+        Constants of the phase.
     restart : In(1)
-        Noise LFSRs back to their seeds.
+        Pulse: set the noise LFSRs to their seeds.
     clear, cleared : In(1), Out(1)
-        Write zeros everywhere; ``cleared`` in the last clock of it.
+        While ``clear`` is high, the sums are set to zero; ``cleared`` is high in the last clock
+        cycle of that.
     weight_address, weight_data : Out, In
-        Read port of the weights: data one clock after the address.
+        Read port of the weights; data one clock cycle after the address.
     drawn, draws, weight_sums : Out
-        A slot's noise draws and sums of weights, where they enter the pipes.
+        Noise draws and sums of weights of a slot, as they enter the pipelines.
     slot_valid, slot, spikes, before, currents, kept, saturated : Out
-        A slot's results: P spikes, P membranes before the noise, P synaptic currents, P membranes
+        Results of a slot: P spikes, P membranes before the noise, P synaptic currents, P membranes
         after the reset, P x 3 saturation flags.
     error_valid, error_slot, errors, error_saturated : Out
-        A slot's errors, `ErrorPipe.latency` clocks later.
+        Errors of a slot, `ErrorPipe.latency` clock cycles later.
 
     host, host_slot, host_state : In(1), In, Out
-        Read the state of this slot while ``host``, a clock later.
+        While ``host`` is high: state of the slot ``host_slot``, one clock cycle later.
     host_bin, host_entry, host_entry_enable, host_entry_data
-        See `ErrorPipe`; what is written goes to the tables of all lanes.
+        See `ErrorPipe`; a write goes to the tables of all lanes.
     noise_lfsr : Out(array of states)
 
-    Latency: a slot's spikes come `latency` clocks after its issue. Throughput: one weight a lane
-    and clock, one neuron a lane and clock. Handshake: events are held off while a slot of the one
-    before is due, targets while none is due. Reset: empty.
+    Latency: `latency` clock cycles from the issue of a slot to its spikes, `error_latency` to its
+    errors. Throughput: one weight and one neuron per lane and clock cycle. Handshake: events stall
+    until all slots of the previous one are issued, targets until their slot is issued. Reset: no
+    events; the sums need ``clear``.
     """
 
-    latency = 1 + NeuronPipe.latency
+    latency = 1 + NeuronPipe.latency  # read of the sums
     error_latency = latency + ErrorPipe.latency
 
     def __init__(self, config: Config, *, learning: bool) -> None:
@@ -137,7 +141,7 @@ class ForwardEngine(wiring.Component):
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
-        """Build the event walk, the sums, and the pass over the slots."""
+        """Build the addition of events, the sums, and the pass over the slots."""
         m = Module()
         sizes = self._config.layer
         m.submodules.sums = sums = Memory(
@@ -156,7 +160,7 @@ class ForwardEngine(wiring.Component):
         with m.If(self.clear):
             m.d.comb += [write.en.eq(1), write.addr.eq(wiping)]
         with m.Elif(issued["valid_1"]):
-            # A sum is used once: its place is zero again for the next step.
+            # A sum is used once and set to zero for the next step.
             m.d.comb += [write.en.eq(1), write.addr.eq(issued["slot_1"])]
         with m.If(~adding & ~walked):
             m.d.comb += read.addr.eq(issued["slot"])
@@ -164,7 +168,7 @@ class ForwardEngine(wiring.Component):
         return m
 
     def _walk_events(self, m: Module, read: Any, write: Any) -> tuple[Signal, Signal]:
-        """Take events; for each, add its row to the sums, a slot a clock."""
+        """Accept events; for each, add its row to the sums, one slot per clock cycle."""
         slots, lanes = self._config.layer.slots, self._config.layer.lanes
         pipe = Pipe(m)
         walking, base = Signal(), Signal(self.weight_address.shape())
@@ -190,7 +194,7 @@ class ForwardEngine(wiring.Component):
             self.marked.eq(walking & (slot == 0)),
             self.mark_address.eq(address),
         ]
-        # The weights are registered once on their way: block RAM is slow to answer.
+        # The weights pass a register because the output of block RAM is slow.
         reading = Signal()
         m.d.sync += reading.eq(walking)
         slot_1 = pipe.delay(slot, 1, "sum_slot_read")
@@ -210,7 +214,7 @@ class ForwardEngine(wiring.Component):
         return reading, adding
 
     def _issue_slots(self, m: Module) -> dict[str, Signal]:
-        """Issue the slots of a pass one a clock, when their targets are there."""
+        """Issue one slot per clock cycle, as soon as its targets are valid."""
         slots = self._config.layer.slots
         running, slot = Signal(), Signal(range(slots))
         valid = Signal()
@@ -232,7 +236,7 @@ class ForwardEngine(wiring.Component):
         return {"valid": valid, "slot": slot, "valid_1": valid_1, "slot_1": slot_1}
 
     def _run_slots(self, m: Module, sums: Any, issued: dict[str, Signal]) -> None:
-        """Send the slots through the lanes' pipes and write the state back."""
+        """Send the slots through the pipelines of the lanes and write the state back."""
         config = self._config
         lanes, slots = config.layer.lanes, config.layer.slots
         pipe = Pipe(m)
@@ -242,10 +246,10 @@ class ForwardEngine(wiring.Component):
             m.d.sync += passed.eq(valids[-1])
             valids.append(passed)
 
-        def place(clocks: int, name: str) -> Signal:
-            """Return which slot is there so many clocks after ``valid_1``: slots come in order."""
+        def place(cycles: int, name: str) -> Signal:
+            """Return the slot that is valid `cycles` after ``valid_1``; slots come in order."""
             here = Signal(range(slots), name=f"slot_{name}")
-            with m.If(valids[clocks]):
+            with m.If(valids[cycles]):
                 m.d.sync += here.eq(Mux(here == slots - 1, 0, here + 1))
             return here
 
@@ -298,9 +302,10 @@ class ForwardEngine(wiring.Component):
     def _hold_state(
         self, m: Module, issued: dict[str, Signal], valids: list[Signal], place: Any
     ) -> tuple[Any, Any]:
-        """Add the memories of currents and membranes, each read and written when its pipe is there.
+        """Add the memories of currents and membranes; return their read data.
 
-        In one memory all of the state would wait in registers for what comes last.
+        Each is read and written at its own pipeline stage. In one memory, the state would need
+        delay registers up to the last stage.
         """
         config = self._config
         lanes, slots = config.layer.lanes, config.layer.slots
@@ -332,7 +337,7 @@ class ForwardEngine(wiring.Component):
         return reads[0].data, reads[1].data
 
     def _hold_targets(self, m: Module, issued: dict[str, Signal], place: Any) -> Any:
-        """Keep a step's targets until the errors come to them; return those that are due there."""
+        """Store the targets of a step until the error stage; return those of the slot there."""
         layout = self.i_targets.payload.shape()
         if not self._learning:
             return self.i_targets.payload
@@ -352,7 +357,7 @@ class ForwardEngine(wiring.Component):
     def _learn_slot(
         self, m: Module, pipe: Pipe, lane: int, neuron: NeuronPipe, target: Value
     ) -> None:
-        """Give a lane its target, and its error pipe."""
+        """Connect the target of a lane, and its error pipeline."""
         config = self._config
         one = 1 << config.error.target_bits
         teaches = pipe.register((self.i_targets.payload[lane] << 1) >= one, f"teaches_{lane}")

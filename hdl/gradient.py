@@ -1,4 +1,4 @@
-"""One product of the exact gradient (model twin: `bitlif.model.gradient`)."""
+"""Multiply and accumulate for the exact gradient (model twin: `bitlif.model.gradient`)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from .pipeline import Pipe
 
 
 class GradientPipe(wiring.Component):
-    """Adds error times trace to a gradient that arrives a clock after them.
+    """Adds error times trace to a gradient.
 
     Members
     -------
     error : In(signed)
     trace : In(unsigned)
     gradient : In(signed)
-        The sum so far; one clock later than error and trace.
+        The previous sum, `gradient_delay` clock cycles after ``error`` and ``trace``.
     gradient_next : Out(signed)
-        One clock after ``gradient``: block RAM is slow to answer.
+        The new sum.
 
-    Latency: `latency` clocks from error and trace. Throughput: one product a clock. Handshake:
-    none. Reset: none needed.
+    Latency: `latency` clock cycles. Throughput: one product per clock cycle. Handshake: none.
+    Reset: not needed.
     """
 
-    latency = 2
+    latency = 2  # operands; product
+    gradient_delay = latency - 1  # register after the block RAM
 
     def __init__(self, config: Config) -> None:
         gradient = shape_for(derive(config).ranges["gradient"])
@@ -43,10 +44,10 @@ class GradientPipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build registers before the product and behind it, one for the sum so far, and the sum."""
+        """Build registers for the operands, the product and the previous sum; and the adder."""
         m = Module()
         pipe = Pipe(m)
-        # A multiplier is far from everything: its operands get a clock for their way.
+        # The operands get a clock cycle to reach the multiplier, which can be far away.
         error, trace = pipe.register(self.error, "error_near"), pipe.register(self.trace, "near")
         product = pipe.register(error * trace, "product")
         before = pipe.register(self.gradient, "before")

@@ -1,4 +1,4 @@
-"""Traces, gradient and weight update of a layer: its learning half (model twin: `model.window`)."""
+"""Traces, gradient and weight update: the learning half of a layer (model twin: `model.window`)."""
 
 from __future__ import annotations
 
@@ -21,55 +21,62 @@ from .trace import TracePipe
 from .update import UpdatePipe
 
 RATE_CHAIN = 16
-"""Most registers on a phase's rate's way to the last lane: less than any window has clocks."""
+"""Most registers between the rate of a phase and the last lane; shorter than any window."""
 
 
 class LearningEngine(wiring.Component):
-    """Keeps the traces; adds errors times traces; updates the weights at the end of a window.
+    """Computes the traces and the gradient of each step, and the weight update of a window.
 
     Members
     -------
     mark, mark_address : In
-        An input spiked in this step.
+        An input spikes in this step.
     start_traces, traces_done : In(1), Out(1)
-        Run all traces through the step; done in the clock of the last write.
+        Compute the step of all traces; done in the clock cycle of the last write.
     fresh : In(1)
-        Traces read as zero.
+        The traces read as zero.
     push, slot, errors : In
-        A slot's errors; kept if any is not zero.
+        Errors of a slot; stored if at least one is not zero.
     start_gradient, gradient_done : In(1), Out(1)
-        Add all kept errors' products; done in the clock of the last write, or at once.
+        Add the products of all stored errors; done in the clock cycle of the last write, or one
+        clock cycle after the start if no errors are stored.
     start_update, update_done : In(1), Out(1)
         Update all weights and clear the gradient.
     rate, shift : In
-        Of the phase.
+        Constants of the phase.
     restart, clear, cleared : In(1), In(1), Out(1)
         As in `ForwardEngine`.
     weight_address, weight_data : Out, In
-        Read port of the weights, one clock.
+        Read port of the weights; data one clock cycle after the address.
     update_address, update_data, update_enable : Out
         Write port of the weights.
     update_slot : Out
-        The slot of what is written.
+        Slot of the row that is written.
     saturated : Out(2)
-        A trace's flags, with ``trace_written``.
+        Saturation flags of both traces, with ``trace_written``.
     trace_written : Out(1)
     weight_saturated : Out(lanes)
-        With ``update_enable``.
+        Saturation flags of the weights, with ``update_enable``.
     active : Out(lanes)
         Errors that are not zero, with ``push``.
     trace_row : Out
         The traces that are written, with ``trace_written``.
     gradient_taken, gradient_row : Out
-        A row of the gradient on its way to the update, slot by slot and input by input.
+        A row of the gradient that is read for the update, by slot and then by input.
     host_input, host_trace : In, Out
-        The traces of this input, a clock later; only while no pass runs.
+        Traces of the input ``host_input``, one clock cycle later, while the engine is idle.
     update_lfsr : Out(array of states)
-        If updates round stochastically.
+        Only with stochastic rounding.
 
-    Throughput: one trace, or one product a lane, or one weight a lane, each clock. Reset: nothing
-    kept; memories need ``clear``.
+    Latency: from the last issue of a pass to its last write, `trace_latency`, `gradient_latency`
+    or `update_latency` clock cycles. Throughput: one trace, or one product per lane, or one weight
+    per lane, in each clock cycle. Handshake: start and done pulses. Reset: idle, no errors stored;
+    the memories need ``clear``.
     """
+
+    trace_latency = 1 + TracePipe.latency  # read of the traces
+    gradient_latency = 2 + GradientPipe.latency  # read of the errors; operands at the multipliers
+    update_latency = 1 + UpdatePipe.latency  # read of the gradient and the weights
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -132,7 +139,7 @@ class LearningEngine(wiring.Component):
             attrs=NO_READ_WRITE_COLLISION,
         )
         self._sum_read, self._sum_write = gradient.read_port(), gradient.write_port()
-        # A few tables of look-up RAM are worth it, many are not: block RAM is there anyhow.
+        # A large memory of look-up tables would cost more than the block RAM, which is available.
         self._style = NO_READ_WRITE_COLLISION | (
             {"ram_style": "block"} if sizes.inputs > 32 else {}
         )
@@ -151,7 +158,7 @@ class LearningEngine(wiring.Component):
         return m
 
     def _clear(self, m: Module) -> None:
-        """Walk all gradient addresses, and with them those of the marks."""
+        """Set the gradient and the spike marks to zero, one address per clock cycle."""
         depth = self._config.layer.inputs * self._config.layer.slots
         self._wiping = wiping = Signal(range(depth))
         m.d.comb += self.cleared.eq(wiping == depth - 1)
@@ -162,6 +169,7 @@ class LearningEngine(wiring.Component):
             m.d.sync += wiping.eq(0)
 
     def _run_traces(self, m: Module) -> None:
+        """Compute one step of all traces, one input per clock cycle."""
         inputs = self._config.layer.inputs
         pipe = Pipe(m)
         m.submodules.marks = marks = Memory(shape=1, depth=inputs, init=[], attrs=self._style)
@@ -178,7 +186,7 @@ class LearningEngine(wiring.Component):
         with m.If(running):
             m.d.comb += self._trace_read.addr.eq(address)
         valid, place = running, address
-        for stage in range(1 + TracePipe.latency):
+        for stage in range(self.trace_latency):
             passed = Signal(name=f"trace_valid_{stage}")
             m.d.sync += passed.eq(valid)
             valid, place = passed, pipe.register(place, f"trace_place_{stage}")
@@ -198,7 +206,7 @@ class LearningEngine(wiring.Component):
             self.saturated.eq(traced.saturated),
             self.traces_done.eq(valid & (place == inputs - 1)),
         ]
-        # Marks come while events walk, are taken away as traces read them, or are wiped.
+        # A mark is set by an event, and cleared when its trace reads it or by ``clear``.
         with m.If(self.clear):
             m.d.comb += [mark_write.en.eq(self._wiping < inputs), mark_write.addr.eq(self._wiping)]
         with m.Elif(read):
@@ -211,7 +219,7 @@ class LearningEngine(wiring.Component):
             ]
 
     def _add_products(self, m: Module) -> None:
-        """For each kept slot, walk all inputs: one product a lane and clock, without a gap."""
+        """For each stored slot and each input, add one product per lane in each clock cycle."""
         config = self._config
         inputs, lanes, slots = config.layer.inputs, config.layer.lanes, config.layer.slots
         pipe = Pipe(m)
@@ -226,7 +234,7 @@ class LearningEngine(wiring.Component):
         count = Signal(range(slots + 1))
         base = Signal(base_shape)
         with m.If(self.push):
-            # Slots come in their order: a sum is shorter than a product.
+            # Slots come in order, so an adder replaces a multiplier.
             m.d.sync += base.eq(Mux(self.slot == slots - 1, 0, base + inputs))
         for lane, exists in enumerate(present_lanes(config.layer, self.slot)):
             active = (self.errors[lane] != 0) & exists
@@ -256,7 +264,7 @@ class LearningEngine(wiring.Component):
         with m.If(running):
             m.d.comb += self._trace_read.addr.eq(address)
         flags = [(running, running & ends)]
-        for stage in range(2 + GradientPipe.latency):
+        for stage in range(self.gradient_latency):
             valid, final = Signal(name=f"sum_valid_{stage}"), Signal(name=f"sum_final_{stage}")
             m.d.sync += [valid.eq(flags[-1][0]), final.eq(flags[-1][1])]
             flags.append((valid, final))
@@ -283,7 +291,7 @@ class LearningEngine(wiring.Component):
         m.d.comb += self.gradient_done.eq(flags[-1][1] | idle)
 
     def _update_weights(self, m: Module) -> None:
-        """Walk slots and inputs in the order of the draws."""
+        """Update the weights by slot and then by input, in the order of the draws."""
         config = self._config
         inputs, lanes, slots = config.layer.inputs, config.layer.lanes, config.layer.slots
         pipe = Pipe(m)
@@ -308,7 +316,7 @@ class LearningEngine(wiring.Component):
             m.d.comb += self._sum_read.addr.eq(place)
         valid, final = running, running & ends
         valids, finals = [], []
-        for stage in range(1 + UpdatePipe.latency):
+        for stage in range(self.update_latency):
             passed, passed_final = (
                 Signal(name=f"update_valid_{stage}"),
                 Signal(name=f"update_final_{stage}"),
@@ -321,9 +329,9 @@ class LearningEngine(wiring.Component):
         with m.If(valids[0]):
             m.d.comb += [self._sum_write.en.eq(1), self._sum_write.addr.eq(cleared)]
         m.d.comb += [
-            self.update_address.eq(pipe.delay(weight, 1 + UpdatePipe.latency, "update_weight")),
+            self.update_address.eq(pipe.delay(weight, self.update_latency, "update_weight")),
             self.update_enable.eq(valids[-1]),
-            self.update_slot.eq(pipe.delay(slot, 1 + UpdatePipe.latency, "update_slot")),
+            self.update_slot.eq(pipe.delay(slot, self.update_latency, "update_slot")),
             self.update_done.eq(finals[-1]),
             self.gradient_taken.eq(valids[0]),
             self.gradient_row.eq(self._sum_read.data),
@@ -340,7 +348,7 @@ class LearningEngine(wiring.Component):
         rate, shift, chain = self.rate, self.shift, -(-lanes // RATE_CHAIN)
         for lane in range(lanes):
             if lane % chain == 0:
-                # From lane to lane, as one register for all would be far from most multipliers.
+                # Registers in a chain: a single one would be far from most multipliers.
                 rate = pipe.register(rate, f"rate_{lane}")
                 shift = pipe.register(shift, f"shift_{lane}")
             m.submodules[f"update_{lane}"] = update = UpdatePipe(config)

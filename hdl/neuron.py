@@ -11,19 +11,22 @@ from bitlif.model.constants import Filter
 from bitlif.model.derive import derive
 from bitlif.model.fixed import Format, signed_digits
 
-from .fixed import round_shift, saturate, shape_for, shape_of, times
+from .fixed import TIMES_LATENCY, round_shift, saturate, shape_for, shape_of, times
 from .noise import draw_shape
 from .pipeline import Pipe
+
+LEAKY_SUM_LATENCY = TIMES_LATENCY + 2
+"""Clock cycles that `leaky_sum` takes: both products; their sum; its saturation."""
 
 
 def leaky_sum(
     pipe: Pipe, state: Value, taken: Value, f: Filter, name: str, fmt: Format
 ) -> tuple[Value, Value]:
-    """Return ``keep * state + take * taken``, rounded, saturated, and the flag, 4 clocks later.
+    """Return ``keep * state + take * taken``, rounded and saturated, and the saturation flag.
 
-    The clocks: both products, two; their sum; the saturated value.
+    Both come `LEAKY_SUM_LATENCY` clock cycles after the operands.
     """
-    # The rounding goes where fewer terms are to be added.
+    # The rounding bias is added to the product with fewer terms.
     first = len(signed_digits(f.keep)) < len(signed_digits(f.take))
     kept = times(pipe, state, f.keep, f.bias if first else 0, f"{name}_kept")
     came = times(pipe, taken, f.take, 0 if first else f.bias, f"{name}_came")
@@ -36,37 +39,40 @@ def leaky_sum(
 
 
 class NeuronPipe(wiring.Component):
-    """One neuron-step of a lane, from the sum of its weights to spike and new state.
+    """Computes one step of a neuron of one lane: spike and new state from the sum of weights.
 
     Members
     -------
     weight_sum, current : In(signed)
-        The step's exact sum, and the synaptic current before it.
+        Exact sum of the step, and the synaptic current before the step.
     membrane : In(signed)
-        The membrane before it; `membrane_delay` clocks later.
+        Membrane potential before the step, `membrane_delay` clock cycles after ``weight_sum``.
     draw : In(signed)
-        The noise draw; `draw_delay` clocks later.
+        Noise draw, `draw_delay` clock cycles after ``weight_sum``.
     reset : In(1)
-        The teacher's reset of this step (ignored with free reset).
+        Reset by the teacher in this step (ignored with free reset).
     noise_scale : In(scale_bits)
-        Of the phase; must hold while anything is in the pipe.
+        Noise scale of the phase; must be stable while a neuron is in the pipeline.
     current_soon : Out(signed)
-        The synaptic current after the step, `current_latency` clocks after what came first.
+        Synaptic current after the step, `current_latency` clock cycles after ``weight_sum``.
     current_next, membrane_next : Out(signed)
-        The state after the step.
+        State after the step.
     before : Out(signed)
         Membrane potential before the noise.
     spike : Out(1)
     saturated : Out(3)
-        Whether the current, the membrane, and the kept membrane saturated.
+        Saturation flags of the current, the membrane, and the membrane with noise kept in it.
 
-    Latency: `latency` clocks. Throughput: one neuron-step a clock. Handshake: none, the user keeps
-    a valid bit beside it. Reset: none needed.
+    Latency: `latency` clock cycles. Throughput: one neuron per clock cycle. Handshake: none; the
+    user delays a valid bit alongside. Reset: not needed.
     """
 
-    latency = 10
-    membrane_delay, current_latency = 4, 4
-    draw_delay = 6
+    current_latency = LEAKY_SUM_LATENCY
+    membrane_delay = current_latency
+    before_latency = membrane_delay + LEAKY_SUM_LATENCY
+    noise_latency = 2  # product; rounding
+    draw_delay = before_latency - noise_latency
+    latency = before_latency + 2  # comparison; reset
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -92,19 +98,19 @@ class NeuronPipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build ten ranks of registers, the model's names beside them."""
+        """Build the pipeline; intermediate values have the names of the model."""
         m = Module()
         pipe = Pipe(m)
         config = self._config
         derived = derive(config)
         c, ranges = derived.constants, derived.ranges
         membrane_shape = shape_of(config.membrane.format)
-        # Clocks 1 to 4: synaptic current.
+        # Synaptic current.
         current, current_flag = leaky_sum(
             pipe, self.current, self.weight_sum, c.current, "current", config.synapse.current
         )
         m.d.comb += self.current_soon.eq(current)
-        # Clocks 5 to 8: membrane; the last two of them: noise.
+        # Membrane potential; the noise arrives with its last stage.
         before, before_flag = leaky_sum(
             pipe, self.membrane, current, c.membrane, "membrane", config.membrane.format
         )
@@ -112,21 +118,23 @@ class NeuronPipe(wiring.Component):
         product = pipe.register(scale * self.draw, "noise_product", keep=not c.noise_shift)
         scaled = round_shift(product, c.noise_bias, c.noise_shift)
         noise = pipe.register(scaled, "noise", shape_for(ranges["noise"]))
-        # Clock 9: the one draw decides the spike; what is kept.
+        # One draw decides the spike, and is part of the kept membrane if the noise is kept.
         noisy = before + noise
         spike = pipe.register(noisy >= c.threshold, "spike")
         kept, kept_flag = saturate(noisy, membrane_shape) if c.keep_noise else (before, Const(0, 1))
         kept = pipe.register(kept, "kept", membrane_shape)
         kept_flag = pipe.register(kept_flag, "kept_saturated")
-        # Clock 10: reset.
-        reset = pipe.delay(self.reset, 9, "reset") if c.teacher_reset else spike
+        # Reset. Outputs of earlier stages are delayed to the last one.
+        last = self.latency - 1
+        reset = pipe.delay(self.reset, last, "reset") if c.teacher_reset else spike
+        since_before, since_current = last - self.before_latency, last - self.current_latency
         m.d.sync += [
             self.membrane_next.eq(Mux(reset, 0, kept)),
             self.spike.eq(spike),
-            self.before.eq(pipe.delay(before, 1, "before")),
-            self.current_next.eq(pipe.delay(current, 5, "current")),
-            self.saturated[0].eq(pipe.delay(current_flag, 5, "current_saturated")),
-            self.saturated[1].eq(pipe.delay(before_flag, 1, "before_saturated")),
+            self.before.eq(pipe.delay(before, since_before, "before")),
+            self.current_next.eq(pipe.delay(current, since_current, "current")),
+            self.saturated[0].eq(pipe.delay(current_flag, since_current, "current_saturated")),
+            self.saturated[1].eq(pipe.delay(before_flag, since_before, "before_saturated")),
             self.saturated[2].eq(kept_flag),
         ]
         return m

@@ -1,4 +1,4 @@
-"""From random bits to a centred draw (model twin: `bitlif.model.noise`)."""
+"""Centred noise draws from random bits (model twin: `bitlif.model.noise`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw_shape(config: NoiseConfig) -> Shape:
 
 
 class NoiseDraw(wiring.Component):
-    """One lane's draw: a balanced adder tree, a count of ones, or a table of quantiles.
+    """Makes the draws of one lane: by a balanced adder tree, a count of ones, or quantiles.
 
     Parameters
     ----------
@@ -29,24 +29,25 @@ class NoiseDraw(wiring.Component):
     -------
     word : In(draw_bits)
     draw : Out(signed)
-        Centred, in units of the noise's PMF.
+        Centred, in units of the PMF of the noise.
 
-    Latency: `latency` clocks. Throughput: one draw a clock. Handshake: none. Reset: none needed.
+    Latency: `latency` clock cycles. Throughput: one draw per clock cycle. Handshake: none.
+    Reset: not needed.
     """
 
-    latency = 2
+    latency = 2  # sums of two words, or table look-up; sum of all, or sign
 
     def __init__(self, config: NoiseConfig) -> None:
         self._config = config
         super().__init__({"word": In(config.draw_bits), "draw": Out(draw_shape(config))})
 
     def elaborate(self, platform: object) -> Module:
-        """Build the construction that the configuration names."""
+        """Build the circuit that ``noise.kind`` selects."""
         m = Module()
         pipe = Pipe(m)
         config = self._config
         if config.kind == "inverse_cdf":
-            # The lower half mirrors the upper one: the table holds half, the top bit chooses.
+            # The quantiles are symmetric: the table holds the upper half, the top bit the sign.
             half = 1 << (config.word_bits - 1)
             upper = Array(Const(int(q), self.draw.shape()) for q in config.quantiles[half:])
             index = Signal(config.word_bits - 1)
@@ -57,8 +58,9 @@ class NoiseDraw(wiring.Component):
             return m
         bits = 1 if config.kind == "popcount" else config.word_bits
         words = [self.word.word_select(k, bits) for k in range(config.draw_bits // bits)]
-        # As ~b is 2**bits - 1 - b, a difference of two words is their sum, centred; doubled, it is
-        # theirs in the draw. A word that is left over is centred by itself, already doubled.
+        # As ~b is 2**bits - 1 - b, the difference a - ~b is the centred sum of two words. The draw
+        # counts in half units, hence the doubling. A last single word is centred by itself: its
+        # difference is doubled already.
         terms: list[Value] = [
             pipe.register(a - ~b, f"pair_{number}") << 1
             for number, (a, b) in enumerate(zip(words[::2], words[1::2], strict=False))

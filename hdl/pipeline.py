@@ -1,4 +1,4 @@
-"""Registers in a row: what the pipelines are built of."""
+"""Pipeline registers, lane masks and memory attributes that several components share."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from bitlif.model.sections import LayerConfig
 
 
 def present_lanes(sizes: LayerConfig, slot: Value) -> list[Value]:
-    """Return for each lane whether there is a neuron in `slot`: in all but the last, all lanes."""
+    """Return per lane whether it has a neuron in `slot`; only the last slot can lack some."""
     last = sizes.neurons - (sizes.slots - 1) * sizes.lanes
     return [Const(1, 1) if lane < last else slot != sizes.slots - 1 for lane in range(sizes.lanes)]
 
 
 NO_READ_WRITE_COLLISION = {"no_rw_check": 1}
-"""Attributes of memories of which nobody uses what is read at an address that is being written.
+"""Attributes of a memory whose read data is never used when it reads the address being written.
 
-Block RAM answers anything there; without this Yosys adds comparators and registers to answer the
-word from before. The models of ECP5's cells in `bitlif.fpga.netlist` answer garbage, to be sure.
+Block RAM returns an undefined word on such a collision. Without the attribute, Yosys adds
+comparators and registers that return the previous word. The models of ECP5 cells in
+`bitlif.fpga.netlist` deliberately return garbage.
 """
 
 
 class Pipe:
-    """Adds registers to a module, each clocked every clock, so that latencies are easy to count.
+    """Adds pipeline registers to a module; each adds one clock cycle of latency.
 
-    They have no reset: use what they hold only where a register with a reset says that it is valid.
+    The registers have no reset and no enable. Use their values only where a valid bit, which has a
+    reset, is high.
     """
 
     def __init__(self, m: Module) -> None:
@@ -33,10 +35,10 @@ class Pipe:
     def register(
         self, value: Value, name: str, shape: Shape | None = None, *, keep: bool = False
     ) -> Signal:
-        """Return `value` one clock later, in `shape` (default: its own, which loses nothing).
+        """Return `value` one clock cycle later, in `shape` (default: the shape of `value`).
 
-        `keep` is for the first of two registers behind a multiplier: else Yosys 0.70 puts both into
-        the UP5K's, and joins the product to a constant.
+        Set `keep` on the first of two registers after a multiplier. Without it, Yosys 0.70 moves
+        both registers into the multiplier of a UP5K and connects the product to a constant.
         """
         kept = {"keep": 1} if keep else {}
         shape = value.shape() if shape is None else shape
@@ -44,8 +46,8 @@ class Pipe:
         self._m.d.sync += out.eq(value)
         return out
 
-    def delay(self, value: Value, clocks: int, name: str) -> Value:
-        """Return `value` this many clocks later."""
-        for stage in range(clocks):
+    def delay(self, value: Value, cycles: int, name: str) -> Value:
+        """Return `value` the given number of clock cycles later."""
+        for stage in range(cycles):
             value = self.register(value, f"{name}_{stage + 1}")
         return value

@@ -1,4 +1,4 @@
-"""The error of one lane, by table (model twin: `bitlif.model.table`)."""
+"""Error look-up of one lane (model twin: `bitlif.model.table`)."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from .pipeline import NO_READ_WRITE_COLLISION, Pipe
 
 
 class ErrorPipe(wiring.Component):
-    """Looks up and narrows the error of one lane's neuron.
+    """Computes the error of a neuron of one lane from a table.
 
     Members
     -------
     membrane : In(signed)
-        Before the noise.
+        Membrane potential before the noise.
     target : In(target_bits + 1)
-        Raw; `target_delay` clocks later.
+        Raw target, `target_delay` clock cycles after ``membrane``.
     reciprocal : In(reciprocal_bits)
-        Of the phase; must hold while anything is in the pipe.
+        Reciprocal of the phase; must be stable while a neuron is in the pipeline.
     error : Out(signed)
     saturated : Out(1)
     host, host_address : In
-        Read the table at this address instead; only while nothing is in the pipe.
+        While ``host`` is high, the table is read at ``host_address``. The pipeline must be empty.
     host_enable, host_data : In
-        Write the table there.
+        Write ``host_data`` to the table at ``host_address``.
     host_entry : Out
-        The bin at the address, one clock after it.
+        The bin at ``host_address``, one clock cycle later.
 
-    Latency: `latency` clocks. Throughput: one error a clock. Handshake: none. Reset: none needed,
-    and the table keeps what it holds.
+    Latency: `latency` clock cycles. Throughput: one error per clock cycle. Handshake: none.
+    Reset: not needed; the table keeps its contents.
     """
 
-    latency = 9
-    target_delay = 6
+    entry_latency = 3 + 2  # distance, product, bin; table look-up, register after the block RAM
+    target_delay = entry_latency + 1  # a + b
+    latency = target_delay + 3  # target * (a + b); minus b; saturation
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -61,7 +62,7 @@ class ErrorPipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build distance, bin, look-up, and the error as ``target * (a + b) - b``, a clock each."""
+        """Build the distance, its bin, the look-up, and the error ``target * (a + b) - b``."""
         m = Module()
         pipe = Pipe(m)
         derived = derive(self._config)
@@ -80,7 +81,7 @@ class ErrorPipe(wiring.Component):
         bin_shape = signed(error.index_bits)
         held, _ = saturate(product >> c.bin_shift, bin_shape)
         index = pipe.register(held, "bin", bin_shape)
-        # Adding half of the bins to a two's complement number flips its top bit.
+        # Adding half the number of bins to a two's complement number inverts its top bit.
         m.d.comb += [
             read.addr.eq(index ^ (1 << (error.index_bits - 1))),
             write.addr.eq(self.host_address),

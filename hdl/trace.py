@@ -1,4 +1,4 @@
-"""The PSP trace of one input, pipelined (model twin: `bitlif.model.trace`)."""
+"""Synaptic and PSP trace of one input (model twin: `bitlif.model.trace`)."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import shape_of
-from .neuron import leaky_sum
+from .neuron import LEAKY_SUM_LATENCY, leaky_sum
 from .pipeline import Pipe
 
 
 class TracePipe(wiring.Component):
-    """One step of an input's two trace stages.
+    """Computes one step of both traces of an input.
 
     Members
     -------
     spiked : In(1)
     current, trace : In(unsigned)
-        The two stages before the step.
+        Synaptic trace and PSP trace before the step.
     current_next, trace_next : Out(unsigned)
     saturated : Out(2)
-        Whether the synaptic trace and the PSP trace saturated.
+        Saturation flags of the synaptic trace and of the PSP trace.
 
-    Latency: `latency` clocks. Throughput: one input a clock. Handshake: none. Reset: none needed.
+    Latency: `latency` clock cycles. Throughput: one input per clock cycle. Handshake: none.
+    Reset: not needed.
     """
 
-    latency = 9
+    current_latency = 1 + LEAKY_SUM_LATENCY  # register after the block RAM; synaptic trace
+    latency = current_latency + LEAKY_SUM_LATENCY
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -46,7 +48,7 @@ class TracePipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the two leaky sums one behind the other, after a register for the memories."""
+        """Build the two leaky sums, one after the other."""
         m = Module()
         pipe = Pipe(m)
         c, formats = derive(self._config).constants, self._config.trace
@@ -54,12 +56,13 @@ class TracePipe(wiring.Component):
         current, current_flag = leaky_sum(
             pipe, old, spiked, c.trace_current, "current", formats.current
         )
-        waiting = pipe.delay(self.trace, 5, "trace")
+        waiting = pipe.delay(self.trace, self.current_latency, "trace")
         trace, trace_flag = leaky_sum(pipe, waiting, current, c.trace, "trace", formats.format)
+        left = self.latency - self.current_latency
         m.d.comb += [
-            self.current_next.eq(pipe.delay(current, 4, "current")),
+            self.current_next.eq(pipe.delay(current, left, "current")),
             self.trace_next.eq(trace),
-            self.saturated[0].eq(pipe.delay(current_flag, 4, "current_saturated")),
+            self.saturated[0].eq(pipe.delay(current_flag, left, "current_saturated")),
             self.saturated[1].eq(trace_flag),
         ]
         return m

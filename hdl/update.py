@@ -1,4 +1,4 @@
-"""The weight update of one lane, pipelined (model twin: `bitlif.model.update`)."""
+"""Weight update of one lane (model twin: `bitlif.model.update`)."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from .loadable import rate_shifts
 from .pipeline import Pipe
 
 NARROW, WIDE = 16, 18
-"""Bits that the multiplier of every FPGA takes, and that one of a larger FPGA takes."""
+"""Operand widths of the multipliers of all supported FPGAs, and of the larger ones."""
 
 
 def dropped_half(shift: int) -> int:
-    """Return half of what a right shift drops: added before it, it rounds to nearest."""
+    """Return half of the place value that a right shift drops; adding it rounds to nearest."""
     return 1 << shift >> 1
 
 
 class UpdatePipe(wiring.Component):
-    """Adds the stochastically rounded change to one lane's weight.
+    """Adds the stochastically rounded change to a weight of one lane.
 
     Members
     -------
     weight, gradient : In(signed)
     random : In(random_bits)
     rate : In(rate_bits)
-        Mantissa of the phase; must hold while anything is in the pipe.
+        Rate mantissa of the phase; must be stable while a synapse is in the pipeline.
     shift : In
-        Index of the phase's shift among `rate_shifts`.
+        Index in `rate_shifts` of the shift of the phase.
     weight_next : Out(signed)
     saturated : Out(1)
 
-    Latency: `latency` clocks. Throughput: one synapse a clock. Handshake: none. Reset: none needed.
+    Latency: `latency` clock cycles. Throughput: one synapse per clock cycle. Handshake: none.
+    Reset: not needed.
     """
 
-    latency = 6
+    gradient_latency = 2  # registers near the memory and near the multipliers
+    product_latency = gradient_latency + 2  # product; sum of partial products, or a register
+    latency = product_latency + 2  # rounded change; saturated weight
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -58,11 +61,11 @@ class UpdatePipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build product, both roundings in one sum, and the saturating sum.
+        """Build the product, one sum for both roundings, and the saturated sum.
 
-        A phase's shift is made on the rate: all phases then drop the same bits, those of the
-        largest right shift. The half that rounds to them lies below the random word, and both are
-        added as one number.
+        The shift of a phase is applied to the rate, so that all phases drop the same bits: those of
+        the largest right shift. The half that rounds to nearest lies below the random word; both
+        are added as one number.
         """
         m = Module()
         pipe = Pipe(m)
@@ -73,9 +76,8 @@ class UpdatePipe(wiring.Component):
             for number, lift in enumerate(lifts):
                 with m.Case(number):
                     m.d.sync += scale.eq(self.rate << lift)
-        # Two registers: one near the memory, one near the multipliers.
-        gradient = pipe.delay(self.gradient, 2, "gradient")
-        # What is wider than any multiplier is two products, and their sum a clock later.
+        gradient = pipe.delay(self.gradient, self.gradient_latency, "gradient")
+        # A gradient wider than any multiplier takes two partial products and their sum.
         if len(gradient) > WIDE:
             low = pipe.register(gradient[:NARROW] * scale, "low")
             high = pipe.register(gradient[NARROW:].as_signed() * scale, "high")
@@ -84,9 +86,9 @@ class UpdatePipe(wiring.Component):
             whole = pipe.register(gradient * scale, "whole", keep=True)
             product = pipe.register(whole, "product")
         half = Const(dropped_half(most), most)
-        rounding = Cat(half, pipe.delay(self.random, 4, "random"))
+        rounding = Cat(half, pipe.delay(self.random, self.product_latency, "random"))
         change = pipe.register((product + rounding) >> len(rounding), "change")
-        weight = pipe.delay(self.weight, 5, "weight")
+        weight = pipe.delay(self.weight, self.latency - 1, "weight")
         value, flag = saturate(weight + change, shape_of(self._config.synapse.weight))
         m.d.sync += [self.weight_next.eq(value), self.saturated.eq(flag)]
         return m
