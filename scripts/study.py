@@ -1,4 +1,4 @@
-"""``bitlif study``: search the space of configurations, on any number of workers."""
+"""``bitlif study``: search the space of configurations on any number of workers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bitlif.study.search.run import Progress
 
 SHOWN = 10
-"""Points of the table at the end."""
+"""Number of points in the printed table."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -38,17 +38,17 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "study",
         run,
-        "search configurations: how few bits, how poor a noise",
+        "search the space of configurations: bits, noise sources, sizes",
         """
-        Learns with every point of a study file (a grid, random points, or where Optuna looks next)
-        and every seed, and keeps what is measured in the study's folder as it comes. Killed at any
-        moment and run again, it goes on where it was and ends with the same table to the bit. A
-        point that fails is kept with its error. Without --scheduler it starts workers on this
-        machine; with it, it uses those of a Dask cluster, on which bitlif must be installed.
-        `bitlif report` makes pictures and a page of the folder. Ready-made studies: --list.
+        Trains every point of a study file (a grid, random points or an Optuna search) with every
+        seed, and stores each result in the study's folder as it arrives. A study is resumable:
+        killed at any time and run again, it gives exactly the same table. Failed points are stored
+        with their errors. Without --scheduler it starts workers on this machine; with --scheduler
+        it uses those of a Dask cluster, on which bitlif must be installed. `bitlif report` makes a
+        page and pictures from the folder. --list shows the ready-made studies.
         """,
         (
-            "bitlif study taste --out taste",
+            "bitlif study quickstart --out quickstart",
             "bitlif study weight-bits --out weight-bits --workers 2",
             "bitlif study my.toml --out mine --scheduler tcp://localhost:8786",
             "bitlif study noise-source --out noise --json > noise.json",
@@ -56,21 +56,21 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("study", metavar="STUDY", nargs="?", help="TOML file or ready-made name")
-    parser.add_argument("--out", metavar="DIR", help="the study's folder, new or to go on in")
+    parser.add_argument("--out", metavar="DIR", help="folder of the study, new or to resume")
     parser.add_argument("--list", action="store_true", help="list the ready-made studies")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes to start (default: one a processor)"
+        "--workers", type=int, metavar="N", help="processes to start (default: one per processor)"
     )
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead")
     parser.add_argument(
-        "--retry", action="store_true", help="compute runs that failed before once more"
+        "--scheduler", metavar="ADDRESS", help="address of a Dask scheduler to use instead"
     )
-    parser.add_argument("--force", action="store_true", help="throw away earlier results")
+    parser.add_argument("--retry", action="store_true", help="repeat runs that failed before")
+    parser.add_argument("--force", action="store_true", help="discard earlier results")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run or go on with a study, and print its best points."""
+    """Run or resume a study and print its best points."""
     if args.list:
         return _list(args)
     require_extra("studies need {}", "study", "pyarrow", "filelock")
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         if not value:
             raise BitlifError(f"{name} must be given (or --list)")
     if args.scheduler and args.workers is not None:
-        raise BitlifError("--workers must be left out with --scheduler, whose cluster has its own")
+        raise BitlifError("--workers must be left out with --scheduler, which has its own workers")
     workers = require_int("--workers", _processors() if args.workers is None else args.workers,
                           1, 1024)  # fmt: skip
     from bitlif.study.search.plan import load_plan
@@ -102,7 +102,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _processors() -> int:
-    return len(os.sched_getaffinity(0))
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -124,7 +127,7 @@ def _list(args: argparse.Namespace) -> int:
 def _run(
     args: argparse.Namespace, plan: Plan, text: str, workers: int
 ) -> tuple[Any, Path, Progress]:
-    from bitlif.study.search.checksum import parsed
+    from bitlif.study.search.checksum import parse_table
     from bitlif.study.search.open_pool import open_pool
     from bitlif.study.search.run import run_study
     from bitlif.study.search.store import open_store
@@ -134,7 +137,7 @@ def _run(
         progress_bars() as bars,
     ):
         for part in store.damaged:
-            say(f"'{path_text(part)}' was damaged: its runs are made again")
+            say(f"'{path_text(part)}' was damaged: its runs are repeated")
         bar = bars.add_task("starting workers", total=plan.size * len(plan.seeds))
         if args.retry:
             store.forget_failures()
@@ -146,11 +149,18 @@ def _run(
 
         with open_pool(workers, args.scheduler or "") as pool:
             path, progress = run_study(plan, store, pool, report)
-    return parsed(path.read_bytes()), path, progress
+    return parse_table(path.read_bytes()), path, progress
 
 
 def best_points(plan: Plan, table: Any) -> list[dict[str, Any]]:
-    """Return the best points by the first objective, with the means of all objectives."""
+    """Return the best points by the first objective, with the means of all objectives.
+
+    Parameters
+    ----------
+    plan : Plan
+    table : pyarrow.Table
+        The results of the study.
+    """
     rows = [row for row in table.to_pylist() if not row["error"]]
     groups: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
@@ -165,8 +175,8 @@ def best_points(plan: Plan, table: Any) -> list[dict[str, Any]]:
         points.append({"point": number, **axes, **means})
     first = plan.objectives[0]
     sign = -1 if plan.metric(first).direction == "max" else 1
-    judged = [own for own in points if own[first] is not None]
-    return sorted(judged, key=lambda own: sign * own[first])[:SHOWN]
+    ranked = [own for own in points if own[first] is not None]
+    return sorted(ranked, key=lambda own: sign * own[first])[:SHOWN]
 
 
 def _print(plan: Plan, table: Any, path: Path, progress: Progress, seconds: float) -> None:
@@ -184,15 +194,15 @@ def _print(plan: Plan, table: Any, path: Path, progress: Progress, seconds: floa
         title = f"{plan.name}: best of {plan.size} points, means of {len(plan.seeds)} seed(s)"
         screen.print(result_table(title, ("point", *plan.objectives, "setting"), rows))
     screen.print(
-        f"{progress.computed} runs computed, {progress.reused} were there, {progress.failed} "
-        f"failed; {seconds:.0f} s"
+        f"{progress.computed} runs computed, {progress.reused} reused, {progress.failed} failed; "
+        f"{seconds:.0f} s"
     )
     if progress.failed:
-        told: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for row in table.to_pylist():
             if row["error"]:
-                told[row["error"]] = told.get(row["error"], 0) + 1
-        for error, times in sorted(told.items(), key=lambda own: -own[1])[:3]:
+                counts[row["error"]] = counts.get(row["error"], 0) + 1
+        for error, times in sorted(counts.items(), key=lambda own: -own[1])[:3]:
             screen.print(f"failed {times} time(s): {error}", markup=False)
     screen.print(f"results: {path}", markup=False)
 

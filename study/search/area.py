@@ -1,4 +1,4 @@
-"""What a point takes of an FPGA, and how fast it runs there: estimated, or really synthesised."""
+"""FPGA resources and clock frequency of a point, estimated or from synthesis."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bitlif.model.errors import require_choice
 from bitlif.model.storage.cache import cached, key_of
 
 DEVICES = {"ecp5": "ecp5", "ice40": "up5k", "ice40hx": "hx8k"}
-"""Device of `bitlif.fpga.synthesis.FAMILIES` that a core of a board's family is placed on."""
+"""Device of `bitlif.fpga.synthesis.FAMILIES` for a core, by the family of the board."""
 
 PLACEMENT_SEED = 1
 
 
 def require_board(name: str) -> None:
-    """Raise unless there is such a board."""
+    """Raise BitlifError unless the board is known."""
     from bitlif.fpga.boards import BOARDS
 
     require_choice("board", name, tuple(BOARDS))
@@ -59,7 +59,7 @@ def area(config: Config, board: str, *, synthesise: bool) -> dict[str, float]:
 
 
 def placed(config: Config, device: str) -> dict[str, float]:
-    """Synthesise and place a core, once for all that ask; return its size and clock."""
+    """Synthesise and place a core; return its size and its clock frequency in MHz, from a cache."""
     from bitlif.fpga.synthesis import FAMILIES, harness_verilog, place, synthesise
     from bitlif.fpga.tools import tool_version
 

@@ -1,4 +1,4 @@
-"""Axes of a study: what varies, over which values, and what each of them sets."""
+"""The axes of a study: what varies, over which values, and which fields each value sets."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from .space import Edits, read_edits, require_field, require_value
 
 Scalar = int | float | str | bool
 
-MOST_LABELS = 1024
-"""Values or cases of an axis."""
+MAX_LABELS = 1024
+"""Most values or cases of an axis."""
 
-NAME_LENGTH = 200
-"""Characters of a name, a unit or a title."""
+MAX_NAME_LENGTH = 200
+"""Most characters of a name, a unit or a title."""
 
-LEAST_STEP, LEAST_SHARE = 1e-9, 1e-12
-"""Least step of a range of real numbers, by itself and as a share of the range's larger end:
-smaller ones are lost when steps are rounded to 12 decimals, or to a double's digits."""
+MIN_STEP, MIN_RELATIVE_STEP = 1e-9, 1e-12
+"""Smallest step of a range of real numbers, absolute and relative to the larger end of the range.
+Smaller steps would be lost to rounding to 12 decimals or to the precision of a double."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What varies along one dimension of the space.
+    """One dimension of the search space.
 
     Attributes
     ----------
     name : str
-        The column's name: the field, or what the cases are called together.
+        Name of the column: the field, or the name of a set of cases.
     fields : tuple of str
-        Dotted fields that it sets.
+        Dotted names of the configuration fields that the axis sets.
     kind : str
-        ``"values"``: a list for the one field. ``"range"``: numbers from `low` to `high` for it.
-        ``"cases"``: named settings of several fields.
+        ``"values"``: a list of values of one field. ``"range"``: numbers from `low` to `high` of
+        one field. ``"cases"``: named settings of several fields.
     labels : tuple
-        Values, or names of cases, in order; empty for a range.
+        Values or names of cases, in order; empty for a range.
     settings : tuple of dict
         The edits of each label.
     low, high, step : float or int
-        Of a range; `step` 0: any real number.
+        Ends and step of a range; a step of 0 allows any real number.
     log : bool
-        Whether a range is walked and drawn in its logarithm.
+        Whether a range is logarithmic.
     unit : str
-        For pictures.
+        Unit for pictures and pages.
     """
 
     name: str
@@ -62,19 +62,19 @@ class Axis:
 
     @property
     def whole(self) -> bool:
-        """Whether a range is of integers."""
+        """Whether the axis is a range of integers."""
         return self.kind == "range" and all(
             isinstance(own, int) for own in (self.low, self.high, self.step)
         )
 
     @property
     def count(self) -> int:
-        """How many steps it has.
+        """Number of values or cases.
 
         Raises
         ------
         BitlifError
-            If it is a range of real numbers without a step.
+            If the axis is a range of real numbers without a step.
         """
         if self.kind != "range":
             return len(self.labels)
@@ -86,23 +86,23 @@ class Axis:
         return int((self.high - self.low) / self.step + 1e-9) + 1
 
     def choice(self, number: int) -> Scalar:
-        """Return the choice at a number below `count`."""
+        """Return the value or case with a number from 0 to ``count - 1``."""
         if self.kind != "range":
             return self.labels[number]
-        return _tidy(self.low + number * self.step)
+        return _rounded(self.low + number * self.step)
 
     def steps(self) -> tuple[Scalar, ...]:
-        """Return what a grid visits; raise as `count`."""
+        """Return all values or cases; raises as `count`."""
         return tuple(self.choice(number) for number in range(self.count))
 
     def edits(self, choice: Scalar) -> Edits:
-        """Return the edits of a choice: a label, or a number of the range."""
+        """Return the edits of a choice, which is a label or a number of the range."""
         if self.kind == "range":
             return {self.fields[0]: choice}
         return self.settings[self.labels.index(choice)]
 
 
-def _tidy(value: float) -> float | int:
+def _rounded(value: float) -> float | int:
     return value if isinstance(value, int) else round(value, 12)
 
 
@@ -110,12 +110,12 @@ AXIS_FIELDS = ("field", "name", "values", "low", "high", "step", "log", "case", 
 
 
 def read_axis(tree: object, config: Config, where: str) -> Axis:
-    """Return the axis that a table of a study describes; `where` names it in errors.
+    """Return the axis that a table of a study file describes; `where` names the table in errors.
 
     Raises
     ------
     BitlifError
-        If a field is not known, missing, or contradicts another one.
+        If a field is unknown, missing, or contradicts another one.
     """
     if not isinstance(tree, dict):
         raise BitlifTypeError(f"{where} must be a table, not {quoted(tree)}")
@@ -157,8 +157,8 @@ def read_axis(tree: object, config: Config, where: str) -> Axis:
 
 
 def _require_few(what: str, values: list[Any]) -> None:
-    if len(values) > MOST_LABELS:
-        raise BitlifError(f"{what} must be at most {MOST_LABELS}, not {len(values)}")
+    if len(values) > MAX_LABELS:
+        raise BitlifError(f"{what} must be at most {MAX_LABELS}, not {len(values)}")
 
 
 def _require_one_kind(values: list[Scalar], where: str) -> None:
@@ -168,10 +168,11 @@ def _require_one_kind(values: list[Scalar], where: str) -> None:
 
 
 def require_name(what: str, name: object) -> str:
-    """Return a text if it can be printed, and is neither empty nor long; else raise."""
-    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= NAME_LENGTH:
+    """Return a name if it is printable text of an accepted length; raise otherwise."""
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_NAME_LENGTH:
         raise BitlifTypeError(
-            f"{what} must be printable text of 1 ..= {NAME_LENGTH} characters, not {quoted(name)}"
+            f"{what} must be printable text of 1 ..= {MAX_NAME_LENGTH} characters, "
+            f"not {quoted(name)}"
         )
     return name
 
@@ -197,7 +198,7 @@ def _read_range(tree: dict[str, Any], name: str, own: str, where: str, unit: str
     if log and "step" in tree:
         raise BitlifError(f"{where}.step must be left out with log, not {quoted(tree['step'])}")
     largest = max(abs(numbers["low"]), abs(numbers["high"]))
-    least = max(LEAST_STEP, LEAST_SHARE * largest)
+    least = max(MIN_STEP, MIN_RELATIVE_STEP * largest)
     if 0 < numbers["step"] < least:
         raise BitlifError(
             f"{where}.step must be at least {least:g} in a range to {largest:g}, "

@@ -1,8 +1,8 @@
-"""Parquet files that carry a checksum of themselves, which is verified before they are parsed.
+"""Parquet files with an embedded checksum, which is verified before they are parsed.
 
-The checksum is a SHA-256 of the whole file, in hexadecimal, in the metadata of the file's footer
-under ``bitlif.sha256``; 64 zeros stand in its place while it is computed. Any program that reads
-Parquet reads such a file.
+The checksum is the SHA-256 of the whole file in hexadecimal. It is stored in the metadata of the
+footer under ``bitlif.sha256`` and counts as 64 zeros while it is computed. Any Parquet reader can
+read such a file.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 KEY = "bitlif.sha256"
-NOT_YET = "0" * 64
+PLACEHOLDER = "0" * 64
 
-# What Thrift's compact protocol makes of the pair: the value is the next field, text, 64 long. It
-# is the last such place in a file: what may come before are columns and their statistics.
-PLACE = re.compile(re.escape(KEY.encode()) + rb"\x18@([0-9a-f]{64})")
+# The pair in Thrift's compact protocol: the value is the next field, text of length 64. The last
+# match in the file is the checksum; columns and statistics can only match earlier.
+PATTERN = re.compile(re.escape(KEY.encode()) + rb"\x18@([0-9a-f]{64})")
 
-MOST_ROWS = 1 << 20
-"""Of a table that is read."""
+MAX_ROWS = 1 << 20
+"""Most rows of a table to read."""
 
-MOST_BYTES = 1 << 28
-"""Of the values of a table that is read."""
+MAX_BYTES = 1 << 28
+"""Most bytes of values in a table to read."""
 
 
 def to_bytes(table: pa.Table) -> bytes:
@@ -33,21 +33,21 @@ def to_bytes(table: pa.Table) -> bytes:
     buffer = pa.BufferOutputStream()
     with pq.ParquetWriter(buffer, table.schema) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({KEY: NOT_YET})
+        writer.add_key_value_metadata({KEY: PLACEHOLDER})
     content = buffer.getvalue().to_pybytes()
     start, digest = _place(content) or (0, b"")
-    assert digest == NOT_YET.encode()
+    assert digest == PLACEHOLDER.encode()
     made: bytes = content[:start] + _digest(content, start) + content[start + len(digest) :]
     return made
 
 
-def verified(content: bytes) -> bool:
-    """Return whether a file carries a checksum.
+def verify_checksum(content: bytes) -> bool:
+    """Verify the checksum of a file; return False if it has none.
 
     Raises
     ------
     ValueError
-        If it is not that of the file.
+        If the checksum does not match.
     """
     place = _place(content)
     if place is None:
@@ -59,35 +59,35 @@ def verified(content: bytes) -> bool:
 
 
 def _place(content: bytes) -> tuple[int, bytes] | None:
-    """Return where the checksum starts, and what it is."""
-    places = list(PLACE.finditer(content))
+    """Return the offset and the value of the checksum."""
+    places = list(PATTERN.finditer(content))
     return (places[-1].start(1), places[-1][1]) if places else None
 
 
 def _digest(content: bytes, start: int) -> bytes:
     digest = hashlib.sha256(memoryview(content)[:start])
-    digest.update(NOT_YET.encode())
-    digest.update(memoryview(content)[start + len(NOT_YET) :])
+    digest.update(PLACEHOLDER.encode())
+    digest.update(memoryview(content)[start + len(PLACEHOLDER) :])
     return digest.hexdigest().encode()
 
 
-def parsed(content: bytes) -> pa.Table:
-    """Return the table in a Parquet file, whatever is wrong with it.
+def parse_table(content: bytes) -> pa.Table:
+    """Return the table in a Parquet file that may be damaged.
 
-    Everything is read in this thread. PyArrow would read a table in threads of its own, which may
-    still hold the bytes when the interpreter ends, and then abort the process.
+    The file is read in the calling thread. PyArrow's own threads may still hold the bytes when the
+    interpreter exits, which aborts the process.
 
     Raises
     ------
     ValueError
-        If there is none in it, or a very large one.
+        If the file is not valid Parquet or its table is too large.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         sizes = [file.metadata.row_group(n).total_byte_size for n in range(file.num_row_groups)]
-        if file.metadata.num_rows > MOST_ROWS or sum(sizes) > MOST_BYTES:
-            raise ValueError(f"it has more than {MOST_ROWS} rows or {MOST_BYTES} bytes of values")
-        # A text that many rows share is there once, until it is known how long all are together.
+        if file.metadata.num_rows > MAX_ROWS or sum(sizes) > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_ROWS} rows or {MAX_BYTES} bytes of values")
+        # Texts stay dictionary-encoded until their total length has been checked.
         texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
         reader = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts, pre_buffer=False)
         table = reader.read(use_threads=False)
@@ -105,7 +105,7 @@ def _with_plain_texts(table: pa.Table) -> pa.Table:
                 pc.sum(pc.binary_length(own.dictionary).take(own.indices)).as_py() or 0
                 for own in column.chunks
             )
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 raise ValueError(f"its column {field.name} has {size} bytes")
             plain = field.with_type(field.type.value_type)
             table = table.set_column(number, plain, column.cast(plain.type))

@@ -1,8 +1,8 @@
-"""Workers of a Dask cluster that is there already.
+"""Workers of an existing Dask cluster.
 
-Dask gives a run to another worker when one dies, and gives it up when several died. What was given
-up runs once more after all else, alone: what then takes one worker after another with it is to
-blame, and is recorded as failed.
+Dask moves a run to another worker when its worker dies, and gives up after several deaths. Runs
+that were given up are repeated one at a time after all others. A run that then crashes its workers
+again is recorded as failed.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.text import quoted
 
 from .evaluate import Job, Outcome, evaluate
-from .pool import KILLED, MOST_RUNS, require_same_version, runs_of_a_task
+from .pool import CRASHED, MAX_RUNS, require_same_version, task_size
 
-AHEAD = 3
-"""Tasks that are handed out for each thread, so that none waits for its next one."""
+TASKS_PER_THREAD = 3
+"""Tasks that are queued per thread, so that no thread waits for its next task."""
 
 TIMEOUT = "20s"
-"""For a scheduler to answer."""
+"""Time for a scheduler to answer."""
 
 
 class Cluster:
-    """Workers that runs are given to.
+    """The workers of a Dask cluster.
 
     Parameters
     ----------
     client : distributed.Client
+        An open connection to the scheduler.
     """
 
     def __init__(self, client: Client) -> None:
@@ -43,89 +44,88 @@ class Cluster:
 
     @property
     def threads(self) -> int:
-        """Runs that are computed at one time, at least 1."""
+        """Number of runs that are computed at the same time, at least 1."""
         threads: dict[str, int] = self._client.nthreads()
         return max(1, sum(threads.values()))
 
     def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
-        """Yield outcomes as they come, all that came at one time together.
+        """Yield outcomes as they arrive; those that arrive together are in one list.
 
         Raises
         ------
         BitlifError
-            If the scheduler is lost, a worker lacks a package, or has another version than this
-            process.
+            If the scheduler is lost, or a worker lacks a package or has another version of bitlif.
         """
         waiting = collections.deque(jobs)
         suspects: collections.deque[Job] = collections.deque()
-        going: dict[str, tuple[list[Job], bool]] = {}
+        running: dict[str, tuple[list[Job], bool]] = {}
         arriving = as_completed(with_results=True, raise_errors=False)
-        pace: collections.deque[float] = collections.deque(maxlen=4 * MOST_RUNS)
+        durations: collections.deque[float] = collections.deque(maxlen=4 * MAX_RUNS)
 
         def submit(task: list[Job], alone: bool) -> None:
-            # Not pure, so that a run which is given out anew is not taken for the one before.
+            # Not pure: Dask must not take a repeated run for the earlier one.
             key = f"{task[0].key}-{'alone' if alone else len(task)}"
-            going[key] = task, alone
+            running[key] = task, alone
             arriving.add(self._client.submit(evaluate_here, task, key=key, pure=False))
 
         def refill() -> None:
             threads = self.threads
-            while waiting and len(going) < AHEAD * threads:
-                # The last ones are shared out evenly.
-                most = min(runs_of_a_task(pace), -(-len(waiting) // threads))
+            while waiting and len(running) < TASKS_PER_THREAD * threads:
+                # The last runs are divided evenly.
+                most = min(task_size(durations), -(-len(waiting) // threads))
                 submit([waiting.popleft() for _ in range(most)], False)
-            if suspects and not going:
+            if suspects and not running:
                 submit([suspects.popleft()], True)
 
         refill()
-        while going:
+        while running:
             outcomes: list[Outcome] = []
             for future, result in arriving.next_batch(block=True):
-                # What came counts, not the future's status: that is "lost" already where a worker
-                # died right after it had handed in.
-                task, alone = going.pop(future.key)
+                # The result is kept whatever the status of the future: a worker may have died right
+                # after it returned the result.
+                task, alone = running.pop(future.key)
                 if isinstance(result, list):
                     outcomes += result
                 elif isinstance(result, CancelledError):
-                    raise BitlifError("the scheduler was lost: run the study again to go on")
+                    raise BitlifError("the scheduler was lost: run the study again to resume it")
                 elif not isinstance(result[1], distributed.KilledWorker):
                     raise BitlifError(f"a worker failed: {result[1]}")
                 elif alone:
-                    outcomes.append(Outcome(task[0].key, KILLED))
+                    outcomes.append(Outcome(task[0].key, CRASHED))
                 else:
-                    # Others of the same workers may be to blame.
+                    # Another run on the same worker may have caused the crash.
                     suspects += task
             for own in outcomes:
                 require_same_version(own)
-                pace.append(own.seconds)
+                durations.append(own.seconds)
             refill()
             if outcomes:
                 yield outcomes
 
 
 def evaluate_here(jobs: Sequence[Job]) -> list[Outcome]:
-    """Return what came of jobs, and on which worker."""
+    """Evaluate jobs on a Dask worker and add its address to the outcomes."""
     address = distributed.get_worker().address
     return [replace(evaluate(job), worker=address) for job in jobs]
 
 
 @contextlib.contextmanager
 def open_cluster(scheduler: str) -> Iterator[Cluster]:
-    """Use the cluster of the scheduler at an address.
+    """Connect to the cluster of a scheduler.
 
     Raises
     ------
     BitlifError
-        If no scheduler answers there.
+        If no scheduler answers at the address.
     """
-    # Workers that end are the study's everyday business, not news.
+    # Dask logs every worker that ends, which a study handles itself.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=TIMEOUT)
     except (OSError, ValueError, TimeoutError) as error:
         raise BitlifError(
-            f"--scheduler must be the address of a Dask scheduler, as in tcp://localhost:8786, "
-            f"not {quoted(scheduler)}: none answers there"
+            f"--scheduler must be the address of a Dask scheduler, such as tcp://localhost:8786, "
+            f"not {quoted(scheduler)}: no answer"
         ) from error
     with client:
         yield Cluster(client)

@@ -1,4 +1,4 @@
-"""What a table of results says of its study, checked: a file may be damaged, or another's."""
+"""Validation of the description and the columns in a table of results, which may be damaged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = (
     "name", "title", "config", "task", "seeds", "search", "axes", "objectives", "board", "points",
     "metrics",
 )  # fmt: skip
-"""What a description must say."""
+"""Required keys of a description."""
 
 KINDS = ("values", "cases", "range")
 DIRECTIONS = ("max", "min")
@@ -30,42 +30,45 @@ def read_description(content: bytes) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        Naming what is not as a study writes it.
+        If an entry is missing or invalid; the message names it.
     """
     try:
-        told = json.loads(content, parse_constant=_no_constant)
+        description = json.loads(content, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError("its description is nested too deeply") from error
-    _require(isinstance(told, dict), "its description is no table")
-    if lacking := [key for key in KEYS if key not in told]:
+    _require(isinstance(description, dict), "its description is not a table")
+    if lacking := [key for key in KEYS if key not in description]:
         raise ValueError(f"its description lacks {', '.join(lacking)}")
     for key in ("name", "title", "config", "task", "search"):
-        _require_text(key, told[key])
-    _require(told["board"] is None or isinstance(told["board"], str), "its board is no text")
-    _require(_is_list(told["seeds"], int), "its seeds are no integers")
-    _require(_is_list(told["points"], dict), "its points are no tables")
+        _require_text(key, description[key])
+    _require(
+        description["board"] is None or isinstance(description["board"], str),
+        "its board is not text",
+    )
+    _require(_is_list(description["seeds"], int), "its seeds are not integers")
+    _require(_is_list(description["points"], dict), "its points are not tables")
     for key in ("axes", "objectives", "metrics"):
-        _require(_is_list(told[key], dict), f"its {key} are no tables")
-    _require(bool(told["objectives"]), "its first objective is none of its metrics")
-    for own in told["axes"]:
+        _require(_is_list(description[key], dict), f"its {key} are not tables")
+    _require(bool(description["objectives"]), "its first objective is not one of its metrics")
+    for own in description["axes"]:
         _require_text("axis", own.get("name"))
-        _require(_is_list(own.get("fields"), str), "the fields of an axis are no names")
+        _require(_is_list(own.get("fields"), str), "the fields of an axis are not names")
         _require(own.get("kind") in KINDS, f"an axis is of kind {quoted(own.get('kind'))}")
         labels = own.get("labels") or []
-        _require(_is_list(labels, str, int, float, bool), "the labels of an axis are no values")
-        _require(isinstance(own.get("unit") or "", str), "the unit of an axis is no text")
-    for own in told["metrics"]:
+        _require(_is_list(labels, str, int, float, bool), "the labels of an axis are not values")
+        _require(isinstance(own.get("unit") or "", str), "the unit of an axis is not text")
+    for own in description["metrics"]:
         for key in ("name", "title"):
             _require_text(f"metric's {key}", own.get(key))
-        _require(isinstance(own.get("unit") or "", str), "the unit of a metric is no text")
-    for own in (*told["metrics"], *told["objectives"]):
+        _require(isinstance(own.get("unit") or "", str), "the unit of a metric is not text")
+    for own in (*description["metrics"], *description["objectives"]):
         _require_text("metric", own.get("name"))
-        way = own.get("direction")
-        _require(way in DIRECTIONS, f"a metric is better towards {quoted(way)}")
-    _require_different("axes", [own["name"] for own in told["axes"]])
-    _require_different("metrics", [own["name"] for own in told["metrics"]])
-    _require_different("seeds", told["seeds"])
-    return dict(told)
+        direction = own.get("direction")
+        _require(direction in DIRECTIONS, f"a metric has direction {quoted(direction)}")
+    _require_different("axes", [own["name"] for own in description["axes"]])
+    _require_different("metrics", [own["name"] for own in description["metrics"]])
+    _require_different("seeds", description["seeds"])
+    return dict(description)
 
 
 def _no_constant(word: str) -> float:
@@ -78,7 +81,7 @@ def _require(holds: bool, otherwise: str) -> None:
 
 
 def _require_text(what: str, value: object) -> None:
-    # A configuration has lines.
+    # Not printable text: a configuration has line feeds.
     good = isinstance(value, str) and value != ""
     _require(good, f"its {what} is {quoted(value)}")
 
@@ -94,7 +97,7 @@ def _is_list(value: object, *kinds: type) -> bool:
 
 
 def integers(table: pa.Table, name: str) -> NDArray[np.int64]:
-    """Return a column of integers, none of them missing; raise ValueError if it is another."""
+    """Return a column of integers without nulls, (R,) int64; raise ValueError otherwise."""
     column = _column(table, name)
     _require(
         pa.types.is_int64(column.type) and not column.null_count,
@@ -105,7 +108,7 @@ def integers(table: pa.Table, name: str) -> NDArray[np.int64]:
 
 
 def texts(table: pa.Table, name: str) -> list[str]:
-    """Return a column of texts, none of them missing; raise ValueError if it is another."""
+    """Return a column of R texts without nulls; raise ValueError otherwise."""
     column = _column(table, name)
     _require(
         pa.types.is_string(column.type) and not column.null_count,
@@ -116,22 +119,22 @@ def texts(table: pa.Table, name: str) -> list[str]:
 
 
 def reals(table: pa.Table, name: str) -> NDArray[np.float64]:
-    """Return a column of numbers, NaN where one is missing; raise ValueError if it is another."""
+    """Return a column of numbers, (R,) float64, with NaN for nulls; raise ValueError otherwise."""
     column = _column(table, name)
     kinds = (pa.types.is_float64, pa.types.is_int64, pa.types.is_null)
     _require(any(own(column.type) for own in kinds), f"its column {name} must be of numbers")
     values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
-    # A missing value is NaN here, and makes no comparison true.
+    # Nulls are NaN here, and comparisons with NaN are false.
     _require(not (np.abs(values) > LARGEST).any(), f"its column {name} must be finite")
     return values
 
 
 def choices(table: pa.Table, name: str, *, kind: str, log: bool) -> list[Any]:
-    """Return a column of what an axis was set to; raise ValueError if it can be none."""
+    """Return a column of R settings of an axis; raise ValueError if it is invalid."""
     column = _column(table, name)
     values: list[Any] = column.to_pylist()
     good = not column.null_count and all(isinstance(own, int | float | str) for own in values)
-    _require(good, f"its column {name} must be of values, none of them missing")
+    _require(good, f"its column {name} must be of values without gaps")
     numbers = [own for own in values if isinstance(own, int | float)]
     _require(
         all(math.isfinite(own) and abs(own) <= LARGEST for own in numbers),

@@ -1,4 +1,4 @@
-"""What a study can measure of a point: names, units, which way is better, and what it costs."""
+"""The metrics of a study: names, units, directions and storage costs."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from bitlif.model.derive import derive
 from bitlif.model.state import state_variables
 
 EXTRAS = ("float", "estimate", "synthesis")
-"""What a study may measure beside the integers' learning; the last two exclude each other."""
+"""Optional measurements of a study; the last two exclude each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A column of results.
+    """A metric, which is a column of the results.
 
     Attributes
     ----------
     name, title, unit : str
+        Name of the column, title and unit for readers.
     direction : str
-        ``"max"`` or ``"min"``: which is better.
+        ``"max"`` or ``"min"``, whichever is better.
     whole : bool
-        Whether it is an integer.
+        Whether the values are integers.
     group : str
-        ``""``: always measured; else one of `EXTRAS`, or a task's name.
+        ``""`` for metrics of every study; else one of `EXTRAS`, or the name of a task.
     """
 
     name: str
@@ -48,9 +49,10 @@ BASIC = (
     Metric("bits", "bits that the layer stores", "bits", "min", whole=True),
     Metric("weight_bits", "bits of all weights", "bits", "min", whole=True),
 )  # fmt: skip
-"""A decision is a window in which nothing is learned: of a test digit, or the teacher's.
+"""Metrics without extras.
 
-Synaptic operations are input events times neurons, learning operations active errors times inputs.
+A decision is a window without learning: a test digit, or the window of the teacher. Synaptic
+operations are input events times neurons; learning operations are active errors times inputs.
 """
 
 TWIN = (
@@ -69,31 +71,32 @@ AREA = (
     Metric("mhz", "clock", "MHz", "max"),
     Metric("steps_per_s", "full steps a second", "steps/s", "max"),
 )
-"""Estimated: core and surroundings on the board, at the median clock of placements there.
+"""Metrics of area.
 
-Synthesised: core in a harness of few pins, on the device of the board's family that
-`bitlif bench gates` has, at the clock that it reaches.
+An estimate covers the core and its surroundings on the board, at the median clock frequency of
+placements there. Synthesis covers the core in a harness with few pins, on the device of the board's
+family in `bitlif bench gates`, at the clock frequency that it reaches.
 """
 
 
 def metrics_of(task: str, extras: tuple[str, ...]) -> tuple[Metric, ...]:
-    """Return what is measured for a task, in the order of the columns."""
+    """Return the metrics of a task, in the order of the columns."""
     basic = tuple(own for own in BASIC if own.group in ("", task))
     twin = TWIN if "float" in extras else ()
     return basic + twin + (AREA if {"estimate", "synthesis"} & set(extras) else ())
 
 
 def weight_bits(config: Config) -> int:
-    """Return the bits of all weights."""
+    """Return the number of bits of all weights."""
     sizes = config.layer
     return sizes.inputs * sizes.neurons * config.synapse.weight.bits
 
 
 def stored_bits(config: Config) -> int:
-    """Return all bits that a learning layer stores.
+    """Return the number of bits that a learning layer stores.
 
-    Weights, gradient accumulators, synaptic currents, membrane potentials, both traces, both
-    columns of the error table, and the LFSRs' registers.
+    They are the weights, gradient accumulators, synaptic currents, membrane potentials, both
+    traces, both columns of the error table, and the LFSR registers.
     """
     sizes, ranges = config.layer, derive(config).ranges
     synapses = sizes.inputs * sizes.neurons

@@ -1,4 +1,4 @@
-"""The workers of a study: processes of this machine, or a Dask cluster."""
+"""Open the workers of a study: processes on this machine or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ from .run import Workers
 
 @contextlib.contextmanager
 def open_pool(workers: int, scheduler: str = "") -> Iterator[Workers]:
-    """Give `workers` processes, or the cluster of the Dask scheduler at an address.
+    """Open `workers` processes, or the cluster of a Dask scheduler.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes; ignored with a scheduler.
+    scheduler : str
+        Address of a Dask scheduler, or "".
 
     Raises
     ------
     BitlifError
-        If no scheduler answers there, or Dask is not installed.
+        If no scheduler answers at the address, or Dask is not installed.
     """
     if scheduler:
         try:

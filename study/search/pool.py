@@ -1,7 +1,7 @@
-"""Workers of this machine: processes that only this one can reach, each through its own pipe.
+"""Worker processes on this machine, each of which is connected by a pipe.
 
-Nothing listens: no port, no named socket. A run whose worker dies runs once more after all else,
-alone: what then takes one worker after another with it is to blame, and is recorded as failed.
+Nothing listens on a port or a named socket. If a worker dies, its runs are repeated one at a time
+after all others. A run that then repeatedly crashes its worker is recorded as failed.
 """
 
 from __future__ import annotations
@@ -15,37 +15,34 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bitlif.model.errors import BitlifError
 
 from .evaluate import Job, Outcome, results_stamp
 
-if TYPE_CHECKING:
-    pass
-
 TASK_SECONDS = 1.0
-"""About how long a task is: several short runs go out together, for to hand out one costs time.
-What a study that is killed has to compute again is never more than its tasks."""
+"""Target duration of a task. Handing out a task takes time, so short runs are grouped. A study that
+is killed loses at most the tasks in progress."""
 
-MOST_RUNS = 32
-"""Of a task."""
+MAX_RUNS = 32
+"""Most runs of a task."""
 
-DEATHS = 3
-"""Workers that a run may end, alone, before it is recorded as failed; and workers that may end one
-after another before they were ready."""
+MAX_CRASHES = 3
+"""Workers that a run may crash alone before it is recorded as failed, and workers that may end one
+after another before they are ready."""
 
-KILLED = "its workers died of it"
-"""The error of such a run."""
+CRASHED = "it repeatedly crashed its worker"
+"""Error of a run that crashed too many workers."""
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 COMMAND = ("-P", "-m", "bitlif.study.search.worker")
-"""What Python is started with; -P: what lies in the current directory is not imported."""
+"""Arguments of Python; -P prevents imports from the current directory."""
 
 
 class _Worker:
-    """A process, and the task that it has."""
+    """A worker process and its current task."""
 
     def __init__(self) -> None:
         self.ready = False
@@ -75,9 +72,9 @@ class _Worker:
         finally:
             theirs.close()
 
-    def give(self, task: list[Job]) -> None:
+    def send(self, task: list[Job]) -> None:
         self.task = task
-        # If it is dead its end of the pipe is closed, which `wait` tells.
+        # A dead worker has closed its end of the pipe, which `wait` reports.
         with contextlib.suppress(OSError):
             self.channel.send(task)
 
@@ -90,74 +87,73 @@ class _Worker:
 
 
 class _Tasks:
-    """Runs that are to be computed, and how they are shared out."""
+    """The queue of runs, which are handed out as tasks."""
 
-    def __init__(self, jobs: Sequence[Job], threads: int) -> None:
-        self._threads = threads
+    def __init__(self, jobs: Sequence[Job], workers: int) -> None:
+        self._workers = workers
         self._waiting = collections.deque(jobs)
         self._suspects: collections.deque[Job] = collections.deque()
-        self._deaths: dict[str, int] = {}
-        self._pace: collections.deque[float] = collections.deque(maxlen=4 * MOST_RUNS)
+        self._crashes: dict[str, int] = {}
+        self._durations: collections.deque[float] = collections.deque(maxlen=4 * MAX_RUNS)
 
     def next(self, *, alone: bool) -> list[Job]:
-        """Return the next task, none if there is none yet; `alone`: nothing else is computed."""
+        """Return the next task, or an empty list; `alone` says that no other task is running."""
         if self._waiting:
-            # The last ones are shared out evenly.
-            most = min(runs_of_a_task(self._pace), -(-len(self._waiting) // self._threads))
+            # The last runs are divided evenly.
+            most = min(task_size(self._durations), -(-len(self._waiting) // self._workers))
             return [self._waiting.popleft() for _ in range(most)]
         return [self._suspects.popleft()] if self._suspects and alone else []
 
-    def came(self, outcomes: Sequence[Outcome]) -> None:
-        self._pace.extend(own.seconds for own in outcomes)
+    def record_durations(self, outcomes: Sequence[Outcome]) -> None:
+        self._durations.extend(own.seconds for own in outcomes)
 
-    def not_begun(self, task: Sequence[Job]) -> None:
+    def requeue(self, task: Sequence[Job]) -> None:
         self._waiting.extendleft(reversed(task))
 
-    def died(self, task: Sequence[Job]) -> list[Outcome]:
-        """Take back what a worker died with; return what is given up."""
+    def record_crash(self, task: Sequence[Job]) -> list[Outcome]:
+        """Take back the task of a dead worker; return the failures of runs that are given up."""
         for job in task:
-            # The first time others may be to blame: those of its task, or of other workers.
-            self._deaths[job.key] = self._deaths.get(job.key, -1) + 1
-        self._suspects.extend(job for job in task if self._deaths[job.key] < DEATHS)
-        return [Outcome(job.key, KILLED) for job in task if self._deaths[job.key] == DEATHS]
+            # The first crash is not counted: another run of the task may have caused it.
+            self._crashes[job.key] = self._crashes.get(job.key, -1) + 1
+        self._suspects.extend(job for job in task if self._crashes[job.key] < MAX_CRASHES)
+        return [Outcome(job.key, CRASHED) for job in task if self._crashes[job.key] == MAX_CRASHES]
 
 
 class Pool:
-    """Workers that are started when there is work for them.
+    """Worker processes, which are started on demand.
 
     Parameters
     ----------
-    threads : int
-        How many, at least 1.
+    size : int
+        Largest number of workers, at least 1.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, size: int) -> None:
+        self.size = size
         self._workers: list[_Worker] = []
-        self._stillborn = 0
+        self._failed_starts = 0
 
     def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
-        """Yield outcomes as they come, all that came at one time together.
+        """Yield outcomes as they arrive; those that arrive together are in one list.
 
         Raises
         ------
         BitlifError
-            If workers cannot be started, lack a package, or have another version than this
-            process.
+            If workers cannot be started, lack a package, or have another version of bitlif.
         """
-        tasks = _Tasks(jobs, self.threads)
+        tasks = _Tasks(jobs, self.size)
         try:
             self._hand_out(tasks)
-            while going := [own for own in self._workers if own.task]:
-                ready = wait([own.channel for own in going])
+            while busy := [own for own in self._workers if own.task]:
+                ready = wait([own.channel for own in busy])
                 outcomes: list[Outcome] = []
-                for worker in going:
+                for worker in busy:
                     if worker.channel in ready:
                         outcomes += self._receive(worker, tasks)
                 for own in outcomes:
                     require_same_version(own)
-                tasks.came(outcomes)
-                # No worker waits while these are kept.
+                tasks.record_durations(outcomes)
+                # Workers continue while the caller stores the outcomes.
                 self._hand_out(tasks)
                 if outcomes:
                     yield outcomes
@@ -166,32 +162,32 @@ class Pool:
                 self._drop(worker)
 
     def _hand_out(self, tasks: _Tasks) -> None:
-        """Give a task to every worker that has none; start those that are not there yet."""
-        while (busy := sum(bool(own.task) for own in self._workers)) < self.threads:
+        """Send a task to every idle worker, and start workers up to the size of the pool."""
+        while (busy := sum(bool(own.task) for own in self._workers)) < self.size:
             task = tasks.next(alone=not busy)
             if not task:
                 return
             if busy == len(self._workers):
-                with _interrupts_kept():
+                with _interrupts_blocked():
                     self._workers.append(_Worker())
-            next(own for own in self._workers if not own.task).give(task)
+            next(own for own in self._workers if not own.task).send(task)
 
     def _receive(self, worker: _Worker, tasks: _Tasks) -> list[Outcome]:
-        """Return what a worker, or its death, has to say."""
+        """Return the outcomes from a worker that answered or died."""
         try:
             answer = worker.channel.recv()
-        except (EOFError, OSError):  # of a worker that is dead, perhaps since it began to answer
+        except (EOFError, OSError):  # a dead worker, perhaps in the middle of an answer
             self._drop(worker)
             if worker.ready:
-                return tasks.died(worker.task)
-            self._stillborn += 1
-            if self._stillborn == DEATHS:
-                raise BitlifError(_ended(worker)) from None
-            tasks.not_begun(worker.task)
+                return tasks.record_crash(worker.task)
+            self._failed_starts += 1
+            if self._failed_starts == MAX_CRASHES:
+                raise BitlifError(_startup_error(worker)) from None
+            tasks.requeue(worker.task)
             return []
         if isinstance(answer, str):
             raise BitlifError(f"a worker failed: {answer}")
-        worker.ready, self._stillborn = True, 0
+        worker.ready, self._failed_starts = True, 0
         if answer is None:
             return []
         worker.task = []
@@ -208,37 +204,39 @@ class Pool:
             self._drop(worker)
 
 
-def _ended(worker: _Worker) -> str:
+def _startup_error(worker: _Worker) -> str:
     code = worker.process.returncode
     how = f"signal {-code}" if code < 0 else f"exit status {code}"
-    return f"{DEATHS} workers ended before they were ready, the last one with {how}"
+    return f"{MAX_CRASHES} workers ended before they were ready, the last with {how}"
 
 
-def runs_of_a_task(pace: Sequence[float]) -> int:
-    """Return how many runs last about as long as a task should, by how long others took."""
-    if not pace:
+def task_size(durations: Sequence[float]) -> int:
+    """Return how many runs fit into a task, given the `durations` of earlier runs in seconds."""
+    if not durations:
         return 1
-    # The median: a first run may have waited for the engine to be compiled.
-    return max(1, min(MOST_RUNS, int(TASK_SECONDS / max(statistics.median(pace), 1e-3))))
+    # The median excludes a first run that waited for the engine to be compiled.
+    return max(1, min(MAX_RUNS, int(TASK_SECONDS / max(statistics.median(durations), 1e-3))))
 
 
 def require_same_version(outcome: Outcome) -> None:
     """Raise unless an outcome was computed with the sources of this process."""
     if outcome.stamp not in ("", results_stamp()):
         raise BitlifError(
-            "a worker has another version of bitlif, whose results may differ: install the "
-            "same one there"
+            "a worker has another version of bitlif, whose results may differ: install the same "
+            "version there"
         )
 
 
 @contextlib.contextmanager
-def _interrupts_kept() -> Iterator[None]:
-    """Keep interrupts from a process that is started meanwhile, and from this one until then.
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT in this process, and permanently in processes that it starts meanwhile.
 
-    A terminal interrupts all processes of a command. The workers are to end when this process ends
-    them, not each with a traceback of its own; a signal that is blocked as a process starts is
-    blocked in it for good.
+    A terminal interrupts all processes of a command. Workers ignore this and end when this process
+    ends them, without tracebacks. Systems without signal masks, such as Windows, skip this.
     """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

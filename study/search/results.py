@@ -1,4 +1,4 @@
-"""What a study leaves: a row for each point and seed, in a Parquet file that describes itself."""
+"""The results of a study: one row per point and seed, in a self-describing Parquet file."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.storage.reading import read_bytes
 from bitlif.model.text import path_text, shortened, terminal_text
 
-from .checksum import MOST_BYTES, MOST_ROWS, parsed, verified
+from .checksum import MAX_BYTES, MAX_ROWS, parse_table, verify_checksum
 from .description import choices, integers, read_description, reals, texts
 
 FILE = "results.parquet"
-"""Name of the file in a study's folder."""
+"""Name of the results file in the folder of a study."""
 
 METADATA = b"bitlif.study"
-"""Key of the description in the file's schema."""
+"""Key of the description in the metadata of the schema."""
 
 FORMAT, VERSION = b"bitlif.format", b"2"
-"""Key and value, in the file's schema, of what a table is that must have a checksum."""
+"""Key and value in the metadata of the schema that require a checksum."""
 
 MARK = "bitlif-study.json"
-"""Name of the file that says that a folder is a study's."""
+"""Name of the file that marks the folder of a study."""
 
-AGAIN = "run the study again to go on"
+RESUME = "run the study again to resume it"
 
 CONFIDENCE = 0.95
-"""Of every interval that a report shows."""
+"""Confidence level of all intervals."""
 
 Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class ResultAxis:
-    """What was varied.
+    """An axis of the results: what was varied.
 
     Attributes
     ----------
     name : str
-        Also the name of its column.
+        Name of the axis and of its column.
     fields : tuple of str
-        Fields of the configuration that change along it.
+        Configuration fields that vary along the axis.
     kind : str
         ``"values"``, ``"cases"`` or ``"range"``.
     labels : tuple
-        Its values or the names of its cases, in order; empty for a range.
+        Values or names of cases, in order; empty for a range.
     unit : str
     log : bool
-        Whether a range is looked at by its logarithm.
+        Whether a range is logarithmic.
     """
 
     name: str
@@ -68,7 +68,7 @@ class ResultAxis:
 
 @dataclass(frozen=True, slots=True)
 class ResultMetric:
-    """What was measured, and whether more (``"max"``) or less (``"min"``) of it is better."""
+    """A metric of the results; `direction` is ``"max"`` or ``"min"``, whichever is better."""
 
     name: str
     title: str
@@ -78,7 +78,7 @@ class ResultMetric:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that gave no metrics: its point's number, its seed, and why."""
+    """A failed run: the number of its point, its seed and its error message."""
 
     point: int
     seed: int
@@ -87,16 +87,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Means:
-    """Means over seeds, with the ends of their intervals.
+    """Means over the seeds, with confidence intervals.
 
     Attributes
     ----------
     mean : (P,) float64
         NaN where no seed has a value.
     low, high : (P,) float64
-        Of Student's t interval; NaN where fewer than two seeds have values.
+        Ends of Student's t intervals; NaN with fewer than two values.
     count : (P,) int64
-        Seeds with a value.
+        Number of seeds with a value.
     """
 
     mean: Reals
@@ -107,26 +107,26 @@ class Means:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
-    """The results of a study, P points by S seeds.
+    """The results of a study with P points and S seeds.
 
     Attributes
     ----------
     description : dict
-        As the study wrote it.
+        Description of the study as it was written; see `Plan.describe`.
     axes : tuple of ResultAxis
     metrics : dict of str to ResultMetric
-        Those that have a column.
+        Metrics that have a column, by name.
     points : (P,) int64
-        Numbers of the points that have rows, ascending.
+        Numbers of the points with results, ascending.
     seeds : tuple of int
     settings : dict of str to list
-        For each axis its value at each point.
+        Value at each point, by axis.
     values : dict of str to (P, S) float64
-        For each metric; NaN where a run failed or there was none.
+        Values by metric; NaN for failed and missing runs.
     failures : tuple of Failure
-        By point and seed.
+        Failed runs, by point and seed.
     checked : bool
-        Whether the file has a checksum; those of earlier versions have none.
+        Whether the file has a checksum, which files of earlier versions lack.
     """
 
     description: dict[str, Any]
@@ -141,23 +141,23 @@ class Results:
 
     @property
     def score(self) -> ResultMetric:
-        """Return what was searched for: the first objective."""
+        """The metric of the first objective."""
         return self.metrics[self.description["objectives"][0]["name"]]
 
     def gain(self, name: str) -> Reals:
-        """Return a metric's values, (P, S), with a sign that makes more the better."""
+        """Return the values of a metric, (P, S), negated if it is minimised: larger is better."""
         return self.values[name] if self.metrics[name].direction == "max" else -self.values[name]
 
     def means(self, name: str) -> Means:
-        """Return a metric's means over the seeds."""
+        """Return the means of a metric over the seeds."""
         return means_of(self.values[name])
 
     def setting(self, index: int) -> dict[str, Any]:
-        """Return the values of the axes at the point of an index (not a number)."""
+        """Return the value of every axis at the point with an index (not its number)."""
         return {axis.name: self.settings[axis.name][index] for axis in self.axes}
 
     def config(self, index: int) -> Config:
-        """Return the whole configuration of the point of an index."""
+        """Return the complete configuration of the point with an index."""
         from .space import edited
 
         base = parse_config(self.description["config"], "the study's configuration")
@@ -165,7 +165,7 @@ class Results:
 
 
 def means_of(values: Reals) -> Means:
-    """Return the means of the rows of (P, S) values, some of them NaN.
+    """Return the means of the rows of (P, S) values; NaN stands for a missing value.
 
     >>> found = means_of(np.array([[1.0, 3.0], [2.0, np.nan]]))
     >>> found.mean.tolist(), found.count.tolist()
@@ -178,7 +178,7 @@ def means_of(values: Reals) -> Means:
     filled = np.where(there, values, 0.0)
     with np.errstate(invalid="ignore"):
         mean = filled.sum(axis=1) / count
-    # A metric that is the same for every seed has no spread, not one of rounding errors.
+    # Equal values must have exactly zero spread, without rounding errors.
     first = values[np.arange(len(values)), there.argmax(axis=1)]
     same = (np.where(there, values, first[:, None]) == first[:, None]).all(axis=1)
     mean = np.where(same, first, mean)
@@ -187,9 +187,21 @@ def means_of(values: Reals) -> Means:
 
 
 def half_widths(values: Reals, mean: Reals, quantile: float) -> Reals:
-    """Return how far from the means of rows their Student's t intervals reach: (P,).
+    """Return the half-widths of Student's t intervals of the means of rows.
 
-    NaN where fewer than two of a row's values are there.
+    Parameters
+    ----------
+    values : (P, S) float64
+        NaN stands for a missing value.
+    mean : (P,) float64
+        Means of the rows.
+    quantile : float
+        Quantile of the t distribution.
+
+    Returns
+    -------
+    (P,) float64
+        NaN for rows with fewer than two values.
     """
     from scipy.stats import t
 
@@ -207,49 +219,48 @@ def read_results(path: Path) -> Results:
     Parameters
     ----------
     path : Path
-        Its folder, or the Parquet file.
+        The folder of the study, or the Parquet file.
 
     Raises
     ------
     BitlifError
-        If there is no such file, it does not hold the results of a study, or is damaged; or if
-        there are no results yet.
+        If the file is missing, damaged or not a file of results, or has no results yet.
     """
     file = path / FILE if path.is_dir() else path
     shown = f"'{path_text(file)}'"
     if not file.is_file():
         if (path / MARK).is_file():
-            raise BitlifError(f"the study in '{path_text(path)}' has no results yet: {AGAIN}")
+            raise BitlifError(f"the study in '{path_text(path)}' has no results yet: {RESUME}")
         what = f"a folder with {FILE}" if path.is_dir() else f"a folder or a file {FILE}"
         raise BitlifError(f"a study must be {what}, not '{path_text(path)}'")
-    content = read_bytes("results", file, MOST_BYTES)
+    content = read_bytes("results", file, MAX_BYTES)
     try:
-        checked = verified(content)
+        checked = verify_checksum(content)
     except ValueError as error:
-        raise BitlifError(f"{shown} is damaged ({error}): {AGAIN}") from error
+        raise BitlifError(f"{shown} is damaged ({error}): {RESUME}") from error
     try:
-        table = parsed(content)
+        table = parse_table(content)
     except ValueError as error:
         raise BitlifError(f"{shown} is not a Parquet file of results, or is damaged") from error
     metadata = table.schema.metadata or {}
     if FORMAT in metadata and not checked:
-        raise BitlifError(f"{shown} is damaged (its checksum is missing): {AGAIN}")
+        raise BitlifError(f"{shown} is damaged (its checksum is missing): {RESUME}")
     if METADATA not in metadata:
         raise BitlifError(f"{shown} does not hold the results of a study: it has no description")
     try:
         description = read_description(metadata[METADATA])
         parse_config(description["config"], "the study's configuration")
-        results = _arranged(description, table, checked)
+        results = _arrange(description, table, checked)
     except ValueError as error:
         why = shortened(terminal_text(error), 100)
         raise BitlifError(f"{shown} does not hold the results of a study: {why}") from error
     if not len(results.points):
-        raise BitlifError(f"{shown} has no results yet: {AGAIN}")
+        raise BitlifError(f"{shown} has no results yet: {RESUME}")
     return results
 
 
-def _arranged(description: dict[str, Any], table: pa.Table, checked: bool) -> Results:
-    """Return results in the order of points and seeds; raise ValueError if they are none."""
+def _arrange(description: dict[str, Any], table: pa.Table, checked: bool) -> Results:
+    """Return results in the order of points and seeds; raise ValueError if they are invalid."""
     axes = tuple(
         ResultAxis(
             own["name"], tuple(own["fields"]), own["kind"], tuple(own.get("labels") or ()),
@@ -261,16 +272,16 @@ def _arranged(description: dict[str, Any], table: pa.Table, checked: bool) -> Re
              for own in description["metrics"]]  # fmt: skip
     metrics = {own.name: own for own in named if own.name in table.column_names}
     if description["objectives"][0]["name"] not in metrics:
-        raise ValueError("its first objective is none of its metrics")
+        raise ValueError("its first objective is not one of its metrics")
     numbers, first, row = np.unique(
         integers(table, "point"), return_index=True, return_inverse=True
     )
     if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < len(description["points"]):
-        raise ValueError("it has points that its description has not")
+        raise ValueError("it has points that are missing from its description")
     seed = integers(table, "seed").tolist()
-    seeds = _in_order(description["seeds"], seed)
-    if len(numbers) * len(seeds) > MOST_ROWS:
-        raise ValueError(f"it has more than {MOST_ROWS} runs (points times seeds)")
+    seeds = _ordered_seeds(description["seeds"], seed)
+    if len(numbers) * len(seeds) > MAX_ROWS:
+        raise ValueError(f"it has more than {MAX_ROWS} runs (points times seeds)")
     places = {own: place for place, own in enumerate(seeds)}
     column = np.array([places[own] for own in seed], dtype=np.intp)
     if len(np.unique(row * len(seeds) + column)) != len(seed):
@@ -291,7 +302,7 @@ def _arranged(description: dict[str, Any], table: pa.Table, checked: bool) -> Re
     return Results(description, axes, metrics, numbers, seeds, settings, values, failures, checked)
 
 
-def _in_order(planned: Sequence[int], found: Sequence[int]) -> tuple[int, ...]:
-    """Return the seeds of all rows, those that were planned first."""
+def _ordered_seeds(planned: Sequence[int], found: Sequence[int]) -> tuple[int, ...]:
+    """Return the seeds that occur, planned seeds first."""
     present = set(found)
     return tuple(own for own in planned if own in present) + tuple(sorted(present - set(planned)))

@@ -1,4 +1,4 @@
-"""A study from its plan to its table: asks the search, gives out what is missing, keeps results."""
+"""Run a study from its plan to its table: search, evaluate what is missing, store the results."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from bitlif.model.config.toml import config_hash, dump_config
 
 from .evaluate import Job, Outcome
 from .plan import Plan
-from .search import Measured, Point, search_of
+from .search import Point, RunMetrics, make_search
 from .store import Store
 from .table import make_table
 
 
 class Workers(Protocol):
-    """What a study needs of its workers; see `bitlif.study.search.pool.Pool`."""
+    """The interface of workers; see `bitlif.study.search.pool.Pool`."""
 
     def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
-        """Yield outcomes as they come."""
+        """Yield outcomes as they arrive."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """Where a study stands.
+    """The progress of a study.
 
     Attributes
     ----------
     total : int
-        Runs of the whole study.
+        Number of runs of the whole study.
     reused, computed, failed : int
-        Runs whose results were there already, that were computed, and that failed (of both).
+        Runs with stored results, runs that were computed, and failures among both.
     """
 
     total: int
@@ -58,17 +58,31 @@ def run_study(
     workers: Workers,
     report: Callable[[Progress], Any] = lambda progress: None,
 ) -> tuple[Path, Progress]:
-    """Run what is missing of a study; return its table's file, and what was done.
+    """Run what is missing of a study and write its table.
 
-    When it is interrupted it leaves the table of what there is so far, marked as not complete.
+    If it is interrupted, it writes the table of the results so far, marked as incomplete.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : Store
+    workers : Workers
+    report : callable
+        Called with the progress after every change.
+
+    Returns
+    -------
+    path : Path
+        File of the table.
+    progress : Progress
     """
-    search = search_of(plan)
+    search = make_search(plan)
     progress = Progress(plan.size * len(plan.seeds))
     visited = _Visited()
     try:
         for batch in search.batches():
             jobs = {}
-            # Points that are alike share their runs.
+            # Equal points share their runs.
             times: Counter[str] = Counter()
             for point in batch:
                 visited.points.append(point)
@@ -97,8 +111,8 @@ def run_study(
     return _write(plan, store, visited, complete=True), progress
 
 
-def _measured(plan: Plan, store: Store, visited: _Visited, point: Point) -> Measured:
-    """Return the metrics of a point's runs that did not fail."""
+def _measured(plan: Plan, store: Store, visited: _Visited, point: Point) -> RunMetrics:
+    """Return the metrics of the successful runs of a point."""
     runs = [store.outcomes[visited.keys[point.number, seed]] for seed in plan.seeds]
     return [own.values for own in runs if not own.error]
 
@@ -114,7 +128,7 @@ def _named(config: Config) -> tuple[str, str]:
 
 
 def jobs_of(plan: Plan, point: Point) -> list[Job]:
-    """Return the runs of a point, one a seed."""
+    """Return the runs of a point, one per seed."""
     base, name = _named(plan.config)
     jobs = []
     for seed in plan.seeds:

@@ -23,21 +23,22 @@ from .space import Edits
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "min": "minimize"}
 
-Measured = Sequence[Mapping[str, float]]
-"""The metrics of a point's runs that did not fail, in the order of the seeds."""
+RunMetrics = Sequence[Mapping[str, float]]
+"""Metrics of the successful runs of a point, in the order of the seeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A point of the space.
+    """A point of the search space.
 
     Attributes
     ----------
     number : int
-        From 0, in the order of the search.
+        Number from 0, in the order of the search.
     choices : tuple of (int, float, str or bool)
-        What each axis was set to.
+        Value or case of each axis.
     edits : dict
+        Edits of the configuration, by field.
     """
 
     number: int
@@ -46,7 +47,7 @@ class Point:
 
 
 class Search(abc.ABC):
-    """The points of a plan, batch by batch.
+    """The points of a plan, in batches.
 
     Parameters
     ----------
@@ -58,12 +59,12 @@ class Search(abc.ABC):
 
     @abc.abstractmethod
     def batches(self) -> Iterator[list[Point]]:
-        """Yield batches of points; `tell` must be called for each before the next is asked for."""
+        """Yield batches of points; call `tell` with the results of a batch before the next one."""
 
-    def tell(  # noqa: B027 - not every search learns
-        self, points: Sequence[Point], measured: Sequence[Measured]
+    def tell(  # noqa: B027 - not every search uses results
+        self, points: Sequence[Point], measured: Sequence[RunMetrics]
     ) -> None:
-        """Take the results of the batch that was given last."""
+        """Receive the results of the last batch."""
 
     def _point(self, number: int, choices: Sequence[Scalar]) -> Point:
         edits: Edits = {}
@@ -73,28 +74,28 @@ class Search(abc.ABC):
 
 
 class Grid(Search):
-    """Every combination, the last axis fastest."""
+    """Every combination of values; the last axis varies fastest."""
 
     def batches(self) -> Iterator[list[Point]]:
-        """Yield all at once."""
+        """Yield all points in one batch."""
         steps = [axis.steps() for axis in self.plan.axes]
         yield [self._point(number, own) for number, own in enumerate(itertools.product(*steps))]
 
 
 class Random(Search):
-    """Each axis drawn evenly, whatever the others are."""
+    """Points whose axes are drawn independently and uniformly."""
 
     def batches(self) -> Iterator[list[Point]]:
-        """Yield all at once."""
+        """Yield all points in one batch."""
         random = np.random.default_rng([self.plan.seed, 0x5EA2C])
         yield [
-            self._point(number, [drawn(axis, random) for axis in self.plan.axes])
+            self._point(number, [draw_choice(axis, random) for axis in self.plan.axes])
             for number in range(self.plan.points)
         ]
 
 
-def drawn(axis: Axis, random: np.random.Generator) -> Scalar:
-    """Return a random choice of an axis."""
+def draw_choice(axis: Axis, random: np.random.Generator) -> Scalar:
+    """Return a random value or case of an axis."""
     if axis.kind != "range":
         return axis.labels[int(random.integers(len(axis.labels)))]
     if axis.log:
@@ -106,15 +107,15 @@ def drawn(axis: Axis, random: np.random.Generator) -> Scalar:
 
 
 def rounded(value: float) -> float:
-    """Return a number of six digits: as a person would write it."""
+    """Round a number to six significant digits."""
     return float(f"{value:.6g}")
 
 
 class Guided(Search):
-    """Optuna's tree-structured Parzen estimator, on the means over the seeds of all objectives.
+    """Optuna's tree-structured Parzen estimator on the means of all objectives over the seeds.
 
-    A point of which every run failed is told as failed. Its sampler's state follows from its seed
-    and from what it was told, so a study that goes on asks for the same points again.
+    A point whose runs all failed is reported as failed. The state of the sampler follows from its
+    seed and the reported results, so a resumed study visits the same points again.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -131,7 +132,7 @@ class Guided(Search):
         self._asked: list[Any] = []
 
     def batches(self) -> Iterator[list[Point]]:
-        """Yield batches of the plan's size."""
+        """Yield batches of the size that the plan sets."""
         for first in range(0, self.plan.points, self.plan.batch):
             last = min(first + self.plan.batch, self.plan.points)
             self._asked = [self._study.ask(self._space) for _ in range(first, last)]
@@ -140,8 +141,8 @@ class Guided(Search):
                 for number, trial in enumerate(self._asked, first)
             ]
 
-    def tell(self, points: Sequence[Point], measured: Sequence[Measured]) -> None:
-        """Tell Optuna the means of each point."""
+    def tell(self, points: Sequence[Point], measured: Sequence[RunMetrics]) -> None:
+        """Report the means of each point to Optuna."""
         from optuna.trial import TrialState
 
         wanted = set(self.plan.objectives)
@@ -158,7 +159,7 @@ class Guided(Search):
 
 
 def distribution(axis: Axis) -> Any:
-    """Return Optuna's distribution for an axis."""
+    """Return the Optuna distribution of an axis."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,
@@ -174,14 +175,14 @@ def distribution(axis: Axis) -> Any:
 
 
 def choice_of(axis: Axis, trial: Any) -> Scalar:
-    """Return what a trial of Optuna's sets an axis to."""
+    """Return the value or case of an axis in an Optuna trial."""
     value: Scalar = trial.params[axis.name]
     if axis.kind == "range" and not axis.whole:
         return rounded(float(value))
     return value
 
 
-def search_of(plan: Plan) -> Search:
+def make_search(plan: Plan) -> Search:
     """Return the search of a plan."""
     searches: dict[str, Callable[[Plan], Search]] = {
         "grid": Grid, "random": Random, "guided": Guided,

@@ -1,23 +1,25 @@
-"""Edits of configuration fields: what a point of a study changes.
+"""Edits of configuration fields, which define a point of a study.
 
-An edit sets a dotted field (``"noise.words"``) to a value as TOML holds it. Beside the fields
-themselves there are these, for what a study varies by one number:
+An edit sets a dotted field (``"noise.words"``) to a TOML value. Further names exist for quantities
+that a study varies with one number:
 
 ``X.bits``, ``X.frac`` of any format X
-    ``bits`` alone keeps the range and moves the resolution; ``frac`` alone keeps the number of
+    ``bits`` alone keeps the range and changes the resolution; ``frac`` alone keeps the number of
     bits; both set both.
 ``X.tau``, ``X.shift`` of any leak X
-    Either takes the place of the other.
+    Each replaces the other.
 ``schedule.phases`` with ``schedule.windows``
-    So many phases like the first one, of so many windows each (the last one for ever).
+    The number of phases, all equal to the first one, and the windows of each. The last phase has
+    no end.
 ``schedule.sigma``
-    Of all phases.
+    Sigma of all phases.
 ``schedule.last_sigma``
-    Sigma falls in equal ratios from the first phase's to this in the last phase: cooling.
+    Cooling: sigma changes by equal ratios from its value in the first phase to this one in the
+    last phase.
 ``schedule.rate_shift``
-    All rates times ``2**-rate_shift``: the learning-rate shift.
+    All learning rates are multiplied by ``2**-rate_shift``.
 
-A study's edits are applied in one order, whatever the order in which they are given.
+Edits are applied in a fixed order, independent of the order in which they are given.
 """
 
 from __future__ import annotations
@@ -45,26 +47,26 @@ Edits = dict[str, Any]
 
 SCHEDULE = ("phases", "windows", "sigma", "last_sigma", "rate_shift")
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
-"""Integers that a table of results can hold."""
+"""Range of integers in a table of results."""
 
 LARGEST = 1e30
-"""Of a real value, so that neither its square nor its single-precision form overflows."""
+"""Largest real value; neither its square nor its single-precision form overflows."""
 
-TEXT_LENGTH = 1000
-"""Characters of a value that is text."""
+MAX_TEXT_LENGTH = 1000
+"""Most characters of a text value."""
 
-MOST_PARTS = 1 << 14
-"""Values in a list or table that is one value."""
+MAX_PARTS = 1 << 14
+"""Most entries of a list or table within a value."""
 
-DEEPEST = 4
-"""Levels of lists and tables within one value."""
+MAX_DEPTH = 4
+"""Most nested lists and tables within a value."""
 
 DIGITS = 6
-"""Decimals of a cooled sigma: as a person would write it, and the same on every machine."""
+"""Decimals of a cooled sigma, which make it the same on every machine."""
 
 
 def known_fields(config: Config) -> list[str]:
-    """Return all names that an edit may have, in the configuration's order."""
+    """Return all names of edits, in the order of the configuration."""
     return list(_known(config))
 
 
@@ -102,7 +104,7 @@ def _is_format(value: Any) -> bool:
 
 
 def require_field(name: str, config: Config) -> None:
-    """Raise unless an edit may have this name."""
+    """Raise BitlifError unless `name` is the name of an edit."""
     known = _known(config)
     if name not in known:
         hint = nearest_of(shortened(name), known) or "; `bitlif config show` lists them"
@@ -110,12 +112,12 @@ def require_field(name: str, config: Config) -> None:
 
 
 def edited(config: Config, edits: Mapping[str, Any]) -> Config:
-    """Return the configuration with its fields edited.
+    """Return a copy of a configuration with edits applied.
 
     Raises
     ------
     BitlifError
-        Naming the field that is not one, or that the configuration refuses.
+        If a name is unknown or a value is invalid; the message names the field.
 
     Examples
     --------
@@ -152,13 +154,13 @@ def _node(tree: dict[str, Any], path: list[str]) -> Any:
 
 def _set(node: dict[str, Any], name: str, value: Any) -> None:
     if name in ("tau", "shift"):
-        # A leak is given by one of them.
+        # A leak has exactly one of them.
         node.pop("shift" if name == "tau" else "tau", None)
     node[name] = value
 
 
 def _resized(name: str, fmt: Format, parts: Mapping[str, Any]) -> str:
-    """Return a format as text with other numbers of bits, of which some are fractional."""
+    """Return a format as text with other numbers of bits and fractional bits."""
     bits = require_int(f"{name}.bits", parts.get("bits", fmt.bits), 1, 64)
     frac = parts.get("frac", fmt.frac + bits - fmt.bits)
     frac = require_int(f"{name}.frac", frac, -64, 64)
@@ -190,12 +192,12 @@ def _edit_schedule(tree: dict[str, Any], edits: Mapping[str, Any]) -> None:
 
 
 def read_edits(tree: object, config: Config, where: str) -> Edits:
-    """Return the edits of a table ``{"section.field" = value}``; sections may be tables too.
+    """Return the edits of a table ``{"section.field" = value}``; sections may also be tables.
 
     Raises
     ------
     BitlifError
-        Naming what is no field, or a value that results could not hold.
+        If a name is unknown or a table of results cannot hold a value.
     """
     if not isinstance(tree, dict):
         raise BitlifTypeError(f"{where} must be a table of fields, not {quoted(tree)}")
@@ -223,7 +225,7 @@ def _dots(name: str) -> list[int]:
 
 
 def require_value(what: str, value: object, level: int = 0) -> None:
-    """Raise unless results can hold a value: JSON describes it, and a table has it in a column."""
+    """Raise unless a table of results and its JSON description can hold a value."""
     if isinstance(value, bool):
         return
     if isinstance(value, int):
@@ -233,14 +235,14 @@ def require_value(what: str, value: object, level: int = 0) -> None:
             raise BitlifError(f"{what} must be finite, not {value}")
         require_real(what, value, -LARGEST, LARGEST)
     elif isinstance(value, str):
-        if len(value) > TEXT_LENGTH or not value.isprintable():
+        if len(value) > MAX_TEXT_LENGTH or not value.isprintable():
             raise BitlifError(
-                f"{what} must be printable text of at most {TEXT_LENGTH} characters, "
+                f"{what} must be printable text of at most {MAX_TEXT_LENGTH} characters, "
                 f"not {quoted(value)}"
             )
-    elif isinstance(value, list | dict) and level < DEEPEST:
-        if len(value) > MOST_PARTS:
-            raise BitlifError(f"{what} must have at most {MOST_PARTS} values, not {len(value)}")
+    elif isinstance(value, list | dict) and level < MAX_DEPTH:
+        if len(value) > MAX_PARTS:
+            raise BitlifError(f"{what} must have at most {MAX_PARTS} values, not {len(value)}")
         for part in value.values() if isinstance(value, dict) else value:
             require_value(what, part, level + 1)
     else:

@@ -26,7 +26,7 @@ import pyarrow as pa
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text
 
-from .checksum import MOST_BYTES, parsed, to_bytes, verified
+from .checksum import MAX_BYTES, parse_table, to_bytes, verify_checksum
 from .evaluate import TASKS, Outcome, results_stamp
 from .files import Folder, opened_folder
 from .metrics import EXTRAS, metrics_of
@@ -218,11 +218,11 @@ def _read(parts: Folder) -> tuple[dict[str, Outcome], list[str]]:
     outcomes: dict[str, Outcome] = {}
     damaged = []
     for name in _names(parts):
-        content = parts.read(name, MOST_BYTES) or b""
+        content = parts.read(name, MAX_BYTES) or b""
         try:
-            if not verified(content):
+            if not verify_checksum(content):
                 raise ValueError("it has no checksum")
-            table = parsed(content)
+            table = parse_table(content)
             if not table.schema.equals(SCHEMA):
                 raise ValueError("it has other columns")
         except ValueError:

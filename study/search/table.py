@@ -1,4 +1,4 @@
-"""The table of a study: a row for each point and seed, the same to the bit whenever it is made."""
+"""The table of a study: one row per point and seed, identical whenever it is made."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def make_table(
     *,
     complete: bool,
 ) -> pa.Table:
-    """Return the table of results.
+    """Return the table of results of a study.
 
     Parameters
     ----------
     plan : Plan
     points : sequence of Point
     keys : mapping of (int, int) to str
-        The run of each point and seed.
+        Key of the run, by number of the point and seed.
     outcomes : mapping of str to Outcome
-        By run; what is not there yet is left out of the table.
+        Results by key; runs without a result are left out of the table.
     complete : bool
-        Whether that is all that the study asks for.
+        Whether the study has finished.
 
     Returns
     -------
     pyarrow.Table
-        Columns ``point``, ``seed``, one an axis, ``key``, ``error``, one a metric (null where it
-        was not measured), in the order of points and seeds.
+        Columns ``point``, ``seed``, one per axis, ``key``, ``error``, and one per metric (null
+        where it was not measured). Rows are in the order of points and seeds.
     """
     rows = [
         (point, seed, own)

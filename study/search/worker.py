@@ -1,8 +1,7 @@
-"""A worker of a study: a process that computes the runs that come through a pipe of its own.
+"""A worker process of a study, which computes the runs that arrive through a pipe.
 
-`bitlif.study.search.pool` starts it as ``python -P -m bitlif.study.search.worker FD``. FD is its
-end of the pipe, and standard input is held open by the process that started it: it ends where that
-one ends.
+`bitlif.study.search.pool` starts it as ``python -P -m bitlif.study.search.worker FD``, where FD is
+its end of the pipe. The parent holds standard input open, so that the worker ends with its parent.
 """
 
 from __future__ import annotations
@@ -15,9 +14,14 @@ from multiprocessing.connection import Connection
 
 
 def main(descriptor: int) -> None:
-    """Answer lists of jobs with lists of outcomes, or with a sentence if that cannot be done.
+    """Receive lists of jobs and send lists of outcomes, or an error message.
 
-    The first answer is to no question: None, once all that a run needs is imported.
+    The first message is None, which is sent when everything is imported.
+
+    Parameters
+    ----------
+    descriptor : int
+        File descriptor of this end of the pipe.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.set_inheritable(descriptor, False)
@@ -32,7 +36,7 @@ def main(descriptor: int) -> None:
             channel.send([replace(evaluate(job), worker=name) for job in jobs])
     except ImportError as error:
         channel.send(str(error))
-    except (EOFError, OSError):  # nobody is at the other end any more
+    except (EOFError, OSError):  # the other end is closed
         return
 
 

@@ -79,7 +79,7 @@ REFUSED = {
     "figures --out made": "pictures need Matplotlib",
     "learn digits --out made": "the digits come with scikit-learn",
     "selftest --port x": "a serial port needs pyserial",
-    "study taste --out made": "studies need pyarrow",
+    "study quickstart --out made": "studies need pyarrow",
     "report made": "reports need pyarrow",
 }
 """How the sentence begins where nothing optional is installed."""

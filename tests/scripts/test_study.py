@@ -20,15 +20,16 @@ from bitlif.study.search.plan import ready_studies
 
 import stopped_study
 from study_plans import SMALL
+from study_rows import line_study
 
 KILLS = 10
 
 MANY = SMALL.replace("seeds = [3, 1]", f"seeds = {list(range(20))}")
 RUNS = 180
-"""Of `MANY`, of which a third fail."""
+"""Number of runs of `MANY`, a third of which fail."""
 
-MOST_CHANGES = 60
-"""Changes to files before a kill: of about 13 runs, so that all kills find work to do."""
+MAX_CHANGES = 60
+"""Most file changes before a kill: about 13 runs, so that every kill interrupts the study."""
 
 
 @pytest.fixture
@@ -39,13 +40,13 @@ def study(tmp_path: Path) -> Path:
 
 
 def started(study: Path, out: Path, *stopped: str, **options: Any) -> subprocess.Popen[bytes]:
-    """Start the command, or with `stopped`, the helper that stops in the middle of it."""
+    """Start the command, or with `stopped` the helper that stops in the middle of it."""
     program = [stopped_study.__file__, *stopped] if stopped else ["-m", "bitlif"]
-    # A shell that runs the tests in the background may have made its children ignore SIGINT.
-    hearing = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    # A shell that runs the tests in the background may let its children ignore SIGINT.
+    heed_sigint = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, *program, "study", str(study), "--out", str(out), "--workers", "1"],
-        start_new_session=True, preexec_fn=hearing,
+        start_new_session=True, preexec_fn=heed_sigint,
         **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options},
     )  # fmt: skip
 
@@ -56,7 +57,7 @@ def keys(folder: Path) -> list[str]:
     return [key for part in files for key in pq.read_table(part)["key"].to_pylist()]
 
 
-def test_killed_ten_times_it_ends_with_the_same_table(tmp_path: Path) -> None:
+def test_study_killed_ten_times_gives_the_same_table(tmp_path: Path) -> None:
     study = tmp_path / "many.toml"
     study.write_text(MANY)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -65,8 +66,8 @@ def test_killed_ten_times_it_ends_with_the_same_table(tmp_path: Path) -> None:
     known: list[str] = []
     at_work = 0
     for _ in range(KILLS):
-        # From the first folder that it makes on.
-        with started(study, cut, str(draw.randint(1, MOST_CHANGES)), stdout=subprocess.PIPE) as own:
+        # The first change is the creation of the folder.
+        with started(study, cut, str(draw.randint(1, MAX_CHANGES)), stdout=subprocess.PIPE) as own:
             assert own.stdout is not None
             assert own.stdout.readline() == b"stopped\n"
             os.killpg(own.pid, signal.SIGKILL)
@@ -77,7 +78,7 @@ def test_killed_ten_times_it_ends_with_the_same_table(tmp_path: Path) -> None:
     assert at_work >= 3
     assert len(known) < RUNS
     assert started(study, cut).wait() == 0
-    # Nothing twice, and the same table to the bit.
+    # No run is stored twice, and the tables are identical.
     assert len(keys(cut)) == len(set(keys(cut))) == RUNS
     assert (cut / "results.parquet").read_bytes() == (whole / "results.parquet").read_bytes()
 
@@ -98,27 +99,27 @@ def test_interrupt_exits_130_and_leaves_a_table(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "s" / "results.parquet").num_rows == 1
 
 
-def test_result_as_json_and_again(
+def test_json_output_of_a_study_and_its_repetition(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["study", str(study), "--out", str(tmp_path / "s"), "--workers", "1", "--json"]
-    said = []
+    outputs = []
     for _ in range(2):
         assert main(arguments) == 0
-        said.append(json.loads(capsys.readouterr().out))
-    assert (said[0]["computed"], said[0]["reused"], said[0]["failed"]) == (18, 0, 6)
-    assert (said[1]["computed"], said[1]["reused"], said[1]["failed"]) == (0, 18, 6)
-    assert said[0]["best"] == said[1]["best"]
-    values = [own["correlation"] for own in said[0]["best"]]
+        outputs.append(json.loads(capsys.readouterr().out))
+    assert (outputs[0]["computed"], outputs[0]["reused"], outputs[0]["failed"]) == (18, 0, 6)
+    assert (outputs[1]["computed"], outputs[1]["reused"], outputs[1]["failed"]) == (0, 18, 6)
+    assert outputs[0]["best"] == outputs[1]["best"]
+    values = [own["correlation"] for own in outputs[0]["best"]]
     assert len(values) == 6
     assert values == sorted(values, reverse=True)
     assert main([*arguments[:-1], "--retry"]) == 0
     out = capsys.readouterr().out
-    assert "6 runs computed, 12 were there, 6 failed" in out
+    assert "6 runs computed, 12 reused, 6 failed" in out
     assert "failed 6 time(s): noise.words * word_bits must be at most" in out
 
 
-def test_folder_may_have_any_name(
+def test_folder_can_have_any_name(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "[bold]\x1b[2J\n\udcff"
@@ -136,11 +137,11 @@ def test_list_names_every_ready_made_study(capsys: pytest.CaptureFixture[str]) -
     listed = json.loads(capsys.readouterr().out)["studies"]
     assert [own["name"] for own in listed] == ready_studies()
     assert main(["study", "--list"]) == 0
-    assert "taste" in capsys.readouterr().out
+    assert "quickstart" in capsys.readouterr().out
 
 
 def without(*packages: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run the command where some packages are not installed."""
+    """Run the command in a process that cannot import some packages."""
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({packages!r}))\n"
         f"from bitlif.scripts.main import main; sys.exit(main({arguments!r}))"
@@ -148,14 +149,38 @@ def without(*packages: str, arguments: list[str]) -> subprocess.CompletedProcess
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
-def test_list_needs_no_package_of_studies() -> None:
+def test_list_needs_no_optional_package() -> None:
     done = without("dask", "distributed", "optuna", "plotly", "pyarrow",
                    arguments=["study", "--list"])  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert "taste" in done.stdout
+    assert "quickstart" in done.stdout
 
 
-def test_dask_is_needed_for_a_scheduler_only(study: Path, tmp_path: Path) -> None:
+UNIX_MODULES = ("fcntl", "resource", "termios", "tty", "pty", "pwd", "grp")
+"""Modules of the standard library that are missing on other systems."""
+
+
+def test_list_and_report_import_no_unix_only_module(tmp_path: Path) -> None:
+    listed = without(*UNIX_MODULES, arguments=["study", "--list"])
+    assert (listed.returncode, listed.stderr) == (0, "")
+    folder = line_study(tmp_path)
+    reported = without(*UNIX_MODULES, arguments=["report", str(folder)])
+    assert reported.returncode == 0, reported.stderr
+    assert (folder / "report" / "report.html").exists()
+
+
+def test_workers_import_no_unix_only_module() -> None:
+    code = (
+        f"import signal, sys; sys.modules.update(dict.fromkeys({UNIX_MODULES!r}))\n"
+        "del signal.pthread_sigmask\n"
+        "from bitlif.study.search import pool, run, store, worker\n"
+        "with pool._interrupts_blocked():\n    print('imported')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "imported\n"), done.stderr
+
+
+def test_dask_is_needed_only_for_a_scheduler(study: Path, tmp_path: Path) -> None:
     arguments = ["study", str(study), "--out", str(tmp_path / "s")]
     assert without("dask", "distributed", arguments=arguments).returncode == 0
     refused = without("dask", "distributed", arguments=[*arguments, "--scheduler", "tcp://h:1"])
@@ -164,22 +189,22 @@ def test_dask_is_needed_for_a_scheduler_only(study: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "STUDY must be given (or --list)"),
-        (["taste"], "--out must be given (or --list)"),
-        (["taste", "--out", "x", "--workers", "0"], "--workers must be in 1 ..= 1024, not 0"),
-        (["taste", "--out", "x", "--workers", "1", "--scheduler", "tcp://h:1"],
+        (["quickstart"], "--out must be given (or --list)"),
+        (["quickstart", "--out", "x", "--workers", "0"], "--workers must be in 1 ..= 1024, not 0"),
+        (["quickstart", "--out", "x", "--workers", "1", "--scheduler", "tcp://h:1"],
          "--workers must be left out with --scheduler"),
-        (["tast", "--out", "x"], "did you mean 'taste'"),
+        (["quickstrt", "--out", "x"], "did you mean 'quickstart'"),
         (["none.toml", "--out", "x"], "study 'none.toml' cannot be read: No such file"),
     ],
 )  # fmt: skip
-def test_mistakes_are_one_sentence_and_leave_nothing(
-    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+def test_bad_arguments_are_reported_and_leave_nothing(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     assert main(["study", *arguments]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

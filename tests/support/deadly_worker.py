@@ -1,4 +1,4 @@
-"""A worker of `bitlif.study.search.pool` that dies where a test tells it to."""
+"""A worker of `bitlif.study.search.pool` that misbehaves as a test requests."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def deadly(job: Job) -> Outcome:
 
 
 def half(job: Job) -> Outcome:
-    """Begin an answer for every run of seed 3, and end this process in the middle of it."""
+    """End this process in the middle of an answer for every run of seed 3."""
     if job.seed == 3:
         os.write(int(sys.argv[2]), (1000).to_bytes(4, "big") + b"only this")
     return deadly(job)
 
 
 def other(job: Job) -> Outcome:
-    """Compute with other sources than the process that asks."""
+    """Return an outcome of other sources."""
     return replace(deadly(job), stamp="another")
 
 
 def lacking(job: Job) -> Outcome:
-    """Miss a package."""
+    """Raise as for a missing package."""
     raise ImportError(f"No module named 'x{job.seed}'")
 
 
@@ -41,7 +41,7 @@ _evaluate = evaluate.evaluate
 
 
 def stuck(job: Job) -> Outcome:
-    """Compute one run, and never the next."""
+    """Compute one run and never finish the next."""
     _begun.append(job)
     while len(_begun) > 1:
         signal.pause()

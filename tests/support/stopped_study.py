@@ -69,5 +69,5 @@ if __name__ == "__main__":
     else:
         files.os = atomic.os = CountingOs(int(sys.argv[1]))  # type: ignore[assignment]
         # One part per run, so that the number of changes determines how far a study gets.
-        pool.MOST_RUNS = 1
+        pool.MAX_RUNS = 1
     sys.exit(main(sys.argv[2:]))

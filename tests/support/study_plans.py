@@ -1,4 +1,4 @@
-"""Small studies for the tests, and workers that are this process."""
+"""Small studies for tests, and workers within this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from bitlif.study.search.evaluate import Job, Outcome, evaluate
 from bitlif.study.search.plan import Plan, parse_plan
 from bitlif.study.search.run import jobs_of
-from bitlif.study.search.search import search_of
+from bitlif.study.search.search import make_search
 
 SMALL = """\
 name = "small"
@@ -32,7 +32,7 @@ values = [6, 8, 12]
 field = "noise.words"
 values = [2, 4, 12]
 """
-"""Nine points of milliseconds; twelve words of eight bits are more than the LFSR has: they fail."""
+"""Nine points that take milliseconds. Twelve words of eight bits exceed the LFSR and fail."""
 
 GUIDED = (
     SMALL.replace("values = [2, 4, 12]", "low = 1\nhigh = 8")
@@ -41,25 +41,25 @@ GUIDED = (
 
 
 def small(text: str = SMALL) -> Plan:
-    """Return the plan of a small study."""
+    """Return the plan of a small study file."""
     return parse_plan(text, "small")
 
 
 def jobs(text: str = SMALL) -> list[Job]:
     """Return all runs of a small study."""
     plan = small(text)
-    return [job for point in next(search_of(plan).batches()) for job in jobs_of(plan, point)]
+    return [job for point in next(make_search(plan).batches()) for job in jobs_of(plan, point)]
 
 
 class Here:
-    """Workers that are this process; they stop after so many runs, as a killed study does."""
+    """Workers within this process, which raise KeyboardInterrupt after a number of runs."""
 
     def __init__(self, most: int | None = None) -> None:
         self.most = most
         self.computed: list[str] = []
 
     def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
-        """Yield outcomes one by one, the last job's first."""
+        """Yield outcomes one by one in reverse order."""
         for job in reversed(jobs):
             if self.most is not None and len(self.computed) >= self.most:
                 raise KeyboardInterrupt
@@ -68,20 +68,20 @@ class Here:
 
 
 def deadly(jobs: Sequence[Job]) -> list[Outcome]:
-    """Return outcomes as a worker does, but end the worker's process for every run of seed 3."""
+    """Return outcomes as a worker does, but end its process for every run of seed 3."""
     if any(job.seed == 3 for job in jobs):
         os._exit(1)
     return [Outcome(job.key, "", {"bits": float(job.seed)}) for job in jobs]
 
 
 GATE, OPEN = "BITLIF_TEST_GATE", "open"
-"""Variable with the folder in which the gate is, and the file there that opens it."""
+"""Variable that names the folder of the gate, and the file there that opens it."""
 
 _passed: list[Job] = []
 
 
 def gated(jobs: Sequence[Job]) -> list[Outcome]:
-    """Return outcomes as a Dask worker does; a worker's second task waits until the gate is open.
+    """Return outcomes as a Dask worker does; the second task waits until the gate is open.
 
     What is computed again by the worker that is left does not wait: the gate is open by then.
     """

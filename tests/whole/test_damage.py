@@ -18,7 +18,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.scripts.main import main
 from bitlif.study.report.findings import analyse
 from bitlif.study.report.page import render_page
-from bitlif.study.search.checksum import KEY, parsed, to_bytes, verified
+from bitlif.study.search.checksum import KEY, parse_table, to_bytes, verify_checksum
 from bitlif.study.search.evaluate import Outcome
 from bitlif.study.search.plan import load_plan
 from bitlif.study.search.results import METADATA, read_results
@@ -83,7 +83,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_table_and_parts_have_a_checksum_that_is_theirs(study: Path) -> None:
     for path in (study / "results.parquet", *(study / "parts").iterdir()):
-        assert verified(path.read_bytes())
+        assert verify_checksum(path.read_bytes())
         assert KEY.encode() in pq.read_metadata(path).metadata
 
 
@@ -91,13 +91,13 @@ def test_checksum_is_found_whatever_the_table_says(tmp_path: Path) -> None:
     imitation = f"{KEY}\x18@{'0' * 64}"
     table = pa.table({"error": [imitation, "b"]}).replace_schema_metadata({METADATA: imitation})
     content = to_bytes(table)
-    assert verified(content)
-    assert parsed(content).equals(table)
+    assert verify_checksum(content)
+    assert parse_table(content).equals(table)
     noticed = 0
     for made in variants(content, 100):
         try:
             # The mark of the checksum itself is damaged: there is none, which is noticed later.
-            assert not verified(made)
+            assert not verify_checksum(made)
         except ValueError:
             noticed += 1
     assert noticed > 50
@@ -193,7 +193,7 @@ def test_study_names_a_damaged_part_and_makes_its_runs_again(
     assert main(arguments) == 0
     captured = capsys.readouterr()
     assert captured.err == f"'{part}' was damaged: its runs are made again\n"
-    assert "1 runs computed, 17 were there" in captured.out
+    assert "1 runs computed, 17 reused" in captured.out
     assert (folder / "results.parquet").read_bytes() == whole
     assert main(arguments) == 0
     assert capsys.readouterr().err == ""
@@ -211,7 +211,7 @@ def test_report_of_a_study_without_results_is_one_sentence(
         assert main(["report", str(folder)]) == 2
         said = capsys.readouterr().err
         assert said.count("\n") == 1
-        assert "has no results yet: run the study again to go on" in said
+        assert "has no results yet: run the study again to resume it" in said
     assert (folder / "results.parquet").exists()
 
 
@@ -225,12 +225,12 @@ def test_reading_a_table_takes_no_more_memory_than_it_may(tmp_path: Path) -> Non
         code = f"""
 import resource, pyarrow
 from pathlib import Path
-from bitlif.study.search.checksum import parsed
+from bitlif.study.search.checksum import parse_table
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 content = Path({str(tmp_path / f"{name}.parquet")!r}).read_bytes()
 assert len(content) < 100_000, len(content)
 try:
-    parsed(content)
+    parse_table(content)
 except ValueError as error:
     print(error)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -48,7 +48,7 @@ def refused(words: list[str], capsys: Caught) -> str:
         (["learn", "tiny", "--out", "x", "--backend", "modle"], "model"),
         (["crosscheck", "tiny", "--backends", "model,netlist:ecp"], "netlist:ecp5"),
         (["verify", "tiny", "--inject", "threshold-greatr"], "threshold-greater"),
-        (["study", "tast", "--out", "x"], "taste"),
+        (["study", "quickstrt", "--out", "x"], "quickstart"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )

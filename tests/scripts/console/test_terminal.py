@@ -165,7 +165,7 @@ def test_wrong_arguments_are_refused_in_printable_text(
         ["learn", "tiny", "--epochs", "1"], ["golden", "tiny", "--windows", "1"],
         ["noise", "tiny", "--draws", "100000"], ["registers", "tiny"], ["verilog", "tiny"],
         ["figures", "--quick", "--only", "bins"], ["demo", "--no-gates", "--epochs", "1"],
-        ["build", "tiny", "--board", "hx8k"], ["study", "taste"],
+        ["build", "tiny", "--board", "hx8k"], ["study", "quickstart"],
     ],
     ids=lambda words: words[0],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Area and clock of a point: what the estimate says, and what real tools are asked."""
+"""Area and clock frequency of a point, estimated and synthesised."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bitlif.study.search.area import DEVICES, _area, area, require_board
 TINY = Config.load("tiny")
 
 
-def test_every_board_has_a_device_to_be_placed_on() -> None:
+def test_every_board_has_a_device_for_placement() -> None:
     from bitlif.fpga.boards import BOARDS
 
     for name, board in BOARDS.items():
@@ -26,7 +26,7 @@ def test_every_board_has_a_device_to_be_placed_on() -> None:
         require_board("icebraker")
 
 
-def test_estimated_area_is_the_estimate() -> None:
+def test_estimated_area_equals_the_estimate() -> None:
     total = estimate(TINY, "ice40").total
     values = area(TINY, "icebreaker", synthesise=False)
     assert [values[name] for name in ("cells", "flip_flops", "block_rams", "multipliers")] == [
@@ -36,7 +36,7 @@ def test_estimated_area_is_the_estimate() -> None:
     assert 0 < values["steps_per_s"] < 1e6 * values["mhz"]
 
 
-def test_synthesised_area_is_what_the_tools_report_and_asked_for_once(
+def test_synthesised_area_is_reported_and_cached(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("BITLIF_CACHE", str(tmp_path))
@@ -51,7 +51,7 @@ def test_synthesised_area_is_what_the_tools_report_and_asked_for_once(
     monkeypatch.setattr(synthesis, "place", place)
     monkeypatch.setattr(tools, "tool_version", lambda name: f"{name} 1")
     for _ in range(2):
-        _area.cache_clear()  # as another worker's is
+        _area.cache_clear()  # as in another worker
         values = area(TINY, "icebreaker", synthesise=True)
     assert asked == ["iCE40 UP5K"]
     assert (values["cells"], values["flip_flops"], values["mhz"]) == (3000, 2000, 33.5)
@@ -60,7 +60,7 @@ def test_synthesised_area_is_what_the_tools_report_and_asked_for_once(
 
 
 @pytest.mark.long
-def test_synthesised_area_of_a_real_core() -> None:
+def test_real_core_is_synthesised() -> None:
     values = area(TINY, "hx8k", synthesise=True)
     assert 500 < values["cells"] < 7680
     assert values["mhz"] > 10

@@ -1,4 +1,4 @@
-"""Axes: values, ranges and cases, what a grid visits of them, and what is refused."""
+"""Axes: values, ranges, cases, their steps, and validation."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ CASES = [
 
 
 def deep(levels: int) -> dict[str, Any]:
-    """Return tables within tables."""
+    """Return nested tables."""
     tree: dict[str, Any] = {}
     for _ in range(levels):
         tree = {"x": tree}
     return tree
 
 
-def test_values_are_visited_in_order_and_set_their_field() -> None:
+def test_values_keep_their_order_and_set_their_field() -> None:
     axis = read_axis({"field": "synapse.weight.bits", "values": [8, 3]}, DIGITS, "axis")
     assert axis.steps() == (8, 3)
     assert axis.edits(3) == {"synapse.weight.bits": 3}
 
 
-def test_a_range_of_integers_walks_all_of_them_or_every_so_many() -> None:
+def test_range_of_integers_has_a_step() -> None:
     tree: dict[str, Any] = {"field": "learning.random_bits", "low": 0, "high": 5}
     assert read_axis(tree, DIGITS, "axis").steps() == (0, 1, 2, 3, 4, 5)
     stepped = read_axis({**tree, "step": 2}, DIGITS, "axis")
@@ -41,12 +41,12 @@ def test_a_range_of_integers_walks_all_of_them_or_every_so_many() -> None:
     assert stepped.whole
 
 
-def test_a_range_of_real_numbers_ends_where_it_says() -> None:
+def test_range_of_real_numbers_includes_its_end() -> None:
     tree = {"field": "schedule.sigma", "low": 0.1, "high": 0.7, "step": 0.1}
     assert read_axis(tree, DIGITS, "axis").steps() == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
-def test_cases_set_several_fields_together() -> None:
+def test_cases_set_several_fields() -> None:
     axis = read_axis({"name": "source", "case": CASES}, DIGITS, "axis")
     assert axis.steps() == ("four", "one")
     assert axis.fields == ("noise.words", "noise.word_bits")
@@ -54,7 +54,7 @@ def test_cases_set_several_fields_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tree", "said"),
+    ("tree", "message"),
     [
         ({"field": "noise.words"}, "axis must have one of values, low and high, or case"),
         ({"field": "noise.words", "values": []}, r"values must be a list of values, not \[\]"),
@@ -118,26 +118,26 @@ def test_cases_set_several_fields_together() -> None:
         ([], "axis must be a table"),
     ],
 )
-def test_bad_axes_are_refused_by_name(tree: Any, said: str) -> None:
-    with pytest.raises(BitlifError, match=said):
+def test_invalid_axis_raises_with_its_name(tree: Any, message: str) -> None:
+    with pytest.raises(BitlifError, match=message):
         read_axis(tree, DIGITS, "axis")
 
 
-def test_a_grid_needs_steps() -> None:
+def test_grid_over_a_range_needs_a_step() -> None:
     tree = {"field": "schedule.sigma", "low": 0.1, "high": 1.0, "log": True}
     axis = read_axis(tree, DIGITS, "axis")
     with pytest.raises(BitlifError, match=r"'schedule\.sigma' must have values, cases or a step"):
         axis.steps()
 
 
-def test_steps_of_a_range_differ_down_to_the_least_step() -> None:
+def test_smallest_step_gives_distinct_values() -> None:
     for low, high, step in ((0, 1e-6, 1e-9), (1e12 - 1000, 1e12, 1), (0.1, 0.1 + 1e-7, 1e-9)):
         tree = {"field": "schedule.sigma", "low": float(low), "high": high, "step": float(step)}
         axis = read_axis(tree, DIGITS, "axis")
         assert len(set(axis.steps())) == axis.count > 100
 
 
-def test_steps_are_counted_without_being_made() -> None:
+def test_count_of_a_long_range_is_immediate() -> None:
     axis = read_axis({"field": "noise.words", "low": -(10**12), "high": 10**12}, DIGITS, "axis")
     assert axis.count == 2 * 10**12 + 1
     assert (axis.choice(0), axis.choice(axis.count - 1)) == (-(10**12), 10**12)

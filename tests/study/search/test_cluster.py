@@ -1,4 +1,4 @@
-"""Workers of a Dask cluster that somebody else has started."""
+"""Workers of an existing Dask cluster."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from study_plans import SMALL, Here, jobs, small
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Cluster]:
-    """Give two workers; one death of theirs is enough for Dask to give a task up."""
+    """Yield two workers of a cluster that gives up a task after one death."""
     settings = {"distributed.scheduler.allowed-failures": 0}
     options: dict[str, Any] = {
         "n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "memory_limit": 0,
@@ -47,7 +47,7 @@ def workers() -> Iterator[Cluster]:
         yield own
 
 
-def test_clusters_workers_give_what_this_process_gives(workers: Cluster, tmp_path: Path) -> None:
+def test_cluster_gives_the_same_table_as_this_process(workers: Cluster, tmp_path: Path) -> None:
     tables = []
     for name, own in (("here", Here()), ("there", workers)):
         with open_store(tmp_path / name, SMALL) as store:
@@ -55,41 +55,41 @@ def test_clusters_workers_give_what_this_process_gives(workers: Cluster, tmp_pat
     assert tables[0] == tables[1]
 
 
-def test_every_run_comes_back_once_however_many_there_are(workers: Cluster) -> None:
-    # More than are handed out at a time; the steps make each of them another run.
+def test_every_run_is_returned_exactly_once(workers: Cluster) -> None:
+    # More runs than are handed out at a time, each with a key of its own.
     many = [replace(job, key=f"{job.key}-{number}") for number in range(20) for job in jobs()]
     came = [own for outcomes in workers.run(many) for own in outcomes]
     assert sorted(own.key for own in came) == sorted(job.key for job in many)
     assert len({own.worker for own in came}) == 2
 
 
-def test_no_run_is_no_work(workers: Cluster) -> None:
+def test_no_runs_give_no_outcomes(workers: Cluster) -> None:
     assert list(workers.run([])) == []
 
 
-def test_run_that_ends_its_worker_again_and_again_fails_alone(
+def test_run_that_crashes_its_workers_fails_alone(
     workers: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "evaluate_here", study_plans.deadly)
-    # The second of them ends whatever worker it is on, with all that waits there.
+    # The second run crashes every worker that computes it, and the tasks queued there.
     own = [replace(job, seed=3 if number == 1 else 5) for number, job in enumerate(jobs()[:8])]
     came = [one for outcomes in workers.run(own) for one in outcomes]
     assert {one.key: one.error for one in came} == {
-        job.key: "its workers died of it" if job.seed == 3 else "" for job in own
+        job.key: "it repeatedly crashed its worker" if job.seed == 3 else "" for job in own
     }
     assert len(came) == len(own)
 
 
 class Future:
-    """A run that has come back, and what has become of its worker since."""
+    """A future whose result has arrived and whose worker has died since."""
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.status = "lost"
 
 
-class Came:
-    """As Dask's `as_completed`, of runs that all come back with what `results` says."""
+class AsCompleted:
+    """A stand-in for Dask's `as_completed` that gives every future the result `results`."""
 
     results: ClassVar[Any] = None
 
@@ -106,7 +106,7 @@ class Came:
 
 
 class Client:
-    """As Dask's, of one worker."""
+    """A stand-in for Dask's client, with one worker."""
 
     def nthreads(self) -> dict[str, int]:
         return {"tcp://one": 1}
@@ -115,42 +115,42 @@ class Client:
         return Future(key)
 
 
-def test_result_counts_though_its_worker_died_since(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "as_completed", Came)
+def test_result_is_kept_if_its_worker_dies_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "as_completed", AsCompleted)
     (own,) = jobs()[:1]
-    monkeypatch.setattr(Came, "results", [Outcome(own.key, "", {"bits": 1.0})])
+    monkeypatch.setattr(AsCompleted, "results", [Outcome(own.key, "", {"bits": 1.0})])
     ((outcome,),) = Cluster(Client()).run([own])
     assert outcome == Outcome(own.key, "", {"bits": 1.0})
 
 
 @pytest.mark.parametrize(
-    ("result", "said"),
+    ("result", "message"),
     [
-        (CancelledError("key"), "the scheduler was lost: run the study again to go on"),
+        (CancelledError("key"), "the scheduler was lost: run the study again to resume it"),
         ((ImportError, ImportError("No module named 'x'"), None), "a worker failed: No module"),
     ],
 )
-def test_lost_schedulers_and_bad_workers_end_it_in_one_sentence(
-    result: Any, said: str, monkeypatch: pytest.MonkeyPatch
+def test_lost_scheduler_or_bad_worker_raises(
+    result: Any, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "as_completed", Came)
-    monkeypatch.setattr(Came, "results", result)
-    with pytest.raises(BitlifError, match=said):
+    monkeypatch.setattr(cluster, "as_completed", AsCompleted)
+    monkeypatch.setattr(AsCompleted, "results", result)
+    with pytest.raises(BitlifError, match=message):
         list(Cluster(Client()).run(jobs()[:1]))
 
 
-def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_scheduler_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "TIMEOUT", "500ms")
-    said = "--scheduler must be the address of a Dask scheduler.* not 'tcp://127.0.0.1:9'"
-    with pytest.raises(BitlifError, match=said), open_pool(1, "tcp://127.0.0.1:9"):
+    message = "--scheduler must be the address of a Dask scheduler.* not 'tcp://127.0.0.1:9'"
+    with pytest.raises(BitlifError, match=message), open_pool(1, "tcp://127.0.0.1:9"):
         pass
 
 
 @contextmanager
 def process(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command of Dask's in a process group of its own; end all of it afterwards.
+    """Run a Dask command in its own process group, which is killed at the end.
 
-    It finds the functions of `study_plans`, and among them the gate in the folder of its log.
+    The command can import `study_plans`, whose gate is in the folder of the log.
     """
     found = {
         "PYTHONPATH": str(Path(__file__).parents[2] / "support"),
@@ -171,7 +171,7 @@ def process(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def awaited(path: Path, maker: subprocess.Popen[bytes]) -> str:
-    """Return a file's text once it is there."""
+    """Wait for a file and return its text."""
     while not path.exists() or not path.read_text():
         assert maker.poll() is None, f"{path.name} did not appear"
         time.sleep(0.05)
@@ -181,10 +181,10 @@ def awaited(path: Path, maker: subprocess.Popen[bytes]) -> str:
 LONGER = SMALL.replace("windows = 2", "windows = 40").replace("seeds = [3, 1]", "seeds = [1, 3, 4]")
 
 
-def test_workers_started_by_hand_are_used_and_one_killed_loses_nothing(
+def test_killed_cluster_worker_loses_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Each gives one task back before the kill, and begins another one that it does not end.
+    # Before the kill, each worker returns one task and starts another that it does not finish.
     monkeypatch.setattr(cluster, "evaluate_here", study_plans.gated)
     file = tmp_path / "scheduler.json"
     quiet = ("--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file))

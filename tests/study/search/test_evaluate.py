@@ -1,4 +1,4 @@
-"""One run of a study: what it measures is what the model measures elsewhere."""
+"""A run of a study measures the same as the model does elsewhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bitlif.study.search.evaluate import (
 )
 from bitlif.study.search.metrics import metrics_of
 from bitlif.study.search.run import jobs_of
-from bitlif.study.search.search import search_of
+from bitlif.study.search.search import make_search
 from bitlif.study.search.space import edited, known_fields
 from bitlif.tasks.digits import load_digits_task, train
 from bitlif.tasks.teacher import learn_from_teacher, make_teacher_task, teacher_correlation
@@ -40,7 +40,7 @@ def digits_job(**edits: Any) -> Job:
     return Job("key", dump_config(DIGITS), fields, "digits", 1, 2, ("float", "estimate"), "hx8k")
 
 
-def test_digits_are_measured_as_they_are_learned() -> None:
+def test_digits_run_equals_training_by_hand() -> None:
     outcome = evaluate(digits_job(synapse__weight__bits=5))
     assert outcome.error == ""
     assert set(outcome.values) == {own.name for own in metrics_of("digits", ("float", "estimate"))}
@@ -61,9 +61,9 @@ def test_digits_are_measured_as_they_are_learned() -> None:
     assert values["weight_distance"] == weight_distance(layer.weights * lsb, twin.weights)
 
 
-def test_teacher_is_measured_as_it_is_learned() -> None:
+def test_teacher_run_equals_training_by_hand() -> None:
     plan = small()
-    point = next(search_of(plan).batches())[4]
+    point = next(make_search(plan).batches())[4]
     job = jobs_of(plan, point)[0]
     outcome = evaluate(job)
     assert set(outcome.values) == {own.name for own in plan.metrics}
@@ -74,16 +74,16 @@ def test_teacher_is_measured_as_it_is_learned() -> None:
     assert outcome.values["synaptic_operations"] == task.events.count
 
 
-def test_a_run_that_cannot_be_is_an_outcome_with_its_error() -> None:
+def test_failed_run_gives_an_outcome_with_its_error() -> None:
     refused = evaluate(digits_job(noise__words=9))
     assert refused.error.startswith("noise.words * word_bits must be at most lfsr.width = 32")
     assert refused.values == {}
-    # Not only what the configuration refuses.
+    # Other errors than those of the configuration are kept as well.
     failed = evaluate(replace(digits_job(), task="unheard of"))
     assert failed.error == "KeyError: 'unheard of'"
 
 
-def test_distance_of_weights_is_relative_and_none_from_nothing() -> None:
+def test_weight_distance_is_relative_to_the_twin() -> None:
     twin = np.array([[3.0, 4.0]])
     assert weight_distance(twin, twin) == 0.0
     assert weight_distance(np.zeros((1, 2)), twin) == 1.0
@@ -116,10 +116,10 @@ NO_PART: dict[str, Any] = {
     "learning.lfsr.taps": [31, 28], "learning.lfsr.seed": 9, "learning.lfsr.leap": 16,
     "learning.lfsr.sharing": "shared",
 }  # fmt: skip
-"""Each field that an ideal twin does not know, and another value of it."""
+"""Fields that an ideal twin ignores, each with another value."""
 
 REFUSED = {f"{section}.overflow" for section in ("synapse", "membrane", "trace", "error")}
-"""Ideal twins do not know these either, but with these formats there is no other value."""
+"""Fields that an ideal twin ignores too, which have only one value with these formats."""
 
 PARTS = {
     "layer.inputs", "layer.neurons", "window.steps", "window.state", "window.trace", "window.lfsr",
@@ -131,7 +131,7 @@ PARTS = {
 }  # fmt: skip
 
 
-def test_every_field_is_known_to_ideal_twins_or_not() -> None:
+def test_every_field_is_used_or_ignored_by_ideal_twins() -> None:
     assert not PARTS & NO_PART.keys()
     assert PARTS | REFUSED | NO_PART.keys() == set(known_fields(TEACHER))
 
@@ -143,7 +143,7 @@ def learned(config: Config) -> Any:
 
 
 @pytest.mark.parametrize("name", NO_PART)
-def test_twins_of_one_class_are_equal_in_all_they_learn(name: str) -> None:
+def test_equal_ideals_learn_the_same(name: str) -> None:
     config = edited(TEACHER, {name: NO_PART[name]})
     assert config != TEACHER
     assert Ideal.of(config) == Ideal.of(TEACHER)
@@ -157,14 +157,14 @@ def test_twins_of_one_class_are_equal_in_all_they_learn(name: str) -> None:
         {"error.rule": "clipped"}, {"synapse.decay.tau": 4.0}, {"membrane.injection": "membrane"},
     ],
 )  # fmt: skip
-def test_twins_that_learn_something_else_are_of_another_class(edits: dict[str, Any]) -> None:
+def test_different_ideals_are_not_equal(edits: dict[str, Any]) -> None:
     config = edited(TEACHER, edits)
     assert Ideal.of(config) != Ideal.of(TEACHER)
     assert not np.array_equal(learned(config), learned(TEACHER))
 
 
-def test_every_file_that_decides_a_result_is_in_its_stamp() -> None:
-    # What these modules import of their own folders, and the table that the estimate reads.
+def test_stamp_covers_every_file_that_affects_results() -> None:
+    # Imports of these modules within their folders, and the table that the estimate reads.
     for package, names in DECIDING.items():
         folder = Path(__file__).parents[3].joinpath(*package.split(".")[1:])
         for name in names:

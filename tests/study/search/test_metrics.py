@@ -1,4 +1,4 @@
-"""Metrics: every name is one thing, and stored bits are what the layer stores."""
+"""Metrics: distinct names, and the number of stored bits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bitlif.study.search.metrics import EXTRAS, metrics_of, stored_bits, weight_
 DIGITS = Config.load("digits")
 
 
-def test_names_of_metrics_differ_and_say_what_they_are() -> None:
+def test_metrics_have_distinct_names_and_descriptions() -> None:
     for task in TASKS:
         metrics = metrics_of(task, EXTRAS)
         assert len({own.name for own in metrics}) == len(metrics)
@@ -17,8 +17,8 @@ def test_names_of_metrics_differ_and_say_what_they_are() -> None:
         assert TASKS[task][1] in {own.name for own in metrics}
 
 
-def test_stored_bits_of_the_digits_by_hand() -> None:
-    # 65 x 10 weights of 10 bits; gradients: 64 steps of an error in s8 times a trace in u8, that is
+def test_stored_bits_of_digits_match_a_count_by_hand() -> None:
+    # 65 x 10 weights of 10 bits; gradients sum 64 products of an error in s8 and a trace in u8:
     # |sum| <= 64 * 128 * 255 < 2^21, so 22 bits; 10 currents and membranes of 16 bits; 65 pairs of
     # traces of 8 bits; two columns of 256 entries of 8 bits; 2 lanes of a noise LFSR of 32 bits and
     # of an update LFSR of 31.
@@ -27,7 +27,7 @@ def test_stored_bits_of_the_digits_by_hand() -> None:
     assert stored_bits(DIGITS) == by_hand
 
 
-def test_what_is_not_there_stores_nothing() -> None:
+def test_omitted_parts_store_nothing() -> None:
     assert stored_bits(DIGITS.replace(learning__random_bits=0)) == stored_bits(DIGITS) - 62
     shared = DIGITS.replace(noise__lfsr__sharing="shared")
     assert stored_bits(shared) == stored_bits(DIGITS) - 32

@@ -1,4 +1,4 @@
-"""Study files: what they say, and what is refused."""
+"""Study files: reading and validation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from study_plans import GUIDED, SMALL, small
 AXIS = '[[axis]]\nfield = "schedule.sigma"\nlow = 0.0\nhigh = 1.0\nstep = 1e-6\n'
 
 
-def test_a_study_is_what_its_file_says() -> None:
+def test_plan_holds_the_contents_of_its_file() -> None:
     plan = small()
     assert (plan.name, plan.title) == ("small", "small")
     assert (plan.task, plan.length, plan.seeds) == ("teacher", 2, (1, 3))
@@ -25,18 +25,18 @@ def test_a_study_is_what_its_file_says() -> None:
 
 
 @pytest.mark.parametrize("name", ready_studies())
-def test_ready_made_studies_load_and_all_their_points_are_configurations(name: str) -> None:
-    from bitlif.study.search.search import search_of
+def test_ready_made_studies_have_valid_points(name: str) -> None:
+    from bitlif.study.search.search import make_search
     from bitlif.study.search.space import edited
 
     plan, text = load_plan(name)
     assert plan.name == name
     assert text.startswith("# ")
-    for point in next(search_of(plan).batches()):
+    for point in next(make_search(plan).batches()):
         edited(plan.config, point.edits)
 
 
-def test_configuration_is_looked_for_beside_the_study(tmp_path: Path) -> None:
+def test_configuration_is_found_beside_the_study(tmp_path: Path) -> None:
     from bitlif.model.config.config import Config
     from bitlif.model.config.toml import dump_config
 
@@ -47,7 +47,7 @@ def test_configuration_is_looked_for_beside_the_study(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('name = "small"', 'name = "a/b"', "name must be of letters, digits, - and _, not 'a/b'"),
         ("seeds = [3, 1]", "seeds = [3, 3]", "seeds must differ"),
@@ -102,32 +102,34 @@ def test_configuration_is_looked_for_beside_the_study(tmp_path: Path) -> None:
         ('task = "teacher"', f'task = "teacher"\ntitle = "{"x" * 201}"', "title must be printable"),
     ],
 )
-def test_bad_studies_are_refused_by_name(old: str, new: str, said: str) -> None:
+def test_invalid_study_raises_with_the_field(old: str, new: str, message: str) -> None:
     assert old in SMALL
-    with pytest.raises(BitlifError, match=f"small: .*{said}"):
+    with pytest.raises(BitlifError, match=f"small: .*{message}"):
         parse_plan(SMALL.replace(old, new), "small")
 
 
-def test_a_study_without_axes_is_refused() -> None:
+def test_study_without_axes_raises() -> None:
     with pytest.raises(BitlifError, match="must have at least one"):
         parse_plan(SMALL.partition("[[axis]]")[0], "small")
 
 
-def test_a_study_that_is_not_there_names_the_ready_made_ones() -> None:
-    with pytest.raises(BitlifError, match=r"TOML file or one of .*taste.*, not 'tast'.*'taste'"):
-        load_plan("tast")
+def test_unknown_study_lists_the_ready_made_ones() -> None:
+    with pytest.raises(
+        BitlifError, match=r"TOML file or one of .*quickstart.*, not 'quickstrt'.*'quickstart'"
+    ):
+        load_plan("quickstrt")
 
 
-def test_a_name_that_no_file_can_have_is_one_sentence() -> None:
+def test_impossible_file_name_raises() -> None:
     with pytest.raises(BitlifError, match=r"^study 'a\\x00\.toml' cannot be read: "):
         load_plan("a\0.toml")
 
 
-def test_a_wide_range_can_be_drawn_from() -> None:
-    from bitlif.study.search.search import search_of
+def test_random_search_covers_a_wide_range() -> None:
+    from bitlif.study.search.search import make_search
 
     wide = SMALL.replace("values = [2, 4, 12]", "low = 1\nhigh = 1000000000000")
     plan = small(wide.replace("windows = 2", 'windows = 2\nsearch = "random"\npoints = 5'))
-    drawn = [point.choices[1] for point in next(search_of(plan).batches())]
+    drawn = [point.choices[1] for point in next(make_search(plan).batches())]
     assert len(set(drawn)) == 5
     assert all(isinstance(own, int) and 1 <= own <= 10**12 for own in drawn)

@@ -1,4 +1,4 @@
-"""A study from its plan to its table: whatever happens on the way, the same table to the bit."""
+"""Running a study: the table is identical whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return pq.read_table(folder / "results.parquet").to_pylist()  # type: ignore[no-any-return]
 
 
-def test_table_has_a_row_for_each_point_and_seed(tmp_path: Path) -> None:
+def test_table_has_one_row_per_point_and_seed(tmp_path: Path) -> None:
     _, progress = run(tmp_path / "s", SMALL)
     assert (progress.total, progress.computed, progress.failed) == (18, 18, 6)
     table = rows(tmp_path / "s")
@@ -55,9 +55,7 @@ def test_table_describes_its_study(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [SMALL, GUIDED])
-def test_interrupted_anywhere_the_table_is_the_same_and_nothing_is_computed_twice(
-    text: str, tmp_path: Path
-) -> None:
+def test_interrupted_study_resumes_to_the_same_table(text: str, tmp_path: Path) -> None:
     whole, progress = run(tmp_path / "whole", text)
     computed: list[str] = []
     for most in (0, 1, 5, 3, 2):
@@ -75,7 +73,7 @@ def test_interrupted_anywhere_the_table_is_the_same_and_nothing_is_computed_twic
     assert run(tmp_path / "cut", text, Here(0))[0] == whole
 
 
-def test_what_there_is_when_interrupted_is_a_table_too(tmp_path: Path) -> None:
+def test_interrupted_study_leaves_a_partial_table(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "s", SMALL, Here(5))
     assert len(rows(tmp_path / "s")) == 5
@@ -83,15 +81,15 @@ def test_what_there_is_when_interrupted_is_a_table_too(tmp_path: Path) -> None:
     assert json.loads(metadata[METADATA])["complete"] is False
 
 
-def test_a_larger_study_reuses_what_it_has_in_common_with_the_smaller(tmp_path: Path) -> None:
+def test_larger_study_reuses_common_runs(tmp_path: Path) -> None:
     run(tmp_path / "s", SMALL)
     more = SMALL.replace("[6, 8, 12]", "[12, 5, 8]").replace("seeds = [3, 1]", "seeds = [1, 2]")
     _, progress = run(tmp_path / "s", more)
-    # Two of three weights and one of two seeds were there, with three numbers of words.
+    # Two of three weights, three numbers of words and one of two seeds are reused.
     assert (progress.reused, progress.computed) == (6, 12)
 
 
-def test_points_that_are_alike_are_computed_once(tmp_path: Path) -> None:
+def test_equal_points_are_computed_once(tmp_path: Path) -> None:
     alike = SMALL.replace("values = [6, 8, 12]", "low = 6\nhigh = 7").replace(
         "windows = 2", 'windows = 2\nsearch = "random"\npoints = 12'
     )
@@ -102,7 +100,7 @@ def test_points_that_are_alike_are_computed_once(tmp_path: Path) -> None:
     assert len(rows(tmp_path / "s")) == 24
 
 
-def test_what_changes_a_result_changes_its_key(tmp_path: Path) -> None:
+def test_key_depends_on_everything_that_affects_a_result(tmp_path: Path) -> None:
     run(tmp_path / "s", SMALL)
     for old, new in (
         ("windows = 2", "windows = 3"),
@@ -113,7 +111,7 @@ def test_what_changes_a_result_changes_its_key(tmp_path: Path) -> None:
         assert progress.reused == 0
 
 
-def test_numbers_in_the_table_are_numbers(tmp_path: Path) -> None:
+def test_metrics_in_the_table_are_finite(tmp_path: Path) -> None:
     run(tmp_path / "s", GUIDED)
     for row in rows(tmp_path / "s"):
         assert math.isfinite(row["correlation"])

@@ -1,4 +1,4 @@
-"""Edits of a configuration: every field, the ones that go beside them, one order."""
+"""Edits of a configuration: all fields, further names, and the order of application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bitlif.study.search.space import edited, known_fields, read_edits
 DIGITS = Config.load("digits")
 
 
-def test_every_leaf_of_a_configuration_is_a_field_of_its_own_name() -> None:
+def test_every_leaf_of_a_configuration_is_a_field() -> None:
     known = known_fields(DIGITS)
     assert len(known) == len(set(known))
     tree = config_to_dict(DIGITS)
@@ -31,12 +31,12 @@ def test_every_leaf_of_a_configuration_is_a_field_of_its_own_name() -> None:
 
 
 @pytest.mark.parametrize("name", [own for own in known_fields(DIGITS) if own != "schedule"])
-def test_setting_a_field_to_what_it_is_changes_nothing(name: str) -> None:
+def test_setting_a_field_to_its_value_changes_nothing(name: str) -> None:
     *path, last = name.split(".")
     node: Any = config_to_dict(DIGITS)
     for own in path:
         node = node[own]
-    if isinstance(node, str):  # the bits of a format
+    if isinstance(node, str):  # bits of a format
         same = edited(DIGITS, {name: int(node[1:].split(".")[last == "frac"])})
         assert same == DIGITS
     elif isinstance(node, dict) and last in node:
@@ -49,18 +49,18 @@ def test_bits_keep_the_range_and_frac_keeps_the_bits() -> None:
     assert str(edited(DIGITS, {"synapse.weight.frac": 5}).synapse.weight) == "s10.5"
     both = edited(DIGITS, {"synapse.weight.frac": 3, "synapse.weight.bits": 5})
     assert str(both.synapse.weight) == "s5.3"
-    # A format that is given too is what the bits are taken from, in either order.
+    # Bits apply to a format that is edited as well, in either order.
     for order in itertools.permutations([("trace.format", "u12.8"), ("trace.format.bits", 10)]):
         assert str(edited(DIGITS, dict(order)).trace.format) == "u10.6"
 
 
-def test_a_leak_is_given_by_a_shift_or_a_time_constant() -> None:
+def test_leak_has_a_shift_or_a_time_constant() -> None:
     shifted = edited(DIGITS, {"membrane.decay.shift": 2})
     assert (shifted.membrane.decay.tau, shifted.membrane.decay.shift) == (0.0, 2)
     assert edited(shifted, {"membrane.decay.tau": 4.0}) == DIGITS
 
 
-def test_schedule_is_edited_in_one_order() -> None:
+def test_schedule_edits_have_a_fixed_order() -> None:
     edits = {
         "schedule.rate_shift": 1,
         "schedule.last_sigma": 0.1,
@@ -76,7 +76,7 @@ def test_schedule_is_edited_in_one_order() -> None:
         assert config.learning.rate == DIGITS.learning.rate / 2
 
 
-def test_cooling_ends_at_its_last_sigma_to_the_digit() -> None:
+def test_cooling_ends_exactly_at_its_last_sigma() -> None:
     for last in (0.015, 0.1, 0.25, 0.9):
         config = edited(DIGITS, {"schedule.last_sigma": last})
         sigmas = [phase.sigma for phase in config.schedule]
@@ -85,7 +85,7 @@ def test_cooling_ends_at_its_last_sigma_to_the_digit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edits", "said"),
+    ("edits", "message"),
     [
         ({"synapse.wieght": "s4.2"}, "'synapse.wieght' is not a field .* did you mean"),
         ({"name": "x"}, "'name' is not a field of a configuration"),
@@ -97,12 +97,12 @@ def test_cooling_ends_at_its_last_sigma_to_the_digit() -> None:
         ({"noise.words": 9}, r"noise\.words \* word_bits must be at most lfsr\.width"),
     ],
 )
-def test_bad_edits_are_refused_by_name(edits: dict[str, Any], said: str) -> None:
-    with pytest.raises(BitlifError, match=said):
+def test_invalid_edit_raises_with_its_name(edits: dict[str, Any], message: str) -> None:
+    with pytest.raises(BitlifError, match=message):
         edited(DIGITS, edits)
 
 
-def test_edits_may_be_written_as_tables() -> None:
+def test_edits_can_be_written_as_tables() -> None:
     tree = {"noise": {"lfsr": {"width": 64}}, "noise.words": 2}
     assert read_edits(tree, DIGITS, "set") == {"noise.lfsr.width": 64, "noise.words": 2}
     with pytest.raises(BitlifError, match=r"^set: 'noise\.lfsr\.depth' is not a field"):

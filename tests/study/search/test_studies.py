@@ -1,4 +1,4 @@
-"""What the studies of the claims are made of, where `test_claims.py` sees only the whole."""
+"""Parts of the studies of the claims; `test_claims.py` tests the whole studies."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ from bitlif.study.claims.students import agreement, make_task, student_config, z
 from bitlif.study.claims.vanishing import VanishingSettings, measure_vanishing
 
 
-def test_crossing_is_where_a_line_falls_through_zero() -> None:
+def test_crossing_is_a_fall_through_zero() -> None:
     weights = np.linspace(0.0, 1.0, 11)
     assert find_crossing(weights, 0.63 - weights, 0.5) == pytest.approx(0.63, abs=1e-15)
-    # Rising through zero is no stable point; of two falls the nearer one counts.
+    # A rise through zero is not stable; of two falls the nearer one counts.
     assert math.isnan(find_crossing(weights, weights - 0.63, 0.5))
     waves = np.cos(4 * np.pi * weights + 0.3)
     assert abs(find_crossing(weights, waves, 0.0) - (0.5 * np.pi - 0.3) / (4 * np.pi)) < 0.02
     assert abs(find_crossing(weights, waves, 1.0) - (2.5 * np.pi - 0.3) / (4 * np.pi)) < 0.02
 
 
-def test_sign_changes_leave_zeros_out() -> None:
+def test_sign_changes_skip_zeros() -> None:
     assert count_sign_changes(np.array([0.0, 1.0, 0.0, 2.0, -1.0, 0.0, 1.0])) == 2
     assert count_sign_changes(np.zeros(3)) == 0
 
 
-def test_grid_ascends_and_holds_the_teachers_weight() -> None:
+def test_grid_is_ascending_and_holds_the_teacher_weight() -> None:
     settings = LandscapeSettings()
     assert (np.diff(settings.grid) > 0).all()
     assert {0, settings.teacher, 2 * settings.teacher} <= set(settings.grid.tolist())
 
 
-def test_float_likelihood_gradient_falls_everywhere_as_concavity_has_it() -> None:
+def test_float_likelihood_gradient_is_decreasing() -> None:
     settings = LandscapeSettings(sigmas=(0.1,), seeds=2, windows=2, coarse=15)
     scan = measure_landscape(settings).scan(0.1, "likelihood", "float")
-    # The hazard rises with the potential, and the potential with the weight, in every step: only
-    # the rounding of sums of 4000 products of at most 8 * 6 is left.
+    # The likelihood is concave: the hazard rises with the potential and the potential with the
+    # weight in every step. The tolerance is the rounding of sums of 4000 products up to 8 * 6.
     assert (np.diff(scan.gradient, axis=1) <= 4000 * 48 * 2.0**-53).all()
 
 
-def test_exact_chances_are_those_of_counted_draws() -> None:
+def test_exact_probabilities_match_enumerated_draws() -> None:
     config = Config.load("tiny").replace(schedule=[{"sigma": 0.3}])
-    # Two bytes: all 65536 draws, scaled and rounded as the contract says.
+    # All 65536 draws of two bytes, scaled and rounded by the contract.
     derived = derive(config)
     low, high = np.meshgrid(np.arange(256), np.arange(256))
     draws = 2 * (low + high).ravel() - 510
@@ -72,13 +72,13 @@ def test_exact_chances_are_those_of_counted_draws() -> None:
     np.testing.assert_array_equal(exact_chances(config, potentials), expected)
 
 
-def test_sparser_inputs_weigh_more_and_drive_the_teacher_as_much() -> None:
+def test_sparser_inputs_drive_the_teacher_equally() -> None:
     config = student_config("clipped")
     drives = {}
     for sparsity in (1, 4):
         tasks = [make_task(config, seed, sparsity) for seed in range(10)]
         spikes = np.mean([task.events.count for task in tasks])
-        # Poisson: 64 * 0.02 / sparsity spikes a step, 10 windows of 2000 steps.
+        # Poisson: 64 * 0.02 / sparsity spikes per step, 10 windows of 2000 steps.
         expected = 64 * 0.02 / sparsity * 2000
         assert abs(spikes - expected) < 4 * math.sqrt(expected / 10)
         assert max(task.teacher_weights.max() for task in tasks) <= 0.3 * sparsity
@@ -86,7 +86,7 @@ def test_sparser_inputs_weigh_more_and_drive_the_teacher_as_much() -> None:
     assert min(drives.values()) > 10
 
 
-def test_a_silent_student_agrees_with_nobody() -> None:
+def test_silent_student_agrees_with_nobody() -> None:
     config = student_config("clipped")
     task = make_task(config, 0)
     lsb = float(config.synapse.weight.lsb)
@@ -100,14 +100,14 @@ def test_a_silent_student_agrees_with_nobody() -> None:
     assert agreement(twin, task) == pytest.approx(1.0)
 
 
-def test_a_schedule_is_a_constant_sigma_or_the_cooling_to_the_teachers() -> None:
+def test_schedule_is_constant_or_cools_to_the_teacher() -> None:
     config = student_config("clipped")
     assert [phase.sigma for phase in scheduled(config, "0.1", 400).schedule] == [0.1]
     cooled = [phase.sigma for phase in scheduled(config, COOLED, 400).schedule]
     assert (cooled[0], cooled[-1]) == (0.3, 0.02)
 
 
-def test_the_threshold_keeps_the_noiseless_count() -> None:
+def test_threshold_preserves_the_noiseless_count() -> None:
     settings = CodingSettings(sigmas=(0.3,), seeds=1, stimuli=4)
     config = Config.load("teacher").replace(
         layer__neurons=4, window__steps=128, membrane__reset="free", schedule=[{"sigma": 0.3}]
@@ -117,13 +117,13 @@ def test_the_threshold_keeps_the_noiseless_count() -> None:
     assert threshold > 1.0
     matched = config.replace(membrane__threshold=threshold)
     counts = respond("float", matched, shown, 400, 0).sum(axis=(2, 3), dtype=np.int64)
-    # Two estimates of the same mean, one from 40 trials; counts vary by less than Poisson's.
+    # Two estimates of one mean, one from 40 trials; counts vary less than Poisson counts.
     noiseless = shown.noiseless.sum() / 4
     bound = 4 * math.sqrt(noiseless / 4 * (1 / 400 + 1 / THRESHOLD_TRIALS))
     assert abs(counts.mean() - noiseless) < bound
 
 
-def test_same_seeds_same_numbers_and_progress_comes_to_its_end() -> None:
+def test_same_seeds_give_same_numbers_and_full_progress() -> None:
     studies = (
         (measure_landscape, LandscapeSettings(sigmas=(0.1,), seeds=1, windows=1, coarse=3)),
         (measure_vanishing, VanishingSettings(sigmas=(0.3,), seeds=1, windows=5)),
