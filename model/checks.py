@@ -1,4 +1,4 @@
-"""Arrays that a layer is given: of the right shape, dtype and range, or one clear error."""
+"""Validation of the arrays passed to a layer: shape, dtype and range."""
 
 from __future__ import annotations
 
@@ -11,17 +11,29 @@ from .config.config import Config
 from .config.remarks import idle_rate
 from .errors import BitlifError, BitlifTypeError, warn
 from .events import Events
+from .result import Result
+from .targets import require_probabilities
 from .text import array_kind
 
 Integers = NDArray[np.integer]
+Reals = NDArray[np.float64]
+
+Spikes = Events | Result
+"""Input spikes: events, or the result of a layer whose output spikes are meant."""
 
 
 def check_weights(config: Config, weights: Integers) -> NDArray[np.int64]:
-    """Return raw weights of shape (N, M) as int64 if they fit the configuration; else raise."""
+    """Return raw weights as an int64 array of shape (N, M).
+
+    Raises
+    ------
+    BitlifError
+        If the shape or dtype is wrong, or a weight is outside the weight format.
+    """
     array = np.asarray(weights)
     check_weight_shape(config, array)
     _require_range("weights", array, config.synapse.weight.raw_min, config.synapse.weight.raw_max)
-    # One kind for all that compute with them: NumPy adds uint64 to int64 in floating point.
+    # All callers get the same dtype: NumPy adds uint64 to int64 in floating point.
     return np.ascontiguousarray(array, np.int64)
 
 
@@ -35,25 +47,75 @@ def check_weight_shape(config: Config, weights: NDArray[Any]) -> None:
         )
 
 
-def check_events(config: Config, events: Events) -> None:
-    """Raise unless `events` are windows of the configuration's inputs and steps."""
-    if not isinstance(events, Events):
-        raise BitlifTypeError(f"events must be Events, not {type(events).__name__}")
+def check_real_weights(config: Config, weights: NDArray[Any]) -> Reals:
+    """Return a float64 copy of real weights of shape (N, M).
+
+    Warns of integers outside the weight format, which are likely to be raw weights.
+
+    Raises
+    ------
+    BitlifError
+        If the shape or dtype is wrong, or a weight is infinite or NaN.
+    """
+    array = np.asarray(weights)
+    shape = (config.layer.inputs, config.layer.neurons)
+    if array.shape != shape or array.dtype.kind not in "fiu":
+        raise BitlifTypeError(
+            f"weights must be numbers of shape (inputs, neurons) = {shape}, not {array_kind(array)}"
+        )
+    if not np.isfinite(array).all():
+        raise BitlifError(f"weights must be finite, not {array[~np.isfinite(array)][0]}")
+    fmt = config.synapse.weight
+    low, high = (float(fmt.real(raw)) for raw in (fmt.raw_min, fmt.raw_max))
+    if array.dtype.kind in "iu" and not low <= array.min() <= array.max() <= high:
+        warn(
+            f"integer weights up to {abs(array).max()} are read as real numbers here; raw weights "
+            f"must be multiplied by their LSB, {float(fmt.lsb):g}"
+        )
+    return np.array(array, np.float64)
+
+
+def check_events(config: Config, spikes: Spikes) -> Events:
+    """Return input spikes as events.
+
+    Parameters
+    ----------
+    config : Config
+    spikes : Events or Result
+        A result stands for its output spikes, so that layers can be chained.
+
+    Raises
+    ------
+    BitlifTypeError
+        If `spikes` is of another type.
+    BitlifError
+        If the number of units or of steps per window is not that of the configuration.
+    """
+    if not isinstance(spikes, (Events, Result)):
+        raise BitlifTypeError(f"events must be Events or a Result, not {type(spikes).__name__}")
+    events = spikes.spikes if isinstance(spikes, Result) else spikes
     units, steps = config.layer.inputs, config.window.steps
     if events.units != units or events.steps != steps:
         raise BitlifError(
-            f"events must have {units} units and {steps} steps a window, "
+            f"events must have {units} units and {steps} steps per window, "
             f"not {events.units} and {events.steps}"
         )
+    return events
 
 
 def check_targets(
     config: Config, targets: Integers, windows: int, *, meant: bool = False
 ) -> NDArray[np.uint16]:
-    """Return raw targets as (W, T or 1, M) uint16 if they fit the configuration; else raise.
+    """Return raw targets as a uint16 array of shape (W, T or 1, M).
 
-    Integers are raw: 1 is the least target above 0, not a spike in every step. Small ones are
-    warned of (`warn_of_small`) unless they are `meant`, or are uint16 as `target_levels` gives.
+    Integers are raw targets: 1 is the smallest target above 0, not a spike in every step. Small
+    integers issue a warning (see `warn_of_small`) unless `meant` is true or their dtype is uint16,
+    the dtype that `target_levels` returns.
+
+    Raises
+    ------
+    BitlifError
+        If the shape or dtype is wrong, or a target is outside ``0 ..= 2**target_bits``.
     """
     array = np.asarray(targets)
     check_target_shape(config, array, windows)
@@ -67,8 +129,29 @@ def check_targets(
     return np.ascontiguousarray(array, np.uint16)
 
 
+def require_no_targets(config: Config, *, needed: bool) -> None:
+    """Raise if a run without targets is not possible."""
+    if needed or config.membrane.reset == "teacher":
+        raise BitlifError("targets must be given for learning or a teacher's reset")
+
+
+def check_real_targets(config: Config, targets: NDArray[Any], windows: int) -> Reals:
+    """Return real targets as a float64 array of shape (W, T or 1, M).
+
+    Raises
+    ------
+    BitlifError
+        If the shape is wrong, or a target is NaN or outside 0 ..= 1.
+    """
+    array = np.asarray(targets, np.float64)
+    if array.shape not in _target_shapes(config, windows):
+        raise _target_error(config, array, windows, "numbers")
+    require_probabilities(array)
+    return np.ascontiguousarray(array[:, None, :] if array.ndim == 2 else array)
+
+
 def check_target_shape(config: Config, targets: NDArray[Any], windows: int) -> None:
-    """Raise unless targets of any numbers have a row a window or a row a step."""
+    """Raise unless targets have shape (W, M) or (W, T, M), whatever their dtype."""
     if targets.shape not in _target_shapes(config, windows):
         raise _target_error(config, targets, windows)
 
@@ -78,10 +161,12 @@ def _target_shapes(config: Config, windows: int) -> tuple[tuple[int, ...], ...]:
     return (windows, neurons), (windows, steps, neurons)
 
 
-def _target_error(config: Config, targets: NDArray[Any], windows: int) -> BitlifTypeError:
-    row, rows = _target_shapes(config, windows)
+def _target_error(
+    config: Config, targets: NDArray[Any], windows: int, kind: str = "integers"
+) -> BitlifTypeError:
+    per_window, per_step = _target_shapes(config, windows)
     return BitlifTypeError(
-        f"targets must be integers of shape {row} or {rows}, not {array_kind(targets)}"
+        f"targets must be {kind} of shape {per_window} or {per_step}, not {array_kind(targets)}"
     )
 
 
@@ -92,20 +177,21 @@ def _require_range(name: str, array: Integers, low: int, high: int) -> None:
 
 
 def warn_of_small(config: Config, targets: Integers, prefix: str = "") -> None:
-    """Warn of raw targets that read like real ones of 0 and 1, or like counts of spikes.
+    """Warn of raw targets that are likely to be real targets of 0 and 1, or spike counts.
 
-    These are all at most 1/16, and either all of them 0 or 1, or all less than a spike in a window.
+    That is, all are at most 1/16 of a spike per step, and either all are 0 or 1, or all are less
+    than one spike per window.
     """
     one, most = 1 << config.error.target_bits, int(targets.max(initial=0))
     if 0 < 16 * most <= one and (most == 1 or most * config.window.steps < one):
         warn(
-            f"{prefix}targets are raw integers here, 0 ..= {one}: the largest, {most}, means "
-            f"{most}/{one} = {most / one:.2g} of a spike a step; if {most} itself was meant, "
-            f"give real ones in 0 ..= 1"
+            f"{prefix}integer targets are raw, 0 ..= {one}: the largest, {most}, means "
+            f"{most}/{one} = {most / one:.2g} spikes per step; pass real targets in 0 ..= 1 if "
+            f"this is not intended"
         )
 
 
 def warn_of_idle(config: Config) -> None:
-    """Warn if the schedule's rates are so small that learning can change no weight."""
+    """Warn if all rates of the schedule are too small to change any weight."""
     if remark := idle_rate(config):
         warn(remark)

@@ -67,7 +67,7 @@ HIGH_BITS = multiples(power(WIDTH))
 @compilable
 def times(state: int, table: Any) -> int:
     """Return the product of a lane's state and the factor that `multiples` made the table of."""
-    return (
+    return (  # type: ignore[no-any-return]
         table[0, state & 255]
         ^ table[1, (state >> 8) & 255]
         ^ table[2, (state >> 16) & 255]

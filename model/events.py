@@ -1,7 +1,8 @@
-"""Spikes as event lists: what goes into a layer and what comes out of it.
+"""Spikes as event lists: the input and output of layers.
 
-Events are kept step by step, as in a CSR matrix: those of step t (counted through all windows)
-are ``addresses[pointers[t] : pointers[t + 1]]``, ascending, each address at most once a step.
+Events are stored step by step, as in a CSR matrix: the events of step t (counted through all
+windows) are ``addresses[pointers[t] : pointers[t + 1]]``, in ascending order, each address at most
+once per step.
 """
 
 from __future__ import annotations
@@ -12,21 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .display import html_table, one_line
 from .errors import BitlifError, BitlifTypeError, plain_fields, require_choice, require_int
 from .text import array_kind
 
 MAX_STEPS = 1 << 31
 MAX_UNITS = 1 << 16
 MAX_TOTAL = 1 << 28
-"""Most steps of all windows together that `Events.from_times` makes room for."""
+"""Maximum number of steps of all windows together in `Events.from_times`."""
 
 
 DUPLICATES = ("refuse", "merge")
-"""What to do where a unit spikes twice in a step."""
+"""Accepted treatments of events with the same step and address."""
 
 
 class DuplicateEvents(BitlifError):
-    """A unit spikes twice in one step; `first` and `second` say which events these are."""
+    """A unit spikes twice in one step; `first` and `second` are the indices of the two events."""
 
     def __init__(self, message: str, first: int = -1, second: int = -1) -> None:
         super().__init__(message)
@@ -36,23 +38,28 @@ class DuplicateEvents(BitlifError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Events:
-    """Spikes of `units` neurons or inputs over a number of windows of `steps` steps each.
+    """Spikes of `units` inputs or neurons over a number of windows of `steps` steps each.
 
     Parameters
     ----------
     addresses : (n,) int32
-        Which unit spiked, 0 ..= units - 1, ascending within a step.
+        Units that spiked, 0 ..= units - 1, in ascending order within a step.
     pointers : (windows * steps + 1,) int64
-        Where each step's events begin; the last one is n.
+        Index of the first event of each step; the last pointer is n.
     steps : int
-        Steps of a window.
+        Steps per window.
     units : int
-        Number of addresses.
+        Number of units.
 
     Raises
     ------
     BitlifError
-        If an array has another shape, dtype or range, or a step lists an address twice.
+        If an array has the wrong shape, dtype or range, or a step holds an address twice.
+
+    Examples
+    --------
+    >>> Events.from_times([0, 1], [0, 1], steps=16, units=6)
+    <Events windows=1 steps=16 units=6 spikes=2>
     """
 
     addresses: NDArray[np.int32]
@@ -96,6 +103,18 @@ class Events:
                 f"{int(addresses[bad[0] - 1])} before {int(addresses[bad[0]])}"
             )
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "windows": self.windows, "steps": self.steps, "units": self.units,
+            "spikes": self.count,
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return one_line("Events", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_table("Events", self._facts())
+
     @property
     def windows(self) -> int:
         """Number of windows."""
@@ -108,7 +127,7 @@ class Events:
 
     @property
     def times(self) -> NDArray[np.int64]:
-        """Step of each event, counted through all windows: shape (n,)."""
+        """Step of each event, counted through all windows: shape (n,), int64."""
         return np.repeat(np.arange(self.pointers.size - 1), np.diff(self.pointers))
 
     @classmethod
@@ -127,18 +146,22 @@ class Events:
         Parameters
         ----------
         times : (n,) int
-            Steps counted through all windows.
+            Steps, counted through all windows.
         addresses : (n,) int
         steps, units : int
-        windows : int
-            None: as many as the last time needs, at least one.
+            Steps per window, and number of units.
+        windows : int, optional
+            Number of windows; by default as many as the last time needs, but at least one.
         duplicates : str
-            ``"refuse"`` pairs that are there twice, or ``"merge"`` them into one spike.
+            ``"refuse"`` to raise an error for repeated pairs, or ``"merge"`` to make one spike of
+            them.
 
         Raises
         ------
         DuplicateEvents
-            For the first pair that repeats an earlier one.
+            If a pair repeats an earlier one.
+        BitlifError
+            If a time or address is out of range.
 
         Examples
         --------
@@ -153,7 +176,7 @@ class Events:
         who = _as_integers("addresses", addresses, np.dtype(np.int64))
         if when.size != who.size:
             raise BitlifError(
-                f"times and addresses must be equally many, not {when.size} and {who.size}"
+                f"times and addresses must have equal lengths, not {when.size} and {who.size}"
             )
         last = int(when.max()) if when.size else 0
         if windows is None:
@@ -169,7 +192,7 @@ class Events:
         if who.size and (who.min() < 0 or who.max() >= units):
             wrong = int(who.min()) if who.min() < 0 else int(who.max())
             raise BitlifError(f"addresses must be in 0 ..= {units - 1}, not {wrong}")
-        # One number for a pair: at most 2^44, and in the order of step and address.
+        # One number per pair, at most 2^44, which sorts by step and then by address.
         pairs = when * units + who
         pairs.sort()
         if (pairs[1:] == pairs[:-1]).any():
@@ -193,7 +216,7 @@ class Events:
         pointers = np.zeros(windows * steps + 1, np.int64)
         np.cumsum(np.count_nonzero(flat, axis=1), out=pointers[1:])
         addresses = np.empty(pointers[-1], np.int32)
-        # Some steps at a time: the places of all spikes take many times the raster's memory.
+        # In blocks of steps: the indices of all spikes take many times the memory of the raster.
         count = max(1, (1 << 22) // max(1, units))
         for step in range(0, len(flat), count):
             piece = flat[step : step + count]
@@ -202,19 +225,19 @@ class Events:
         return cls(addresses, pointers, steps, units)
 
     def raster(self) -> NDArray[np.bool_]:
-        """Return the boolean raster: shape (windows, steps, units)."""
+        """Return the spikes as a boolean raster: shape (windows, steps, units)."""
         flat = np.zeros((self.windows * self.steps, self.units), np.bool_)
         flat[self.times, self.addresses] = True
         return flat.reshape(self.windows, self.steps, self.units)
 
     def counts(self) -> NDArray[np.int64]:
-        """Return the spikes of each unit in each window: shape (windows, units)."""
+        """Return the number of spikes per window and unit: shape (windows, units), int64."""
         index = self.times // self.steps * self.units + self.addresses
         tally = np.bincount(index, minlength=self.windows * self.units)
         return tally.reshape(self.windows, self.units)
 
     def select(self, windows: Sequence[int] | NDArray[np.integer]) -> Events:
-        """Return the windows with these numbers, in this order (a number may recur)."""
+        """Return the windows with these indices, in this order; indices may repeat."""
         chosen = _as_integers("windows", windows, np.dtype(np.int64))
         if chosen.size and (chosen.min() < 0 or chosen.max() >= self.windows):
             wrong = int(chosen.min()) if chosen.min() < 0 else int(chosen.max())
@@ -231,7 +254,7 @@ class Events:
 def merged(
     addresses: NDArray[np.integer], pointers: NDArray[np.integer]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the arrays of `Events` with what a step lists twice in a row there once.
+    """Return the arrays of `Events` with repeated addresses of a step merged into one.
 
     >>> [array.tolist() for array in merged(np.array([3, 3, 3, 5]), np.array([0, 2, 4]))]
     [[3, 3, 5], [0, 1, 3]]
@@ -239,7 +262,7 @@ def merged(
     who = _as_integers("addresses", addresses, np.dtype(np.int32))
     begins = _as_integers("pointers", pointers, np.dtype(np.int64))
     if begins.size and (begins.min() < 0 or begins.max() > who.size):
-        return who, begins  # Refused by `Events`.
+        return who, begins  # `Events` raises the error.
     kept = np.ones(who.size + 1, bool)
     np.not_equal(who[1:], who[:-1], out=kept[1:-1])
     kept[begins] = True
@@ -248,14 +271,14 @@ def merged(
 
 
 def _duplicate(when: NDArray[np.int64], who: NDArray[np.int64], units: int) -> DuplicateEvents:
-    """Return the error for the first event that repeats an earlier one."""
+    """Return the error that names the first event that repeats an earlier one."""
     pairs = when * units + who
-    order = np.argsort(pairs, kind="stable")  # Of equal events the later ones come later.
+    order = np.argsort(pairs, kind="stable")  # Equal events keep their order.
     again = np.flatnonzero(pairs[order[1:]] == pairs[order[:-1]])
     place = again[np.argmin(order[again + 1])]
     first, second = int(order[place]), int(order[place + 1])
     return DuplicateEvents(
-        f"each address must spike at most once a time, not twice: address {who[second]} at "
+        f"each address must spike at most once per step, not twice: address {who[second]} at "
         f"time {when[second]}",
         first,
         second,
@@ -263,7 +286,7 @@ def _duplicate(when: NDArray[np.int64], who: NDArray[np.int64], units: int) -> D
 
 
 def _as_integers(name: str, values: object, dtype: np.dtype) -> NDArray:  # type: ignore[type-arg]
-    """Return a contiguous one-dimensional array of `dtype`, refusing what would change a value."""
+    """Return a contiguous one-dimensional array of `dtype`; raise if a value would change."""
     array = np.asarray(values)
     if array.size == 0 and array.ndim == 1:
         return np.zeros(0, dtype)

@@ -4,49 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import window
+from .base_layer import BaseLayer
 from .buffers import Buffers
-from .checks import Integers, check_events, check_targets, check_weights, warn_of_idle
+from .checks import (
+    Integers,
+    Spikes,
+    check_events,
+    check_targets,
+    check_weights,
+    require_no_targets,
+    warn_of_idle,
+)
 from .config.config import Config
 from .derive import derive
 from .digest import digest_weights
 from .engine.compile import NO_JIT, compiled, jit_disabled
-from .errors import BitlifError, BitlifTypeError, require_bool, require_int, require_kind
+from .errors import require_bool, require_int
 from .events import Events
-from .files.save_file import Arrays, load_saved, save_arrays
+from .files.save_file import Arrays
 from .gradient import dense_gradient, sparse_gradient
 from .lfsr import Streams, start_stream
 from .logging import say_once
-from .result import LAYER_RECORDS, RECORDS, LayerState, Result, check_records
+from .result import LAYER_RECORDS, LayerState, Result, check_records
 from .snapshot import Opener, Snapshot
-from .text import quoted
 from .update import update_window
 from .window import COUNTERS, GRADIENT, INFER, LEARN, PREPARE
 
 LARGE_WINDOW = 1 << 24
-"""Products of a window's gradient from which on a matrix product may beat a sparse pass."""
+"""Minimum number of products in a window's gradient for which a matrix product is considered."""
 
 DENSE_SHARE = 0.4
-"""Share of active errors from which on it does (measured; both ways give the same bits)."""
+"""Minimum share of active errors for the matrix product, which is then faster (measured).
+
+Both ways give the same bits.
+"""
 
 PIECE_WORK = 1 << 28
-"""Work of the windows between which an interrupt is answered, in additions: about 0.1 s."""
+"""Work between two checks for an interrupt, in additions: about 0.1 s."""
 
 UNIT_WORK = 16
-"""Additions that a step of one neuron, or of one trace, takes as long as (measured)."""
+"""Cost of one step of a neuron or trace, in additions (measured)."""
 
 WINDOW_WORK = 1 << 12
-"""The same of a window, for its random streams."""
+"""Cost of a window's random streams, in additions (measured)."""
 
 
 class Task(NamedTuple):
-    """What all threads of a run share."""
+    """Arguments that all threads of a run share."""
 
     events: Events
     targets: NDArray[np.uint16]
@@ -55,7 +65,7 @@ class Task(NamedTuple):
 
 
 class Seat(NamedTuple):
-    """What one thread of a run has for itself."""
+    """Arrays that one thread of a run writes to."""
 
     state: window.State
     streams: Streams
@@ -63,24 +73,35 @@ class Seat(NamedTuple):
     counters: NDArray[np.int64]
 
 
-class Layer:
-    """A layer of noisy neurons that runs, and learns in, whole windows; integers throughout.
+class Layer(BaseLayer[Snapshot]):
+    """A layer of noisy neurons in the integer model, which runs and learns whole windows.
 
     Parameters
     ----------
     config : Config
-        Layers of one configuration draw identical noise: give each its own by `Config.seeded`.
+        Layers of one configuration draw identical noise; use `Config.seeded` for layers whose
+        noise is to differ.
     threads : int
-        Threads for batches of windows that do not depend on each other. No result depends on it.
+        Number of threads for batches of independent windows, 1 ..= 256. Results do not depend on
+        it.
     interpreted : bool
-        Run the specification itself, on Python's unbounded integers: slow, and the measure of the
-        compiled engine. So does every layer where NUMBA_DISABLE_JIT switches Numba off.
+        Run the specification itself on Python integers of unlimited size, instead of the compiled
+        engine that is tested against it: the same results, hundreds of times slower. With
+        NUMBA_DISABLE_JIT set, every layer is interpreted.
+
+    Raises
+    ------
+    BitlifError
+        If an argument has the wrong type or is out of range.
 
     Notes
     -----
-    After an interrupt or an error inside `run` or `learn`, the layer stands where a whole number of
-    their windows has run, from none to all: weights, state, traces, LFSRs, `windows_learned` and
-    `phase` agree. It is answered within about 0.1 s, or when a longer window has ended.
+    Layers can be pickled and copied at any moment; copies continue to the bit.
+
+    After an interrupt or an error inside `run` or `learn`, the state is that after a whole number
+    of their windows, from none to all: weights, state, traces, LFSRs, `windows_learned` and
+    `phase` are consistent. Interrupts are handled within about 0.1 s, or after the current window
+    if that is longer.
 
     Examples
     --------
@@ -88,15 +109,15 @@ class Layer:
     >>> spikes = Events.from_times([0, 1], [0, 1], steps=16, units=6)
     >>> layer.run(spikes).raster.shape
     (1, 16, 4)
+    >>> layer
+    <Layer name='tiny' inputs=6 neurons=4 windows_learned=0>
     """
 
     kind = "integer"
-    """Of the files that it writes."""
+    _snapshot_type = Snapshot
 
     def __init__(self, config: Config, *, threads: int = 1, interpreted: bool = False) -> None:
-        if not isinstance(config, Config):
-            raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
-        self._config = config
+        super().__init__(config)
         self._threads = require_int("threads", threads, 1, 256)
         self._asked = require_bool("interpreted", interpreted)
         self._interpreted = interpreted or jit_disabled()
@@ -108,18 +129,8 @@ class Layer:
         self._noise = self._buffers.noise()
         self._scratch: dict[int, window.Scratch] = {}
         self._opener = Opener(config, self._buffers, self._kernel(start_stream))
-        # All that changes, replaced as a whole by one assignment: see `snapshot`.
+        # The complete state, only ever replaced as a whole: see `BaseLayer`.
         self._now = self._opener.fresh()
-
-    @property
-    def config(self) -> Config:
-        """The configuration."""
-        return self._config
-
-    @property
-    def records(self) -> tuple[str, ...]:
-        """What `run` and `learn` can record."""
-        return RECORDS
 
     @property
     def weights(self) -> NDArray[np.int64]:
@@ -127,132 +138,115 @@ class Layer:
         return np.array(self._now.weights[:-1], np.int64)
 
     @property
-    def windows_learned(self) -> int:
-        """Windows learned since `reset`: it is what the schedule counts."""
-        return self._now.learned
-
-    @property
-    def phase(self) -> int:
-        """Index of the schedule's phase that the next window runs in."""
-        return self._phase(self._now.learned)
-
-    @property
     def lfsr_states(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """States of the noise LFSRs and of the update LFSRs, one a distinct stream.
+        """States of the noise LFSRs and of the update LFSRs, one per distinct stream.
 
-        Of the latter there are none where rounding draws nothing (``random_bits`` 0).
+        The second tuple is empty if the rounding of updates uses no random bits
+        (``random_bits`` 0).
         """
         return self._opener.lfsr_states(self._now)
 
     @property
     def membrane(self) -> NDArray[np.int64]:
-        """A copy of the raw membrane potentials that the next step starts from: shape (M,)."""
+        """A copy of the raw membrane potentials before the next step: shape (M,)."""
         return np.array(self._now.state.membrane, np.int64)
 
     @property
     def state(self) -> LayerState:
-        """A copy of all that the next window starts from, but the weights."""
+        """A copy of the state before the next window, without the weights."""
         now = self._now
         current, membrane, trace_current, trace = (np.array(own, np.int64) for own in now.state)
-        rest = (*self._opener.lfsr_states(now), self._phase(now.learned))
+        rest = (*self._opener.lfsr_states(now), self._phase(now))
         return LayerState(current, membrane, trace_current, trace, *rest)
 
     def load(self, weights: Integers) -> None:
-        """Set the raw weights: integers of shape (N, M) within the weight format, else an error."""
-        raw = check_weights(self._config, weights)
-        self._now = self._now._replace(weights=self._opener.weights(raw))
-
-    def reset(self) -> None:
-        """Go back to the beginning: state, traces, LFSRs and schedule; the weights stay."""
-        self._now = self._opener.fresh(self._now.weights)
-
-    def snapshot(self) -> Snapshot:
-        """Return where the layer stands, weights included, for `restore`. Nothing is copied."""
-        return self._now
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go back, or on, to a snapshot of this layer."""
-        require_kind("snapshot", snapshot, Snapshot)
-        self._now = snapshot
-
-    def save(self, path: str | Path) -> None:
-        """Write where the layer stands to an ``.npz`` file, for `resume`."""
-        save_arrays(path, self.kind, self._config, self.to_arrays())
-
-    def resume(self, path: str | Path) -> None:
-        """Go on from where a layer of the same configuration stood when `save` wrote the file.
+        """Set the raw weights: integers of shape (N, M).
 
         Raises
         ------
         BitlifError
-            If the file cannot be read, is of another configuration or kind of layer, or holds a
-            value that the configuration does not allow. The layer is then as it was.
+            If the shape or dtype is wrong, or a weight is outside the weight format.
         """
-        self._now = self.from_arrays(load_saved(path, self.kind, self._config))
+        raw = check_weights(self._config, weights)
+        self._now = self._now._replace(weights=self._opener.weights(raw))
+
+    def reset(self) -> None:
+        """Reset state, traces, LFSRs and schedule to their initial values; keep the weights."""
+        self._now = self._opener.fresh(self._now.weights)
 
     def to_arrays(self) -> Arrays:
-        """Return where the layer stands as plain arrays; see `bitlif.model.snapshot`."""
+        """Return the complete state as a dict of arrays; see `bitlif.model.snapshot`."""
         return self._opener.to_arrays(self._now)
 
     def from_arrays(self, arrays: Arrays) -> Snapshot:
-        """Return the snapshot that arrays from elsewhere stand for, if they fit; else raise."""
+        """Return the snapshot that arrays of `to_arrays` describe."""
         return self._opener.from_arrays(arrays)
 
-    def __getstate__(self) -> dict[str, Any]:
-        own = {"config": self._config, "threads": self._threads, "interpreted": self._asked}
-        return {**own, "arrays": self.to_arrays()}
-
-    def __setstate__(self, saved: dict[str, Any]) -> None:
-        arrays = saved.pop("arrays")
-        Layer.__init__(self, **saved)
-        self._now = self.from_arrays(arrays)
+    def _arguments(self) -> dict[str, Any]:
+        return {"threads": self._threads, "interpreted": self._asked}
 
     def run(
         self,
-        events: Events,
+        events: Spikes,
         targets: Integers | None = None,
         *,
         gradient: bool = False,
         record: Sequence[str] = (),
     ) -> Result:
-        """Run windows without changing a weight.
+        """Run windows without changing the weights.
 
         Parameters
         ----------
-        events : Events
+        events : Events or Result
+            Input spikes, or the result of another layer whose output spikes are the input.
         targets : (W, M) or (W, T, M) int
-            Raw, ``0 ..= 2**target_bits``. Needed for errors, for the gradient and for a teacher's
-            reset.
+            Raw targets, ``0 ..= 2**target_bits``, per window or per step. Required for errors, for
+            the gradient and for the teacher's reset.
         gradient : bool
-            Also give the gradient of each window.
-        record : names of `bitlif.model.result.LAYER_RECORDS`
-            What else to give for each step.
+            Also return the gradient of each window.
+        record : sequence of str
+            Signals to return for each step: names of `bitlif.model.result.LAYER_RECORDS`.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        BitlifError
+            If an argument has the wrong type, shape or range, or required targets are missing.
         """
         names = (*record, "gradient") if gradient else tuple(record)
         wanted = check_records(names, LAYER_RECORDS)
         learning = {"errors", "traces", "gradient"} & set(wanted)
         mode = GRADIENT if "gradient" in wanted else PREPARE if learning else INFER
-        levels = self._check(events, targets, needed=mode != INFER)
-        return self._run(events, levels, mode, wanted)
+        spikes = check_events(self._config, events)
+        levels = self._levels(targets, spikes.windows, needed=mode != INFER)
+        return self._run(spikes, levels, mode, wanted)
 
-    def learn(self, events: Events, targets: Integers, *, record: Sequence[str] = ()) -> Result:
-        """Run windows one after another, each ending with the update of all weights.
+    def learn(self, events: Spikes, targets: Integers, *, record: Sequence[str] = ()) -> Result:
+        """Run windows one after another, and update all weights at the end of each.
 
-        Parameters are those of `run`.
+        Parameters, return value and errors are those of `run`.
+
+        Warns
+        -----
+        BitlifWarning
+            If no learning rate of the schedule can change a weight.
         """
         wanted = check_records(tuple(record), LAYER_RECORDS)
         warn_of_idle(self._config)
-        return self._run(events, self._check(events, targets, needed=True), LEARN, wanted)
+        spikes = check_events(self._config, events)
+        return self._run(spikes, self._levels(targets, spikes.windows, needed=True), LEARN, wanted)
 
-    def _check(
-        self, events: Events, targets: Integers | None, *, needed: bool
+    def _levels(
+        self, targets: Integers | None, windows: int, *, needed: bool
     ) -> NDArray[np.uint16]:
-        check_events(self._config, events)
+        """Return checked raw targets, an empty array if there are none."""
         if targets is None:
-            if needed or self._config.membrane.reset == "teacher":
-                raise BitlifError("targets must be given for learning or a teacher's reset")
+            require_no_targets(self._config, needed=needed)
             return np.zeros((0, 1, self._config.layer.neurons), np.uint16)
-        levels = check_targets(self._config, targets, events.windows)
+        levels = check_targets(self._config, targets, windows)
         return levels.astype(object) if self._interpreted else levels
 
     def _run(
@@ -264,7 +258,7 @@ class Layer:
         first, windows = 0, events.windows
         most = self._windows_at_once(task)
         while first < windows:
-            # An interrupt comes between two windows: it finds the layer before or after a piece.
+            # An interrupt is handled between two pieces, each of a whole number of windows.
             last = min(windows, first + most)
             piece = self._learn if mode == LEARN else self._batch
             last, now = piece(first, last, task, counters)
@@ -280,7 +274,7 @@ class Layer:
         return Result(records.raster, tally, **given)
 
     def _windows_at_once(self, task: Task) -> int:
-        """Return how many windows run before an interrupt is answered."""
+        """Return the number of windows between two checks for an interrupt."""
         sizes, steps = self._config.layer, task.events.steps
         if self._interpreted or (self._large(task) and task.mode == LEARN):
             return 1
@@ -291,9 +285,9 @@ class Layer:
     def _learn(
         self, first: int, last: int, task: Task, counters: NDArray[np.int64]
     ) -> tuple[int, Snapshot]:
-        """Learn windows up to `last` or the phase's end; return which is next, and the outcome."""
+        """Learn windows up to `last` or the end of the phase; return the next one and the state."""
         now = self._now.copied()
-        phase = self._phase(now.learned)
+        phase = self._phase(now)
         if phase < len(self._derived.phase_ends):
             last = min(last, first + self._derived.phase_ends[phase] - now.learned)
         seat = Seat(now.state, now.streams, self._own_scratch(LEARN), counters)
@@ -314,7 +308,7 @@ class Layer:
     def _batch(
         self, first: int, last: int, task: Task, counters: NDArray[np.int64]
     ) -> tuple[int, Snapshot]:
-        """Run windows in as many contiguous groups as threads, each from its LFSR position."""
+        """Run windows in one contiguous group per thread, each from its own LFSR position."""
         now = self._now.copied()
         independent = self._config.window.state == "clear"
         groups = min(self._threads, last - first) if independent else 1
@@ -353,7 +347,7 @@ class Layer:
     def _windows(
         self, first: int, last: int, task: Task, now: Snapshot, seat: Seat, mode: int | None = None
     ) -> None:
-        """Run windows, up to another `mode` than the task's if one is given."""
+        """Run windows in the mode of the task, or in another one if `mode` is given."""
         keeps = self._config.window
         clear = tuple(int(keep == "clear") for keep in (keeps.state, keeps.trace, keeps.lfsr))
         self._kernel(window.run_windows)(
@@ -361,7 +355,7 @@ class Layer:
             now.weights, task.events.pointers, task.events.addresses, task.targets, seat.state,
             self._table, self._noise, seat.streams, now.update_streams, seat.scratch,
             task.records, seat.counters, self._config.layer.lanes, clear,
-            self._derived.phases[self._phase(now.learned)], self._derived.constants,
+            self._derived.phases[self._phase(now)], self._derived.constants,
         )  # fmt: skip
 
     def _large(self, task: Task) -> bool:
@@ -372,7 +366,7 @@ class Layer:
         )
 
     def _large_window(self, w: int, task: Task, now: Snapshot, seat: Seat) -> NDArray[Any]:
-        """Run window `w`; write and return its gradient in the way that its activity asks for."""
+        """Run window `w`; write and return its gradient, summed in the faster of two ways."""
         scratch, records, active = seat.scratch, task.records, COUNTERS.index("active_errors")
         before = seat.counters[active]
         self._windows(w, w + 1, task, now, seat, PREPARE)
@@ -390,11 +384,8 @@ class Layer:
     def _kernel(self, function: Any) -> Any:
         return function if self._interpreted else compiled(function)
 
-    def _phase(self, learned: int) -> int:
-        return sum(learned >= end for end in self._derived.phase_ends)
-
     def _own_scratch(self, mode: int) -> window.Scratch:
-        """Return scratch that is kept between runs: making large arrays anew costs page faults."""
+        """Return scratch arrays kept between runs: allocating large arrays costs page faults."""
         if mode not in self._scratch:
             self._scratch = {mode: self._buffers.scratch(mode)}
         return self._scratch[mode]

@@ -1,4 +1,4 @@
-"""What a run gives back, the same from the integer model and from its float twin."""
+"""The result of a run and the state of a layer, of the integer model and of its float twin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .display import LINE, html_table, one_line
 from .errors import BitlifError, nearest_of
 from .events import Events
 from .state import state_variables
@@ -19,37 +20,44 @@ def _recorded(per: str) -> list[str]:
 
 
 RECORDS = (*_recorded("neuron"), "draws", "errors", *_recorded("input"), "gradient")
-"""What a run can record, as attributes of `Result`."""
+"""Signals that every layer can record, as attributes of `Result`."""
 
 LAYER_RECORDS = (*RECORDS, "digests")
-"""What the integer model can record."""
+"""Signals that the integer model can record."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """Spikes, counters and what was recorded, over W windows of T steps.
+    """Spikes, counters and recorded signals of W windows of T steps, N inputs and M neurons.
 
-    Raw integers from the integer model, real numbers (float64) from the float twin.
+    A result can be passed to another layer in place of events: its output spikes are then the
+    input. Signals that were not recorded are None. Values are raw integers from the integer model
+    and real numbers (float64) from the float twin.
 
     Attributes
     ----------
     raster : (W, T, M) uint8
         1 where a neuron spiked.
     counters : dict of str to int
-        Saturations by signal, active (non-zero) errors, synaptic events; see `bitlif.model.window`.
-        Those of errors, traces and weights count only windows whose errors or traces were computed:
-        all that were learned, and in `Layer.run` those of which they were recorded.
+        Saturations per signal, active (non-zero) errors, and synaptic events; see
+        `bitlif.model.window`. Errors, traces and weights are counted only in windows that compute
+        them: all windows of `learn`, and in `run` those whose errors or traces are recorded.
     current, membrane : (W, T, M)
-        Synaptic current, and membrane potential before the step's noise; None if not recorded.
+        Synaptic current, and membrane potential before the noise of the step.
     draws : (W, T, M)
-        Noise draws, in units of the noise's PMF (float twin: in sigma).
+        Noise draws, in the unit of the noise's PMF (float twin: in sigma).
     errors : (W, T, M)
     traces : (W, T, N)
     gradient : (W, M, N)
-        Sum over the window's steps of error times trace.
-    digests : tuple of array, or None
-        From the integer model, what the steps, (W, T, lanes), and the weight updates, (W, lanes),
-        add to the signature; see `bitlif.model.digest`.
+        Sum of error times trace over the steps of the window.
+    digests : tuple of array
+        Only from the integer model: what the steps, (W, T, lanes), and the weight updates,
+        (W, lanes), add to the signature; see `bitlif.model.digest`.
+
+    Examples
+    --------
+    >>> Result(np.zeros((2, 16, 4), np.uint8))
+    <Result windows=2 steps=16 neurons=4 spikes=0>
     """
 
     raster: NDArray[np.uint8]
@@ -69,15 +77,35 @@ class Result:
 
     @property
     def spikes(self) -> Events:
-        """The output spikes as events."""
+        """The output spikes as events, the neurons being the units."""
         return Events.from_raster(self.raster.view(np.bool_))
+
+    def _facts(self) -> dict[str, object]:
+        windows, steps, neurons = self.raster.shape
+        count = int(np.count_nonzero(self.raster))
+        return {"windows": windows, "steps": steps, "neurons": neurons, "spikes": count}
+
+    def _recorded(self) -> dict[str, object]:
+        names = tuple(name for name in LAYER_RECORDS if getattr(self, name) is not None)
+        return {"recorded": names} if names else {}
+
+    def __repr__(self) -> str:
+        title, facts, recorded = type(self).__name__, self._facts(), self._recorded()
+        text = one_line(title, {**facts, **recorded})
+        # A line that would be too long has no names.
+        return text if len(text) < LINE else one_line(title, facts)
+
+    def _repr_html_(self) -> str:
+        facts = {**self._facts(), **self._recorded(), **self.counters}
+        return html_table(type(self).__name__, facts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerState:
-    """What a layer carries from one window to the next besides its weights.
+    """State that a layer carries from one window to the next, besides its weights.
 
-    Raw integers from the integer model and from gates, real numbers (float64) from the float twin.
+    Values are raw integers from the integer model and from gates, and real numbers (float64) from
+    the float twin.
 
     Attributes
     ----------
@@ -86,9 +114,9 @@ class LayerState:
     trace_current, trace : (N,)
         Synaptic trace and PSP trace.
     noise_lfsr, update_lfsr : tuple of int
-        States of the distinct streams, in the order of the lanes; none in the float twin.
+        States of the distinct streams, in the order of the lanes; empty in the float twin.
     phase : int
-        Of the schedule: the next window's.
+        Index of the schedule's phase that the next window runs in.
     """
 
     current: NDArray[Any]
@@ -101,11 +129,11 @@ class LayerState:
 
 
 def check_records(record: tuple[str, ...], known: tuple[str, ...] = RECORDS) -> tuple[str, ...]:
-    """Return `record` if all its names are `known`; else raise."""
+    """Return `record`, or raise a `BitlifError` if it holds a name that is not `known`."""
     for name in record:
         if name not in known:
             raise BitlifError(
-                f"record must name some of {', '.join(RECORDS)}, not {quoted(name)}"
-                f"{nearest_of(name, RECORDS)}"
+                f"record must name some of {', '.join(known)}, not {quoted(name)}"
+                f"{nearest_of(name, known)}"
             )
     return tuple(record)

@@ -1,4 +1,4 @@
-"""The configuration: one immutable object that model, gates, benches and studies are built from."""
+"""The configuration: the immutable object that model, gates, benches and studies are built from."""
 
 from __future__ import annotations
 
@@ -8,51 +8,97 @@ from pathlib import Path
 from typing import Any
 
 from bitlif.model.derive import derive
+from bitlif.model.display import html_table, one_line
 from bitlif.model.errors import BitlifError, located, warn
 from bitlif.model.period import check_draws
 from bitlif.model.sections import Settings
+from bitlif.model.text import path_text
 
 from .remarks import remarks
 from .schema import build, to_plain
 from .seeds import seeds_of
-from .toml import config_to_dict, read_source, read_tree
+from .toml import config_hash, config_to_dict, dump_config, read_source, read_tree
 
 READY_MADE = importlib.resources.files("bitlif.configs")
+"""Folder of the configurations that come with the package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config(Settings):
-    """Everything that decides a bit. See `bitlif.model.sections` for the fields.
+    """Everything that results depend on, to the bit; `bitlif.model.sections` describes the fields.
 
     Raises
     ------
     BitlifError
-        Naming the field with its section, the value, and what is accepted.
+        If a field is refused; the message names the field with its section, its value and the
+        accepted range.
 
     Examples
     --------
     >>> from bitlif.model.sections import LayerConfig
-    >>> config = Config(layer=LayerConfig(inputs=4, neurons=2))
+    >>> config = Config(name="small", layer=LayerConfig(inputs=4, neurons=2))
+    >>> config
+    <Config name='small' inputs=4 neurons=2 lanes=1 steps=64 phases=1>
     >>> config.synapse.weight, config.schedule[0].sigma
     (Format(bits=8, frac=6, signed=True), 0.2)
     """
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
-        # What only the whole can tell: every derived constant and width must exist.
+        # Checks across sections: every derived constant and width must exist.
         derive(self)
         check_draws(self)
 
     @classmethod
     def load(cls, source: Any) -> Config:
-        """Read a TOML file, or a ready-made configuration by name; see `load_config`.
-
-        What is legal but surely not meant is warned of; see `bitlif.model.config.remarks`.
-        """
+        """Read a TOML file, or a ready-made configuration by name; see `load_config`."""
         return load_config(source)
 
+    def save(self, path: str | Path) -> None:
+        """Write the configuration to a TOML file with all fields, atomically.
+
+        `Config.load` returns an equal configuration.
+
+        Parameters
+        ----------
+        path : str or Path
+            A name ending in ``.toml``, as `Config.load` requires.
+
+        Raises
+        ------
+        BitlifError
+            If the name does not end in ``.toml``.
+        OSError
+            If the file cannot be written, for example because it is a folder. An existing file is
+            then unchanged.
+        """
+        # Files are locked while they are written, which not every system can do.
+        from bitlif.model.storage.atomic import write_file
+
+        path = Path(path)
+        if path.suffix != ".toml":
+            raise BitlifError(f"a configuration's file must end in .toml, not '{path_text(path)}'")
+        write_file(path, dump_config(self))
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.name, "inputs": self.layer.inputs, "neurons": self.layer.neurons,
+            "lanes": self.layer.lanes, "steps": self.window.steps, "phases": len(self.schedule),
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return one_line("Config", self._facts())
+
+    def _repr_html_(self) -> str:
+        more = {
+            "weights": self.synapse.weight, "current": self.synapse.current,
+            "membrane": self.membrane.format, "noise": self.noise.kind,
+            "learning rule": self.error.rule, "hash": config_hash(self),
+        }  # fmt: skip
+        return html_table("Config", {**self._facts(), **more})
+
     def replace(self, **changes: Any) -> Config:
-        """Return a copy with fields changed; a dotted field is written with two underscores.
+        """Return a copy with changed fields; dots in the name of a field become two underscores.
 
         >>> Config().replace(layer__lanes=2, name="two").layer.lanes
         2
@@ -69,9 +115,9 @@ class Config(Settings):
         return config_from_dict(tree)
 
     def seeded(self, which: int | str) -> Config:
-        """Return a copy with LFSR seeds that follow from a number or a name.
+        """Return a copy whose LFSR seeds are derived from a number or a name.
 
-        Layers of one configuration draw identical noise: give each its own seeds. See
+        Layers of one configuration draw identical noise unless their seeds differ. See
         `bitlif.model.config.seeds`.
 
         >>> layers = [Config().seeded(name) for name in ("hidden", "output")]
@@ -88,7 +134,7 @@ def ready_made() -> list[str]:
 
 
 def summary_of(name: str) -> str:
-    """Return what the ready-made configuration `name` says of itself in its first comment."""
+    """Return the description of a ready-made configuration: the first comment of its file."""
     first = (READY_MADE / f"{name}.toml").read_text("utf-8").splitlines()[0]
     return first.lstrip("# ")
 
@@ -99,12 +145,13 @@ def load_config(source: str | Path) -> Config:
     Raises
     ------
     BitlifError
-        If there is no such file or name, it is not TOML, or a field is refused.
+        If the file or name does not exist, the file is not valid TOML, or a field is refused.
 
     Warns
     -----
     BitlifWarning
-        Of each of `bitlif.model.config.remarks.remarks`.
+        For each value that is legal but probably not intended; see
+        `bitlif.model.config.remarks`.
     """
     content, origin, folder = read_source("configuration", source, READY_MADE, ready_made())
     config = parse_config(content, origin, folder)
@@ -114,14 +161,23 @@ def load_config(source: str | Path) -> Config:
 
 
 def parse_config(content: str, origin: str, folder: Path | None = None) -> Config:
-    """Return the configuration in TOML text; `origin` is for errors, `folder` holds its files."""
+    """Return the configuration in TOML text.
+
+    Parameters
+    ----------
+    content : str
+    origin : str
+        Name of the text in errors.
+    folder : Path, optional
+        Folder of the files that the text refers to.
+    """
     tree = read_tree(content, origin, folder)
     with located(origin):
         return config_from_dict(tree)
 
 
 def config_from_dict(tree: dict[str, Any]) -> Config:
-    """Return the configuration that a nested dictionary (as from TOML) describes."""
+    """Return the configuration that a nested dictionary, such as parsed TOML, describes."""
     result = build(Config, tree, "")
     assert isinstance(result, Config)
     return result

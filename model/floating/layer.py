@@ -1,32 +1,38 @@
-"""The float64 twin of `bitlif.model.layer.Layer`: same interface, the rule in real numbers.
+"""The float64 twin of `bitlif.model.layer.Layer`: the same interface on real numbers.
 
-Two twins in one class. The *ideal* one is the textbook: Gaussian noise and hazard (up to the
-rule's limit), exact leaks, nothing saturates. The *matched* one shares with the integers all that
-is not rounding: the noise's own distribution, the ends of every format, the table's span and limit;
-fed with the integer model's draws it may differ only by what `bitlif.model.floating.bound` allows.
+There are two variants. The *ideal* twin follows the textbook: Gaussian noise and hazard (up to the
+limit of the learning rule), exact leaks, no saturation. The *matched* twin shares everything but
+rounding with the integer model: the distribution of the noise, the range of every format, and the
+span and limit of the error table. Given the draws of the integer model, its results differ from
+that model by no more than the bounds of `bitlif.model.floating.bound`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.checks import check_events
+from bitlif.model.base_layer import BaseLayer
+from bitlif.model.checks import (
+    Reals,
+    Spikes,
+    check_events,
+    check_real_targets,
+    check_real_weights,
+    require_no_targets,
+)
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.engine.compile import compiled
-from bitlif.model.errors import BitlifError, BitlifTypeError, require_int, require_kind, warn
-from bitlif.model.events import Events
-from bitlif.model.files.save_file import Arrays, load_saved, save_arrays
+from bitlif.model.errors import BitlifTypeError, require_bool, require_int
+from bitlif.model.files.save_file import Arrays
 from bitlif.model.fixed import Format
-from bitlif.model.result import RECORDS, LayerState, Result, check_records
+from bitlif.model.result import LayerState, Result, check_records
 from bitlif.model.sections import DecayConfig
-from bitlif.model.text import quoted
 
 from .snapshot import FloatSnapshot
 from .step import (
@@ -39,40 +45,45 @@ from .step import (
     run_float_windows,
 )
 
-Reals = NDArray[np.float64]
-
 PIECE_WORK = 1 << 26
-"""Products of the windows between which an interrupt is answered: about 0.1 s."""
+"""Products between two checks for an interrupt: about 0.1 s."""
 
 
 def real_leak(decay: DecayConfig) -> float:
-    """Return the leak factor that the time constant or shift stands for, unrounded."""
+    """Return the unrounded leak factor of a time constant or shift."""
     return 1.0 - 2.0**-decay.shift if decay.shift else math.exp(-1.0 / decay.tau)
 
 
-class FloatLayer:
-    """A layer in float64 that runs and learns windows as `Layer` does, on real numbers.
+class FloatLayer(BaseLayer[FloatSnapshot]):
+    """A layer in float64 that runs and learns windows like `Layer`, on real numbers.
 
     Parameters
     ----------
     config : Config
     seed : int
-        Seed of the twin's own noise, used where no draws are given.
+        Seed of the noise that is used if no draws are passed, 0 ..= 2**63 - 1.
     matched : bool
-        False: the ideal twin. True: the matched one; see the module.
+        Whether this is the matched twin rather than the ideal one; see the module's docstring.
+
+    Raises
+    ------
+    BitlifError
+        If an argument has the wrong type or is out of range.
 
     Notes
     -----
-    An interrupt or an error leaves a whole number of windows done, as in `Layer`; the noise belongs
-    to what agrees.
+    Layers can be pickled and copied at any moment; copies continue to the bit, noise included.
+
+    After an interrupt or an error, the state is that after a whole number of windows, as in
+    `Layer`; the state of the noise generator is consistent with it.
     """
 
+    _snapshot_type = FloatSnapshot
+
     def __init__(self, config: Config, *, seed: int = 0, matched: bool = False) -> None:
-        if not isinstance(config, Config):
-            raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
-        self._config = config
+        super().__init__(config)
         self._seed = require_int("seed", seed, 0, (1 << 63) - 1)
-        self._matched = matched
+        self._matched = require_bool("matched", matched)
         sizes = config.layer
         inputs, neurons = sizes.inputs, sizes.neurons
         self._random = np.random.default_rng(self._seed)
@@ -92,37 +103,17 @@ class FloatLayer:
             random=dict(self._random.bit_generator.state),
             learned=0,
         )
-        # All that changes, replaced as a whole by one assignment: see `snapshot`.
+        # The complete state, only ever replaced as a whole: see `BaseLayer`.
         self._now = self._fresh
 
     @property
-    def config(self) -> Config:
-        """The configuration."""
-        return self._config
-
-    @property
-    def records(self) -> tuple[str, ...]:
-        """What `run` and `learn` can record."""
-        return RECORDS
-
-    @property
     def weights(self) -> Reals:
-        """A copy of the weights: shape (N, M), float64."""
+        """A copy of the weights: shape (N, M), float64; row j belongs to input j."""
         return self._now.weights.copy()
 
     @property
-    def windows_learned(self) -> int:
-        """Windows learned since `reset`."""
-        return self._now.learned
-
-    @property
-    def phase(self) -> int:
-        """Index of the schedule's phase that the next window runs in."""
-        return self._phase(self._now)
-
-    @property
     def state(self) -> LayerState:
-        """A copy of all that the next window starts from, but the weights; it has no LFSRs."""
+        """A copy of the state before the next window, without the weights; it has no LFSRs."""
         now = self._now
         return LayerState(
             now.current.copy(), now.membrane.copy(), now.trace_current.copy(),
@@ -130,82 +121,47 @@ class FloatLayer:
         )  # fmt: skip
 
     def load(self, weights: NDArray[np.floating]) -> None:
-        """Set the weights: finite real numbers of shape (N, M)."""
-        array = np.asarray(weights)
-        shape = self._now.weights.shape
-        if array.shape != shape or array.dtype.kind not in "fiu":
-            raise BitlifTypeError(
-                f"weights must be numbers of shape (inputs, neurons) = {shape}, "
-                f"not {array.dtype} of shape {array.shape}"
-            )
-        if not np.isfinite(array).all():
-            raise BitlifError(f"weights must be finite, not {array[~np.isfinite(array)][0]}")
-        fmt = self._config.synapse.weight
-        low, high = (float(fmt.real(raw)) for raw in (fmt.raw_min, fmt.raw_max))
-        if (
-            array.dtype.kind in "iu"
-            and array.size
-            and not low <= array.min() <= array.max() <= high
-        ):
-            warn(
-                f"integer weights are read as real numbers here, up to {abs(array).max()}; raw "
-                f"weights must be multiplied by their LSB, {float(fmt.lsb):g}"
-            )
-        self._now = self._now._replace(weights=np.array(array, np.float64))
-
-    def reset(self) -> None:
-        """Go back to the beginning: state, traces, noise and schedule; the weights stay."""
-        self._now = self._fresh._replace(weights=self._now.weights)
-
-    def snapshot(self) -> FloatSnapshot:
-        """Return where the layer stands, weights included, for `restore`. Nothing is copied."""
-        return self._now
-
-    def restore(self, snapshot: FloatSnapshot) -> None:
-        """Go back, or on, to a snapshot of this layer."""
-        require_kind("snapshot", snapshot, FloatSnapshot)
-        self._now = snapshot
-
-    @property
-    def kind(self) -> str:
-        """Of the files that it writes: with another seed, the noise is another."""
-        return f"{'matched' if self._matched else 'ideal'} float twin of seed {self._seed}"
-
-    def save(self, path: str | Path) -> None:
-        """Write where the layer stands to an ``.npz`` file, for `resume`."""
-        save_arrays(path, self.kind, self._config, self.to_arrays())
-
-    def resume(self, path: str | Path) -> None:
-        """Go on from where a twin of the same configuration and seed stood at its `save`.
+        """Set the weights: finite real numbers of shape (N, M).
 
         Raises
         ------
         BitlifError
-            If the file cannot be read, is of another configuration, kind of layer or seed, or holds
-            what no layer could. The layer is then as it was.
+            If the shape or dtype is wrong, or a weight is infinite or NaN.
+
+        Warns
+        -----
+        BitlifWarning
+            If the weights are integers outside the weight format.
         """
-        self._now = self.from_arrays(load_saved(path, self.kind, self._config))
+        self._now = self._now._replace(weights=check_real_weights(self._config, weights))
+
+    def reset(self) -> None:
+        """Reset state, traces, noise and schedule to their initial values; keep the weights."""
+        self._now = self._fresh._replace(weights=self._now.weights)
+
+    @property
+    def kind(self) -> str:
+        """Kind of the files that `save` writes; it includes the seed, which decides the noise."""
+        return f"{'matched' if self._matched else 'ideal'} float twin of seed {self._seed}"
 
     def to_arrays(self) -> Arrays:
-        """Return where the layer stands as plain arrays; see `bitlif.model.floating.snapshot`."""
+        """Return the complete state as arrays; see `bitlif.model.floating.snapshot`."""
         return self._now.to_arrays()
 
     def from_arrays(self, arrays: Arrays) -> FloatSnapshot:
-        """Return the snapshot that arrays from elsewhere stand for, if they fit; else raise."""
+        """Return the snapshot that arrays of `to_arrays` describe."""
         return self._fresh.from_arrays(arrays)
 
-    def __getstate__(self) -> dict[str, Any]:
-        own = {"config": self._config, "seed": self._seed, "matched": self._matched}
-        return {**own, "arrays": self.to_arrays()}
+    def _arguments(self) -> dict[str, Any]:
+        return {"seed": self._seed, "matched": self._matched}
 
-    def __setstate__(self, saved: dict[str, Any]) -> None:
-        arrays = saved.pop("arrays")
-        FloatLayer.__init__(self, **saved)
-        self._now = self.from_arrays(arrays)
+    def _facts(self) -> dict[str, object]:
+        variant = "matched" if self._matched else "ideal"
+        return {**super()._facts(), "variant": variant, "seed": self._seed}
 
     def run(
         self,
-        events: Events,
+        events: Spikes,
         targets: Reals | None = None,
         *,
         gradient: bool = False,
@@ -213,39 +169,56 @@ class FloatLayer:
         draws: Reals | None = None,
         resets: NDArray[np.uint8] | None = None,
     ) -> Result:
-        """Run windows without changing a weight.
+        """Run windows without changing the weights.
 
         Parameters
         ----------
-        events : Events
+        events : Events or Result
+            Input spikes, or the result of another layer whose output spikes are the input.
         targets : (W, M) or (W, T, M) float
-            In 0 ..= 1.
+            Target spike probabilities in 0 ..= 1, per window or per step.
         gradient : bool
-            Also give each window's gradient.
-        record : names of `bitlif.model.result.RECORDS`
+            Also return the gradient of each window.
+        record : sequence of str
+            Signals to return for each step: names of `bitlif.model.result.RECORDS`.
         draws : (W, T, M) float
-            Noise in sigma, for instance the integer model's; default: the twin's own, Gaussian.
+            Noise in sigma, for instance that of the integer model. By default the twin draws
+            Gaussian noise.
         resets : (W, T, M) uint8
-            Steps that reset each membrane, in place of the spikes: to follow another run.
+            Steps in which each membrane is reset, instead of the neuron's spikes; used to follow
+            another run.
+
+        Returns
+        -------
+        Result
+            With real numbers (float64) instead of raw integers.
+
+        Raises
+        ------
+        BitlifError
+            If an argument has the wrong type, shape or range, or required targets are missing.
         """
         wanted = check_records((*record, "gradient") if gradient else tuple(record))
         return self._run(events, targets, False, wanted, draws, resets)
 
     def learn(
         self,
-        events: Events,
+        events: Spikes,
         targets: Reals,
         *,
         record: Sequence[str] = (),
         draws: Reals | None = None,
         resets: NDArray[np.uint8] | None = None,
     ) -> Result:
-        """Run windows one after another, each ending with the update of all weights."""
+        """Run windows one after another, and update all weights at the end of each.
+
+        Parameters, return value and errors are those of `run`.
+        """
         return self._run(events, targets, True, check_records(tuple(record)), draws, resets)
 
     def _run(
         self,
-        events: Events,
+        spikes: Spikes,
         targets: Reals | None,
         learn: bool,
         wanted: tuple[str, ...],
@@ -253,7 +226,7 @@ class FloatLayer:
         resets: NDArray[np.uint8] | None,
     ) -> Result:
         config = self._config
-        check_events(config, events)
+        events = check_events(config, spikes)
         neurons, inputs, steps = config.layer.neurons, config.layer.inputs, config.window.steps
         shape = (events.windows, steps, neurons)
         need_errors = learn or bool({"errors", "traces", "gradient"} & set(wanted))
@@ -285,7 +258,7 @@ class FloatLayer:
         first = 0
         ends = derive(config).phase_ends
         while first < events.windows:
-            # An interrupt comes between two windows: it finds the layer before or after a piece.
+            # An interrupt is handled between two pieces, each of a whole number of windows.
             now = self._now.copied()
             phase = self._phase(now)
             last = min(events.windows, first + most)
@@ -308,30 +281,17 @@ class FloatLayer:
         return Result(records.raster, {"synaptic_events": events.count * neurons}, **given)
 
     def _draw(self, state: dict[str, Any], noise: Reals) -> dict[str, Any]:
-        """Fill `noise` with what follows the generator's `state`; return its state afterwards."""
+        """Fill `noise` from the generator in the given state; return its state afterwards."""
         self._random.bit_generator.state = state
         self._random.standard_normal(out=noise)
         return dict(self._random.bit_generator.state)
 
-    def _phase(self, now: FloatSnapshot) -> int:
-        return sum(now.learned >= end for end in derive(self._config).phase_ends)
-
     def _targets(self, targets: Reals | None, windows: int, needed: bool) -> Reals:
-        config = self._config
-        neurons, steps = config.layer.neurons, config.window.steps
+        """Return checked real targets, an empty array if there are none."""
         if targets is None:
-            if needed or config.membrane.reset == "teacher":
-                raise BitlifError("targets must be given for learning or a teacher's reset")
-            return np.zeros((0, 1, neurons))
-        array = np.asarray(targets, np.float64)
-        shapes = ((windows, neurons), (windows, steps, neurons))
-        if array.shape not in shapes:
-            raise BitlifTypeError(
-                f"targets must be of shape {shapes[0]} or {shapes[1]}, not {array.shape}"
-            )
-        if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
-            raise BitlifError("targets must be in 0 ..= 1 and not NaN")
-        return np.ascontiguousarray(array[:, None, :] if array.ndim == 2 else array)
+            require_no_targets(self._config, needed=needed)
+            return np.zeros((0, 1, self._config.layer.neurons))
+        return check_real_targets(self._config, targets, windows)
 
     def _constants(self, number: int) -> FloatConstants:
         config, matched = self._config, self._matched

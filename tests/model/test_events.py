@@ -142,7 +142,7 @@ def test_what_is_no_event_list_is_refused(arguments: Any, message: str | None) -
 @pytest.mark.parametrize(
     ("times", "addresses", "fields", "message"),
     [
-        ([0, 1], [0], {}, r"^times and addresses must be equally many, not 2 and 1$"),
+        ([0, 1], [0], {}, r"^times and addresses must have equal lengths, not 2 and 1$"),
         ([-1], [0], {}, r"^times must be in 0 \.\.= 3, not -1$"),
         ([8], [0], {"windows": 2}, r"^times must be in 0 \.\.= 7, not 8$"),
         ([0], [3], {}, r"^addresses must be in 0 \.\.= 2, not 3$"),

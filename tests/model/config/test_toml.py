@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bitlif.model.config.config import (
     summary_of,
 )
 from bitlif.model.config.toml import config_hash, config_to_dict, dump_config
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, BitlifWarning
 
 from strategies import configs
 
@@ -375,3 +376,58 @@ def test_bad_table_file_is_refused(rows: str | bytes, message: str, tmp_path: Pa
 def test_bad_use_of_a_table_file_is_refused(config: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(BitlifError, match=r"own\.toml: " + message):
         load_config(write_table(tmp_path, "1 2\n" * 8, config))
+
+
+# -- Config.save ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ready_made())
+def test_saved_configuration_loads_back_equal(name: str, tmp_path: Path) -> None:
+    config = Config.load(name)
+    path = tmp_path / "saved.toml"
+    path.write_text("old")
+    path.chmod(0o640)
+    config.save(str(path))
+    assert Config.load(path) == config
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@settings(max_examples=30, deadline=None)
+@given(config=configs())
+def test_saved_random_configuration_loads_back_equal(
+    config: Config, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("saved") / "config.toml"
+    config.save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BitlifWarning)
+        assert Config.load(path) == config
+
+
+@pytest.mark.parametrize("name", ["config", "config.txt", ".toml", "config.toml.gz"])
+def test_file_that_load_would_refuse_is_not_saved(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BitlifError, match=r"must end in \.toml, not '"):
+        Config().save(tmp_path / name)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_failed_save_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(IsADirectoryError):
+        Config().save(tmp_path / "folder.toml")
+    with pytest.raises(FileNotFoundError):
+        Config().save(tmp_path / "missing" / "config.toml")
+    path = tmp_path / "config.toml"
+    path.write_text("old")
+
+    def fail(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(OSError, match="No space"):
+        Config().save(path)
+    assert path.read_text() == "old"
+    assert sorted(own.name for own in tmp_path.iterdir()) == ["config.toml", "folder.toml"]

@@ -165,10 +165,8 @@ def test_integer_targets_that_read_like_real_ones_are_warned_of(kind: type, tmp_
     with pytest.warns(BitlifWarning) as caught:
         assert load_targets(path, TINY, 4).tolist() == np.eye(4).tolist()
     (warning,) = caught
-    assert str(warning.message) == (
-        f"targets '{path}': targets are raw integers here, 0 ..= 16: the largest, 1, means "
-        f"1/16 = 0.062 of a spike a step; if 1 itself was meant, give real ones in 0 ..= 1"
-    )
+    for fact in (f"targets '{path}': ", "0 ..= 16", "1/16 = 0.062"):
+        assert fact in str(warning.message)
     # As real numbers they mean what they say, and so do small ones.
     for real in (np.eye(4), np.eye(4) / 16):
         load_targets(savez(tmp_path, targets=real), TINY, 4)
@@ -184,8 +182,8 @@ def test_integer_targets_that_read_like_real_ones_are_warned_of(kind: type, tmp_
         ({"targets": np.array(["x"])}, r": targets must be integers of shape .*, not <U1"),
         ({"targets": np.full((1, 4), 17)}, r": targets must be in 0 \.\.= 16, not 17$"),
         ({"targets": np.full((1, 4), -1)}, r": targets must be in 0 \.\.= 16, not -1$"),
-        ({"targets": np.full((1, 4), 1.1)}, r": targets must be in 0 \.\.= 1 and not NaN$"),
-        ({"targets": np.full((1, 4), np.nan)}, r": targets must be in 0 \.\.= 1 and not NaN$"),
+        ({"targets": np.full((1, 4), 1.1)}, r": targets must be in 0 \.\.= 1, not [\w.]+$"),
+        ({"targets": np.full((1, 4), np.nan)}, r": targets must be in 0 \.\.= 1, not [\w.]+$"),
     ],
 )
 def test_bad_targets_are_refused(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:

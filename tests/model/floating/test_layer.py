@@ -355,24 +355,24 @@ WRONG: list[tuple[Callable[[FloatLayer], Any], str]] = [
     (lambda twin: twin.load(np.zeros((6, 4), complex)), r"^weights must be .*, not complex128 of"),
     (lambda twin: twin.load(np.full((6, 4), np.nan)), r"^weights must be finite, not nan$"),
     (lambda twin: twin.load(np.full((6, 4), -np.inf)), r"^weights must be finite, not -inf$"),
-    (lambda twin: twin.run("spikes"), r"^events must be Events, not str$"),
+    (lambda twin: twin.run("spikes"), r"^events must be Events .*, not str$"),
     (
         lambda twin: twin.run(Events.from_raster(np.zeros((1, 16, 7), bool))),
-        r"^events must have 6 units and 16 steps a window, not 7 and 16$",
+        r"^events must have 6 units and 16 steps .*, not 7 and 16$",
     ),
     (lambda twin: twin.learn(stimulus(0)[0], None), r"^targets must be given for learning or a te"),
     (lambda twin: twin.run(stimulus(0)[0], gradient=True), r"^targets must be given for learning"),
     (
         lambda twin: twin.learn(stimulus(0)[0], np.zeros((3, 15, 4))),
-        r"^targets must be of shape \(3, 4\) or \(3, 16, 4\), not \(3, 15, 4\)$",
+        r"^targets must be numbers of shape \(3, 4\) or \(3, 16, 4\), not .* \(3, 15, 4\)$",
     ),
     (
         lambda twin: twin.learn(stimulus(0)[0], np.full((3, 4), 1.01)),
-        r"^targets must be in 0 \.\.= 1 and not NaN$",
+        r"^targets must be in 0 \.\.= 1, not [\w.]+$",
     ),
     (
         lambda twin: twin.learn(stimulus(0)[0], np.full((3, 4), np.nan)),
-        r"^targets must be in 0 \.\.= 1 and not NaN$",
+        r"^targets must be in 0 \.\.= 1, not [\w.]+$",
     ),
     (
         lambda twin: twin.run(stimulus(0)[0], draws=np.zeros((3, 16, 5))),
