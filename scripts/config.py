@@ -26,22 +26,22 @@ from .console.terminal import (
 )
 
 NUMBER = re.compile(r"-?[0-9]{1,20}")
-"""What ``--seed`` takes as a number; anything else is a name."""
+"""Values of ``--seed`` that are numbers; all others are names."""
 
 WORDS_A_LINE = 16
-"""Quantiles that are printed in a line."""
+"""Quantiles printed on a line."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
-    """Add the subcommand and its own subcommands."""
+    """Add the parser of the command and of its subcommands."""
     parser = add_command(
         subparsers,
         "config",
         run_list,
         "show, validate, list or compare configurations",
         """
-        A configuration is a TOML file, or a ready-made one by its name. A file needs only the
-        fields that differ from the defaults; `show` prints them all.
+        A configuration is a TOML file or the name of a ready-made configuration. A file needs only
+        the fields that differ from their defaults; `show` prints all of them.
         """,
         (
             "bitlif config list",
@@ -58,8 +58,9 @@ def add_parser(subparsers: SubParsers) -> None:
         run_show,
         "print every field as TOML",
         """
-        Print every field as TOML. --derived prints what follows from them: constants, widths, LFSRs
-        with their taps, starts and periods, quantiles; with --json also the error table.
+        Print every field as TOML. --derived prints what is derived from the fields instead:
+        constants, signal widths, taps, initial states and periods of the LFSRs, and quantiles; with
+        --json also the error table.
         """,
         (
             "bitlif config show tiny",
@@ -69,17 +70,19 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     show.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
     show.add_argument(
-        "--seed", metavar="SEED", help="with LFSR seeds of its own, by a number or a layer's name"
+        "--seed",
+        metavar="SEED",
+        help="replace the LFSR seeds by those of a number or a layer's name",
     )
-    show.add_argument("--derived", action="store_true", help="what follows from it instead")
+    show.add_argument("--derived", action="store_true", help="print derived values instead")
     add_json(show)
 
     validate = add_command(
         actions,
         "validate",
         run_validate,
-        "say whether files are legal configurations",
-        "Print 'ok' or the one error for each; exit code 1 if any is refused.",
+        "check configurations",
+        "Print 'ok' or an error for each; exit with status 1 if any is invalid.",
         ("bitlif config validate digits tiny",),
     )
     validate.add_argument("configs", metavar="CONFIG", nargs="+", help="TOML files or names")
@@ -89,8 +92,8 @@ def add_parser(subparsers: SubParsers) -> None:
         actions,
         "list",
         run_list,
-        "name the ready-made configurations",
-        "Name the ready-made configurations with their sizes.",
+        "list the ready-made configurations",
+        "List the ready-made configurations with their sizes.",
         ("bitlif config list",),
     )
     add_json(listing)
@@ -100,7 +103,7 @@ def add_parser(subparsers: SubParsers) -> None:
         "diff",
         run_diff,
         "print the fields in which two configurations differ",
-        "Print the fields that differ; exit code 0 if none does, 1 if some do.",
+        "Print the fields that differ; exit with status 1 if there are any.",
         ("bitlif config diff digits digits-4bit",),
     )
     diff.add_argument("a", metavar="A", help="TOML file or ready-made name")
@@ -158,18 +161,18 @@ def _show_derived(config: Config, as_json: bool) -> int:
         (name, own["low"], own["high"], own["bits"], "signed" if own["signed"] else "unsigned")
         for name, own in ranges.items()
     ]
-    columns = ("signal (raw)", "least", "greatest", "bits", "")
-    out.print(result_table("what every intermediate can reach", columns, rows))
+    columns = ("signal (raw)", "min", "max", "bits", "")
+    out.print(result_table("range of every intermediate value", columns, rows))
     out.print(result_table("constants", ("constant", "raw"), list(constants.items())))
     names = ("phase", *phases[0])
     lines = [(number, *phase.values()) for number, phase in enumerate(phases)]
-    out.print(result_table("constants of the schedule's phases", names, lines))
+    out.print(result_table("constants of the phases of the schedule", names, lines))
     _print_noise(config)
     return 0
 
 
 def _lfsrs(config: Config) -> dict[str, Any]:
-    """Return the LFSRs of the noise, and of the update if it draws random bits."""
+    """Return the LFSRs of the noise, and those of the update if it uses random bits."""
     noise, learning = config.noise, config.learning
     sources = {"noise": (noise.lfsr, noise.leap, noise.draw_bits)}
     if learning.random_bits:
@@ -189,7 +192,7 @@ def _lfsrs(config: Config) -> dict[str, Any]:
 
 
 def _print_noise(config: Config) -> None:
-    """Print where random numbers come from, and when they repeat."""
+    """Print the sources of random numbers and their periods."""
     out = console()
     rows = [
         (name, number, " ".join(map(str, taps)), start, own["leap"], own["draw_bits"],
@@ -197,7 +200,7 @@ def _print_noise(config: Config) -> None:
         for name, own in _lfsrs(config).items()
         for number, (taps, start) in enumerate(zip(own["taps"], own["starts"], strict=True))
     ]  # fmt: skip
-    columns = ("source", "register", "taps", "start", "leap", "bits of a draw", "lanes")
+    columns = ("source", "register", "taps", "start", "leap", "bits/draw", "lanes")
     out.print(result_table("LFSRs at position 0", columns, rows))
     found = periods(config)
     again = [
@@ -209,17 +212,17 @@ def _print_noise(config: Config) -> None:
             ("random bits of a lane", found.update_draws, "draws"),
             ("random bits of a synapse", found.synapse_windows, "windows"),
         ]
-    out.print(result_table("when random numbers repeat", ("", "after", ""), again))
+    out.print(result_table("periods of random numbers", ("", "period", ""), again))
     if config.window.lfsr == "clear":
-        out.print("all of them repeat with every window, for window.lfsr is 'clear'")
+        out.print("all of them repeat in every window, because window.lfsr is 'clear'")
     values = config.noise.quantiles.tolist()
     for first in range(0, len(values), WORDS_A_LINE):
         row = " ".join(map(str, values[first : first + WORDS_A_LINE]))
-        out.print(f"quantiles of words {first} on: {row}")
+        out.print(f"quantiles from word {first}: {row}")
 
 
 def run_validate(args: argparse.Namespace) -> int:
-    """Say of each configuration whether it is legal."""
+    """Check each configuration."""
     verdicts: dict[str, str] = {}
     for source in args.configs:
         try:
@@ -235,12 +238,12 @@ def run_validate(args: argparse.Namespace) -> int:
             if verdict == "ok":
                 console().print(f"{source}: ok")
             else:
-                say(f"refused: {verdict}")
+                say(f"invalid: {verdict}")
     return 1 if refused else 0
 
 
 def run_list(args: argparse.Namespace) -> int:
-    """Name the ready-made configurations."""
+    """List the ready-made configurations."""
     rows = []
     for name in ready_made():
         config = Config.load(name)
@@ -282,5 +285,5 @@ def run_diff(args: argparse.Namespace) -> int:
         ]
         console().print(result_table("", ("field", args.a, args.b), rows))
     else:
-        console().print("no field differs")
+        console().print("all fields are equal")
     return 1 if differences else 0

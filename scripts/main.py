@@ -1,4 +1,4 @@
-"""The ``bitlif`` command: finds the subcommand, and turns a user's mistake into one sentence."""
+"""The ``bitlif`` command: finds the subcommand and reports errors of the user in one line."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SUBCOMMANDS = {
     "demo": "learn handwritten digits in integers and in float, side by side",
     "learn": "train a layer and write its weights",
     "run": "run input spikes through a layer with given weights",
-    "noise": "say what the noise source really is: exact distribution, streams, measured draws",
+    "noise": "analyse a noise source: exact distribution, streams, measured draws",
     "teacher": "learn a hidden teacher's weights at several noise levels, with both rules",
     "figures": "measure and draw the source's claims, float and fixed point side by side",
     "study": "search configurations: how few bits, how poor a noise",
-    "report": "report what a study found: Pareto fronts, sensitivities, a recommendation",
+    "report": "report the findings of a study: Pareto fronts, sensitivities, a recommendation",
     "config": "show, validate, list or compare configurations",
-    "bench": "measure the engine against this machine's own limits",
+    "bench": "measure the engine's speed relative to this machine's limits",
     "verilog": "write the layer in SystemVerilog",
     "build": "build a bitstream for a board",
     "estimate": "estimate a layer's size and speed on a board",
@@ -37,15 +37,16 @@ SUBCOMMANDS = {
     "selftest": "learn on a board behind a serial port and compare with the model",
     "help": "show the help of a command",
 }
-"""Modules beside this one, and what they do: the list of all is printed without importing any.
+"""Commands and their summaries: ``bitlif --help`` prints this table and imports no command.
 
-The ``add_parser(subparsers)`` of each sets ``run`` of its parser.
+Each command is a module in this folder. Its ``add_parser(subparsers)`` adds the parser and sets
+the default ``run`` to the function that executes the command.
 """
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 MESSAGE = 1000
-"""Most characters of an error."""
+"""Most characters of an error message."""
 
 
 def build_parser(commands: Collection[str] = tuple(SUBCOMMANDS)) -> Parser:
@@ -54,15 +55,15 @@ def build_parser(commands: Collection[str] = tuple(SUBCOMMANDS)) -> Parser:
     Parameters
     ----------
     commands : collection of str
-        Subcommands that are needed in full; of the others there is only the summary.
+        Commands whose options are needed. The others are listed with their summary only.
     """
     parser = Parser(
         prog="bitlif",
         description=bitlif.__doc__,
-        epilog="`bitlif help COMMAND` shows a command's options and examples. Exit codes: 0 done, "
-        "1 a check failed, 2 the request was wrong or its output could not be written, "
-        "130 interrupted. Files are written before anything is printed; a reader that closes its "
-        "end of a pipe is no error.",
+        epilog="`bitlif help COMMAND` shows options and examples of a command. Exit status: "
+        "0 success, 1 a check failed, 2 an argument was wrong or an output could not be written, "
+        "130 interrupted. Files are written before results are printed, and a pipe that is closed "
+        "by its reader is not an error.",
     )
     parser.add_argument("--version", action="version", version=f"bitlif {bitlif.__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -75,16 +76,21 @@ def build_parser(commands: Collection[str] = tuple(SUBCOMMANDS)) -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line `arguments` (default: the process's own) and return its exit code.
+    """Run a command line and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        The arguments after ``bitlif``; None stands for those of the process.
 
     Raises
     ------
     SystemExit
-        With the exit code, after a help, the version, or an error in the arguments themselves.
+        With the exit status, after printing a help, the version, or an error in the arguments.
     """
     if arguments is None:
-        # This process is the command's own: nothing that it, or a library, starts from now on is
-        # taken from the current directory.
+        # The process serves this command only. From here on, no program that it or a library
+        # starts is taken from the current directory.
         guard_process()
     words = list(sys.argv[1:] if arguments is None else arguments)
     stopped = False
@@ -94,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except SystemExit as stop:
             code, stopped = int(stop.code or 0), True
         out.flush()
-        # A reader that has gone has read what it wanted.
+        # A reader that closes its pipe has read what it wanted.
         if out.error is not None and not isinstance(out.error, BrokenPipeError):
             reason = out.error.strerror or out.error
             say(f"bitlif: standard output cannot be written: {reason}")
@@ -105,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    # The options of the whole command take no values.
+    # The options before the command take no values.
     command = next((word for word in words if not word.startswith("-")), "")
     try:
         args = build_parser((command,)).parse_args(words)

@@ -1,4 +1,4 @@
-"""``bitlif noise``: what the noise source of a configuration really is."""
+"""``bitlif noise``: exact and measured properties of a configuration's noise source."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from .drawing.pictures import require_matplotlib
 
 
 def add_parser(subparsers: SubParsers) -> None:
-    """Add the subcommand."""
+    """Add the parser of the command."""
     parser = add_command(
         subparsers,
         "noise",
         run,
-        "say what the noise source really is: exact distribution, streams, measured draws",
+        "analyse a noise source: exact distribution, streams, measured draws",
         """
-        Print the exact distribution of a draw beside a Gaussian of the same sigma, the sigma that
-        each phase of the schedule really gets, the LFSRs of the lanes with their periods and
-        distances, and statistics of draws made by the engine.
+        Print the exact distribution of a draw beside a Gaussian of the same sigma, the effective
+        sigma of each phase of the schedule, the LFSRs of the lanes with their periods and
+        distances, and statistics of draws from the engine.
         """,
         (
             "bitlif noise digits",
@@ -59,25 +59,24 @@ def add_parser(subparsers: SubParsers) -> None:
         type=int,
         default=1_000_000,
         metavar="N",
-        help=f"draws a lane to measure, {MIN_DRAWS} ..= {MAX_DRAWS} (default: 1000000)",
+        help=f"measured draws per lane, {MIN_DRAWS} ..= {MAX_DRAWS} (default: 1000000)",
     )
     parser.add_argument(
         "--seed",
         type=int,
-        help="start the LFSRs where `bitlif learn --seed` does (default: as "
-        "the configuration says)",
+        help="LFSR seeds as of `bitlif learn --seed` (default: those of the configuration)",
     )
-    parser.add_argument("--out", metavar="DIR", help="write noise.json and noise.png here")
+    parser.add_argument("--out", metavar="DIR", help="folder to write noise.json and noise.png to")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Describe the noise, measure it, print it, and write it if asked to."""
+    """Analyse the noise, print the results and write them to ``--out``."""
     draws = require_int("--draws", args.draws, MIN_DRAWS, MAX_DRAWS)
     config = Config.load(args.config)
     if args.seed is not None:
         config = config.seeded(require_int("--seed", args.seed, 0, (1 << 31) - 1))
-    # What could fail at the end fails before the work.
+    # Missing packages are reported before the work.
     require_scipy()
     inputs = {"CONFIG": args.config}
     if args.out is None:
@@ -105,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(config: Config, draws: int) -> tuple[dict[str, Any], Measurement]:
     with progress_bars() as bars:
-        bar = bars.add_task("draws a lane", total=draws)
+        bar = bars.add_task("draws per lane", total=draws)
         measurement = measure_draws(config, draws, lambda count: bars.update(bar, advance=count))
     return describe_noise(config, measurement), measurement
 
@@ -124,7 +123,7 @@ def _distribution(result: dict[str, Any]) -> Any:
     own = result["distribution"]
     rows = [
         ("levels", own["levels"], "continuous"),
-        ("least and greatest draw", f"{own['lowest']} and {own['highest']}", "unbounded"),
+        ("range of draws", f"{own['lowest']} ..= {own['highest']}", "unbounded"),
         ("sigma (units of a draw)", f"{own['sigma']:.6g}", "the same"),
         ("cut-off (sigma)", f"{own['cutoff_sigma']:.4f}", "none"),
         ("excess kurtosis", f"{own['excess_kurtosis']:+.5f}", "0"),
@@ -140,7 +139,7 @@ def _distribution(result: dict[str, Any]) -> Any:
         ("Kolmogorov distance", f"{own['kolmogorov']:.4g}", "0"),
     ]
     title = (
-        f"{result['config']}: one draw, exactly "
+        f"{result['config']}: exact distribution of a draw "
         f"({result['kind']} of {result['words']} x {result['word_bits']} bits)"
     )
     return result_table(title, ("", "this source", "Gaussian"), rows)
@@ -163,8 +162,8 @@ def _phases(phases: list[dict[str, Any]]) -> Any:
                 f"{first['mean_rounded_lsb']:+.2g}",
             )
         )
-    columns = ("phase", "asked", "scale", "scaled", "error", "rounded", "mean (LSB)")
-    title = "sigma of each phase: asked, after the integer scale, rounded to membrane LSBs"
+    columns = ("phase", "configured", "scale", "scaled", "error", "rounded", "mean (LSB)")
+    title = "sigma of each phase: configured, after the integer scale, rounded to membrane LSBs"
     return result_table(title, columns, rows)
 
 
@@ -184,14 +183,16 @@ def _streams(streams: dict[str, Any]) -> list[Any]:
     period = first["period_draws"]
     columns = ("lane", "taps", "first state", "position", "bits to next", "draws to next")
     lines = [
-        result_table(f"LFSR of each lane, sharing by {streams['sharing']}", columns, rows),
-        f"width {first['width']}: a stream repeats after {first['stream_period_bits']} bits",
-        f"{streams['draw_bits']} bits a draw, leap {first['leap']}: repeats after {period} draws",
-        f"a neuron gets the same draws again after {streams['neuron_period_steps']} steps",
+        result_table(f"LFSR of each lane, sharing = {streams['sharing']}", columns, rows),
+        f"width {first['width']}: a stream has a period of {first['stream_period_bits']} bits",
+        f"{streams['draw_bits']} bits per draw, leap {first['leap']}: period of {period} draws",
+        f"the draws of a neuron repeat after {streams['neuron_period_steps']} steps",
     ]
     if soonest := streams["soonest_repeat"]:
         a, b = soonest["lanes"]
-        lines.append(f"soonest: lane {a} makes lane {b}'s draws after {soonest['draws']} draws")
+        lines.append(
+            f"first overlap: lane {a} repeats the draws of lane {b} after {soonest['draws']} draws"
+        )
     return lines
 
 
@@ -229,17 +230,17 @@ def _measured(measured: dict[str, Any]) -> list[Any]:
         for row in measured["lanes"]
     ]
     lines = [
-        result_table(f"measured: {measured['draws']} draws a lane", columns, rows),
+        result_table(f"measured: {measured['draws']} draws per lane", columns, rows),
         result_table(
             f"autocorrelation at lags 1 ..= {LAGS}",
             ("", "largest r", "at lag", "outside the band"),
             correlations,
         ),
-        f"band: 95 % of white noise lies within ±{band}",
+        f"band: white noise lies within ±{band} in 95 % of cases",
     ]
     if pair := measured["largest_cross_correlation"]:
         a, b = pair["lanes"]
-        lines.append(f"largest correlation of two lanes: r = {pair['r']:+.2g}, {a} and {b}")
+        lines.append(f"largest correlation of two lanes: r = {pair['r']:+.2g}, lanes {a} and {b}")
     return lines
 
 

@@ -13,15 +13,15 @@ from .console.terminal import SubParsers, add_command, console, print_document
 
 
 def add_parser(subparsers: SubParsers) -> None:
-    """Add the subcommand."""
+    """Add the parser of the command."""
     parser = add_command(
         subparsers,
         "registers",
         run,
         "write the register map of a layer behind a bus",
         """
-        Write the register map as a document, a C header or a Python module. With a configuration
-        they also hold what is peculiar to its core: hash, sizes, elements.
+        Write the register map as a document, a C header or a Python module. With a configuration,
+        constants of its core are included: configuration hash, sizes, element widths.
         """,
         (
             "bitlif registers",
@@ -30,13 +30,17 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
-    parser.add_argument("--format", choices=tuple(FORMATS), default="markdown")
-    parser.add_argument("--inference", action="store_true", help="without learning hardware")
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), default="markdown", help="default: markdown"
+    )
+    parser.add_argument(
+        "--inference", action="store_true", help="omit the registers of the learning hardware"
+    )
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the map."""
+    """Write the register map."""
     config = Config.load(args.config) if args.config else None
     text = FORMATS[args.format](config, learning=not args.inference)
     if args.out:

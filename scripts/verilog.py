@@ -16,17 +16,17 @@ from .console.terminal import SubParsers, add_command, console, print_document, 
 
 
 def add_parser(subparsers: SubParsers) -> None:
-    """Add the subcommand."""
+    """Add the parser of the command."""
     parser = add_command(
         subparsers,
         "verilog",
         run,
         "write the layer in SystemVerilog",
         """
-        Write the layer core of a configuration as one SystemVerilog file: ports explained in the
-        header, memories with their contents. It is what `bitlif verify` runs. It lints clean under
-        Verilator's -Wall; each waiver in it says why it is there. With --bus axi the core stands
-        behind AXI4-Lite registers (see `bitlif registers`) and AXI4-Stream events.
+        Write the layer core of a configuration as one SystemVerilog file. Its header documents the
+        ports, and memories are initialised in the file. `bitlif verify` simulates the same text. It
+        passes the lint of Verilator with -Wall; each waiver states its reason. With --bus axi,
+        the core is accessed by AXI4-Lite registers (see `bitlif registers`) and AXI4-Stream events.
         """,
         (
             "bitlif verilog tiny --out tiny.sv --memories tiny-memories",
@@ -37,16 +37,20 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
-    parser.add_argument("--weights", metavar="FILE", help="weights to begin with (default: zeros)")
+    parser.add_argument("--weights", metavar="FILE", help="initial weights (default: zeros)")
     parser.add_argument(
-        "--memories", metavar="DIR", help="also write the memories' contents, for $readmemh"
+        "--memories",
+        metavar="DIR",
+        help="also write the contents of the memories as files for $readmemh",
     )
-    parser.add_argument("--inference", action="store_true", help="without learning hardware")
-    parser.add_argument("--bus", choices=("none", "axi"), default="none", help="default: none")
+    parser.add_argument("--inference", action="store_true", help="omit the learning hardware")
+    parser.add_argument(
+        "--bus", choices=("none", "axi"), default="none", help="bus interface (default: none)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the core, or the core behind its buses."""
+    """Write the core, alone or with its bus interface."""
     config = Config.load(args.config)
     require_gates()
     from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog

@@ -1,4 +1,4 @@
-"""``bitlif bench cosim``: how fast gates are simulated, compiled and under cocotb."""
+"""``bitlif bench cosim``: the speed of gate simulation, compiled and under cocotb."""
 
 from __future__ import annotations
 
@@ -32,26 +32,28 @@ if TYPE_CHECKING:
     from bitlif.tasks.scenario import Work
 
 CLOCKS, RATIO = 1e6, 20.0
-"""Least clocks a second of the compiled RTL, and least ratio to cocotb with Icarus."""
+"""Targets: clock cycles per second of the compiled RTL, and its ratio to cocotb with Icarus."""
 
 COSIM_WINDOWS = 2
-"""Windows of the run under cocotb, of those that compiled gates run."""
+"""Number of windows that run under cocotb, the first of those that compiled gates run."""
 
 REPEATS = 3
+"""Runs of compiled gates, of which the fastest counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way to run the gates.
+    """Speed of one simulator.
 
     Attributes
     ----------
     name : str
     windows, clocks : int
+        Windows run, and clock cycles they took.
     seconds : float
-        Of the fastest of the repetitions.
+        Of the fastest run.
     build : float
-        Seconds to build it, into an empty cache; 0 where it is not measured.
+        Seconds to build the simulation with an empty cache; 0 if not measured.
     """
 
     name: str
@@ -62,21 +64,21 @@ class Row:
 
     @property
     def rate(self) -> float:
-        """Return clocks a second."""
+        """Clock cycles per second."""
         return self.clocks / self.seconds
 
 
 def add_parser(actions: SubParsers) -> None:
-    """Add the subcommand of ``bitlif bench``."""
+    """Add the parser of the subcommand of ``bitlif bench``."""
     parser = add_command(
         actions,
         "cosim",
         run,
-        "measure how fast gates are simulated",
+        "measure the speed of gate simulation",
         """
-        Learns the same random windows in the compiled RTL, with spikes alone and with everything
-        recorded, and under cocotb with Icarus, where everything is recorded too; their signatures
-        must be the same. Times are those of the windows, without building and starting.
+        Learns the same random windows in the compiled RTL (recording only spikes, then all
+        signals) and under cocotb with Icarus Verilog (recording all signals). All must end with
+        the same signature. Times do not include building and starting the simulation.
         """,
         (
             "bitlif bench cosim",
@@ -88,17 +90,19 @@ def add_parser(actions: SubParsers) -> None:
         "--config", default="digits", metavar="CONFIG", help="configuration (default: digits)"
     )
     parser.add_argument(
-        "--windows", type=int, default=60, help="windows in compiled gates (default: 60)"
+        "--windows", type=int, default=60, help="windows for compiled gates (default: 60)"
     )
     parser.add_argument(
-        "--netlists", action="store_true", help="netlists too: minutes to build, and slower"
+        "--netlists", action="store_true", help="also simulate the netlists: takes minutes to build"
     )
-    parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with status 1 if a target is missed"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print, and check if asked to."""
+    """Measure and print; with ``--check``, compare with the targets."""
     windows = require_int("--windows", args.windows, COSIM_WINDOWS, 100_000)
     config = Config.load(args.config)
     require_gates()
@@ -128,12 +132,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measure(work: Work, *, netlists: bool = False) -> list[Row]:
-    """Return rows of the compiled RTL (spikes, everything), netlists, and cocotb with Icarus.
+    """Measure the compiled RTL, recording spikes and then all signals, and cocotb with Icarus.
 
     Raises
     ------
     BitlifError
-        If the ways do not give the same signature, or a tool is missing or fails.
+        If signatures differ, or a tool is missing or fails.
     """
     from bitlif.sim.backends.open import open as open_core
 
@@ -161,12 +165,12 @@ def measure(work: Work, *, netlists: bool = False) -> list[Row]:
         rows.append(row)
         signatures.add(signature)
     if len(signatures) != 1:
-        raise BitlifError(f"the same windows gave different signatures: {signatures}")
+        raise BitlifError(f"all simulators must give the same signature, not {signatures}")
     return rows
 
 
 def _timed(name: str, core: Core, work: Work, record: tuple[str, ...], build: float) -> Row:
-    """Learn all windows several times from the beginning; return the fastest."""
+    """Learn all windows several times from the same state; return the fastest run."""
 
     def once() -> None:
         core.run(work.events, work.targets, learn=True, record=record)
@@ -193,11 +197,11 @@ def _signature(core: Core, work: Work) -> int | None:
 
 
 def _cocotb(work: Work) -> tuple[Row, int]:
-    """Return the row of the same windows under cocotb with Icarus, and their signature."""
+    """Run the same windows under cocotb with Icarus; return the row and the signature."""
     from bitlif.sim.cocotb.cosim import run_cosim
 
     folder = Path(tempfile.mkdtemp(prefix="bitlif-cosim-"))
-    # Where it fails the folder stays, with its logs; cocotb's runner talks, into them.
+    # On failure the folder is kept for its logs. The output of cocotb's runner is dropped.
     with contextlib.redirect_stdout(io.StringIO()):
         done = run_cosim(work, folder, simulator="icarus")
     shutil.rmtree(folder, ignore_errors=True)
@@ -208,7 +212,7 @@ def _cocotb(work: Work) -> tuple[Row, int]:
 
 @contextlib.contextmanager
 def _empty_cache() -> Iterator[None]:
-    """Build into a cache of our own, so that every build is measured; then forget it."""
+    """Use an empty cache, so that every build is measured, and remove it afterwards."""
     from bitlif.model.storage.cache import VARIABLE
 
     before = os.environ.get(VARIABLE)
@@ -244,5 +248,5 @@ def _print(config: Config, rows: list[Row], ratio: float, missed: list[str]) -> 
         ),
         ("compiled RTL to cocotb with Icarus", "", f"{ratio:,.0f}", f">= {RATIO:g}"),
     ]
-    out.print(result_table("asked for", ("", "reached", "target"), goals))
+    out.print(result_table("targets", ("", "reached", "target"), goals))
     out.print("all with the same signature" + (f"; missed: {', '.join(missed)}" if missed else ""))

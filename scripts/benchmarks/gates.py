@@ -9,9 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.progress import Progress, TaskID
+from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
@@ -26,6 +24,9 @@ from bitlif.scripts.console.terminal import (
     require_gates,
     result_table,
 )
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 LANES = {"ecp5": (1, 2, 3, 4), "up5k": (1,)}
 """Lanes that are measured by default, by family: as many as there are multipliers for."""

@@ -1,4 +1,4 @@
-"""What this machine can do at all, measured in the same run as the engine."""
+"""The limits of this machine, measured in the same run as the engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
@@ -14,9 +13,9 @@ from threadpoolctl import ThreadpoolController
 def best_seconds(
     call: Callable[[], Any], repeats: int, before: Callable[[], Any] = lambda: None
 ) -> tuple[float, float]:
-    """Return least and median of the seconds that `call` takes, after one call to warm up.
+    """Return minimum and median of the seconds that `call` takes, after one warm-up call.
 
-    What `before` takes, ahead of each call, is not counted.
+    `before` runs ahead of each call; its time is not counted.
     """
     before()
     call()
@@ -30,7 +29,7 @@ def best_seconds(
 
 
 def copy_bandwidth(repeats: int) -> float:
-    """Return GB/s (read plus written) of copying an array far larger than the caches."""
+    """Return the GB/s (read plus written) of copying an array far larger than the caches."""
     source = np.ones(1 << 24)
     target = np.empty_like(source)
     seconds, _ = best_seconds(lambda: np.copyto(target, source), repeats)
@@ -38,7 +37,7 @@ def copy_bandwidth(repeats: int) -> float:
 
 
 def matrix_rate(kind: type[np.floating[Any]], repeats: int) -> float:
-    """Return GFLOP/s of a 1024-cubed matrix product on one thread."""
+    """Return the GFLOP/s of a product of two 1024 x 1024 matrices on one thread."""
     size = 1024
     a = np.random.default_rng(0).standard_normal((size, size)).astype(kind)
     out = np.empty_like(a)
@@ -50,10 +49,10 @@ def matrix_rate(kind: type[np.floating[Any]], repeats: int) -> float:
 def minimal_loop(  # type: ignore[no-untyped-def]
     membrane, first, second, third, drive, steps
 ):
-    """Run the least that could be called a noisy integrate-and-fire layer, all in 32 bits.
+    """Run a minimal noisy integrate-and-fire layer in 32-bit integers, for comparison.
 
     Leak by shift, constant input, noise as the sum of twelve bytes of three xorshift generators,
-    compare, reset. It is a yardstick: nothing is exact, counted, recorded or weighted.
+    comparison, reset. It has no weights, counters, records or saturation.
     """
     spikes = 0
     for _ in range(steps):
@@ -84,7 +83,9 @@ def minimal_loop(  # type: ignore[no-untyped-def]
 
 
 def minimal_loop_rate(repeats: int) -> float:
-    """Return million neuron-steps/s of `minimal_loop` with 1024 neurons."""
+    """Return the million neuron-steps/s of `minimal_loop` with 1024 neurons."""
+    import numba
+
     neurons, steps = 1024, 1000
     random = np.random.default_rng(1)
     states = [random.integers(1, 1 << 32, neurons, np.uint32) for _ in range(3)]

@@ -1,10 +1,9 @@
-"""The benchmark's workloads: layers, spikes and weights that make them what they are called."""
+"""Workloads of the benchmark: layers with spikes, targets and weights of known activity."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,11 +18,12 @@ from bitlif.model.events import Events
 from bitlif.model.layer import Layer
 
 INPUT_RATE = 0.02
+"""Spikes per input and step."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """A layer with spikes and targets.
+    """A layer with input spikes and targets.
 
     Attributes
     ----------
@@ -38,17 +38,17 @@ class Work:
 
     @property
     def neuron_steps(self) -> int:
-        """Neuron-steps of one run of all windows."""
+        """Number of neurons times steps in one run of all windows."""
         return self.events.windows * self.events.steps * self.layer.config.layer.neurons
 
     @property
     def synaptic_events(self) -> int:
-        """Weights added in one run of all windows."""
+        """Number of weights added in one run of all windows."""
         return self.events.count * self.layer.config.layer.neurons
 
 
 def bench_config(inputs: int, neurons: int, steps: int, lanes: int = 1) -> Config:
-    """Return the benchmark's configuration: 8-bit weights, four-byte noise, everything on."""
+    """Return the configuration of the benchmark: 8-bit weights, four-byte noise, learning on."""
     return Config(name="bench").replace(
         layer={"inputs": inputs, "neurons": neurons, "lanes": lanes},
         window={"steps": steps},
@@ -71,20 +71,20 @@ def make_work(
     lanes: int = 1,
     active: float | None = None,
 ) -> Work:
-    """Return a workload with Poisson inputs at 0.02 and an output rate of a few per cent.
+    """Return a workload with random inputs of `INPUT_RATE` and an output rate of a few per cent.
 
     Parameters
     ----------
     active : float or None
-        Share of errors that should not be zero: 1.0 (and None) by targets that leave none zero,
-        or less by shifting the weights down until few neurons come near their threshold.
+        Wanted share of nonzero errors. With 1.0 or None, the targets make all errors nonzero. With
+        less, weights are shifted down until few neurons come near their threshold.
     """
     random = np.random.default_rng(2026)
     config = bench_config(inputs, neurons, steps, lanes)
     events = Events.from_raster(random.random((windows, steps, inputs)) < INPUT_RATE)
     layer = Layer(config, threads=threads)
     sparse = active is not None and active < 1.0
-    # In the type of raw targets, so that none is taken for a real one.
+    # uint16 marks raw targets; floating-point numbers would be taken for real ones.
     targets = np.full((windows, neurons), 0 if sparse else 40, np.uint16)
     spread = random.normal(0.0, 1.0, (inputs, neurons))
     layer.load(_weights(layer, events, targets, spread, active if sparse else None))
@@ -98,9 +98,9 @@ def _weights(
     spread: NDArray[np.float64],
     active: float | None,
 ) -> NDArray[np.int64]:
-    """Return weights whose mean is bisected on the first window.
+    """Return weights whose mean is found by bisection on the first window.
 
-    To the wished share of `active` errors, or (None) to an output rate of 0.03.
+    The goal is the share `active` of nonzero errors, or an output rate of 0.03 if it is None.
     """
     inputs = spread.shape[0]
     scale = 40.0 / np.sqrt(max(inputs * INPUT_RATE, 1.0))
@@ -123,16 +123,18 @@ def _weights(
 
 
 def peak_memory(status: Path = Path("/proc/self/status")) -> float:
-    """Return the most MiB that this process has had in memory.
+    """Return the peak resident memory of this process in MiB.
 
-    From Linux's `status` file where there is one: the maximum of getrusage, which answers
-    elsewhere, is inherited there from the process that started this one.
+    On Linux it is read from the file `status`, because the maximum that getrusage returns is
+    inherited from the parent process. Other systems use getrusage.
     """
     if status.exists():
         lines = status.read_text("utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    import resource
+
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # In bytes on macOS, in KiB elsewhere.
+    # Bytes on macOS, KiB elsewhere.
     return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
@@ -160,9 +162,9 @@ print(json.dumps({
 
 
 def first_result(steps: int) -> dict[str, float]:
-    """Return seconds of import and of the first W1 after it, and peak MiB, of a new process.
+    """Measure a new process: seconds of the import and of the first W1, and peak memory in MiB.
 
-    The first process fills the cache; the second one is measured.
+    A first process fills the cache, and a second one is measured.
     """
     command = [sys.executable, "-P", "-c", FIRST_RESULT, str(steps)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}

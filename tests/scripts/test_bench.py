@@ -1,4 +1,4 @@
-"""``bitlif bench``: every workload runs and says what it measured; no time is judged here."""
+"""``bitlif bench``: every workload runs and is reported. No test depends on a time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitlif.scripts import bench
-from bitlif.scripts.bench import Row, measure
+from bitlif.scripts.benchmarks import engine
+from bitlif.scripts.benchmarks.engine import Row, measure
 from bitlif.scripts.benchmarks.limits import best_seconds, minimal_loop
 from bitlif.scripts.benchmarks.work import bench_config, make_work, peak_memory
 from bitlif.scripts.main import main
@@ -71,7 +71,7 @@ def test_every_workload_has_its_row_and_target(measured: Measured) -> None:
     assert len(targets) == len(rows)
 
 
-def test_quick_measures_what_has_a_target_and_its_kin() -> None:
+def test_quick_omits_workloads_without_a_target() -> None:
     limits, rows = measure([1], quick=True, scale=0.004)
     targets = {row.name.strip(): row.target for row in rows}
     # On one thread there is no target for the batch.
@@ -81,7 +81,7 @@ def test_quick_measures_what_has_a_target_and_its_kin() -> None:
     assert list(limits) == list(LIMITS)
 
 
-def test_share_of_active_errors_is_given_wherever_errors_are_computed(measured: Measured) -> None:
+def test_active_share_is_given_where_errors_are_computed(measured: Measured) -> None:
     for row in measured[1]:
         learns = row.name.startswith(("learning", "W4", "   and", "digits"))
         assert (row.active is not None) == learns
@@ -99,7 +99,7 @@ def test_every_row_is_sane(measured: Measured) -> None:
         if row.at_most:
             assert row.value == row.median
         else:
-            # The fastest run makes the rate, and no median is faster.
+            # The value is of the fastest run.
             assert row.median <= row.value
         if row.limit == "minimal loop, 1 thread":
             assert row.unit == "M neuron-steps/s"
@@ -113,7 +113,7 @@ def test_every_row_is_sane(measured: Measured) -> None:
         assert row.synaptic is None or row.synaptic > 0.0
 
 
-def test_synaptic_events_are_those_of_the_same_time(measured: Measured) -> None:
+def test_synaptic_events_are_of_the_same_run(measured: Measured) -> None:
     row = next(row for row in measured[1] if row.name.startswith("W1"))
     work = make_work(1024, 1024, 10, 1)
     assert work.neuron_steps == 10 * 1024
@@ -124,7 +124,7 @@ def test_synaptic_events_are_those_of_the_same_time(measured: Measured) -> None:
     assert abs(row.synaptic - expected) <= 6 * np.spacing(expected)
 
 
-def test_a_target_is_met_from_its_own_side() -> None:
+def test_target_is_a_lower_or_an_upper_bound() -> None:
     assert (MET.met, MISSED.met, FREE.met) == (True, False, None)
     assert replace(MET, value=199.9).met is False
     assert replace(MET, value=200.0).met is True
@@ -132,14 +132,14 @@ def test_a_target_is_met_from_its_own_side() -> None:
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> list[list[int | str]]:
-    """Let `measure` give these rows; return what it will be asked for."""
+    """Make `measure` return these rows; return the list of its future arguments."""
     asked: list[list[int | str]] = []
 
     def given(threads: list[int], *, quick: bool) -> Measured:
         asked.append([*threads, "quick"] if quick else threads)
         return LIMITS, list(rows)
 
-    monkeypatch.setattr(bench, "measure", given)
+    monkeypatch.setattr(engine, "measure", given)
     return asked
 
 
@@ -162,7 +162,7 @@ def test_json_is_limits_rows_and_missed_targets(
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_check_fails_only_where_a_target_is_missed(
+def test_check_fails_only_if_a_target_is_missed(
     form: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, MET, FREE)
@@ -194,12 +194,12 @@ def test_table_shows_figures_targets_and_notes(
 
 
 @pytest.mark.parametrize("threads", ["0", "257", "1,", "a", "1,-2", "1.5", "1 2"])
-def test_threads_that_are_no_numbers_are_refused_before_any_work(
+def test_invalid_threads_are_refused_before_the_work(
     threads: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = answer(monkeypatch)
     assert main(["bench", "--threads", threads]) == 2
-    line = f"--threads must be numbers from 1 to 256 as in 1,2, not '{threads}'"
+    line = f"--threads must be numbers in 1 ..= 256 such as 1,2, not '{threads}'"
     assert capsys.readouterr() == ("", f"bitlif bench: {line}\n")
     assert asked == []
 
@@ -226,16 +226,16 @@ def test_names_fit_the_table(
         assert f"│ {row.name} " in text
 
 
-def test_peak_memory_is_that_of_this_process_on_any_system(tmp_path: Path) -> None:
+def test_peak_memory_is_of_this_process(tmp_path: Path) -> None:
     status = tmp_path / "status"
     status.write_text("Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t  3072 kB\nVmRSS:\t 1024 kB\n")
     assert peak_memory(status) == 3.0
-    # Python with NumPy and Numba is never below 20 MiB; where nothing says, getrusage does.
+    # Python with NumPy and Numba needs at least 20 MiB. Without the file, getrusage is used.
     for most in (peak_memory(), peak_memory(tmp_path / "missing")):
         assert 20.0 < most < 1 << 16
 
 
-def test_workloads_are_what_they_are_called() -> None:
+def test_workloads_have_the_requested_properties() -> None:
     config = bench_config(300, 200, 50, lanes=4)
     assert (config.layer.inputs, config.layer.neurons, config.layer.lanes) == (300, 200, 4)
     assert config.window.steps == 50
@@ -249,7 +249,7 @@ def test_workloads_are_what_they_are_called() -> None:
     assert round(100 * work.layer.run(work.events.select([0])).raster.mean()) == 3
 
 
-def test_a_call_is_warmed_up_and_its_fastest_run_and_median_are_given() -> None:
+def test_call_is_warmed_up_and_timed() -> None:
     calls: list[str] = []
     fastest, median = best_seconds(lambda: calls.append("call"), 5, lambda: calls.append("before"))
     assert calls == ["before", "call"] * 6
@@ -264,14 +264,14 @@ def test_learning_starts_from_the_same_weights_every_time() -> None:
     assert (moved != weights).any()
     work.layer.load(weights)
     work.layer.reset()
-    row = bench._learning_row(LIMITS, "learning", work, 3)
+    row = engine._learning_row(LIMITS, "learning", work, 3)
     assert row.active == expected / work.neuron_steps
     np.testing.assert_array_equal(work.layer.weights, weights)
     assert work.layer.lfsr_states == states
 
 
 def test_minimal_loop_leaks_fires_and_resets() -> None:
-    # The yardstick is a neuron all the same: with noise of 12 bytes, between 0 and 3060, a drive
+    # The minimal loop is a neuron: with noise of 12 bytes, between 0 and 3060, a drive
     # of 150 against a leak of 1/16 comes to rest at 2400, from where noise lets it fire.
     states = [np.array([k + 1], np.uint32) for k in range(3)]
     membrane, drive = np.zeros(1, np.int32), np.full(1, 150, np.int32)

@@ -181,9 +181,9 @@ def test_derived_shows_where_random_numbers_come_from(
     assert shown["periods"] == periods(config)._asdict()
     assert ["noise of a neuron", str(periods(config).neuron_steps), "steps"] in rows
     assert shown["quantiles"] == config.noise.quantiles.tolist()
-    printed = [line.partition(": ")[2] for line in text.splitlines() if "quantiles of" in line]
+    printed = [line.partition(": ")[2] for line in text.splitlines() if "quantiles from" in line]
     assert [int(word) for line in printed for word in line.split()] == shown["quantiles"]
-    assert ("for window.lfsr is 'clear'" in text) is (config.window.lfsr == "clear")
+    assert ("because window.lfsr is 'clear'" in text) is (config.window.lfsr == "clear")
 
 
 def test_every_ready_made_configuration_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,7 +228,7 @@ def test_each_refused_file_is_named_with_its_field_and_the_legal_ones_are_ok(
     assert main(["config", "validate", first, "tiny", *others]) == 1
     captured = capsys.readouterr()
     assert captured.out == "tiny: ok\n"
-    assert captured.err.splitlines() == [f"refused: {text}" for text in sentences.values()]
+    assert captured.err.splitlines() == [f"invalid: {text}" for text in sentences.values()]
 
 
 def test_validation_as_json_has_every_verdict(
@@ -265,7 +265,7 @@ def test_file_that_is_no_configuration_is_refused_by_validate_and_show(
     assert main(["config", "show", "x.toml"]) == 2
     shown = capsys.readouterr()
     assert (refused.out, shown.out) == ("", "")
-    for captured, start in ((refused, "refused: "), (shown, "bitlif config: ")):
+    for captured, start in ((refused, "invalid: "), (shown, "bitlif config: ")):
         assert captured.err.count("\n") == 1
         assert captured.err.startswith(f"{start}{message}")
 
@@ -294,7 +294,7 @@ def test_equal_configurations_have_no_difference_and_exit_0(
 ) -> None:
     file = tmp_path / "same.toml"
     file.write_text(output(capsys, "show", "tiny"))
-    assert output(capsys, "diff", "tiny", str(file)) == "no field differs\n"
+    assert output(capsys, "diff", "tiny", str(file)) == "all fields are equal\n"
     report = strict_json(output(capsys, "diff", "tiny", str(file), "--json"))
     assert report == {"equal": True, "fields": {}}
 

@@ -1,4 +1,4 @@
-"""The command as it is typed: helps, examples, exit codes, and what a mistake looks like."""
+"""The command line: help, examples, exit status and error messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Words = tuple[str, ...]
 
 
 def commands(parser: argparse.ArgumentParser, words: Words = ()) -> Iterator[Words]:
-    """Yield the words of every subcommand and of its own subcommands."""
+    """Yield the words of every command and subcommand."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, own in action.choices.items():
@@ -72,7 +72,7 @@ def shell(command: str, folder: Path) -> Done:
     )
 
 
-def test_every_promised_subcommand_is_there() -> None:
+def test_every_command_is_listed() -> None:
     assert {words[0] for words in COMMANDS} == set(SUBCOMMANDS)
     assert {words[1:] for words in COMMANDS if words[0] == "config"} == {
         (), ("show",), ("validate",), ("list",), ("diff",),
@@ -80,7 +80,7 @@ def test_every_promised_subcommand_is_there() -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_help_exits_0_and_ends_with_examples_of_its_own_command(words: Words) -> None:
+def test_help_ends_with_examples_of_its_command(words: Words) -> None:
     examples = examples_of(words)
     assert examples
     for example in examples:
@@ -88,7 +88,7 @@ def test_help_exits_0_and_ends_with_examples_of_its_own_command(words: Words) ->
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_example_is_a_command_line_that_is_understood(words: Words) -> None:
+def test_every_example_is_a_valid_command_line(words: Words) -> None:
     for example in examples_of(words):
         for command in example.split("&&"):
             program, *arguments = shlex.split(command.partition(">")[0])
@@ -112,7 +112,7 @@ def test_first_example_runs_in_an_empty_folder(
     words: Words, first_examples: dict[Words, Done]
 ) -> None:
     done = first_examples[words]
-    # `diff` says by its exit code that the two differ, and nothing else may be wrong.
+    # `diff` exits with status 1 because the two differ.
     assert done.returncode == (1 if words == ("config", "diff") else 0), done.stderr
     assert done.stdout
     assert "Traceback" not in done.stderr
@@ -135,7 +135,7 @@ def test_module_and_command_print_the_installed_version() -> None:
         (["learn", "tiny"], "the following arguments are required: --out"),
     ],
 )
-def test_command_line_that_is_not_understood_exits_2_with_usage(
+def test_invalid_command_line_exits_2_with_usage(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match=r"^2$"):
@@ -146,7 +146,7 @@ def test_command_line_that_is_not_understood_exits_2_with_usage(
     assert message in captured.err.splitlines()[-1]
 
 
-def test_a_users_mistake_is_one_line_on_standard_error_and_exits_2(tmp_path: Path) -> None:
+def test_error_of_the_user_is_one_line_and_exits_2(tmp_path: Path) -> None:
     done = shell("bitlif config show tyny", tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -156,7 +156,7 @@ def test_a_users_mistake_is_one_line_on_standard_error_and_exits_2(tmp_path: Pat
     )
 
 
-def test_an_error_of_the_operating_system_is_one_line_with_the_file(
+def test_error_of_the_system_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for error, line in (
@@ -173,7 +173,7 @@ def test_an_error_of_the_operating_system_is_one_line_with_the_file(
         assert capsys.readouterr() == ("", f"bitlif config: {line}\n")
 
 
-def test_a_mistake_in_the_program_is_not_taken_for_the_users(
+def test_error_of_the_program_is_raised(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(config: object) -> str:
@@ -219,7 +219,7 @@ def test_interrupt_exits_130_with_one_line() -> None:
         "config list",
     ],
 )
-def test_reader_that_has_gone_is_no_error(arguments: str, tmp_path: Path) -> None:
+def test_closed_pipe_is_not_an_error(arguments: str, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -232,23 +232,3 @@ def test_reader_that_has_gone_is_no_error(arguments: str, tmp_path: Path) -> Non
 def test_head_of_a_pipe_shows_the_first_line(tmp_path: Path) -> None:
     done = shell("bitlif config show digits | head -1", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, 'name = "digits"\n', "")
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["config", "list"], ["config", "show", "tiny"]])
-def test_light_commands_import_no_package_of_the_demo(arguments: list[str]) -> None:
-    code = """
-import sys
-import numba  # it looks at the version of SciPy, if there is one
-before = set(sys.modules)
-from bitlif.scripts.main import main
-try:
-    main(sys.argv[1:])
-except SystemExit:
-    pass
-heavy = {"sklearn", "matplotlib", "scipy", "pandas", "PIL", "hypothesis", "pytest"}
-print(heavy & {name.partition(".")[0] for name in set(sys.modules) - before}, file=sys.stderr)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
-    )
-    assert done.stderr == "set()\n"

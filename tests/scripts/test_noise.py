@@ -166,9 +166,9 @@ def test_tables_show_the_source_beside_the_gaussian(capsys: pytest.CaptureFixtur
     assert cells("P(beyond 4 sigma)")[1:] == ["0", "6.334e-05"]
     # Twenty phases of one sigma are one row.
     assert cells("0 ..= 19")[1] == "0.25"
-    assert any("repeats after 4294967295 draws" in line for line in lines)
+    assert any("period of 4294967295 draws" in line for line in lines)
     # Five slots of 32 bits: 5 divides 2**32 - 1.
-    assert "a neuron gets the same draws again after 858993459 steps" in lines
+    assert "the draws of a neuron repeat after 858993459 steps" in lines
 
 
 def test_help_ends_with_examples_of_which_the_first_runs_in_an_empty_folder(
@@ -180,7 +180,7 @@ def test_help_ends_with_examples_of_which_the_first_runs_in_an_empty_folder(
     monkeypatch.chdir(tmp_path)
     assert shlex.split(first)[:2] == ["bitlif", "noise"]
     assert bitlif(*shlex.split(first)[2:]) == 0
-    assert "measured: 1000000 draws a lane" in capsys.readouterr().out
+    assert "measured: 1000000 draws per lane" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
