@@ -1,4 +1,4 @@
-"""``bitlif crosscheck``: the same windows on several backends, compared to the bit."""
+"""``bitlif crosscheck``: run the same windows on several backends and compare them bit for bit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .console.terminal import (
 )
 
 if TYPE_CHECKING:
-    from bitlif.sim.compare.crosscheck import Comparison
+    from bitlif.sim.compare.crosscheck import BackendComparison
     from bitlif.sim.compare.float_check import Distance
     from bitlif.tasks.scenario import Work
 
@@ -37,14 +37,14 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "crosscheck",
         run,
-        "run the same windows on several backends and compare everything",
+        "run the same windows on several backends and compare all values",
         """
-        Runs random spikes, weights and targets, drawn from one seed, through each backend by the
-        same calls, and compares with the first one after every window all that both show: spikes,
-        signatures, clocks and weights; from model and RTL also currents, membranes, draws, errors,
-        traces and gradients of every step; counters, state and LFSRs. A float twin is held within
-        its derived bound of the integer model instead. Exit code 0 only if all agree. On a
-        difference it says which value first differs, where, both integers and the operation.
+        Runs random spikes, weights and targets from one seed on each backend and compares each
+        backend with the first one after every window: spikes, signatures, clock cycles, weights,
+        counters, state and LFSRs. The model and RTL also show currents, membranes, noise draws,
+        errors, traces and gradients of every step. The float twin is checked against its derived
+        error bound instead. Exits with status 1 on a mismatch and reports the first value that
+        differs: its step and neuron, both integers and the operation.
         """,
         (
             "bitlif crosscheck tiny",
@@ -58,31 +58,37 @@ def add_parser(subparsers: SubParsers) -> None:
         "--backends",
         default="model,rtl",
         metavar="LIST",
-        help=f"of {', '.join(KINDS)} (default: model,rtl)",
+        help=f"comma-separated list of {', '.join(KINDS)} (default: model,rtl)",
     )
     parser.add_argument("--windows", type=int, default=20, help="windows to run (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of spikes, weights and targets")
-    parser.add_argument("--inference", action="store_true", help="cores without learning hardware")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
+    )
+    parser.add_argument(
+        "--inference", action="store_true", help="use cores without learning hardware"
+    )
     parser.add_argument(
         "--inject",
         metavar="FAULT",
-        help="plant this fault in all gates (see bitlif verify --list-faults)",
+        help="inject this fault into all gates (see bitlif verify --list-faults)",
     )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the backends and print what agrees."""
+    """Run the backends and report whether they agree."""
     windows = require_int("--windows", args.windows, 1, 1_000_000)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     names = parse_backends(args.backends)
     if args.inject and args.inference:
         raise BitlifError(
-            "--inject must be without --inference: it plants faults in learning cores"
+            "--inject cannot be used with --inference: faults are injected into learning cores"
         )
     boards = [name for name in names if name.startswith(PREFIX)]
     if args.inject and boards:
-        raise BitlifError(f"--inject must be without {boards[0]}: a board's gates are as they are")
+        raise BitlifError(
+            f"--inject cannot be used with {boards[0]}: the gates of a board cannot be changed"
+        )
     config = Config.load(args.config)
     if args.inject or not set(names) <= {"float", "model", *boards}:
         require_gates()
@@ -103,21 +109,22 @@ def run(args: argparse.Namespace) -> int:
             words = ["bitlif", "verify", args.config, "--windows", str(windows)]
             words += ["--seed", str(seed)]
             words += ["--inject", args.inject] if args.inject else []
-            console().print(f"with a waveform: {shlex.join(words)}")
+            console().print(f"for a waveform, run: {shlex.join(words)}")
         if args.inject and agree:
             console().print(
-                f"the planted fault {args.inject} did not show: more --windows, another --seed?"
+                f"the injected fault {args.inject} had no effect: try more --windows or "
+                "another --seed"
             )
     return 0 if agree else 1
 
 
 def parse_backends(text: str) -> list[str]:
-    """Return the backends of a list as in ``model,rtl``.
+    """Return the backends of a comma-separated list such as ``model,rtl``.
 
     Raises
     ------
     BitlifError
-        If one is none, or they are fewer than two.
+        If a name is not a backend, or there are fewer than two.
     """
     names = list(dict.fromkeys(text.split(",")))
     for name in names:
@@ -129,12 +136,12 @@ def parse_backends(text: str) -> list[str]:
 
 def _compare(
     work: Work, names: list[str], fault: str | None
-) -> tuple[list[Comparison], dict[str, Distance]]:
-    """Return an outcome for each backend in gates or integers, and the float twin's distances."""
+) -> tuple[list[BackendComparison], dict[str, Distance]]:
+    """Return the comparison of each bit-exact backend, and the distances of the float twin."""
     from bitlif.sim.backends.core import Core
     from bitlif.sim.backends.open import open as open_core
     from bitlif.sim.compare.crosscheck import crosscheck
-    from bitlif.sim.compare.expected import expect
+    from bitlif.sim.compare.expected import compute_expected
     from bitlif.sim.compare.float_check import float_distances
 
     verilog = None
@@ -160,17 +167,17 @@ def _compare(
         outcomes = crosscheck(cores, work, lambda window: bars.update(bar, advance=1))
         distances = {}
         if "float" in names:
-            expected = expect(work)
+            expected = compute_expected(work)
             distances = float_distances(work, expected, expected)
     return outcomes, distances
 
 
-def _signature(outcome: Comparison) -> str:
+def _signature(outcome: BackendComparison) -> str:
     return "none" if outcome.signature is None else f"{outcome.signature:08x}"
 
 
 def _report(
-    config: Config, outcomes: list[Comparison], distances: dict[str, Distance], agree: bool
+    config: Config, outcomes: list[BackendComparison], distances: dict[str, Distance], agree: bool
 ) -> dict[str, Any]:
     by = {
         outcome.backend: {
@@ -192,7 +199,7 @@ def _report(
 
 
 def _print(
-    config: Config, outcomes: list[Comparison], distances: dict[str, Distance], agree: bool
+    config: Config, outcomes: list[BackendComparison], distances: dict[str, Distance], agree: bool
 ) -> None:
     out = console()
     columns = ("backend", "windows", "clocks", "values", "differ", "signature")
@@ -204,16 +211,17 @@ def _print(
         )
         for number, o in enumerate(outcomes)
     ]  # fmt: skip
-    out.print(result_table(f"{config.name}: against {outcomes[0].backend}", columns, rows))
+    out.print(result_table(f"{config.name}: compared with {outcomes[0].backend}", columns, rows))
     if distances:
-        titles = ("signal", "values", "beyond the bound", "largest share of it")
+        titles = ("signal", "values", "outside the bound", "largest share of it")
         held = [(s, f"{d.values:,}", d.beyond, f"{d.share:.2f}") for s, d in distances.items()]
-        out.print(result_table(f"{config.name}: integers against the float twin", titles, held))
+        out.print(
+            result_table(f"{config.name}: integers compared with the float twin", titles, held)
+        )
     for outcome in outcomes:
         if outcome.first:
-            text = str(outcome.first).replace(": gates ", f": {outcome.backend} ")
-            text = text.replace(", model ", f", {outcomes[0].backend} ")
+            text = outcome.first.describe(outcome.backend, outcomes[0].backend)
             out.print(f"first difference: {text}", highlight=False)
         if outcome.note:
             out.print(outcome.note, highlight=False)
-    out.print("all agree" if agree else "NOT the same")
+    out.print("all agree" if agree else "MISMATCH")

@@ -1,4 +1,4 @@
-"""``bitlif golden``: a run's inputs and all its values as text, for implementations elsewhere."""
+"""``bitlif golden``: write inputs and all values of a run as text, for other implementations."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "write golden vectors: inputs and every value, as text",
         """
-        Runs the integer model over windows of random spikes, weights and targets (those of
-        `bitlif verify` with the same --windows and --seed) and writes the inputs, the
-        configuration with the integers that follow from it, and every value of every step: plain
-        decimal text, one file an array, and a manifest.json that says what each is. docs/golden.md
-        in the sources documents the form; docs/golden_reader.py there reads and checks a folder
-        without bitlif.
+        Runs the integer model on random spikes, weights and targets (the same as `bitlif verify`
+        with equal --windows and --seed) and writes the inputs, the configuration with its derived
+        integers, and every value of every step. Each array is a file of decimal text;
+        manifest.json describes them. docs/golden.md in the sources documents the format, and
+        docs/golden_reader.py reads and checks a folder without bitlif.
         """,
         (
             "bitlif golden tiny -o tiny-golden",
@@ -43,20 +42,22 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("-o", "--out", metavar="DIR", required=True, help="folder to write")
     parser.add_argument("--windows", type=int, default=3, help="windows to run (default: 3)")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of spikes, weights and targets (default: 0)"
+        "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
     )
     parser.add_argument("--inference", action="store_true", help="without learning")
-    parser.add_argument("--force", action="store_true", help="replace an earlier folder")
+    parser.add_argument(
+        "--force", action="store_true", help="replace an existing folder of golden vectors"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the model, write the folder, say what it holds."""
+    """Run the model, write the folder and report what it contains."""
     windows = require_int("--windows", args.windows, 1, MAX_WINDOWS)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     require_place("--out", Path(args.out), GOLDEN, force=args.force)
     config = Config.load(args.config)
-    from bitlif.sim.compare.expected import expect
+    from bitlif.sim.compare.expected import compute_expected
     from bitlif.sim.compare.golden import write_golden
     from bitlif.tasks.stimulus import random_work
 
@@ -65,20 +66,20 @@ def run(args: argparse.Namespace) -> int:
         work = replace(work, learning=False, learn=False)
 
     def fill(folder: Path) -> tuple[dict[str, Any], int]:
-        told = write_golden(work, expected, folder)
-        return told, sum(file.stat().st_size for file in folder.iterdir())
+        manifest = write_golden(work, expected, folder)
+        return manifest, sum(file.stat().st_size for file in folder.iterdir())
 
     with OutputFolder(Path(args.out), GOLDEN, force=args.force) as out:
-        expected = expect(work)
-        told, size = out.write(fill)
+        expected = compute_expected(work)
+        manifest, size = out.write(fill)
     report = {
         "config": config.name,
-        "hash": told["config"]["hash"],
+        "hash": manifest["config"]["hash"],
         "windows": windows,
         "seed": seed,
         "learns": work.learns,
-        "arrays": len(told["arrays"]),
-        "values": sum(math.prod(array["shape"]) for array in told["arrays"]),
+        "arrays": len(manifest["arrays"]),
+        "values": sum(math.prod(array["shape"]) for array in manifest["arrays"]),
         "bytes": size,
         "signature": int(expected.observed["signature"][-1, 0]),
         "written": args.out,

@@ -1,4 +1,4 @@
-"""``bitlif selftest``: a board held against the model over its serial line."""
+"""``bitlif selftest``: run a board over its serial port and compare it with the model."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from .console.terminal import (
 )
 
 AXES = {"raster": ("window", "step", "neuron"), "weights": ("input", "neuron")}
-"""Of what is compared; everything else counts along one axis."""
+"""Axes of the arrays compared; all others have one axis."""
 
 
 @dataclass(slots=True)
 class Check:
-    """What was compared under one name: how many values, and how many differ."""
+    """Number of values compared under one name, and how many of them differ."""
 
     values: int = 0
     differ: int = 0
@@ -45,20 +45,21 @@ class Check:
 
 @dataclass(slots=True)
 class Checks:
-    """All that was compared.
+    """Everything that was compared.
 
     Attributes
     ----------
     by : dict of str to Check
+        Numbers of values, by what was compared.
     first : str
-        The first value that differs; empty if none does.
+        Description of the first value that differs; empty if all are equal.
     """
 
     by: dict[str, Check]
     first: str = ""
 
     def compare(self, name: str, board: Any, model: Any, names: tuple[str, ...] = ()) -> None:
-        """Compare two arrays or numbers; `names` are those of the elements, if they have any."""
+        """Compare two arrays or numbers; `names` are the names of their elements, if any."""
         ours, theirs = np.atleast_1d(np.asarray(board)), np.atleast_1d(np.asarray(model))
         check = self.by.setdefault(name, Check())
         differ = ours != theirs
@@ -72,8 +73,8 @@ class Checks:
         else:
             axes = AXES.get(name.partition(",")[0], ("number",)) if ours.size > 1 else ()
             where = [f"{axis} {index}" for axis, index in zip(axes, place, strict=False)]
-        told = ", ".join([name, *where])
-        self.first = f"{told}: board {ours[place]}, model {theirs[place]}"
+        what = ", ".join([name, *where])
+        self.first = f"{what}: {ours[place]} on the board, {theirs[place]} in the model"
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -82,13 +83,13 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "selftest",
         run,
-        "learn on a board behind a serial port and compare with the model",
+        "run a board over its serial port and compare it with the model",
         """
-        Opens the board, loads random weights and reads them back, lets it learn windows of random
+        Opens the board, loads random weights and reads them back, runs learning windows of random
         spikes and targets, and compares spikes, weights, state, counters and signature with the
-        integer model, bit for bit. Exit code 0 only if all agree; else it says which value first
-        differs, and where. What the board held before is gone. Without CONFIG the board is asked
-        for the hash of its own, which must be that of a ready-made one, with any number of lanes.
+        integer model bit for bit. Exits with status 1 on a mismatch and reports the first value
+        that differs. Weights and state on the board are overwritten. Without CONFIG, the hash of
+        the board's configuration must be that of a ready-made one, with any number of lanes.
         """,
         (
             "bitlif selftest --port /dev/ttyUSB1",
@@ -97,24 +98,29 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument(
-        "config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name (default: ask)"
+        "config",
+        metavar="CONFIG",
+        nargs="?",
+        help="TOML file or ready-made name (default: read from the board)",
     )
-    parser.add_argument("--port", required=True, metavar="PATH", help="the board's serial port")
+    parser.add_argument("--port", required=True, metavar="PATH", help="serial port of the board")
     parser.add_argument(
-        "--baud", type=int, default=BAUD, help=f"bits a second of the bitstream (default: {BAUD})"
+        "--baud", type=int, default=BAUD, help=f"baud rate of the bitstream (default: {BAUD})"
     )
     parser.add_argument("--windows", type=int, default=20, help="windows to learn (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of spikes, weights and targets")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the test and print what agrees."""
+    """Run the test and report whether board and model agree."""
     windows = require_int("--windows", args.windows, 1, 1_000_000)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     baud = require_int("--baud", args.baud, 1, MAX_BAUD)
     given = Config.load(args.config) if args.config else None
-    # Before the model: a port that is not there is said at once.
+    # Opened before the model runs, so that a missing port is reported at once.
     link = Link(open_serial(args.port, baud))
     config = given or _config_there(link)
     work = random_work(config, seed, windows)
@@ -143,7 +149,7 @@ def _config_there(link: Link) -> Config:
     Raises
     ------
     BitlifError
-        If it is none of them.
+        If it was built from another configuration.
     """
     link.open()
     low, high = link.read(REGISTERS["CONFIG_HASH_LOW"].offset, 2)
@@ -156,13 +162,13 @@ def _config_there(link: Link) -> Config:
             if config_hash(config) == there:
                 return config
     raise BitlifError(
-        f"CONFIG must be given: {link.name} was built from {there}, which is none of "
-        f"{', '.join(ready_made())}"
+        f"CONFIG must be given: {link.name} was built from configuration {there}, which is not "
+        f"one of {', '.join(ready_made())}"
     )
 
 
 def _compare(board: SerialCore, work: Work) -> Checks:
-    """Let board and model learn the same."""
+    """Run the same learning windows on board and model, and compare everything."""
     checks = Checks({})
     model = ModelCore(work.config)
     with progress_bars() as bars:
@@ -173,7 +179,7 @@ def _compare(board: SerialCore, work: Work) -> Checks:
         checks.compare("weights, read back", board.weights(), work.weights)
         bars.update(bar, description="learning")
         rasters: tuple[list[Any], list[Any]] = ([], [])
-        # One by one, so that the bar moves.
+        # One window at a time, to update the progress bar.
         for w in range(work.events.windows):
             for core, raster in zip(cores, rasters, strict=True):
                 raster.append(_window(core, work, w))
@@ -181,10 +187,10 @@ def _compare(board: SerialCore, work: Work) -> Checks:
         bars.update(bar, description="reading back")
         checks.compare("raster", np.concatenate(rasters[0]), np.concatenate(rasters[1]))
         checks.compare("weights, learned", board.weights(), model.weights())
-        own, expected = board.state(), model.state()
-        for name in (one.name for one in fields(own)):
+        found, expected = board.state(), model.state()
+        for name in (one.name for one in fields(found)):
             title = name.replace("_", " ")
-            checks.compare(title, getattr(own, name), getattr(expected, name))
+            checks.compare(title, getattr(found, name), getattr(expected, name))
         counted, due = board.counters(), model.counters()
         names = tuple(name.replace("_", " ") for name in due)
         checks.compare("counters", list(counted.values()), list(due.values()), names)
@@ -193,7 +199,7 @@ def _compare(board: SerialCore, work: Work) -> Checks:
 
 
 def _window(core: Core, work: Work, w: int) -> Any:
-    """Learn a window; return its raster."""
+    """Learn one window and return its raster."""
     assert work.targets is not None
     return core.learn(work.events.select([w]), work.targets[w : w + 1]).raster
 
@@ -208,9 +214,9 @@ def _print(report: dict[str, Any]) -> None:
     out.print(result_table(title, ("compared", "values", "differ"), rows))
     out.print(
         f"{report['port']} at {report['baud']:,} baud: {report['frames']:,} frames, "
-        f"{report['resent']:,} of them sent again, {report['bad answers']:,} damaged answers, "
+        f"{report['resent']:,} of them retries, {report['bad answers']:,} damaged answers, "
         f"{report['seconds']:.1f} s"
     )
     if report["first"]:
         out.print(f"first difference: {report['first']}", highlight=False)
-    out.print("all agree" if report["agree"] else "NOT the same")
+    out.print("all agree" if report["agree"] else "MISMATCH")

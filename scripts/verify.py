@@ -1,4 +1,4 @@
-"""``bitlif verify``: the core in a Verilog simulator beside the model, compared to the bit."""
+"""``bitlif verify``: simulate the core's Verilog and compare it with the model bit for bit."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from .console.terminal import (
 from .support.replay import make_replay, read_replay, replay_command
 
 if TYPE_CHECKING:
-    from bitlif.sim.compare.compare import Verdict
+    from bitlif.sim.compare.compare import RunComparison
     from bitlif.sim.compare.float_check import Distance
     from bitlif.tasks.scenario import Work
 
-Outcomes = dict[str, tuple["Verdict", dict[str, "Distance"]]]
+Outcomes = dict[str, tuple["RunComparison", dict[str, "Distance"]]]
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -42,15 +42,15 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "verify",
         run,
-        "run the core's Verilog beside the model and compare",
+        "simulate the core's Verilog and compare it with the model",
         """
-        Writes the layer core of a configuration in SystemVerilog, runs whole learning windows of
-        random spikes, weights and targets through it under cocotb, and compares every signal of
-        every step with the integer model, bit for bit, and with the float model within the derived
-        bound. Exit code 0 only if all agree. On a difference it says which signal first differs,
-        where, both integers and the operation, and leaves a folder that replays it, with a
-        waveform. `--inject` plants a fault, to see that happen. `--replay` reads such a folder as
-        data and makes its core anew.
+        Writes the layer core of a configuration in SystemVerilog, runs learning windows of random
+        spikes, weights and targets through it under cocotb, and compares every signal of every step
+        with the integer model bit for bit, and with the float model within its derived bound. Exits
+        with status 1 on a mismatch, reports the first signal that differs with its step, neuron,
+        both integers and the operation, and leaves a folder with a waveform that replays it.
+        --inject injects a fault to show this. --replay reads the inputs of such a folder and
+        generates its core again.
         """,
         (
             "bitlif verify tiny --simulator icarus",
@@ -64,34 +64,43 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--windows", type=int, default=3, help="windows to learn (default: 3)")
     parser.add_argument("--simulator", choices=("icarus", "verilator", "both"), default="both")
     parser.add_argument(
-        "--stall", type=float, default=0.0, help="chance that a stream hesitates (default: 0)"
+        "--stall",
+        type=float,
+        default=0.0,
+        help="chance that a stream stalls in a clock cycle (default: 0)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of spikes, weights and targets")
-    parser.add_argument("--inject", metavar="FAULT", help="plant this fault in the gates")
-    parser.add_argument("--list-faults", action="store_true", help="say what can be injected")
-    parser.add_argument("--out", metavar="DIR", help="for the replay (default: bitlif-verify-NAME)")
     parser.add_argument(
-        "--replay", metavar="DIR", help="run again what such a folder holds, nothing else"
+        "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
+    )
+    parser.add_argument("--inject", metavar="FAULT", help="inject this fault into the gates")
+    parser.add_argument(
+        "--list-faults", action="store_true", help="list the faults that can be injected"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder for the replay (default: bitlif-verify-NAME)"
+    )
+    parser.add_argument(
+        "--replay", metavar="DIR", help="run a replay folder again, and nothing else"
     )
     parser.add_argument(
         "--trust-core",
         action="store_true",
-        help="with --replay, run the folder's own core.sv: it can run any command as you",
+        help="with --replay, simulate the folder's core.sv, which can run any command as you",
     )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the chosen simulators and print what agrees."""
+    """Run the chosen simulators and report whether gates and model agree."""
     windows = require_int("--windows", args.windows, 1, 100_000)
     stall = require_real("--stall", args.stall, 0.0, 0.99)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     if args.list_faults:
         return _list_faults(args.json)
     if (args.config is None) == (args.replay is None):
-        raise BitlifError("verify needs a CONFIG, or --replay with a folder and no CONFIG")
+        raise BitlifError("verify needs either a CONFIG or --replay with a folder")
     if args.trust_core and args.replay is None:
-        raise BitlifError("--trust-core must be given with --replay: without it no core is read")
+        raise BitlifError("--trust-core can only be used with --replay")
     require_gates()
     from bitlif.sim.compare.faults import faulty_verilog
     from bitlif.sim.simulators import require_simulator
@@ -109,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         work = random_work(config, seed, windows, stall=stall)
         faulty = faulty_verilog(args.inject, config) if args.inject else None
         place = Path(args.out or f"bitlif-verify-{file_name(config.name)}")
-        # An earlier replay is replaced without being asked for.
+        # An earlier replay is replaced without --force.
         with OutputFolder(place, "verify", force=True) as out:
             outcomes, left = _simulate(work, names, faulty, args.inject, out)
     config = work.config
@@ -123,7 +132,8 @@ def run(args: argparse.Namespace) -> int:
         _print(config, outcomes, agree, left)
         if args.inject and agree:
             console().print(
-                f"the planted fault {args.inject} did not show: more --windows, another --seed?"
+                f"the injected fault {args.inject} had no effect: try more --windows or "
+                "another --seed"
             )
     return 0 if agree else 1
 
@@ -134,11 +144,11 @@ def _list_faults(as_json: bool) -> int:
 
     if as_json:
         print_json(
-            {name: {"unit": f.unit, "fault": f.text, "seen in": f.signal}
+            {name: {"unit": f.unit, "fault": f.description, "seen in": f.signal}
              for name, f in FAULTS.items()}
         )  # fmt: skip
         return 0
-    rows = [(name, f"hdl/{f.unit}.py", f.text, f.signal) for name, f in FAULTS.items()]
+    rows = [(name, f"hdl/{f.unit}.py", f.description, f.signal) for name, f in FAULTS.items()]
     console().print(
         result_table("faults for --inject", ("name", "unit", "what is wrong", "seen in"), rows)
     )
@@ -149,26 +159,26 @@ def _simulate(
     work: Work, names: tuple[str, ...], verilog: str | None, fault: str | None,
     out: OutputFolder | None,
 ) -> tuple[Outcomes, Path | None]:  # fmt: skip
-    """Run each simulator; where the gates differ, leave a replay in `out` and return its place."""
+    """Run each simulator. On a mismatch, write a replay to `out` and return its path."""
     from bitlif.sim.cocotb.cosim import run_cosim
-    from bitlif.sim.compare.compare import judge
-    from bitlif.sim.compare.expected import expect
+    from bitlif.sim.compare.compare import compare_run
+    from bitlif.sim.compare.expected import compute_expected
     from bitlif.sim.compare.float_check import float_distances
 
     scratch = Path(tempfile.mkdtemp(prefix="bitlif-verify-"))
     outcomes: Outcomes = {}
     left: Path | None = None
-    # Where a run fails the folder stays, with its logs.
+    # If a run fails, the folder with its logs is kept.
     with progress_bars() as bars:
         bar = bars.add_task("running the model", total=2 * len(names))
-        expected = expect(work)
+        expected = compute_expected(work)
         for name in names:
             bars.update(bar, description=f"simulating in {name}")
-            # cocotb's runner talks; its words are in the logs.
+            # The output of cocotb's runner is in the logs.
             with contextlib.redirect_stdout(io.StringIO()):
                 core = run_cosim(work, scratch / name, simulator=name, verilog=verilog)
             bars.update(bar, advance=1, description="comparing")
-            verdict = judge(work, core, expected)
+            verdict = compare_run(work, core, expected)
             outcomes[name] = verdict, float_distances(work, core, expected)
             if not verdict.agrees and out is not None and left is None:
                 bars.update(bar, description="keeping the replay")
@@ -181,7 +191,7 @@ def _simulate(
 
 
 def _put(replay: Path, out: OutputFolder) -> Path:
-    """Put a replay in its place, or another one, and return it: the difference counts, not that."""
+    """Write a replay, if need be to another folder, and return its path."""
     try:
         out.write(lambda folder: shutil.copytree(replay, folder, dirs_exist_ok=True))
     except KeptElsewhere as error:
@@ -222,12 +232,14 @@ def _print(config: Config, outcomes: Outcomes, agree: bool, left: Path | None) -
     ]
     total = sum(verdicts[0].compared.values())
     rows.append(("all", f"{total:,}", *(sum(v.mismatches.values()) for v in verdicts)))
-    out.print(result_table(f"{config.name}: gates against the integer model", columns, rows))
+    out.print(result_table(f"{config.name}: gates compared with the integer model", columns, rows))
     _, distances = next(iter(outcomes.values()))
     if distances:
-        columns = ("signal", "values", "beyond the bound", "largest share of it")
+        columns = ("signal", "values", "outside the bound", "largest share of it")
         rows = [(s, f"{d.values:,}", d.beyond, f"{d.share:.2f}") for s, d in distances.items()]
-        out.print(result_table(f"{config.name}: gates against the float model", columns, rows))
+        out.print(
+            result_table(f"{config.name}: gates compared with the float model", columns, rows)
+        )
     else:
         out.print("float model: no window of this run has a derived bound")
     for name, verdict in zip(names, verdicts, strict=True):
@@ -235,4 +247,4 @@ def _print(config: Config, outcomes: Outcomes, agree: bool, left: Path | None) -
             out.print(f"{name}: first difference: {verdict.first}", highlight=False)
     if left is not None:
         out.print(f"replay and waveform are in {left}: {replay_command(left)}")
-    out.print("all agree" if agree else "NOT the same")
+    out.print("all agree" if agree else "MISMATCH")

@@ -111,7 +111,7 @@ def run_gates(
         Runs that go side by side.
     """
     from bitlif.sim.cocotb.cosim import Sample, run_cosim
-    from bitlif.sim.compare.expected import expect
+    from bitlif.sim.compare.expected import compute_expected
     from bitlif.tasks.scenario import Work
 
     start = time.perf_counter()
@@ -126,7 +126,7 @@ def run_gates(
         goals = target_levels(config, class_targets(labels[name]))
         learn = name == "learning"
         works[name] = Work(config, weights, events.select(chosen), goals, learn=learn)
-    expected = {name: expect(work) for name, work in works.items()}
+    expected = {name: compute_expected(work) for name, work in works.items()}
     step = busy_step(works["learning"], expected["learning"])
     samples = {"inference": Sample(), "learning": Sample(tuple(signal_paths().values()), step)}
     text = gates_text(config)
@@ -178,10 +178,10 @@ def compare(
     work: Work, core: CosimRun, expected: Expected, labels: NDArray[np.int64]
 ) -> dict[str, Any]:
     """Return what agrees between the core's run and the model's."""
-    from bitlif.sim.compare.compare import judge
+    from bitlif.sim.compare.compare import compare_run
     from bitlif.sim.probes import MISSING
 
-    verdict = judge(work, core, expected)
+    verdict = compare_run(work, core, expected)
     ends: dict[str, Any] = {"gates": core, "model": expected}
     winners = {
         name: classify(Result(own.raster, membrane=own.observed["membrane potential"]))

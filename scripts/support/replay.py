@@ -24,7 +24,7 @@ from bitlif.model.storage.reading import read_text
 from bitlif.model.text import path_text, quoted
 
 if TYPE_CHECKING:
-    from bitlif.sim.compare.compare import Verdict
+    from bitlif.sim.compare.compare import RunComparison
     from bitlif.tasks.scenario import Work
 
 CORE, CONFIG, TASK, DIFFERENCE = "core.sv", "config.toml", "task.npz", "difference.json"
@@ -103,7 +103,7 @@ def _planted(path: Path) -> str:
 
 
 def make_replay(
-    work: Work, simulator: str, verdict: Verdict, verilog: str | None, fault: str | None,
+    work: Work, simulator: str, verdict: RunComparison, verilog: str | None, fault: str | None,
     scratch: Path, out: Path,
 ) -> None:  # fmt: skip
     """Run the windows up to the difference again, with a waveform, in the folder `scratch`.
@@ -112,7 +112,7 @@ def make_replay(
     ----------
     work : Work
     simulator : str
-    verdict : Verdict
+    verdict : RunComparison
         That found a difference.
     verilog : str or None
         The core's text, if not the configuration's own.

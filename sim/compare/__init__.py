@@ -1,1 +1,1 @@
-"""Gates compared with the models: golden vectors, crosschecks and planted faults."""
+"""Comparison of gates with the models: golden vectors, crosschecks and injected faults."""

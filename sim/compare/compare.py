@@ -1,4 +1,4 @@
-"""Gates against the integer model: how much was compared, and what differs first."""
+"""Compares a run of the gates with the integer model and locates the first mismatch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from bitlif.sim.probes import MISSING, observables
 from bitlif.tasks.scenario import Work
 
-from .expected import Expected, expect
-from .explain import Place, operation
+from .expected import Expected, compute_expected
+from .explain import Place, explain_operation
 
 if TYPE_CHECKING:
     from bitlif.sim.cocotb.cosim import CosimRun
@@ -21,21 +21,23 @@ STEP_SIGNALS = (
     "weight sum", "synaptic current", "membrane potential", "noise draw", "spike",
     "kept membrane", "error", "synaptic trace", "PSP trace", "output event", "step signature",
 )  # fmt: skip
-"""In the order in which a step computes them; what differs first is looked for in it."""
+"""The signals of a step in the order of their computation, which decides what differs first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """The first value that differs.
+class Mismatch:
+    """The first value that differs between two runs.
 
     Attributes
     ----------
     signal : str
+        Name of the signal.
     place : dict of str to int
-        Window, step, neuron, input..., as far as they apply.
+        Index by axis: window, step, neuron or input, as far as they apply.
     gates, model : int
+        The two values. `bitlif.sim.probes.MISSING` stands for a value that was never produced.
     operation : str
-        How the model came to its value, with the integers.
+        The operation by which the model computes its value, with the integers; may be empty.
     """
 
     signal: str
@@ -45,50 +47,61 @@ class Difference:
     operation: str
 
     def __str__(self) -> str:
-        """Return it as one sentence."""
+        return self.describe()
+
+    def describe(self, tested: str = "the gates", reference: str = "the model") -> str:
+        """Return one sentence: signal, place, both values and the operation.
+
+        Parameters
+        ----------
+        tested, reference : str
+            What to call the two runs.
+        """
         where = ", ".join(f"{axis} {index}" for axis, index in self.place.items())
-        gates = "nothing" if self.gates == MISSING else str(self.gates)
-        text = f"{self.signal} at {where}: gates {gates}, model {self.model}"
-        return f"{text} = {self.operation}" if self.operation else text
+        gates = "no value" if self.gates == MISSING else str(self.gates)
+        text = f"{self.signal} at {where}: {gates} in {tested}, {self.model} in {reference}"
+        return f"{text}; the model computes {self.operation}" if self.operation else text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
-    """What was compared.
+class RunComparison:
+    """The result of comparing a run of the gates with the model.
 
     Attributes
     ----------
     compared : dict of str to int
-        Values by observable.
+        Number of values compared, by signal.
     mismatches : dict of str to int
-    first : Difference or None
+        Number of values that differ, by signal.
+    first : Mismatch or None
+        The first value that differs.
     by_window : (W, 2) int64
-        Values compared and differing of each window; what is read at the end is in none.
+        Values compared and values that differ in each window, without those read at the end.
     """
 
     compared: dict[str, int]
     mismatches: dict[str, int]
-    first: Difference | None
+    first: Mismatch | None
     by_window: NDArray[np.int64]
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing differs."""
+        """Whether all values are equal."""
         return not any(self.mismatches.values())
 
     @property
     def values(self) -> int:
-        """How many values were compared."""
+        """Number of values compared."""
         return sum(self.compared.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pair:
-    """One observable from both sides.
+class SignalPair:
+    """The values of one signal from both runs.
 
     Attributes
     ----------
-    gates, model : arrays of one shape
+    gates, model : arrays of equal shape
     axes : tuple of str
         Names of the axes.
     """
@@ -99,39 +112,45 @@ class Pair:
 
     @property
     def differs(self) -> NDArray[np.bool_]:
-        """Where the two are not the same."""
+        """Mask of the values that differ."""
         return np.asarray(self.gates != self.model)
 
 
-def judge(work: Work, core: CosimRun, expected: Expected | None = None) -> Verdict:
-    """Run the model over the same windows and compare all that the core showed.
+def compare_run(work: Work, core: CosimRun, expected: Expected | None = None) -> RunComparison:
+    """Compare everything that a simulated core produced with the model's run of the same windows.
 
     Parameters
     ----------
     work : Work
+        What was run.
     core : CosimRun
+        The result of the gates.
     expected : Expected or None
-        The model's run, if it is there already.
+        The result of the model; computed here if None.
+
+    Returns
+    -------
+    RunComparison
     """
-    expected = expected or expect(work)
+    expected = expected or compute_expected(work)
     pairs = _pairs(work, core, expected)
     compared = {name: int(pair.gates.size) for name, pair in pairs.items()}
     mismatches = {name: int(pair.differs.sum()) for name, pair in pairs.items()}
     by_window = _by_window(pairs, work.events.windows)
-    return Verdict(compared, mismatches, _first(work, pairs, expected), by_window)
+    return RunComparison(compared, mismatches, _first_mismatch(work, pairs, expected), by_window)
 
 
-def _by_window(pairs: dict[str, Pair], windows: int) -> NDArray[np.int64]:
+def _by_window(pairs: dict[str, SignalPair], windows: int) -> NDArray[np.int64]:
     counts = np.zeros((windows, 2), np.int64)
     for pair in pairs.values():
-        # The clocks between windows' ends belong to no one window.
+        # The clock cycles between the ends of windows belong to no single window.
         if pair.axes[0] == "window" and len(pair.gates) == windows:
             differs = pair.differs.reshape(windows, -1)
             counts += np.stack([np.full(windows, differs.shape[1]), differs.sum(axis=1)], axis=1)
     return counts
 
 
-def _pairs(work: Work, core: CosimRun, expected: Expected) -> dict[str, Pair]:
+def _pairs(work: Work, core: CosimRun, expected: Expected) -> dict[str, SignalPair]:
     neuron, trace = ("window", "step", "neuron"), ("window", "step", "input")
     axes = {
         "synaptic trace": trace,
@@ -144,46 +163,50 @@ def _pairs(work: Work, core: CosimRun, expected: Expected) -> dict[str, Pair]:
     }
     seen = observables(work.config, learning=work.learning, learn=work.learns)
     pairs = {
-        one.name: Pair(
+        one.name: SignalPair(
             core.observed[one.name], expected.observed[one.name], axes.get(one.name, neuron)
         )
         for one in seen
     }
-    pairs["output event"] = Pair(core.raster.astype(np.int64), expected.raster, neuron)
-    pairs["rows shown"] = Pair(
+    pairs["output event"] = SignalPair(core.raster.astype(np.int64), expected.raster, neuron)
+    pairs["rows shown"] = SignalPair(
         np.array(list(core.extra_rows.values())), np.zeros(len(seen), np.int64), ("observable",)
     )
-    pairs["weights read back"] = Pair(core.weights, expected.weights, ("input", "neuron"))
+    pairs["weights read back"] = SignalPair(core.weights, expected.weights, ("input", "neuron"))
     if not core.stuck:
         for name, values in core.state.items():
             unit = "input" if "trace" in name else "neuron"
-            pairs[f"{name} read back"] = Pair(values, getattr(expected.state, name), (unit,))
-    pairs["phase"] = Pair(np.array([core.phase]), np.array([expected.state.phase]), ("number",))
-    pairs["counters"] = Pair(
+            pairs[f"{name} read back"] = SignalPair(values, getattr(expected.state, name), (unit,))
+    pairs["phase"] = SignalPair(
+        np.array([core.phase]), np.array([expected.state.phase]), ("number",)
+    )
+    pairs["counters"] = SignalPair(
         np.array(list(core.counters.values())),
         np.array(list(expected.counters.values())),
         ("counter",),
     )
     if work.stall == 0.0:
-        # The first step's beginning is not seen: the clock starts with its first event.
+        # The start of the first step is not observed: counting starts with its first event.
         own, model = core.step_clocks.copy(), expected.step_clocks.copy()
         own[0, 0] = model[0, 0] = 0
-        pairs["clocks of steps"] = Pair(own, model, ("window", "step"))
+        pairs["clocks of steps"] = SignalPair(own, model, ("window", "step"))
         ends = core.window_clocks[1:] - core.window_clocks[:-1]
         due = expected.step_clocks.sum(axis=1) + expected.window_end
-        pairs["clocks of windows"] = Pair(ends, due[1:], ("window",))
+        pairs["clocks of windows"] = SignalPair(ends, due[1:], ("window",))
     return pairs
 
 
-def differing(pairs: dict[str, Pair], windows: int, steps: int) -> tuple[str, Place] | None:
-    """Return name and place of the difference that a step or window came to first.
+def locate_first_mismatch(
+    pairs: dict[str, SignalPair], windows: int, steps: int
+) -> tuple[str, Place] | None:
+    """Return signal and index of the value that differs first in the order of computation.
 
     Parameters
     ----------
-    pairs : dict of str to Pair
-        In the order in which a window comes to them.
+    pairs : dict of str to SignalPair
+        In the order in which a window computes them.
     windows, steps : int
-        Of the pairs that have axes of windows and steps.
+        Lengths of the axes of windows and steps.
     """
     candidates = []
     for rank, (name, pair) in enumerate(pairs.items()):
@@ -194,7 +217,7 @@ def differing(pairs: dict[str, Pair], windows: int, steps: int) -> tuple[str, Pl
         step_signal = name in STEP_SIGNALS
         window = place[0] if pair.axes[0] == "window" else windows
         if name.startswith("clocks"):
-            # Other spikes and errors take other clocks: what was computed wrongly comes first.
+            # Different spikes and errors take a different time, so wrong values are reported first.
             window, step_signal = windows + 1, False
         step = place[1] if step_signal else steps
         order = STEP_SIGNALS.index(name) if step_signal else rank
@@ -205,17 +228,19 @@ def differing(pairs: dict[str, Pair], windows: int, steps: int) -> tuple[str, Pl
     return name, place
 
 
-def _first(work: Work, pairs: dict[str, Pair], expected: Expected) -> Difference | None:
-    """Return the first difference, with the model's operation."""
-    found = differing(pairs, work.events.windows, work.config.window.steps)
+def _first_mismatch(
+    work: Work, pairs: dict[str, SignalPair], expected: Expected
+) -> Mismatch | None:
+    """Return the first mismatch with the model's operation, or None."""
+    found = locate_first_mismatch(pairs, work.events.windows, work.config.window.steps)
     if found is None:
         return None
     name, place = found
     pair = pairs[name]
-    return Difference(
+    return Mismatch(
         name,
         dict(zip(pair.axes, place, strict=True)),
         int(pair.gates[place]),
         int(pair.model[place]),
-        operation(work, expected, name, place),
+        explain_operation(work, expected, name, place),
     )

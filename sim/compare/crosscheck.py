@@ -1,4 +1,4 @@
-"""The same windows on several backends, compared with the first of them window by window."""
+"""Runs the same windows on several backends and compares each with the first one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bitlif.sim.backends.core import LEARNING_RECORDS, Core, CoreResult
 from bitlif.sim.probes import MISSING, RECORDED
 from bitlif.tasks.scenario import Work, targets_by_step
 
-from .compare import Difference, Pair, differing
-from .expected import expect
-from .explain import operation
+from .compare import Mismatch, SignalPair, locate_first_mismatch
+from .expected import compute_expected
+from .explain import explain_operation
 
 AXES = {
     "PSP trace": ("window", "step", "input"),
@@ -29,34 +29,36 @@ AXES = {
     "clocks of windows": ("window",),
     "weights read back": ("input", "neuron"),
 }
-"""Axes of what is not of windows, steps and neurons."""
+"""Axes of the signals whose axes are not window, step and neuron."""
 
 
 @dataclass(slots=True)
-class Comparison:
-    """One backend held against the first.
+class BackendComparison:
+    """The result of comparing one backend with the first one.
 
     Attributes
     ----------
     backend : str
+        Name of the backend.
     compared, mismatches : dict of str to int
-        Values by name; those up to the first window that differs.
-    first : Difference or None
-        ``gates`` is this backend's value, ``model`` the first's.
+        Number of values compared, and of values that differ, by signal. Counted up to the first
+        window with a mismatch.
+    first : Mismatch or None
+        ``gates`` is the value of this backend, ``model`` that of the first one.
     windows : int
-        How many were run.
+        Number of windows run.
     clocks : int or None
-        That they took; None if the backend counts none, or the core stopped to move.
+        Number of clock cycles; None if the backend does not count them or its core stalled.
     signature : int or None
-        At the end; None if the core stopped to move.
+        Signature at the end; None if the core stalled.
     note : str
-        Why it stopped.
+        The error if the core stalled.
     """
 
     backend: str
     compared: dict[str, int] = field(default_factory=dict)
     mismatches: dict[str, int] = field(default_factory=dict)
-    first: Difference | None = None
+    first: Mismatch | None = None
     windows: int = 0
     clocks: int | None = None
     signature: int | None = None
@@ -64,38 +66,44 @@ class Comparison:
 
     @property
     def values(self) -> int:
-        """How many values were compared."""
+        """Number of values compared."""
         return sum(self.compared.values())
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing differs."""
+        """Whether all values are equal."""
         return not any(self.mismatches.values())
 
 
 def crosscheck(
     cores: Sequence[Core], work: Work, report: Callable[[int], Any] = lambda window: None
-) -> list[Comparison]:
-    """Reset all cores, load the work's weights, run its windows, compare after each.
+) -> list[BackendComparison]:
+    """Reset and load all cores, run the same windows on each, and compare after every window.
 
     Parameters
     ----------
     cores : sequence of Core
-        The first is what the others are held against; no float twin (see
-        `bitlif.sim.compare.float_check`). A core that differs, or that stops to move, is left out
-        of the windows that follow.
+        The others are compared with the first. The float twin is not accepted; see
+        `bitlif.sim.compare.float_check`. After a mismatch or a stall, a core is left out of the
+        windows that follow.
     work : Work
+        Weights, events and targets.
     report : callable
-        Gets each window's number after it has run.
+        Called with the number of each window after it has run.
+
+    Returns
+    -------
+    list of BackendComparison
+        One per core, the first included.
 
     Raises
     ------
     BitlifError
-        If a core is the float twin, or the first one fails.
+        If a core is the float twin, or if the first core fails.
     """
     if any(core.backend == "float" for core in cores):
         raise BitlifError("the float twin cannot be compared bit for bit: leave it out")
-    outcomes = [Comparison(core.backend) for core in cores]
+    outcomes = [BackendComparison(core.backend) for core in cores]
     for core in cores:
         core.reset()
         core.load(work.weights)
@@ -105,30 +113,30 @@ def crosscheck(
         targets = targets_by_step(work.config, work.events, work.targets).reshape(shape)
     for w in range(work.events.windows):
         goals = None if targets is None else targets[w : w + 1]
-        reference = _seen(cores[0], work, w, goals)
+        reference = _run_window(cores[0], work, w, goals)
         outcomes[0].windows = w + 1
         for core, outcome in zip(cores[1:], outcomes[1:], strict=True):
             if outcome.first is not None:
                 continue
             outcome.windows = w + 1
             try:
-                seen = _seen(core, work, w, goals)
+                seen = _run_window(core, work, w, goals)
             except BitlifError as error:
                 outcome.mismatches["end of the window"] = 1
                 clocks = int(reference["clocks of windows"][0]) if cores[0].counts_clocks else 0
-                outcome.first = Difference("end of the window", {"window": w}, MISSING, clocks, "")
+                outcome.first = Mismatch("end of the window", {"window": w}, MISSING, clocks, "")
                 outcome.note = str(error)
                 continue
             own = {
-                name: Pair(values, reference[name], _axes(name))
+                name: SignalPair(values, reference[name], _axes(name))
                 for name, values in seen.items()
                 if name in reference
             }
             _count(outcome, own)
-            outcome.first = _first(work, own, w)
+            outcome.first = _first_mismatch(work, own, w)
         report(w)
     for core, outcome in zip(cores, outcomes, strict=True):
-        # A core that stopped in mid-window answers nothing until its reset.
+        # A core that stalled in a window cannot be read until it is reset.
         if not outcome.note:
             outcome.clocks = core.clocks() if core.counts_clocks else None
             outcome.signature = core.signature()
@@ -136,7 +144,7 @@ def crosscheck(
 
 
 def _axes(name: str) -> tuple[str, ...]:
-    """Return the names of the axes of what is compared."""
+    """Return the axes of a signal."""
     if name in AXES:
         return AXES[name]
     if name.endswith("LFSR"):
@@ -148,14 +156,16 @@ def _axes(name: str) -> tuple[str, ...]:
     return ("window", "step", "neuron")
 
 
-def _seen(core: Core, work: Work, w: int, targets: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
-    """Run a window; return all that the core then shows, in the order in which it came to be."""
+def _run_window(
+    core: Core, work: Work, w: int, targets: NDArray[Any] | None
+) -> dict[str, NDArray[Any]]:
+    """Run a window and return all visible signals in the order of their computation."""
     record = [name for name in core.records if work.learns or name not in LEARNING_RECORDS]
     goals = targets if work.takes_targets else None
     out = core.run(work.events.select([w]), goals, learn=work.learns, record=record)
     seen = {RECORDED[name]: _recorded(out, name) for name in record}
     seen["output event"] = out.raster
-    if core.counts_clocks:  # a board tells neither clocks nor the signature of a step
+    if core.counts_clocks:  # a board reports neither clock cycles nor the signature of a step
         seen |= {
             "step signature": out.step_signatures,
             "clocks of steps": out.step_clocks,
@@ -182,23 +192,23 @@ def _recorded(out: CoreResult, name: str) -> NDArray[Any]:
     return values.transpose(0, 2, 1) if name == "gradient" else values
 
 
-def _count(outcome: Comparison, pairs: dict[str, Pair]) -> None:
+def _count(outcome: BackendComparison, pairs: dict[str, SignalPair]) -> None:
     for name, pair in pairs.items():
         outcome.compared[name] = outcome.compared.get(name, 0) + int(pair.gates.size)
         wrong = int(pair.differs.sum())
         outcome.mismatches[name] = outcome.mismatches.get(name, 0) + wrong
 
 
-def _first(work: Work, pairs: dict[str, Pair], w: int) -> Difference | None:
-    """Return what a window came to first that differs, with the model's operation."""
-    found = differing(pairs, windows=1, steps=work.config.window.steps)
+def _first_mismatch(work: Work, pairs: dict[str, SignalPair], w: int) -> Mismatch | None:
+    """Return the first mismatch of a window with the model's operation, or None."""
+    found = locate_first_mismatch(pairs, windows=1, steps=work.config.window.steps)
     if found is None:
         return None
     name, place = found
     pair = pairs[name]
     here = (place[0] + w, *place[1:]) if pair.axes[0] == "window" else place
-    return Difference(
+    return Mismatch(
         name, {"window": w} | dict(zip(pair.axes, here, strict=True)),
         int(pair.gates[place]), int(pair.model[place]),
-        operation(work, expect(work.first_windows(w + 1)), name, here),
+        explain_operation(work, compute_expected(work.first_windows(w + 1)), name, here),
     )  # fmt: skip

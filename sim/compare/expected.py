@@ -1,4 +1,4 @@
-"""What the integer model says that a core must show, observable by observable."""
+"""Computes with the integer model what a core must produce, signal by signal."""
 
 from __future__ import annotations
 
@@ -24,23 +24,30 @@ RECORD_LEARNING = (*RECORD_INFERENCE, "errors", "traces", "gradient")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expected:
-    """The model's run of the same work; axes as in `bitlif.sim.cocotb.cosim.CosimRun`.
+    """The model's run, with the same axes as `bitlif.sim.cocotb.cosim.CosimRun`.
 
     Attributes
     ----------
     observed : dict of str to array
+        Values by name of the probe.
     weights : (N, M) int64
+        Weights at the end.
     state : LayerState
+        State at the end.
     counters : dict of str to int
+        Counters at the end, by name.
     step_signatures : (W, T) int64
-        With each step's end, before the update of the weights.
+        Signature at the end of each step, before the weight update.
     step_clocks : (W, T) int64
+        Clock cycles of each step.
     window_end : int
-        Clocks from a window's last step to its end.
+        Clock cycles from the last step of a window to its end.
     raster : (W, T, M) uint8
+        Output spikes.
     phases : list of int
-        Phase of each window.
+        Phase of the schedule in each window.
     targets : (W, T, M) int64
+        Raw targets, zeros without targets.
     """
 
     observed: dict[str, NDArray[Any]]
@@ -55,8 +62,8 @@ class Expected:
     targets: NDArray[np.int64]
 
 
-def expect(work: Work) -> Expected:
-    """Run the integer model over the work, window by window."""
+def compute_expected(work: Work) -> Expected:
+    """Run the integer model over the same windows."""
     config, learn = work.config, work.learns
     layer, signature = Layer(config), Signature(config.layer)
     layer.load(work.weights)
@@ -76,7 +83,7 @@ def expect(work: Work) -> Expected:
         else:
             result = layer.run(one, goals, record=RECORD_INFERENCE)
         signatures.append(signature.take_window(result))
-        found = _neurons(config, result, one.raster()[0], weights, targets[w], phase)
+        found = _neuron_signals(config, result, one.raster()[0], weights, targets[w], phase)
         if learn:
             if config.window.trace == "clear":
                 trace_state[:] = 0
@@ -92,8 +99,8 @@ def expect(work: Work) -> Expected:
                 "weight": layer.weights,
             }
         noise, update = layer.lfsr_states
-        found["noise LFSR"] = _wrapped(noise)
-        found["update LFSR"] = _wrapped(update)
+        found["noise LFSR"] = _as_int64(noise)
+        found["update LFSR"] = _as_int64(update)
         found["signature"] = np.array([signature.value])
         for name, values in found.items():
             seen.setdefault(name, []).append(np.asarray(values, np.int64))
@@ -116,7 +123,7 @@ def expect(work: Work) -> Expected:
 
 
 def _targets(work: Work) -> NDArray[np.int64]:
-    """Return raw targets (W, T, M); zeros if there are none."""
+    """Return the raw targets, shape (W, T, M); zeros without targets."""
     config, events = work.config, work.events
     shape = (events.windows, events.steps, config.layer.neurons)
     if work.targets is None:
@@ -124,16 +131,16 @@ def _targets(work: Work) -> NDArray[np.int64]:
     return targets_by_step(config, events, work.targets).reshape(shape)
 
 
-def _wrapped(states: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return LFSR states of up to 64 bits as two's complement."""
+def _as_int64(states: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return LFSR states of up to 64 bits reinterpreted as signed integers."""
     return np.array(states, np.uint64).view(np.int64)
 
 
-def _neurons(
+def _neuron_signals(
     config: Config, result: Result, raster: NDArray[np.bool_], weights: NDArray[np.int64],
     targets: NDArray[np.int64], phase: PhaseConstants,
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
-    """Return the neurons' signals of one window, each (T, M)."""
+    """Return the signals of all neurons in one window, each of shape (T, M)."""
     c: Constants = derive(config).constants
     assert result.current is not None
     assert result.membrane is not None
@@ -155,7 +162,7 @@ def _neurons(
 def _synaptic_trace(
     config: Config, raster: NDArray[np.bool_], state: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the synaptic traces of a window, (T, N), and leave the last ones in `state`."""
+    """Return the synaptic traces of a window, shape (T, N), and update `state` in place."""
     f: Filter = derive(config).constants.trace_current
     out = np.zeros(raster.shape, np.int64)
     for t, spiked in enumerate(raster):

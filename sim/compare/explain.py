@@ -1,4 +1,4 @@
-"""How the model came to a value, in its own integers: what a report of a difference shows."""
+"""Explains how the model computes a value, with the integers: part of each mismatch report."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from .expected import Expected
 Place = tuple[int, ...]
 
 
-def operation(work: Work, expected: Expected, signal: str, place: Place) -> str:
-    """Return the operation behind a value as text; "" where there is none to show.
+def explain_operation(work: Work, expected: Expected, signal: str, place: Place) -> str:
+    """Return the operation that yields a value, as text; empty if the signal has none.
 
     Parameters
     ----------
     work : Work
+        What was run.
     expected : Expected
+        The model's run.
     signal : str
+        Name of the signal.
     place : tuple of int
-        Index by the signal's axes.
+        Index along the signal's axes.
     """
-    told = TOLD.get(signal)
-    return told(work, expected, place) if told else ""
+    explain = EXPLANATIONS.get(signal)
+    return explain(work, expected, place) if explain else ""
 
 
-def _before(expected: Expected, name: str, place: Place, keep: str) -> int:
-    """Return a neuron's or input's value one step before; `keep` is the window's setting."""
+def _previous(expected: Expected, name: str, place: Place, keep: str) -> int:
+    """Return a neuron's or input's value of the step before; `keep` says if windows carry it."""
     w, t, unit = place
     array = expected.observed[name]
     if t:
@@ -42,7 +45,9 @@ def _before(expected: Expected, name: str, place: Place, keep: str) -> int:
 def _filter(f: Filter, state: int, taken: int) -> str:
     exact = (f.keep * state + f.take * taken + f.bias) >> f.shift
     text = f"({f.keep} x {state} + {f.take} x {taken} + {f.bias}) >> {f.shift}"
-    return text if f.low <= exact <= f.high else f"{text} = {exact}, held in {f.low} ..= {f.high}"
+    return (
+        text if f.low <= exact <= f.high else f"{text} = {exact}, saturated to {f.low} ..= {f.high}"
+    )
 
 
 def _weight_sum(work: Work, expected: Expected, place: Place) -> str:
@@ -51,18 +56,18 @@ def _weight_sum(work: Work, expected: Expected, place: Place) -> str:
     start, stop = (int(p) for p in work.events.pointers[step : step + 2])
     inputs = work.events.addresses[start:stop].tolist()
     weights = expected.observed["weight"][w - 1] if w and work.learns else work.weights
-    terms = " + ".join(f"w[{j}] {int(weights[j, neuron])}" for j in inputs[:8])
-    return (terms + (" + ..." if len(inputs) > 8 else "")) or "no event"
+    terms = " + ".join(f"{int(weights[j, neuron])} (input {j})" for j in inputs[:8])
+    return (terms + (" + ..." if len(inputs) > 8 else "")) or "0: no input spikes"
 
 
 def _current(work: Work, expected: Expected, place: Place) -> str:
-    state = _before(expected, "synaptic current", place, work.config.window.state)
+    state = _previous(expected, "synaptic current", place, work.config.window.state)
     taken = int(expected.observed["weight sum"][place])
     return _filter(derive(work.config).constants.current, state, taken)
 
 
 def _membrane(work: Work, expected: Expected, place: Place) -> str:
-    state = _before(expected, "kept membrane", place, work.config.window.state)
+    state = _previous(expected, "kept membrane", place, work.config.window.state)
     taken = int(expected.observed["synaptic current"][place])
     return _filter(derive(work.config).constants.membrane, state, taken)
 
@@ -73,7 +78,9 @@ def _draw(work: Work, expected: Expected, place: Place) -> str:
     clears = work.config.window.lfsr == "clear"
     steps = place[1] + (0 if clears else place[0] * work.config.window.steps)
     number = steps * sizes.slots + slot
-    return f"{noise.kind} of the bits from {noise.leap} x {number} on of lane {lane}'s stream"
+    return (
+        f"a {noise.kind} draw from the bits at {noise.leap} x {number} of the LFSR of lane {lane}"
+    )
 
 
 def _noise(work: Work, expected: Expected, place: Place) -> tuple[int, str]:
@@ -87,7 +94,7 @@ def _spike(work: Work, expected: Expected, place: Place) -> str:
     c = derive(work.config).constants
     noise, how = _noise(work, expected, place)
     before = int(expected.observed["membrane potential"][place])
-    return f"({before} + {noise} >= {c.threshold}), noise {how}"
+    return f"{before} + {noise} >= {c.threshold}, where the noise {noise} is {how}"
 
 
 def _kept(work: Work, expected: Expected, place: Place) -> str:
@@ -99,9 +106,9 @@ def _kept(work: Work, expected: Expected, place: Place) -> str:
     else:
         reset = bool(expected.observed["spike"][place])
     if reset:
-        return "0 after a reset"
+        return "0, because the neuron is reset"
     text = f"{before} + {noise}" if c.keep_noise else f"{before}"
-    return f"{text} without a reset, held in {c.membrane.low} ..= {c.membrane.high}"
+    return f"{text} without a reset, saturated to {c.membrane.low} ..= {c.membrane.high}"
 
 
 def _error(work: Work, expected: Expected, place: Place) -> str:
@@ -111,10 +118,10 @@ def _error(work: Work, expected: Expected, place: Place) -> str:
     a, b = (column[index] for column in derived.table)
     q = int(expected.targets[place])
     text = f"({q} x {a} - {c.target_one - q} x {b} + {c.error_bias}) >> {c.error_shift}"
-    return f"{text}, bin {index}, held in {c.error_low} ..= {c.error_high}"
+    return f"{text} with table bin {index}, saturated to {c.error_low} ..= {c.error_high}"
 
 
-def _spiked(work: Work, place: Place) -> int:
+def _input_spike(work: Work, place: Place) -> int:
     w, t, unit = place
     step = w * work.config.window.steps + t
     start, stop = work.events.pointers[step : step + 2]
@@ -122,12 +129,12 @@ def _spiked(work: Work, place: Place) -> int:
 
 
 def _synaptic_trace(work: Work, expected: Expected, place: Place) -> str:
-    state = _before(expected, "synaptic trace", place, work.config.window.trace)
-    return _filter(derive(work.config).constants.trace_current, state, _spiked(work, place))
+    state = _previous(expected, "synaptic trace", place, work.config.window.trace)
+    return _filter(derive(work.config).constants.trace_current, state, _input_spike(work, place))
 
 
 def _trace(work: Work, expected: Expected, place: Place) -> str:
-    state = _before(expected, "PSP trace", place, work.config.window.trace)
+    state = _previous(expected, "PSP trace", place, work.config.window.trace)
     taken = int(expected.observed["synaptic trace"][place])
     return _filter(derive(work.config).constants.trace, state, taken)
 
@@ -139,7 +146,7 @@ def _gradient(work: Work, expected: Expected, place: Place) -> str:
     active = [t for t in range(errors.size) if errors[t]]
     terms = " + ".join(f"{int(errors[t])} x {int(traces[t])}" for t in active[:6])
     rest = " + ..." if len(active) > 6 else ""
-    return f"{terms or 0}{rest}, error x trace over {len(active)} active steps"
+    return f"{terms or 0}{rest}, the sum of error x trace over {len(active)} steps"
 
 
 def _weight(work: Work, expected: Expected, place: Place) -> str:
@@ -151,16 +158,16 @@ def _weight(work: Work, expected: Expected, place: Place) -> str:
     fine = ((phase.rate * gradient << phase.rate_left) + phase.rate_bias) >> phase.rate_right
     return (
         f"{old} + ((({phase.rate} x {gradient} << {phase.rate_left}) + {phase.rate_bias} >> "
-        f"{phase.rate_right}) = {fine} + a draw of {c.random_bits} bits) >> {c.random_bits}, held "
-        f"in {c.weight_low} ..= {c.weight_high}"
+        f"{phase.rate_right}) = {fine} + a draw of {c.random_bits} bits) >> {c.random_bits}, "
+        f"saturated to {c.weight_low} ..= {c.weight_high}"
     )
 
 
 def _counter(work: Work, expected: Expected, place: Place) -> str:
-    return COUNTERS[place[0]]
+    return f"the number of {COUNTERS[place[0]].replace('_', ' ')}"
 
 
-TOLD: dict[str, Callable[[Work, Expected, Place], str]] = {
+EXPLANATIONS: dict[str, Callable[[Work, Expected, Place], str]] = {
     "weight sum": _weight_sum,
     "synaptic current": _current,
     "membrane potential": _membrane,

@@ -1,7 +1,7 @@
-"""Faults to plant in the gates, so that anyone can see the comparison fail, and say where.
+"""Faults that can be injected into the gates, to see that the comparison finds and locates them.
 
-Each is one wrong bit, constant or wire in one unit, put in place while a core's Verilog is written;
-the units' own files know nothing of them.
+Each fault is one wrong bit, constant or wire in one unit. It is patched in while a core's Verilog
+is generated; the modules of the units contain no trace of it.
 """
 
 from __future__ import annotations
@@ -36,41 +36,47 @@ from bitlif.model.signature import POLYNOMIAL
 from bitlif.model.text import quoted, shortened
 
 Patch = tuple[Any, str, Any]
-"""An owner, the name of its attribute, and what stands there meanwhile."""
+"""An object, the name of its attribute, and the temporary value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of one unit.
+    """A fault in one unit.
 
     Attributes
     ----------
     unit : str
-        File of `bitlif.hdl`.
-    text : str
+        Module of `bitlif.hdl`.
+    description : str
         What is wrong.
     signal : str
-        The observable that it must be seen in first.
+        The signal in which the fault must show first.
     patches : callable
-        From a configuration to what is put in place.
-    needs : callable
-        From a configuration to why the fault would change nothing in it; "" if it does.
+        Given a configuration, returns the patches that inject the fault.
+    no_effect : callable
+        Given a configuration, returns the reason why the fault has no effect in it, or "".
     """
 
     unit: str
-    text: str
+    description: str
     signal: str
     patches: Callable[[Config], list[Patch]]
-    needs: Callable[[Config], str] = lambda config: ""
+    no_effect: Callable[[Config], str] = lambda config: ""
 
 
 def faulty_verilog(name: str, config: Config) -> str:
     """Return the Verilog of a learning core with a fault.
 
+    Parameters
+    ----------
+    name : str
+        A key of `FAULTS`.
+    config : Config
+
     Raises
     ------
     BitlifError
-        If there is no such fault, or it would change nothing in this configuration.
+        If the fault is unknown, or has no effect in this configuration.
     """
     if name not in FAULTS:
         raise BitlifError(
@@ -78,17 +84,17 @@ def faulty_verilog(name: str, config: Config) -> str:
             f"{nearest_of(name, FAULTS)}"
         )
     fault = FAULTS[name]
-    reason = fault.needs(config)
+    reason = fault.no_effect(config)
     if reason:
-        raise BitlifError(f"fault {name} changes nothing in {shortened(config.name)}: {reason}")
+        raise BitlifError(f"fault {name} has no effect in {shortened(config.name)}: {reason}")
     with contextlib.ExitStack() as stack:
         for owner, attribute, value in fault.patches(config):
-            stack.enter_context(_in_place(owner, attribute, value))
+            stack.enter_context(_patched(owner, attribute, value))
         return core_verilog(config)
 
 
 @contextlib.contextmanager
-def _in_place(owner: Any, attribute: str, value: Any) -> Iterator[None]:
+def _patched(owner: Any, attribute: str, value: Any) -> Iterator[None]:
     kept = getattr(owner, attribute)
     setattr(owner, attribute, value)
     try:
@@ -97,10 +103,10 @@ def _in_place(owner: Any, attribute: str, value: Any) -> Iterator[None]:
         setattr(owner, attribute, kept)
 
 
-def _bent(unit: type[Component], change: Callable[[Module, Any, Any], None]) -> type[Component]:
-    """Return the unit with the true one inside, all wires through but those that `change` moves."""
+def _rewired(unit: type[Component], change: Callable[[Module, Any, Any], None]) -> type[Component]:
+    """Return a wrapper of a unit: all ports are connected through, then `change` rewires some."""
 
-    class Bent(unit):
+    class Rewired(unit):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             self._inside = unit(*args, **kwargs)
             super().__init__(*args, **kwargs)
@@ -119,27 +125,27 @@ def _bent(unit: type[Component], change: Callable[[Module, Any, Any], None]) -> 
             change(m, self, true)
             return m
 
-    return Bent
+    return Rewired
 
 
 def _constants(owner: Any, **changes: Callable[[Any], Any]) -> Callable[[Config], list[Patch]]:
-    """Return patches that give one unit other constants."""
+    """Return patches that give one unit wrong constants."""
 
     def patches(config: Config) -> list[Patch]:
         true = derive(config)
         c = true.constants
         wrong = c._replace(**{name: change(getattr(c, name)) for name, change in changes.items()})
 
-        def lie(asked: Config) -> Any:
-            return _Lie(derive(asked), wrong)
+        def derive_wrong(asked: Config) -> Any:
+            return _WrongConstants(derive(asked), wrong)
 
-        return [(owner, "derive", lie)]
+        return [(owner, "derive", derive_wrong)]
 
     return patches
 
 
-class _Lie:
-    """Derived values with other constants."""
+class _WrongConstants:
+    """The values derived from a configuration, with other constants."""
 
     def __init__(self, true: Any, constants: Any) -> None:
         self._true, self.constants = true, constants
@@ -148,16 +154,16 @@ class _Lie:
         return getattr(self._true, name)
 
 
-def _bend(owner: Any, name: str, change: Callable[[Module, Any, Any], None]) -> Any:
-    return lambda config: [(owner, name, _bent(getattr(owner, name), change))]
+def _rewire(owner: Any, name: str, change: Callable[[Module, Any, Any], None]) -> Any:
+    return lambda config: [(owner, name, _rewired(getattr(owner, name), change))]
 
 
-# -- what is changed -------------------------------------------------------------------------
+# -- the patches -----------------------------------------------------------------------------
 
 
 def _swap_taps(config: Config) -> list[Patch]:
     def swapped(m: Any, name: str, sources: Any, *rest: Any) -> Any:
-        # The mirror image of a primitive polynomial is primitive too: only the taps are swapped.
+        # The mirror image of a primitive polynomial is primitive too: the period stays the same.
         mirrored = [
             Lfsr((s.width, *sorted((s.width - tap for tap in s.taps[1:]), reverse=True)), s.state)
             for s in sources
@@ -195,9 +201,9 @@ def _floor(owner: Any) -> Callable[[Config], list[Patch]]:
 
 
 def _swap_columns(config: Config) -> list[Patch]:
-    lie = _Lie(derive(config), derive(config).constants)
-    lie.table = tuple(reversed(derive(config).table))  # type: ignore[attr-defined]
-    return [(table, "derive", lambda asked: lie)]
+    wrong = _WrongConstants(derive(config), derive(config).constants)
+    wrong.table = tuple(reversed(derive(config).table))  # type: ignore[attr-defined]
+    return [(table, "derive", lambda asked: wrong)]
 
 
 def _wrong_rate(config: Config) -> list[Patch]:
@@ -208,7 +214,7 @@ def _wrong_rate(config: Config) -> list[Patch]:
 
 
 def _stale_state(config: Config) -> list[Patch]:
-    """Let the core be made for the other way to begin a window."""
+    """Build the core for the other setting of window.state."""
     true = layer.LayerCore.__init__
     other = "carry" if config.window.state == "clear" else "clear"
 
@@ -219,7 +225,7 @@ def _stale_state(config: Config) -> list[Patch]:
 
 
 def _ignore_row(m: Module, own: Any, true: Any) -> None:
-    # The weights come a clock after the address that is walked.
+    # The weights arrive one clock cycle after their address.
     ignored = Signal()
     m.d.sync += ignored.eq(true.mark_address == own._config.layer.inputs - 1)
     with m.If(ignored):
@@ -248,7 +254,7 @@ def _even_error(m: Module, own: Any, true: Any) -> None:
 
 def _magnitude(m: Module, own: Any, true: Any) -> None:
     lowest = 1 << (len(own.weight) - 1)
-    # Its magnitude does not fit: depression becomes potentiation.
+    # Its magnitude does not fit, so depression turns into potentiation.
     m.d.comb += true.weight.eq(Mux(own.weight == -lowest, lowest - 1, own.weight))
 
 
@@ -257,21 +263,21 @@ def _drop_spike(m: Module, own: Any, true: Any) -> None:
 
 
 def _late_start(m: Module, own: Any, true: Any) -> None:
-    # Late enough to show beside a gradient that is being added.
+    # Late enough to delay the gradient pass as well.
     late = Signal(8)
     m.d.sync += late.eq(Cat(own.start, late))
     m.d.comb += true.start.eq(late[-1])
 
 
-# -- when they would not show ----------------------------------------------------------------
+# -- configurations in which they have no effect ----------------------------------------------
 
 
 def _rounds_nearest(section: str, name: str) -> Callable[[Config], str]:
-    def needs(config: Config) -> str:
+    def no_effect(config: Config) -> str:
         fits = getattr(derive(config).constants, name).bias > 0
-        return "" if fits else f"{section} rounds nothing to nearest"
+        return "" if fits else f"{section} does not round to nearest"
 
-    return needs
+    return no_effect
 
 
 def _many_lanes(config: Config) -> str:
@@ -288,96 +294,96 @@ def _draws_apart(config: Config) -> str:
 
 def _update_rounds(config: Config) -> str:
     rounds = any(phase.rate_bias for phase in derive(config).phases)
-    return "" if rounds else "the update rounds nothing to nearest"
+    return "" if rounds else "the update does not round to nearest"
 
 
 FAULTS: dict[str, Fault] = {
-    "lfsr-taps": Fault("lfsr", "the noise LFSR's taps are mirrored", "noise draw", _swap_taps),
+    "lfsr-taps": Fault("lfsr", "the taps of the noise LFSR are mirrored", "noise draw", _swap_taps),
     "lfsr-leap": Fault("lfsr", "the noise LFSR leaps one bit short", "noise draw", _leap_short),
     "noise-bit": Fault(
         "noise", "the lowest random bit is stuck at 0", "noise draw",
-        _bend(forward, "NoiseDraw", _stuck_bit),
+        _rewire(forward, "NoiseDraw", _stuck_bit),
     ),
     "row-ignored": Fault(
-        "forward", "the last input's weight row is ignored", "weight sum",
-        _bend(layer, "ForwardEngine", _ignore_row),
+        "forward", "the weight row of the last input is ignored", "weight sum",
+        _rewire(layer, "ForwardEngine", _ignore_row),
     ),
     "current-floor": Fault(
-        "neuron", "the synaptic current rounds by floor, not to nearest", "synaptic current",
+        "neuron", "the synaptic current is rounded down, not to nearest", "synaptic current",
         _constants(neuron, current=lambda f: f._replace(bias=0)),
         _rounds_nearest("synapse", "current"),
     ),
     "current-wraps": Fault(
-        "fixed", "what does not fit wraps around instead of saturating", "synaptic current",
+        "fixed", "values out of range wrap around instead of saturating", "synaptic current",
         _wrap(neuron),
     ),
     "membrane-leak": Fault(
-        "neuron", "the membrane's leak factor has its lowest bit flipped", "membrane potential",
+        "neuron", "the lowest bit of the membrane's leak factor is flipped", "membrane potential",
         _constants(neuron, membrane=lambda f: f._replace(keep=f.keep ^ 1)),
     ),
     "threshold-greater": Fault(
-        "neuron", "the threshold is compared by > instead of >=", "spike",
+        "neuron", "the threshold comparison uses > instead of >=", "spike",
         _constants(neuron, threshold=lambda u: u + 1),
     ),
     "reset-other": Fault(
-        "neuron", "the reset comes from the teacher where it is free, or the other way round",
+        "neuron", "teacher reset and free reset are exchanged",
         "kept membrane", _constants(neuron, teacher_reset=lambda r: 1 - r),
     ),
-    "table-columns": Fault("table", "A and B are exchanged", "error", _swap_columns),
+    "table-columns": Fault("table", "the columns A and B are exchanged", "error", _swap_columns),
     "target-complement": Fault(
-        "table", "1 - q is made by inverting bits: one short", "error",
+        "table", "1 - q is computed by inverting bits: one too small", "error",
         _constants(table, target_one=lambda one: one - 1),
     ),
     "trace-floor": Fault(
-        "trace", "the PSP trace rounds by floor, not to nearest", "PSP trace",
+        "trace", "the PSP trace is rounded down, not to nearest", "PSP trace",
         _constants(trace, trace=lambda f: f._replace(bias=0)), _rounds_nearest("trace", "trace"),
     ),
     "mark-missed": Fault(
-        "learning", "spikes of input 0 leave no trace", "synaptic trace",
-        _bend(layer, "LearningEngine", _miss_mark),
+        "learning", "spikes of input 0 do not reach the traces", "synaptic trace",
+        _rewire(layer, "LearningEngine", _miss_mark),
     ),
     "error-bit": Fault(
         "gradient", "the error's lowest bit does not reach the product", "gradient",
-        _bend(learning, "GradientPipe", _even_error),
+        _rewire(learning, "GradientPipe", _even_error),
     ),
     "update-floor": Fault(
-        "update", "the update rounds by floor below its random bits", "weight", _floor(update),
+        "update", "the update is rounded down below its random bits", "weight", _floor(update),
         _update_rounds,
     ),
     "update-magnitude": Fault(
         "update", "the most negative weight's magnitude overflows", "weight",
-        _bend(learning, "UpdatePipe", _magnitude),
+        _rewire(learning, "UpdatePipe", _magnitude),
     ),
     "draws-shared": Fault(
-        "learning", "one random number serves all lanes of an update", "weight", _share_draws,
+        "learning", "all lanes of an update share one random number", "weight", _share_draws,
         _draws_apart,
     ),
     "schedule-rate": Fault(
-        "host", "the rate's lowest bit is flipped in every phase", "weight", _wrong_rate
+        "host", "the lowest bit of the rate is flipped in every phase", "weight", _wrong_rate
     ),
     "state-stale": Fault(
-        "layer", "state is carried where it is cleared, or the other way round",
+        "layer", "carrying and clearing of the state are exchanged",
         "synaptic current", _stale_state,
     ),
     "spike-dropped": Fault(
         "emitter", "the last lane's spike is dropped when another lane spikes", "output event",
-        _bend(layer, "SpikeEmitter", _drop_spike), _many_lanes,
+        _rewire(layer, "SpikeEmitter", _drop_spike), _many_lanes,
     ),
     "flag-lost": Fault(
         "observers", "saturations of the synaptic current are not counted", "counters",
-        _bend(forward, "NeuronPipe", _lose_flag),
+        _rewire(forward, "NeuronPipe", _lose_flag),
     ),
     "counter-short": Fault(
-        "counter", "counters do not see their first lane", "counters",
-        _bend(observers, "SaturatingCounter", _first_unseen),
+        "counter", "counters ignore their first lane", "counters",
+        _rewire(observers, "SaturatingCounter", _first_unseen),
     ),
     "polynomial": Fault(
-        "signature", "the signature's polynomial has a bit flipped", "signature",
+        "signature", "a bit of the signature's polynomial is flipped", "signature",
         lambda config: [(signature, "POLYNOMIAL", POLYNOMIAL ^ 2)],
     ),
     "bubble": Fault(
-        "emitter", "spikes start eight clocks late", "clocks of steps",
-        _bend(layer, "SpikeEmitter", _late_start),
+        "emitter", "spikes start eight clock cycles late", "clocks of steps",
+        _rewire(layer, "SpikeEmitter", _late_start),
     ),
 }  # fmt: skip
 """All faults by name."""

@@ -1,4 +1,4 @@
-"""Gates against the float twin: every value within the bound that the formats give."""
+"""Checks that every value of the gates is within the derived bound of the float twin."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from bitlif.model.floating.bound import window_bound
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.tasks.scenario import Work
 
-from .expected import Expected, expect
+from .expected import Expected, compute_expected
 
 RECORD = ("current", "membrane", "draws", "errors", "traces", "gradient")
 
 
 class Observed(Protocol):
-    """A run by gates or by the model, with its observables in the axes of `arrange`."""
+    """A run by gates or model whose values have the axes of `bitlif.sim.probes.arrange`."""
 
     @property
     def observed(self) -> dict[str, NDArray[Any]]:
-        """Return them by name."""
+        """Values by name of the probe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """How near the gates' values of one signal are to the float twin's.
+    """Distance of one signal from the float twin.
 
     Attributes
     ----------
     values : int
-        How many were compared.
+        Number of values compared.
     beyond : int
-        How many are beyond the derived bound.
+        Number of values outside the derived bound.
     share : float
-        Largest distance as a share of its bound.
+        Largest distance as a fraction of its bound.
     """
 
     values: int
@@ -47,16 +47,21 @@ class Distance:
 def float_distances(
     work: Work, core: Observed, expected: Expected | None = None
 ) -> dict[str, Distance]:
-    """Compare the gates with the matched float twin, window by window, in real numbers.
+    """Compare a run with the matched float twin, window by window, in real units.
 
-    The bound is that of `bitlif.model.floating.bound`: a window of the schedule's first phase that
-    starts from cleared state, with the gates' own weights, draws and resets. Other windows are left
-    out; without any, the result is empty.
+    The bound of `bitlif.model.floating.bound` holds for windows in the first phase of the schedule
+    that start from cleared state, with the weights, draws and resets of the run itself. Other
+    windows are left out.
+
+    Returns
+    -------
+    dict of str to Distance
+        By signal; empty if no window has a bound.
     """
     config = work.config
     if not work.learns:
         return {}
-    expected = expect(work) if expected is None else expected
+    expected = compute_expected(work) if expected is None else expected
     kept = config.window
     cleared = kept.state == kept.trace == "clear"
     found: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
@@ -79,7 +84,7 @@ def float_distances(
 def _window(
     work: Work, core: Observed, expected: Expected, w: int, weights: NDArray[Any]
 ) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """Return distance and bound of every signal of a window."""
+    """Return the distance and bound of every signal of a window."""
     config, seen = work.config, {name: values[w] for name, values in core.observed.items()}
     one = 1 << config.error.target_bits
     targets = expected.targets[w]

@@ -1,4 +1,4 @@
-"""Golden vectors: every value of a run, and the integers behind them, as text for any language."""
+"""Golden vectors: all inputs, constants and values of a run, as text that any language reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bitlif.tasks.scenario import Work
 from .expected import Expected
 
 VERSION = 1
-"""Of the form, not of the numbers: another one where a reader would have to change."""
+"""Version of the file format. It changes when readers have to change."""
 
 AXES = {
     "drawn": ("window", "step", "neuron"),
@@ -35,32 +35,33 @@ AXES = {
     "update": ("window", "input", "neuron"),
     "window": ("window", "lfsr"),
 }
-"""Axes of an observable by when a core shows it."""
+"""Axes of a probe, by the moment at which a core shows it."""
 
 COUNT = "u63.0"
-"""The format of what has no narrower one: it fits a signed 64-bit integer."""
+"""The format of counts, which have no narrower one: they fit a signed 64-bit integer."""
 
 LEARNING_COUNTERS = (
     "error_saturations", "synaptic_trace_saturations", "trace_saturations", "weight_saturations",
     "active_errors",
 )  # fmt: skip
-"""Counters of what happens only where a layer learns."""
+"""Counters that only a learning layer increments."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoldenArray:
-    """One array of a set.
+    """One array of a set of golden vectors.
 
     Attributes
     ----------
     name : str
+        Name of the array and its file.
     values : array of int64 or uint64
     axes : tuple of str
         Names of the axes.
     format : str
-        ``"s10.6"``: signed, 10 bits, 6 of them fractional. All values fit in it.
+        Fixed-point format that holds all values; ``"s10.6"`` is signed, 10 bits, 6 fractional.
     unit : str
-        What a value stands for.
+        Unit of a value.
     """
 
     name: str
@@ -76,12 +77,12 @@ class GoldenArray:
 
     @property
     def text(self) -> str:
-        """Its values in decimal: C order, a line for each row of the last axis."""
+        """The values in decimal, in C order, with one line per row of the last axis."""
         rows = self.values.reshape(-1, self.values.shape[-1]).tolist()
         return "".join(" ".join(map(str, row)) + "\n" for row in rows)
 
     def entry(self) -> dict[str, Any]:
-        """Return what the manifest says of it."""
+        """Return the entry of this array in the manifest."""
         return {
             "name": self.name, "file": self.file, "shape": list(self.values.shape),
             "axes": list(self.axes), "format": self.format, "unit": self.unit,
@@ -90,19 +91,19 @@ class GoldenArray:
 
 
 def sha256(text: str) -> str:
-    """Return the hash of a file with this text."""
+    """Return the SHA-256 hash of a text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def golden_arrays(work: Work, expected: Expected) -> list[GoldenArray]:
-    """Return all arrays, in the order in which they are best checked.
+    """Return all arrays of a run, in the order in which they are best checked.
 
     Parameters
     ----------
     work : Work
-        With targets by step, as `bitlif.tasks.stimulus.random_work` makes them.
+        Its targets must have one value per step, as those of `bitlif.tasks.stimulus.random_work`.
     expected : Expected
-        The model's run of it.
+        The model's run.
     """
     return [
         *_inputs(work),
@@ -132,7 +133,7 @@ def _inputs(work: Work) -> Iterator[GoldenArray]:
     if work.takes_targets:
         assert work.targets is not None
         frac = config.error.target_bits
-        # Both 0 and 1 are targets: one bit more than the fraction has.
+        # Targets include both 0 and 1, so they need one bit more than their fraction.
         axes = ("window", "step", "neuron")
         yield GoldenArray("target", work.targets, axes, f"u{frac + 1}.{frac}")
     weight = str(config.synapse.weight)
@@ -158,7 +159,7 @@ def _constant_arrays(work: Work) -> Iterator[GoldenArray]:
 
 
 def _sources(work: Work) -> dict[str, LfsrConfig]:
-    """Return the random sources that are used, by what they are used for."""
+    """Return the LFSR configurations in use, by purpose."""
     noise, learning = work.config.noise, work.config.learning
     found = {"noise": noise.lfsr}
     if work.learns and learning.random_bits:
@@ -176,7 +177,7 @@ def _observed(work: Work, expected: Expected) -> Iterator[GoldenArray]:
         if one.name == "signature":
             values, axes = values[:, 0], axes[:1]
         if one.name.endswith("LFSR"):
-            # The model's side keeps 64 bits in two's complement.
+            # `Expected` holds the 64 bits as signed integers.
             values = values.view(np.uint64)
         name = one.name.lower().replace(" ", "_")
         yield GoldenArray(name, values, axes, _format(work.config, one), units.get(one.name, "raw"))
@@ -212,7 +213,7 @@ def _final(work: Work, expected: Expected) -> Iterator[GoldenArray]:
 
 
 def manifest(work: Work, expected: Expected, arrays: Sequence[GoldenArray]) -> dict[str, Any]:
-    """Return what explains a set: docs/golden.md says what each key means."""
+    """Return the manifest of a set; docs/golden.md documents its keys."""
     config = work.config
     derived, sizes, keeps = derive(config), config.layer, config.window
     constants = {
@@ -257,7 +258,7 @@ def manifest(work: Work, expected: Expected, arrays: Sequence[GoldenArray]) -> d
 
 
 def _lfsrs(config: Config, source: LfsrConfig) -> dict[str, Any]:
-    """Return width, taps of each LFSR, and which one each lane reads."""
+    """Return the width, the taps of each LFSR, and the LFSR that each lane reads."""
     distinct, of_lane = source.registers(config.layer.lanes)
     return {
         "width": source.width,
@@ -267,13 +268,13 @@ def _lfsrs(config: Config, source: LfsrConfig) -> dict[str, Any]:
 
 
 def write_golden(work: Work, expected: Expected, folder: Path) -> dict[str, Any]:
-    """Write a set into an existing folder; return its manifest."""
+    """Write a set of golden vectors into an existing folder, and return its manifest."""
     arrays = golden_arrays(work, expected)
-    told = manifest(work, expected, arrays)
+    entries = manifest(work, expected, arrays)
     texts = {one.file: one.text for one in arrays}
     texts["config.toml"] = dump_config(work.config)
-    texts[MANIFEST] = json.dumps(told, indent=1, allow_nan=False) + "\n"
+    texts[MANIFEST] = json.dumps(entries, indent=1, allow_nan=False) + "\n"
     for name, text in texts.items():
-        # The same bytes everywhere: no system's own line ends.
+        # The same bytes on every system, whatever its line ending.
         (folder / name).write_text(text, "utf-8", newline="\n")
-    return told
+    return entries

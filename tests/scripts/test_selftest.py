@@ -53,8 +53,8 @@ def test_board_of_a_ready_made_configuration_is_recognised(
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ("spike", r"raster, window 0, step 2, neuron \d: board \d, model \d"),
-        ("weight", r"weights, learned, input 5, neuron 3: board -?\d+, model -?\d+"),
+        ("spike", r"raster, window 0, step 2, neuron \d: \d on the board, \d in the model"),
+        ("weight", r"weights, learned, input 5, neuron 3: -?\d+ on the board, -?\d+ in"),
     ],
 )
 def test_selftest_names_the_first_difference(
@@ -78,7 +78,7 @@ def test_selftest_names_the_first_difference(
     with Terminal(Board(layer)) as board:
         assert main(["selftest", "tiny", "--port", board.path, "--windows", "1"]) == 1
     said = capsys.readouterr().out
-    assert "NOT the same" in said
+    assert "MISMATCH" in said
     (line,) = [line for line in said.splitlines() if line.startswith("first difference: ")]
     assert re.search(text, line), line
 
@@ -118,7 +118,7 @@ def test_wrong_requests_are_one_sentence(capsys: pytest.CaptureFixture[str]) -> 
         assert said.count("\n") == 1
     call = ["crosscheck", "tiny", "--backends", "model,serial:x", "--inject", "threshold-greater"]
     assert main(call) == 2
-    assert "--inject must be without serial:x" in capsys.readouterr().err
+    assert "--inject cannot be used with serial:x" in capsys.readouterr().err
 
 
 def test_commands_learn_run_and_crosscheck_on_a_board(

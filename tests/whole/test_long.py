@@ -12,7 +12,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.layer import Layer
 from bitlif.sim.backends.learner import CoreLearner
 from bitlif.sim.cocotb.cosim import run_cosim
-from bitlif.sim.compare.compare import judge
+from bitlif.sim.compare.compare import compare_run
 from bitlif.sim.compare.crosscheck import crosscheck
 from bitlif.sim.compare.float_check import float_distances
 from bitlif.tasks.digits import load_digits_task, train
@@ -34,7 +34,7 @@ def check(config: Config, seed: int, windows: int, folder: Path, simulator: str)
     """Return how many values were compared, all of which agreed."""
     work = random_work(config, seed, windows, stall=0.3 * (seed % 3 == 1))
     core = run_cosim(work, folder, simulator=simulator)
-    verdict = judge(work, core)
+    verdict = compare_run(work, core)
     assert verdict.agrees, (seed, config, verdict.first)
     assert not any(distance.beyond for distance in float_distances(work, core).values())
     return verdict.values

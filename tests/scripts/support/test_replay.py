@@ -122,7 +122,7 @@ def test_foreign_core_does_not_run_under_the_command(
 
 def test_trust_needs_a_replay(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "tiny", "--trust-core"]) == 2
-    assert "--trust-core must be given with --replay" in capsys.readouterr().err
+    assert "--trust-core can only be used with --replay" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("folder", ["a b", "-x", "$(touch x)", "it's"])

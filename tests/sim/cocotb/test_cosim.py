@@ -14,8 +14,8 @@ from bitlif.model.fixed import Format
 from bitlif.model.sections import SynapseConfig
 from bitlif.sim.cocotb.cosim import CosimRun, run_cosim
 from bitlif.sim.cocotb.runner import require_simulator, simulate
-from bitlif.sim.compare.compare import Verdict, judge
-from bitlif.sim.compare.expected import expect
+from bitlif.sim.compare.compare import RunComparison, compare_run
+from bitlif.sim.compare.expected import compute_expected
 from bitlif.sim.compare.float_check import float_distances
 from bitlif.tasks.scenario import Work
 from bitlif.tasks.stimulus import random_work
@@ -45,11 +45,11 @@ VARIANTS = {
 RANDOM = 20
 
 
-def compare(work: Work, folder: Path, simulator: str) -> tuple[CosimRun, Verdict]:
+def compare(work: Work, folder: Path, simulator: str) -> tuple[CosimRun, RunComparison]:
     """Run and compare; everything must agree, with the float twin too."""
     core = run_cosim(work, folder, simulator=simulator)
-    expected = expect(work)
-    verdict = judge(work, core, expected)
+    expected = compute_expected(work)
+    verdict = compare_run(work, core, expected)
     assert verdict.agrees, (verdict.first, verdict.mismatches)
     for signal, distance in float_distances(work, core, expected).items():
         assert distance.beyond == 0, signal
@@ -143,15 +143,15 @@ def test_a_core_that_stops_to_move_is_told(tmp_path: Path) -> None:
     assert faulty != text
     core = run_cosim(random_work(config, 3, 1), tmp_path, simulator="icarus", verilog=faulty)
     assert core.stuck
-    verdict = judge(random_work(config, 3, 1), core)
+    verdict = compare_run(random_work(config, 3, 1), core)
     assert not verdict.agrees
-    assert "gates nothing" in str(verdict.first)
+    assert "no value in the gates" in str(verdict.first)
 
 
 def test_a_reset_at_any_time_leaves_nothing_behind(tmp_path: Path) -> None:
     config = Config.load("tiny").replace(window__state="carry", window__trace="carry")
     work = random_work(config, 2, 3, stall=0.0)
-    expected = expect(work)
+    expected = compute_expected(work)
     first = int(expected.step_clocks[0].sum())
     # In every part of a step, while weights are updated, between windows, in the second one.
     clocks = (1, 7, 19, 23, 31, 38, 44, 53, 101, 397)

@@ -14,7 +14,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.scripts.main import main
 from bitlif.sim.backends.gates import GateCore
 from bitlif.sim.backends.models import FloatCore, ModelCore
-from bitlif.sim.compare.crosscheck import Comparison, crosscheck
+from bitlif.sim.compare.crosscheck import BackendComparison, crosscheck
 from bitlif.sim.compare.faults import FAULTS, faulty_verilog
 from bitlif.tasks.stimulus import random_work
 
@@ -29,7 +29,7 @@ SEEN_INSIDE = {
 }  # fmt: skip
 
 
-def against_model(backend: str, verilog: str | None = None, windows: int = 12) -> Comparison:
+def against_model(backend: str, verilog: str | None = None, windows: int = 12) -> BackendComparison:
     with ModelCore(TINY) as model, GateCore(TINY, backend, verilog=verilog) as core:
         return crosscheck([model, core], random_work(TINY, 0, windows))[1]
 
@@ -82,7 +82,7 @@ def test_a_core_that_stops_to_move_is_left_out_and_told() -> None:
         GateCore(TINY, "rtl") as sound,
     ):
         outcomes = crosscheck([model, stuck, sound], random_work(TINY, 0, 3))
-    assert "gates nothing" in str(outcomes[1].first)
+    assert "no value in the gates" in str(outcomes[1].first)
     assert "stopped to move" in outcomes[1].note
     assert outcomes[1].signature is None
     assert outcomes[1].clocks is None
@@ -127,7 +127,7 @@ def test_command_prints_a_table_and_the_first_difference(
     assert main(call) == 1
     printed = capsys.readouterr().out
     assert "first difference: noise draw at window 0" in printed
-    assert "NOT the same" in printed
+    assert "MISMATCH" in printed
     assert "bitlif verify tiny --windows 30 --seed 0 --inject lfsr-taps" in printed
     assert main(["crosscheck", "tiny", "--inference", "--windows", "2"]) == 0
     assert "all agree" in capsys.readouterr().out
@@ -140,7 +140,7 @@ def test_command_prints_a_table_and_the_first_difference(
         (["--backends", "model"], "--backends must name at least two, not 'model'"),
         (["--windows", "0"], "--windows must be in 1"),
         (["--inject", "nothing"], "--inject must be one of"),
-        (["--inject", "lfsr-taps", "--inference"], "--inject must be without --inference"),
+        (["--inject", "lfsr-taps", "--inference"], "--inject cannot be used with --inference"),
     ],
 )
 def test_wrong_requests_are_one_sentence(

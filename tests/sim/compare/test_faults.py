@@ -12,7 +12,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.scripts.main import main
 from bitlif.sim.cocotb.cosim import run_cosim
-from bitlif.sim.compare.compare import judge
+from bitlif.sim.compare.compare import compare_run
 from bitlif.sim.compare.faults import FAULTS, faulty_verilog
 from bitlif.tasks.stimulus import random_work
 
@@ -28,7 +28,7 @@ def test_fault_is_caught_and_located(name: str, tmp_path: Path) -> None:
     config = Config.load("tiny")
     work = random_work(config, 3, 3)
     core = run_cosim(work, tmp_path, simulator="icarus", verilog=faulty_verilog(name, config))
-    verdict = judge(work, core)
+    verdict = compare_run(work, core)
     assert not verdict.agrees
     first = verdict.first
     assert first is not None
@@ -44,10 +44,10 @@ def test_every_unit_has_a_fault() -> None:
 
 def test_a_fault_that_could_not_show_is_refused() -> None:
     config = Config.load("tiny").replace(layer__lanes=1)
-    with pytest.raises(BitlifError, match=r"^fault spike-dropped changes nothing in tiny: layer"):
+    with pytest.raises(BitlifError, match=r"^fault spike-dropped has no effect in tiny: layer"):
         faulty_verilog("spike-dropped", config)
     config = Config.load("tiny").replace(synapse__rounding="floor")
-    with pytest.raises(BitlifError, match="synapse rounds nothing to nearest"):
+    with pytest.raises(BitlifError, match="synapse does not round to nearest"):
         faulty_verilog("current-floor", config)
     with pytest.raises(BitlifError, match="did you mean 'lfsr-taps'"):
         faulty_verilog("lfsr-tap", config)
@@ -60,7 +60,7 @@ def test_verify_locates_a_fault_and_leaves_a_replay_with_a_waveform(
     arguments = ["verify", "tiny", "--simulator", "icarus"]
     assert main([*arguments, "--inject", "threshold-greater", "--seed", "3"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
-    assert "first difference: spike at window 2, step 0, neuron 3: gates 0, model 1 = (" in printed
+    assert "spike at window 2, step 0, neuron 3: 0 in the gates, 1 in the model; the" in printed
     folder = tmp_path / "bitlif-verify-tiny"
     kept = {path.name for path in folder.iterdir()}
     assert {"config.toml", "core.sv", "task.npz", "difference.json", "waveform.fst"} <= kept
@@ -113,8 +113,8 @@ def test_verify_prints_what_agrees_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "verify needs a CONFIG"),
-        (["tiny", "--replay", "x"], "verify needs a CONFIG"),
+        ([], "verify needs either a CONFIG"),
+        (["tiny", "--replay", "x"], "verify needs either a CONFIG"),
         (["--replay", "nowhere"], "nowhere"),
         (["tiny", "--inject", "spike"], "--inject must be one of"),
         (["tiny", "--windows", "0"], "--windows must be"),
