@@ -1,28 +1,55 @@
-"""bitlif: a noisy neuron whose learning is the same, to the bit, in software and in gates."""
+"""bitlif: noisy spiking neurons that learn bit for bit the same in software and in hardware."""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bitlif import tasks
     from bitlif.model.config.config import Config
+    from bitlif.model.errors import BitlifError, BitlifWarning
+    from bitlif.model.events import Events
     from bitlif.sim.backends.core import Core
+    from bitlif.sim.backends.open import open
+    from bitlif.sim.backends.result import CoreResult as Result
 
 __version__ = "0.1.0"
-__all__ = ["Config", "__version__", "open"]
+__all__ = [
+    "BitlifError",
+    "BitlifWarning",
+    "Config",
+    "Core",
+    "Events",
+    "Result",
+    "__version__",
+    "open",
+    "tasks",
+]
 
-
-def open(config: Config, backend: str = "model", *, learning: bool = True) -> Core:
-    """Return a new core that runs on a backend: `bitlif.sim.open`."""
-    from bitlif.sim.backends.open import open as open_core
-
-    return open_core(config, backend, learning=learning)
+_HOMES = {
+    "BitlifError": ("model.errors", "BitlifError"),
+    "BitlifWarning": ("model.errors", "BitlifWarning"),
+    "Config": ("model.config.config", "Config"),
+    "Core": ("sim.backends.core", "Core"),
+    "Events": ("model.events", "Events"),
+    "Result": ("sim.backends.result", "CoreResult"),
+    "open": ("sim.backends.open", "open"),
+    "tasks": ("tasks", ""),
+}
+"""Module and name behind each public name."""
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `bitlif.host.link` runs where nothing is installed.
-    if name == "Config":
-        from bitlif.model.config.config import Config
+    # Imported late: `import bitlif` is instant, and `bitlif.host.link` needs nothing installed.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home, own = _HOMES[name]
+    module = importlib.import_module(f"{__name__}.{home}")
+    value = getattr(module, own) if own else module
+    globals()[name] = value
+    return value
 
-        return Config
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

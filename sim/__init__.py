@@ -13,7 +13,7 @@ __all__ = ["BACKENDS", "Core", "CoreResult", "open"]
 
 _HOMES = {
     "BACKENDS": "backends.open", "open": "backends.open", "Core": "backends.core",
-    "CoreResult": "backends.core",
+    "CoreResult": "backends.result",
 }  # fmt: skip
 
 

@@ -1,18 +1,16 @@
-"""One interface over every way to run a layer: what a core takes, what it gives, what it refuses.
+"""The interface that every backend implements: models, simulated gates and boards.
 
-All quantities are raw: in LSBs of their formats. From the float twin they come as float64, in the
-same unit, unrounded.
+All quantities are raw integers: multiples of the LSB of their format. The float twin uses the same
+unit without rounding, as float64, or real numbers if it is opened with ``units="real"``.
 """
 
 from __future__ import annotations
 
-import os
-from abc import ABC, abstractmethod
+import html
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,69 +21,31 @@ from bitlif.model.checks import check_events, check_targets, check_weights, warn
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, warn
 from bitlif.model.events import Events
-from bitlif.model.extras import missing_extra
-from bitlif.model.result import RECORDS, LayerState, Result, check_records
+from bitlif.model.result import RECORDS, LayerState, check_records
 from bitlif.model.text import quoted
 from bitlif.model.window import COUNTERS
 
+from .lifetime import Lifetime
+from .result import CoreResult, Tally
+
 STOPPING = tuple(name for name in COUNTERS if name.upper() in REGISTERS)
-"""Counters that gates count, which stop at their last value."""
+"""Counters that the hardware has: they saturate."""
 
 LEARNING_RECORDS = ("errors", "traces", "gradient")
-"""Of `bitlif.model.result.RECORDS`, what a core computes only while it learns."""
+"""Members of `bitlif.model.result.RECORDS` that a core computes only while it learns."""
 
 CALL_STEPS = 1 << 15
-"""Most steps of the windows that go down in one call: a keyboard interrupt waits for its end."""
+"""Maximum steps per call of a backend: an interrupt is handled when the call returns."""
 
 
-class Tally(NamedTuple):
-    """What a core has done since its reset, as far as it is counted beside it."""
+class Core(Lifetime):
+    """A layer that loads weights, runs and learns windows, and can be read back.
 
-    windows_learned: int = 0
-    clocks: int = 0
-    synaptic_events: int = 0
-
-
-def no_amaranth(what: str, error: ModuleNotFoundError) -> BitlifError:
-    """Return what to say where a module of Amaranth is missing; any other is none of ours."""
-    if (error.name or "").partition(".")[0] != "amaranth":
-        raise error
-    return missing_extra(f"{what} needs Amaranth", "gates", error)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CoreResult(Result):
-    """What a run gives: `bitlif.model.result.Result`, and what the hardware says besides.
-
-    Attributes
-    ----------
-    step_clocks : (W, T) int64
-        Clocks of each step, from the end of the one before. From the models: by the formula of
-        `bitlif.model.clocks`. Empty, (0, T), from a board, which counts none.
-    window_clocks : (W,) int64
-        Clocks of each window, update and schedule included. Empty, (0,), from a board.
-    step_signatures : (W, T) int64
-        The signature with each step's end, before the update of the weights; empty, (0, T), from
-        the float twin, which has no bits to sign, and from a board, which is asked at the end only.
-    stopped : tuple of str
-        Counters that have come to their last value, `bitlif.hdl.bus.registers.COUNTER_STOPPED`: of
-        these ``counters`` holds the least that the run can have counted.
-    """
-
-    step_clocks: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-    window_clocks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    step_signatures: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-    stopped: tuple[str, ...] = ()
-
-
-class Core(ABC):
-    """A layer that takes weights, runs and learns windows, and can be read, whatever it runs on.
-
-    Made by `bitlif.sim.open`; a context manager. One thread at a time may use it.
+    `bitlif.open` returns one. A core is a context manager. It is not thread-safe.
 
     After an interrupt inside `run`, a whole number of its windows has run, from none to all, and
-    everything that can be read agrees on it. A core that cannot promise this, as a board that was
-    interrupted or gates that failed, raises until its `reset`.
+    everything that can be read agrees with that. A core that cannot guarantee this, such as a board
+    that was interrupted or gates that failed, raises until it is reset.
 
     Parameters
     ----------
@@ -94,46 +54,64 @@ class Core(ABC):
         False: inference only, without learning hardware.
     """
 
-    backend: str
-    """The name that `bitlif.sim.open` was given."""
-
     records: tuple[str, ...] = RECORDS
-    """What `run` can record: netlists and boards show their ports only, so nothing."""
+    """Names that `run` can record. Empty for netlists and boards, which show only their ports."""
+
+    units = "raw"
+    """Unit of weights, targets and records: ``"raw"`` LSBs, or ``"real"`` numbers."""
 
     counts_clocks = True
-    """Whether results and `clocks` tell clocks; a board does not."""
-
-    stays_in_process = True
-    """Whether a forked child must leave it alone: only models are plain memory."""
+    """Whether results and `clocks` give clock cycles. False for a board."""
 
     def __init__(self, config: Config, *, learning: bool = True) -> None:
+        super().__init__()
         self._config = self._built = config
         self._learning = learning
         self._half_loaded_tables = False
-        self._process = os.getpid()
-        self._open = True
-
-    # -- what a core is ----------------------------------------------------------------------
 
     @property
     def config(self) -> Config:
-        """The configuration: the one that it was opened with, or the last of `load_tables`."""
+        """The configuration: the one passed to `bitlif.open`, or to the last `load_tables`."""
         return self._config
 
     @property
     def learning(self) -> bool:
-        """Whether it can learn."""
+        """Whether the core can learn."""
         return self._learning
+
+    def __repr__(self) -> str:
+        sizes, state = self._config.layer, self._facts()["state"]
+        return (
+            f"<bitlif core '{self._config.name}' on {self.backend}: {sizes.inputs} inputs, "
+            f"{sizes.neurons} neurons, {state}>"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = {"configuration": self._config.name, "backend": self.backend, **self._facts()}
+        rows = "".join(
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"
+            for name, value in facts.items()
+        )
+        return f"<table><caption>bitlif core</caption>{rows}</table>"
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what a representation shows. Nothing is read from hardware."""
+        sizes, state = self._config.layer, "learning" if self._learning else "inference only"
+        return {
+            "inputs": sizes.inputs,
+            "neurons": sizes.neurons,
+            "state": state if self._open else "closed",
+        }
 
     # -- loading -----------------------------------------------------------------------------
 
     def load(self, weights: NDArray[Any]) -> None:
-        """Set the raw weights: integers (N, M) within the weight format.
+        """Set the raw weights: integers of shape (N, M) within the weight format.
 
         Raises
         ------
         BitlifError
-            If shape, dtype or a value is wrong; nothing is loaded then.
+            If shape, dtype or a value is wrong. The weights are then unchanged.
         """
         self._require_open()
         self._load(check_weights(self._config, weights))
@@ -144,8 +122,9 @@ class Core(ABC):
         Raises
         ------
         BitlifError
-            If the two differ in what is built in (`bitlif.hdl.loadable.require_loadable`); on every
-            backend alike, so that what runs on the model runs on gates.
+            If the configurations differ in what is built into the core
+            (`bitlif.hdl.loadable.require_loadable`). The rule is the same for all backends, so that
+            what runs on the model runs on gates.
         """
         self._require_own()
         if not isinstance(config, Config):
@@ -158,7 +137,7 @@ class Core(ABC):
         self._half_loaded_tables = False
 
     def reset(self) -> None:
-        """Go back to the beginning: state, traces, LFSRs, phase, counters, signature, clocks.
+        """Reset state, traces, LFSRs, phase, counters, signature and clock count. Idempotent.
 
         Weights, error table and schedule stay.
         """
@@ -180,24 +159,30 @@ class Core(ABC):
         Parameters
         ----------
         events : Events
-            W windows of T steps of N inputs.
+            W windows of T steps and N inputs. The output spikes of another core's result are
+            events too: ``result.events``.
         targets : (W, M) or (W, T, M) int or None
-            Raw, ``0 ..= 2**target_bits``; needed to learn, and for a teacher's reset.
+            Raw, ``0 ..= 2**target_bits``; in 0 ..= 1 where `units` is ``"real"``. Required to
+            learn, and for a teacher's reset.
         learn : bool
-            End each window with the update of all weights.
-        record : names, of `records`
-            What else to give of each step; errors, traces and gradient while learning only.
+            Update all weights at the end of each window.
+        record : names from `records`
+            What else to return for each step. Errors, traces and gradient require ``learn=True``.
+
+        Returns
+        -------
+        CoreResult
 
         Raises
         ------
         BitlifError
-            If an argument does not fit the configuration, or the core cannot learn; nothing has
-            run then. If gates stop to move.
+            If an argument does not fit the configuration, or the core cannot learn: nothing has run
+            then. If the gates stall.
 
         Warns
         -----
         BitlifWarning
-            If a counter has stopped, which `CoreResult.stopped` names.
+            If a counter has saturated; see `CoreResult.stopped`.
         """
         self._require_open()
         config = self._config
@@ -209,7 +194,7 @@ class Core(ABC):
             raise BitlifError("learn must be False: the core was opened with learning=False")
         levels = None
         if targets is not None:
-            levels = check_targets(config, targets, events.windows)
+            levels = self._check_targets(targets, events.windows)
         elif learn or config.membrane.reset == "teacher":
             raise BitlifError("targets must be given for learning or a teacher's reset")
         if learn:
@@ -219,16 +204,19 @@ class Core(ABC):
         count = self._windows_at_once(events)
         for first in range(0, events.windows, count):
             chosen = slice(first, first + count)
-            some = events.select(range(events.windows)[chosen])
+            whole = count >= events.windows
+            some = events if whole else events.select(range(events.windows)[chosen])
             parts.append(self._run(some, None if levels is None else levels[chosen], learn, wanted))
         after = self.counters()
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        joined = parts[0]
+        if len(parts) > 1:
+            joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         stopped = tuple(n for n in after if n in STOPPING and after[n] == COUNTER_STOPPED)
         if stopped:
             more = f" and {len(stopped) - 1} other counters" if stopped[1:] else ""
             warn(
-                f"{stopped[0]}{more} stopped counting at {COUNTER_STOPPED}, so that a run's count "
-                f"is the least that it can be: reset the core to count anew"
+                f"{stopped[0]}{more} stopped counting at {COUNTER_STOPPED}: the result's counts "
+                f"are lower bounds; reset the core to count from 0"
             )
         counted = {name: after[name] - before[name] for name in after}
         return CoreResult(counters=counted, stopped=stopped, **joined)
@@ -236,7 +224,7 @@ class Core(ABC):
     def learn(
         self, events: Events, targets: NDArray[Any], *, record: Sequence[str] = ()
     ) -> CoreResult:
-        """Run windows, each ending with the update of all weights: `run` with ``learn=True``."""
+        """Run windows and update all weights after each: `run` with ``learn=True``."""
         return self.run(events, targets, learn=True, record=record)
 
     # -- reading -----------------------------------------------------------------------------
@@ -246,16 +234,21 @@ class Core(ABC):
         self._require_open()
         return self._weights()
 
+    def real_weights(self) -> NDArray[np.float64]:
+        """Return the weights as real numbers, in the unit of the threshold: (N, M) float64."""
+        lsb = 1.0 if self.units == "real" else float(self._config.synapse.weight.lsb)
+        return np.asarray(self.weights() * lsb, np.float64)
+
     def state(self) -> LayerState:
-        """Return all that the next window starts from, but the weights."""
+        """Return what the next window starts from, except the weights."""
         self._require_open()
         return self._state()
 
     def counters(self) -> dict[str, int]:
-        """Return the counters since the reset, by the names of `bitlif.model.window.COUNTERS`.
+        """Return the counters since the reset, keyed by `bitlif.model.window.COUNTERS`.
 
-        Those of gates stop at 2**32 - 1, and those of the models with them; a result's are
-        differences of these. `synaptic_events` follow from the events and do not stop.
+        Hardware counters saturate at 2**32 - 1, and so do the models'. A result's counters are
+        differences of these. `synaptic_events` is computed from the events and does not saturate.
         """
         self._require_open()
         counted = self._counters()
@@ -265,16 +258,16 @@ class Core(ABC):
         }
 
     def windows_learned(self) -> int:
-        """Return the windows learned since the reset: they are what the schedule counts."""
+        """Return the number of windows learned since the reset, which the schedule counts."""
         self._require_open()
         return self._tally().windows_learned
 
     def phase(self) -> int:
-        """Return the schedule's phase that the next window runs in."""
+        """Return the index of the schedule's phase for the next window."""
         return self.state().phase
 
     def clocks(self) -> int:
-        """Return the clocks that all windows since the reset took.
+        """Return the clock cycles of all windows since the reset.
 
         Raises
         ------
@@ -284,38 +277,47 @@ class Core(ABC):
         self._require_open()
         if not self.counts_clocks:
             raise BitlifError(
-                f"clocks must be asked of model or compiled gates: {self.backend} counts none"
+                f"clocks must be read from a core that counts clock cycles: {self.backend} does not"
             )
         return self._tally().clocks
 
     def signature(self) -> int | None:
-        """Return the signature of all windows since the reset, 32 bits; None from the float twin.
+        """Return the 32-bit signature of all windows since the reset; None for the float twin.
 
-        `bitlif.model.signature` says what goes into it.
+        `bitlif.model.signature` defines what it covers.
         """
         self._require_open()
         return self._signature()
 
     # -- keeping -----------------------------------------------------------------------------
 
+    def fresh(self) -> Core:
+        """Return a new core like this one, as after opening: same backend, same configuration.
+
+        To test a core without moving its LFSRs, load its weights into a fresh one. For a board this
+        is the integer model, which computes the same bits. For a float twin the noise has the next
+        seed.
+        """
+        raise NotImplementedError
+
     def save(self, path: str | Path) -> None:
-        """Write where the core stands, counters included, to an ``.npz`` file, for `resume`.
+        """Write the core's state, counters included, to an ``.npz`` file for `resume`.
 
         Raises
         ------
         BitlifError
-            If this is no model: gates take weights, table and schedule, but no state.
+            If the core is not a model: gates accept weights, table and schedule, but no state.
         """
         raise self._cannot_be_set()
 
     def resume(self, path: str | Path) -> None:
-        """Go on from where a core of the same backend and configuration stood at its `save`.
+        """Restore the state that a core of the same backend and configuration saved.
 
         Raises
         ------
         BitlifError
-            If this is no model; if the file cannot be read, is of another kind or configuration, or
-            holds a value that the configuration does not allow. The core is then as it was.
+            If the core is not a model. If the file cannot be read, is of another kind or
+            configuration, or holds a value out of range: the core is then unchanged.
         """
         raise self._cannot_be_set()
 
@@ -328,34 +330,6 @@ class Core(ABC):
             f"and float can be set to a state"
         )
 
-    # -- opening and closing -----------------------------------------------------------------
-
-    def close(self) -> None:
-        """Release all resources. Idempotent. In a forked child, the parent's core stays open."""
-        if self._open:
-            self._open = False
-            if not self._in_child():
-                self._close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _require_own(self) -> None:
-        if not self._open:
-            raise BitlifError(f"the core ({self.backend}) is closed: open another")
-        if self._in_child():
-            raise BitlifError(
-                f"the core ({self.backend}) is of the process that opened it: open another here"
-            )
-
     def _require_open(self) -> None:
         self._require_own()
         if self._half_loaded_tables:
@@ -363,12 +337,13 @@ class Core(ABC):
                 f"the core ({self.backend}) was interrupted while it took tables: load them again"
             )
 
-    def _in_child(self) -> bool:
-        return self.stays_in_process and os.getpid() != self._process
-
     def _windows_at_once(self, events: Events) -> int:
-        """Return how many windows go down in one call."""
+        """Return how many windows one call of the backend runs."""
         return max(1, CALL_STEPS // events.steps)
+
+    def _check_targets(self, targets: NDArray[Any], windows: int) -> NDArray[Any]:
+        """Return targets as (W, 1 or T, M), or raise."""
+        return check_targets(self._config, targets, windows)
 
     def _check_records(self, record: tuple[str, ...], learn: bool) -> tuple[str, ...]:
         for name in check_records(record):
@@ -380,15 +355,15 @@ class Core(ABC):
                 raise BitlifError(f"record must name '{name}' only with learn=True")
         return record
 
-    # -- what each backend does --------------------------------------------------------------
+    # -- implemented by each backend ---------------------------------------------------------
 
     @abstractmethod
     def _load(self, weights: NDArray[Any]) -> None:
-        """Take checked weights."""
+        """Load checked weights."""
 
     @abstractmethod
     def _load_tables(self) -> None:
-        """Take table and schedule of the configuration as it now is."""
+        """Load the table and schedule of the current configuration."""
 
     @abstractmethod
     def _reset(self) -> None: ...
@@ -399,7 +374,7 @@ class Core(ABC):
     ) -> dict[str, NDArray[Any]]:
         """Run checked windows; return the arrays of `CoreResult` by name, windows first.
 
-        The core must agree with itself, or raise, wherever an interrupt comes.
+        After an interrupt anywhere, the core is consistent or raises.
         """
 
     @abstractmethod
@@ -410,13 +385,10 @@ class Core(ABC):
 
     @abstractmethod
     def _counters(self) -> dict[str, int]:
-        """Return the counters since the reset, which may go on beyond their last value."""
+        """Return the counters since the reset, not yet limited to their last value."""
 
     @abstractmethod
     def _signature(self) -> int | None: ...
 
     @abstractmethod
     def _tally(self) -> Tally: ...
-
-    def _close(self) -> None:  # noqa: B027 - the models have nothing to give back
-        pass

@@ -26,7 +26,8 @@ from bitlif.sim.compiled.process import release_with
 from bitlif.sim.compiled.shell import READ, probe_bits, probes
 from bitlif.sim.probes import Observable, arrange, rows_of_window, state_layouts
 
-from .core import Core, Tally
+from .core import Core
+from .result import Tally
 
 WEIGHTS, SCHEDULE, TABLE = range(3)
 """Numbers of the memories that `bitlif_write` knows."""
@@ -97,6 +98,7 @@ class GateCore(Core):
     ) -> None:
         super().__init__(config, learning=learning)
         self.backend = backend
+        self._verilog = verilog
         self._probes = probes(config, learning=learning) if backend == "rtl" else {}
         self.records = tuple(name for name in RECORDS if name in self._probes)
         path = library(config, backend, learning=learning, verilog=verilog)
@@ -117,6 +119,13 @@ class GateCore(Core):
         synapses, entries = sizes.inputs * sizes.slots, self._built.error.entries
         work = (events + 4) * sizes.slots + 2 * synapses + sizes.neurons + sizes.inputs + entries
         return 2 * work + NEURON_DEPTH + UPDATE_DEPTH + SLACK
+
+    def fresh(self) -> GateCore:
+        """Return a new core of the same gates; see `Core.fresh`."""
+        core = GateCore(self._built, self.backend, learning=self._learning, verilog=self._verilog)
+        if self._config != self._built:
+            core.load_tables(self._config)
+        return core
 
     # -- loading -----------------------------------------------------------------------------
 

@@ -1,199 +1,99 @@
-"""The integer model and the float twin behind the interface of every core."""
+"""The integer model and the float twin as backends."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.checks import check_weights
-from bitlif.model.clocks import step_clocks, window_end
 from bitlif.model.config.config import Config
+from bitlif.model.digest import sign_digests
+from bitlif.model.errors import BitlifError, BitlifTypeError
 from bitlif.model.events import Events
-from bitlif.model.files.save_file import (
-    Arrays,
-    load_saved,
-    require_array,
-    require_names,
-    save_arrays,
-)
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
-from bitlif.model.result import LayerState, Result
-from bitlif.model.signature import MASK, Signature
+from bitlif.model.result import LayerState
+from bitlif.model.signature import Signature
+from bitlif.model.text import array_kind
 from bitlif.model.window import COUNTERS
 
-from .core import Core, Tally
+from .modelled import Modelled, Stand, clock_cycles, no_clock_cycles, unpadded
 
 
-class _Stand(NamedTuple):
-    """Where a core of a model stands: replaced as a whole, so that an interrupt leaves no half."""
-
-    layer: Any
-    """a snapshot of the layer"""
-    counted: dict[str, int]
-    lanes: tuple[int, ...]
-    """of the signature"""
-    clocks: int
-
-
-class _Modelled(Core):
-    """What both share: a layer of the model, and counters that are kept here."""
-
-    stays_in_process = False
-    _now: _Stand
-
-    @abstractmethod
-    def _new_layer(self) -> Any:
-        """Return a layer of the configuration as it now is."""
-
-    @property
-    def _layer(self) -> Any:
-        """The layer, as it stands; a run that was broken off may have left it further on."""
-        self._worker.restore(self._now.layer)
-        return self._worker
-
-    def _begin(self) -> None:
-        self._worker = self._new_layer()
-        self._now = self._fresh(self._worker)
-
-    def _fresh(self, layer: Any) -> _Stand:
-        lanes = Signature(self._config.layer).lanes
-        return _Stand(layer.snapshot(), dict.fromkeys(COUNTERS, 0), lanes, 0)
-
-    def _load(self, weights: NDArray[Any]) -> None:
-        layer = self._layer
-        layer.load(weights)
-        self._now = self._now._replace(layer=layer.snapshot())
-
-    def _load_tables(self) -> None:
-        layer = self._new_layer()
-        layer.load(self._layer.weights)
-        self._worker, self._now = layer, self._fresh(layer)
-
-    def _reset(self) -> None:
-        layer = self._layer
-        layer.reset()
-        self._now = self._fresh(layer)
-
-    def save(self, path: str | Path) -> None:
-        self._require_open()
-        save_arrays(path, self._kind, self._config, self._to_arrays())
-
-    def resume(self, path: str | Path) -> None:
-        self._require_open()
-        self._now = self._from_arrays(load_saved(path, self._kind, self._config))
-
-    @property
-    def _kind(self) -> str:
-        return f"core of kind {self._worker.kind}"
-
-    def _to_arrays(self) -> Arrays:
-        now = self._now
-        return {
-            **self._layer.to_arrays(),
-            "counters": np.array([now.counted[name] for name in COUNTERS], np.int64),
-            "signature": np.array(now.lanes, np.uint32),
-            "clocks": np.array(now.clocks, np.int64),
-        }
-
-    def _from_arrays(self, arrays: Arrays) -> _Stand:
-        own = ("counters", "signature", "clocks")
-        require_names(arrays, {*arrays, *own})
-        layer = {name: array for name, array in arrays.items() if name not in own}
-        top, lanes = (1 << 62) - 1, len(self._now.lanes)
-        counted = require_array(arrays, "counters", (len(COUNTERS),), 0, top)
-        signature = require_array(arrays, "signature", (lanes,), 0, MASK)
-        return _Stand(
-            self._worker.from_arrays(layer),
-            dict(zip(COUNTERS, (int(count) for count in counted), strict=True)),
-            tuple(int(lane) for lane in signature),
-            int(require_array(arrays, "clocks", (), 0, top)),
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        self._require_open()
-        own = {"learning": self._learning, **self._options()}
-        configs = {"built": self._built, "config": self._config}
-        return {"options": own, **configs, "arrays": self._to_arrays()}
-
-    def __setstate__(self, saved: dict[str, Any]) -> None:
-        type(self).__init__(self, saved["built"], **saved["options"])
-        if saved["config"] != saved["built"]:
-            self.load_tables(saved["config"])
-        self._now = self._from_arrays(saved["arrays"])
-
-    def _options(self) -> dict[str, Any]:
-        """Return what else it was made with."""
-        return {}
-
-    def _counters(self) -> dict[str, int]:
-        return self._now.counted
-
-    def _tally(self) -> Tally:
-        now = self._now
-        return Tally(now.layer.learned, now.clocks, now.counted["synaptic_events"])
-
-
-class ModelCore(_Modelled):
-    """The integer model: what every other backend is held against.
+class ModelCore(Modelled):
+    """The integer model: the reference that every other backend is compared with.
 
     Parameters
     ----------
     config : Config
     learning : bool
+    threads : int
+        Threads for windows that do not depend on each other. No result depends on it.
+    signature : bool
+        False: compute neither signature nor clock cycles, at the full speed of the engine.
     interpreted : bool
-        Run the specification itself instead of the compiled engine; see `Layer`.
+        Run the specification instead of the compiled engine; see `bitlif.model.layer.Layer`.
     """
 
     backend = "model"
 
-    def __init__(self, config: Config, *, learning: bool = True, interpreted: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        learning: bool = True,
+        threads: int = 1,
+        signature: bool = True,
+        interpreted: bool = False,
+    ) -> None:
         super().__init__(config, learning=learning)
+        self._threads, self._signed = threads, signature
         self._interpreted = interpreted
+        self.counts_clocks = signature
         self._begin()
 
     def _new_layer(self) -> Layer:
-        return Layer(self._config, interpreted=self._interpreted)
+        return Layer(self._config, threads=self._threads, interpreted=self._interpreted)
 
     def _options(self) -> dict[str, Any]:
-        return {"interpreted": self._interpreted}
+        return {
+            "threads": self._threads, "signature": self._signed, "interpreted": self._interpreted
+        }  # fmt: skip
+
+    def fresh(self) -> ModelCore:
+        """Return a new model of the same configuration and options; see `Core.fresh`."""
+        return ModelCore(self._config, learning=self._learning, **self._options())
 
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
     ) -> dict[str, NDArray[Any]]:
-        # The signature needs the membranes, and the clocks need the errors.
-        wanted = {*record, "membrane"} | ({"errors"} if learn else set())
+        config, now = self._config, self._now
+        # The signature needs the digests, and the clock cycles of learning need the errors.
+        needed = ("digests", *(("errors",) if learn else ())) if self._signed else ()
+        wanted = tuple(dict.fromkeys((*record, *needed)))
         layer: Layer = self._layer
-        signer = Signature(self._config.layer)
-        parts = []
-        # One by one: the signature takes the weights of every window.
-        for w in range(events.windows):
-            now = self._now
-            signer.lanes = now.lanes
-            one = events.select([w])
-            goals = None if targets is None else _unpadded(targets[w : w + 1])
-            if learn:
-                assert goals is not None
-                result = layer.learn(one, goals, record=tuple(wanted))
-            else:
-                result = layer.run(one, goals, record=tuple(wanted))
-            signatures = signer.take_window(result)
-            if learn:
-                signer.take_weights(layer.weights)
-            clocks = _clocks(self._config, one, result, learn=learn, hardware=self._learning)
-            parts.append({
-                "raster": result.raster, "step_signatures": signatures[None], **clocks,
-                **{name: getattr(result, name) for name in record},
-            })  # fmt: skip
-            counted = {name: now.counted[name] + result.counters[name] for name in COUNTERS}
-            spent = now.clocks + int(clocks["window_clocks"].sum())
-            self._now = _Stand(layer.snapshot(), counted, signer.lanes, spent)
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        goals = None if targets is None else unpadded(targets)
+        if learn:
+            assert goals is not None
+            result = layer.learn(events, goals, record=wanted)
+        else:
+            result = layer.run(events, goals, record=wanted)
+        lanes, spent = now.lanes, now.clocks
+        signatures, clocks = np.zeros((0, events.steps), np.int64), no_clock_cycles(events)
+        if self._signed:
+            assert result.digests is not None
+            lanes, signatures = sign_digests(config.layer, lanes, *result.digests)
+            clocks = clock_cycles(config, events, result, learn=learn, hardware=self._learning)
+            spent += int(clocks["window_clocks"].sum())
+        counted = {name: now.counted[name] + result.counters[name] for name in COUNTERS}
+        self._now = Stand(layer.snapshot(), counted, lanes, spent)
+        return {
+            "raster": result.raster, "step_signatures": signatures, **clocks,
+            **{name: getattr(result, name) for name in record},
+        }  # fmt: skip
 
     def _weights(self) -> NDArray[np.int64]:
         layer: Layer = self._layer
@@ -201,41 +101,90 @@ class ModelCore(_Modelled):
 
     def _state(self) -> LayerState:
         state: LayerState = self._layer.state
-        # Without learning hardware there are no LFSRs for it.
+        # A core without learning hardware has no update LFSRs.
         return state if self._learning else replace(state, update_lfsr=())
 
     def _signature(self) -> int:
+        if not self._signed:
+            raise BitlifError("signature must be True when the model is opened, not False")
         signer = Signature(self._config.layer)
         signer.lanes = self._now.lanes
         return signer.value
 
 
-class FloatCore(_Modelled):
-    """The ideal float twin: Gaussian noise of its own, seeded by the noise's LFSR seed.
+class FloatCore(Modelled):
+    """The ideal float twin, with Gaussian noise of its own.
 
-    Weights and results are in LSBs like everybody's, but real numbers: nothing is rounded. Nothing
-    saturates, there are no LFSRs, and no signature. `load` also takes real weights, in LSBs.
+    Nothing is rounded or saturates. There are no LFSRs and no signature.
+
+    Parameters
+    ----------
+    config : Config
+    learning : bool
+    units : str
+        ``"raw"``: weights, targets, records and state are in LSBs, as for every other backend, but
+        unrounded; `load` also accepts real weights, in LSBs. ``"real"``: they are real numbers, in
+        the unit of the threshold; targets are in 0 ..= 1.
+    seed : int or None
+        Seed of the noise; None: the seed of the configuration's noise LFSR.
     """
 
     backend = "float"
 
-    def __init__(self, config: Config, *, learning: bool = True) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        learning: bool = True,
+        units: str = "raw",
+        seed: int | None = None,
+    ) -> None:
         super().__init__(config, learning=learning)
+        self.units = units
+        self._seed = seed
         self._begin()
 
     def _new_layer(self) -> FloatLayer:
-        return FloatLayer(self._config, seed=self._config.noise.lfsr.seed & ((1 << 63) - 1))
+        return FloatLayer(self._config, seed=self._noise_seed())
+
+    def _noise_seed(self) -> int:
+        seed = self._config.noise.lfsr.seed if self._seed is None else self._seed
+        return seed & ((1 << 63) - 1)
+
+    def _options(self) -> dict[str, Any]:
+        return {"units": self.units, "seed": self._seed}
+
+    def fresh(self) -> FloatCore:
+        """Return a new twin whose noise has the next seed; see `Core.fresh`."""
+        seed = (self._noise_seed() + 1) & ((1 << 63) - 1)
+        return FloatCore(self._config, learning=self._learning, units=self.units, seed=seed)
 
     def load(self, weights: NDArray[Any]) -> None:
-        """Set the weights, in LSBs: (N, M), integers within the weight format or real numbers."""
+        """Set the weights, (N, M): real numbers, or integers within the weight format.
+
+        They are in LSBs, or real numbers where `units` is ``"real"``.
+        """
         self._require_open()
         array = np.asarray(weights)
-        if array.dtype.kind != "f":
+        if self.units == "raw" and array.dtype.kind != "f":
             array = check_weights(self._config, array)
         self._load(array)
 
     def _load(self, weights: NDArray[Any]) -> None:
-        super()._load(weights * float(self._config.synapse.weight.lsb))
+        super()._load(weights if self.units == "real" else weights * self._unit("weights"))
+
+    def _check_targets(self, targets: NDArray[Any], windows: int) -> NDArray[Any]:
+        if self.units == "raw":
+            return super()._check_targets(targets, windows)
+        array = np.asarray(targets, np.float64)
+        neurons, steps = self._config.layer.neurons, self._config.window.steps
+        shapes = (windows, neurons), (windows, steps, neurons)
+        if array.shape not in shapes:
+            raise BitlifTypeError(
+                f"targets must be real numbers of shape {shapes[0]} or {shapes[1]}, "
+                f"not {array_kind(array)}"
+            )
+        return array[:, None, :] if array.ndim == 2 else array
 
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
@@ -244,7 +193,9 @@ class FloatCore(_Modelled):
         wanted = tuple({*record} | ({"errors"} if learn else set()))
         goals = None
         if targets is not None:
-            goals = _unpadded(targets) / (1 << config.error.target_bits)
+            goals = unpadded(targets)
+            if self.units == "raw":
+                goals = goals / (1 << config.error.target_bits)
         now, layer = self._now, self._layer
         counted = dict(now.counted)
         if learn:
@@ -255,60 +206,48 @@ class FloatCore(_Modelled):
         else:
             result = layer.run(events, goals, record=wanted)
         counted["synaptic_events"] += result.counters["synaptic_events"]
-        clocks = _clocks(config, events, result, learn=learn, hardware=self._learning)
+        clocks = clock_cycles(config, events, result, learn=learn, hardware=self._learning)
         spent = now.clocks + int(clocks["window_clocks"].sum())
-        self._now = _Stand(layer.snapshot(), counted, now.lanes, spent)
-        units = _units(config)
+        self._now = Stand(layer.snapshot(), counted, now.lanes, spent)
         return {
             "raster": result.raster,
             "step_signatures": np.zeros((0, config.window.steps), np.int64),
             **clocks,
-            **{name: getattr(result, name) / units[name] for name in record},
+            **{name: getattr(result, name) / self._unit(name) for name in record},
         }
 
     def _weights(self) -> NDArray[np.float64]:
         layer: FloatLayer = self._layer
-        return layer.weights / float(self._config.synapse.weight.lsb)
+        return layer.weights / self._unit("weights")
 
     def _state(self) -> LayerState:
         layer: FloatLayer = self._layer
-        units, state = _units(self._config), layer.state
+        state = layer.state
         return replace(
             state,
-            current=state.current / units["current"],
-            membrane=state.membrane / units["membrane"],
-            trace_current=state.trace_current / float(self._config.trace.current.lsb),
-            trace=state.trace / units["traces"],
+            current=state.current / self._unit("current"),
+            membrane=state.membrane / self._unit("membrane"),
+            trace_current=state.trace_current / self._unit("trace_current"),
+            trace=state.trace / self._unit("traces"),
         )
 
     def _signature(self) -> None:
         return None
 
-
-def _units(config: Config) -> dict[str, float]:
-    """Return what one LSB of each record is in the float twin's numbers."""
-    error, trace = float(config.error.format.lsb), float(config.trace.format.lsb)
-    return {
-        "current": float(config.synapse.current.lsb),
-        "membrane": float(config.membrane.format.lsb),
-        "draws": 1.0 / float(config.noise.pmf.sigma),
-        "errors": error,
-        "traces": trace,
-        "gradient": error * trace,
-    }
-
-
-def _clocks(
-    config: Config, events: Events, result: Result, *, learn: bool, hardware: bool
-) -> dict[str, NDArray[np.int64]]:
-    """Return the clocks that gates take for these spikes and errors."""
-    steps = step_clocks(config, events, result, learn=learn, learning_core=hardware)
-    return {
-        "step_clocks": steps,
-        "window_clocks": steps.sum(axis=1) + window_end(config, learn=learn),
-    }
-
-
-def _unpadded(targets: NDArray[Any]) -> NDArray[Any]:
-    """Return checked targets, (W, 1 or T, M), in a shape that a layer takes: (W, M), (W, T, M)."""
-    return targets[:, 0] if targets.shape[1] == 1 else targets
+    def _unit(self, name: str) -> float:
+        """Return what 1 of a quantity is in the numbers of `FloatLayer`."""
+        if self.units == "real":
+            return 1.0
+        config = self._config
+        if name == "draws":
+            return 1.0 / float(config.noise.pmf.sigma)
+        error, trace = float(config.error.format.lsb), float(config.trace.format.lsb)
+        return {
+            "weights": float(config.synapse.weight.lsb),
+            "current": float(config.synapse.current.lsb),
+            "membrane": float(config.membrane.format.lsb),
+            "trace_current": float(config.trace.current.lsb),
+            "errors": error,
+            "traces": trace,
+            "gradient": error * trace,
+        }[name]

@@ -1,24 +1,42 @@
-"""From a backend's name to a core."""
+"""Opening a core by the name of its backend."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from bitlif.model.config.config import Config
-from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, require_bool
+from bitlif.model.errors import (
+    BitlifError,
+    BitlifTypeError,
+    nearest_of,
+    require_bool,
+    require_choice,
+    require_int,
+)
+from bitlif.model.extras import missing_extra
 from bitlif.model.text import quoted
 
-from .core import Core, no_amaranth
+from .core import Core
 from .models import FloatCore, ModelCore
 from .serial import PREFIX, SerialCore, port_of
 
 BACKENDS = ("float", "model", "rtl", "netlist:ice40", "netlist:ice40hx", "netlist:ecp5")
-"""What a layer can run on, besides boards."""
+"""Backends other than boards."""
 
 KINDS = (*BACKENDS, f"{PREFIX}PORT")
-"""The same, and how a board is named."""
+"""The same, and the form of a board's name."""
+
+UNITS = ("raw", "real")
+"""Units of the float twin."""
+
+DEFAULTS = {"threads": 1, "signature": True, "units": "raw", "seed": None}
+"""Options that only some backends have, which are here."""
+
+OPTIONS = {"model": ("threads", "signature"), "float": ("units", "seed")}
 
 
 def require_backend(wanted: str, name: str) -> None:
-    """Raise unless there is a backend of this name; `wanted` begins the sentence."""
+    """Raise unless a backend of this name exists; `wanted` begins the message."""
     if name.startswith(PREFIX):
         port_of(name)
     elif name not in BACKENDS:
@@ -27,32 +45,52 @@ def require_backend(wanted: str, name: str) -> None:
         )
 
 
-def open(config: Config, backend: str = "model", *, learning: bool = True) -> Core:
-    """Return a new core: fresh from its reset, all weights zero.
+def open(
+    config: Config,
+    backend: str = "model",
+    *,
+    learning: bool = True,
+    threads: int = 1,
+    signature: bool = True,
+    units: str = "raw",
+    seed: int | None = None,
+) -> Core:
+    """Return a new core in its reset state, with all weights zero.
 
     Parameters
     ----------
     config : Config
     backend : str
         ``"float"``: the ideal float twin. ``"model"``: the integer model. ``"rtl"``: the core's
-        Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ice40hx"``, ``"netlist:ecp5"``: the same
-        synthesised for a UP5K, an HX8K (no multipliers) or an ECP5, in Yosys' models of the cells.
-        Gates are compiled on first use (seconds; a netlist of `digits` takes minutes), and kept
-        (`bitlif.model.storage.cache`). ``"serial:PORT"``, ``"serial:PORT@BAUD"``: a board over a
-        serial line (`bitlif.sim.backends.serial`).
+        Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ice40hx"``, ``"netlist:ecp5"``: the
+        netlist for a UP5K, an HX8K (no multipliers) or an ECP5, in Yosys' models of the cells.
+        Gates are compiled on first use, which takes seconds (minutes for a netlist of `digits`),
+        and cached (`bitlif.model.storage.cache`). ``"serial:PORT"``, ``"serial:PORT@BAUD"``: a
+        board on a serial line (`bitlif.sim.backends.serial`).
     learning : bool
         False: inference only, without learning hardware.
+    threads : int
+        Backend ``"model"`` only, 1 ..= 256: threads for windows that do not depend on each other.
+        No result depends on it.
+    signature : bool
+        Backend ``"model"`` only. False: compute neither signature nor clock cycles, which makes
+        the core as fast as the engine.
+    units : str
+        Backend ``"float"`` only. ``"raw"``: weights, targets, records and state are in LSBs, as
+        for every other backend. ``"real"``: they are real numbers, in the unit of the threshold.
+    seed : int or None
+        Backend ``"float"`` only, 0 ..= 2**63 - 1: seed of the noise. None: the seed of the
+        configuration's noise LFSR.
 
     Raises
     ------
     BitlifError
-        If an argument is not accepted, or a tool for gates is missing or fails, or no
-        board of this configuration answers.
+        If an argument is invalid, the backend does not have the option, a tool for gates is
+        missing or fails, or no board of this configuration answers.
 
     Examples
     --------
-    >>> from bitlif import Config
-    >>> from bitlif.model.events import Events
+    >>> from bitlif import Config, Events
     >>> spikes = Events.from_times([0, 1], [0, 1], steps=16, units=6)
     >>> with open(Config.load("tiny"), "model") as core:
     ...     out = core.run(spikes)
@@ -65,14 +103,28 @@ def open(config: Config, backend: str = "model", *, learning: bool = True) -> Co
         raise BitlifTypeError(f"backend must be one of {', '.join(KINDS)}, not {quoted(backend)}")
     require_backend("backend must be one of", backend)
     require_bool("learning", learning)
+    options = {
+        "threads": require_int("threads", threads, 1, 256),
+        "signature": require_bool("signature", signature),
+        "units": require_choice("units", units, UNITS),
+        "seed": None if seed is None else require_int("seed", seed, 0, (1 << 63) - 1),
+    }
+    own: dict[str, Any] = {name: options[name] for name in OPTIONS.get(backend, ())}
+    for name, value in options.items():
+        if name not in own and value != DEFAULTS[name]:
+            raise BitlifError(
+                f"{name} must be {DEFAULTS[name]} with backend {backend}, not {quoted(value)}"
+            )
     if backend == "model":
-        return ModelCore(config, learning=learning)
+        return ModelCore(config, learning=learning, **own)
     if backend == "float":
-        return FloatCore(config, learning=learning)
+        return FloatCore(config, learning=learning, **own)
     if backend.startswith(PREFIX):
         return SerialCore(config, backend, learning=learning)
     try:
         from .gates import GateCore
     except ModuleNotFoundError as error:
-        raise no_amaranth(f"backend '{backend}'", error) from error
+        if (error.name or "").partition(".")[0] != "amaranth":
+            raise
+        raise missing_extra(f"backend '{backend}' needs Amaranth", "gates", error) from error
     return GateCore(config, backend, learning=learning)

@@ -27,7 +27,9 @@ from bitlif.model.events import Events
 from bitlif.model.result import LayerState
 from bitlif.model.text import quoted
 
-from .core import Core, Tally
+from .core import Core
+from .models import ModelCore
+from .result import Tally
 
 PREFIX = "serial:"
 DIGITS = 12
@@ -139,6 +141,11 @@ class SerialCore(Core):
         async with self._driver.loading():
             await self._driver.load_weights(np.zeros((sizes.inputs, sizes.neurons), np.int64))
             await self._driver.load_config(self._config)
+
+    def fresh(self) -> ModelCore:
+        """Return the integer model of the same configuration; see `Core.fresh`."""
+        # There is one layer on the board.
+        return ModelCore(self._config, learning=self._learning)
 
     # -- the driver's bus --------------------------------------------------------------------
 

@@ -386,3 +386,110 @@ def test_core_that_stops_to_move_is_told_and_comes_back_after_a_reset() -> None:
 def test_open_is_also_of_the_package() -> None:
     with bitlif.open(TINY, "model") as core:
         assert core.config == TINY
+
+
+def test_options_of_other_backends_are_refused() -> None:
+    for backend, option, value in (
+        ("float", "threads", 2),
+        ("rtl", "threads", 2),
+        ("float", "signature", False),
+        ("model", "units", "real"),
+        ("model", "seed", 3),
+    ):
+        with pytest.raises(BitlifError, match=f"^{option} must be .* with backend {backend}"):
+            bitlif.open(TINY, backend, **{option: value})  # type: ignore[arg-type]
+    for option, value in (("threads", 0), ("signature", 1), ("units", "volt"), ("seed", -1)):
+        with pytest.raises(BitlifError, match=f"^{option} must be"):
+            bitlif.open(TINY, "float", **{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_threads_and_batches_change_no_bit(learn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = random_work(TINY, 9, 7)
+    first = fresh_model(work)
+    same_as = first.run(work.events, work.targets, learn=learn)
+    for threads, steps in ((2, 1 << 15), (3, 32), (1, 16)):
+        monkeypatch.setattr("bitlif.sim.backends.core.CALL_STEPS", steps)
+        core = bitlif.open(TINY, "model", threads=threads)
+        core.load(work.weights)
+        same(same_as, core.run(work.events, work.targets, learn=learn))
+        same_state(first, core)
+
+
+def test_model_without_signature_gives_the_same_spikes_and_weights() -> None:
+    work = random_work(TINY, 9, 4)
+    core, model = bitlif.open(TINY, signature=False), fresh_model(work)
+    core.load(work.weights)
+    result, full = (each.learn(work.events, work.targets) for each in (core, model))
+    np.testing.assert_array_equal(result.raster, full.raster)
+    np.testing.assert_array_equal(core.weights(), model.weights())
+    assert result.counters == full.counters
+    assert result.step_clocks.shape == result.step_signatures.shape == (0, 16)
+    for call in (core.clocks, core.signature):
+        with pytest.raises(BitlifError, match=r"signature|clocks"):
+            call()
+
+
+def test_float_backend_gives_real_numbers_if_asked() -> None:
+    work = random_work(TINY, 3, 4)
+    raw, real = bitlif.open(TINY, "float"), bitlif.open(TINY, "float", units="real")
+    raw.load(work.weights)
+    real.load(work.weights / 16)
+    record = ("current", "membrane", "errors", "traces", "gradient")
+    one = raw.learn(work.events, work.targets, record=record)
+    other = real.learn(work.events, work.targets / 16, record=record)
+    np.testing.assert_array_equal(one.raster, other.raster)
+    np.testing.assert_array_equal(raw.real_weights(), real.weights())
+    np.testing.assert_array_equal(real.real_weights(), real.weights())
+    lsb = float(TINY.membrane.format.lsb)
+    np.testing.assert_array_equal(one.membrane * lsb, other.membrane)
+    np.testing.assert_array_equal(raw.state().membrane * lsb, real.state().membrane)
+    with pytest.raises(BitlifError, match=r"^targets must be in 0 \.\.= 1"):
+        real.learn(work.events, work.targets)
+    with pytest.raises(BitlifError, match=r"^targets must be real numbers of shape \(4, 4\)"):
+        real.learn(work.events, work.targets[0])
+
+
+def test_float_seed_is_the_noise() -> None:
+    work = random_work(TINY, 3, 4)
+    rasters = {}
+    for seed in (None, TINY.noise.lfsr.seed, 7, 8):
+        core = bitlif.open(TINY, "float", seed=seed)
+        core.load(work.weights)
+        rasters[seed] = core.run(work.events).raster
+    np.testing.assert_array_equal(rasters[None], rasters[TINY.noise.lfsr.seed])
+    assert (rasters[7] != rasters[8]).any()
+    fresh = bitlif.open(TINY, "float", seed=7).fresh()
+    fresh.load(work.weights)
+    np.testing.assert_array_equal(fresh.run(work.events).raster, rasters[8])
+
+
+def test_output_spikes_are_events_of_the_next_layer() -> None:
+    work = random_work(TINY, 3, 4)
+    second = TINY.replace(layer__inputs=4, layer__neurons=2, layer__lanes=1)
+    with bitlif.open(TINY) as hidden, bitlif.open(second) as output:
+        hidden.load(work.weights)
+        output.load(np.full((4, 2), 20))
+        result = output.run(hidden.run(work.events).spikes)
+    assert result.raster.shape == (4, 16, 2)
+
+
+@pytest.mark.parametrize("backend", ["float", "model"])
+def test_representation_is_one_line_and_html(backend: str) -> None:
+    core = bitlif.open(TINY, backend)
+    assert repr(core) == f"<bitlif core 'tiny' on {backend}: 6 inputs, 4 neurons, learning>"
+    assert "<td>tiny</td>" in core._repr_html_()
+    core.close()
+    assert "closed" in repr(core)
+
+
+def test_reset_and_close_are_idempotent() -> None:
+    work = random_work(TINY, 3, 1)
+    core = fresh_model(work)
+    core.learn(work.events, work.targets)
+    core.reset()
+    before = (core.signature(), core.clocks(), core.counters())
+    core.reset()
+    assert (core.signature(), core.clocks(), core.counters()) == before
+    core.close()
+    core.close()

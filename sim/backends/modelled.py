@@ -1,0 +1,187 @@
+"""Common to the integer model and the float twin as backends: a layer, and its bookkeeping."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.clocks import step_clocks, window_end
+from bitlif.model.config.config import Config
+from bitlif.model.events import Events
+from bitlif.model.files.save_file import (
+    Arrays,
+    load_saved,
+    require_array,
+    require_names,
+    save_arrays,
+)
+from bitlif.model.result import Result
+from bitlif.model.signature import MASK, Signature
+from bitlif.model.window import COUNTERS
+
+from .core import Core
+from .result import Tally
+
+CALL_VALUES = 1 << 24
+"""Maximum errors that a learning call of the engine records, to compute clock cycles from."""
+
+
+class Stand(NamedTuple):
+    """The state of a model's core, replaced as a whole so that an interrupt cannot tear it."""
+
+    layer: Any
+    """a snapshot of the layer"""
+    counted: dict[str, int]
+    lanes: tuple[int, ...]
+    """states of the signature's lanes"""
+    clocks: int
+
+
+class Modelled(Core):
+    """Common to both models: a layer of `bitlif.model`, and counters that are kept here."""
+
+    stays_in_process = False
+    _now: Stand
+
+    @abstractmethod
+    def _new_layer(self) -> Any:
+        """Return a new layer of the current configuration."""
+
+    @abstractmethod
+    def _options(self) -> dict[str, Any]:
+        """Return the constructor's other arguments."""
+
+    @property
+    def _layer(self) -> Any:
+        """The layer in the core's state: an interrupted run may have left it in a later one."""
+        self._worker.restore(self._now.layer)
+        return self._worker
+
+    def _begin(self) -> None:
+        self._worker = self._new_layer()
+        self._now = self._fresh(self._worker)
+
+    def _fresh(self, layer: Any) -> Stand:
+        lanes = Signature(self._config.layer).lanes
+        return Stand(layer.snapshot(), dict.fromkeys(COUNTERS, 0), lanes, 0)
+
+    def _load(self, weights: NDArray[Any]) -> None:
+        layer = self._layer
+        layer.load(weights)
+        self._now = self._now._replace(layer=layer.snapshot())
+
+    def _load_tables(self) -> None:
+        layer = self._new_layer()
+        layer.load(self._layer.weights)
+        self._worker, self._now = layer, self._fresh(layer)
+
+    def _reset(self) -> None:
+        layer = self._layer
+        layer.reset()
+        self._now = self._fresh(layer)
+
+    def save(self, path: str | Path) -> None:
+        """Write the core's state to a file; see `Core.save`."""
+        self._require_open()
+        save_arrays(path, self._kind, self._config, self._to_arrays())
+
+    def resume(self, path: str | Path) -> None:
+        """Restore a saved state; see `Core.resume`."""
+        self._require_open()
+        self._now = self._from_arrays(load_saved(path, self._kind, self._config))
+
+    def save_layer(self, path: str | Path) -> None:
+        """Write the layer's state, without counters, clock cycles and signature, to a file."""
+        self._require_open()
+        self._layer.save(path)
+
+    def resume_layer(self, path: str | Path) -> None:
+        """Restore a layer's state; counters, clock cycles and signature start at 0.
+
+        Raises
+        ------
+        BitlifError
+            See `resume`.
+        """
+        self._require_open()
+        arrays = load_saved(path, self._worker.kind, self._config)
+        snapshot = self._worker.from_arrays(arrays)
+        self._now = self._fresh(self._worker)._replace(layer=snapshot)
+
+    @property
+    def _kind(self) -> str:
+        return f"core of kind {self._worker.kind}"
+
+    def _to_arrays(self) -> Arrays:
+        now = self._now
+        return {
+            **self._layer.to_arrays(),
+            "counters": np.array([now.counted[name] for name in COUNTERS], np.int64),
+            "signature": np.array(now.lanes, np.uint32),
+            "clocks": np.array(now.clocks, np.int64),
+        }
+
+    def _from_arrays(self, arrays: Arrays) -> Stand:
+        own = ("counters", "signature", "clocks")
+        require_names(arrays, {*arrays, *own})
+        layer = {name: array for name, array in arrays.items() if name not in own}
+        top, lanes = (1 << 62) - 1, len(self._now.lanes)
+        counted = require_array(arrays, "counters", (len(COUNTERS),), 0, top)
+        signature = require_array(arrays, "signature", (lanes,), 0, MASK)
+        return Stand(
+            self._worker.from_arrays(layer),
+            dict(zip(COUNTERS, (int(count) for count in counted), strict=True)),
+            tuple(int(lane) for lane in signature),
+            int(require_array(arrays, "clocks", (), 0, top)),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._require_open()
+        options = {"learning": self._learning, **self._options()}
+        configs = {"built": self._built, "config": self._config}
+        return {"options": options, **configs, "arrays": self._to_arrays()}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        type(self).__init__(self, saved["built"], **saved["options"])
+        if saved["config"] != saved["built"]:
+            self.load_tables(saved["config"])
+        self._now = self._from_arrays(saved["arrays"])
+
+    def _windows_at_once(self, events: Events) -> int:
+        window = events.steps * self._config.layer.neurons
+        return max(1, min(super()._windows_at_once(events), CALL_VALUES // window))
+
+    def _counters(self) -> dict[str, int]:
+        return self._now.counted
+
+    def _tally(self) -> Tally:
+        now = self._now
+        return Tally(now.layer.learned, now.clocks, now.counted["synaptic_events"])
+
+
+def clock_cycles(
+    config: Config, events: Events, result: Result, *, learn: bool, hardware: bool
+) -> dict[str, NDArray[np.int64]]:
+    """Return the clock cycles that gates take for these spikes and errors."""
+    steps = step_clocks(config, events, result, learn=learn, learning_core=hardware)
+    return {
+        "step_clocks": steps,
+        "window_clocks": steps.sum(axis=1) + window_end(config, learn=learn),
+    }
+
+
+def no_clock_cycles(events: Events) -> dict[str, NDArray[np.int64]]:
+    """Return the arrays of a core that counts no clock cycles."""
+    return {
+        "step_clocks": np.zeros((0, events.steps), np.int64),
+        "window_clocks": np.zeros(0, np.int64),
+    }
+
+
+def unpadded(targets: NDArray[Any]) -> NDArray[Any]:
+    """Return checked targets, (W, 1 or T, M), in the shape a layer takes: (W, M) or (W, T, M)."""
+    return targets[:, 0] if targets.shape[1] == 1 else targets
