@@ -26,6 +26,9 @@ from bitlif.model.window import COUNTERS
 from .core import Core
 from .result import Tally
 
+CALL_STEPS = 1 << 20
+"""Maximum steps per call of the engine, which handles interrupts by itself."""
+
 CALL_VALUES = 1 << 24
 """Maximum errors that a learning call of the engine records, to compute clock cycles from."""
 
@@ -153,7 +156,7 @@ class Modelled(Core):
 
     def _windows_at_once(self, events: Events) -> int:
         window = events.steps * self._config.layer.neurons
-        return max(1, min(super()._windows_at_once(events), CALL_VALUES // window))
+        return max(1, min(CALL_STEPS // events.steps, CALL_VALUES // window))
 
     def _counters(self) -> dict[str, int]:
         return self._now.counted

@@ -125,6 +125,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bitlif.model.layer.PIECE_WORK", 10_000)
     monkeypatch.setattr("bitlif.model.floating.layer.PIECE_WORK", 16 * 24 * 2)
     monkeypatch.setattr("bitlif.sim.backends.core.CALL_STEPS", 32)
+    monkeypatch.setattr("bitlif.sim.backends.modelled.CALL_STEPS", 32)
 
 
 @pytest.mark.usefixtures("small_pieces")

@@ -409,7 +409,7 @@ def test_threads_and_batches_change_no_bit(learn: bool, monkeypatch: pytest.Monk
     first = fresh_model(work)
     same_as = first.run(work.events, work.targets, learn=learn)
     for threads, steps in ((2, 1 << 15), (3, 32), (1, 16)):
-        monkeypatch.setattr("bitlif.sim.backends.core.CALL_STEPS", steps)
+        monkeypatch.setattr("bitlif.sim.backends.modelled.CALL_STEPS", steps)
         core = bitlif.open(TINY, "model", threads=threads)
         core.load(work.weights)
         same(same_as, core.run(work.events, work.targets, learn=learn))
