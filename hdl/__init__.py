@@ -1,1 +1,1 @@
-"""The model in gates: each file of `bitlif.model` that has hardware has its twin here."""
+"""The gates: each unit of `bitlif.model` that has hardware has a twin of the same name here."""

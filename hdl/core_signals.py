@@ -1,23 +1,26 @@
-"""What a core shows of itself: names, and how many there are.
+"""Names and numbers of the signals that a core shows.
 
-Nothing here needs Amaranth: golden vectors and models are compared by these names too.
+This module does not need Amaranth: golden vectors and models use the same names.
 """
 
 from __future__ import annotations
 
-from bitlif.model import window
+from bitlif.model import counters
 from bitlif.model.config.config import Config
 
 COUNTER_BITS = 32
-COUNTERS = tuple(name for name in window.COUNTERS if name != "synaptic_events")
-"""Of `bitlif.model.window.COUNTERS`, those that the core counts; they stop at their last value."""
+COUNTERS = tuple(name for name in counters.COUNTERS if name != "synaptic_events")
+"""The counters of the core, a part of `bitlif.model.counters.COUNTERS`; they saturate."""
 
 WATCHED = ("drawn", "slot", "error", "trace", "gradient", "update", "step", "window")
-"""Bits of the core's inner signal ``watch``, lowest first: what happens in a clock, for benches."""
+"""Bits of the internal signal ``watch``, lowest first: events of a clock cycle, for benches."""
 
 
 def lfsr_counts(config: Config) -> tuple[int, int]:
-    """Return how many LFSRs make the noise and the updates' draws (lanes may share one)."""
+    """Return the numbers of distinct LFSRs for the noise and for the updates.
+
+    Lanes can share an LFSR.
+    """
     lanes, learning = config.layer.lanes, config.learning
     noise = len(dict.fromkeys(config.noise.lfsr.streams(lanes)))
     update = len(dict.fromkeys(learning.lfsr.streams(lanes))) if learning.random_bits else 0

@@ -1,4 +1,4 @@
-"""Output spikes as events: lowest address first, then the end of the step."""
+"""Output events from spikes: lowest address first, then the end of the step."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from .pipeline import NO_READ_WRITE_COLLISION, present_lanes
 
 
 class SpikeEmitter(wiring.Component):
-    """Keeps the spikes of a step and sends them when told that the step is complete.
+    """Stores the spikes of a step and sends them as events when the step is complete.
 
     Members
     -------
     push, slot, spikes : In
-        The spikes of one slot; kept if any lane has one.
+        Spikes of one slot; stored if any lane spikes.
     start : In(1)
-        Send what was kept, then ``last``; for one clock, after the last push.
+        Pulse after the last push: send the stored spikes, then ``last``.
     done : Out(1)
-        The ``last`` event is being taken in this clock.
+        The ``last`` event is transferred in this clock cycle.
     o : Out(stream of event_layout(M))
 
-    Latency: the first event comes 2 clocks after ``start``. Throughput: one event a clock, and one
-    clock for each slot with a spike. Handshake: an event stays until it is taken. Reset: empty.
+    Latency: the first spike is offered 3 clock cycles after ``start``, or ``last`` after 2 if there
+    are no spikes. Throughput: one event per clock cycle, and 2 more clock cycles per slot with
+    spikes. Handshake: an event is held until it is transferred. Reset: no spikes stored.
     """
 
     def __init__(self, sizes: LayerConfig) -> None:
@@ -44,18 +45,18 @@ class SpikeEmitter(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the list of slots with spikes, and the walk over it."""
+        """Build the list of slots with spikes, and the state machine that sends it."""
         m = Module()
         sizes = self._sizes
         layout = data.StructLayout({"slot": range(sizes.slots), "spikes": sizes.lanes})
-        # Block RAM is there anyhow; in registers even ten slots cost as much as an adder tree.
+        # Block RAM is available; in registers, even ten slots cost as much as an adder tree.
         style = NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if sizes.slots > 4 else {})
         m.submodules.kept = kept = Memory(
             shape=layout, depth=sizes.slots, init=[], attrs=NO_READ_WRITE_COLLISION | style
         )
         write, read = kept.write_port(), kept.read_port()
         count, taken = Signal(range(sizes.slots + 1)), Signal(range(sizes.slots + 1))
-        # Lanes beyond the last neuron compute, but are nobody.
+        # Lanes after the last neuron compute, but their spikes are discarded.
         real = Signal(sizes.lanes)
         for lane, exists in enumerate(present_lanes(sizes, self.slot)):
             m.d.comb += real[lane].eq(self.spikes[lane] & exists)

@@ -1,4 +1,4 @@
-"""What a host may read and load in a core between windows: ports and layouts."""
+"""The port through which a host reads and loads a core between windows, and its layouts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def row_layout(config: Config) -> data.ArrayLayout:
 
 
 def state_layout(config: Config) -> data.ArrayLayout:
-    """Return the state of P neurons: synaptic current, and membrane potential after the reset."""
+    """Return the state of P neurons: all state variables per neuron."""
     return data.ArrayLayout(_variables_layout(config, "neuron"), config.layer.lanes)
 
 
 def trace_layout(config: Config) -> data.StructLayout:
-    """Return the traces of one input."""
+    """Return the state of one input: both traces."""
     return _variables_layout(config, "input")
 
 
@@ -41,9 +41,9 @@ def entry_layout(config: Config) -> data.StructLayout:
 
 
 def phase_layout(config: Config) -> data.StructLayout:
-    """Return a phase of the schedule: the integers that `bitlif.model.derive` makes of it.
+    """Return a phase of the schedule: the integers that `bitlif.model.derive` returns for it.
 
-    ``shift`` is an index among `rate_shifts`; ``windows`` is 0 for a phase without an end.
+    ``shift`` is an index in `rate_shifts`; ``windows`` is 0 for a phase that never ends.
     """
     return data.StructLayout(
         {
@@ -57,36 +57,35 @@ def phase_layout(config: Config) -> data.StructLayout:
 
 
 class HostSignature(wiring.Signature):
-    """The host's access to a core's memories, from the host's side.
+    """Host access to the memories of a core, from the side of the host.
 
-    All memories answer to one ``address``, each read a clock later, and only while the core is
-    ``idle``. What is written is written with the clock's edge.
+    All memories share one ``address``. Reads take one clock cycle, and are valid only while the
+    core is ``idle``. Writes happen at the next clock edge.
 
     Members
     -------
     idle : In(1)
-        No window is under way.
+        No window is in progress.
     address : Out
         weights: ``input * slots + slot``; state: slot; traces: input; table: bin; schedule: phase.
     weights, state, trace, entry : In
-        Rows at the address; trace and entry of learning cores only.
+        Rows at the address; trace and entry only in learning cores.
     weights_enable : Out(lanes)
         Write ``weights_data`` in these lanes.
     entry_enable, entry_data : Out
-        Write a bin of the table.
+        Write a bin of the error table.
     schedule, schedule_enable, schedule_data : In, Out, Out
-        A phase of the schedule, and to write one.
+        The phase at the address; write a phase.
     state_blank, trace_blank : In(1)
-        State and traces count as zero, whatever their memories hold: nothing has run since the
-        reset.
+        State and traces are zero whatever their memories hold, as nothing has run since the reset.
     noise_lfsr, update_lfsr : In(array of states)
-        One for each distinct stream, in the order of the lanes; update_lfsr of cores with
-        stochastic rounding only.
+        One state per distinct stream, in the order of the lanes; update_lfsr only in cores with
+        stochastic rounding.
     """
 
     def __init__(self, config: Config, *, learning: bool) -> None:
         sizes = config.layer
-        # A port has at least one bit, or Verilog would take it for two.
+        # A port has at least one bit: in Verilog, a width of zero would mean two bits.
         depth = max(2, sizes.inputs * sizes.slots, len(config.schedule))
         if learning:
             depth = max(depth, config.error.entries)

@@ -1,4 +1,4 @@
-"""The layer core: events in, spikes out, learning in between (model twin: `bitlif.model.layer`)."""
+"""The layer core, which runs and learns (model twin: `bitlif.model.layer`)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
+from bitlif.model import clocks
 from bitlif.model.config.config import Config
 from bitlif.model.signature import WIDTH
 
@@ -26,7 +27,7 @@ from .signature import Signature
 
 
 def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:
-    """Return the members of a core's signature, in the order of its Verilog's ports."""
+    """Return the members of the signature of a core, in the order of its ports in Verilog."""
     sizes = config.layer
     members = {
         "i_events": In(stream.Signature(event_layout(sizes.inputs))),
@@ -46,44 +47,60 @@ def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:
     return members
 
 
+def pipeline_depths() -> dict[str, int]:
+    """Return the depths that `bitlif.model.clocks` uses, computed from the pipeline stages.
+
+    A depth is the latency of a pass, plus one clock cycle where its state machine waits for a
+    registered done flag; the update includes the end of the window.
+    """
+    return {
+        "NEURON_DEPTH": ForwardEngine.latency + 1,
+        "ERROR_DEPTH": ForwardEngine.error_latency + 1,
+        "TRACE_DEPTH": LearningEngine.trace_latency + 1,
+        "GRADIENT_DEPTH": LearningEngine.gradient_latency,
+        "UPDATE_DEPTH": LearningEngine.update_latency + clocks.CLOSE,
+    }
+
+
 class LayerCore(wiring.Component):
-    """A layer of M neurons on P lanes that runs and learns in windows, step by step.
+    """A layer of M neurons on P lanes that runs and learns in windows.
 
     Parameters
     ----------
     config : bitlif.Config
     learning : bool
-        False: inference only; nothing of the learning hardware is there.
+        False: inference only; the learning hardware is omitted.
     weights : (N, M) int or None
-        Raw weights that the memory holds at first (checked by whoever gives them); zeros if None.
+        Initial raw weights (checked by the caller); zeros if None.
 
     Members
     -------
     i_events : In(stream of event_layout(N))
         Input events in any order within a step; ``last`` ends the step.
     i_targets : In(stream of P raw targets)
-        A transfer a slot and step, if the core learns or a teacher resets.
+        One transfer per slot and step; only if the core learns or a teacher resets.
     o_events : Out(stream of event_layout(M))
         Spikes, lowest address first, then ``last``.
     learn : In(1)
-        Whether to learn from the window; must hold from its first event to its end.
+        Whether to learn from the window; must be stable from its first event to its end.
     host : In(HostSignature)
         Weights, state, traces, error table, schedule and LFSRs, between windows.
     step_done : Out(1)
-        A step ends with this clock (the update of the weights comes after the last one's).
+        A step ends in this clock cycle (the weight update follows the last step).
     window_done : Out(1)
-        A window ends with this clock.
+        A window ends in this clock cycle.
     phase : Out
         Phase of the schedule.
     digest : Out(32)
-        The signature of all windows so far.
+        Signature of all windows since the reset.
     current_saturations ... : Out(32)
-        See `COUNTERS`.
+        One output per name in `COUNTERS`.
 
-    Latency and throughput: `bitlif.model.clocks` gives the clocks of a step. Handshake: all streams
-    may stall at any time; nothing is lost. Reset: at any time, also in mid-window, for one clock
-    cycle or more; everything is as at the start but weights, error table and schedule, which stay;
-    takes N times slots clocks. What the streams transfer during a reset is lost.
+    Latency: `bitlif.model.clocks.step_clocks` gives the clock cycles of a step. Throughput: one row
+    of P weights per clock cycle. Handshake: all streams can stall at any time; nothing is lost.
+    Reset: at any time, also during a window, for one clock cycle or more. It clears everything
+    except weights, error table and schedule; the core then needs N times slots clock cycles.
+    Transfers during a reset are lost.
     """
 
     def __init__(
@@ -95,7 +112,9 @@ class LayerCore(wiring.Component):
         super().__init__(core_members(config, learning=learning))
 
     def elaborate(self, platform: object) -> Module:
-        """Connect the two engines, the emitter and the weights, and take turns."""
+        """Connect the engines, the emitter, the weights and the host; sequence them."""
+        for name, depth in pipeline_depths().items():
+            assert getattr(clocks, name) == depth, f"{name} must be {depth}"
         m = Module()
         config, sizes = self._config, self._config.layer
         m.submodules.forward = forward = ForwardEngine(config, learning=self._learning)
@@ -132,7 +151,7 @@ class LayerCore(wiring.Component):
         emitter: SpikeEmitter,
         learner: LearningEngine | None,
     ) -> None:
-        """Sequence events, neurons and traces, gradient, spikes, update, schedule."""
+        """Build the state machine that runs the passes of steps and windows in order."""
         config = self._config
         keeps, steps = config.window, config.window.steps
         step = Signal(range(steps))
@@ -171,7 +190,7 @@ class LayerCore(wiring.Component):
                         m.d.sync += traces_done.eq(~self.learn)
                     m.next = "neurons"
             with m.State("neurons"):
-                # Judged by registers: the last slot's errors are being kept in the clock of `done`.
+                # Uses registers: the errors of the last slot are stored in the cycle of `done`.
                 ready = neurons_done
                 with m.If(forward.done):
                     m.d.sync += neurons_done.eq(1)
@@ -217,13 +236,13 @@ class LayerCore(wiring.Component):
                     state_fresh.eq(keeps.state == "clear"),
                     trace_fresh.eq(trace_fresh | (keeps.trace == "clear")),
                 ]
-                # The schedule's memory answers a clock after its address has changed.
+                # The memory of the schedule is read one clock cycle after its address.
                 m.next = "schedule"
             with m.State("schedule"):
                 m.next = "settle"
             with m.State("settle"):
                 m.next = "events"
-        # With a window's first event, so that between windows the LFSRs read as they ended.
+        # Restart with the first event, so that the host reads the final states between windows.
         restart = self.host.idle & self.i_events.valid & (keeps.lfsr == "clear")
         m.d.comb += forward.restart.eq(restart)
         if learner is not None:
@@ -241,7 +260,7 @@ class LayerCore(wiring.Component):
     def _follow_schedule(
         self, m: Module, forward: ForwardEngine, learner: LearningEngine | None, close: Signal
     ) -> None:
-        """Keep the phase's constants on the engines' ports, and count its windows."""
+        """Drive the constants of the phase, and count its windows."""
         config = self._config
         rows = phase_rows(config)
         m.submodules.schedule = schedule = Memory(
@@ -259,7 +278,7 @@ class LayerCore(wiring.Component):
             write.data.eq(self.host.schedule_data),
             write.en.eq(self.host.schedule_enable & self.host.idle),
         ]
-        # The first event ends idleness early enough: its step's noise is due clocks later.
+        # The host is idle until the first event; the constants are needed only cycles later.
         with m.If(self.host.idle):
             m.d.comb += read.addr.eq(self.host.address)
         if learner is None:
@@ -280,7 +299,7 @@ class LayerCore(wiring.Component):
     def _hold_weights(
         self, m: Module, forward: ForwardEngine, learner: LearningEngine | None
     ) -> None:
-        """Share the weights' one read and one write port between host and engines."""
+        """Share the read port and the write port of the weights between host and engines."""
         sizes = self._config.layer
         m.submodules.weights = weights = Memory(
             shape=row_layout(self._config),
@@ -320,7 +339,7 @@ class LayerCore(wiring.Component):
     def _serve_host(
         self, m: Module, forward: ForwardEngine, learner: LearningEngine | None
     ) -> None:
-        """Pass the host's address on, and what the engines hold there."""
+        """Connect the host's address and the rows of the engines at it."""
         host = self.host
         m.d.comb += [
             forward.host.eq(host.idle),

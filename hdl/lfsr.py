@@ -1,4 +1,4 @@
-"""A leaping LFSR (model twin: `bitlif.model.lfsr`)."""
+"""Leap-forward LFSR (model twin: `bitlif.model.lfsr`)."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from bitlif.model.lfsr import Lfsr
 
 
 class LeapLfsr(wiring.Component):
-    """A register on an LFSR's bit stream that moves `leap` positions a clock.
+    """An LFSR that advances by `leap` positions of its bit stream in one clock cycle.
 
     Parameters
     ----------
     source : bitlif.model.lfsr.Lfsr
-        Polynomial, and the state after reset.
+        Polynomial, and state after reset.
     leap : int
-        Positions that ``advance`` moves.
+        Positions per ``advance``.
     reach : int
-        Bits that ``word`` shows: those of one draw.
+        Width of ``word``: the bits of one draw.
 
     Members
     -------
     advance : In(1)
-        Move on with this clock's edge.
+        Advance at the next clock edge.
     restart : In(1)
-        Go back to the first state; wins over ``advance``.
+        Return to the initial state; takes precedence over ``advance``.
     word : Out(reach)
-        The draw at the present position; bit 0 is the stream's next.
+        The draw at the current position; bit 0 is the next bit of the stream.
     state : Out(width)
         The state, for read-back.
 
-    Latency: none, ``word`` is a register's output. Throughput: one draw a clock. Handshake: none.
-    Reset: to the first state.
+    Latency: none; ``word`` is the output of a register. Throughput: one draw per clock cycle.
+    Handshake: none. Reset: to the initial state.
     """
 
     def __init__(self, source: Lfsr, leap: int, reach: int) -> None:
@@ -53,7 +53,7 @@ class LeapLfsr(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the next state as a chain of the recurrence, sharing every bit on the way."""
+        """Build the next state by applying the recurrence bit by bit."""
         m = Module()
         source = self._source
         register = Signal(source.width, init=source.state)
@@ -81,9 +81,9 @@ def lane_words(
     advance: Value,
     restart: Value,
 ) -> tuple[list[Signal], list[Signal]]:
-    """Add an LFSR for each distinct source; return each lane's word, and each LFSR's state.
+    """Add an LFSR per distinct source; return the words of the lanes and the states of the LFSRs.
 
-    Lanes may share one.
+    Lanes with equal sources share an LFSR.
     """
     made: dict[Lfsr, LeapLfsr] = {}
     for number, source in enumerate(dict.fromkeys(sources)):

@@ -1,6 +1,6 @@
-"""What a host can load into a core: the rows of its schedule, and which configurations fit.
+"""What a host can load into a core: rows of the schedule, and compatible configurations.
 
-Nothing here needs Amaranth: a host may have boards only.
+This module does not need Amaranth, so that a host can drive boards without it.
 """
 
 from __future__ import annotations
@@ -14,33 +14,42 @@ from bitlif.model.errors import BitlifError
 LOADABLE = (
     "name", "learning.rate", "error.rule", "error.a", "error.b", "error.limit", "error.guard",
 )  # fmt: skip
-"""Fields, besides the schedule's, that only the loaded memories depend on."""
+"""Fields outside the schedule that affect only memories which a host can load."""
 
 
 def rate_shifts(config: Config) -> tuple[tuple[int, int, int], ...]:
-    """Return the distinct (left, bias, right) of the schedule: the shifts that gates must have."""
+    """Return the distinct (left, bias, right) shifts of the schedule, which the gates implement."""
     phases = derive(config).phases
     return tuple(dict.fromkeys((p.rate_left, p.rate_bias, p.rate_right) for p in phases))
 
 
 def phase_rows(core: Config, config: Config | None = None) -> list[dict[str, int]]:
-    """Return the schedule of `config` (default: the core's own) as rows for a core of `core`.
+    """Return the schedule of `config` as rows for a core built from `core`.
 
-    A core has as many rows as its own configuration has phases; when there are fewer, the last one
-    is repeated. The last phase stays in force for ever, whatever its windows: its row, and the
-    repetitions, have 0.
+    Parameters
+    ----------
+    core : Config
+        Configuration that the core was built from.
+    config : Config or None
+        Default: `core`.
+
+    Returns
+    -------
+    list of dict of str to int
+        One row per phase of `core`. A shorter schedule is padded with its last row. The last phase
+        never ends, so its row and the padding have 0 windows.
 
     Raises
     ------
     BitlifError
-        If the core cannot run the schedule: more phases, a shift that it was not built with, a
-        number of windows, of any phase but the last, that its counter does not hold.
+        If the schedule has more phases than the core, a shift that the core does not implement, or
+        a phase other than the last with more windows than the core's counter can hold.
     """
     config = core if config is None else config
     shifts, rows = rate_shifts(core), []
     if len(config.schedule) > len(core.schedule):
         raise BitlifError(
-            f"schedule must have at most {len(core.schedule)} phases, as the core was built, "
+            f"schedule must have at most {len(core.schedule)} phases, as the core has, "
             f"not {len(config.schedule)}"
         )
     most = (1 << max(phase.windows for phase in core.schedule).bit_length()) - 1
@@ -49,12 +58,12 @@ def phase_rows(core: Config, config: Config | None = None) -> list[dict[str, int
         shift = (made.rate_left, made.rate_bias, made.rate_right)
         if shift not in shifts:
             raise BitlifError(
-                f"schedule[{number}].rate needs another shift than the core was built with"
+                f"schedule[{number}].rate needs a shift that the core was not built with"
             )
         windows = phase.windows if number < len(config.schedule) - 1 else 0
         if windows > most:
             raise BitlifError(
-                f"schedule[{number}].windows must be at most {most}, as the core was built, "
+                f"schedule[{number}].windows must be at most {most}, the range of the core, "
                 f"not {phase.windows}"
             )
         rows.append(
@@ -70,33 +79,33 @@ def phase_rows(core: Config, config: Config | None = None) -> list[dict[str, int
 
 
 def require_loadable(core: Config, config: Config) -> None:
-    """Raise unless a core of `core` becomes one of `config` by loading table and schedule.
+    """Check that loading table and schedule turns a core of `core` into one of `config`.
 
     Raises
     ------
     BitlifError
-        Naming what else differs.
+        If the two differ in anything else; the message names it.
     """
     ours, theirs = (_fixed_fields(each) for each in (core, config))
     differ = [path for path in ours if ours[path] != theirs[path]]
     if differ:
         path = differ[0]
         raise BitlifError(
-            f"{path} must be {ours[path]}, as the core was built, not {theirs[path]}: only the "
+            f"{path} must be {ours[path]}, as the core was built, not {theirs[path]}; only the "
             f"error table and the schedule can be loaded"
         )
     own, other = derive(core).constants, derive(config).constants
     if own != other:
         names = [name for name in own._fields if getattr(own, name) != getattr(other, name)]
         raise BitlifError(
-            f"schedule must leave the core's {' and '.join(names)} as they are: choose its largest "
-            f"and smallest sigma nearer to the core's own"
+            f"schedule must not change {', '.join(names)} of the core; choose its largest and "
+            f"smallest sigma closer to those of the core"
         )
     phase_rows(core, config)
 
 
 def _fixed_fields(config: Config) -> dict[str, Any]:
-    """Return the fields that are built into a core."""
+    """Return the fields that are fixed when a core is built."""
     return {
         path: value
         for path, value in config.flat().items()

@@ -1,4 +1,4 @@
-"""What a core's memories hold at first, packed as its rows are: for tools that load them."""
+"""Initial contents of the memories of a core, for tools that load them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .loadable import phase_rows
 
 
 def weight_rows(config: Config, weights: NDArray[Any]) -> list[list[int]]:
-    """Return raw weights (N, M) as the core's rows: ``input * slots + slot``, P of them each.
+    """Return raw weights (N, M) as rows of P, in the order ``input * slots + slot``.
 
-    Places without a neuron hold zero.
+    Lanes without a neuron are zero.
     """
     rows: list[list[int]] = by_slot(config, weights).reshape(-1, config.layer.lanes).tolist()
     return rows
 
 
 def by_slot(config: Config, values: NDArray[Any]) -> NDArray[Any]:
-    """Return values of neurons, (..., M), by slot and lane, (..., K, P).
+    """Return values per neuron, (..., M), by slot and lane, (..., K, P).
 
-    Places without a neuron hold zero.
+    Lanes without a neuron are zero.
     """
     sizes = config.layer
     missing = sizes.slots * sizes.lanes - sizes.neurons
@@ -37,14 +37,14 @@ def by_slot(config: Config, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def packed(layout: data.Layout, rows: Iterable[Any]) -> list[int]:
-    """Return rows as integers, the layout's first field lowest."""
+    """Return rows as integers, with the first field of the layout in the lowest bits."""
     return [int(layout.const(row).as_bits()) for row in rows]
 
 
 def memory_files(config: Config, weights: NDArray[Any], *, learning: bool) -> dict[str, str]:
-    """Return the memories' contents as texts for ``$readmemh``, by name: a row a line.
+    """Return the contents of the memories in the format of ``$readmemh``, one row per line.
 
-    ``weights``, ``schedule`` and, in a learning core, ``table``.
+    The keys are ``weights``, ``schedule`` and, for a learning core, ``table``.
     """
     rows: dict[str, tuple[data.Layout, list[Any]]] = {
         "weights": (row_layout(config), weight_rows(config, weights)),

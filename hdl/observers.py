@@ -1,4 +1,4 @@
-"""What a layer says of itself: signature, counters, and what happens in a clock."""
+"""Outputs that observe a layer: signature, counters and the events of a clock cycle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def connect_signature(
     learner: LearningEngine | None,
     signer: Signature,
 ) -> None:
-    """Feed the signature with membranes and spikes, and with updated weights."""
+    """Connect membranes, spikes and updated weights to the signature."""
     for lane, present in enumerate(present_lanes(sizes, forward.slot)):
         word = Signal(WIDTH, name=f"potential_{lane}")
         m.d.comb += word.eq(forward.before[lane])
@@ -47,7 +47,7 @@ def connect_watch(
     step_done: Signal,
     window_done: Signal,
 ) -> None:
-    """Say in one signal what happens; nothing in the core depends on it."""
+    """Add the signal ``watch`` for benches; nothing in the core depends on it."""
     flags = Signal(len(WATCHED), name="watch")
     happens = {
         "drawn": forward.drawn,
@@ -71,9 +71,10 @@ def add_counters(
     forward: ForwardEngine,
     learner: LearningEngine | None,
 ) -> dict[str, Signal]:
-    """Return counters by name, of `COUNTERS` those that have anything to count.
+    """Add the counters of saturations and active errors; return their values by name.
 
-    They count saturations and active errors, some clocks later, up to the last value.
+    Counters that only learning increments are omitted from cores without learning hardware. A
+    flag is counted `SaturatingCounter.latency` clock cycles later.
     """
     flags: dict[str, Value] = {}
     present = present_lanes(sizes, forward.slot)

@@ -1,4 +1,4 @@
-"""A signature of all that a layer computes (model twin: `bitlif.model.signature`)."""
+"""Signature of the results of a layer (model twin: `bitlif.model.signature`)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from bitlif.model.signature import POLYNOMIAL, WIDTH
 
 
 class Signature(wiring.Component):
-    """One 32-bit MISR a lane, folded into one word.
+    """One 32-bit MISR per lane, folded into one word.
 
     Members
     -------
     take : In(lanes)
-        Lanes that take a word in this clock.
+        Lanes that take a word in this clock cycle.
     words : In(array of 32 bits)
     value : Out(32)
 
-    Latency: ``value`` holds a word one clock after it was taken. Throughput: a word a lane and
-    clock. Handshake: none. Reset: to zero.
+    Latency: 1 clock cycle from a word to ``value``. Throughput: one word per lane and clock cycle.
+    Handshake: none. Reset: to zero.
     """
 
     def __init__(self, lanes: int) -> None:

@@ -24,12 +24,12 @@ from bitlif.hdl.bus.registers import (
 from bitlif.hdl.loadable import phase_rows, require_loadable
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
+from bitlif.model.counters import COUNTERS
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.result import LayerState
 from bitlif.model.state import state_variables
 from bitlif.model.text import shortened
-from bitlif.model.window import COUNTERS
 
 MAX_POLLS = 100_000
 """Default number of reads of STATUS before a wait fails."""

@@ -22,6 +22,7 @@ from .checks import (
     warn_of_idle,
 )
 from .config.config import Config
+from .counters import ACTIVE_ERRORS, COUNTERS, WEIGHT_SATURATIONS
 from .derive import derive
 from .digest import digest_weights
 from .engine.compile import NO_JIT, compiled, jit_disabled
@@ -34,7 +35,7 @@ from .logging import say_once
 from .result import LAYER_RECORDS, LayerState, Result, check_records
 from .snapshot import Opener, Snapshot
 from .update import update_window
-from .window import COUNTERS, GRADIENT, INFER, LEARN, PREPARE
+from .window import GRADIENT, INFER, LEARN, PREPARE
 
 LARGE_WINDOW = 1 << 24
 """Minimum number of products in a window's gradient for which a matrix product is considered."""
@@ -293,7 +294,7 @@ class Layer(BaseLayer[Snapshot]):
         seat = Seat(now.state, now.streams, self._own_scratch(LEARN), counters)
         if self._large(task):
             gradient = self._large_window(first, task, now, seat)
-            counters[5] += self._kernel(update_window)(
+            counters[WEIGHT_SATURATIONS] += self._kernel(update_window)(
                 now.weights, gradient, now.update_streams, self._config.layer.lanes,
                 seat.scratch.tile, seat.scratch.randoms, self._derived.phases[phase],
                 self._derived.constants,
@@ -367,7 +368,7 @@ class Layer(BaseLayer[Snapshot]):
 
     def _large_window(self, w: int, task: Task, now: Snapshot, seat: Seat) -> NDArray[Any]:
         """Run window `w`; write and return its gradient, summed in the faster of two ways."""
-        scratch, records, active = seat.scratch, task.records, COUNTERS.index("active_errors")
+        scratch, records, active = seat.scratch, task.records, ACTIVE_ERRORS
         before = seat.counters[active]
         self._windows(w, w + 1, task, now, seat, PREPARE)
         gradient = records.gradient[w if records.gradient.shape[0] > 1 else 0]

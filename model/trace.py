@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .counters import SYNAPTIC_TRACE_SATURATIONS, TRACE_SATURATIONS
 from .engine.compile import compilable
 from .engine.loops import set_zero
 from .neuron import leaky_sum
@@ -22,8 +23,8 @@ def trace_window(pointers, addresses, first, state, spiked, traces, counters, c)
         Scratch.
     traces : (T, N) unsigned
         Written: the trace after each step's own spikes.
-    counters : (2,) int64
-        Saturations of the synaptic and the PSP trace, added to.
+    counters : (len(COUNTERS),) int64
+        The saturations of both traces are added to it.
     c : Constants
     """
     trace_current, trace = state
@@ -41,5 +42,5 @@ def trace_window(pointers, addresses, first, state, spiked, traces, counters, c)
             trace[j] = value
             traces[t, j] = value
             trace_saturated += saturated
-        counters[0] += current_saturated
-        counters[1] += trace_saturated
+        counters[SYNAPTIC_TRACE_SATURATIONS] += current_saturated
+        counters[TRACE_SATURATIONS] += trace_saturated

@@ -12,6 +12,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .counters import (
+    ACTIVE_ERRORS,
+    CURRENT_SATURATIONS,
+    ERROR_SATURATIONS,
+    MEMBRANE_SATURATIONS,
+    SYNAPTIC_EVENTS,
+    WEIGHT_SATURATIONS,
+)
 from .digest import digest_step, digest_weights
 from .engine.compile import compilable, inlined
 from .engine.loops import copy_into, set_zero
@@ -25,18 +33,6 @@ from .update import update_window
 
 INFER, PREPARE, GRADIENT, LEARN = range(4)
 """How far a window goes: spikes only; errors and traces; their gradient; the weight update too."""
-
-COUNTERS = (
-    "current_saturations",
-    "membrane_saturations",
-    "error_saturations",
-    "synaptic_trace_saturations",
-    "trace_saturations",
-    "weight_saturations",
-    "active_errors",
-    "synaptic_events",
-)
-"""Names of the counters, in the order of the array."""
 
 
 class State(NamedTuple):
@@ -195,8 +191,8 @@ def neuron_step(state, scratch, draws, raster, w, t, counters, phase, c):  # typ
         value, saturated = keep_membrane(value, noise, spike * free + resets[i] > 0, c)
         membrane[i] = value
         membrane_saturated += saturated
-    counters[0] += current_saturated
-    counters[1] += membrane_saturated
+    counters[CURRENT_SATURATIONS] += current_saturated
+    counters[MEMBRANE_SATURATIONS] += membrane_saturated
 
 
 @inlined
@@ -211,8 +207,8 @@ def error_step(scratch, table, t, counters, phase, c):  # type: ignore[no-untype
         errors[t, i] = value
         error_saturated += saturated
         active += value != 0
-    counters[2] += error_saturated
-    counters[6] += active
+    counters[ERROR_SATURATIONS] += error_saturated
+    counters[ACTIVE_ERRORS] += active
 
 
 @inlined
@@ -275,7 +271,7 @@ def run_windows(  # type: ignore[no-untyped-def]
                 row = draws[(t - t0) * neurons : (t - t0 + 1) * neurons]
                 start, stop = pointers[w * steps + t], pointers[w * steps + t + 1]
                 sum_weights(weights, addresses, start, stop, scratch.narrow_sum, scratch.weight_sum)
-                counters[7] += (stop - start) * neurons
+                counters[SYNAPTIC_EVENTS] += (stop - start) * neurons
                 if targets.size > 0:
                     take_targets(targets, w, t, scratch, c)
                 neuron_step(state, scratch, row, records.raster, w, t, counters, phase, c)
@@ -294,7 +290,7 @@ def run_windows(  # type: ignore[no-untyped-def]
                 traced = (scratch.trace_current, scratch.trace)
             trace_window(
                 pointers, addresses, w * steps, traced, scratch.spiked, scratch.traces,
-                counters[3:5], c,
+                counters, c,
             )  # fmt: skip
             record_learning(scratch, records, w)
         if mode >= GRADIENT:
@@ -303,7 +299,7 @@ def run_windows(  # type: ignore[no-untyped-def]
                 scratch.errors, scratch.traces, gradient, scratch.by_neuron, scratch.active
             )
             if mode == LEARN:
-                counters[5] += update_window(
+                counters[WEIGHT_SATURATIONS] += update_window(
                     weights, gradient, update_streams, lanes, scratch.tile, scratch.randoms,
                     phase, c,
                 )  # fmt: skip

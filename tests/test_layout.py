@@ -55,6 +55,7 @@ TESTED_ELSEWHERE = {
     "model/sections.py": "model/config/test_config.py",  # parts of every configuration
     "model/clocks.py": "sim/backends/test_core.py",  # clock cycles that gates need
     "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place
+    "model/counters.py": "model/test_reference.py",  # places in the array of counters
     "model/gradient.py": "model/test_layer.py",  # sparse and dense sums
     "model/engine/loops.py": "model/engine/test_compile.py",  # loops of every kernel
     "model/logging.py": "model/storage/test_trust.py",  # one sentence a process

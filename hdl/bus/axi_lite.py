@@ -1,4 +1,4 @@
-"""AXI4-Lite in front of registers."""
+"""AXI4-Lite slave of the register bank."""
 
 from __future__ import annotations
 
@@ -30,29 +30,30 @@ AXI_LITE = {
     "rvalid": Out(1),
     "rready": In(1),
 }
-"""The five channels' signals, from the slave's side."""
+"""Signals of the five channels, from the side of the slave."""
 
 
 class AxiLiteSlave(wiring.Component):
-    """Turns reads and writes on AXI4-Lite into accesses, one after another.
+    """Turns reads and writes on AXI4-Lite into register accesses, one at a time.
 
     Members
     -------
     awaddr ... rready
-        See `AXI_LITE`; the protection bits are ignored.
+        Signals of `AXI_LITE`; the protection bits are ignored.
     access : Out(AccessSignature)
 
-    Latency: ``request`` rises 2 clocks after the last of the address's and data's transfers, the
-    response's valid a clock after ``done``. Throughput: one access at a time; a read and a write
-    that both wait take turns. Handshake: address and data of a write in any order; all outputs are
-    registers' or the inverse of one, and a response stays until it is taken. Reset: empty.
+    Latency: ``request`` rises 2 clock cycles after the transfer of address and data; the valid of
+    the response rises 1 clock cycle after ``done``. Throughput: one access at a time; waiting reads
+    and writes alternate. Handshake: address and data of a write come in any order. All outputs are
+    registers or inverted registers, and a response is held until it is transferred. Reset: no
+    access in progress.
     """
 
     def __init__(self) -> None:
         super().__init__({**AXI_LITE, "access": Out(AccessSignature())})
 
     def elaborate(self, platform: object) -> Module:
-        """Build a register for each channel, and the turns."""
+        """Build a register per channel, and the arbitration."""
         m = Module()
         access = self.access
         address, word, query = Signal(), Signal(), Signal()
@@ -72,9 +73,9 @@ class AxiLiteSlave(wiring.Component):
             m.d.sync += self.bvalid.eq(0)
         with m.If(self.rready):
             m.d.sync += self.rvalid.eq(0)
-        # A response must have been taken before the next access of its kind begins.
+        # An access starts only after the previous response of its kind has been transferred.
         writes, reads = address & word & ~self.bvalid, query & ~self.rvalid
-        # The last access's kind stands here still: the other one comes first.
+        # `access.write` still holds the kind of the previous access; the other kind goes first.
         write = writes & ~(reads & access.write)
         with m.If(~access.request), m.If(writes | reads):
             m.d.sync += [

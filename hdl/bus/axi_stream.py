@@ -1,4 +1,4 @@
-"""AXI4-Stream on either side of a layer: events in, targets in, events out."""
+"""AXI4-Stream ports of a layer: input events, targets and output events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bitlif.model.config.config import Config
 
 
 def whole_bytes(bits: int) -> int:
-    """Return `bits` rounded up to whole bytes, at least one.
+    """Return `bits` rounded up to whole bytes, at least one byte.
 
     >>> whole_bytes(0), whole_bytes(8), whole_bytes(9)
     (8, 8, 16)
@@ -20,16 +20,16 @@ def whole_bytes(bits: int) -> int:
 
 
 def target_bits(config: Config) -> int:
-    """Return the width of one lane's part of the targets' TDATA."""
+    """Return the width of one lane in TDATA of the targets."""
     return whole_bytes(config.error.target_bits + 1)
 
 
 def event_members(
     units: int, *, into: bool = True, bits: int | None = None
 ) -> dict[str, wiring.Member]:
-    """Return the signals of an event stream that comes in, or goes out.
+    """Return the signals of an input (`into`) or output event stream.
 
-    TDATA has as many whole bytes as an address needs, if no number of bits is given.
+    TDATA has `bits` bits, by default as many whole bytes as an address needs.
     """
     forth, back = (In, Out) if into else (Out, In)
     return {
@@ -41,42 +41,43 @@ def event_members(
 
 
 def target_members(config: Config) -> dict[str, wiring.Member]:
-    """Return the signals of the stream of targets, which comes in."""
+    """Return the signals of the stream of targets, an input."""
     bits = target_bits(config) * config.layer.lanes
     return {"tdata": In(bits), "tvalid": In(1), "tready": Out(1)}
 
 
 class EventInput(wiring.Component):
-    """Input events from AXI4-Stream; those that name no input are thrown away.
+    """Receives input events from AXI4-Stream; discards those whose address is out of range.
 
     Parameters
     ----------
     inputs : int
     bits : int or None
-        Of TDATA, see `event_members`.
-    prompt : bool
-        False: take an event only once the one before has left, which makes half the throughput and
-        a shorter way from there to ``tready``.
+        Width of TDATA, see `event_members`.
+    back_to_back : bool
+        False: accept an event only after the previous one has left. This halves the throughput and
+        shortens the path to ``tready``.
 
     Members
     -------
     tdata, tlast, tvalid, tready
-        An address padded to whole bytes; with ``tlast`` the step ends, and ``tdata`` means nothing.
+        An address padded to whole bytes. ``tlast`` ends the step; ``tdata`` is then ignored.
     o : Out(stream of event_layout(N))
-        Valid falls again without a transfer when ``pass_on`` does: `LayerCore` may be given that.
+        Valid falls without a transfer when ``pass_on`` falls, which `LayerCore` tolerates.
     pass_on : In(1)
-        Whether events may leave.
+        Whether events can leave.
     discard : In(1)
-        Take events and throw them away; only without ``pass_on``.
+        Accept events and discard them; ``pass_on`` must be low.
     dropped : Out(1)
-        An event that names no input is thrown away in this clock.
+        Pulse: an event whose address is out of range is discarded.
 
-    Latency: 1 clock. Throughput: one event a clock. Handshake: ``tready`` does not depend on the
-    other inputs of the stream. Reset: empty; an event that waited here is lost.
+    Latency: 1 clock cycle. Throughput: one event per clock cycle, or one per two without
+    `back_to_back`. Handshake: ``tready`` does not depend on the other inputs of the stream.
+    Reset: empty; a waiting event is lost.
     """
 
-    def __init__(self, inputs: int, bits: int | None = None, *, prompt: bool = True) -> None:
-        self._inputs, self._prompt = inputs, prompt
+    def __init__(self, inputs: int, bits: int | None = None, *, back_to_back: bool = True) -> None:
+        self._inputs, self._back_to_back = inputs, back_to_back
         super().__init__(
             {
                 **event_members(inputs, bits=bits),
@@ -88,7 +89,7 @@ class EventInput(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build one register, and what empties it."""
+        """Build one register, and the logic that empties it."""
         m = Module()
         full, stray, leaves = Signal(), Signal(), Signal()
         event = Signal(event_layout(self._inputs))
@@ -96,13 +97,13 @@ class EventInput(wiring.Component):
             self.o.payload.eq(event),
             self.o.valid.eq(full & ~stray & self.pass_on),
             leaves.eq(stray | self.discard | (self.pass_on & self.o.ready)),
-            self.tready.eq(~full | leaves if self._prompt else ~full),
+            self.tready.eq(~full | leaves if self._back_to_back else ~full),
             self.dropped.eq(full & stray & ~self.discard),
         ]
         with m.If(leaves):
             m.d.sync += full.eq(0)
         with m.If(self.tready & self.tvalid):
-            # All of the padded address counts, not only the bits that the layer has.
+            # The range check uses the whole padded address, not only the bits of the layer.
             m.d.sync += [
                 full.eq(1),
                 event.address.eq(self.tdata),
@@ -113,30 +114,30 @@ class EventInput(wiring.Component):
 
 
 class TargetInput(wiring.Component):
-    """Targets from AXI4-Stream; those above 1 are held at 1.
+    """Receives targets from AXI4-Stream; saturates those above 1.
 
     Parameters
     ----------
     config : bitlif.Config
-    prompt : bool
-        As of `EventInput`.
+    back_to_back : bool
+        As for `EventInput`.
 
     Members
     -------
     tdata, tvalid, tready
-        The raw targets of a slot, each padded to whole bytes, lane 0 lowest.
+        Raw targets of a slot, each padded to whole bytes, lane 0 lowest.
     o : Out(stream of P raw targets)
     discard : In(1)
-        Take targets and throw them away.
+        Accept targets and discard them.
     held : Out(1)
-        A transfer with a target above 1 is taken in this clock.
+        Pulse: a transfer with a target above 1 is accepted.
 
-    Latency: 1 clock. Throughput: one slot a clock. Handshake: as `EventInput`. Reset: empty; a slot
-    that waited here is lost.
+    Latency: 1 clock cycle. Throughput: one slot per clock cycle, or one per two without
+    `back_to_back`. Handshake: as `EventInput`. Reset: empty; a waiting slot is lost.
     """
 
-    def __init__(self, config: Config, *, prompt: bool = True) -> None:
-        self._one, self._prompt = 1 << config.error.target_bits, prompt
+    def __init__(self, config: Config, *, back_to_back: bool = True) -> None:
+        self._one, self._back_to_back = 1 << config.error.target_bits, back_to_back
         lanes = config.layer.lanes
         self._tdata = data.ArrayLayout(target_bits(config), lanes)
         own = data.ArrayLayout(config.error.target_bits + 1, lanes)
@@ -150,7 +151,7 @@ class TargetInput(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build one register, and the comparison in front of it."""
+        """Build one register, and the comparators before it."""
         m = Module()
         full, leaves = Signal(), Signal()
         given = data.View(self._tdata, self.tdata)
@@ -158,7 +159,7 @@ class TargetInput(wiring.Component):
         m.d.comb += [
             self.o.valid.eq(full),
             leaves.eq(self.discard | self.o.ready),
-            self.tready.eq(~full | leaves if self._prompt else ~full),
+            self.tready.eq(~full | leaves if self._back_to_back else ~full),
             self.held.eq(self.tready & self.tvalid & ~self.discard & Cat(*above).any()),
         ]
         with m.If(leaves):
@@ -173,16 +174,16 @@ class TargetInput(wiring.Component):
 
 
 class EventOutput(wiring.Component):
-    """Output events to AXI4-Stream.
+    """Sends output events to AXI4-Stream.
 
     Members
     -------
     i : In(stream of event_layout(M))
     tdata, tlast, tvalid, tready
-        As of `EventInput`; ``tdata`` is 0 with ``tlast``.
+        As for `EventInput`; ``tdata`` is 0 with ``tlast``.
 
-    Latency: 1 clock. Throughput: one event a clock. Handshake: an event stays until it is taken,
-    whatever becomes of the layer. Reset: empty.
+    Latency: 1 clock cycle. Throughput: one event per clock cycle. Handshake: an event is held until
+    it is transferred, even if the layer is reset. Reset: empty.
     """
 
     def __init__(self, neurons: int) -> None:

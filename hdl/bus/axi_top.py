@@ -1,4 +1,4 @@
-"""The layer core behind standard buses: AXI4-Lite registers, AXI4-Stream events and targets."""
+"""The layer core with AXI4-Lite registers and AXI4-Stream events and targets."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .register_mapped_layer import RegisterMappedLayer, takes_targets
 
 
 class AxiTop(wiring.Component):
-    """A `LayerCore` with the registers of `bitlif.hdl.bus.registers` in front of it.
+    """A `LayerCore` with AXI buses and the registers of `bitlif.hdl.bus.registers`.
 
     Parameters
     ----------
     config : bitlif.Config
     learning : bool
-        False: inference only; nothing of the learning hardware is there.
+        False: inference only; the learning hardware is omitted.
     weights : (N, M) int or None
-        As of `LayerCore`.
+        As for `LayerCore`.
 
     Members
     -------
@@ -39,11 +39,10 @@ class AxiTop(wiring.Component):
     m_axis_events_tdata, _tlast, _tvalid, _tready
         Output events, see `EventOutput`.
 
-    Latency and throughput: each stream passes one register, which adds a clock and stalls nothing.
-    Handshake: as the buses' own; a window begins with its first event when CONTROL.run is 1 and no
-    access is being answered. Reset: of everything, for one clock cycle or more; CONTROL.reset
-    resets all but the bus, CONTROL's other bits, MEMORY, ADDRESS and an output event that waits to
-    be taken.
+    Latency: that of `LayerCore`, plus 1 clock cycle per stream. Throughput: that of `LayerCore`.
+    Handshake: AXI; a window begins with its first event if CONTROL.run is 1 and no access is in
+    progress. Reset: resets everything, in one clock cycle or more. CONTROL.reset keeps the bus, the
+    other bits of CONTROL, LOAD, MEMORY, ADDRESS and a waiting output event.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class AxiTop(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Connect buses and layer."""
+        """Connect the buses and the layer."""
         m = Module()
         config, learning = self._config, self._learning
         core = LayerCore(config, learning=learning, weights=self._weights)

@@ -1,4 +1,4 @@
-"""Single elements of a core's memories, out of rows that are as wide as its lanes."""
+"""Access to single elements of the memories of a core, whose rows are as wide as its lanes."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ STATE = {own.name: own for own in state_variables()}
 
 
 class ElementPort(wiring.Component):
-    """Points at an element of a memory, shows it, writes it, moves on.
+    """Keeps a pointer to an element of a memory; reads, writes and advances.
 
     Members
     -------
     host : Out(HostSignature)
-        Of the core.
+        Host port of the core.
     word : In(32)
-        A memory's number, an element's, or a value; holds from a clock before it is used.
+        Number of a memory, number of an element, or value; stable from one clock cycle before use.
     known, inside, fits : Out(1)
-        Whether `word` of a clock ago is the number of a memory of this core, is an element of the
-        selected memory, and may be written there.
+        Whether ``word``, one clock cycle earlier, was the number of a memory of this core, of an
+        element of the selected memory, and in the range of its elements.
     choose : In(1)
-        Select memory `word`, element 0.
+        Pulse: select memory ``word`` and its element 0.
     seek, sought : In(1), Out(1)
-        Point at element `word`; done with the clock of ``sought``, `seek_clocks` after ``seek``.
+        Pulse: select element ``word``. ``sought`` pulses `seek_clocks` clock cycles later.
     store : In(1)
-        Write `word`; only while the core is and was idle.
+        Pulse: write ``word``; the core must be idle for the second clock cycle in a row.
     advance : In(1)
-        Point at the next element.
+        Pulse: select the next element.
     memory, index, count : Out
-        The selected memory, the element, and how many there are.
+        The selected memory, the selected element, and the number of elements.
     ended : Out(1)
-        The pointer is behind the last element.
+        The pointer is after the last element.
     value : Out(64)
-        The element, sign-extended, if core and pointer have stood still for 2 clocks.
+        The element, sign-extended, after 2 clock cycles without a change of core or pointer.
 
-    Latency: as said. Throughput: one element a clock to write. Handshake: none. Reset: element 0
-    of memory 0.
+    Latency: 2 clock cycles to read, `seek_clocks` to seek. Throughput: one write per clock cycle.
+    Handshake: pulses. Reset: element 0 of memory 0.
     """
 
     def __init__(self, config: Config, *, learning: bool = True) -> None:
@@ -76,11 +76,11 @@ class ElementPort(wiring.Component):
 
     @property
     def seek_clocks(self) -> int:
-        """Clocks from ``seek`` to ``sought``."""
+        """Clock cycles from ``seek`` to ``sought``."""
         return self._index_bits + self._neuron_bits
 
     def elaborate(self, platform: object) -> Module:
-        """Build the pointer, and the way from each memory's row to its element."""
+        """Build the pointer, and the path from the row of each memory to its element."""
         m = Module()
         sizes, host = self._config.layer, self.host
         row, lane = Signal(range(sizes.inputs * sizes.slots)), Signal(range(sizes.lanes))
@@ -94,16 +94,16 @@ class ElementPort(wiring.Component):
             for name, own in self._elements.items():
                 with m.Case(own.memory.number):
                     m.d.comb += self.count.eq(own.count)
-                    m.d.sync += self.value.eq(self._shown(name, lane))
+                    m.d.sync += self.value.eq(self._element(name, lane))
                     if name in STATE and STATE[name].per != "input":
                         m.d.comb += host.address.eq(row)
                     if own.memory.access == "rw":
-                        m.d.sync += self.fits.eq(_fits(self.word, own))
+                        m.d.sync += self.fits.eq(_in_range(self.word, own))
                         self._write(m, name, lane)
         return m
 
     def _point(self, m: Module, row: Signal, lane: Signal) -> None:
-        """Keep element number, row and lane in step; divide for a new element, a bit a clock."""
+        """Build element number, row and lane; a seek divides, one bit per clock cycle."""
         sizes = self._config.layer
         neuron = Signal(range(sizes.neurons))
         dividend, steps = Signal(self._index_bits), Signal(range(self._index_bits))
@@ -142,7 +142,7 @@ class ElementPort(wiring.Component):
                 ]
                 m.next = "input"
             with m.State("input"):
-                # The quotient, the input, only comes up times the slots that precede its row.
+                # The quotient is the input; only its product with the number of slots is needed.
                 m.d.sync += [
                     dividend.eq(dividend << 1),
                     rest.eq(left),
@@ -171,8 +171,8 @@ class ElementPort(wiring.Component):
                     m.d.sync += [lane.eq(left), row.eq(row + ((slot << 1) | digit))]
                     m.next = "still"
 
-    def _shown(self, name: str, lane: Signal) -> Value:
-        """Return the element of a memory."""
+    def _element(self, name: str, lane: Signal) -> Value:
+        """Return the selected element of a memory."""
         host = self.host
         if name in STATE:
             own = STATE[name]
@@ -188,7 +188,7 @@ class ElementPort(wiring.Component):
         return getattr(host, name)[self.index]
 
     def _write(self, m: Module, name: str, lane: Signal) -> None:
-        """Write an element into its row, the others of which stay."""
+        """Write an element; the others in its row keep their values."""
         host = self.host
         if name == "weights":
             for number in range(self._config.layer.lanes):
@@ -206,8 +206,8 @@ class ElementPort(wiring.Component):
         ]
 
 
-def _fits(word: Signal, own: Elements) -> Value:
-    """Return whether a word is an integer within an element's bounds."""
+def _in_range(word: Signal, own: Elements) -> Value:
+    """Return whether a word is in the range of an element."""
     if own.low < 0:
         above = word[own.high.bit_length() :]
         return above.all() | ~above.any()

@@ -15,34 +15,33 @@ from .register_port import AccessSignature
 from .registers import REGISTERS, WORD_BITS, Register, Response, constants
 
 EVENT_COUNTERS = ("windows", "dropped_events", "held_targets")
-"""Registers, in lower case, that count the pulses of the members of the same names."""
+"""Registers, in lower case, that count pulses of the members with these names."""
 
 
 class RegisterBank(wiring.Component):
-    """Answers accesses; refuses those that are not lawful, and then changes nothing.
+    """Answers register accesses; an illegal access is refused and changes nothing.
 
     Members
     -------
     access : In(AccessSignature)
     host : Out(HostSignature)
-        Of the core.
+        Host port of the core.
     phase, digest, current_saturations ... : In
-        The core's.
+        Outputs of the core.
     windows, dropped_events, held_targets : In(1)
-        One more of these, with this clock.
+        Pulses that are counted.
     event_waiting : In(1)
-        An output event waits to be taken.
+        An output event waits.
     run, learn, flush : Out(1)
-        The bits of CONTROL; ``learn`` is always 0 without learning hardware, ``run`` while LOAD
-        is 1.
+        Bits of CONTROL; ``learn`` is 0 without learning hardware, ``run`` is 0 while LOAD is 1.
     window : Out(1)
-        A window is under way.
+        A window is in progress.
     restart : Out(1)
-        The core starts anew.
+        Pulse: resets the core.
 
-    Latency: an access takes 3 clocks, writing ADDRESS `ElementPort.seek_clocks` more. Handshake:
-    no window may begin while ``access.request`` is high, so that one access sees one state. Reset:
-    all registers 0.
+    Latency: 3 clock cycles per access, plus `ElementPort.seek_clocks` for a write to ADDRESS.
+    Throughput: one access at a time. Handshake: no window may begin while ``access.request`` is
+    high, so that an access sees one state. Reset: all registers are 0.
     """
 
     def __init__(self, config: Config, *, learning: bool = True) -> None:
@@ -66,7 +65,7 @@ class RegisterBank(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the elements' port, what reads show, what is lawful, and the effects."""
+        """Build the element port, the read data, the checks and the effects of an access."""
         m = Module()
         access = self.access
         m.submodules.port = port = ElementPort(self._config, learning=self._learning)
@@ -80,15 +79,15 @@ class RegisterBank(wiring.Component):
         m.d.comb += [self.window.eq(ready & ~self.host.idle), port.word.eq(access.data)]
         high, run, load = Signal(WORD_BITS), Signal(), Signal()
         m.d.comb += self.run.eq(run & ~load)
-        shown = self._show(m, port, ready, high, run, load)
-        mapped, lawful = self._judge_form(m)
+        read = self._read_data(m, port, ready, high, run, load)
+        mapped, legal = self._check_form(m)
         with m.FSM(name="access"):
             with m.State("wait"), m.If(access.request):
                 m.next = "judge"
             with m.State("judge"):
                 with m.If(~mapped):
                     m.d.sync += access.response.eq(Response.DECODE_ERROR)
-                with m.Elif(lawful & self._judge_content(port, was_idle, load)):
+                with m.Elif(legal & self._check_content(port, was_idle, load)):
                     m.d.sync += access.response.eq(Response.OKAY)
                 with m.Else():
                     m.d.sync += access.response.eq(Response.SLAVE_ERROR)
@@ -97,7 +96,7 @@ class RegisterBank(wiring.Component):
                 m.d.comb += access.done.eq(1)
                 m.next = "wait"
                 with m.If(access.response == Response.OKAY):
-                    m.d.comb += access.result.eq(Mux(self._at("DATA"), port.value, shown))
+                    m.d.comb += access.result.eq(Mux(self._at("DATA"), port.value, read))
                     with m.If(self._at("DATA")):
                         m.d.comb += [port.store.eq(access.write), port.advance.eq(1)]
                         with m.If(~access.write):
@@ -120,10 +119,10 @@ class RegisterBank(wiring.Component):
         """Return whether the access is to this register."""
         return self.access.address == REGISTERS[name].offset
 
-    def _show(
+    def _read_data(
         self, m: Module, port: ElementPort, ready: Signal, high: Signal, run: Signal, load: Signal
     ) -> Signal:
-        """Return what reading shows, but for DATA, a clock after the address."""
+        """Return the read data of all registers but DATA, one clock cycle after the address."""
         fields = {
             "CONTROL": {"run": run, "learn": self.learn, "flush": self.flush},
             "STATUS": {
@@ -156,7 +155,7 @@ class RegisterBank(wiring.Component):
         return shown
 
     def _count(self, m: Module, name: str) -> Signal:
-        """Count a member's pulses since the core's start, up to the last value."""
+        """Count the pulses of a member since the reset of the core; the counter saturates."""
         total = Signal(COUNTER_BITS, name=f"{name}_total")
         with m.If(self.restart):
             m.d.sync += total.eq(0)
@@ -164,10 +163,10 @@ class RegisterBank(wiring.Component):
             m.d.sync += total.eq(total + 1)
         return total
 
-    def _judge_form(self, m: Module) -> tuple[Signal, Signal]:
-        """Return whether there is such a register, and whether it may be accessed like that.
+    def _check_form(self, m: Module) -> tuple[Signal, Signal]:
+        """Return whether the register exists, and whether the form of the access is legal.
 
-        Both a clock after the access has come.
+        Both are valid one clock cycle after the request.
         """
         access = self.access
         mapped, lawful = Signal(), Signal()
@@ -183,14 +182,14 @@ class RegisterBank(wiring.Component):
         return mapped, lawful
 
     def _mask(self, register: Register) -> int:
-        """Return the bits that may be 1 in a word that is written."""
+        """Return the bits that can be 1 in a word written to a register."""
         if not register.fields:
             return (1 << WORD_BITS) - 1
         absent = () if self._learning else ("learn",)
         return sum(field.mask for field in register.fields if field.name not in absent)
 
-    def _judge_content(self, port: ElementPort, was_idle: Signal, load: Signal) -> Value:
-        """Return whether the core's state and the word allow the access."""
+    def _check_content(self, port: ElementPort, was_idle: Signal, load: Signal) -> Value:
+        """Return whether the state of the core and the word allow the access."""
         write, word = self.access.write, self.access.data
         control = REGISTERS["CONTROL"]
         run, learn, reset = (word[control.field(name).low] for name in ("run", "learn", "reset"))
@@ -203,7 +202,7 @@ class RegisterBank(wiring.Component):
         )
 
     def _control(self, m: Module, run: Signal) -> None:
-        """Take over a word written to CONTROL."""
+        """Store a word written to CONTROL."""
         register, word = REGISTERS["CONTROL"], self.access.data
         m.d.sync += [
             run.eq(word[register.field("run").low]),

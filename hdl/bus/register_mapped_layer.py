@@ -1,4 +1,4 @@
-"""The layer core with its registers, whatever bus is in front of them."""
+"""The layer core with its registers, independent of the bus."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class RegisterMappedLayer(wiring.Component):
     ----------
     config : bitlif.Config
     core : component with the members of `LayerCore`
-        If it also has a member ``restart``, In(1), that resets it; else it is wrapped.
+        Its member ``restart``, In(1), resets it; without one, it is wrapped in a ResetInserter.
     learning : bool
         Whether the core has learning hardware.
     event_bits : int or None
-        Of the input events' TDATA; None: as many whole bytes as an address needs.
-    prompt : bool
-        Of both streams in, see `EventInput`.
+        Width of TDATA of the input events; None: as many whole bytes as an address needs.
+    back_to_back : bool
+        For both input streams, see `EventInput`.
 
     Members
     -------
@@ -45,26 +45,26 @@ class RegisterMappedLayer(wiring.Component):
     targets_tdata, targets_tvalid, targets_tready
         Targets, see `TargetInput`; if the core learns or a teacher resets.
     o_events : Out(stream of event_layout(M))
-        The core's; in the cycle of ``restart`` nothing is offered, whatever was before.
+        Output events of the core; not valid in the cycle of ``restart``.
     event_waiting : In(1)
-        An output event waits to be taken, behind ``o_events``.
+        An output event waits downstream of ``o_events``.
     takes_targets : Out(1)
         Every step takes targets.
     restart : Out(1)
-        Everything but the registers that outlive CONTROL.reset starts anew.
+        Pulse: CONTROL.reset resets the core and the streams.
 
-    Latency and throughput: each stream in passes one register, which adds a clock and stalls
-    nothing. Handshake: a window begins with its first event when CONTROL.run is 1 and no access is
-    being answered. Reset: of everything; CONTROL.reset resets all but CONTROL's other bits, LOAD,
-    MEMORY and ADDRESS.
+    Latency: that of the core, plus 1 clock cycle per input stream. Throughput: that of the core,
+    or half of it for the input streams without `back_to_back`. Handshake: a window begins with its
+    first event if CONTROL.run is 1 and no access is in progress. Reset: resets everything;
+    CONTROL.reset keeps the other bits of CONTROL, LOAD, MEMORY and ADDRESS.
     """
 
     def __init__(
         self, config: Config, core: Any, *, learning: bool, event_bits: int | None = None,
-        prompt: bool = True,
+        back_to_back: bool = True,
     ) -> None:  # fmt: skip
         self._config, self._core, self._learning = config, core, learning
-        self._event_bits, self._prompt = event_bits, prompt
+        self._event_bits, self._back_to_back = event_bits, back_to_back
         sizes = config.layer
         self._streams = {"events": event_members(sizes.inputs, bits=event_bits)}
         if takes_targets(config, learning=learning):
@@ -94,14 +94,14 @@ class RegisterMappedLayer(wiring.Component):
             m.d.comb += core.restart.eq(bank.restart)
         else:
             m.submodules.core = ResetInserter(bank.restart)(core)
-        events = EventInput(config.layer.inputs, self._event_bits, prompt=self._prompt)
+        events = EventInput(config.layer.inputs, self._event_bits, back_to_back=self._back_to_back)
         m.submodules.events = ResetInserter(bank.restart)(events)
         connect(m, flipped(self.access), bank.access)
         connect(m, bank.host, core.host)
         connect(m, events.o, core.i_events)
         m.d.comb += [
             self.o_events.payload.eq(core.o_events.payload),
-            # In the cycle of a reset the core still offers what belongs to the broken window.
+            # In the cycle of a reset, the core still offers an event of the aborted window.
             self.o_events.valid.eq(core.o_events.valid & ~bank.restart),
             core.o_events.ready.eq(self.o_events.ready),
         ]
@@ -121,7 +121,7 @@ class RegisterMappedLayer(wiring.Component):
         if self._learning:
             m.d.comb += core.learn.eq(bank.learn)
         if "targets" in self._streams:
-            targets = TargetInput(config, prompt=self._prompt)
+            targets = TargetInput(config, back_to_back=self._back_to_back)
             m.submodules.targets = ResetInserter(bank.restart)(targets)
             connect(m, targets.o, core.i_targets)
             self._connect_ports(m, "targets", targets)
@@ -134,7 +134,7 @@ class RegisterMappedLayer(wiring.Component):
         return m
 
     def _connect_ports(self, m: Module, name: str, inner: wiring.Component) -> None:
-        """Connect this component's ports of a stream to those of an inner one."""
+        """Connect the ports of a stream to those of an inner component."""
         for part, member in self._streams[name].items():
             port, own = getattr(self, f"{name}_{part}"), getattr(inner, part)
             m.d.comb += own.eq(port) if member.flow == In else port.eq(own)

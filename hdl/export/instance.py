@@ -1,4 +1,4 @@
-"""The layer core as a black box: a netlist that was made before takes its place."""
+"""The layer core as a black box, to be replaced by an existing netlist."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ class CoreInstance(wiring.Component):
     ----------
     config : bitlif.Config
     learning : bool
-        As the module was exported.
+        Whether the exported module has learning hardware.
 
     Members
     -------
     restart : In(1)
-        Resets the core, as the domain's reset does: ``ResetInserter`` reaches no instance.
-    All others as of `bitlif.hdl.layer.LayerCore`.
+        Resets the core like the reset of its domain; ``ResetInserter`` does not affect instances.
+    ...
+        All other members are those of `bitlif.hdl.layer.LayerCore`.
 
-    Latency, throughput, handshake: the core's. Reset: of the core.
+    Latency, Throughput, Handshake, Reset: those of `bitlif.hdl.layer.LayerCore`.
     """
 
     def __init__(self, config: Config, *, learning: bool = True) -> None:
@@ -36,7 +37,7 @@ class CoreInstance(wiring.Component):
         super().__init__({"restart": In(1), **self._members})
 
     def elaborate(self, platform: object) -> Module:
-        """Connect every member to the port of its name."""
+        """Connect every member to the port with its name."""
         m = Module()
         ports: dict[str, object] = {
             "i_clk": ClockSignal(),
@@ -51,7 +52,7 @@ class CoreInstance(wiring.Component):
 
 
 def black_box(config: Config, *, learning: bool = True) -> str:
-    """Return the module's ports alone in Verilog, for tools that meet the instance."""
+    """Return the module with its ports only, in Verilog, for tools that read the instance."""
     own = Signature(core_members(config, learning=learning))
     lines = ["input wire clk", "input wire rst"]
     for path, member, value in own.flatten(own.create()):

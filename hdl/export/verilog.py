@@ -1,4 +1,4 @@
-"""A layer as one SystemVerilog file, with its ports explained in the header."""
+"""Export of a layer as one SystemVerilog file, with its ports explained in the header."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ MEANINGS = {
 
 
 def core_name(config: Config) -> str:
-    """Return the module's name: a Verilog identifier made of the configuration's name."""
+    """Return the module name: a Verilog identifier made from the name of the configuration."""
     return f"bitlif_{module_name(config.name)}"
 
 
 def axi_name(config: Config) -> str:
-    """Return the name of the module with buses."""
+    """Return the name of the module with AXI buses."""
     return f"{core_name(config)}_axi"
 
 
 def core_verilog(
     config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
 ) -> str:
-    """Return the layer core in SystemVerilog, memories with their contents included.
+    """Return the layer core in SystemVerilog, including the contents of its memories.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def core_verilog(
     learning : bool
         False: inference only.
     weights : (N, M) int or None
-        Raw weights that the core begins with; zeros if None.
+        Initial raw weights; zeros if None.
     """
     return _convert(config, LayerCore, core_name(config), learning, weights)
 
@@ -86,7 +86,7 @@ def core_verilog(
 def axi_verilog(
     config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
 ) -> str:
-    """Return the layer behind AXI4-Lite and AXI4-Stream; the parameters are `core_verilog`'s."""
+    """Return the layer with AXI4-Lite and AXI4-Stream; parameters as for `core_verilog`."""
     return _convert(config, AxiTop, axi_name(config), learning, weights)
 
 

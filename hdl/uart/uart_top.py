@@ -65,7 +65,7 @@ class UartTop(wiring.Component):
         m.submodules.bridge = bridge = Bridge(config, learning=learning)
         bits = 8 * event_bytes(config.layer.inputs)
         m.submodules.layer = layer = RegisterMappedLayer(
-            config, self._core, learning=learning, event_bits=bits, prompt=False
+            config, self._core, learning=learning, event_bits=bits, back_to_back=False
         )
         share_crc(m, receiver, sender)
         connect(m, bridge.o, sender.i)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bitlif.model.counters import COUNTERS
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.storage.reading import read_text
 from bitlif.model.text import path_text, quoted
-from bitlif.model.window import COUNTERS
 from bitlif.tasks.learner import Learner
 
 STATE = "state.npz"

@@ -19,11 +19,11 @@ from bitlif.hdl.bus.registers import COUNTER_STOPPED, REGISTERS
 from bitlif.hdl.loadable import require_loadable
 from bitlif.model.checks import check_events, check_targets, check_weights, warn_of_idle
 from bitlif.model.config.config import Config
+from bitlif.model.counters import COUNTERS
 from bitlif.model.errors import BitlifError, BitlifTypeError, warn
 from bitlif.model.events import Events
 from bitlif.model.result import RECORDS, LayerState, check_records
 from bitlif.model.text import quoted
-from bitlif.model.window import COUNTERS
 
 from .lifetime import Lifetime
 from .result import CoreResult, Tally
@@ -245,7 +245,7 @@ class Core(Lifetime):
         return self._state()
 
     def counters(self) -> dict[str, int]:
-        """Return the counters since the reset, keyed by `bitlif.model.window.COUNTERS`.
+        """Return the counters since the reset, keyed by `bitlif.model.counters.COUNTERS`.
 
         Hardware counters saturate at 2**32 - 1, and so do the models'. A result's counters are
         differences of these. `synaptic_events` is computed from the events and does not saturate.

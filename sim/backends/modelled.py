@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bitlif.model.clocks import step_clocks, window_end
 from bitlif.model.config.config import Config
+from bitlif.model.counters import COUNTERS
 from bitlif.model.events import Events
 from bitlif.model.files.save_file import (
     Arrays,
@@ -21,7 +22,6 @@ from bitlif.model.files.save_file import (
 )
 from bitlif.model.result import Result
 from bitlif.model.signature import MASK, Signature
-from bitlif.model.window import COUNTERS
 
 from .core import Core
 from .result import Tally

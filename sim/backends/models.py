@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bitlif.model.checks import check_weights
 from bitlif.model.config.config import Config
+from bitlif.model.counters import COUNTERS
 from bitlif.model.digest import sign_digests
 from bitlif.model.errors import BitlifError, BitlifTypeError
 from bitlif.model.events import Events
@@ -18,7 +19,6 @@ from bitlif.model.layer import Layer
 from bitlif.model.result import LayerState
 from bitlif.model.signature import Signature
 from bitlif.model.text import array_kind
-from bitlif.model.window import COUNTERS
 
 from .modelled import Modelled, Stand, clock_cycles, no_clock_cycles, unpadded
 

@@ -16,13 +16,13 @@ from matplotlib.image import imread
 
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
+from bitlif.model.counters import COUNTERS
 from bitlif.model.extras import install_command
 from bitlif.model.files.event_file import load_events
 from bitlif.model.files.weight_file import load_weights
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.storage.ownership import MARKER, write_marker
-from bitlif.model.window import COUNTERS
 from bitlif.scripts import demo as demo_command
 from bitlif.scripts.drawing.demo_figure import BLUE, GREY, VERMILION, full_colour
 from bitlif.scripts.main import main

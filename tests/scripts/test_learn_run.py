@@ -13,12 +13,12 @@ import pytest
 
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
+from bitlif.model.counters import COUNTERS
 from bitlif.model.events import Events
 from bitlif.model.files.event_file import load_events, save_events
 from bitlif.model.files.weight_file import load_weights, save_weights
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
-from bitlif.model.window import COUNTERS
 from bitlif.scripts import learn, run
 from bitlif.scripts.main import main
 from bitlif.scripts.run import CHAIN

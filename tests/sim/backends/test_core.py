@@ -143,8 +143,8 @@ def test_what_a_core_was_not_built_for_is_not_loaded() -> None:
         ({"membrane__threshold": 0.5}, r"^membrane\.threshold must be 1\.0, as the core was built"),
         ({"schedule": [{"windows": 1, "sigma": 0.2}] * 2 + [{"sigma": 0.3}]}, "at most 2 phases"),
         ({"schedule": [{"windows": 99, "sigma": 0.3}, {"sigma": 0.15}]}, "must be at most 15"),
-        ({"learning__rate": 4.0}, "needs another shift"),
-        ({"schedule": [{"sigma": 0.05}]}, r"^schedule must leave the core's .*shift"),
+        ({"learning__rate": 4.0}, r"^schedule\[0\]\.rate needs a shift"),
+        ({"schedule": [{"sigma": 0.05}]}, r"^schedule must not change .*shift"),
     ):
         with pytest.raises(BitlifError, match=message):
             run_core(built.replace(**changes), weights, events, targets, built=built)
