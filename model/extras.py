@@ -1,7 +1,7 @@
-"""Packages that only some commands need: what to install where one is missing.
+"""Optional packages: reports a missing one with the command that installs it.
 
-A hint names the packages themselves, with their versions. ``pip install 'bitlif[gates]'`` would
-work only for who installed bitlif from an index, not from a checkout or a wheel.
+The command lists the packages with their versions. ``pip install 'bitlif[gates]'`` would work only
+if bitlif was installed from an index, not from a checkout or a wheel.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ def require_extra(need: str, extra: str, *modules: str) -> None:
     Parameters
     ----------
     need : str
-        Who needs what, as in ``"gates need Amaranth"``; ``{}`` in it stands for the module.
+        The purpose, as in ``"gates need Amaranth"``; ``{}`` stands for the missing module.
     extra : str
-        The optional dependencies (``pyproject.toml``) to which they belong.
+        The extra of ``pyproject.toml`` that the modules belong to.
     *modules : str
 
     Raises
     ------
     BitlifError
-        If a module is missing; the sentence ends with the command that installs it.
+        If a module is missing. The message ends with the command that installs it.
     """
     for module in modules:
         try:
@@ -44,11 +44,11 @@ def missing_extra(need: str, extra: str, error: ImportError) -> BitlifError:
     Parameters
     ----------
     need : str
-        Who needs what, as in ``"gates need Amaranth"``.
+        The purpose, as in ``"gates need Amaranth"``.
     extra : str
-        The optional dependencies to which the package belongs.
+        The extra of ``pyproject.toml`` that the package belongs to.
     error : ImportError
-        What importing it raised.
+        The error raised by importing it.
     """
     if not isinstance(error, ModuleNotFoundError):
         return BitlifError(f"{need}, which cannot be imported: {error}")
@@ -56,19 +56,19 @@ def missing_extra(need: str, extra: str, error: ImportError) -> BitlifError:
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs what is missing of an extra, or all of it if nothing is.
+    """Return the command that installs the missing packages of an extra, or all if none is missing.
 
-    It works wherever bitlif itself came from: an index, a wheel, a checkout.
+    It works whether bitlif was installed from an index, a wheel or a checkout.
     """
     wanted = requirements(extra)
     missing = [own for own in wanted if not _is_installed(own)]
     words = " ".join(f"'{own}'" for own in missing or wanted)
-    # Without metadata bitlif is run from its sources, and pip knows nothing of its extras.
+    # Without metadata, bitlif runs from its sources and pip does not know its extras.
     return f"pip install {words}" if words else f"install the extra '{extra}' of pyproject.toml"
 
 
 def requirements(extra: str) -> list[str]:
-    """Return an extra's requirements, those of extras that it includes in their place."""
+    """Return the requirements of an extra, with included extras replaced by theirs."""
     try:
         lines = metadata.requires(PROJECT) or []
     except metadata.PackageNotFoundError:

@@ -1,1 +1,1 @@
-"""The commands that people type: one file for each subcommand of ``bitlif``."""
+"""The ``bitlif`` command: one module for each subcommand."""

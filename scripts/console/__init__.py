@@ -1,1 +1,1 @@
-"""What the commands share at the terminal: parsers, progress, tables and output files."""
+"""Shared by the commands: parsers, tables, progress bars, messages and output files."""

@@ -1,9 +1,9 @@
-"""Where commands write: checked before the work, appearing whole or not at all, and never lost.
+"""Output files and folders: checked before the work, written atomically, and never lost.
 
-A command opens its output first, which makes a hidden folder or file beside the place and writes a
-little to it: a place that is read-only, full or somebody else's is an error before the work. If
-the result cannot be written in the end all the same, it is kept in another folder, which the error
-names.
+A command opens its outputs first. This creates a hidden file or folder beside the final path and
+writes a few bytes to it, so that a path that is read-only, full or not ours is an error before the
+work. If the result cannot be written at the end nevertheless, it is saved in another folder, which
+the error names.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from bitlif.model.text import path_text
 T = TypeVar("T")
 
 PROBE = bytes(4096)
-"""What is written to see whether anything can be."""
+"""Bytes that are written to test whether a path can be written."""
 
 
 class KeptElsewhere(BitlifError):
-    """The result could not be written to its place; `folder` holds it, as the message says."""
+    """The result could not be written to its path and was saved in `folder` instead."""
 
     def __init__(self, message: str, folder: Path) -> None:
         super().__init__(message)
@@ -36,21 +36,23 @@ class KeptElsewhere(BitlifError):
 
 
 def require_place(what: str, path: Path, kind: str, *, force: bool = False) -> None:
-    """Raise unless a folder can be made at `path`, or (with `force`) replaced there.
+    """Raise unless a folder can be created at `path`, or (with `force`) replaced there.
 
     Parameters
     ----------
     what : str
-        What names the folder, for errors: ``"--out"``.
+        The option that names the folder, for errors: ``"--out"``.
     path : Path
     kind : str
-        What makes it, see `bitlif.model.storage.ownership`.
+        The command that makes it, see `bitlif.model.storage.ownership`.
     force : bool
         Whether an earlier folder of the same kind may be replaced.
 
     Raises
     ------
     BitlifError
+        If the path is a file, a mount point, the current directory or a folder that must not be
+        replaced.
     """
     shown = path_text(path)
     absolute = path.absolute()
@@ -63,7 +65,9 @@ def require_place(what: str, path: Path, kind: str, *, force: bool = False) -> N
     if not real.exists():
         return
     if Path.cwd().is_relative_to(real):
-        raise BitlifError(f"{what} must be a new folder, not '{shown}', from which you call")
+        raise BitlifError(
+            f"{what} must be a new folder, not '{shown}', which contains the current one"
+        )
     if not real.is_dir():
         raise BitlifError(f"{what} must be a folder, not the file '{shown}'")
     if real.is_mount():
@@ -77,34 +81,35 @@ def require_place(what: str, path: Path, kind: str, *, force: bool = False) -> N
 
 
 def require_other_files(what: str, path: Path, inputs: Mapping[str, str | None]) -> None:
-    """Raise if `path` is one of the inputs, under whatever name."""
+    """Raise if `path` is one of the input files, under any name."""
     for name, given in inputs.items():
         if given and path.exists() and Path(given).exists() and path.samefile(given):
             raise BitlifError(f"{what} must be another file than {name}, not '{path_text(path)}'")
 
 
 class OutputFolder(AbstractContextManager["OutputFolder"]):
-    """A result folder.
+    """A folder of results.
 
     Parameters
     ----------
     path : Path
+        The final path.
     kind : str
-        The command.
+        The command that makes it.
     force : bool
         Whether an earlier folder of the same kind may be replaced.
     what : str
-        What names the folder, for errors.
+        The option that names the folder, for errors.
 
     Attributes
     ----------
     folder : Path
-        To write to before `settle`; hidden beside `path`.
+        The hidden folder beside `path`, to be filled before `settle`.
 
     Raises
     ------
     BitlifError
-        If the place is not ours or cannot be written.
+        If the path is not ours or cannot be written.
     """
 
     def __init__(self, path: Path, kind: str, *, force: bool = False, what: str = "--out") -> None:
@@ -123,25 +128,27 @@ class OutputFolder(AbstractContextManager["OutputFolder"]):
             raise _unwritable(what, path, error) from error
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        """Remove what was not put in its place, unless an error names it."""
+        """Remove the hidden folder unless it was moved to `path` or an error names it."""
         self._made.__exit__(kind, error, traceback)
 
     def write(self, fill: Callable[[Path], T]) -> T:
-        """Fill the folder and put it in its place.
+        """Fill the folder and move it to its final path.
 
         Parameters
         ----------
         fill : callable
-            Writes all files into the folder that it is given: a second one if the first fails.
+            Writes all files to the folder that it is given. It is called again with another folder
+            if the path cannot be written.
 
         Returns
         -------
-        What `fill` returns.
+        object
+            The return value of `fill`.
 
         Raises
         ------
         KeptElsewhere
-            If the place cannot be written.
+            If the path cannot be written.
         """
         try:
             result = fill(self.folder)
@@ -151,13 +158,13 @@ class OutputFolder(AbstractContextManager["OutputFolder"]):
         return result
 
     def settle(self) -> None:
-        """Put the folder in its place with what is in it; raises as `write`."""
+        """Move the folder with its present content to its final path. Raises as `write` does."""
         made = self.folder
         self._commit(lambda folder: shutil.copytree(made, folder, dirs_exist_ok=True))
 
     def _filled(self, folder: Path, fill: Callable[[Path], object]) -> None:
         fill(folder)
-        if self._kind != GOLDEN:  # whose manifest is its marker
+        if self._kind != GOLDEN:  # its manifest serves as the marker
             write_marker(folder, self._kind)
 
     def _commit(self, fill: Callable[[Path], object]) -> None:
@@ -168,29 +175,30 @@ class OutputFolder(AbstractContextManager["OutputFolder"]):
             _keep(self._what, self.path, error, lambda folder: self._filled(folder, fill))
 
     def _check(self, folder: Path) -> None:
-        # It may have been filled since the beginning.
+        # Another program may have filled it since the command started.
         if not self._force:
-            raise BitlifError(f"others have written to '{path_text(self.path)}' meanwhile")
+            raise BitlifError(f"another program has written to '{path_text(self.path)}' meanwhile")
         require_ours(self._what, folder, self._kind, place=self.path)
 
 
 class OutputFile(AbstractContextManager["OutputFile"]):
-    """A result file.
+    """A file of results.
 
     Parameters
     ----------
     path : Path
+        The final path.
     inputs : mapping of str to (str or None)
-        Files that it must not be, by the options that name them.
+        Input files by their options; the output must be none of them.
     parents : bool
-        Whether to make the folders above it that are missing.
+        Whether to create missing folders above it.
     what : str
-        What names the file, for errors.
+        The option that names the file, for errors.
 
     Raises
     ------
     BitlifError
-        If it is an input or cannot be written.
+        If the path is an input or cannot be written.
     """
 
     def __init__(
@@ -218,21 +226,22 @@ class OutputFile(AbstractContextManager["OutputFile"]):
                 raise _unwritable(what, path, error) from error
 
     def __exit__(self, *exception: object) -> None:
-        """Remove what was not put in its place."""
+        """Remove the hidden file unless it was moved to `path`."""
         self._made.close()
 
     def write(self, fill: Callable[[Path], object]) -> None:
-        """Write the file and put it in its place.
+        """Write the file and move it to its final path.
 
         Parameters
         ----------
         fill : callable
-            Writes the file that it is given: a second one if the first fails.
+            Writes the file whose path it is given. It is called again with another path if the
+            first cannot be written.
 
         Raises
         ------
         KeptElsewhere
-            If the place cannot be written.
+            If the path cannot be written.
         """
         try:
             fill(self._made.file)
@@ -242,7 +251,7 @@ class OutputFile(AbstractContextManager["OutputFile"]):
             _keep(self._what, self.path, error, lambda folder: fill(folder / name), name)
 
     def write_text(self, text: str) -> None:
-        """Write text as UTF-8 and put the file in its place; raises as `write`."""
+        """Write text as UTF-8 and move the file to its final path. Raises as `write` does."""
         self.write(lambda path: path.write_bytes(text.encode()))
 
 
@@ -262,7 +271,7 @@ def _other_places() -> Iterator[Path]:
     for find in finders:
         try:
             yield Path(find())
-        except (OSError, RuntimeError):  # none that can be used, or none known
+        except (OSError, RuntimeError):  # it does not exist, or is unknown
             continue
 
 
@@ -270,7 +279,7 @@ def _keep(
     what: str, path: Path, error: OSError | BitlifError, fill: Callable[[Path], object],
     name: str = "",
 ) -> NoReturn:  # fmt: skip
-    """Write a result that its place does not take into another folder, and raise."""
+    """Save a result in another folder because its path cannot be written, and raise."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     for place in _other_places():
         folder = None

@@ -1,4 +1,4 @@
-"""The parser of command lines: argparse with suggestions, and with text that any terminal bears."""
+"""The parser of command lines: argparse with suggestions and printable error messages."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bitlif.model.errors import nearest_of
 from bitlif.model.text import quoted, shortened, terminal_text
 
 DIGITS = 100
-"""Most characters of a number: Python refuses to read thousands of digits."""
+"""Most characters of a number. Python itself rejects numbers of thousands of digits."""
 
 MESSAGE = 400
-"""Most characters of an error."""
+"""Most characters of an error message."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` whose errors are short, printable, and suggest what was meant.
+    """An `argparse.ArgumentParser` whose errors are short and printable and suggest corrections.
 
-    Its subparsers are of the same class. Numbers have at most `DIGITS` characters, and no argument
-    is empty.
+    Its subparsers are of the same class. Numbers have at most `DIGITS` characters, and empty
+    arguments are rejected.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -32,15 +32,15 @@ class Parser(argparse.ArgumentParser):
         self.register("type", float, _real)
 
     def add_subparsers(self, **kwargs: Any) -> Any:
-        """Add subcommands; `argparse` documents the arguments."""
+        """Add subcommands; see `argparse` for the arguments."""
         action = super().add_subparsers(**kwargs)
-        # It takes all further arguments too, and would be named in their errors.
+        # Otherwise its name would appear in the errors of all further arguments.
         action.type = str
         self._actions_of = action
         return action
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Return the parsed arguments; exit with an error of the subcommand's own parser."""
+        """Return the parsed arguments, or exit with an error of the parser of the subcommand."""
         parsed, rest = self.parse_known_args(args, namespace)
         if rest:
             own: Parser = getattr(parsed, "parser", self)
@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def refuse(self, words: Sequence[str]) -> NoReturn:
-        """Exit because of arguments that this parser does not have."""
+        """Exit with an error about arguments that this parser does not know."""
         options = [name for action in self._actions for name in action.option_strings]
         hint = ""
         for word in words:
@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
         self.error(f"unrecognized arguments: {shortened(' '.join(words), 80)}{hint}")
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage (the help, where the command is missing) and `message`; exit with 2."""
+        """Print usage and `message` (the help, if a command is missing); exit with status 2."""
         own = self._actions_of
         if own is not None and message.endswith(f"required: {own.metavar}"):
             self.print_help(sys.stderr)

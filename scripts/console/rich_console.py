@@ -1,4 +1,4 @@
-"""Consoles, tables and progress bars of Rich, which take all text as it is: nothing is markup."""
+"""Consoles, tables and progress bars of Rich that print text literally, without markup."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from rich.text import Text
 from bitlif.model.text import terminal_text
 
 PIPE_WIDTH = 100
-"""Columns of a table in a pipe or file, which have no width of their own."""
+"""Width of tables in a pipe or file."""
 
 ENDLESS = 1 << 16
-"""Columns of a pipe, so that no line is broken in it."""
+"""Width of other text in a pipe or file, so that no line is wrapped."""
 
 
 class Screen(Console):
-    """A console without markup, emoji and highlighting; what does not print becomes its escape."""
+    """A console without markup, emoji and highlighting; control characters become escapes."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         file = sys.stderr if stderr else sys.stdout
@@ -43,19 +43,19 @@ class Screen(Console):
         )  # fmt: skip
 
     def render_str(self, text: str, **how: Any) -> Text:
-        """Return `text` as it is: names and paths are no markup, and obey nothing."""
+        """Return `text` without interpreting markup or control characters in it."""
         return super().render_str(terminal_text(text), **how)
 
 
 class ResultTable:
-    """A table; on a terminal that is narrower than its words, a block of lines for each row.
+    """A table, or a block of lines for each row if the terminal is too narrow for a table.
 
     Parameters
     ----------
     title : str
     columns : sequence of str
     rows : sequence of sequences
-        One cell a column.
+        One cell per column.
     """
 
     def __init__(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -72,7 +72,7 @@ class ResultTable:
             return
         table = Table(title=self.title or None, title_justify="left", show_header=any(self.columns))
         for number, column in enumerate(self.columns):
-            # A few numbers among words, or words among numbers, change nothing.
+            # A column is text if most of its cells begin with a letter.
             letters = sum(row[number][:1].isalpha() for row in self.rows)
             words = number == 0 or 2 * letters > len(self.rows)
             table.add_column(
@@ -89,20 +89,20 @@ class ResultTable:
         return [self.columns[number], *(row[number] for row in self.rows)]
 
     def _least(self, number: int) -> int:
-        """Return the width of a column's longest word."""
+        """Return the width of the longest word in a column."""
         words = [word for text in self._texts(number) for word in text.split()]
         return max(map(cell_len, words), default=1)
 
     def _widths(self, room: int) -> list[int] | None:
-        """Return the columns' widths, none less than its longest word; None if there is no room."""
+        """Return the widths of the columns, at least of their longest words, or None."""
         count = len(self.columns)
         most = [max(1, *map(cell_len, self._texts(number))) for number in range(count)]
         widths = [self._least(number) for number in range(count)]
-        # Each column has a space at either side and a line.
+        # Each column has a space on either side and a line.
         left = room - 1 - sum(width + 3 for width in widths)
         if left < 0:
             return None
-        # Those that lack least get it first: they need no second line then.
+        # Columns that lack least come first, because they then need no second line.
         for number in sorted(range(count), key=lambda n: most[n] - widths[n]):
             more = min(left, most[number] - widths[number])
             widths[number] += more
@@ -124,14 +124,14 @@ class ResultTable:
 
 
 class _Description(ProgressColumn):
-    """A task's description, as it is."""
+    """The description of a task, printed literally."""
 
     def render(self, task: Task) -> Text:
         return Text(terminal_text(task.description))
 
 
 def bars() -> Progress:
-    """Return progress bars with time left, on standard error; silent where that is no terminal."""
+    """Return progress bars with remaining time on standard error, if that is a terminal."""
     screen = Screen(stderr=True)
     return Progress(
         _Description(),

@@ -1,4 +1,4 @@
-"""Standard output and standard error that cannot fail in the middle of a command."""
+"""Standard output and standard error that never raise in the middle of a command."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections.abc import Iterator
 from typing import Any, TextIO, cast
 
 PLAIN = str.maketrans({"±": "+-", "×": "x", "–": "-", "−": "-", "…": "...", "·": "."})
-"""What our own words are written with where the encoding lacks a character."""
+"""Replacements for characters of our messages that an encoding lacks."""
 
 
 class GuardedStream(io.TextIOBase):
-    """A text stream that remembers its first error, and writes every character somehow.
+    """A text stream that stores its first error instead of raising it.
 
-    A command writes its files first and prints afterwards. What it prints must not end it: after an
-    error nothing more is written, and `error` tells `main`. Characters that the encoding lacks
-    are written as escapes.
+    A command writes its files first and prints afterwards, so an error of the terminal must not
+    abort it. After an error nothing more is written, and `main` reads `error`. Characters that the
+    encoding lacks are written as escapes.
 
     Attributes
     ----------
     error : OSError or None
-        The first error; of a stream that was closed from the beginning, from the beginning.
+        The first error. It is set from the start if the stream is closed.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -49,7 +49,7 @@ class GuardedStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write buffered text."""
         if self._stream is not None and self.error is None:
             try:
                 self._stream.flush()
@@ -57,7 +57,7 @@ class GuardedStream(io.TextIOBase):
                 self.error = error
 
     def isatty(self) -> bool:
-        """Return whether it is a terminal."""
+        """Return whether the stream is a terminal."""
         return self._stream is not None and self._stream.isatty()
 
     def fileno(self) -> int:
@@ -76,10 +76,10 @@ class GuardedStream(io.TextIOBase):
         return getattr(self._stream, name)
 
     def give_up(self) -> None:
-        """Let Python's own flush at exit succeed, which would complain again."""
+        """Redirect the stream to the null device, so that Python's flush at exit succeeds."""
         if self._stream is None:
             return
-        # Streams of tests and notebooks have no descriptor.
+        # Streams in tests and notebooks have no descriptor.
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -87,7 +87,7 @@ class GuardedStream(io.TextIOBase):
 
 
 def encodable(text: str, encoding: str) -> str:
-    r"""Return `text` with what an encoding lacks replaced, by escapes if need be.
+    r"""Return `text` with characters that an encoding lacks replaced, if necessary by escapes.
 
     >>> encodable("±1 ü", "ascii"), encodable("±1 ü", "utf-8")
     ('+-1 \\xfc', '±1 ü')
@@ -112,7 +112,7 @@ def _plain(letter: str, encoding: str) -> str:
 
 @contextlib.contextmanager
 def guarded_streams() -> Iterator[GuardedStream]:
-    """Guard `sys.stdout` and `sys.stderr`; give the guard of standard output."""
+    """Replace `sys.stdout` and `sys.stderr` by guarded streams; yield that of standard output."""
     _open_standard_descriptors()
     before = sys.stdout, sys.stderr
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
@@ -129,9 +129,10 @@ def guarded_streams() -> Iterator[GuardedStream]:
 
 
 def _open_standard_descriptors() -> None:
-    """Open what is closed of descriptors 0, 1 and 2: else a file of ours would get its number.
+    """Open descriptors 0, 1 and 2 if they are closed.
 
-    Every program that we start would write its messages into that file.
+    Otherwise an output file could get one of these numbers, and every program that is started
+    would print into it.
     """
     for descriptor in range(3):
         try:

@@ -1,4 +1,4 @@
-"""What the subcommands share at the terminal: parsers with examples, progress, tables, JSON."""
+"""Shared by the commands: parsers with examples, common options, messages, tables, JSON."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from .rich_console import ResultTable, Screen
 
 MOST_OUTPUTS = 1 << 29
-"""Most neurons times steps of all windows of a run."""
+"""Most neurons times steps, summed over the windows of a run."""
 
 SubParsers = Any
-"""What ``ArgumentParser.add_subparsers`` returns; argparse keeps the class private."""
+"""The return type of ``ArgumentParser.add_subparsers``, which argparse does not export."""
 
 
 def add_command(
@@ -41,7 +41,7 @@ def add_command(
     description: str,
     examples: Sequence[str],
 ) -> argparse.ArgumentParser:
-    """Add a subcommand whose ``--help`` ends with `examples`: commands to paste."""
+    """Add a subcommand; `examples` are command lines printed at the end of its help."""
     lines = "\n".join(f"  {example}" for example in examples)
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name,
@@ -55,12 +55,12 @@ def add_command(
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``: the result, and nothing else, goes to standard output as one JSON object."""
+    """Add ``--json``, which prints the result as one JSON object and nothing else."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def add_backend(parser: argparse.ArgumentParser, verb: str) -> None:
-    """Add ``--backend``, and ``--float``, which is short for one of them."""
+    """Add ``--backend``, and ``--float`` as a short form of one of its values."""
     from bitlif.sim.backends.open import KINDS
 
     parser.add_argument(
@@ -70,16 +70,16 @@ def add_backend(parser: argparse.ArgumentParser, verb: str) -> None:
 
 
 def chosen_backend(args: argparse.Namespace) -> str:
-    """Return the backend that was asked for.
+    """Return the name of the selected backend.
 
     Raises
     ------
     BitlifError
-        If there is none of that name, or two are asked for.
+        If the name is unknown, or ``--float`` is combined with another backend.
     """
     backend: str | None = args.backend
     if args.float and backend not in (None, "float"):
-        raise BitlifError(f"--float must be without --backend {backend}: it is a backend")
+        raise BitlifError(f"--float must not be combined with --backend {backend}")
     if args.float:
         return "float"
     if backend is None:
@@ -91,26 +91,26 @@ def chosen_backend(args: argparse.Namespace) -> str:
 
 
 def add_duplicates(parser: argparse.ArgumentParser) -> None:
-    """Add ``--duplicates``: what to do where an input spikes twice in one step."""
+    """Add ``--duplicates``: how to treat spikes that a file lists twice."""
     from bitlif.model.events import DUPLICATES
 
     parser.add_argument(
         "--duplicates",
         choices=DUPLICATES,
         default=DUPLICATES[0],
-        help="spikes that a file lists twice: refuse it, or merge the two (default: refuse)",
+        help="spikes listed twice in a file: refuse the file, or merge them (default: refuse)",
     )
 
 
 def chosen_events(args: argparse.Namespace, config: Config) -> Events:
-    """Return the spikes of ``--spikes``, which must fit the configuration and the memory."""
+    """Load the spikes of ``--spikes``; raise if they do not fit the configuration or memory."""
     from bitlif.model.files.event_file import load_events
 
     steps, neurons = config.window.steps, config.layer.neurons
     events = load_events(
         args.spikes, steps=steps, units=config.layer.inputs, duplicates=args.duplicates
     )
-    # A run keeps a byte for each neuron and step.
+    # A run stores one byte per neuron and step.
     most = MOST_OUTPUTS // (steps * neurons)
     if events.windows > most:
         raise BitlifError(
@@ -121,14 +121,14 @@ def chosen_events(args: argparse.Namespace, config: Config) -> Events:
 
 
 def print_json(result: dict[str, Any]) -> None:
-    """Print `result` as JSON with keys as given; NaN and infinity are refused, never written."""
+    """Print `result` as JSON, keys in their order. NaN and infinity raise an error."""
     print(json.dumps(result, indent=2, allow_nan=False))
 
 
 def print_document(text: str) -> None:
-    """Print a file's text: in UTF-8 into pipes and files, printable on a terminal."""
+    """Print the text of a file: UTF-8 in a pipe or file, only printable text on a terminal."""
     if sys.stdout.isatty():
-        # Tabs and ends of lines are the text's own.
+        # Tabs and line ends of the text are kept.
         text = "\n".join(terminal_text(line) for line in text.expandtabs().split("\n"))
     elif reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(encoding="utf-8")
@@ -136,21 +136,21 @@ def print_document(text: str) -> None:
 
 
 def console() -> Screen:
-    """Return the console of results (standard output)."""
+    """Return the console for results: standard output."""
     from .rich_console import Screen
 
     return Screen()
 
 
 def progress_bars() -> Progress:
-    """Return progress bars with time left, on standard error; silent where that is no terminal."""
+    """Return progress bars on standard error; they print nothing unless it is a terminal."""
     from .rich_console import bars
 
     return bars()
 
 
 def announce_compilation() -> None:
-    """Print a line to standard error when the engine or a core is compiled, not read from disk."""
+    """Print a line to standard error when the engine or a core must be compiled."""
     if say not in listeners:
         listeners.append(say)
     on_compilation(_say_compiling)
@@ -163,15 +163,15 @@ def _say_compiling() -> None:
 
 
 def say(sentence: str) -> None:
-    """Print a sentence to standard error, in one line and printable whatever is in it."""
+    """Print a message to standard error on one line, with control characters as escapes."""
     print(terminal_text(sentence), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def warnings_as_sentences(command: str) -> Iterator[None]:
-    """Print each different `BitlifWarning` once, as one sentence on standard error.
+    """Print every distinct `BitlifWarning` once, as a line on standard error.
 
-    What a file was already warned of by its name is not said again where it is used.
+    A warning that was printed with the name of a file is not repeated without it.
     """
     said: set[str] = set()
     with warnings.catch_warnings():
@@ -191,14 +191,14 @@ def warnings_as_sentences(command: str) -> Iterator[None]:
 
 
 def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> ResultTable:
-    """Return a table: numbers to the right, words to the left."""
+    """Return a table with numbers aligned to the right and text to the left."""
     from .rich_console import ResultTable
 
     return ResultTable(title, columns, rows)
 
 
 def report_table(title: str, report: dict[str, Any]) -> ResultTable:
-    """Return a table of a report's single values, its lists left out."""
+    """Return a table of the single values of a report; lists are omitted."""
     rows = [
         (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
         for name, value in report.items()
@@ -208,5 +208,5 @@ def report_table(title: str, report: dict[str, Any]) -> ResultTable:
 
 
 def require_gates() -> None:
-    """Raise unless Amaranth is there."""
+    """Raise unless Amaranth is installed."""
     require_extra("gates need Amaranth", "gates", "amaranth")

@@ -64,7 +64,7 @@ def test_float_is_one_of_the_backends(tmp_path: Path, capsys: pytest.CaptureFixt
     ("words", "text"),
     [
         (["--backend", "rlt"], "--backend must be one of .*'rlt', did you mean 'rtl'"),
-        (["--backend", "rtl", "--float"], "--float must be without --backend rtl"),
+        (["--backend", "rtl", "--float"], "--float must not be combined with --backend rtl"),
         (["--backend", "rtl", "--threads", "2"], "--threads must be 1 with --backend rtl, not 2"),
     ],
 )

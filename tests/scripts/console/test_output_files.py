@@ -183,7 +183,9 @@ def test_folder_from_which_the_command_is_called_is_refused(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     for path in (Path(), tmp_path / "here", Path("..", "here"), tmp_path):
-        with pytest.raises(BitlifError, match=r"^--out must be a new folder, not '.*', from which"):
+        with pytest.raises(
+            BitlifError, match=r"^--out must be a new folder, not '.*', which contains the current"
+        ):
             require_place("--out", path, "learn", force=True)
     write(Path("out"))
     assert names(Path()) == ["out"]
@@ -213,7 +215,7 @@ def test_links_that_lead_nowhere_are_made_or_refused(tmp_path: Path) -> None:
     ("path", "message"),
     [
         ("/proc", r"a folder below '/proc', which is a mount point$"),
-        ("/", r"a new folder, not '/', from which you call$"),
+        ("/", r"a new folder, not '/', which contains the current one$"),
     ],
 )
 def test_mount_points_are_refused(path: str, message: str) -> None:
