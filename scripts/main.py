@@ -22,7 +22,7 @@ SUBCOMMANDS = {
     "noise": "analyse a noise source: exact distribution, streams, measured draws",
     "teacher": "learn a hidden teacher's weights at several noise levels, with both rules",
     "figures": "measure and draw the source's claims, float and fixed point side by side",
-    "study": "search configurations: how few bits, how poor a noise",
+    "study": "search the space of configurations: bits, noise sources, sizes",
     "report": "report the findings of a study: Pareto fronts, sensitivities, a recommendation",
     "config": "show, validate, list or compare configurations",
     "bench": "measure the engine's speed relative to this machine's limits",
@@ -31,10 +31,10 @@ SUBCOMMANDS = {
     "estimate": "estimate a layer's size and speed on a board",
     "fit": "find the largest layers that fit a board",
     "registers": "write the register map of a layer behind a bus",
-    "verify": "run the core's Verilog beside the model and compare",
+    "verify": "simulate the core's Verilog and compare it with the model",
     "golden": "write golden vectors: inputs and every value, as text",
-    "crosscheck": "run the same windows on several backends and compare everything",
-    "selftest": "learn on a board behind a serial port and compare with the model",
+    "crosscheck": "run the same windows on several backends and compare all values",
+    "selftest": "run a board over its serial port and compare it with the model",
     "help": "show the help of a command",
 }
 """Commands and their summaries: ``bitlif --help`` prints this table and imports no command.
