@@ -1,4 +1,4 @@
-"""``bitlif figures``: the source's claims as numbers and pictures, float and fixed point."""
+"""``bitlif figures``: the claims of the source as numbers and pictures, float and fixed point."""
 
 from __future__ import annotations
 
@@ -47,16 +47,17 @@ MAX_SEEDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One figure: what to measure, how to draw it, what to write under it.
+    """One figure: its measurement, drawing and caption.
 
     Attributes
     ----------
     title : str
     settings : function of (seeds, quick)
-        ``seeds`` is None unless the user gave a number.
+        Returns the settings; ``seeds`` is None unless the user gave a number.
     measure : function of (settings, report)
-        Calls ``report(1)`` ``settings.units`` times; its result has ``to_json()``.
+        Calls ``report(1)`` ``settings.units`` times and returns a result with ``to_json()``.
     draw, caption : functions of the result
+        Return a Matplotlib figure and the caption.
     """
 
     title: str
@@ -81,13 +82,13 @@ def _vanishing(seeds: int | None, quick: bool) -> VanishingSettings:
 
 def _cooling(seeds: int | None, quick: bool) -> CoolingSettings:
     if quick:
-        # Shorter schedules cool before a student on sparse inputs has come out of its silence.
+        # With shorter schedules, students on sparse inputs are still silent when cooling ends.
         return CoolingSettings(seeds=seeds or 3, sparsities=(1, 4))
     return CoolingSettings(seeds=seeds or 8)
 
 
 def _probability(seeds: int | None, quick: bool) -> ProbabilitySettings:
-    # One long run; a number of seeds asks for so many times its steps.
+    # One long run, whose steps are multiplied by the number of seeds.
     trials = (seeds or 1) * (20_000 if quick else 400_000)
     return ProbabilitySettings(trials=trials)
 
@@ -99,7 +100,7 @@ def _coding(seeds: int | None, quick: bool) -> CodingSettings:
 
 
 def _bins(seeds: int | None, quick: bool) -> BinsSettings:
-    # One example, the same whatever the number of seeds.
+    # One example, which does not depend on the number of seeds.
     return BinsSettings()
 
 
@@ -129,7 +130,7 @@ TOPICS = {
         bins_figure.draw_bins, bins_figure.caption_bins,
     ),
 }  # fmt: skip
-"""In the order of the index."""
+"""Figures by name, in the order of the index."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -138,14 +139,14 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "figures",
         run,
-        "measure and draw the source's claims, float and fixed point side by side",
+        "measure and draw the claims of the source, float and fixed point side by side",
         """
-        Measures what the source's poster shows, in the float model and in fixed point on the same
-        tasks and seeds: the gradient over a weight (landscape) and at zero weights (vanishing),
-        cooling, the chance of a spike (probability), temporal and rate codes (coding), and one
-        window of training, step by step (bins). Writes a folder with a picture and a JSON of its
-        numbers for each, and figures.md with their captions. The whole takes some minutes, --quick
-        half a minute with wide intervals.
+        Measures the claims of the source's poster in the float model and in fixed point, with the
+        same tasks and seeds: the gradient over a weight (landscape) and at zero weights
+        (vanishing), cooling, the probability of a spike (probability), temporal and rate codes
+        (coding), and one window of training, step by step (bins). Writes a folder with a picture
+        and a JSON file of numbers per figure, and figures.md with their captions. All figures take
+        some minutes; --quick takes half a minute and gives wide intervals.
         """,
         (
             "bitlif figures --quick --only probability",
@@ -160,7 +161,7 @@ def add_parser(subparsers: SubParsers) -> None:
         "--seeds",
         type=int,
         metavar="N",
-        help="repetitions (default: each figure's own; bins is one example)",
+        help="repetitions (default: depends on the figure; bins is one example)",
     )
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, shorter runs")
     parser.add_argument("--out", default="out/figures", help="folder (default: out/figures)")
@@ -169,11 +170,11 @@ def add_parser(subparsers: SubParsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, draw and write the figures asked for."""
-    names = chosen(args.only)
+    """Measure, draw and write the selected figures."""
+    names = selected_names(args.only)
     if args.seeds is not None:
         require_int("--seeds", args.seeds, 1, MAX_SEEDS)
-    # What could fail at the end fails before the work.
+    # Missing packages are reported before the work starts.
     require_matplotlib()
     mean_interval([0.0, 1.0])
     with OutputFolder(Path(args.out), "figures", force=args.force) as out:
@@ -221,13 +222,13 @@ def _measure_and_write(
     return report
 
 
-def chosen(only: str | None) -> list[str]:
-    """Return the names of the figures that were asked for, in the index's order.
+def selected_names(only: str | None) -> list[str]:
+    """Return the names of the selected figures, in the order of the index.
 
     Raises
     ------
     BitlifError
-        If there is no figure of a name.
+        If a name is unknown.
     """
     if only is None:
         return list(TOPICS)
@@ -242,19 +243,19 @@ def chosen(only: str | None) -> list[str]:
 
 
 def command_line(args: argparse.Namespace) -> str:
-    """Return the command that makes the same numbers again."""
+    """Return the command that reproduces the numbers."""
     parts = ["bitlif figures"]
     if args.quick:
         parts.append("--quick")
     if args.only is not None:
-        parts.append(f"--only {','.join(chosen(args.only))}")
+        parts.append(f"--only {','.join(selected_names(args.only))}")
     if args.seeds is not None:
         parts.append(f"--seeds {args.seeds}")
     return " ".join(parts)
 
 
 def index(report: dict[str, Any]) -> str:
-    """Return the readable index of a report: titles, pictures and captions."""
+    """Return the index of a report in Markdown: titles, pictures and captions."""
     lines = ["# The source's claims, in float and in fixed point", ""]
     lines += [f"Made by `{report['command']}`.", ""]
     for own in report["figures"].values():
@@ -268,7 +269,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def rounded(value: Any) -> Any:
-    """Return the same with every float to six significant digits, which is more than is known.
+    """Return a nested value with every float rounded to six significant digits.
 
     >>> rounded({"a": [1 / 3, 7, "b"]})
     {'a': [0.333333, 7, 'b']}

@@ -1,4 +1,4 @@
-"""Means and proportions with their confidence intervals."""
+"""Confidence intervals of means and proportions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over independent repetitions, and the interval that holds the true one.
+    """A mean over independent repetitions with its confidence interval.
 
     Attributes
     ----------
     mean, low, high : float
+        The mean and the ends of the interval, in the unit of the values.
     count : int
-        Repetitions (seeds).
+        Number of repetitions (seeds).
     """
 
     mean: float
@@ -36,21 +37,32 @@ class Interval:
         return asdict(self)
 
     def __contains__(self, value: float) -> bool:
-        """Whether the interval holds `value`."""
+        """Return whether `value` lies in the interval."""
         return self.low <= value <= self.high
 
 
 def mean_interval(
     values: Sequence[float] | NDArray[np.floating], confidence: float = CONFIDENCE
 ) -> Interval:
-    """Return the mean and its confidence interval by Student's t, which takes it for normal.
+    """Return the mean with its Student's t confidence interval, which assumes normality.
 
-    Of a single value nothing is known about the spread: the interval is that value alone.
+    The interval of a single value has zero width.
+
+    Parameters
+    ----------
+    values : (N,) float
+        At least one value.
+    confidence : float
+        Confidence level, above 0 and up to 1.
+
+    Returns
+    -------
+    Interval
 
     Raises
     ------
     BitlifError
-        If there is no value, one is not finite, or SciPy is not installed.
+        If there are no values, a value is not finite, or SciPy is not installed.
 
     Examples
     --------
@@ -73,7 +85,21 @@ def mean_interval(
 def proportion_interval(
     successes: NDArray[np.integer], trials: int, confidence: float = CONFIDENCE
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the exact (Clopper and Pearson 1934) interval of each proportion: low and high ends.
+    """Return the exact interval of each proportion (Clopper and Pearson 1934).
+
+    Parameters
+    ----------
+    successes : (K,) int
+        Numbers of successes, 0 to `trials`.
+    trials : int
+        Number of trials of each proportion.
+    confidence : float
+        Confidence level.
+
+    Returns
+    -------
+    low, high : (K,) float64
+        Ends of the intervals.
 
     Examples
     --------
@@ -84,7 +110,7 @@ def proportion_interval(
     special = _special()
     tail = (1 - confidence) / 2
     counts = np.asarray(successes, np.float64)
-    # The beta quantiles are not defined where there are no successes, or nothing else.
+    # The beta quantiles are undefined for no successes and for no failures.
     some, missed = np.maximum(counts, 1.0), np.maximum(trials - counts, 1.0)
     low = np.where(counts > 0, special.betaincinv(some, trials - some + 1, tail), 0.0)
     high = special.betaincinv(trials - missed + 1, missed, 1 - tail)
@@ -92,12 +118,12 @@ def proportion_interval(
 
 
 def chi_square_p(statistic: float, freedom: int) -> float:
-    """Return the probability that chi-square with `freedom` degrees exceeds `statistic`."""
+    """Return the p-value of a chi-square statistic with `freedom` degrees of freedom."""
     return float(_special().chdtrc(freedom, statistic))
 
 
 def gaussian_cumulative(x: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return Phi(x), the chance that a standard Gaussian is below x."""
+    """Return Phi(x), the probability that a standard Gaussian is below x, with the shape of x."""
     return np.asarray(_special().ndtr(x), np.float64)
 
 

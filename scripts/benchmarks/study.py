@@ -1,4 +1,4 @@
-"""``bitlif bench study``: runs a second of a study, and how they grow with the workers."""
+"""``bitlif bench study``: runs of a study per second, by number of workers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from bitlif.scripts.console.terminal import (
     result_table,
 )
 
-SCALING, POINTS, MINUTES = 1.8, 1000, 10
-"""Least throughput of two workers over one's; so many points are to take at most so long."""
+MIN_SPEEDUP, POINTS, MAX_MINUTES = 1.8, 1000, 10
+"""Targets: speed-up of two workers over one, and the time for a number of points."""
 
-MOST_WORKERS = 1024
+MAX_WORKERS = 1024
 
 STUDY = """\
 name = "bench"
@@ -66,19 +66,19 @@ high = 4
 field = "schedule.sigma"
 values = [0.1, 0.2, 0.4]
 """
-"""Digits, three epochs, distance to float and estimated area included."""
+"""Digits with three epochs, the distance to the float twin and the estimated area."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a number of workers reached.
+    """The throughput of a number of workers.
 
     Attributes
     ----------
     workers, runs : int
     seconds : float
-        From the first run given out to the last result kept; workers had been started, and had
-        read or compiled the engine, before.
+        Time from handing out the first run to storing the last result. Workers are started and
+        have loaded the engine before.
     """
 
     workers: int
@@ -87,7 +87,7 @@ class Row:
 
     @property
     def rate(self) -> float:
-        """Return runs a second."""
+        """Runs per second."""
         return self.runs / self.seconds
 
 
@@ -97,10 +97,10 @@ def add_parser(actions: SubParsers) -> None:
         actions,
         "study",
         run,
-        "measure a study's throughput, and how it grows with the workers",
+        "measure the throughput of a study by number of workers",
         """
-        Runs random points of the digits study (three epochs, distance to float and estimated area
-        included) with each number of workers, results kept on disk as they come.
+        Runs random points of a digits study (three epochs, with the distance to the float twin and
+        the estimated area) with each number of workers, and stores the results as usual.
         """,
         (
             "bitlif bench study",
@@ -112,25 +112,27 @@ def add_parser(actions: SubParsers) -> None:
     parser.add_argument(
         "--workers", default="1,2", metavar="LIST", help="numbers of workers (default: 1,2)"
     )
-    parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with status 1 if a target is missed"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print, and check if asked to."""
+    """Measure, print, and with --check compare with the targets."""
     require_extra("studies need {}", "study", "pyarrow", "sklearn")
     points = require_int("--points", args.points, 1, 1 << 18)
     try:
         workers = [int(word) for word in args.workers.split(",")]
     except ValueError:
         workers = []
-    if not workers or min(workers) < 1 or max(workers) > MOST_WORKERS:
+    if not workers or min(workers) < 1 or max(workers) > MAX_WORKERS:
         raise BitlifError(
-            f"--workers must be numbers in 1 ..= {MOST_WORKERS} as in 1,2, "
+            f"--workers must be numbers in 1 ..= {MAX_WORKERS} as in 1,2, "
             f"not {quoted(args.workers)}"
         )
     rows = [measure(number, points) for number in workers]
-    goals = judge(rows)
+    goals = check_targets(rows)
     missed = [goal["name"] for goal in goals if not goal["met"]]
     if args.json:
         listed = [{**asdict(row), "runs_per_s": row.rate} for row in rows]
@@ -151,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measure(workers: int, points: int) -> Row:
-    """Return what so many workers reach."""
+    """Return the throughput of a number of workers."""
     from bitlif.study.search.open_pool import open_pool
     from bitlif.study.search.plan import parse_plan
     from bitlif.study.search.run import Progress, run_study
@@ -180,20 +182,20 @@ def measure(workers: int, points: int) -> Row:
     return Row(workers, progress.computed, seconds)
 
 
-def judge(rows: list[Row]) -> list[dict[str, Any]]:
-    """Return what is asked for of these rows, and whether it was reached."""
+def check_targets(rows: list[Row]) -> list[dict[str, Any]]:
+    """Return the targets that apply to the rows, with values and whether they are met."""
     by_workers = {row.workers: row for row in rows}
     goals = []
     if {1, 2} <= by_workers.keys():
         ratio = by_workers[2].rate / by_workers[1].rate
         goals.append({
             "name": "throughput of 2 workers over 1", "value": ratio,
-            "target": f">= {SCALING}", "met": ratio >= SCALING,
+            "target": f">= {MIN_SPEEDUP}", "met": ratio >= MIN_SPEEDUP,
         })  # fmt: skip
     if 2 in by_workers and by_workers[2].runs >= POINTS:
         minutes = by_workers[2].seconds / 60
         goals.append({
             "name": f"minutes for {by_workers[2].runs} points, 2 workers", "value": minutes,
-            "target": f"< {MINUTES}", "met": minutes < MINUTES,
+            "target": f"< {MAX_MINUTES}", "met": minutes < MAX_MINUTES,
         })  # fmt: skip
     return goals

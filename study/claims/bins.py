@@ -1,9 +1,9 @@
-"""One learning window, step by step, in both models: from spikes to the update at its end.
+"""One learning window, step by step, in both models: from spikes to the weight update.
 
-Time is counted in steps, the bins of training: a bin holds at most one spike of an input, of the
-target and of the output, and every quantity has one value in it. Both models start from the same
-weights, a student half way, and take the same noise: the float twin is given the integers' draws,
-in sigma, so that all between them is rounding.
+Time is counted in steps, the bins of training. A bin holds at most one spike of each input, of the
+target and of the output, and one value of every other quantity. Both models start from the weights
+of a partly trained student and use the same noise: the float twin receives the draws of the integer
+model in units of sigma, so that the models differ only by rounding.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RECORDS = ("membrane", "draws", "errors", "traces")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BinsSettings:
-    """Noise, windows that the student has learned before, and the steps of the window shown."""
+    """Noise level, windows of training before the shown window, and its steps."""
 
     sigma: float = 0.1
     windows: int = 5
@@ -39,27 +39,27 @@ class BinsSettings:
 
     @property
     def units(self) -> int:
-        """How often a measurement reports."""
+        """Number of progress reports of a measurement."""
         return 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """What one model did; real numbers throughout.
+    """The shown window in one model, in real numbers.
 
     Attributes
     ----------
     model : str
     membrane : (T,) float64
-        Before the noise; the threshold is 1.
+        Membrane potential before the noise; the threshold is 1.
     output : (T,) uint8
     error : (T,) float64
     trace : (T, N) float64
-        PSP traces.
+        Traces of the postsynaptic potentials (PSP) per input.
     running : (T, N) float64
         Gradient so far: the sum of error times trace up to and including each step.
     before, after : (N,) float64
-        Weights.
+        Weights before and after the update.
     """
 
     model: str
@@ -73,11 +73,11 @@ class Window:
 
     @property
     def update(self) -> NDArray[np.float64]:
-        """Change of each weight at the window's end: shape (N,)."""
+        """Change of each weight at the end of the window: shape (N,)."""
         return self.after - self.before
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the traces of all inputs."""
+        """Return everything except the traces as plain numbers."""
         return {
             "model": self.model,
             "membrane": self.membrane.tolist(),
@@ -91,19 +91,19 @@ class Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bins:
-    """The window.
+    """The shown window in both models.
 
     Attributes
     ----------
     settings : BinsSettings
     lsb : float
-        Of a weight.
+        LSB of a weight.
     events : Events
     target : (T,) uint8
     shown : int
-        The input whose trace is drawn: the one whose weight the float twin moves most.
+        Index of the input whose trace is drawn: its weight changes most in the float twin.
     windows : tuple of Window
-        Float, fixed.
+        The windows of the models in the order of `MODELS`.
     """
 
     settings: BinsSettings
@@ -114,12 +114,12 @@ class Bins:
     windows: tuple[Window, ...]
 
     def window(self, model: str) -> Window:
-        """Return what one model did."""
+        """Return the window of one model."""
         return self.windows[MODELS.index(model)]
 
     @property
     def largest_difference(self) -> float:
-        """Largest distance between the two updates of a weight, in LSBs."""
+        """Largest difference between the updates of a weight in the two models, in LSBs."""
         pair = [window.update for window in self.windows]
         return float(np.abs(pair[0] - pair[1]).max() / self.lsb)
 
@@ -144,7 +144,10 @@ class Bins:
 
 
 def measure_bins(settings: BinsSettings, report: Callable[[int], Any] = lambda done: None) -> Bins:
-    """Train a student, then run its next window in both models; `report` gets 1 after each part."""
+    """Train a student and run its next window in both models.
+
+    `report` is called with 1 after each of the two parts.
+    """
     config = student_config("likelihood").replace(
         schedule=[{"sigma": settings.sigma}],
         window__steps=settings.steps,
@@ -187,7 +190,10 @@ def _window(
     before: NDArray[np.float64],
     after: NDArray[np.float64],
 ) -> Window:
-    """Return one model's window as real numbers; `scales` are LSBs of membrane, error, trace."""
+    """Return the window of one model in real numbers.
+
+    `scales` are the LSBs of membrane, error and trace.
+    """
     membrane, error, trace = (
         array[0] * scale
         for array, scale in zip(

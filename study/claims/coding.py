@@ -1,9 +1,9 @@
-"""From temporal to rate code as the noise grows: precision, information and cost of a response.
+"""From temporal to rate code with increasing noise: precision, information and cost of a response.
 
-Sixteen frozen stimuli (Poisson inputs of 128 steps) are shown many times to a few neurons of fixed
-weights, with which a noiseless neuron fires about four times a stimulus. So that sigma moves the
-code and not the rate, the threshold is raised with sigma until the mean count is the noiseless
-one's: it is found on the float twin and is the same in both models.
+Sixteen frozen stimuli (Poisson inputs of 128 steps) are presented many times to a few neurons with
+fixed weights. A noiseless neuron fires about four times per stimulus. To change the code and not
+the rate, the threshold is raised with sigma until the mean spike count equals that without noise.
+The threshold is found with the float twin and used in both models.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from bitlif.model.floating.layer import FloatLayer
 from bitlif.study.statistics import mean_interval
 
 from .decoding import BIN_STEPS, count_accuracy, smoothed_information, time_accuracy
-from .information import mutual_information, shuffled_information, words
+from .information import binary_words, mutual_information, shuffled_information
 from .models import MODELS, make_layer
 from .spike_trains import fano_factor, reliability, spike_precision
 
 WIDTHS = (0.5, 2.0, 8.0, 32.0, float("inf"))
-"""Smoothing in steps; the last leaves only the count."""
+"""Widths of smoothing in steps; the last one leaves only the count."""
 
 LETTERS = 8
-"""Bins of a window's word."""
+"""Bins of the binary word of a window."""
 
 ACCURACY = 0.5
-"""A decision is taken when this share of them would be right; by chance one in sixteen is."""
+"""Accuracy at which a decision is made; chance level is one in sixteen."""
 
 TOP_WEIGHT = 0.4
 RATE = 0.02
@@ -42,7 +42,7 @@ THRESHOLD_TRIALS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodingSettings:
-    """Noise levels and sizes."""
+    """Noise levels in thresholds, and sizes."""
 
     sigmas: tuple[float, ...] = (0.015, 0.03, 0.06, 0.1, 0.2, 0.3, 0.5, 1.0)
     seeds: int = 5
@@ -53,22 +53,22 @@ class CodingSettings:
 
     @property
     def units(self) -> int:
-        """How often a measurement reports."""
+        """Number of progress reports of a measurement."""
         return len(self.sigmas) * self.seeds * len(MODELS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stimulation:
-    """What the neurons of one seed see.
+    """The stimuli and the weights of one seed.
 
     Attributes
     ----------
     events : Events
-        A window a stimulus.
+        One window per stimulus.
     weights : (N, M) int64
-        Raw.
+        Raw weights.
     noiseless : (S, T, M) uint8
-        Response of the float twin without noise.
+        Spikes of the float twin without noise.
     """
 
     events: Events
@@ -78,16 +78,16 @@ class Stimulation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Code:
-    """What the responses of one sigma and model were, by seed.
+    """The responses of one model at one noise level, by seed.
 
     Attributes
     ----------
     sigma, model
     thresholds : (seeds,) float64
     measures : dict of str to (seeds,) float64
-        What `measures` returns, by name.
+        Results of `response_measures` by name.
     widths : (seeds, WIDTHS) float64
-        Information that a decoder gets from smoothed trains, bits a neuron.
+        Information from smoothed spike trains, in bits per neuron.
     """
 
     sigma: float
@@ -98,30 +98,30 @@ class Code:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Information in spike times, the most at any smoothing, in bits: shape (seeds,)."""
+        """Information in spike times in bits, at the best smoothing: shape (seeds,)."""
         return np.asarray(self.widths[:, :-1].max(axis=1))
 
     @property
     def times_beyond_counts(self) -> NDArray[np.float64]:
-        """What of it is not in counts: shape (seeds,)."""
+        """Information in spike times beyond that in counts, in bits: shape (seeds,)."""
         return np.asarray(self.times - self.widths[:, -1])
 
     @property
     def fine_share(self) -> NDArray[np.float64]:
-        """Share of it that the finest times give, hardly smoothed: shape (seeds,)."""
+        """Share of the information in spike times at the least smoothing: shape (seeds,)."""
         return np.asarray(self.widths[:, 0] / self.times)
 
     @property
     def bits_per_spike(self) -> NDArray[np.float64]:
-        """Information in spike times by the mean count: shape (seeds,)."""
+        """Information in spike times divided by the mean count, in bits: shape (seeds,)."""
         return self.times / self.measures["count"]
 
     def decided(self, code: str) -> NDArray[np.bool_]:
-        """Return in which seeds the decoder of `code` reached the accuracy: shape (seeds,)."""
+        """Return in which seeds the decoder of `code` reached `ACCURACY`: shape (seeds,)."""
         return np.isfinite(self.measures[f"decision_steps_{code}"])
 
     def to_json(self) -> dict[str, Any]:
-        """Return means with intervals of 95 %; a cost is null unless every seed decided."""
+        """Return means with 95 % intervals; a cost is null unless every seed reached a decision."""
         summary: dict[str, Any] = {
             "sigma": self.sigma,
             "model": self.model,
@@ -140,13 +140,13 @@ class Code:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """All codes."""
+    """The codes of all noise levels and models."""
 
     settings: CodingSettings
     codes: tuple[Code, ...]
 
     def code(self, sigma: float, model: str) -> Code:
-        """Return one."""
+        """Return the code of one noise level and model."""
         return next(own for own in self.codes if (own.sigma, own.model) == (sigma, model))
 
     def to_json(self) -> dict[str, Any]:
@@ -169,7 +169,10 @@ class Coding:
 def measure_coding(
     settings: CodingSettings, report: Callable[[int], Any] = lambda done: None
 ) -> Coding:
-    """Show all stimuli at every sigma to both models; `report` gets 1 after each seed of each."""
+    """Present all stimuli at every sigma to both models.
+
+    `report` is called with 1 after each seed of each sigma and model.
+    """
     base = Config.load("teacher").replace(
         layer__neurons=settings.neurons, window__steps=settings.steps, membrane__reset="free"
     )
@@ -185,9 +188,9 @@ def measure_coding(
             rows, widths = [], []
             for seed, (config, shown) in enumerate(zip(configs, shows, strict=True)):
                 trains = respond(model, config, shown, settings.trials, seed)
-                # The products are small: more threads would wait for each other.
+                # The matrix products are too small for several threads.
                 with _BLAS.limit(limits=1, user_api="blas"):
-                    rows.append(measures(trains, shown, seed))
+                    rows.append(response_measures(trains, shown, seed))
                     widths.append(_by_width(trains))
                 report(1)
             columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
@@ -210,9 +213,9 @@ def make_stimulation(config: Config, settings: CodingSettings, seed: int) -> Sti
 
 
 def matched_threshold(config: Config, shown: Stimulation) -> float:
-    """Return the threshold, to 1/1024, at which noise leaves the mean count what it was without.
+    """Return the threshold at which the mean count equals that without noise, to 1/1024.
 
-    By bisection on the float twin, with the same draws at every threshold.
+    It is found by bisection with the float twin, with the same draws at every threshold.
     """
     repeated = shown.events.select(np.repeat(np.arange(shown.events.windows), THRESHOLD_TRIALS))
     _, steps, neurons = shown.noiseless.shape
@@ -233,21 +236,30 @@ def matched_threshold(config: Config, shown: Stimulation) -> float:
 def respond(
     model: str, config: Config, shown: Stimulation, trials: int, seed: int
 ) -> NDArray[np.uint8]:
-    """Return the spikes of all trials: shape (S, trials, T, M)."""
+    """Return the spikes of all trials as 0 and 1: shape (S, trials, T, M)."""
     layer = make_layer(model, config, shown.weights, seed)
     stimuli = shown.events.windows
     raster = layer.run(shown.events.select(np.repeat(np.arange(stimuli), trials))).raster
     return raster.reshape(stimuli, trials, *raster.shape[1:])
 
 
-def measures(trains: NDArray[np.uint8], shown: Stimulation, seed: int) -> dict[str, float]:
-    """Return every measure of one layer's responses, means over stimuli and neurons.
+def response_measures(trains: NDArray[np.uint8], shown: Stimulation, seed: int) -> dict[str, float]:
+    """Return all measures of the responses of one layer, as means over stimuli and neurons.
 
-    ``count`` (spikes a window and neuron), ``fano_factor``, ``jitter`` (steps), ``found`` and
-    ``reliability`` are those of `bitlif.study.claims.spike_trains`; ``information_counts`` and
-    ``information_words`` (bits a neuron) with what shuffling leaves of the latter; accuracies at
-    the end of the window, and steps, output spikes and synaptic operations until ``ACCURACY``,
-    NaN if it is never reached, for decisions from times and from counts of all neurons.
+    ``count`` (spikes per window and neuron), ``fano_factor``, ``jitter`` (steps), ``found`` and
+    ``reliability`` are those of `bitlif.study.claims.spike_trains`. ``information_counts`` and
+    ``information_words`` are in bits per neuron; ``information_words_shuffled`` estimates the bias
+    of the latter. ``accuracy_*`` is the accuracy at the end of the window of decisions from times
+    and from counts of all neurons. ``decision_*`` are the steps, output spikes and synaptic
+    operations until `ACCURACY` is reached, NaN if it never is.
+
+    Parameters
+    ----------
+    trains : (S, trials, T, M) uint8
+        Spikes of S stimuli, T steps and M neurons.
+    shown : Stimulation
+    seed : int
+        Seed of the shuffling.
     """
     stimuli, _, _, neurons = trains.shape
     cells = [(s, m) for s in range(stimuli) for m in range(neurons)]
@@ -256,7 +268,7 @@ def measures(trains: NDArray[np.uint8], shown: Stimulation, seed: int) -> dict[s
         spike_precision(trains[s, :, :, m], np.flatnonzero(shown.noiseless[s, :, m]))
         for s, m in cells
     ]
-    coded = words(trains.transpose(3, 0, 1, 2), LETTERS)
+    coded = binary_words(trains.transpose(3, 0, 1, 2), LETTERS)
     result = {
         "count": float(counts.mean()),
         "fano_factor": float(np.nanmean([fano_factor(counts[s, :, m]) for s, m in cells])),

@@ -1,8 +1,8 @@
-"""Cooling against constant noise: students of one teacher from zero weights, also on sparse inputs.
+"""Cooling compared with constant noise, for students from zero weights and also on sparse inputs.
 
-The teacher is nearly free of noise (sigma 0.02). A cooled student falls from sigma 0.3 to the
-teacher's in equal ratios; the others keep theirs. All of a seed have the same inputs and targets,
-so that differences between them are paired.
+The teacher has little noise (sigma 0.02). The noise of a cooled student falls from sigma 0.3 to
+that of the teacher in equal ratios; other students have constant noise. All students of a seed have
+the same inputs and targets, so that their differences are paired.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ SCHEDULES = (*(f"{sigma:g}" for sigma in CONSTANT), COOLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoolingSettings:
-    """Repetitions, windows, how many times sparser the inputs are than the densest, conditions.
+    """Repetitions, windows of training, and conditions.
 
-    `marks` is the number of points of a learning curve. The schedules must have `COOLED`.
+    `sparsities` are factors by which inputs are sparser than the densest ones, and `marks` is the
+    number of points of a learning curve. The schedules must include `COOLED`.
     """
 
     seeds: int = 8
@@ -43,20 +44,20 @@ class CoolingSettings:
 
     @property
     def units(self) -> int:
-        """How often a measurement reports."""
+        """Number of progress reports of a measurement."""
         cells = len(self.sparsities) * len(self.rules) * len(self.schedules) * len(MODELS)
         return cells * self.seeds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
-    """How the students of one condition learned.
+    """The learning curves of one condition.
 
     Attributes
     ----------
     sparsity, rule, schedule, model
     agreement : (seeds, marks) float64
-        See `bitlif.study.claims.students.agreement`.
+        Agreement with the teacher; see `bitlif.study.claims.students.agreement`.
     """
 
     sparsity: int
@@ -71,7 +72,7 @@ class Course:
         return np.asarray(self.agreement[:, -1])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the curve and its end with the interval of 95 %."""
+        """Return the mean curve and its end with a 95 % interval."""
         return {
             "sparsity": self.sparsity,
             "rule": self.rule,
@@ -84,15 +85,15 @@ class Course:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cooling:
-    """All conditions.
+    """The learning curves of all conditions.
 
     Attributes
     ----------
     seeds : int
     marks : (marks,) int64
-        Windows learned at each point of the curves.
+        Windows of training at each point of the curves.
     input_rates : dict of int to float
-        Spikes a step of an input, by sparsity.
+        Spikes per step of an input, by sparsity.
     courses : tuple of Course
     """
 
@@ -102,7 +103,7 @@ class Cooling:
     courses: tuple[Course, ...]
 
     def course(self, sparsity: int, rule: str, schedule: str, model: str) -> Course:
-        """Return one."""
+        """Return the curves of one condition."""
         wanted = (sparsity, rule, schedule, model)
         return next(
             own
@@ -111,7 +112,7 @@ class Cooling:
         )
 
     def gain(self, sparsity: int, rule: str, schedule: str, model: str) -> Interval:
-        """Return how far cooling ends above a constant sigma, paired by seed."""
+        """Return the final gain in agreement of cooling over a constant sigma, paired by seed."""
         best = self.course(sparsity, rule, COOLED, model).final
         return mean_interval(best - self.course(sparsity, rule, schedule, model).final)
 
@@ -148,8 +149,8 @@ class Cooling:
 def measure_cooling(
     settings: CoolingSettings, report: Callable[[int], Any] = lambda done: None
 ) -> Cooling:
-    """Train every student; `report` gets 1 after each."""
-    # A curve is read where phases of the cooling end, or fewer places.
+    """Train every student; `report` is called with 1 after each."""
+    # By default the points of a curve are the ends of the cooling phases.
     marks = np.linspace(0, settings.windows, settings.marks + 1).round().astype(np.int64)[1:]
     courses = []
     for sparsity in settings.sparsities:
@@ -171,7 +172,7 @@ def measure_cooling(
 
 
 def scheduled(config: Config, schedule: str, windows: int) -> Config:
-    """Return the configuration with the schedule of this name, one of `SCHEDULES`."""
+    """Return a configuration with the named schedule, one of `SCHEDULES`."""
     if schedule == COOLED:
         return cooled(config, HOT, TEACHER_SIGMA, windows)
     return config.replace(schedule=[{"sigma": float(schedule)}])

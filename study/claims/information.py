@@ -1,4 +1,4 @@
-"""Information in bits between stimuli and responses, from counts of trials."""
+"""Mutual information of stimuli and responses in bits, estimated from counts of trials."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 
 def entropy(counts: NDArray[np.integer]) -> float:
-    """Return the entropy in bits of a distribution known by counts, with Miller's correction.
+    """Return the entropy in bits of a distribution given by counts, with Miller's correction.
 
-    Plug-in estimate plus (K - 1) / (2 N ln 2) for N counts on K occupied values (Miller 1955,
-    "Note on the bias of information estimates"; often Miller and Madow).
+    The plug-in estimate is increased by (K - 1) / (2 N ln 2) for N counts on K occupied values
+    (Miller 1955, "Note on the bias of information estimates"; also known as Miller-Madow).
 
     >>> round(entropy(np.array([500, 500])), 6)                       # 1 + 1 / (2000 ln 2)
     1.000721
@@ -25,14 +25,14 @@ def entropy(counts: NDArray[np.integer]) -> float:
 
 
 def mutual_information(responses: NDArray[np.integer]) -> float:
-    """Return the information in bits that responses carry about equally frequent stimuli.
+    """Return the information in bits of responses about equally frequent stimuli.
 
     I = H(R) - mean over stimuli of H(R | s), each corrected as in `entropy`.
 
     Parameters
     ----------
     responses : (S, trials) int
-        Any integers; equal ones are one response.
+        Responses to S stimuli; equal integers are the same response.
 
     Examples
     --------
@@ -49,9 +49,9 @@ def mutual_information(responses: NDArray[np.integer]) -> float:
 
 
 def shuffled_information(responses: NDArray[np.integer], seed: int) -> float:
-    """Return the same with responses dealt out to the stimuli at random.
+    """Return the mutual information in bits after a random permutation of the responses.
 
-    Nothing is left to know: what the estimate still gives is bias that the correction leaves.
+    Its true value is zero, so that the estimate shows the bias that the correction leaves.
     """
     random = np.random.default_rng([seed, 0x5F])
     flat = responses.ravel().copy()
@@ -59,14 +59,18 @@ def shuffled_information(responses: NDArray[np.integer], seed: int) -> float:
     return mutual_information(flat.reshape(responses.shape))
 
 
-def words(trains: NDArray[np.integer], letters: int) -> NDArray[np.int64]:
-    """Return spike trains as binary words: bit k is 1 if there is a spike in the k-th equal bin.
+def binary_words(trains: NDArray[np.integer], letters: int) -> NDArray[np.int64]:
+    """Return spike trains as binary words; bit k is 1 if the k-th bin has a spike.
 
     Parameters
     ----------
     trains : (..., steps) int
     letters : int
-        Bins, a divisor of the steps.
+        Number of bins, which must divide the number of steps.
+
+    Returns
+    -------
+    (...) int64
     """
     steps = trains.shape[-1]
     bins = trains.reshape(*trains.shape[:-1], letters, steps // letters).any(axis=-1)

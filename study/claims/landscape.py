@@ -1,15 +1,15 @@
-"""The gradient over one weight, and where it crosses zero.
+"""The gradient as a function of one weight, and its zero crossing.
 
-One synapse of weight w, one neuron. A teacher of weight w*, a neuron of the same model with the
-same noise, runs freely; its spikes are the student's targets and reset the student too. The
-student's own noise then moves nothing that the gradient is made of: all that is random is the
-input and the teacher. A layer whose neurons differ only in w gives the gradient for the whole grid
-at once.
+The student is one neuron with one synapse of weight w. The teacher is a neuron of the same model
+with the same noise and weight w*, which runs freely. Its spikes are the targets of the student and
+also reset the student. The gradient then does not depend on the noise of the student: only the
+input and the teacher are random. A layer whose neurons differ only in w gives the gradient at all
+weights of the grid at once.
 
-At w = w* the error's mean over the teacher's noise is zero in every step, whatever came before:
-p A - (1 - p) B vanishes for both rules (`bitlif.model.table`). For the likelihood rule and Gaussian
-noise the log-likelihood is concave in w besides (Pillow, Paninski and Simoncelli 2003): there is no
-other.
+At w = w* the mean error over the noise of the teacher is zero in every step, whatever happened
+before: p A - (1 - p) B vanishes for both rules (`bitlif.model.table`). For the likelihood rule with
+Gaussian noise the log-likelihood is also concave in w (Pillow, Paninski and Simoncelli 2003), so
+that there is no other zero.
 """
 
 from __future__ import annotations
@@ -28,24 +28,25 @@ from bitlif.study.statistics import Interval, mean_interval
 from .models import MODELS, RULES, make_layer, make_targets, real_gradient
 
 SLOPE_REACH = 32
-"""The slope at w* is taken between this many LSBs below it and above it."""
+"""The slope at w* is measured between this many LSBs below and above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandscapeSettings:
-    """What is scanned.
+    """The range and the repetitions of the scan.
 
     Attributes
     ----------
     sigmas : tuple of float
+        Noise levels in thresholds.
     seeds, windows : int
-        Repetitions, and windows of each: the gradient is their mean.
+        Repetitions, and windows per repetition, over which the gradient is averaged.
     rate : float
-        Input spikes a step.
+        Input spikes per step.
     teacher : int
-        Raw weight w*; the grid goes from 0 to twice that.
+        Raw weight w*; the grid extends from 0 to twice this.
     coarse : int
-        Points of the even part of the grid.
+        Points of the evenly spaced part of the grid.
     """
 
     sigmas: tuple[float, ...] = (0.015, 0.03, 0.1, 0.3)
@@ -57,12 +58,12 @@ class LandscapeSettings:
 
     @property
     def units(self) -> int:
-        """How often a measurement reports."""
+        """Number of progress reports of a measurement."""
         return len(self.sigmas) * len(RULES) * len(MODELS) * self.seeds
 
     @property
     def grid(self) -> NDArray[np.int64]:
-        """Raw weights: an even grid, and powers of two LSBs around w*."""
+        """Raw weights, (G,): an even grid, and powers of two LSBs around w*."""
         even = np.linspace(0, 2 * self.teacher, self.coarse).round().astype(np.int64)
         around = 1 << np.arange(7)
         near = np.concatenate((-around, [0], around)) + self.teacher
@@ -71,21 +72,21 @@ class LandscapeSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """One curve.
+    """The gradient over the grid for one noise level, rule and model.
 
     Attributes
     ----------
     sigma, rule, model
     gradient : (seeds, G) float64
-        1/T sum of error times trace, at each weight of the grid.
+        Sum of error times trace divided by the steps T, at each weight of the grid.
     crossings : (seeds,) float64
-        Weight at which it falls through zero, linear between the grid's weights around it.
+        Weight at which the gradient falls through zero, by linear interpolation.
     slopes : (seeds,) float64
-        Of the gradient at w*, by weight.
+        Slope of the gradient at w*.
     sign_changes : int
-        Of the mean gradient over the grid, zeros left out.
+        Sign changes of the mean gradient over the grid, without zeros.
     teacher_spikes : float
-        A window.
+        Spikes of the teacher per window.
     """
 
     sigma: float
@@ -98,11 +99,11 @@ class Scan:
     teacher_spikes: float
 
     def crossing(self, confidence: float = 0.95) -> Interval:
-        """Return the mean crossing with its interval over the seeds."""
+        """Return the mean crossing with its confidence interval over the seeds."""
         return mean_interval(self.crossings, confidence)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the curve, its ends of 95 % and what was located."""
+        """Return the curve with 95 % intervals, crossing and slope as plain numbers."""
         ends = [mean_interval(column) for column in self.gradient.T]
         return {
             "sigma": self.sigma,
@@ -120,12 +121,12 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landscape:
-    """All curves over one grid.
+    """The gradients of all noise levels, rules and models over one grid.
 
     Attributes
     ----------
     teacher : float
-        w*.
+        Weight w* of the teacher.
     weights : (G,) float64
     steps, windows, seeds : int
     scans : tuple of Scan
@@ -139,7 +140,7 @@ class Landscape:
     scans: tuple[Scan, ...]
 
     def scan(self, sigma: float, rule: str, model: str) -> Scan:
-        """Return one curve."""
+        """Return the scan of one noise level, rule and model."""
         wanted = (sigma, rule, model)
         return next(own for own in self.scans if (own.sigma, own.rule, own.model) == wanted)
 
@@ -159,7 +160,7 @@ class Landscape:
 def measure_landscape(
     settings: LandscapeSettings, report: Callable[[int], Any] = lambda done: None
 ) -> Landscape:
-    """Scan every sigma, rule and model; `report` gets 1 after each seed of each."""
+    """Scan every sigma, rule and model; `report` is called with 1 after each seed."""
     base = Config.load("teacher").replace(layer__inputs=1)
     scans = []
     for sigma in settings.sigmas:
@@ -214,9 +215,9 @@ def _scan(
 def find_crossing(
     weights: NDArray[np.float64], gradient: NDArray[np.float64], near: float
 ) -> float:
-    """Return where the gradient falls through zero, the place nearest to `near` if there are more.
+    """Return the weight nearest to `near` at which the gradient falls through zero.
 
-    NaN if it nowhere falls from above zero to below it.
+    The result is NaN if the gradient never falls from above zero to zero or below.
 
     Examples
     --------
@@ -232,6 +233,6 @@ def find_crossing(
 
 
 def count_sign_changes(values: NDArray[np.float64]) -> int:
-    """Return how often the sign changes from one value to the next, zeros left out."""
+    """Return the number of sign changes between consecutive values, without zeros."""
     signs = np.sign(values[values != 0])
     return int(np.count_nonzero(signs[1:] != signs[:-1]))

@@ -1,4 +1,4 @@
-"""The two models side by side: one way to make, feed and read the float and the integer layer."""
+"""The float and the integer model side by side: how to make, drive and read their layers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from bitlif.model.result import Result
 from bitlif.tasks.digits import target_levels
 
 MODELS = ("float", "fixed")
-"""The ideal float64 twin (Gaussian noise, nothing rounds or saturates), and the integers."""
-
+"""The ideal float64 twin (Gaussian noise, no rounding or saturation) and the integer model."""
 
 RULES = ("likelihood", "clipped")
-"""The learning rules that the source's claims are about."""
+"""The learning rules of the source's claims."""
 
 
 def make_layer(
@@ -31,7 +30,7 @@ def make_layer(
     model : "float" or "fixed"
     config : Config
     weights : (N, M) int
-        Raw, so that both models have the very same.
+        Raw weights, so that both models have exactly the same.
     seed : int
     """
     if model == "fixed":
@@ -44,15 +43,16 @@ def make_layer(
 
 
 def make_targets(model: str, config: Config, raster: NDArray[np.uint8]) -> NDArray[Any]:
-    """Return spikes as targets 0 and 1 in the form that the model takes."""
+    """Return spikes as targets 0 and 1 in the form that a model accepts, with their shape."""
     targets = raster.astype(np.float64)
     return targets if model == "float" else target_levels(config, targets)
 
 
 def real_gradient(model: str, config: Config, result: Result) -> NDArray[np.float64]:
-    """Return 1/T times the sum of error times trace as real numbers: shape (W, M, N).
+    """Return the sum of error times trace divided by the steps T, in real numbers: (W, M, N).
 
-    The error is dimensionless: the gradient of the mean log-likelihood a step is this by sigma.
+    The error is dimensionless. The gradient of the mean log-likelihood per step is this divided by
+    sigma.
     """
     assert result.gradient is not None
     lsb = 1.0

@@ -1,9 +1,9 @@
-"""The chance of a spike at a potential: measured, exact, and Gaussian.
+"""The probability of a spike at a membrane potential: measured, exact and Gaussian.
 
-A layer of one input, which spikes in every step, and neurons of rising weights. No target resets
-them, so each membrane settles at a potential of its own; from there on every step is one more
-trial. The integers' exact curve counts the draws that lift a potential to the threshold, after the
-noise's own scale and rounding; Phi((Vb - u) / sigma) is what it would be for Gaussian noise.
+A layer has one input, which spikes in every step, and neurons with increasing weights. No target
+resets the neurons, so that each membrane settles at its own potential and every further step is a
+trial. The exact curve of the integers counts the draws that lift a potential to the threshold,
+including the scale and the rounding of the noise. Gaussian noise gives Phi((Vb - u) / sigma).
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from bitlif.study.statistics import chi_square_p, gaussian_cumulative, proportio
 
 from .models import make_layer, make_targets
 
-LEAST_VARIANCE = 9.0
-"""A point counts in chi-square if its number of spikes varies by at least this."""
+MIN_VARIANCE = 9.0
+"""Smallest variance of a spike count for its point to be used in chi-square."""
 
 GAUSSIAN = "Gaussian"
-"""Source of the float twin."""
+"""Noise source of the float twin."""
 
 SOURCES = {
     "sum of 8 bytes": {"noise__words": 8, "noise__word_bits": 8},
     "sum of 4 bytes": {"noise__words": 4, "noise__word_bits": 8},
 }
-"""Sources of the integers: those of the ready-made `teacher` and `digits`."""
+"""Noise sources of the integers: those of the ready-made `teacher` and `digits`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbabilitySettings:
-    """Noise, trials a potential, potentials, and how far from the threshold they go (in sigma)."""
+    """Noise level, trials per potential, number of potentials, and their reach in sigma."""
 
     sigma: float = 0.1
     trials: int = 100_000
@@ -48,27 +48,27 @@ class ProbabilitySettings:
 
     @property
     def units(self) -> int:
-        """How often a measurement reports."""
+        """Number of progress reports of a measurement."""
         return 1 + len(SOURCES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Measured chances of one source and model.
+    """Measured spike probabilities of one noise source and model.
 
     Attributes
     ----------
     source, model
     distance : (K,) float64
-        (Vb - u) / sigma of each neuron, ascending.
+        Distance to the threshold, (Vb - u) / sigma, of each neuron, ascending.
     spikes : (K,) int64
     trials : int
     expected : (K,) float64
-        The exact chance: of the integers' own noise, or Phi for the float twin's.
+        Exact probability: of the integer noise, or Phi for the float twin.
     gaussian : (K,) float64
         Phi(distance).
     cutoff : float
-        Where the source ends, in sigma; infinite for the float twin.
+        Largest draw of the source in sigma; infinite for the float twin.
     """
 
     source: str
@@ -80,33 +80,33 @@ class Curve:
     gaussian: NDArray[np.float64]
     cutoff: float
 
-    def chi_square(self, chance: NDArray[np.float64]) -> tuple[float, int, float]:
-        """Return chi-square against `chance`, its degrees of freedom and its p.
+    def chi_square(self, probability: NDArray[np.float64]) -> tuple[float, int, float]:
+        """Return chi-square against `probability`, (K,), its degrees of freedom and its p-value.
 
-        Points whose number of spikes varies too little to be nearly normal are left out.
+        Points whose spike counts are far from normal are left out.
         """
-        variance = self.trials * chance * (1 - chance)
-        used = variance >= LEAST_VARIANCE
-        distance = self.spikes - self.trials * chance
+        variance = self.trials * probability * (1 - probability)
+        used = variance >= MIN_VARIANCE
+        distance = self.spikes - self.trials * probability
         statistic = float((distance[used] ** 2 / variance[used]).sum())
         freedom = int(used.sum())
         return statistic, freedom, chi_square_p(statistic, freedom)
 
     @property
     def beyond(self) -> tuple[int, int, float]:
-        """Of the points that the exact curve says never fire: how many, spikes, Phi's spikes."""
+        """Points with an exact probability of zero: their number, spikes, and spikes by Phi."""
         never = self.expected == 0.0
-        awaited = float(self.trials * self.gaussian[never].sum())
-        return int(never.sum()), int(self.spikes[never].sum()), awaited
+        by_phi = float(self.trials * self.gaussian[never].sum())
+        return int(never.sum()), int(self.spikes[never].sum()), by_phi
 
     def to_json(self) -> dict[str, Any]:
-        """Return the points with their intervals and the tests."""
+        """Return the points with their intervals and tests as plain numbers."""
         low, high = proportion_interval(self.spikes, self.trials)
         tests = {}
-        for name, chance in (("exact", self.expected), ("gaussian", self.gaussian)):
-            statistic, freedom, p = self.chi_square(chance)
+        for name, curve in (("exact", self.expected), ("gaussian", self.gaussian)):
+            statistic, freedom, p = self.chi_square(curve)
             tests[name] = {"chi_square": statistic, "freedom": freedom, "p": p}
-        points, spikes, awaited = self.beyond
+        points, spikes, by_phi = self.beyond
         return {
             "source": self.source,
             "model": self.model,
@@ -119,19 +119,19 @@ class Curve:
             "gaussian": self.gaussian.tolist(),
             "cutoff_sigma": self.cutoff if np.isfinite(self.cutoff) else None,
             "tests": tests,
-            "exactly_silent": {"points": points, "spikes": spikes, "gaussian_spikes": awaited},
+            "exactly_silent": {"points": points, "spikes": spikes, "gaussian_spikes": by_phi},
         }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probability:
-    """All curves."""
+    """The curves of all noise sources."""
 
     sigma: float
     curves: tuple[Curve, ...]
 
     def curve(self, source: str) -> Curve:
-        """Return one."""
+        """Return the curve of one noise source."""
         return next(own for own in self.curves if own.source == source)
 
     def to_json(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class Probability:
 def measure_probability(
     settings: ProbabilitySettings, report: Callable[[int], Any] = lambda done: None
 ) -> Probability:
-    """Measure the float twin and every source; `report` gets 1 after each."""
+    """Measure the float twin and every source; `report` is called with 1 after each."""
     curves = []
     wanted = ((GAUSSIAN, "float", {}), *((name, "fixed", own) for name, own in SOURCES.items()))
     for source, model, words in wanted:
@@ -165,7 +165,7 @@ def _curve(source: str, words: dict[str, int], model: str, settings: Probability
     steps = config.window.steps
     window = Events.from_raster(np.ones((1, steps, 1), np.bool_))
     silent = make_targets(model, config, np.zeros((1, steps, weights.size), np.uint8))
-    # The first window lets every membrane settle.
+    # Every membrane settles during the first window.
     layer.run(window, silent)
     spikes = np.zeros(weights.size, np.int64)
     trials = 0
@@ -184,13 +184,13 @@ def _curve(source: str, words: dict[str, int], model: str, settings: Probability
     sigma = float(effective_sigma(config, scale, constants.noise_shift))
     distance = (potential - constants.threshold) / sigma
     return Curve(
-        source, model, distance, spikes, trials, exact_chances(config, potential),
+        source, model, distance, spikes, trials, exact_probabilities(config, potential),
         gaussian_cumulative(distance), config.noise.pmf.cutoff,
     )  # fmt: skip
 
 
 def _weights(config: Config, settings: ProbabilitySettings) -> NDArray[np.int64]:
-    """Return raw weights at which membranes settle within reach of the threshold, ascending."""
+    """Return ascending raw weights at which membranes settle near the threshold."""
     twin = make_layer("float", config, np.array([[1 << config.synapse.weight.frac]]), 0)
     steps = config.window.steps
     window = Events.from_raster(np.ones((1, steps, 1), np.bool_))
@@ -203,11 +203,21 @@ def _weights(config: Config, settings: ProbabilitySettings) -> NDArray[np.int64]
     return np.unique((potentials / by_weight).round().astype(np.int64))
 
 
-def exact_chances(config: Config, potentials: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the integers' chance of a spike at raw potentials, in the schedule's first phase.
+def exact_probabilities(config: Config, potentials: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the spike probability of the integer model in the first phase of the schedule.
 
-    Draws that an equal number of words give are counted; that an LFSR never holds zero changes no
-    chance by more than ``2**-width``.
+    All combinations of words count equally. An LFSR is never zero, which changes a probability by
+    at most ``2**-width``.
+
+    Parameters
+    ----------
+    config : Config
+    potentials : (K,) int
+        Raw membrane potentials.
+
+    Returns
+    -------
+    (K,) float64
     """
     derived = derive(config)
     constants, scale = derived.constants, derived.phases[0].noise_scale
@@ -224,5 +234,5 @@ def exact_chances(config: Config, potentials: NDArray[np.integer]) -> NDArray[np
         )
         for potential in potentials
     ]
-    # Integers of any size are divided exactly and rounded once.
+    # The quotient of Python integers is rounded only once.
     return np.array([count / pmf.total for count in lifted])

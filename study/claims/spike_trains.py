@@ -1,4 +1,4 @@
-"""How precise and how repeatable spike trains are over trials of one stimulus."""
+"""Precision and reliability of spike trains over trials of one stimulus."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Trains = NDArray[np.integer]
-"""Spikes 0 and 1 of one neuron: (trials, steps)."""
+"""Spikes of one neuron as 0 and 1: (trials, steps)."""
 
 CATCH = 8
-"""A spike belongs to an event at most this many steps away."""
+"""Largest distance of a spike from its event, in steps."""
 
 KERNEL_STEPS = 3.0
-"""Standard deviation of the Gaussian that trains are smoothed by for their reliability."""
+"""Standard deviation in steps of the Gaussian that smooths trains for `reliability`."""
 
 
 def fano_factor(counts: NDArray[np.integer]) -> float:
-    """Return variance by mean of spike counts over trials; NaN if there is no spike.
+    """Return the variance of spike counts over trials divided by their mean; NaN without spikes.
 
-    1 for Poisson counts, 1 - p for Bernoulli steps of chance p, 0 if every trial has as many.
+    It is 1 for Poisson counts, 1 - p for Bernoulli steps with probability p, and 0 for constants.
     """
     values = np.asarray(counts, np.float64)
     mean = float(values.mean())
@@ -29,14 +29,14 @@ def fano_factor(counts: NDArray[np.integer]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Of the spikes around the events of one stimulus, means over its events.
+    """Precision of the spikes around the events of one stimulus, as means over the events.
 
     Attributes
     ----------
     jitter : float
-        Standard deviation over trials of the time of an event's spike, in steps; NaN if none.
+        Standard deviation over trials of the time of the spike, in steps; NaN without spikes.
     found : float
-        Share of trials that have a spike for the event.
+        Share of trials with a spike for the event.
     """
 
     jitter: float
@@ -44,13 +44,20 @@ class Precision:
 
 
 def spike_precision(trains: Trains, events: NDArray[np.integer]) -> Precision:
-    """Return how precisely and how often trials have the spikes of the noiseless response.
+    """Return the precision with which trials repeat the spikes of the noiseless response.
 
-    Each time in `events` (ascending) has an interval around it, `CATCH` steps either way but no
-    farther than half way to its neighbours. Of a trial's spikes there the nearest counts, the
-    later one of two that are equally near. Precision and reliability of events: Mainen and
-    Sejnowski 1995; Berry, Warland and Meister 1997. Spikes that know nothing of the event give
+    Each event has an interval of up to `CATCH` steps on either side, which ends half way to its
+    neighbours. The nearest spike of a trial in this interval counts, and the later one of two at
+    the same distance. For the precision and reliability of events see Mainen and Sejnowski 1995,
+    and Berry, Warland and Meister 1997. Spikes that are independent of the event have the jitter
     `chance_jitter`.
+
+    Parameters
+    ----------
+    trains : (trials, steps) int
+        Spikes as 0 and 1.
+    events : (E,) int
+        Ascending steps of the noiseless spikes.
     """
     steps = trains.shape[1]
     jitters, found = [], []
@@ -62,7 +69,7 @@ def spike_precision(trains: Trains, events: NDArray[np.integer]) -> Precision:
         if number + 1 < events.size:
             last = min(last, (int(event) + int(events[number + 1])) // 2)
         offsets = np.arange(first, last + 1) - int(event)
-        # A quarter decides between two equally near: the later one.
+        # The quarter step breaks ties in favour of the later spike.
         distance = np.abs(offsets) + np.where(offsets < 0, 0.25, 0.0)
         inside = trains[:, first : last + 1] > 0
         nearest = np.where(inside, distance, np.inf).argmin(axis=1)
@@ -76,7 +83,7 @@ def spike_precision(trains: Trains, events: NDArray[np.integer]) -> Precision:
 
 
 def chance_jitter() -> float:
-    """Return the jitter of single spikes that are equally likely anywhere in a whole interval.
+    """Return the jitter in steps of spikes that are uniformly distributed over a whole interval.
 
     >>> round(chance_jitter(), 3)              # uniform on -8 ..= 8: sqrt((17^2 - 1) / 12)
     4.899
@@ -85,10 +92,11 @@ def chance_jitter() -> float:
 
 
 def reliability(trains: Trains) -> float:
-    """Return the mean correlation of all pairs of trials, smoothed by a Gaussian.
+    """Return the mean correlation of all pairs of trials after Gaussian smoothing.
 
-    Schreiber, Fellous, Whitmer, Tiesinga and Sejnowski 2003: the cosine between two smoothed
-    trains; 0 with a train that has no spike. The kernel's standard deviation is `KERNEL_STEPS`.
+    The correlation is the cosine of two smoothed trains (Schreiber, Fellous, Whitmer, Tiesinga and
+    Sejnowski 2003), and 0 for a train without spikes. The kernel's standard deviation is
+    `KERNEL_STEPS`.
 
     >>> round(reliability(np.eye(1, 40, 20, dtype=np.int64).repeat(3, axis=0)), 12)
     1.0
@@ -97,12 +105,12 @@ def reliability(trains: Trains) -> float:
     size = np.linalg.norm(smooth, axis=1, keepdims=True)
     unit = np.divide(smooth, size, out=np.zeros_like(smooth), where=size > 0)
     trials = int(unit.shape[0])
-    # The square of the sum has every pair twice, and every train with itself.
+    # The square of the sum counts every pair twice and every train with itself.
     own = float((unit**2).sum())
     return (float((unit.sum(axis=0) ** 2).sum()) - own) / (trials * (trials - 1))
 
 
 def gaussian_kernel(steps: int, width: float) -> NDArray[np.float64]:
-    """Return the matrix that smooths rows of `steps` values: shape (steps, steps)."""
+    """Return the matrix that smooths rows with a standard deviation `width`: (steps, steps)."""
     times = np.arange(steps)
     return np.asarray(np.exp(-0.5 * ((times[:, None] - times) / width) ** 2))

@@ -1,9 +1,9 @@
-"""The gradient at zero weights, where the clipped rule has none unless the noise is high.
+"""The gradient at zero weights, which vanishes for the clipped rule unless the noise is high.
 
-At zero weights the membrane rests and every step lies 1/sigma below the threshold: the errors are
-the two entries of the rule's table there, and only how often the teacher spikes and what came in
-before is random. What noise rescues is shown twice: by the gradient, and by what a student of
-constant sigma has learned after a fixed number of windows.
+At zero weights the membrane rests and is 1/sigma below the threshold in every step. The errors are
+the two table entries of the rule at this distance, and only the input and the spikes of the teacher
+are random. The effect of noise is shown by the gradient and by what a student with constant sigma
+has learned after a fixed number of windows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .students import TEACHER_SIGMA, learning_curve, make_task, student_config, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VanishingSettings:
-    """Noise levels, repetitions, and windows that each student learns."""
+    """Noise levels in thresholds, repetitions, and windows of training."""
 
     sigmas: tuple[float, ...] = (0.02, 0.05, 0.1, 0.15, 0.2, 0.22, 0.25, 0.3, 0.4, 0.6)
     seeds: int = 8
@@ -32,21 +32,22 @@ class VanishingSettings:
 
     @property
     def units(self) -> int:
-        """How often a measurement reports."""
+        """Number of progress reports of a measurement."""
         return len(self.sigmas) * len(RULES) * len(MODELS) * self.seeds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """Students of one sigma, rule and model.
+    """The students of one noise level, rule and model.
 
     Attributes
     ----------
     sigma, rule, model
     gradient : (seeds,) float64
-        Root mean square over the inputs of 1/T sum of error times trace, at zero weights.
+        Gradient at zero weights: sum of error times trace divided by the steps T, as the root mean
+        square over the inputs.
     agreement : (seeds,) float64
-        See `bitlif.study.claims.students.agreement`, after the windows.
+        Agreement after training; see `bitlif.study.claims.students.agreement`.
     """
 
     sigma: float
@@ -56,7 +57,7 @@ class Start:
     agreement: NDArray[np.float64]
 
     def to_json(self) -> dict[str, Any]:
-        """Return both with their intervals of 95 %."""
+        """Return gradient and agreement with their 95 % intervals."""
         return {
             "sigma": self.sigma,
             "rule": self.rule,
@@ -68,13 +69,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vanishing:
-    """All students.
+    """The students of all noise levels, rules and models.
 
     Attributes
     ----------
     seeds, windows : int
     noise_reach : float
-        Where the integers' noise ends, in sigma.
+        Largest draw of the integer noise in sigma.
     starts : tuple of Start
     """
 
@@ -84,7 +85,7 @@ class Vanishing:
     starts: tuple[Start, ...]
 
     def start(self, sigma: float, rule: str, model: str) -> Start:
-        """Return one."""
+        """Return the students of one noise level, rule and model."""
         wanted = (sigma, rule, model)
         return next(own for own in self.starts if (own.sigma, own.rule, own.model) == wanted)
 
@@ -103,7 +104,7 @@ class Vanishing:
 def measure_vanishing(
     settings: VanishingSettings, report: Callable[[int], Any] = lambda done: None
 ) -> Vanishing:
-    """Measure every sigma, rule and model; `report` gets 1 after each student."""
+    """Measure every sigma, rule and model; `report` is called with 1 after each student."""
     starts = [
         _start(sigma, rule, model, settings, report)
         for sigma in settings.sigmas

@@ -1,4 +1,4 @@
-"""``bitlif figures`` as it is typed."""
+"""The command ``bitlif figures``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from bitlif.model.errors import BitlifError
 from bitlif.scripts import figures
-from bitlif.scripts.figures import TOPICS, chosen
+from bitlif.scripts.figures import TOPICS, selected_names
 from bitlif.scripts.main import build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -39,13 +39,13 @@ def strict_json(text: str) -> Any:
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every figure, from one seed."""
+    """Return a folder with every figure, from one seed."""
     out = tmp_path_factory.mktemp("quick") / "all"
     assert bitlif("--quick", "--seeds", "1", "--out", str(out)) == 0
     return out
 
 
-def test_each_figure_has_a_picture_and_its_numbers(quick: Path) -> None:
+def test_every_figure_has_a_picture_and_numbers(quick: Path) -> None:
     pairs = {f"{name}.{kind}" for name in TOPICS for kind in ("png", "json")}
     assert {path.name for path in quick.iterdir()} == pairs | {
         "figures.md",
@@ -59,14 +59,14 @@ def test_each_figure_has_a_picture_and_its_numbers(quick: Path) -> None:
         assert own["numbers"]
 
 
-def test_both_models_are_in_the_numbers_of_every_figure(quick: Path) -> None:
+def test_numbers_of_every_figure_cover_both_models(quick: Path) -> None:
     for name in TOPICS:
         text = (quick / f"{name}.json").read_text()
         assert '"model": "float"' in text
         assert '"model": "fixed"' in text
 
 
-def test_index_and_report_say_the_same(quick: Path) -> None:
+def test_index_and_report_agree(quick: Path) -> None:
     report = strict_json((quick / "report.json").read_text())
     index = (quick / "figures.md").read_text()
     assert list(report["figures"]) == list(TOPICS)
@@ -92,7 +92,7 @@ def test_same_inputs_give_the_same_files(
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
-def test_an_earlier_result_is_replaced_only_by_force(tmp_path: Path) -> None:
+def test_force_is_needed_to_replace_a_result(tmp_path: Path) -> None:
     out = tmp_path / "out"
     small = ("--quick", "--only", "bins", "--out", str(out))
     assert bitlif(*small) == 0
@@ -115,30 +115,28 @@ def test_an_earlier_result_is_replaced_only_by_force(tmp_path: Path) -> None:
         (("--seeds", "0"), r"^--seeds must be in 1 \.\.= 1000, not 0$"),
     ],
 )
-def test_a_mistake_is_one_sentence(
-    arguments: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
+def test_bad_argument_raises(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     with pytest.raises(BitlifError, match=message):
         bitlif(*arguments, "--out", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
-def test_others_files_are_left_alone(tmp_path: Path) -> None:
+def test_foreign_files_are_untouched(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(BitlifError, match=r"which holds 'mine\.txt'$"):
         bitlif(*SMALL, "--out", str(tmp_path), "--force")
 
 
-def test_every_command_of_the_document_is_understood() -> None:
+def test_every_documented_command_is_valid() -> None:
     document = (ROOT / "docs" / "figures.md").read_text()
     lines = re.findall(r"(?:^    |`)(bitlif figures[^`\n]*)", document, re.MULTILINE)
     assert len(lines) > len(TOPICS)
     for line in lines:
         args = build_parser().parse_args(shlex.split(line)[1:])
-        assert set(chosen(args.only)) <= set(TOPICS)
+        assert set(selected_names(args.only)) <= set(TOPICS)
 
 
-def test_committed_figures_are_those_that_the_document_shows() -> None:
+def test_committed_figures_are_those_in_the_document() -> None:
     document = (ROOT / "docs" / "figures.md").read_text()
     folder = ROOT / "docs" / "figures"
     assert {path.stem for path in folder.glob("*.json")} == set(TOPICS)

@@ -1,7 +1,7 @@
-"""The claims of the source, as numbers with seeds and confidence intervals, in both models.
+"""The claims of the source in both models, with confidence intervals over the seeds.
 
-Intervals are of 95 % by Student's t over the seeds; where one claim is made of many intervals
-at once, Bonferroni's correction makes them hold together at 95 %.
+The intervals are 95 % Student's t intervals. A claim that rests on several intervals uses
+Bonferroni's correction, so that all of them hold together at 95 %.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from bitlif.study.claims.vanishing import Vanishing, VanishingSettings, measure_
 from bitlif.study.statistics import mean_interval
 
 ERROR = 0.05
-"""Chance that a claim's intervals, all together, miss the truth."""
+"""Probability that any of the intervals of a claim misses the true value."""
 
 
 def above_zero(values: np.ndarray, together: int = 1) -> bool:
-    """Whether the mean is above zero, as one of so many intervals that hold together."""
+    """Return whether the mean is above zero, with a correction for `together` intervals."""
     return mean_interval(values, 1 - ERROR / together).low > 0
 
 
@@ -47,25 +47,25 @@ def landscape() -> Landscape:
     return measure_landscape(LANDSCAPE)
 
 
-def test_gradient_crosses_zero_at_the_teachers_weight_at_every_noise(landscape: Landscape) -> None:
+def test_gradient_crosses_zero_at_the_teacher_weight(landscape: Landscape) -> None:
     for scan in landscape.scans:
         crossing = scan.crossing(1 - ERROR / SCANS)
         assert landscape.teacher in crossing, scan
-        # And nowhere else: an interval that holds half the axis would say nothing.
+        # The crossing is unique, and the interval is narrow enough to be meaningful.
         assert scan.sign_changes == 1, scan
         assert crossing.high - crossing.low < landscape.teacher / 10, scan
 
 
-def test_the_crossing_is_stable(landscape: Landscape) -> None:
+def test_crossing_is_stable(landscape: Landscape) -> None:
     for scan in landscape.scans:
         assert above_zero(-scan.slopes, SCANS), scan
 
 
-def test_at_weight_zero_only_the_clipped_rule_vanishes(landscape: Landscape) -> None:
+def test_only_the_clipped_gradient_vanishes_at_zero(landscape: Landscape) -> None:
     for sigma in LANDSCAPE.sigmas:
         for model in MODELS:
             assert above_zero(landscape.scan(sigma, "likelihood", model).gradient[:, 0], 8)
-        # Below 1 / 4.88 the integers' noise does not reach the threshold from rest.
+        # Below 1 / 4.88 the integer noise does not reach the threshold from rest.
         clipped = landscape.scan(sigma, "clipped", "fixed").gradient[:, 0]
         assert (clipped != 0).any() == (sigma > 1 / 4.88)
 
@@ -80,7 +80,7 @@ def vanishing() -> Vanishing:
     return measure_vanishing(VANISHING)
 
 
-def test_the_clipped_gradient_vanishes_at_zero_weights_and_noise_rescues_it(
+def test_noise_rescues_the_clipped_gradient_at_zero(
     vanishing: Vanishing,
 ) -> None:
     for sigma in (0.1, 0.2):
@@ -91,21 +91,21 @@ def test_the_clipped_gradient_vanishes_at_zero_weights_and_noise_rescues_it(
             assert above_zero(vanishing.start(sigma, "likelihood", model).gradient)
 
 
-def test_what_the_float_twin_is_left_with_is_the_gaussian_density_by_the_guard(
+def test_float_gradient_at_zero_is_the_gaussian_density(
     vanishing: Vanishing,
 ) -> None:
-    # From rest at sigma 0.1, x = -10: A is phi(10) / guard for clipped, and likelihood's hazard of
-    # 10 is cut at the limit. B, at most phi(10) / (1 - p) = 8e-23, adds nothing to 1e-15.
+    # At rest with sigma 0.1, x = -10: A is phi(10) / guard for the clipped rule, and the hazard of
+    # the likelihood rule is limited. B is at most phi(10) / (1 - p) = 8e-23, negligible at 1e-15.
     error = student_config("clipped").error
     density = math.exp(-50) / math.sqrt(2 * math.pi)
     ratios = [vanishing.start(0.1, rule, "float").gradient for rule in ("clipped", "likelihood")]
-    # Both are sums of a few hundred products: some hundred roundings of 1.1e-16 each.
+    # Both are sums of a few hundred products, with a rounding of 1.1e-16 each.
     np.testing.assert_allclose(
         ratios[0] / ratios[1], density / error.guard / error.limit, rtol=1e-12
     )
 
 
-def test_without_noise_the_clipped_student_stays_silent_and_with_it_learns(
+def test_clipped_student_learns_only_with_noise(
     vanishing: Vanishing,
 ) -> None:
     for model in MODELS:
@@ -132,27 +132,25 @@ def clipped() -> Cooling:
 
 @pytest.mark.parametrize("sparsity", CLIPPED.sparsities)
 @pytest.mark.parametrize("model", MODELS)
-def test_cooling_beats_every_constant_noise_on_dense_and_on_sparse_inputs(
-    clipped: Cooling, model: str, sparsity: int
-) -> None:
+def test_cooling_beats_every_constant_noise(clipped: Cooling, model: str, sparsity: int) -> None:
     for schedule in CLIPPED.schedules[:-1]:
         assert clipped.gain(sparsity, "clipped", schedule, model).low > 0
     for silent in ("0.02", "0.1"):
         assert not clipped.course(sparsity, "clipped", silent, model).final.any()
 
 
-def test_the_likelihood_rule_gains_less_from_cooling_than_the_clipped(clipped: Cooling) -> None:
+def test_likelihood_rule_gains_less_from_cooling(clipped: Cooling) -> None:
     likelihood = measure_cooling(LIKELIHOOD)
     for model in MODELS:
         constant = likelihood.course(1, "likelihood", "0.02", model).final
         assert above_zero(constant)
         cooled = likelihood.course(1, "likelihood", COOLED, model).final
         gain = clipped.course(1, "clipped", COOLED, model).final
-        # The clipped student of constant sigma 0.02 is silent: all that it has, cooling gave it.
+        # The clipped student with constant sigma 0.02 is silent, so cooling gives all agreement.
         assert above_zero(gain - (cooled - constant))
 
 
-# -- the chance of a spike ---------------------------------------------------------------------
+# -- the probability of a spike ----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -160,18 +158,18 @@ def probability() -> Probability:
     return measure_probability(ProbabilitySettings(trials=100_000))
 
 
-def test_spikes_come_with_the_exact_chance_of_the_noise(probability: Probability) -> None:
+def test_spikes_have_the_exact_probability_of_the_noise(probability: Probability) -> None:
     for source in (GAUSSIAN, *SOURCES):
         curve = probability.curve(source)
         assert curve.chi_square(curve.expected)[2] > ERROR / 3, source
 
 
-def test_the_integers_noise_is_not_gaussian_and_ends(probability: Probability) -> None:
+def test_integer_noise_is_bounded_and_not_gaussian(probability: Probability) -> None:
     for source in SOURCES:
         curve = probability.curve(source)
         assert curve.chi_square(curve.gaussian)[2] < 1e-6, source
         assert curve.beyond[1] == 0
-    # Poisson counts of a mean above 30 are zero with a chance below e^-30.
+    # A Poisson count with a mean above 30 is zero with a probability below e^-30.
     assert probability.curve("sum of 4 bytes").beyond[2] > 30
 
 
@@ -203,7 +201,7 @@ def values(code: Code, name: str) -> np.ndarray:
         ("accuracy_counts", -1),
     ],
 )
-def test_noise_moves_the_code_from_every_level_to_the_next(
+def test_noise_changes_the_code_at_every_level(
     coding: Coding, model: str, name: str, sign: int
 ) -> None:
     codes = [coding.code(sigma, model) for sigma in CODING.sigmas]
@@ -212,10 +210,8 @@ def test_noise_moves_the_code_from_every_level_to_the_next(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_times_tell_beyond_counts_shrinks_once_times_no_longer_tell_all(
-    coding: Coding, model: str
-) -> None:
-    # Up to sigma 0.1 times tell nearly all that there is to know, and only the counts lose.
+def test_information_in_times_beyond_counts_shrinks(coding: Coding, model: str) -> None:
+    # Up to sigma 0.1 the times carry nearly all information, and only the counts lose some.
     beyond = [coding.code(sigma, model).times_beyond_counts for sigma in CODING.sigmas]
     assert above_zero(beyond[0] - beyond[2], 3)
     assert above_zero(beyond[1] - beyond[2], 3)
@@ -223,19 +219,17 @@ def test_what_times_tell_beyond_counts_shrinks_once_times_no_longer_tell_all(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_only_at_low_noise_do_the_finest_times_tell_all(coding: Coding, model: str) -> None:
+def test_finest_times_carry_all_only_at_low_noise(coding: Coding, model: str) -> None:
     shares = [coding.code(sigma, model).fine_share for sigma in CODING.sigmas]
     for number in range(1, len(shares)):
         assert above_zero(shares[0] - shares[number], STEPS)
     assert above_zero(shares[0] - 0.9)
-    # At sigma 0.3 smoothing at least doubles what a decoder gets.
+    # At sigma 0.3 smoothing at least doubles the decoded information.
     assert above_zero(0.5 - shares[2])
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_at_low_noise_times_tell_more_than_counts_and_decide_at_less_cost(
-    coding: Coding, model: str
-) -> None:
+def test_times_decide_cheaper_than_counts_at_low_noise(coding: Coding, model: str) -> None:
     precise, noisy = coding.code(0.015, model), coding.code(0.1, model)
     assert above_zero(precise.times_beyond_counts - 1.0)
     costs = {
@@ -245,19 +239,17 @@ def test_at_low_noise_times_tell_more_than_counts_and_decide_at_less_cost(
     }
     assert above_zero(costs["counts", 0.1] - costs["times", 0.1])
     assert above_zero(costs["counts", 0.1] - costs["counts", 0.015])
-    # Decisions from times are nearly all right up to 0.1; then they too get worse.
+    # Decisions from times are nearly perfect up to 0.1 and worse above.
     for low, high in ((0.1, 0.3), (0.3, 1.0)):
         right = [coding.code(sigma, model).measures["accuracy_times"] for sigma in (low, high)]
         assert above_zero(right[0] - right[1], 2)
-    # Too noisy to decide at all within the window.
+    # The noise is too high for a decision within the window.
     for code in ("times", "counts"):
         assert not coding.code(1.0, model).decided(code).any()
 
 
 @pytest.mark.parametrize("name", ["jitter", "fano_factor", "reliability", "times_beyond_counts"])
-def test_fixed_point_differs_from_float_by_less_than_a_tenth_of_what_noise_moves(
-    coding: Coding, name: str
-) -> None:
+def test_fixed_point_is_close_to_float(coding: Coding, name: str) -> None:
     means = {
         (sigma, model): float(values(coding.code(sigma, model), name).mean())
         for sigma in CODING.sigmas

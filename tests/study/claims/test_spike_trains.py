@@ -1,4 +1,4 @@
-"""Measures of spike trains against trains whose precision is known."""
+"""Measures of spike trains against trains of known precision."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def shifted(offsets: np.ndarray, event: int, steps: int) -> np.ndarray:
     return trains
 
 
-def test_fano_factor_of_poisson_is_1_of_bernoulli_steps_1_less_p_and_of_constants_0() -> None:
+def test_fano_factor_of_known_distributions() -> None:
     random = np.random.default_rng(0)
     trials = 20_000
     # The variance of n normal values has a relative standard deviation of sqrt(2 / n), and that of
-    # Poisson counts of mean 4 at most sqrt((2 + 1 / 4) / n); four of them.
+    # Poisson counts with mean 4 at most sqrt((2 + 1 / 4) / n). The limits are four of them.
     spread = 4 * math.sqrt(2.25 / trials)
     assert abs(fano_factor(random.poisson(4.0, trials)) - 1.0) < 1.5 * spread
     assert abs(fano_factor(random.binomial(100, 0.3, trials)) - 0.7) < 1.5 * spread * 0.7
@@ -35,55 +35,55 @@ def test_fano_factor_of_poisson_is_1_of_bernoulli_steps_1_less_p_and_of_constant
     assert math.isnan(fano_factor(np.zeros(10, np.int64)))
 
 
-def test_jitter_is_the_standard_deviation_of_the_offsets() -> None:
+def test_jitter_is_the_standard_deviation_of_offsets() -> None:
     offsets = np.random.default_rng(1).integers(-3, 4, 500)
     measured = spike_precision(shifted(offsets, 50, 100), np.array([50]))
     assert measured.jitter == pytest.approx(float(offsets.std(ddof=1)), rel=1e-12)
     assert measured.found == 1.0
 
 
-def test_spikes_that_know_nothing_have_the_jitter_of_chance() -> None:
+def test_independent_spikes_have_chance_jitter() -> None:
     offsets = np.random.default_rng(2).integers(-CATCH, CATCH + 1, 50_000)
     measured = spike_precision(shifted(offsets, 50, 100), np.array([50]))
     # The standard deviation of n uniform values has a relative error of about 0.45 / sqrt(n).
     assert abs(measured.jitter / chance_jitter() - 1) < 4 * 0.45 / math.sqrt(offsets.size)
 
 
-def test_only_spikes_within_reach_count_and_the_nearest_of_them() -> None:
+def test_nearest_spike_within_reach_counts() -> None:
     trains = np.zeros((4, 100), np.int64)
     trains[0, 50 + CATCH] = 1
     trains[1, 50 + CATCH + 1] = 1  # out of reach
     trains[2, [47, 52]] = 1  # 52 is nearer
-    trains[3, [48, 52]] = 1  # equally near: the later one
+    trains[3, [48, 52]] = 1  # a tie: the later one counts
     measured = spike_precision(trains, np.array([50]))
     assert measured.found == 0.75
     assert measured.jitter == pytest.approx(float(np.std([CATCH, 2, 2], ddof=1)))
 
 
-def test_a_spike_half_way_belongs_to_one_event_only() -> None:
+def test_spike_half_way_belongs_to_one_event() -> None:
     trains = np.zeros((2, 100), np.int64)
     trains[:, 53] = 1
     found = spike_precision(trains, np.array([50, 56])).found
     assert found == 0.5
 
 
-def test_no_event_has_no_precision() -> None:
+def test_precision_without_events_is_nan() -> None:
     measured = spike_precision(np.zeros((3, 10), np.int64), np.array([], np.int64))
     assert math.isnan(measured.jitter)
     assert math.isnan(measured.found)
 
 
-def test_reliability_of_two_spikes_falls_as_the_gaussian_of_their_distance() -> None:
-    # Two Gaussians of width s, d apart, have a cosine of exp(-d^2 / (4 s^2)). Far from the ends
-    # the sum over steps is the integral to exp(-2 pi^2 s^2), which is nothing at s = 3.
+def test_reliability_of_two_spikes_is_gaussian() -> None:
+    # Two Gaussians of width s at distance d have a cosine of exp(-d^2 / (4 s^2)). Far from the ends
+    # the sum over steps equals the integral up to exp(-2 pi^2 s^2), which is negligible at s = 3.
     for distance in (0, 3, 6):
         trains = shifted(np.array([0, distance]), 50, 110)
         exact = math.exp(-(distance**2) / (4 * KERNEL_STEPS**2))
         assert reliability(trains) == pytest.approx(exact, abs=1e-12)
 
 
-def test_a_silent_trial_correlates_with_none() -> None:
+def test_silent_trial_correlates_with_none() -> None:
     trains = shifted(np.array([0, 0, 0]), 20, 40)
     trains[2] = 0
-    # One pair of three.
+    # One of three pairs.
     assert reliability(trains) == pytest.approx(1 / 3, abs=1e-12)

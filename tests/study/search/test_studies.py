@@ -25,7 +25,7 @@ from bitlif.study.claims.landscape import (
     measure_landscape,
 )
 from bitlif.study.claims.models import MODELS, make_layer
-from bitlif.study.claims.spike_probability import exact_chances
+from bitlif.study.claims.spike_probability import exact_probabilities
 from bitlif.study.claims.students import agreement, make_task, student_config, zero_student
 from bitlif.study.claims.vanishing import VanishingSettings, measure_vanishing
 
@@ -69,7 +69,7 @@ def test_exact_probabilities_match_enumerated_draws() -> None:
     noise = (derived.phases[0].noise_scale * draws + c.noise_bias) >> c.noise_shift
     potentials = np.arange(c.threshold - 60, c.threshold + 60)
     expected = [(potential + noise >= c.threshold).mean() for potential in potentials]
-    np.testing.assert_array_equal(exact_chances(config, potentials), expected)
+    np.testing.assert_array_equal(exact_probabilities(config, potentials), expected)
 
 
 def test_sparser_inputs_drive_the_teacher_equally() -> None:
