@@ -1,1 +1,1 @@
-"""What is asked of the model at scale: searches over configurations, and the source's claims."""
+"""Experiments at scale: searches over configurations, their reports, and the source's claims."""

@@ -1,1 +1,1 @@
-"""The claims of the source as experiments, in integers and in float."""
+"""The claims of the source as experiments, in the integer and the float model."""

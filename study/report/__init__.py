@@ -1,1 +1,1 @@
-"""What a study found: analysis of variance, recommendations, and the HTML page."""
+"""The report of a study: analysis of variance, recommendations, plots and the HTML page."""

@@ -1,1 +1,1 @@
-"""Studies: searches over configurations, run by workers and kept in Parquet files."""
+"""Studies: searches over configurations, run by workers and stored in Parquet files."""

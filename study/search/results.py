@@ -28,7 +28,7 @@ METADATA = b"bitlif.study"
 FORMAT, VERSION = b"bitlif.format", b"2"
 """Key and value in the metadata of the schema that require a checksum."""
 
-MARK = "bitlif-study.json"
+MARKER = "bitlif-study.json"
 """Name of the file that marks the folder of a study."""
 
 RESUME = "run the study again to resume it"
@@ -229,7 +229,7 @@ def read_results(path: Path) -> Results:
     file = path / FILE if path.is_dir() else path
     shown = f"'{path_text(file)}'"
     if not file.is_file():
-        if (path / MARK).is_file():
+        if (path / MARKER).is_file():
             raise BitlifError(f"the study in '{path_text(path)}' has no results yet: {RESUME}")
         what = f"a folder with {FILE}" if path.is_dir() else f"a folder or a file {FILE}"
         raise BitlifError(f"a study must be {what}, not '{path_text(path)}'")

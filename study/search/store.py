@@ -30,7 +30,7 @@ from .checksum import MAX_BYTES, parse_table, to_bytes, verify_checksum
 from .evaluate import TASKS, Outcome, results_stamp
 from .files import Folder, opened_folder
 from .metrics import EXTRAS, metrics_of
-from .results import FILE, MARK
+from .results import FILE, MARKER
 
 KIND, VERSION = "bitlif study", 2
 """Kind and version in the marker of the folder. Version 1 had neither version nor checksums."""
@@ -163,10 +163,10 @@ def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]
         for name in parts.names():
             if name.startswith(".") and _PART.fullmatch(name[1:]):
                 parts.remove(name)
-        if force or MARK not in folder.names():
+        if force or MARKER not in folder.names():
             # An old marker is overwritten: a folder without one counts as foreign.
-            mark = {"kind": KIND, "version": VERSION, "sources": results_stamp()}
-            folder.write(MARK, json.dumps(mark).encode() + b"\n")
+            marker = {"kind": KIND, "version": VERSION, "sources": results_stamp()}
+            folder.write(MARKER, json.dumps(marker).encode() + b"\n")
         _require_same_version(folder)
         folder.write(STUDY, text.encode())
         yield Store(folder, parts)
@@ -178,9 +178,9 @@ def _require_own(folder: Folder) -> None:
     A study that was killed while it started leaves some files and no marker.
     """
     names = folder.names()
-    if MARK in names:
-        _read_mark(folder)
-    elif others := [name for name in names if name not in (LOCK, PARTS, f".{MARK}")]:
+    if MARKER in names:
+        _read_marker(folder)
+    elif others := [name for name in names if name not in (LOCK, PARTS, f".{MARKER}")]:
         raise _foreign(folder, f", which holds '{path_text(others[0])}'")
 
 
@@ -190,19 +190,19 @@ def _foreign(folder: Folder, why: str) -> BitlifError:
     )
 
 
-def _read_mark(folder: Folder) -> dict[str, Any]:
+def _read_marker(folder: Folder) -> dict[str, Any]:
     try:
-        noted = json.loads(folder.read(MARK, MAX_MARKER_BYTES) or b"")
+        marker = json.loads(folder.read(MARKER, MAX_MARKER_BYTES) or b"")
     except (ValueError, RecursionError):
-        noted = None
-    if not isinstance(noted, dict) or noted.get("kind") != KIND:
-        raise _foreign(folder, f", whose {MARK} is damaged or another program's")
-    return noted
+        marker = None
+    if not isinstance(marker, dict) or marker.get("kind") != KIND:
+        raise _foreign(folder, f", whose {MARKER} is damaged or another program's")
+    return marker
 
 
 def _require_same_version(folder: Folder) -> None:
-    noted = _read_mark(folder)
-    if (noted.get("version"), noted.get("sources")) != (VERSION, results_stamp()):
+    marker = _read_marker(folder)
+    if (marker.get("version"), marker.get("sources")) != (VERSION, results_stamp()):
         raise BitlifError(
             f"'{path_text(folder.path)}' holds results of another version of bitlif, which may "
             "differ: give --force to start over, or another --out"

@@ -15,7 +15,7 @@ for (const place of document.querySelectorAll("[data-plot]")) {
 for (const choice of document.querySelectorAll("select[data-for]")) {
   const place = document.getElementById(choice.dataset.for);
   choice.addEventListener("change", () => draw(place, choice.value));
-  // Some browsers keep a choice over a reload.
+  // Some browsers restore the choice when a page is reloaded.
   if (choice.value !== place.dataset.plot) draw(place, choice.value);
 }
 
@@ -33,7 +33,7 @@ for (const button of table.querySelectorAll("th button")) {
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
     const column = head.cellIndex;
     const rows = Array.from(body.rows, (row) => [keyOf(row, column), row]);
-    // What has no value comes last, whichever way the others go.
+    // Cells without a value come last in either order.
     const none = (key) => key === "" || Number.isNaN(key);
     rows.sort(([a], [b]) => {
       if (none(a) || none(b)) return none(a) - none(b);
@@ -46,7 +46,7 @@ for (const button of table.querySelectorAll("th button")) {
 }
 const filter = document.getElementById("filter");
 const count = document.getElementById("count");
-const sift = () => {
+const applyFilter = () => {
   const parts = filter.value.toLowerCase().split(",").map((part) => part.trim());
   let shown = 0;
   for (const row of body.rows) {
@@ -56,12 +56,12 @@ const sift = () => {
   }
   count.textContent = `${shown} of ${body.rows.length} points`;
 };
-filter.addEventListener("input", sift);
-sift();
+filter.addEventListener("input", applyFilter);
+applyFilter();
 
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", () => {
-    // Pages from disk may not be allowed the newer clipboard.
+    // The Clipboard API may be unavailable to pages from disk.
     const range = document.createRange();
     range.selectNodeContents(document.getElementById(button.dataset.copy));
     const selection = getSelection();

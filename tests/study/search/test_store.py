@@ -23,7 +23,7 @@ from bitlif.study.search import checksum
 from bitlif.study.search.checksum import to_bytes
 from bitlif.study.search.evaluate import Outcome
 from bitlif.study.search.files import Folder
-from bitlif.study.search.store import MARK, MAX_PARTS, Store, open_store
+from bitlif.study.search.store import MARKER, MAX_PARTS, Store, open_store
 
 A = Outcome("a", "", {"accuracy": 0.1 + 0.2, "bits": 12345.0}, 0.5, worker="tcp://one")
 B = Outcome("b", "why <not>, \u00e9", {}, 0.25)
@@ -250,14 +250,14 @@ def test_parts_folder_that_is_a_link_raises(force: bool, tmp_path: Path) -> None
 def test_marker_that_is_a_link_or_a_pipe_is_ignored(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     filled(folder, A)
-    (folder / MARK).rename(tmp_path / MARK)
-    (folder / MARK).symlink_to(tmp_path / MARK)
+    (folder / MARKER).rename(tmp_path / MARKER)
+    (folder / MARKER).symlink_to(tmp_path / MARKER)
     message = "--out must be a new folder or a study's, .* is damaged or another program's"
     for _ in range(2):
         with pytest.raises(BitlifError, match=message), open_store(folder, "", force=True):
             pass
-        (folder / MARK).unlink()
-        os.mkfifo(folder / MARK)
+        (folder / MARKER).unlink()
+        os.mkfifo(folder / MARKER)
     assert len(parts(folder)) == 1
 
 
@@ -307,7 +307,7 @@ def test_foreign_folders_and_files_are_untouched(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["own.txt"]
     other = tmp_path / "other"
     other.mkdir()
-    (other / MARK).write_text('{"kind": "other"}')
+    (other / MARKER).write_text('{"kind": "other"}')
     with pytest.raises(BitlifError, match="--out must be a new folder or"), open_store(other, ""):
         pass
 
@@ -315,7 +315,7 @@ def test_foreign_folders_and_files_are_untouched(tmp_path: Path) -> None:
 def test_study_killed_while_starting_can_be_restarted(tmp_path: Path) -> None:
     (tmp_path / "s" / "parts").mkdir(parents=True)
     (tmp_path / "s" / ".lock").touch()
-    (tmp_path / "s" / f".{MARK}").write_text('{"ki')
+    (tmp_path / "s" / f".{MARKER}").write_text('{"ki')
     assert reopened(tmp_path / "s") == {}
 
 
@@ -371,7 +371,7 @@ def test_lock_contends_with_an_ordinary_file_lock(tmp_path: Path) -> None:
 
 def test_results_of_another_version_raise(tmp_path: Path) -> None:
     filled(tmp_path / "s", A)
-    mark = tmp_path / "s" / MARK
+    mark = tmp_path / "s" / MARKER
     noted = json.loads(mark.read_text())
     mark.write_text(json.dumps({**noted, "sources": "older"}))
     with pytest.raises(BitlifError, match=r"another version of bitlif.*--force to start over"):
