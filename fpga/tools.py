@@ -17,7 +17,7 @@ from bitlif.hdl.export.programs import (
 )
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import install_command
-from bitlif.model.logging import say_once
+from bitlif.model.logging import warn_once
 from bitlif.model.text import path_text, shortened, terminal_text
 
 TOOLS = {
@@ -52,7 +52,7 @@ def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[st
     except NotFound as error:
         if not there:
             raise BitlifError(f"{error}: {install_command('fpga')}") from error
-        say_once(f"{error}; the package {package} is used")
+        warn_once(f"{error}; the package {package} is used")
         native = None
     if native is not None:
         return [native]

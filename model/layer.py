@@ -31,7 +31,7 @@ from .events import Events
 from .files.save_file import Arrays
 from .gradient import dense_gradient, sparse_gradient
 from .lfsr import Streams, start_stream
-from .logging import say_once
+from .logging import warn_once
 from .result import LAYER_RECORDS, LayerState, Result, check_records
 from .snapshot import Opener, Snapshot
 from .update import update_window
@@ -123,7 +123,7 @@ class Layer(BaseLayer[Snapshot]):
         self._asked = require_bool("interpreted", interpreted)
         self._interpreted = interpreted or jit_disabled()
         if self._interpreted and not interpreted:
-            say_once(NO_JIT)
+            warn_once(NO_JIT)
         self._derived = derive(config)
         self._buffers = Buffers(config, self._interpreted)
         self._table = self._buffers.table()

@@ -17,7 +17,7 @@ from amaranth.back import rtlil
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import install_command
-from bitlif.model.logging import say_once
+from bitlif.model.logging import warn_once
 from bitlif.model.text import quoted, shortened, terminal_text
 
 from .programs import NotFound, named_program, program_output, run_program, usable_program
@@ -97,5 +97,5 @@ def _native(*, package: bool) -> str | None:
     except NotFound as error:
         if not package:
             raise BitlifError(f"{error}: {install_command('gates')}") from error
-        say_once(f"{error}; the package {PACKAGE} is used")
+        warn_once(f"{error}; the package {PACKAGE} is used")
         return None

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bitlif.model.errors import BitlifError
-from bitlif.model.logging import say_once
+from bitlif.model.logging import warn_once
 from bitlif.model.storage.trust import make_own, own_cache, user_cache
 from bitlif.model.text import path_text, quoted, shortened, terminal_text
 
@@ -162,7 +162,7 @@ def usable_program(
         refusal = refused(name, found, least)
         if not refusal:
             if refusals:
-                say_once(f"{refusals[0]}; {found} is used")
+                warn_once(f"{refusals[0]}; {found} is used")
             return found
         refusals.append(refusal)
     if refusals:

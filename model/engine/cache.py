@@ -29,7 +29,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from bitlif.model.errors import BitlifError
-from bitlif.model.logging import say_once
+from bitlif.model.logging import warn_once
 from bitlif.model.storage.trust import distrust, make_own, own_cache, read_trusted
 
 MAGIC = b"bitlif engine 1\n"
@@ -65,7 +65,7 @@ def places(source: Path) -> Iterator[Place]:
         folder = Path(os.path.abspath(chosen), within)  # noqa: PTH100
         fault = distrust(folder)
         if fault:
-            say_once(f"{fault}: NUMBA_CACHE_DIR is not used")
+            warn_once(f"{fault}: NUMBA_CACHE_DIR is not used")
         else:
             yield Place(folder)
             if not make_own(folder):

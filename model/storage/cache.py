@@ -23,7 +23,7 @@ from pathlib import Path
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import require_extra
-from bitlif.model.logging import say_once
+from bitlif.model.logging import warn_once
 from bitlif.model.text import path_text
 
 from .trust import distrust, make_folders, make_own, own_cache, private_folder, user_cache
@@ -58,7 +58,7 @@ def _root() -> Path:
         if not fault:
             return folder
     private = private_folder() / "bitlif"
-    say_once(f"{fault}: compiled cores are kept in '{path_text(private)}'")
+    warn_once(f"{fault}: compiled cores are kept in '{path_text(private)}'")
     return private
 
 

@@ -17,7 +17,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from bitlif.model.errors import BitlifError
-from bitlif.model.logging import say_once
+from bitlif.model.logging import warn_once
 from bitlif.model.text import path_text
 
 MOST_LINKS = 40
@@ -195,7 +195,7 @@ def own_cache() -> Path:
         if not fault:
             return folder
     private = private_folder()
-    say_once(f"{fault}: compiled code is kept in '{path_text(private)}'")
+    warn_once(f"{fault}: compiled code is kept in '{path_text(private)}'")
     return private
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from bitlif.model.engine.compile import on_compilation
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.extras import require_extra
+from bitlif.model.logging import add_observer
 from bitlif.model.text import path_text, terminal_text
-from bitlif.sim.progress import listeners
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -151,8 +151,7 @@ def progress_bars() -> Progress:
 
 def announce_compilation() -> None:
     """Print a line to standard error when the engine or a core must be compiled."""
-    if say not in listeners:
-        listeners.append(say)
+    add_observer(say)
     on_compilation(_say_compiling)
 
 

@@ -23,14 +23,11 @@ from bitlif.model.state import state_variables
 from bitlif.sim.compiled.bit_packing import Words, from_integers, pack, unpack, words_for
 from bitlif.sim.compiled.build import library
 from bitlif.sim.compiled.process import release_with
-from bitlif.sim.compiled.shell import READ, probe_bits, probes
+from bitlif.sim.compiled.shell import MEMORIES, READ_PORTS, probe_bits, probes
 from bitlif.sim.probes import Observable, arrange, rows_of_window, state_layouts
 
 from .core import Core
 from .result import Tally
-
-WEIGHTS, SCHEDULE, TABLE = range(3)
-"""Numbers of the memories that `bitlif_write` knows."""
 
 SLACK = 100
 """Clocks of patience besides those that a step's or a reset's work takes."""
@@ -39,9 +36,9 @@ CALL_CLOCKS = 1 << 20
 """Clocks, patience included, of the windows that go down in one call: an interrupt waits for it."""
 
 FAILURES = {
-    1: "stopped to move", 2: "sent an address without a neuron", 3: "sent or showed too much",
+    1: "stalled", 2: "sent an address without a neuron", 3: "sent or showed too much",
 }  # fmt: skip
-"""What the driver's status says."""
+"""Descriptions of the driver's status codes."""
 
 
 class _Record(ctypes.Structure):
@@ -49,17 +46,23 @@ class _Record(ctypes.Structure):
 
 
 class _Job(ctypes.Structure):
-    """The driver's ``Job``, in its order."""
+    """The driver's ``Job``, with its fields in the same order."""
 
     _fields_ = (
         ("windows", ctypes.c_int64), ("pointers", ctypes.c_void_p),
         ("addresses", ctypes.c_void_p), ("targets", ctypes.c_void_p),
         ("target_words", ctypes.c_int32), ("learn", ctypes.c_int32),
-        ("patience", ctypes.c_int64), ("raster", ctypes.c_void_p),
+        ("max_step_clocks", ctypes.c_int64), ("raster", ctypes.c_void_p),
         ("step_clocks", ctypes.c_void_p), ("window_clocks", ctypes.c_void_p),
         ("step_digests", ctypes.c_void_p), ("records", ctypes.c_void_p),
         ("windows_done", ctypes.c_int64),
     )  # fmt: skip
+
+
+class _Counters(ctypes.Structure):
+    """The driver's ``Counters``: one field per counter, by its name."""
+
+    _fields_ = tuple((name, ctypes.c_uint32) for name in COUNTERS)
 
 
 class _Piece(NamedTuple):
@@ -131,20 +134,20 @@ class GateCore(Core):
 
     def _load(self, weights: NDArray[Any]) -> None:
         sizes, bits = self._built.layer, self._built.synapse.weight.bits
-        self._write(WEIGHTS, pack(by_slot(self._built, weights).reshape(-1, sizes.lanes), bits))
+        self._write("weights", pack(by_slot(self._built, weights).reshape(-1, sizes.lanes), bits))
 
     def _load_tables(self) -> None:
         layout = phase_layout(self._built)
         rows = packed(layout, phase_rows(self._built, self._config))
-        self._write(SCHEDULE, from_integers(rows, layout.size))
+        self._write("schedule", from_integers(rows, layout.size))
         if self._learning:
             columns = np.array(derive(self._config).table, np.int64)
-            self._write(TABLE, pack(columns.T, self._built.error.entry.bits))
+            self._write("entry", pack(columns.T, self._built.error.entry.bits))
 
-    def _write(self, memory: int, rows: Words) -> None:
+    def _write(self, memory: str, rows: Words) -> None:
         self._require_sound()
         self._calls.bitlif_write(
-            self._handle, memory, len(rows), rows.shape[1], rows.ctypes.data
+            self._handle, MEMORIES.index(memory), len(rows), rows.shape[1], rows.ctypes.data
         )  # fmt: skip
 
     def _reset(self) -> None:
@@ -180,10 +183,12 @@ class GateCore(Core):
         addresses = np.ascontiguousarray(events.addresses, np.int32)
         most = int(np.diff(pointers).max())
         job = _Job(
-            windows, pointers.ctypes.data, addresses.ctypes.data,
-            None if rows is None else rows.ctypes.data, 0 if rows is None else rows.shape[1],
-            int(learn), self._patience(most), raster.ctypes.data, step_clocks.ctypes.data,
-            window_clocks.ctypes.data, digests.ctypes.data, ctypes.addressof(records), 0,
+            windows=windows, pointers=pointers.ctypes.data, addresses=addresses.ctypes.data,
+            targets=None if rows is None else rows.ctypes.data,
+            target_words=0 if rows is None else rows.shape[1],
+            learn=int(learn), max_step_clocks=self._patience(most), raster=raster.ctypes.data,
+            step_clocks=step_clocks.ctypes.data, window_clocks=window_clocks.ctypes.data,
+            step_digests=digests.ctypes.data, records=ctypes.addressof(records), windows_done=0,
         )  # fmt: skip
         self._account = self._account[0], _Piece(job, events, window_clocks)
         status = self._calls.bitlif_run(self._handle, ctypes.byref(job))
@@ -266,7 +271,10 @@ class GateCore(Core):
         return tuple((packed_states >> (k * width)) & ((1 << width) - 1) for k in range(count))
 
     def _counters(self) -> dict[str, int]:
-        counted = {name: self._port(name, 32) for name in COUNTERS}
+        self._require_sound()
+        counters = _Counters()
+        self._calls.bitlif_counters(self._handle, ctypes.byref(counters))
+        counted = {name: int(getattr(counters, name)) for name in COUNTERS}
         return {**counted, "synaptic_events": self._account[0].synaptic_events}
 
     def _tally(self) -> Tally:
@@ -280,7 +288,9 @@ class GateCore(Core):
         """Return the rows that a port of the host shows at addresses 0 ..< count."""
         self._require_sound()
         rows = np.zeros((count, words_for(bits)), np.uint32)
-        words = self._calls.bitlif_read(self._handle, READ.index(port), count, rows.ctypes.data)
+        words = self._calls.bitlif_read(
+            self._handle, READ_PORTS.index(port), count, rows.ctypes.data
+        )
         assert words == rows.shape[1], f"{port} has {words} words, not {rows.shape[1]}"
         return rows
 
@@ -288,7 +298,7 @@ class GateCore(Core):
         """Return what stands at a port, as an unsigned integer."""
         self._require_sound()
         words = np.zeros(words_for(bits), np.uint32)
-        count = self._calls.bitlif_port(self._handle, READ.index(port), words.ctypes.data)
+        count = self._calls.bitlif_port(self._handle, READ_PORTS.index(port), words.ctypes.data)
         assert count == words.size, f"{port} has {count} words, not {words.size}"
         return int.from_bytes(words.astype("<u4").tobytes(), "little")
 
@@ -339,6 +349,7 @@ def _load_library(path: Path) -> Any:
             ("write", number, [handle, number, large, number, array]),
             ("read", number, [handle, number, large, array]),
             ("port", number, [handle, number, array]),
+            ("counters", None, [handle, ctypes.c_void_p]),
         ):
             function = getattr(calls, f"bitlif_{name}")
             function.restype, function.argtypes = result, arguments

@@ -1,4 +1,4 @@
-"""Rows of equal fields as 32-bit words, lowest first: how ports pass compiled code."""
+"""Packs rows of fields into 32-bit words, lowest first: the format of ports in compiled code."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ Words = NDArray[np.uint32]
 
 
 def words_for(bits: int) -> int:
-    """Return how many words a row of so many bits takes."""
+    """Return the number of words that hold `bits` bits."""
     return -(-bits // WORD)
 
 
 def from_integers(rows: list[int], bits: int) -> Words:
-    """Return packed rows of `bits` bits, given as integers: (R, words)."""
+    """Return rows of `bits` bits, given as integers, as an (R, words) array."""
     size = 4 * words_for(bits)
     data = b"".join(row.to_bytes(size, "little") for row in rows)
     return np.frombuffer(data, "<u4").astype(np.uint32).reshape(len(rows), size // 4)
 
 
 def pack(values: NDArray[Any], bits: int) -> Words:
-    """Return rows of fields side by side, the first lowest.
+    """Pack fields side by side, the first one in the lowest bits.
 
     Parameters
     ----------
     values : (R, count) int
-        Fields; negative ones in two's complement.
+        Fields. Negative values are packed in two's complement.
     bits : int
-        Of a field, 1 ..= 32.
+        Bits per field, 1 ..= 32.
+
+    Returns
+    -------
+    (R, words) uint32 array
     """
     rows, count = values.shape
     fields = values.astype(np.int64).astype(np.uint64) & np.uint64((1 << bits) - 1)
-    # A word more than needed, for the upper part of a field that ends with the last bit.
+    # One extra word takes the (empty) upper part of the last field.
     out = np.zeros((rows, words_for(count * bits) + 1), np.uint64)
     for place in range(count):
         word, shift = divmod(place * bits, WORD)
@@ -49,19 +53,23 @@ def pack(values: NDArray[Any], bits: int) -> Words:
 def unpack(
     words: Words, bits: int, count: int, *, offset: int = 0, stride: int = 0, signed: bool = False
 ) -> NDArray[np.int64]:
-    """Return the fields of packed rows: (R, count).
+    """Unpack fields from packed rows.
 
     Parameters
     ----------
     words : (R, words) uint32
     bits : int
-        Of a field, 1 ..= 64; 64 unsigned bits come in two's complement.
+        Bits per field, 1 ..= 64. Unsigned fields of 64 bits are returned as two's complement.
     count : int
-        Fields of a row.
+        Fields per row.
     offset, stride : int
-        Bits before the first field, and from one to the next (0: `bits`).
+        Bits before the first field, and from one field to the next (0: `bits`).
     signed : bool
         Whether fields are in two's complement.
+
+    Returns
+    -------
+    (R, count) int64 array
     """
     out = np.zeros((len(words), count), np.uint64)
     wide = np.zeros((len(words), words.shape[1] + 2), np.uint64)

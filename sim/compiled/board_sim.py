@@ -1,4 +1,4 @@
-"""A board without a board: the layer behind its UART, pins included, compiled by Verilator."""
+"""A simulated board: a layer with its UART, compiled by Verilator and driven through its pins."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.logging import notify
 from bitlif.model.storage.cache import cached, key_of
 
-from .build import LIBRARY, compile_verilog, ingredients, notify, require_tools
+from .build import LIBRARY, compile_verilog, ingredients, require_tools
 from .process import release_with
 
 DRIVER = "line_driver.cc"
 TOP = "bitlif_board"
-ROOM = 1 << 16
-"""Bytes that a board may send in one call."""
+MAX_BYTES = 1 << 16
+"""Largest number of bytes that a board may send in one call."""
 
 DIVISOR = 6
-"""Clocks of a bit on the simulated line: few, so that simulated time goes by in bytes."""
+"""Clock cycles per bit of the simulated line: few, which makes the simulation fast."""
 
 
 def levels_of(data: bytes) -> NDArray[np.uint8]:
-    """Return the line's levels, a bit each: start bit, eight bits lowest first, stop bit."""
+    """Return the line levels of bytes, one per bit: start, eight data bits from bit 0, stop."""
     bits = np.unpackbits(np.frombuffer(data, np.uint8)[:, None], axis=1, bitorder="little")
     frame = np.ones((len(data), 10), np.uint8)
     frame[:, 0] = 0
@@ -40,7 +41,7 @@ def levels_of(data: bytes) -> NDArray[np.uint8]:
 
 
 def board_verilog(config: Config, *, divisor: int = DIVISOR, learning: bool = True) -> str:
-    """Return the layer behind a UART as SystemVerilog, module `TOP`; the core is written out."""
+    """Return the SystemVerilog of a layer with its UART, as module `TOP`."""
     top = UartTop(config, divisor=divisor, learning=learning)
     return fix_verilog(to_verilog(top, TOP))
 
@@ -63,15 +64,15 @@ def _library(config: Config, divisor: int, learning: bool) -> Path:
 
 
 class SimulatedBoard:
-    """A board's two pins.
+    """A simulated board with two pins, receive and transmit.
 
     Parameters
     ----------
     config : Config
     divisor : int
-        Clocks of a bit.
+        Clock cycles per bit.
     learning : bool
-        Whether there is learning hardware.
+        Whether the core has learning hardware.
 
     Raises
     ------
@@ -90,42 +91,50 @@ class SimulatedBoard:
         code.line_run.argtypes = [pointer, pointer, number, number, pointer, number]
         self._board = code.line_open()
         self._finalizer = release_with(self, code.line_close, self._board)
-        self._bytes = np.zeros(ROOM, np.uint8)
+        self._bytes = np.zeros(MAX_BYTES, np.uint8)
 
     def drive(self, levels: NDArray[Any], idle: int = 0) -> bytes:
-        """Put levels on the line, a bit each, then leave it idle for so many clocks.
+        """Put levels on the line, one bit each, then leave it idle.
+
+        Parameters
+        ----------
+        levels : (n,) array of 0 or 1
+        idle : int
+            Clock cycles that the line stays idle afterwards.
 
         Returns
         -------
         bytes
-            What the board sent meanwhile.
+            What the board sent during that time.
 
         Raises
         ------
         BitlifError
-            If the board sent a byte without a stop bit, or more than `ROOM` bytes.
+            If the board sent a byte without a stop bit, or more than `MAX_BYTES` bytes.
         """
         levels = np.ascontiguousarray(levels, np.uint8)
-        came = self._code.line_run(
-            self._board, levels.ctypes.data, len(levels), idle, self._bytes.ctypes.data, ROOM
+        received = self._code.line_run(
+            self._board, levels.ctypes.data, len(levels), idle, self._bytes.ctypes.data, MAX_BYTES
         )
-        if not 0 <= came <= ROOM:
-            raise BitlifError(f"the board must send whole bytes, at most {ROOM} a call, not {came}")
-        return self._bytes[:came].tobytes()
+        if not 0 <= received <= MAX_BYTES:
+            raise BitlifError(
+                f"the board must send whole bytes, at most {MAX_BYTES} per call, not {received}"
+            )
+        return self._bytes[:received].tobytes()
 
     def send(self, data: bytes, idle: int = 0) -> bytes:
-        """Send bytes, then leave the line idle for so many clocks; return what came meanwhile."""
+        """Send bytes, leave the line idle for `idle` clock cycles, and return what was received."""
         return self.drive(levels_of(data), idle)
 
     def reset(self, clocks: int = 1) -> None:
-        """Hold the reset for so many clock cycles, with the line idle."""
+        """Hold the reset for `clocks` clock cycles, with the line idle."""
         self._code.line_reset(self._board, clocks)
 
     @property
     def clocks(self) -> int:
-        """Clocks since power-up."""
+        """Clock cycles since power-up."""
         return int(self._code.line_clocks(self._board))
 
     def close(self) -> None:
-        """Give it back."""
+        """Release all resources. Idempotent."""
         self._finalizer()

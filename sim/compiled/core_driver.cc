@@ -1,8 +1,8 @@
-// Drives one layer core, compiled by Verilator, through its own ports: whole windows in one call.
+// Drives one layer core, compiled by Verilator, through its ports: whole windows in one call.
 //
-// A clock is two evaluations: with the clock low, after which outputs answer to the inputs that now
-// stand; and with it high, which is the edge. What is handed over is what stood before the edge.
-// The functions at the end are called from Python; every array is the caller's.
+// A clock cycle is two evaluations: with the clock low, after which the outputs follow the inputs,
+// and with the clock high, which is the rising edge. A stream transfers what its ports hold before
+// that edge. The functions at the end are called from Python, which owns all arrays.
 
 #include <cstdint>
 #include <cstring>
@@ -15,11 +15,17 @@
 
 namespace {
 
-enum Status : int32_t { DONE = 0, STUCK = 1, WRONG_EVENT = 2, TOO_MUCH = 3 };
+// The result of a call. `FAILURES` in bitlif.sim.backends.gates has the messages.
+enum Status : int32_t { DONE = 0, STALLED = 1, WRONG_EVENT = 2, TOO_MUCH = 3 };
+
+// The memories that can be written, by the names of their ports.
+#define X(number, name) MEMORY_##name = number,
+enum Memory : int32_t { MEMORIES(X) };
+#undef X
 
 const uint32_t ALL_LANES[] = {LANE_MASK};
 
-// A port of any width from and to 32-bit words, lowest first.
+// Copy 32-bit words, lowest first, to and from a port of any width.
 template <class Port>
 void put(Port &port, const uint32_t *words) {
   if constexpr (std::is_integral_v<Port>) {
@@ -52,7 +58,7 @@ constexpr int words_of() {
   return sizeof(Port) > 4 ? int(sizeof(Port) / 4) : 1;
 }
 
-// Rows of one probe; `rows` is null where nobody wants them.
+// The rows of one probe. `rows` is null if they are not recorded.
 struct Record {
   uint32_t *rows;
   int64_t capacity;
@@ -67,16 +73,23 @@ struct Job {
   int64_t windows;
   const int64_t *pointers;    // (windows * STEPS + 1)
   const int32_t *addresses;
-  const uint32_t *targets;    // rows of words, one a slot and step; null: none are sent
+  const uint32_t *targets;    // one row of words per step and slot; null if none are sent
   int32_t target_words;
   int32_t learn;
-  int64_t patience;           // clocks that a step may take
+  int64_t max_step_clocks;    // clock cycles after which a step counts as stalled
   uint8_t *raster;            // (windows * STEPS, NEURONS)
   int64_t *step_clocks;       // (windows * STEPS)
   int64_t *window_clocks;     // (windows)
   int64_t *step_digests;      // (windows * STEPS)
-  Record *records;            // one a probe
+  Record *records;            // one per probe
   int64_t windows_done;
+};
+
+// The core's counters, one field per counter, named as in bitlif.hdl.core_signals.COUNTERS.
+struct Counters {
+#define X(name) uint32_t name;
+  COUNTERS(X)
+#undef X
 };
 
 struct Core {
@@ -103,7 +116,7 @@ inline void clock(Vtop &top) {
   edge(top);
 }
 
-void quieten(Vtop &top) {
+void deassert_inputs(Vtop &top) {
   top.i_events_valid = 0;
   top.o_events_ready = 0;
   clear(top.host_weights_enable);
@@ -117,22 +130,22 @@ void quieten(Vtop &top) {
 #endif
 }
 
-int32_t reset(Vtop &top, int64_t patience) {
-  quieten(top);
-  // One clock cycle is enough, from whatever the core was doing.
+int32_t reset(Vtop &top, int64_t max_clocks) {
+  deassert_inputs(top);
+  // One clock cycle resets the core in any state.
   top.rst = 1;
   clock(top);
   top.rst = 0;
-  for (int64_t n = 0; n < patience; ++n) {
+  for (int64_t n = 0; n < max_clocks; ++n) {
     settle(top);
     if (top.host_idle) return DONE;
     edge(top);
   }
-  return STUCK;
+  return STALLED;
 }
 
-// Notes the rows of the probes that the core's `watch` says are there.
-inline int32_t note(Vtop &top, Job &job) {
+// Records the probes that are valid according to the core's signal `watch`.
+inline int32_t record_probes(Vtop &top, Job &job) {
 #if HAS_WATCH
   const unsigned flags = top.watch;
 #define X(number, flag, words)                                                   \
@@ -151,46 +164,46 @@ inline int32_t note(Vtop &top, Job &job) {
 
 int32_t run(Vtop &top, Job &job) {
   const int64_t *ends = job.pointers + 1;
-  int64_t event = job.pointers[0], fed = 0, given = 0, step = 0, heard = 0;
-  quieten(top);
+  int64_t event = job.pointers[0], sent_steps = 0, sent_targets = 0, step = 0, received_steps = 0;
+  deassert_inputs(top);
   top.o_events_ready = 1;
 #if HAS_LEARN
   top.learn = job.learn != 0;
 #endif
   for (int64_t window = 0; window < job.windows; ++window) {
     const int64_t last_step = (window + 1) * STEPS;
-    // The end of what came before this window's first clock.
+    // Clock cycles of this window so far, and the cycle at which its last step ended.
     int64_t now = 0, before = -1;
     bool closed = false;
     for (;; ++now) {
-      const bool offers = fed < last_step;
-      const bool ends_step = offers && event == ends[fed];
+      const bool offers = sent_steps < last_step;
+      const bool ends_step = offers && event == ends[sent_steps];
       top.i_events_valid = offers;
       if (offers) top.i_events_payload = ends_step ? LAST_IN : job.addresses[event];
 #if HAS_TARGETS
-      const bool teaches = job.targets && given < last_step * SLOTS;
+      const bool teaches = job.targets && sent_targets < last_step * SLOTS;
       top.i_targets_valid = teaches;
-      if (teaches) put(top.i_targets_payload, job.targets + given * job.target_words);
+      if (teaches) put(top.i_targets_payload, job.targets + sent_targets * job.target_words);
 #endif
       settle(top);
       if (closed && top.host_idle) break;
-      if (now - before > job.patience) return STUCK;
+      if (now - before > job.max_step_clocks) return STALLED;
       if (offers && top.i_events_ready) {
-        if (ends_step) ++fed;
+        if (ends_step) ++sent_steps;
         else ++event;
       }
 #if HAS_TARGETS
-      if (teaches && top.i_targets_ready) ++given;
+      if (teaches && top.i_targets_ready) ++sent_targets;
 #endif
       if (top.o_events_valid) {
-        if (heard == last_step) return TOO_MUCH;
-        const unsigned said = top.o_events_payload;
-        if (said & LAST_OUT) ++heard;
-        else if (said >= NEURONS) return WRONG_EVENT;
-        else ++job.raster[heard * NEURONS + said];
+        if (received_steps == last_step) return TOO_MUCH;
+        const unsigned output = top.o_events_payload;
+        if (output & LAST_OUT) ++received_steps;
+        else if (output >= NEURONS) return WRONG_EVENT;
+        else ++job.raster[received_steps * NEURONS + output];
       }
-      const int32_t noted = note(top, job);
-      if (noted != DONE) return noted;
+      const int32_t recorded = record_probes(top, job);
+      if (recorded != DONE) return recorded;
       if (top.step_done) {
         if (step == last_step) return TOO_MUCH;
         job.step_clocks[step] = now - before;
@@ -200,15 +213,15 @@ int32_t run(Vtop &top, Job &job) {
       closed |= top.window_done;
       edge(top);
       if (ended) {
-        // The last word of a step enters the signature before the step's end.
+        // The signature includes the last word of a step when the step ends.
         job.step_digests[step++] = top.digest;
       }
     }
-    if (step != last_step || heard != last_step) return TOO_MUCH;
+    if (step != last_step || received_steps != last_step) return TOO_MUCH;
     job.window_clocks[window] = now;
     job.windows_done = window + 1;
   }
-  quieten(top);
+  deassert_inputs(top);
   settle(top);
   return DONE;
 }
@@ -218,14 +231,14 @@ int32_t write_rows(Vtop &top, int32_t memory, int64_t count, int32_t words,
   for (int64_t address = 0; address < count; ++address) {
     const uint32_t *row = rows + address * words;
     top.host_address = address;
-    if (memory == 0) {
+    if (memory == MEMORY_weights) {
       put(top.host_weights_data, row);
       put(top.host_weights_enable, ALL_LANES);
-    } else if (memory == 1) {
+    } else if (memory == MEMORY_schedule) {
       put(top.host_schedule_data, row);
       top.host_schedule_enable = 1;
 #if HAS_LEARN
-    } else if (memory == 2) {
+    } else if (memory == MEMORY_entry) {
       put(top.host_entry_data, row);
       top.host_entry_enable = 1;
 #endif
@@ -234,12 +247,12 @@ int32_t write_rows(Vtop &top, int32_t memory, int64_t count, int32_t words,
     }
     clock(top);
   }
-  quieten(top);
+  deassert_inputs(top);
   settle(top);
   return DONE;
 }
 
-// Reads a port's words; returns how many it has, 0 if this core has no such port.
+// Reads the words of a port. Returns their number, or 0 if this core has no such port.
 int32_t read_port(Vtop &top, int32_t number, uint32_t *words) {
   switch (number) {
 #define X(number, name)                  \
@@ -254,16 +267,16 @@ int32_t read_port(Vtop &top, int32_t number, uint32_t *words) {
 
 }  // namespace
 
-// All else stays inside the library.
+// Only these functions are exported from the library.
 #pragma GCC visibility push(default)
 
 extern "C" {
 
-Core *bitlif_open(int64_t patience) {
+Core *bitlif_open(int64_t max_clocks) {
   auto core = std::make_unique<Core>();
   core->context = std::make_unique<VerilatedContext>();
   core->top = std::make_unique<Vtop>(core->context.get());
-  return reset(*core->top, patience) == DONE ? core.release() : nullptr;
+  return reset(*core->top, max_clocks) == DONE ? core.release() : nullptr;
 }
 
 void bitlif_close(Core *core) {
@@ -271,7 +284,7 @@ void bitlif_close(Core *core) {
   delete core;
 }
 
-int32_t bitlif_reset(Core *core, int64_t patience) { return reset(*core->top, patience); }
+int32_t bitlif_reset(Core *core, int64_t max_clocks) { return reset(*core->top, max_clocks); }
 
 int32_t bitlif_run(Core *core, Job *job) { return run(*core->top, *job); }
 
@@ -280,7 +293,7 @@ int32_t bitlif_write(Core *core, int32_t memory, int64_t count, int32_t words,
   return write_rows(*core->top, memory, count, words, rows);
 }
 
-// What a port of the host says of the addresses 0 ..< count.
+// Reads a host port at the addresses 0 ..< count.
 int32_t bitlif_read(Core *core, int32_t port, int64_t count, uint32_t *rows) {
   int32_t words = 1;
   for (int64_t address = 0; address < count && words; ++address) {
@@ -295,6 +308,12 @@ int32_t bitlif_read(Core *core, int32_t port, int64_t count, uint32_t *rows) {
 
 int32_t bitlif_port(Core *core, int32_t port, uint32_t *words) {
   return read_port(*core->top, port, words);
+}
+
+void bitlif_counters(Core *core, Counters *counters) {
+#define X(name) counters->name = core->top->name;
+  COUNTERS(X)
+#undef X
 }
 
 }  // extern "C"

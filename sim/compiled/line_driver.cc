@@ -1,8 +1,7 @@
-// Drives a layer behind a UART, compiled by Verilator, through its two pins.
+// Drives a layer with its UART, compiled by Verilator, through its two pins.
 //
-// The line is fed with levels, each as long as a bit: a byte is ten of them, and noise is a level
-// that no byte would have. What the board sends is sampled in the middle of its bits, as a
-// receiver would. The functions are called from Python; every array is the caller's.
+// The input is a sequence of line levels, one per bit; a byte has ten. The output of the board is
+// sampled in the middle of its bits. The functions are called from Python, which owns all arrays.
 
 #include <cstdint>
 #include <memory>
@@ -17,13 +16,15 @@ struct Board {
   std::unique_ptr<VerilatedContext> context;
   std::unique_ptr<Vtop> top;
   int64_t clocks = 0;
-  // Of the byte that comes: clocks to its next bit, bits so far (none: -1), and what they are.
+  // The byte being received: clock cycles to its next bit, number of bits so far (-1 if none), and
+  // their values.
   int64_t wait = 0;
   int bit = -1;
   uint32_t bits = 0;
 };
 
-// Returns a byte when one has come with this clock, else -1, or -2 for a byte without a stop bit.
+// Runs one clock cycle. Returns the byte completed in it, -1 if none, or -2 if its stop bit is
+// missing.
 int clock(Board &board, uint8_t level) {
   Vtop &top = *board.top;
   top.rx = level;
@@ -54,7 +55,7 @@ int clock(Board &board, uint8_t level) {
 
 extern "C" {
 
-// Holds the reset for so many clock cycles; a byte that is on its way from the board is lost.
+// Holds the reset for a number of clock cycles. A byte being received is lost.
 __attribute__((visibility("default"))) void line_reset(Board *board, int64_t clocks) {
   board->top->rst = 1;
   for (int64_t k = 0; k < clocks; k++) clock(*board, 1);
@@ -77,8 +78,8 @@ __attribute__((visibility("default"))) int64_t line_clocks(const Board *board) {
   return board->clocks;
 }
 
-// Feeds levels, then `idle` clocks of an idle line; returns the number of bytes that came, of which
-// at most `room` are kept, or -1 if one had no stop bit.
+// Applies levels, then `idle` clock cycles of an idle line. Returns the number of bytes received, of
+// which at most `room` are stored, or -1 if a stop bit is missing.
 __attribute__((visibility("default"))) int64_t line_run(
     Board *board, const uint8_t *levels, int64_t count, int64_t idle, uint8_t *bytes,
     int64_t room) {

@@ -1,4 +1,4 @@
-"""What belongs to the process that made it: a forked child has a copy, and must leave it alone."""
+"""Resources that only the process that created them may release; a forked child must not."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def release_with(owner: object, function: Callable[..., Any], *arguments: Any) -> weakref.finalize:  # type: ignore[type-arg]
-    """Call a function once, when `owner` goes or is given up, but never in a forked child.
+    """Call a function once, when `owner` is deleted or the finalizer called; never in a fork.
 
-    There, the threads that compiled code waits for do not exist.
+    In a forked child, the threads that compiled code would wait for do not exist.
     """
     return weakref.finalize(owner, _release, os.getpid(), function, arguments)
 

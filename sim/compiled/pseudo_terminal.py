@@ -1,4 +1,4 @@
-"""A simulated board behind a pseudo-terminal: to a program it is a serial port, noise included."""
+"""A simulated board behind a pseudo-terminal, which programs open as a serial port."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from numpy.typing import NDArray
 from .board_sim import SimulatedBoard, levels_of
 
 SLICE = 4096
-"""Clocks that an idle board runs before the host is listened to again."""
+"""Clock cycles that an idle board runs before input from the host is read again."""
 
 
 @dataclass(slots=True)
 class LineNoise:
-    """What a bad line does, from a seed.
+    """Random errors of a serial line.
 
     Attributes
     ----------
     flip : float
-        Chance of a bit, start and stop bits included, to come as the other one.
+        Probability that a bit is inverted, start and stop bits included.
     drop, repeat : float
-        Chance of a byte to be lost, and to come twice.
+        Probability that a byte is lost, and that it is duplicated.
     seed : int
+        Seed of the random errors.
     """
 
     flip: float = 0.0
@@ -45,43 +46,45 @@ class LineNoise:
         self._random = random.Random(self.seed)
 
     def to_board(self, data: bytes) -> NDArray[np.uint8]:
-        """Return the levels that reach the board, a bit each."""
+        """Return the levels that reach the board, one per bit."""
         levels = levels_of(self._lose(data))
         for place in self._places(len(levels)):
             levels[place] ^= 1
         return levels
 
     def to_host(self, data: bytes) -> bytes:
-        """Return the bytes that reach the host; of theirs, only the eight bits can flip."""
-        came = bytearray(self._lose(data))
-        for place in self._places(8 * len(came)):
-            came[place // 8] ^= 1 << place % 8
-        return bytes(came)
+        """Return the bytes that reach the host. Only their data bits can be inverted."""
+        received = bytearray(self._lose(data))
+        for place in self._places(8 * len(received)):
+            received[place // 8] ^= 1 << place % 8
+        return bytes(received)
 
     def _lose(self, data: bytes) -> bytes:
         if not (self.drop or self.repeat):
             return data
-        came = bytearray()
+        received = bytearray()
         for byte in data:
-            luck = self._random.random()
-            came += bytes([byte]) * (0 if luck < self.drop else 2 if luck > 1 - self.repeat else 1)
-        return bytes(came)
+            draw = self._random.random()
+            count = 0 if draw < self.drop else 2 if draw > 1 - self.repeat else 1
+            received += bytes([byte]) * count
+        return bytes(received)
 
     def _places(self, count: int) -> list[int]:
         return [k for k in range(count) if self._random.random() < self.flip] if self.flip else []
 
 
 class PseudoTerminal:
-    """Runs a board in a thread of its own; a context manager.
+    """Runs a board in a separate thread while the context is active.
 
     Parameters
     ----------
     board : SimulatedBoard
-        Used by nobody else meanwhile.
+        Must not be used elsewhere at the same time.
     noise : LineNoise or None
+        Errors of the line.
     switch : callable or None
-        Is given all that the host sends, and returns what of it goes on to the line: None cuts the
-        line for good, as a pulled plug does.
+        Called with the bytes that the host sends; returns the bytes passed on to the line, or None
+        to disconnect it for good.
     """
 
     def __init__(
@@ -97,8 +100,8 @@ class PseudoTerminal:
             tty.setraw(end)
         os.set_blocking(self._ours, False)
         self.path = os.ttyname(self._theirs)
-        """What a program opens."""
-        self._over = threading.Event()
+        """Path of the serial port for programs to open."""
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._failure: BaseException | None = None
 
@@ -112,7 +115,7 @@ class PseudoTerminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._ended.set()
         self._thread.join()
         for end in (self._ours, self._theirs):
             os.close(end)
@@ -121,25 +124,25 @@ class PseudoTerminal:
 
     def _run(self) -> None:
         try:
-            while not self._over.is_set():
+            while not self._ended.is_set():
                 self._turn()
-        except BaseException as failure:  # the thread's user is told, by __exit__
+        except BaseException as failure:  # raised again by __exit__
             self._failure = failure
 
     def _turn(self) -> None:
-        """Carry what the host sent to the board, let time pass, carry back what comes."""
+        """Pass the host's bytes to the board, run it for a while, and pass its bytes back."""
         data: bytes | None = b""
         if select.select([self._ours], [], [], 0)[0]:
             data = os.read(self._ours, 4096)
             if self._switch is not None:
                 data = self._switch(data)
         if data is None:
-            self._over.wait()
+            self._ended.wait()
             return
-        came = self._board.drive(self.noise.to_board(data), SLICE)
-        came = self.noise.to_host(came)
-        # A program that does not read must not keep this thread from its end.
-        while came and not self._over.is_set():
+        received = self._board.drive(self.noise.to_board(data), SLICE)
+        received = self.noise.to_host(received)
+        # A program that does not read must not keep this thread from ending.
+        while received and not self._ended.is_set():
             if select.select([], [self._ours], [], 0.05)[1]:
                 with contextlib.suppress(BlockingIOError):
-                    came = came[os.write(self._ours, came) :]
+                    received = received[os.write(self._ours, received) :]

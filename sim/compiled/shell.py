@@ -1,4 +1,4 @@
-"""A core's Verilog in a shell that compiled code can hold: plain port names, and probes inside."""
+"""A Verilog wrapper of a core for compiled code: ports without escaped names, and probes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from bitlif.sim.probes import RECORDED, Observable, observables
 from .bit_packing import from_integers, words_for
 
 SHELL = "bitlif_shell"
-"""Name of the shell's module."""
+"""Name of the wrapper module."""
 
-READ = (
+MEMORIES = ("weights", "schedule", "entry")
+"""Memories that the driver writes, by the names of their host ports."""
+
+READ_PORTS = (
     "host_idle", "host_weights", "host_state", "host_state_blank", "host_schedule",
     "host_noise_lfsr", "host_trace", "host_trace_blank", "host_entry", "host_update_lfsr",
-    "phase", "digest", *COUNTERS,
+    "phase", "digest",
 )  # fmt: skip
-"""Output ports that are read by name; not every core has all."""
+"""Output ports that the driver reads. Not every core has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,11 @@ class Port:
     Attributes
     ----------
     name : str
-        In the core's Verilog.
+        Name in the core's Verilog.
     bits : int
+        Width.
     input : bool
+        Whether it is an input.
     """
 
     name: str
@@ -45,12 +50,12 @@ class Port:
 
     @property
     def plain(self) -> str:
-        """The name in the shell: C++ generators escape two underscores side by side."""
+        """Name in the wrapper: Verilator escapes two adjacent underscores."""
         return self.name.replace("__", "_")
 
 
 def core_ports(config: Config, *, learning: bool) -> tuple[Port, ...]:
-    """Return the ports of a core's Verilog, clock and reset first."""
+    """Return the ports of a core's Verilog, starting with clock and reset."""
     signature = Signature(core_members(config, learning=learning))
     ports = [Port("clk", 1, True), Port("rst", 1, True)]
     for path, member, value in signature.flatten(signature.create()):
@@ -60,20 +65,20 @@ def core_ports(config: Config, *, learning: bool) -> tuple[Port, ...]:
 
 
 def probes(config: Config, *, learning: bool) -> dict[str, Observable]:
-    """Return what is seen inside a core, by the name of the record."""
+    """Return the probes of a core, by the name of their record."""
     seen = {one.name: one for one in observables(config, learning=learning, learn=learning)}
     return {record: seen[name] for record, name in RECORDED.items() if name in seen}
 
 
 def probe_bits(config: Config, probe: Observable) -> int:
-    """Return the bits of the signal that a probe's fields stand in."""
+    """Return the width of the signal that contains a probe's fields."""
     if probe.name == "PSP trace":
         return int(trace_layout(config).size)
     return probe.bits * probe.count
 
 
 def shell_verilog(config: Config, *, learning: bool, probed: bool) -> str:
-    """Return the shell around module `core_name`; with outputs for the probes if `probed`."""
+    """Return the wrapper of module `core_name`, with outputs for the probes if `probed`."""
     ports = core_ports(config, learning=learning)
     lines = [
         f"  {'input' if port.input else 'output'} wire [{port.bits - 1}:0] {port.plain}"
@@ -92,14 +97,14 @@ def shell_verilog(config: Config, *, learning: bool, probed: bool) -> str:
     if probed:
         text += "  assign watch = core.watch;\n"
     for number, probe in enumerate(seen):
-        # Escaped: some names are words of SystemVerilog.
+        # Escaped, since some names are keywords of SystemVerilog.
         path = ".".join(f"\\{part} " for part in probe.path.split("."))
         text += f"  assign probe{number} = core.{path};\n"
     return text + "endmodule\n"
 
 
 def shell_header(config: Config, *, learning: bool, probed: bool) -> str:
-    """Return what ``core_driver.cc`` must know of the shell, as macros."""
+    """Return the C++ header that describes the wrapper to ``core_driver.cc``, as macros."""
     ports = core_ports(config, learning=learning)
     names = {port.plain for port in ports}
     inputs, neurons = config.layer.inputs, config.layer.neurons
@@ -117,9 +122,11 @@ def shell_header(config: Config, *, learning: bool, probed: bool) -> str:
     lanes = (1 << config.layer.lanes) - 1
     mask = from_integers([lanes], config.layer.lanes)[0].tolist()
     lines.append(f"#define LANE_MASK {', '.join(f'{word}u' for word in mask)}")
-    bits = {port.plain: port.bits for port in ports}
-    reads = " ".join(f"X({READ.index(name)}, {name})" for name in READ if name in bits)
+    memories = " ".join(f"X({number}, {name})" for number, name in enumerate(MEMORIES))
+    lines.append(f"#define MEMORIES(X) {memories}")
+    reads = " ".join(f"X({k}, {name})" for k, name in enumerate(READ_PORTS) if name in names)
     lines.append(f"#define READ_PORTS(X) {reads}")
+    lines.append(f"#define COUNTERS(X) {' '.join(f'X({name})' for name in COUNTERS)}")
     seen = list(probes(config, learning=learning).values()) if probed else []
     rows = " ".join(
         f"X({number}, {1 << probe.flag}, {words_for(probe_bits(config, probe))})"

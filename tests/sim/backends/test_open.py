@@ -372,7 +372,7 @@ def test_core_that_stops_to_move_is_told_and_comes_back_after_a_reset() -> None:
     work = random_work(TINY, 3, 1)
     with GateCore(TINY, "rtl", verilog=faulty) as core:
         core.load(work.weights)
-        with pytest.raises(BitlifError, match=r"stopped to move in window 0 of the run: reset it"):
+        with pytest.raises(BitlifError, match=r"stalled in window 0 of the run: reset it"):
             core.learn(work.events, work.targets)
         with pytest.raises(BitlifError, match="reset it"):
             core.weights()

@@ -72,7 +72,7 @@ def test_a_fault_in_a_netlist_shows_at_its_ports() -> None:
     assert outcome.first.signal in {"weight", "trace read back", "step signature"}
 
 
-def test_a_core_that_stops_to_move_is_left_out_and_told() -> None:
+def test_stalled_core_is_left_out_and_reported() -> None:
     text = core_verilog(TINY)
     faulty = text.replace("assign gradient_done = ", "assign gradient_done = 1'h0 & ")
     assert faulty != text
@@ -83,7 +83,7 @@ def test_a_core_that_stops_to_move_is_left_out_and_told() -> None:
     ):
         outcomes = crosscheck([model, stuck, sound], random_work(TINY, 0, 3))
     assert "no value in the gates" in str(outcomes[1].first)
-    assert "stopped to move" in outcomes[1].note
+    assert "stalled" in outcomes[1].note
     assert outcomes[1].signature is None
     assert outcomes[1].clocks is None
     assert outcomes[2].agrees
