@@ -11,7 +11,7 @@ from .axis_levels import scalar_text
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, GREY = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#8C8C8C",
 )  # fmt: skip
-"""Okabe and Ito's colours, told apart by any kind of colour vision, and a grey."""
+"""The palette of Okabe and Ito, distinguishable with any colour vision, and a grey."""
 
 ROUNDING = 1e-9
 """An interval narrower than this fraction of its mean is attributed to rounding."""

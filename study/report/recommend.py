@@ -152,7 +152,7 @@ def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> 
     )
     count = int(enough.sum())
     few = f"a loss of at most {loss:g} {how}"
-    reason = f"the lowest {results.metrics[cost].title} of the {count} points with {few}"
+    reason = f"the lowest cost ({results.metrics[cost].title}) of the {count} points with {few}"
     if count == 1:
         reason = f"the only point with {few}"
     by_mean = _cheapest(price, mean, (mean <= loss) & known_price)

@@ -81,8 +81,8 @@ class Cluster:
         while running:
             outcomes: list[Outcome] = []
             for future, result in arriving.next_batch(block=True):
-                # The result is kept whatever the status of the future: a worker may have died right
-                # after it returned the result.
+                # The result is kept even if the future is lost: a worker may have died right after
+                # it returned the result.
                 task, alone = running.pop(future.key)
                 if isinstance(result, list):
                     outcomes += result

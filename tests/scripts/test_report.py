@@ -1,4 +1,4 @@
-"""``bitlif report`` as it is typed: what it writes, prints and refuses."""
+"""The command ``bitlif report``: files, output and errors."""
 
 from __future__ import annotations
 

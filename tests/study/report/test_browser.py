@@ -217,7 +217,7 @@ def test_recommended_configuration_can_be_copied(browser: Chrome, pages: dict[st
     in_page(browser, "arguments[0].scrollIntoView({block: 'center'})", button)
     button.click()
     assert button.text == "copied"
-    told = analyse(read_results(pages["grid_study"].parent))
+    found = analyse(read_results(pages["grid_study"].parent))
     # The selection ends before the final line feed.
     selected = in_page(browser, "getSelection().toString()")
-    assert selected.rstrip("\n") == told["recommended"]["config"].rstrip("\n")
+    assert selected.rstrip("\n") == found["recommended"]["config"].rstrip("\n")

@@ -91,7 +91,7 @@ def test_loss_is_paired_by_seed() -> None:
     assert choice is not None
     assert choice.index == 1
     assert choice.reason == (
-        "the lowest bits of the 2 points with a loss of at most 0.011 with 95 % confidence "
+        "the lowest cost (bits) of the 2 points with a loss of at most 0.011 with 95 % confidence "
         "(one-sided, paired by seed)"
     )
 

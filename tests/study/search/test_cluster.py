@@ -56,7 +56,7 @@ def test_cluster_gives_the_same_table_as_this_process(workers: Cluster, tmp_path
 
 
 def test_every_run_is_returned_exactly_once(workers: Cluster) -> None:
-    # More runs than are handed out at a time, each with a key of its own.
+    # More runs than are handed out at a time, each with a different key.
     many = [replace(job, key=f"{job.key}-{number}") for number in range(20) for job in jobs()]
     came = [own for outcomes in workers.run(many) for own in outcomes]
     assert sorted(own.key for own in came) == sorted(job.key for job in many)

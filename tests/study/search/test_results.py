@@ -124,9 +124,9 @@ def test_other_files_raise(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["axes", "points", "config"])
 def test_missing_key_of_the_description_raises(tmp_path: Path, part: str) -> None:
     table = pq.read_table(line_study(tmp_path) / "results.parquet")
-    told = json.loads(table.schema.metadata[METADATA])
-    del told[part]
-    changed = table.replace_schema_metadata({METADATA: json.dumps(told)})
+    description = json.loads(table.schema.metadata[METADATA])
+    del description[part]
+    changed = table.replace_schema_metadata({METADATA: json.dumps(description)})
     pq.write_table(changed, tmp_path / "results.parquet")
     require_error(tmp_path, f"does not hold the results of a study: its description lacks {part}$")
 
@@ -141,13 +141,13 @@ def test_missing_column_raises(tmp_path: Path, column: str) -> None:
 def test_too_many_points_times_seeds_raise(tmp_path: Path) -> None:
     table = pq.read_table(line_study(tmp_path) / "results.parquet")
     count = 1 << 15  # every row has its own point and seed: 2^30 runs
-    told = json.loads(table.schema.metadata[METADATA])
-    told["points"] = told["points"][:1] * count
+    description = json.loads(table.schema.metadata[METADATA])
+    description["points"] = description["points"][:1] * count
     many = table.take(np.zeros(count, int))
     for name in ("point", "seed"):
         place = many.column_names.index(name)
         many = many.set_column(place, name, pa.array(np.arange(count)))
-    many = many.replace_schema_metadata({METADATA: json.dumps(told)})
+    many = many.replace_schema_metadata({METADATA: json.dumps(description)})
     pq.write_table(many, tmp_path / "results.parquet")
     require_error(tmp_path, r"it has more than 1048576 runs \(points times seeds\)$")
 
@@ -164,8 +164,8 @@ def test_study_without_objectives_raises(tmp_path: Path) -> None:
     table = pq.read_table(line_study(tmp_path) / "results.parquet")
     pq.write_table(table.drop_columns(["accuracy"]), tmp_path / "results.parquet")
     require_error(tmp_path, "its first objective is not one of its metrics$")
-    told = json.loads(table.schema.metadata[METADATA])
-    told["objectives"] = []
-    changed = table.replace_schema_metadata({METADATA: json.dumps(told)})
+    description = json.loads(table.schema.metadata[METADATA])
+    description["objectives"] = []
+    changed = table.replace_schema_metadata({METADATA: json.dumps(description)})
     pq.write_table(changed, tmp_path / "results.parquet")
     require_error(tmp_path, "its first objective is not one of its metrics$")

@@ -1,4 +1,4 @@
-"""Running a study: the table is identical whatever happens on the way."""
+"""Running a study: interruptions, resumption and reuse give identical tables."""
 
 from __future__ import annotations
 
