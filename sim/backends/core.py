@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.bus.registers import COUNTER_STOPPED, REGISTERS
 from bitlif.hdl.loadable import require_loadable
-from bitlif.model.checks import check_events, check_targets, check_weights, warn_of_idle
+from bitlif.model.checks import Spikes, check_events, check_targets, check_weights, warn_of_idle
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
 from bitlif.model.errors import BitlifError, BitlifTypeError, warn
@@ -148,7 +148,7 @@ class Core(Lifetime):
 
     def run(
         self,
-        events: Events,
+        events: Spikes,
         targets: NDArray[Any] | None = None,
         *,
         learn: bool = False,
@@ -158,9 +158,9 @@ class Core(Lifetime):
 
         Parameters
         ----------
-        events : Events
-            W windows of T steps and N inputs. The output spikes of another core's result are
-            events too: ``result.events``.
+        events : Events or Result
+            W windows of T steps and N inputs. The result of another layer stands for its output
+            spikes.
         targets : (W, M) or (W, T, M) int or None
             Raw, ``0 ..= 2**target_bits``; in 0 ..= 1 where `units` is ``"real"``. Required to
             learn, and for a teacher's reset.
@@ -186,7 +186,7 @@ class Core(Lifetime):
         """
         self._require_open()
         config = self._config
-        check_events(config, events)
+        events = check_events(config, events)
         if events.windows == 0:
             raise BitlifError("events must hold at least one window, not 0")
         wanted = self._check_records(tuple(record), learn)
@@ -222,7 +222,7 @@ class Core(Lifetime):
         return CoreResult(counters=counted, stopped=stopped, **joined)
 
     def learn(
-        self, events: Events, targets: NDArray[Any], *, record: Sequence[str] = ()
+        self, events: Spikes, targets: NDArray[Any], *, record: Sequence[str] = ()
     ) -> CoreResult:
         """Run windows and update all weights after each: `run` with ``learn=True``."""
         return self.run(events, targets, learn=True, record=record)

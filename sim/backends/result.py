@@ -19,7 +19,7 @@ class Tally(NamedTuple):
     synaptic_events: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CoreResult(Result):
     """Result of a run: `bitlif.model.result.Result`, with clock cycles and signatures.
 

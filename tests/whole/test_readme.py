@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import bitlif
 from bitlif.study.search.evaluate import TASKS
 from bitlif.study.search.metrics import EXTRAS, metrics_of
 from bitlif.study.search.plan import parse_plan
@@ -24,8 +26,15 @@ def examples(text: str) -> list[str]:
 
 def test_python_examples_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
     layer, backends = examples(README)
-    exec(compile(layer, "README.md", "exec"), {})
+    made: dict[str, Any] = {}
+    exec(compile(layer, "README.md", "exec"), made)
     assert "synaptic_events" in capsys.readouterr().out
+    assert len(repr(made["result"])) < 100
+    # As the text says, the result can be the input of another layer.
+    with bitlif.open(bitlif.Config.load("tiny").replace(layer__inputs=4)) as other:
+        assert (
+            other.run(made["result"]).counters["synaptic_events"] == 4 * made["result"].counts.sum()
+        )
     exec(compile(backends, "README.md", "exec"), {})
     model, rtl = capsys.readouterr().out.splitlines()
     assert model.removeprefix("model") == rtl.removeprefix("rtl")
