@@ -1,4 +1,4 @@
-"""The numbers of docs/uart.md, for gates and host alike; standard library only."""
+"""Constants of docs/uart.md for gates and hosts; needs only the standard library."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import enum
 FLAG, ESCAPE, FLIP = 0x7E, 0x7D, 0x20
 CRC_BYTES = 4
 SHORTEST, LONGEST = 9, 512
-"""Bytes of a frame, CRC included; one block RAM of an iCE40 holds the longest."""
+"""Bytes of a frame, including the CRC; one block RAM of an iCE40 holds the longest."""
 
 REQUEST_HEAD, ANSWER_HEAD = 5, 7
-"""Bytes before what a command takes, and before an answer's payload."""
+"""Bytes before the arguments of a command, and before the payload of an answer."""
 
 STAY = 0x8000
-"""Of an address: all words go to the same register."""
+"""Flag of an address: all words are read from or written to the same register."""
 
 
 class Command(enum.IntEnum):
-    """What a request asks for."""
+    """Command of a request."""
 
     OPEN = 0
     READ = 1
@@ -26,12 +26,12 @@ class Command(enum.IntEnum):
 
 
 class Status(enum.IntEnum):
-    """How it went; those from 8 on: the request was not carried out."""
+    """Status of an answer; from 8 on: the request was not carried out."""
 
     DONE = 0
     STALLED = 1
     REFUSED = 2
-    """The number that buses have for it."""
+    """The same number as AXI's SLVERR."""
     NO_REGISTER = 3
     FULL = 4
     OPENED = 5

@@ -1,4 +1,4 @@
-"""Bytes on a serial line: eight data bits, no parity, one stop bit, lowest bit first."""
+"""UART receiver and sender: eight data bits, no parity, one stop bit, lowest bit first."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 LEAST_DIVISOR, MOST_DIVISOR = 4, 1 << 20
-"""Clocks of a bit: it is looked at in its middle, which the receiver finds to a clock."""
+"""Range of clock cycles per bit; the receiver samples in the middle, to one clock cycle."""
 
 
 class SerialReceiver(wiring.Component):
-    """Bytes from a line.
+    """Receives bytes from a line.
 
     Parameters
     ----------
     divisor : int
-        Clocks of a bit, `LEAST_DIVISOR` to `MOST_DIVISOR`.
+        Clock cycles per bit, `LEAST_DIVISOR` ..= `MOST_DIVISOR`.
 
     Members
     -------
     rx : In(1)
-        The line, 1 when idle; not in step with the clock.
+        The line, 1 when idle; asynchronous to the clock.
     data : Out(8)
     valid : Out(1)
-        For one clock: ``data`` is a byte that has come.
+        Pulse: ``data`` is a received byte.
     broken : Out(1)
-        For one clock: a byte has ended with a stop bit of 0; it is lost.
+        Pulse: a byte with a stop bit of 0 was received and discarded.
 
-    Latency: 9.5 bits and 3 clocks from the edge of the start bit. Throughput: a byte in 10 bits.
-    Handshake: none; a byte is lost when nobody takes it. Reset: idle.
+    Latency: 9.5 bits and 3 clock cycles from the edge of the start bit. Throughput: one byte per
+    10 bits. Handshake: none; ``data`` is valid only with ``valid``. Reset: idle.
     """
 
     def __init__(self, divisor: int) -> None:
@@ -37,12 +37,12 @@ class SerialReceiver(wiring.Component):
         super().__init__({"rx": In(1, init=1), "data": Out(8), "valid": Out(1), "broken": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
-        """Build two registers against metastability, and a walk over the middles of ten bits."""
+        """Build two registers against metastability, and a sampler of ten bits."""
         m = Module()
         line, early = Signal(init=1), Signal(init=1)
         m.d.sync += [early.eq(self.rx), line.eq(early), self.valid.eq(0), self.broken.eq(0)]
         left = Signal(range(self._divisor))
-        # A 1 moves down through the byte, and says when all of it is there.
+        # A 1 shifts down through the byte and marks when it is complete.
         bits = Signal(9)
         with m.FSM(name="line"):
             with m.State("idle"):
@@ -53,7 +53,7 @@ class SerialReceiver(wiring.Component):
                 m.d.sync += left.eq(left - 1)
                 with m.If(left == 0):
                     m.d.sync += left.eq(self._divisor - 1)
-                    # Too short for a start bit: nothing but noise.
+                    # A pulse too short for a start bit is noise.
                     m.next = "idle"
                     with m.If(~line):
                         m.next = "bits"
@@ -71,12 +71,12 @@ class SerialReceiver(wiring.Component):
 
 
 class SerialSender(wiring.Component):
-    """Bytes to a line.
+    """Sends bytes to a line.
 
     Parameters
     ----------
     divisor : int
-        Clocks of a bit, `LEAST_DIVISOR` to `MOST_DIVISOR`.
+        Clock cycles per bit, `LEAST_DIVISOR` ..= `MOST_DIVISOR`.
 
     Members
     -------
@@ -85,8 +85,8 @@ class SerialSender(wiring.Component):
     data : In(8)
     valid, ready : In(1), Out(1)
 
-    Latency: the start bit begins 1 clock after the byte was taken. Throughput: a byte in 10 bits.
-    Handshake: a byte is taken in a clock in which both are high. Reset: idle.
+    Latency: the start bit begins 1 clock cycle after the transfer. Throughput: one byte per 10
+    bits. Handshake: a byte is transferred when ``valid`` and ``ready`` are high. Reset: idle.
     """
 
     def __init__(self, divisor: int) -> None:
@@ -98,7 +98,7 @@ class SerialSender(wiring.Component):
         m = Module()
         left, bits = Signal(range(self._divisor)), Signal(9)
         busy = Signal()
-        # What is shifted in behind the byte: one 1, the stop bit, then zeros, until all is zero.
+        # A 1, the stop bit, follows the byte, then zeros; the byte is sent when all are zero.
         m.d.comb += self.ready.eq(~busy)
         with m.If(~busy):
             m.d.sync += [left.eq(self._divisor - 1), bits.eq(Cat(self.data, 1))]

@@ -1,4 +1,4 @@
-"""The layer core behind a serial line: registers and events over two pins (docs/uart.md)."""
+"""The layer core with a UART: registers and events over two pins (docs/uart.md)."""
 
 from __future__ import annotations
 
@@ -13,32 +13,34 @@ from bitlif.hdl.bus.register_mapped_layer import RegisterMappedLayer, takes_targ
 from bitlif.hdl.layer import LayerCore
 from bitlif.model.config.config import Config
 
-from .bridge import Bridge, event_bytes
+from .bridge import Bridge
+from .event_exchange import event_bytes
 from .framing import FrameReceiver, FrameSender, share_crc
 from .serial import SerialReceiver, SerialSender
 
 
 class UartTop(wiring.Component):
-    """A layer core with the registers of `bitlif.hdl.bus.registers` and a bridge in front of it.
+    """A layer core with the registers of `bitlif.hdl.bus.registers` and a serial bridge.
 
     Parameters
     ----------
     config : bitlif.Config
     divisor : int
-        Clocks of a bit on the line (checked by whoever gives it).
+        Clock cycles per bit of the line (checked by the caller).
     learning : bool
         False: inference only.
     core : component with the members of `LayerCore`, or None
         None: a `LayerCore`.
     weights : (N, M) int or None
-        As of `LayerCore`; for that only.
+        As for `LayerCore`; used only if `core` is None.
 
     Members
     -------
     rx : In(1)
     tx : Out(1)
 
-    Latency and throughput: of the line. Handshake: docs/uart.md. Reset: of everything.
+    Latency: that of the line. Throughput: one byte per 10 bits of the line. Handshake: requests and
+    answers, see docs/uart.md. Reset: resets everything.
     """
 
     def __init__(
