@@ -26,8 +26,8 @@ WRITE = r"    if \((.+)\)\n      {name} ?\[(.+?)\](?:\[[^\]]*\])? <= .+;\n"
 READ = r"    (\S+) <= {name} ?\[(.+)\];\n"
 
 
-def flipped_where_ports_meet(text: str) -> tuple[str, int]:
-    """Return Verilog in which colliding reads answer garbage, and of how many memories."""
+def garbage_on_collisions(text: str) -> tuple[str, int]:
+    """Return Verilog in which colliding reads return garbage, and the number of memories."""
     found = list(MEMORY.finditer(text))
     for memory in reversed(found):
         start, name = memory.end(), re.escape(memory.group(1))
@@ -62,11 +62,11 @@ CONFIGS = {
 
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("learning", [True, False])
-def test_nobody_uses_what_is_read_where_it_is_written(name: str, learning: bool) -> None:
+def test_results_do_not_depend_on_read_write_collisions(name: str, learning: bool) -> None:
     config = CONFIGS[name]
-    text, count = flipped_where_ports_meet(core_verilog(config, learning=learning))
-    # Weights, currents, membranes, kept spikes; learning: gradient, traces, marks, kept errors,
-    # targets, tables of all lanes. The schedule of one phase is no memory.
+    text, count = garbage_on_collisions(core_verilog(config, learning=learning))
+    # Weights, currents, membranes, stored spikes; with learning also gradient, traces, marks,
+    # errors, targets and one table per lane. A schedule of one phase is not a memory.
     assert count >= (9 + config.layer.lanes if learning else 4)
     work = random_work(config, seed=4, windows=6)
     targets = work.targets if learning or config.membrane.reset == "teacher" else None
@@ -89,9 +89,9 @@ def test_nobody_uses_what_is_read_where_it_is_written(name: str, learning: bool)
                 np.testing.assert_array_equal(*values)
 
 
-def test_garbage_that_is_used_is_seen() -> None:
+def test_garbage_in_used_read_data_is_detected() -> None:
     config = CONFIGS["tiny"]
-    text, count = flipped_where_ports_meet(core_verilog(config))
+    text, count = garbage_on_collisions(core_verilog(config))
     always, changed = re.subn(r"<= \((.+)\) \? ~(weights \[)", r"<= 1 ? ~\2", text)
     assert changed == 1 < count
     with bitlif.sim.open(config) as model, GateCore(config, "rtl", verilog=always) as core:

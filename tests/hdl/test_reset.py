@@ -1,4 +1,4 @@
-"""A reset of one clock cycle, at any time and from any state, is as good as a long one."""
+"""A reset of one clock cycle works at any time and from any state."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def config_of(name: str) -> Config:
 
 
 def passed(host: CoreHost, work: Work) -> tuple[Any, ...]:
-    """Return everything that a core shows from loading its weights on."""
+    """Return all outputs of a core from the loading of its weights on."""
     host.load(work.weights)
     return host.run(work), host.read()
 
 
 def differences(found: Any, expected: Any) -> list[str]:
-    """Return what differs first."""
+    """Return the first difference."""
     for clock, (one, other) in enumerate(zip(found[0], expected[0], strict=False)):
         if one != other:
             names = [*SHOWN, "o_events__payload"]
@@ -62,7 +62,7 @@ def differences(found: Any, expected: Any) -> list[str]:
 
 @pytest.mark.parametrize("learning", [True, False])
 @pytest.mark.parametrize("name", VARIANTS)
-def test_short_reset_in_any_clock_cycle_is_a_long_one(name: str, learning: bool) -> None:
+def test_one_cycle_reset_at_any_time_equals_a_long_one(name: str, learning: bool) -> None:
     config = config_of(name)
     host = CoreHost(config, learning=learning)
     first, second = random_work(config, 2, 1), random_work(config, 5, 2)
@@ -77,7 +77,7 @@ def test_short_reset_in_any_clock_cycle_is_a_long_one(name: str, learning: bool)
         for length in LENGTHS:
             host.load(first.weights)
             host.run(first, until=cycle)
-            # The streams go on offering what they offered.
+            # The streams keep their valid signals and payloads.
             waited = host.reset(length)
             found = passed(host, second)
             if waited != clearing or found != expected:
@@ -85,16 +85,16 @@ def test_short_reset_in_any_clock_cycle_is_a_long_one(name: str, learning: bool)
     assert not wrong, f"{len(wrong)} of {3 * cycles + 3}, first: {wrong[0]}"
 
 
-def test_scrambling_takes_the_first_value_of_every_register() -> None:
+def test_scrambling_removes_initial_values_of_registers() -> None:
     text = board_verilog(Config.load("tiny"), divisor=DIVISOR)
     kept = re.findall(r"^ *reg .*=.*$", without_initial_values(text), re.MULTILINE)
     assert len(re.findall(r"^ *reg .*=.*$", text, re.MULTILINE)) > 200
-    # Yosys' own, which only make its blocks run at time zero.
+    # Registers that Yosys adds to make its blocks run at time zero.
     assert all("dump_module" in line for line in kept), kept
 
 
 @pytest.mark.parametrize("learning", [True, False])
-def test_reset_of_one_cycle_leads_out_of_any_state(learning: bool) -> None:
+def test_one_cycle_reset_recovers_from_any_state(learning: bool) -> None:
     config = config_of("carried")
     work = random_work(config, 5, 2)
     own = CoreHost(config, learning=learning)
@@ -107,10 +107,10 @@ def test_reset_of_one_cycle_leads_out_of_any_state(learning: bool) -> None:
         assert found == expected, (seed, differences(found, expected))
 
 
-# -- behind AXI ----------------------------------------------------------------------------------
+# -- AXI top -------------------------------------------------------------------------------------
 
 BUS_CYCLES = range(260)
-"""After the last access before a window: until well behind its end."""
+"""Clock cycles from the last access before a window until after its end."""
 
 
 @pytest.fixture(scope="module")
@@ -119,27 +119,27 @@ def bus() -> BusHost:
 
 
 def start(host: BusHost, clocks: int) -> None:
-    """Reset by the pin for so many clock cycles."""
+    """Reset at the pin for the given number of clock cycles."""
     host.reset_pin(clocks)
     host.wait(READY | IDLE | WAITING, READY | IDLE)
 
 
 def run_on_bus(host: BusHost, work: Work) -> dict[str, Any]:
-    """Run windows; return everything that the buses show afterwards."""
+    """Run windows; return all that the buses can read afterwards."""
     host.begin(work)
     host.finish()
     return host.everything()
 
 
 def new_on_bus(host: BusHost, work: Work) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what the buses show of a new core with its weights, and after a run."""
+    """Return all that the buses can read of a core with new weights, and after a run."""
     start(host, 3)
     host.load(work.weights)
     new = host.everything()
     return new, run_on_bus(host, work)
 
 
-def test_bus_reset_in_any_clock_cycle_is_a_long_one(bus: BusHost) -> None:
+def test_bus_reset_at_any_time_equals_a_long_one(bus: BusHost) -> None:
     first, second = random_work(bus.config, 2, 1), random_work(bus.config, 5, 2)
     new, expected = new_on_bus(bus, second)
     new["CONTROL"] = FLUSH | LEARN
@@ -150,7 +150,7 @@ def test_bus_reset_in_any_clock_cycle_is_a_long_one(bus: BusHost) -> None:
         bus.clocks(cycle)
         finished += bus.read("WINDOWS")
         bus.write("CONTROL", RESET | FLUSH | LEARN)
-        # Whatever was offered has been taken by the response; nothing else may follow.
+        # Events offered before the response have been transferred; none may follow.
         bus.spikes.clear()
         bus.wait(READY | IDLE, READY | IDLE)
         while bus.events or bus.targets:
@@ -163,7 +163,7 @@ def test_bus_reset_in_any_clock_cycle_is_a_long_one(bus: BusHost) -> None:
     assert 0 < finished < len(BUS_CYCLES)
 
 
-def test_event_that_waits_when_the_bus_resets_is_the_only_one_that_follows(bus: BusHost) -> None:
+def test_only_a_waiting_event_follows_a_bus_reset(bus: BusHost) -> None:
     first = random_work(bus.config, 2, 1)
     waiting = 0
     for cycle in BUS_CYCLES[::3]:
@@ -181,7 +181,7 @@ def test_event_that_waits_when_the_bus_resets_is_the_only_one_that_follows(bus: 
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_short_reset_at_the_pin_in_any_clock_cycle_is_a_long_one(bus: BusHost, length: int) -> None:
+def test_one_cycle_pin_reset_at_any_time_equals_a_long_one(bus: BusHost, length: int) -> None:
     first, second = random_work(bus.config, 2, 1), random_work(bus.config, 5, 2)
     _, expected = new_on_bus(bus, second)
     for cycle in BUS_CYCLES[length - 1 :: 3]:
@@ -191,7 +191,7 @@ def test_short_reset_at_the_pin_in_any_clock_cycle_is_a_long_one(bus: BusHost, l
         assert run_on_bus(bus, second) == expected, cycle
 
 
-def test_reset_of_one_cycle_leads_a_bus_out_of_any_state() -> None:
+def test_one_cycle_pin_reset_recovers_a_bus_from_any_state() -> None:
     config = config_of("carried")
     work = random_work(config, 5, 2)
     expected: Any = None
@@ -203,7 +203,7 @@ def test_reset_of_one_cycle_leads_a_bus_out_of_any_state() -> None:
         assert found == expected, seed
 
 
-# -- behind a UART -------------------------------------------------------------------------------
+# -- UART top ------------------------------------------------------------------------------------
 
 DIVISOR = 4
 
@@ -211,17 +211,17 @@ ROWS = (
     (AT["INPUTS"], 7), (AT["CONTROL"], 7), (AT["CURRENT_SATURATIONS"], 7), (AT["MEMORY"], 2),
     (AT["LOAD"], 1),
 )  # fmt: skip
-"""Registers without a gap: offset of the first, and how many."""
+"""Blocks of consecutive registers: offset of the first, and their number."""
 
 
 def registers_of(peer: Peer) -> list[int]:
-    """Return all registers from INPUTS on, element 0 of the weights selected."""
+    """Return all registers from INPUTS on, with element 0 of the weights selected."""
     peer.write(AT["MEMORY"], [0])
     return [word for first, count in ROWS for word in peer.read(first, count)]
 
 
 def wait_on_line(peer: Peer, mask: int) -> None:
-    """Wait until STATUS has these bits."""
+    """Wait until STATUS has the given bits."""
     for _ in range(1000):
         if peer.read(AT["STATUS"])[0] & mask == mask:
             return
@@ -229,7 +229,7 @@ def wait_on_line(peer: Peer, mask: int) -> None:
 
 
 def run_on_line(peer: Peer, config: Config, work: Work) -> Any:
-    """Load, learn, and return everything that the line shows."""
+    """Load and learn; return all that the line can read."""
     peer.write(AT["MEMORY"], [0])
     peer.write(AT["DATA"], [int(weight) for weight in work.weights.ravel()], stay=True)
     peer.write(AT["CONTROL"], [RUN | LEARN])
@@ -243,8 +243,8 @@ def run_on_line(peer: Peer, config: Config, work: Work) -> Any:
     return found
 
 
-def test_reset_over_a_line_in_any_clock_cycle_of_an_update_is_a_long_one() -> None:
-    # The update takes longer than the answer before it and the request that resets.
+def test_uart_reset_at_any_cycle_of_an_update_equals_a_long_one() -> None:
+    # The update takes longer than the previous answer and the request for the reset.
     config = Config.load("tiny").replace(
         **{**SATURATING, "window__steps": 1}, layer__inputs=255, layer__neurons=16, layer__lanes=1,
         membrane__threshold=0.05,
@@ -257,7 +257,7 @@ def test_reset_over_a_line_in_any_clock_cycle_of_an_update_is_a_long_one() -> No
     peer.ask(WRITE, number_of(AT["CONTROL"], 2) + reset)
     wait_on_line(peer, READY | IDLE)
     new = registers_of(peer)
-    # As many bytes as the write of CONTROL: the window is not over when it is read.
+    # The same number of bytes as the write to CONTROL: the window is still in progress.
     where = number_of(AT["WINDOWS"], 2) + bytes([1])
     late = range(36)
     for cycle in (*late, -1):
@@ -275,7 +275,7 @@ def test_reset_over_a_line_in_any_clock_cycle_of_an_update_is_a_long_one() -> No
             assert registers_of(peer) == new, cycle
 
 
-def test_short_reset_at_the_pin_of_a_uart_is_a_long_one() -> None:
+def test_one_cycle_pin_reset_of_a_uart_equals_a_long_one() -> None:
     config = config_of("carried")
     first, second = random_work(config, 2, 1), random_work(config, 5, 2)
     frame = framed(
@@ -289,7 +289,7 @@ def test_short_reset_at_the_pin_of_a_uart_is_a_long_one() -> None:
         peer.write(AT["MEMORY"], [0])
         peer.write(AT["DATA"], [int(weight) for weight in first.weights.ravel()], stay=True)
         peer.write(AT["CONTROL"], [RUN | LEARN])
-        # In the middle of a request, of a window or of an answer: the board takes all of them.
+        # The reset can come during a request, a window or an answer.
         peer.board.send(frame[: max(2, len(frame) - cycle % 3)], max(0, cycle))
         peer.board.reset(1 + cycle % 3 if cycle >= 0 else 8)
         peer.board.send(b"", 500)
@@ -301,7 +301,7 @@ def test_short_reset_at_the_pin_of_a_uart_is_a_long_one() -> None:
         assert found == expected, cycle
 
 
-def test_reset_of_one_cycle_leads_a_uart_out_of_any_state() -> None:
+def test_one_cycle_pin_reset_recovers_a_uart_from_any_state() -> None:
     config = config_of("carried")
     verilog = board_verilog(config, divisor=DIVISOR)
     frames = [request(1, OPEN), *(

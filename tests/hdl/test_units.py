@@ -1,4 +1,4 @@
-"""Each unit in gates against its twin in the model, lane by lane and clock by clock."""
+"""Each unit of the gates against its twin in the model, in every clock cycle."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def config_of(name: str) -> Config:
 
 
 def pick(rng: random.Random, shape: Shape) -> int:
-    """Return a value of a shape: often an end of it, or near zero."""
+    """Return a value of a shape, often its minimum or maximum, or near zero."""
     low = -(1 << (shape.width - 1)) if shape.signed else 0
     high = (1 << (shape.width - shape.signed)) - 1
     near = rng.randint(max(low, -40), min(high, 40))
@@ -56,11 +56,11 @@ def pick(rng: random.Random, shape: Shape) -> int:
 
 
 def clocked(
-    dut: Any, names: tuple[str, ...], rows: list[Any], hold: dict[str, int], **clocks: int
+    dut: Any, names: tuple[str, ...], rows: list[Any], hold: dict[str, int], **cycles: int
 ) -> list[Any]:
-    """Feed a row a clock; return the outputs that belong to each, `dut.latency` clocks later.
+    """Feed one row per clock cycle; return the outputs of each, `dut.latency` clock cycles later.
 
-    A port that `clocks` names has its own time instead, counted from the row's first input.
+    `cycles` gives other delays for single ports, counted from the first input of the row.
     """
     outputs = [name for name, member in dut.signature.members.items() if member.flow == Out]
     got: list[dict[str, int]] = [{} for _ in rows]
@@ -70,11 +70,11 @@ def clocked(
             ctx.set(getattr(dut, name), value)
         for t in range(len(rows) + dut.latency):
             for column, name in enumerate(names):
-                row = t - clocks.get(name, 0)
+                row = t - cycles.get(name, 0)
                 if 0 <= row < len(rows):
                     ctx.set(getattr(dut, name), rows[row][column])
             for name in outputs:
-                row = t - clocks.get(name, dut.latency)
+                row = t - cycles.get(name, dut.latency)
                 if 0 <= row < len(rows):
                     got[row][name] = ctx.get(getattr(dut, name))
             await ctx.tick()
@@ -87,7 +87,7 @@ def clocked(
 
 
 class Expression(wiring.Component):
-    """An expression of `bitlif.hdl.fixed` with ports."""
+    """Ports around an expression of `bitlif.hdl.fixed`."""
 
     def __init__(self, given: Shape, target: Shape) -> None:
         self.target = target
@@ -102,7 +102,7 @@ class Expression(wiring.Component):
 
 @pytest.mark.parametrize("given", [signed(7), signed(3), unsigned(6), unsigned(2)])
 @pytest.mark.parametrize("target", [signed(4), signed(2), unsigned(4), unsigned(1), signed(8)])
-def test_saturation_is_the_models_for_every_value(given: Shape, target: Shape) -> None:
+def test_saturation_matches_the_model_for_every_value(given: Shape, target: Shape) -> None:
     dut = Expression(given, target)
     low = -(1 << (target.width - 1)) if target.signed else 0
     high = (1 << (target.width - target.signed)) - 1
@@ -121,7 +121,7 @@ def test_saturation_is_the_models_for_every_value(given: Shape, target: Shape) -
     simulator.run()
 
 
-def test_rounding_is_the_models_for_every_value() -> None:
+def test_rounding_matches_the_model_for_every_value() -> None:
     x, modes = Signal(signed(7)), [(mode, shift) for mode in Rounding for shift in range(6)]
     outs = [Signal(signed(9), name=f"out_{k}") for k in range(len(modes))]
     m = Module()
@@ -140,7 +140,7 @@ def test_rounding_is_the_models_for_every_value() -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_neuron_pipe_is_the_models_step(name: str) -> None:
+def test_neuron_pipe_matches_the_model(name: str) -> None:
     config, rng = config_of(name), random.Random(name)
     c, phase = derive(config).constants, derive(config).phases[0]
     dut = NeuronPipe(config)
@@ -177,7 +177,7 @@ def test_neuron_pipe_is_the_models_step(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_error_pipe_is_the_models_look_up(name: str) -> None:
+def test_error_pipe_matches_the_model(name: str) -> None:
     config, rng = config_of(name), random.Random(name)
     derived = derive(config)
     c, phase = derived.constants, derived.phases[-1]
@@ -200,7 +200,7 @@ def test_error_pipe_is_the_models_look_up(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_trace_pipe_is_the_models_two_stages(name: str) -> None:
+def test_trace_pipe_matches_the_model(name: str) -> None:
     config, rng = config_of(name), random.Random(name)
     c = derive(config).constants
     dut = TracePipe(config)
@@ -221,7 +221,7 @@ def test_trace_pipe_is_the_models_two_stages(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["tiny", "digits"])
 @pytest.mark.parametrize("phase_number", [0, -1])
-def test_update_pipe_is_the_models_stochastic_rounding(name: str, phase_number: int) -> None:
+def test_update_pipe_matches_the_model(name: str, phase_number: int) -> None:
     config, rng = config_of(name), random.Random(name)
     derived = derive(config)
     c, phase = derived.constants, derived.phases[phase_number]
@@ -243,11 +243,11 @@ def test_update_pipe_is_the_models_stochastic_rounding(name: str, phase_number: 
         assert out == {"weight_next": expected, "saturated": int(flag)}
 
 
-def test_gradient_pipe_adds_a_product_to_the_sum_of_a_clock_later() -> None:
+def test_gradient_pipe_adds_the_product_to_the_sum() -> None:
     config, rng = Config.load("tiny"), random.Random(1)
     dut = GradientPipe(config)
     rows = [(pick(rng, dut.error.shape()), pick(rng, dut.trace.shape())) for _ in range(200)]
-    # The sum so far comes with the product: give it one clock behind.
+    # The previous sum is due one clock cycle after error and trace.
     sums = [rng.randint(-5000, 5000) for _ in rows]
     feed = [(*row, before) for row, before in zip(rows, [0, *sums[:-1]], strict=True)]
     got = []
@@ -270,7 +270,7 @@ def test_gradient_pipe_adds_a_product_to_the_sum_of_a_clock_later() -> None:
 @pytest.mark.parametrize(
     ("width", "leap", "reach"), [(8, 1, 1), (16, 16, 16), (31, 8, 8), (33, 100, 20)]
 )
-def test_leaping_lfsr_walks_the_models_stream(width: int, leap: int, reach: int) -> None:
+def test_leap_lfsr_follows_the_stream_of_the_model(width: int, leap: int, reach: int) -> None:
     source = LfsrConfig(width=width, seed=77).streams(2)[1]
     dut = LeapLfsr(source, leap, reach)
 
@@ -301,7 +301,7 @@ def test_leaping_lfsr_walks_the_models_stream(width: int, leap: int, reach: int)
         {"noise__kind": "inverse_cdf", "noise__words": 1, "noise__word_bits": 7},
     ],
 )
-def test_draws_are_the_models_for_random_words(changes: dict[str, Any]) -> None:
+def test_draws_match_the_model_for_random_words(changes: dict[str, Any]) -> None:
     noise = Config.load("tiny").replace(**changes).noise
     rng = random.Random(str(changes))
     dut = NoiseDraw(noise)
@@ -319,7 +319,7 @@ def test_draws_are_the_models_for_random_words(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("flags", [1, 5, 32])
-def test_counter_adds_up_its_flags_and_stops_at_its_last_value(flags: int) -> None:
+def test_counter_counts_flags_and_saturates(flags: int) -> None:
     dut, rng, bits = SaturatingCounter(flags, 12), random.Random(flags), 12
     most = (1 << flags) - 1
     rows = [rng.choice((0, most, most, rng.randint(0, most))) for _ in range(600)]
@@ -333,7 +333,7 @@ def test_counter_adds_up_its_flags_and_stops_at_its_last_value(flags: int) -> No
     assert got[-1] == (1 << bits) - 1
 
 
-def test_emitter_sends_lowest_addresses_first_and_nobody_beyond_the_last() -> None:
+def test_emitter_sends_lowest_addresses_first() -> None:
     sizes = Config.load("tiny").replace(layer__neurons=5, layer__lanes=2).layer
     dut = SpikeEmitter(sizes)
     got = []

@@ -1,4 +1,4 @@
-"""AXI4-Lite in Amaranth's simulator: channels in any order, stalls, turns; and the element port."""
+"""AXI4-Lite, AXI4-Stream and the element port in the simulator of Amaranth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bitlif.model.config.config import Config
 
 
 class Registers:
-    """A memory behind the slave that answers after a while, and notes what it is asked."""
+    """A memory that answers the slave after a delay and logs the accesses."""
 
     def __init__(self, slave: AxiLiteSlave, delay: int) -> None:
         self.access, self.delay = slave.access, delay
@@ -56,7 +56,7 @@ def simulate(slave: AxiLiteSlave, registers: Registers, *benches: Any) -> None:
 
 
 async def send(ctx: Any, slave: AxiLiteSlave, channel: str, clocks: int, **payload: int) -> None:
-    """Offer a transfer after some clocks."""
+    """Offer a transfer after some clock cycles."""
     for _ in range(clocks):
         await ctx.tick()
     for name, value in payload.items():
@@ -68,7 +68,7 @@ async def send(ctx: Any, slave: AxiLiteSlave, channel: str, clocks: int, **paylo
 
 
 async def take(ctx: Any, slave: AxiLiteSlave, channel: str, stall: int) -> dict[str, int]:
-    """Take a response that must stay the same for as long as it is not taken."""
+    """Accept a response after a stall; it must not change before."""
     valid, ready = (getattr(slave, f"{channel}{end}") for end in ("valid", "ready"))
     names = ["bresp"] if channel == "b" else ["rresp", "rdata"]
     while not ctx.get(valid):
@@ -87,7 +87,7 @@ async def take(ctx: Any, slave: AxiLiteSlave, channel: str, stall: int) -> dict[
 
 @pytest.mark.parametrize(("address", "data"), [(0, 5), (5, 0), (0, 0)])
 @pytest.mark.parametrize("stall", [0, 4])
-def test_address_and_data_of_a_write_come_in_any_order(address: int, data: int, stall: int) -> None:
+def test_write_address_and_data_come_in_any_order(address: int, data: int, stall: int) -> None:
     slave = AxiLiteSlave()
     registers = Registers(slave, 2)
 
@@ -109,7 +109,7 @@ def test_address_and_data_of_a_write_come_in_any_order(address: int, data: int, 
 
 
 @pytest.mark.parametrize("ready", [0, 1])
-def test_request_comes_two_clocks_after_the_last_transfer(ready: int) -> None:
+def test_request_rises_two_cycles_after_the_last_transfer(ready: int) -> None:
     slave = AxiLiteSlave()
 
     async def bench(ctx: Any) -> None:
@@ -127,7 +127,7 @@ def test_request_comes_two_clocks_after_the_last_transfer(ready: int) -> None:
     simulator.run()
 
 
-def test_waiting_reads_and_writes_take_turns() -> None:
+def test_waiting_reads_and_writes_alternate() -> None:
     slave = AxiLiteSlave()
     registers = Registers(slave, 1)
 
@@ -159,7 +159,7 @@ def test_waiting_reads_and_writes_take_turns() -> None:
     ("inputs", "neurons", "lanes"),
     [(6, 4, 2), (3, 5, 3), (1, 1, 1), (4, 7, 2), (2, 8, 8), (2, 1, 1), (1, 6, 4)],
 )
-def test_every_element_is_found_in_its_row_and_lane(inputs: int, neurons: int, lanes: int) -> None:
+def test_every_element_maps_to_its_row_and_lane(inputs: int, neurons: int, lanes: int) -> None:
     config = Config.load("tiny").replace(
         layer__inputs=inputs, layer__neurons=neurons, layer__lanes=lanes
     )
@@ -178,7 +178,7 @@ def test_every_element_is_found_in_its_row_and_lane(inputs: int, neurons: int, l
                 clocks += 1
             assert clocks == port.seek_clocks
             await ctx.tick()
-            # On from there to the end, if it is the first or by chance.
+            # Advance to the end from every fifth start.
             for element in range(start, inputs * neurons if start % 5 == 0 else start + 1):
                 ctx.set(port.store, 1)
                 row, neuron = divmod(element, neurons)
@@ -199,7 +199,7 @@ def test_every_element_is_found_in_its_row_and_lane(inputs: int, neurons: int, l
     simulator.run()
 
 
-def test_events_pass_in_order_and_strays_are_counted_under_stalls() -> None:
+def test_events_keep_order_and_strays_are_counted() -> None:
     entry = EventInput(6)
     chance = random.Random(1)
     sent = [(chance.randrange(256), int(chance.random() < 0.2)) for _ in range(300)]
@@ -242,7 +242,7 @@ def test_events_pass_in_order_and_strays_are_counted_under_stalls() -> None:
     assert dropped == len(sent) - len(kept) > 100
 
 
-def test_targets_above_one_are_held_and_flushed_ones_are_gone() -> None:
+def test_targets_saturate_at_one_and_can_be_discarded() -> None:
     config = Config.load("tiny")  # two lanes, targets 0 ..= 16
     entry = TargetInput(config)
 
@@ -275,7 +275,7 @@ def test_targets_above_one_are_held_and_flushed_ones_are_gone() -> None:
     simulator.run()
 
 
-def test_output_event_stays_until_it_is_taken() -> None:
+def test_output_event_is_held_until_it_is_transferred() -> None:
     way = EventOutput(300)
 
     async def bench(ctx: Any) -> None:

@@ -1,4 +1,4 @@
-"""The register map: one description, and what is made from it."""
+"""The register map, and the files that are generated from it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_fields_lie_within_their_register_and_do_not_overlap() -> None:
             taken |= field.mask
 
 
-def test_memories_are_numbered_in_their_order() -> None:
+def test_memory_numbers_are_consecutive() -> None:
     assert [memory.number for memory in MEMORIES.values()] == list(range(len(MEMORIES)))
 
 
@@ -57,7 +57,7 @@ def test_every_counter_of_the_core_has_a_register() -> None:
 
 
 @pytest.mark.parametrize("name", ["tiny", "digits", "digits-4bit", "teacher"])
-def test_elements_are_those_of_the_core(name: str) -> None:
+def test_elements_match_the_core(name: str) -> None:
     config = Config.load(name)
     own = elements(config)
     layout = phase_layout(config)
@@ -73,7 +73,7 @@ def test_elements_are_those_of_the_core(name: str) -> None:
     assert list(lean) == ["weights", "current", "membrane", "noise_scale", "noise_lfsr"]
 
 
-def test_constants_name_the_configuration_and_the_variant() -> None:
+def test_constants_identify_configuration_and_variant() -> None:
     config = Config.load("tiny")
     fixed = constants(config)
     digest = fixed["CONFIG_HASH_HIGH"] << 32 | fixed["CONFIG_HASH_LOW"]
@@ -86,12 +86,12 @@ def test_constants_name_the_configuration_and_the_variant() -> None:
     assert all(0 <= value < 1 << WORD_BITS for value in fixed.values())
 
 
-def test_what_does_not_fit_a_word_is_refused() -> None:
+def test_values_wider_than_a_word_are_refused() -> None:
     config = Config.load("tiny")
     long = config.replace(schedule=[{"windows": 1 << 32, "sigma": 0.3}, {"sigma": 0.15}])
     with pytest.raises(ValueError, match=r"^schedule\.windows must be below 2\*\*32"):
         elements(long)
-    # The memories of an inference-only core have no windows.
+    # An inference-only core has no memory of windows per phase.
     wide = config.replace(layer__inputs=1 << 16, layer__neurons=1 << 16)
     with pytest.raises(ValueError, match=r"^layer\.inputs times layer\.neurons must be below"):
         elements(wide)
@@ -100,7 +100,7 @@ def test_what_does_not_fit_a_word_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "kind"), [("registers.md", "markdown"), ("bitlif_registers.h", "c")]
 )
-def test_committed_files_are_what_the_command_writes(name: str, kind: str, tmp_path: Path) -> None:
+def test_committed_files_match_the_command(name: str, kind: str, tmp_path: Path) -> None:
     made = tmp_path / name
     assert main(["registers", "--format", kind, "--out", str(made)]) == 0
     fresh = f"stale: bitlif registers --format {kind} --out docs/{name}"
@@ -108,7 +108,7 @@ def test_committed_files_are_what_the_command_writes(name: str, kind: str, tmp_p
 
 
 def numbers() -> Iterator[tuple[str, int]]:
-    """Yield the names that both languages must have, and what they stand for."""
+    """Yield the names that both languages must define, and their values."""
     for register in REGISTERS.values():
         yield register.name, register.offset
         for field in register.fields:
@@ -119,9 +119,7 @@ def numbers() -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("name", [None, "tiny"])
-def test_c_header_compiles_and_says_what_the_description_says(
-    name: str | None, tmp_path: Path
-) -> None:
+def test_c_header_compiles_and_matches_the_map(name: str | None, tmp_path: Path) -> None:
     words = [] if name is None else [name]
     header, source, program = (tmp_path / own for own in ("map.h", "map.c", "map"))
     assert main(["registers", *words, "--format", "c", "--out", str(header)]) == 0
@@ -148,7 +146,7 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def test_python_module_is_imported_and_says_what_the_description_says(tmp_path: Path) -> None:
+def test_python_module_imports_and_matches_the_map(tmp_path: Path) -> None:
     made = tmp_path / "made_registers.py"
     assert main(["registers", "tiny", "--format", "python", "--out", str(made)]) == 0
     module = load(made)
@@ -162,7 +160,7 @@ def test_python_module_is_imported_and_says_what_the_description_says(tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["*/ #error x /*", "/*", "**//", "a\\", "??/", '"""', "# x"])
-def test_any_name_is_only_a_comment(name: str, tmp_path: Path) -> None:
+def test_configuration_name_cannot_end_a_comment(name: str, tmp_path: Path) -> None:
     config = Config.load("tiny").replace(name=name)
     source = tmp_path / "map.c"
     source.write_text(FORMATS["c"](config) + "int last;\n")
@@ -173,7 +171,7 @@ def test_any_name_is_only_a_comment(name: str, tmp_path: Path) -> None:
     assert found["ELEMENTS_OF_WEIGHTS"] == 24
 
 
-def test_any_name_is_no_markup_of_the_document() -> None:
+def test_configuration_name_is_escaped_in_the_document() -> None:
     text = FORMATS["markdown"](Config.load("tiny").replace(name="<script>*x*|"))
     assert r"## The core of \<script\>\*x\*\|" in text.splitlines()
 

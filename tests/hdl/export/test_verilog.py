@@ -1,4 +1,4 @@
-"""The Verilog that is written: read by its consumers, explained in its header."""
+"""The exported Verilog: accepted by other tools, with its ports explained in the header."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_verilog_command_explains_every_port(
 
 
 def lint(path: Path, *options: str) -> str:
-    """Return what Verilator has to say about the file."""
+    """Return the messages of Verilator about the file."""
     name = re.findall(r"^module (\w+)\(", path.read_text(), re.MULTILINE)[0]
     call = [require_simulator("verilator"), "--lint-only", "-Wall", "--quiet", "--top-module", name]
     done = subprocess.run(
@@ -59,14 +59,14 @@ ODD = {
 
 
 def some_configs() -> list[Config]:
-    """Return the ready-made configurations, and some at the ends of what is legal."""
+    """Return the ready-made configurations and some extreme ones."""
     tiny = Config.load("tiny")
     odd = [tiny.replace(name=name, **changes) for name, changes in ODD.items()]
     return [*(Config.load(name) for name in ("tiny", "digits", "teacher")), *odd]
 
 
 @pytest.mark.parametrize("learning", [True, False])
-def test_verilog_lints_clean_and_elaborates_everywhere(learning: bool, tmp_path: Path) -> None:
+def test_verilog_lints_clean_and_elaborates(learning: bool, tmp_path: Path) -> None:
     for config in some_configs():
         path = written(tmp_path, config, learning=learning)
         assert lint(path) == ""
@@ -79,7 +79,7 @@ def test_verilog_lints_clean_and_elaborates_everywhere(learning: bool, tmp_path:
 
 
 @pytest.mark.parametrize("learning", [True, False])
-def test_verilog_behind_buses_lints_clean(learning: bool, tmp_path: Path) -> None:
+def test_verilog_of_the_axi_top_lints_clean(learning: bool, tmp_path: Path) -> None:
     for config in [own for own in some_configs() if own.layer.inputs < 10]:
         path = tmp_path / f"{config.name}.sv"
         path.write_text(axi_verilog(config, learning=learning))
@@ -87,7 +87,7 @@ def test_verilog_behind_buses_lints_clean(learning: bool, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("config", some_configs(), ids=lambda config: config.name)
-def test_yosys_elaborates_the_verilog_without_a_problem(config: Config, tmp_path: Path) -> None:
+def test_yosys_elaborates_the_verilog(config: Config, tmp_path: Path) -> None:
     path = written(tmp_path, config)
     script = f"read_verilog -sv {path.name}; hierarchy -check -top bitlif_{config.name}; proc; "
     done = subprocess.run(
@@ -97,8 +97,8 @@ def test_yosys_elaborates_the_verilog_without_a_problem(config: Config, tmp_path
     assert done.returncode == 0, (tmp_path / "yosys.log").read_text()[-2000:]
 
 
-def test_what_the_waivers_hide_is_what_they_say(tmp_path: Path) -> None:
-    # Waived messages are read here: a truncation must be a logical not, and nothing else.
+def test_waived_warnings_are_only_the_stated_ones(tmp_path: Path) -> None:
+    # The waived truncations must all be operands of a logical not.
     path = written(tmp_path, Config.load("digits"))
     path.write_text(path.read_text().replace("lint_off WIDTHTRUNC", "lint_on WIDTHTRUNC"))
     messages = [line for line in lint(path).splitlines() if line.startswith("%Warning-")]
@@ -106,7 +106,7 @@ def test_what_the_waivers_hide_is_what_they_say(tmp_path: Path) -> None:
     assert all("Logical operator LOGNOT expects 1 bit" in line for line in messages), messages
 
 
-def test_waivers_stand_in_the_file_with_their_reasons(tmp_path: Path) -> None:
+def test_waivers_are_written_with_their_reasons(tmp_path: Path) -> None:
     text = written(tmp_path, Config.load("tiny")).read_text()
     for name, reason in WAIVERS.items():
         assert f"/* verilator lint_off {name} */ // {reason}" in text
@@ -114,7 +114,7 @@ def test_waivers_stand_in_the_file_with_their_reasons(tmp_path: Path) -> None:
 
 
 def initial(text: str, memory: str) -> list[int]:
-    """Return the first contents of the first memory with this name."""
+    """Return the initial contents of the first memory with this name."""
     rows = re.findall(rf"^    \\?{memory} ?\[(\d+)\] = \d+'h([0-9a-f]+);", text, re.MULTILINE)
     found: dict[int, int] = {}
     for address, value in rows:
@@ -122,9 +122,7 @@ def initial(text: str, memory: str) -> list[int]:
     return [found[address] for address in range(len(found))]
 
 
-def test_memory_files_hold_what_the_verilog_holds(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_memory_files_match_the_verilog(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     config = Config.load("tiny")
     weights = np.arange(24).reshape(6, 4) * 2 - 32
     save_weights(tmp_path / "w.npz", weights, config)
@@ -136,19 +134,19 @@ def test_memory_files_hold_what_the_verilog_holds(
         rows = (folder / f"bitlif_tiny_{name}.hex").read_text().splitlines()
         assert len(rows) == count
         assert [int(row, 16) for row in rows] == initial(text, name)
-    # Input 2 on slot 1: neurons 2 and 3, the first of them lowest.
+    # Input 2, slot 1: neurons 2 and 3, with neuron 2 in the lowest bits.
     assert initial(text, "weights")[5] == ((weights[2, 3] & 63) << 6) | (weights[2, 2] & 63)
 
 
 @pytest.mark.parametrize("write", [core_verilog, axi_verilog])
-def test_no_name_looks_like_a_bit_of_another(write: Callable[[Config], str]) -> None:
-    # Yosys 0.70 would join the two nets (see `bitlif.hdl.export.verilog_fixups.plain_names`).
+def test_no_net_is_named_like_a_bit_of_another(write: Callable[[Config], str]) -> None:
+    # Yosys 0.70 joins such nets (see `bitlif.hdl.export.verilog_fixups.plain_names`).
     names = re.findall(r"\\\S+", write(Config.load("tiny")))
     assert "\\update_lfsr(1)" in names
     assert not [name for name in names if "[" in name]
 
 
-def test_verilog_with_weights_is_not_the_one_without(tmp_path: Path) -> None:
+def test_weights_change_the_verilog(tmp_path: Path) -> None:
     config = Config.load("tiny")
     plain = core_verilog(config)
     assert plain == core_verilog(config, weights=np.zeros((6, 4), np.int64))
@@ -160,7 +158,7 @@ def test_verilog_with_weights_is_not_the_one_without(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../../../victim", "-h", "*/ endmodule", "é" * 200, "9 lanes", '`include "x"', "a\\"]
 )
-def test_any_name_makes_a_module_and_a_comment(name: str, tmp_path: Path) -> None:
+def test_any_configuration_name_gives_a_valid_module(name: str, tmp_path: Path) -> None:
     config = Config.load("tiny").replace(name=name)
     module = core_name(config)
     assert re.fullmatch(r"bitlif_\w{1,65}", module, re.ASCII)
@@ -172,16 +170,16 @@ def test_any_name_makes_a_module_and_a_comment(name: str, tmp_path: Path) -> Non
     subprocess.run(call, check=True, cwd=tmp_path)
 
 
-def test_missing_folder_is_one_clear_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_folder_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verilog", "tiny", "--out", "nowhere/at/all/tiny.sv"]) == 2
     assert "nowhere" in capsys.readouterr().err
 
 
-def test_verilog_command_explains_every_port_of_the_buses(tmp_path: Path) -> None:
+def test_verilog_command_explains_the_bus_ports(tmp_path: Path) -> None:
     out = tmp_path / "tiny.sv"
     assert main(["verilog", "tiny", "--bus", "axi", "--out", str(out)]) == 0
     header = [line for line in out.read_text().splitlines() if line.startswith("// ")]
     for port in ("clk", "s_axil_awaddr", "s_axis_events_tlast", "s_axis_targets_tdata"):
         assert any(f" {port} " in line for line in header), port
-    # What every unknown name would be taken for.
+    # The default meaning, used for unknown names.
     assert not [line for line in header if "counter, stops" in line]

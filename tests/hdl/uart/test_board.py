@@ -1,4 +1,4 @@
-"""A whole board, pins included, in compiled RTL, with real programs at its serial port."""
+"""A complete board in compiled RTL, driven by real programs through its serial port."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ with bitlif.open(Config.load("tiny"), "serial:" + sys.argv[1]) as core:
     while True:
         core.load(np.full((6, 4), 3))
 """
-"""A program that does nothing but load."""
+"""A program that loads weights in a loop."""
 
 
 class Executioner:
-    """Kills a process with SIGKILL once so many bytes of it have gone to the line."""
+    """Kills a process with SIGKILL after the given number of bytes on the line."""
 
     def __init__(self, after: int) -> None:
         self.left, self.victim = after, None
@@ -70,9 +70,7 @@ def agree_with_the_model(path: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 30, 77, 150, 200])
-def test_a_host_killed_in_mid_load_leaves_a_board_that_runs_nothing_until_it_is_loaded(
-    board: SimulatedBoard, after: int
-) -> None:
+def test_killed_host_leaves_a_board_that_must_be_loaded(board: SimulatedBoard, after: int) -> None:
     switch = Executioner(after)
     with PseudoTerminal(board, switch=switch) as terminal:
         host = subprocess.Popen(
@@ -92,7 +90,7 @@ def test_a_host_killed_in_mid_load_leaves_a_board_that_runs_nothing_until_it_is_
         agree_with_the_model(terminal.path, seed=after)
 
 
-def test_a_host_killed_in_the_middle_of_writing_weights_is_seen(board: SimulatedBoard) -> None:
+def test_host_killed_while_writing_weights_is_detected(board: SimulatedBoard) -> None:
     link: Link
     with PseudoTerminal(board) as terminal:
         link = Link(open_serial(terminal.path, 1_000_000))
@@ -112,18 +110,18 @@ def test_a_host_killed_in_the_middle_of_writing_weights_is_seen(board: Simulated
         agree_with_the_model(terminal.path, seed=5)
 
 
-def test_learning_over_a_bad_line_is_the_models(board: SimulatedBoard) -> None:
+def test_learning_over_a_noisy_line_matches_the_model(board: SimulatedBoard) -> None:
     noise = LineNoise(flip=3e-4, drop=3e-4, repeat=3e-4, seed=9)
     with PseudoTerminal(board, noise) as terminal:
         agree_with_the_model(terminal.path, seed=6)
 
 
-def test_a_pulled_plug_is_one_clear_error_and_soon(board: SimulatedBoard) -> None:
+def test_disconnected_line_is_one_error_after_the_retries(board: SimulatedBoard) -> None:
     cut = False
     with PseudoTerminal(board, switch=lambda data: None if cut else data) as terminal:
         with bitlif.open(TINY, f"serial:{terminal.path}") as core:
             cut = True
-            # No more than its own patience each time, whatever else the machine does.
+            # The error comes after the retries of the link, independent of the load of the machine.
             said = f"{terminal.path}.*must answer, .* was sent {1 + RETRIES} times"
             with pytest.raises(LinkTimeoutError, match=said):
                 core.weights()
@@ -131,7 +129,7 @@ def test_a_pulled_plug_is_one_clear_error_and_soon(board: SimulatedBoard) -> Non
             bitlif.open(TINY, f"serial:{terminal.path}")
 
 
-def test_another_configurations_board_is_refused(board: SimulatedBoard) -> None:
+def test_board_of_another_configuration_is_refused(board: SimulatedBoard) -> None:
     other = TINY.replace(membrane__threshold=0.75)
     with (
         PseudoTerminal(board) as terminal,
