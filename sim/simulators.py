@@ -1,4 +1,4 @@
-"""The Verilog simulators: where they are, and what to install where one is missing."""
+"""Finds the Verilog simulators, and says what to install if one is missing."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ SIMULATORS = {
 
 
 def require_simulator(name: str) -> str:
-    """Return the path of a simulator's program, whose version has been asked for.
+    """Return the path of a simulator's program.
+
+    Parameters
+    ----------
+    name : str
+        ``"icarus"`` or ``"verilator"``.
 
     Raises
     ------
     BitlifError
-        With what to install.
+        If it is missing or does not run. The message says what to install.
     """
     program, remedy = SIMULATORS[name]
     remedy = remedy.format(gates=install_command("gates"))
     try:
-        # Verilator's is a script in Perl, which compiled cores do without.
+        # The command of Verilator is a Perl script, which compiled cores do not need.
         found = find_program(program) if name == "verilator" else usable_program(program)
     except NotFound as error:
         raise BitlifError(f"{error}: {remedy}") from error

@@ -153,7 +153,7 @@ def run_gates(
         "seconds": time.perf_counter() - start,
         **both,
     }
-    wave = None if learned.stuck else Wave(config, step, learned.samples)
+    wave = None if learned.stalled else Wave(config, step, learned.samples)
     return Gates(report, wave)
 
 
@@ -202,7 +202,7 @@ def compare(
             name: "none" if value == MISSING else f"{value:08x}"
             for name, value in signatures.items()
         },
-        "clocks": None if core.stuck else int(core.window_clocks[-1]),
+        "clocks": None if core.stalled else int(core.window_clocks[-1]),
     }
 
 

@@ -1,1 +1,1 @@
-"""cocotb benches of the exported Verilog, and how they are run."""
+"""cocotb benches of the exported Verilog, and functions that run them."""

@@ -1,4 +1,4 @@
-"""A layer's Verilog behind its buses, under cocotb, driven by somebody else's bus masters."""
+"""Runs a layer's Verilog with its buses under cocotb, driven by masters of ``cocotbext-axi``."""
 
 from __future__ import annotations
 
@@ -30,21 +30,26 @@ class BusRun:
     Attributes
     ----------
     weights : (N, M) int
+        Raw weights.
     events : Events
-    targets : (W, M) or (W, T, M) int, raw; or None
+        Input events.
+    targets : (W, M) or (W, T, M) int, or None
+        Raw targets.
     config : Config or None
-        Its error table and schedule are loaded first; None: the built one's.
+        Configuration whose error table and schedule are loaded first; None for the built one.
     learn : bool
+        Whether the windows learn.
     stall : float
-        Chance of each clock, 0 ..= 1, that a channel of a bus hesitates.
-    stray : int
-        Events that name no input, before each step's own ones.
-    trespass : bool
-        Try all unlawful accesses before, during and after, and see that nothing changes.
-    broken : bool
-        Reset by CONTROL in mid-window first, with an output event still waiting.
+        Probability, 0 ..= 1, that a bus channel stalls in a clock cycle.
+    stray_events : int
+        Number of events without an input that precede the events of each step.
+    illegal_accesses : bool
+        Try all illegal accesses before, during and after the windows, and check that they have no
+        effect.
+    reset_midway : bool
+        First reset the core through CONTROL within a window, while an output event is pending.
     seed : int
-        Of the hesitation.
+        Seed of the stalls.
     """
 
     weights: NDArray[Any]
@@ -53,15 +58,15 @@ class BusRun:
     config: Config | None = None
     learn: bool = True
     stall: float = 0.0
-    stray: int = 0
-    trespass: bool = False
-    broken: bool = False
+    stray_events: int = 0
+    illegal_accesses: bool = False
+    reset_midway: bool = False
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BusResult:
-    """What came out of a run, all of it over the buses.
+    """The results of a run, all read over the buses.
 
     Attributes
     ----------
@@ -72,9 +77,9 @@ class BusResult:
         The signature.
     state : LayerState
     windows, dropped : int
-        Of the registers of these names.
+        Values of the registers WINDOWS and DROPPED_EVENTS.
     refused : int
-        Unlawful accesses that were tried; all were refused and changed nothing.
+        Number of illegal accesses tried, all of which were refused without effect.
     """
 
     raster: NDArray[np.uint8]
@@ -96,26 +101,26 @@ def run_bus(
     learning: bool = True,
     expected: Config | None = None,
 ) -> list[BusResult]:
-    """Build the front's Verilog once and run through it all `runs`, one after another.
+    """Build the Verilog once and simulate all runs, one after another.
 
     Parameters
     ----------
     config : Config
-        What the core is built from.
+        Configuration of the core.
     runs : sequence of BusRun
     folder : Path
-        Holds Verilog, build, inputs and outputs.
+        Folder for Verilog, build, inputs and outputs.
     simulator : str
         ``"icarus"`` or ``"verilator"``.
     learning : bool
-        Whether there is learning hardware.
+        Whether the core has learning hardware.
     expected : Config or None
-        What the driver believes that the core was built from; None: `config`.
+        Configuration that the driver expects; None for `config`.
 
     Raises
     ------
     BitlifError
-        If the simulator is missing, the driver refuses the core, or the bench fails.
+        If the simulator is missing, the driver rejects the core, or the bench fails.
     """
     require_simulator(simulator)
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,9 +138,9 @@ def run_bus(
     simulate(
         source, name, "bitlif.sim.cocotb.bus_bench", folder, simulator=simulator,
         environment={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result),
-                     "COCOTB_LOG_LEVEL": "WARNING"},  # the masters log every access
+                     "COCOTB_LOG_LEVEL": "WARNING"},  # the bus masters log every access
         build_args=["-Wno-fatal"] if simulator == "verilator" else [],
-        # Compiling costs more than these short runs: no optimisation.
+        # No optimisation, since compiling takes longer than these short runs.
         make="OPT_FAST=-O0 OPT_GLOBAL=-O0",
     )  # fmt: skip
     found = json.loads(result.read_text("utf-8"))
@@ -145,7 +150,7 @@ def run_bus(
 
 
 def _task(built: Config, run: BusRun) -> dict[str, Any]:
-    """Return a run as JSON can hold it."""
+    """Return a run as a JSON object."""
     config = built if run.config is None else run.config
     targets = np.zeros((0, 0), np.int64)
     if run.targets is not None:
@@ -158,15 +163,15 @@ def _task(built: Config, run: BusRun) -> dict[str, Any]:
         "load": dump_config(config),
         "learn": run.learn,
         "stall": run.stall,
-        "stray": run.stray,
-        "trespass": run.trespass,
-        "broken": run.broken,
+        "stray_events": run.stray_events,
+        "illegal_accesses": run.illegal_accesses,
+        "reset_midway": run.reset_midway,
         "seed": run.seed,
     }
 
 
 def _result(config: Config, run: BusRun, found: dict[str, Any]) -> BusResult:
-    """Return what the bench wrote of a run."""
+    """Return the result of a run from the JSON object of the bench."""
     state = found["state"]
     shape = (run.events.windows, run.events.steps, config.layer.neurons)
     return BusResult(

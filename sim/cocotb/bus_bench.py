@@ -1,7 +1,7 @@
-"""The cocotb bench of a layer behind its buses: ``cocotbext-axi`` is the other side of each.
+"""The cocotb bench of a layer with its buses, whose other ends are those of ``cocotbext-axi``.
 
-What to run stands in the file that ``BITLIF_TASK`` names; what came out is written to the one that
-``BITLIF_RESULT`` names. `bitlif.sim.cocotb.bus` prepares the one and reads the other.
+The environment variable ``BITLIF_TASK`` names the input file and ``BITLIF_RESULT`` the output file.
+`bitlif.sim.cocotb.bus` writes the one and reads the other.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from bitlif.host.driver import Driver
 from bitlif.model.config.config import Config, parse_config
 from bitlif.model.errors import BitlifError
 
-from .bus_trespass import Trespasser
+from .illegal_accesses import IllegalAccessTester
 
 OFFERS = (
     ("m_axis_events_tvalid", "m_axis_events_tready", "m_axis_events_tdata", "m_axis_events_tlast"),
     ("s_axil_bvalid", "s_axil_bready", "s_axil_bresp"),
     ("s_axil_rvalid", "s_axil_rready", "s_axil_rdata", "s_axil_rresp"),
 )
-"""Valid, ready and payload of what the design offers: that must hold until it is taken."""
+"""Valid, ready and payload of the outputs, which must be stable until accepted."""
 
 
 class Bench:
@@ -51,7 +51,7 @@ class Bench:
         self.dut, self.config = dut, config
         clocked = (dut.clk, dut.rst)
         self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), *clocked)
-        # An address or a slot of targets is one "byte" of a frame: TLAST ends a frame, as a step.
+        # A "byte" of a frame is an address or the targets of a slot; TLAST ends a step.
         self.events = AxiStreamSource(
             AxiStreamBus.from_prefix(dut, "s_axis_events"), *clocked, byte_lanes=1
         )
@@ -64,7 +64,7 @@ class Bench:
                 AxiStreamBus.from_prefix(dut, "s_axis_targets"), *clocked, byte_lanes=1
             )
         self.driver = Driver(config, self.read, self.write, learning=learning)
-        self.trespasser = Trespasser(self.master, self.driver)
+        self.tester = IllegalAccessTester(self.master, self.driver)
         self.loaded = config
         self.watcher: Any = None
 
@@ -82,20 +82,20 @@ class Bench:
             raise AccessError(True, offset, answer.resp)
 
     def channels(self) -> list[Any]:
-        """Return everything that can hesitate."""
+        """Return all channels that can stall."""
         write, read = self.master.write_if, self.master.read_if
         own = [write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel]
         own += [self.events, self.spikes]
         return own if self.targets is None else [*own, self.targets]
 
-    def hesitate(self, stall: float, seed: int) -> None:
-        """Let every channel hesitate on its own with this chance a clock."""
+    def set_stalls(self, stall: float, seed: int) -> None:
+        """Stall every channel independently with this probability per clock cycle."""
         for number, channel in enumerate(self.channels()):
             channel.clear_pause_generator()
             channel.pause = False
             if stall:
                 channel.set_pause_generator(_pauses(stall, random.Random(f"{seed} {number}")))
-        # Only who hesitates can see whether an offer stays.
+        # Stability can only be checked if some cycles do not accept.
         if stall and self.watcher is None:
             self.watcher = cocotb.start_soon(self.watch())
         elif not stall and self.watcher is not None:
@@ -103,7 +103,7 @@ class Bench:
             self.watcher = None
 
     async def watch(self) -> None:
-        """See that whatever is offered stays until it is taken."""
+        """Check that the design's outputs are stable until accepted."""
         ports = [[getattr(self.dut, name) for name in names] for names in OFFERS]
         offered: list[list[int] | None] = [None] * len(ports)
         while True:
@@ -116,20 +116,20 @@ class Bench:
                 offered[number] = None if ready.value else now
 
     def frames(self, task: dict[str, Any]) -> list[list[int]]:
-        """Return each step's events, with those that name no input before them."""
+        """Return the events of each step, preceded by stray events without an input."""
         inputs, width = self.config.layer.inputs, len(self.dut.s_axis_events_tdata)
-        strange = [inputs + k for k in range(task["stray"]) if inputs + k < 1 << width]
-        if task["stray"]:
+        strange = [inputs + k for k in range(task["stray_events"]) if inputs + k < 1 << width]
+        if task["stray_events"]:
             strange.append((1 << width) - 1)
         pointers, addresses = task["pointers"], task["addresses"]
-        # The end of a step may carry any address.
+        # The address of an end of a step is ignored.
         return [
             [*strange, *addresses[start:stop], step % (1 << width)]
             for step, (start, stop) in enumerate(itertools.pairwise(pointers))
         ]
 
     def send_targets(self, rows: list[list[int]]) -> None:
-        """Queue the targets of every slot of these steps."""
+        """Queue the targets of all slots of these steps."""
         if not rows:
             return
         assert self.targets is not None
@@ -143,11 +143,11 @@ class Bench:
         self.targets.send_nowait(words)
 
     async def run(self, task: dict[str, Any]) -> dict[str, Any]:
-        """Reset, load, run all windows, read back."""
+        """Reset and load the core, run all windows, and read everything back."""
         driver, frames = self.driver, self.frames(task)
-        self.hesitate(task["stall"], task["seed"])
-        if task["broken"]:
-            await self.break_off(task, frames)
+        self.set_stalls(task["stall"], task["seed"])
+        if task["reset_midway"]:
+            await self.reset_midway(task, frames)
         else:
             await driver.reset()
         await driver.load_weights(np.array(task["weights"]))
@@ -155,25 +155,25 @@ class Bench:
         if loaded != self.loaded:
             await driver.load_config(loaded)
             self.loaded = loaded
-        self.trespasser.tried = 0
-        if task["trespass"]:
-            await self.trespasser.between_windows()
+        self.tester.tried = 0
+        if task["illegal_accesses"]:
+            await self.tester.between_windows()
         await driver.start(learn=task["learn"])
         self.send_targets(task["targets"])
-        if task["trespass"]:
-            # After its first step the window waits for more events, and so for us.
+        if task["illegal_accesses"]:
+            # After its first step, the window waits for more events.
             self.events.send_nowait(frames[0])
             await self.events.wait()
-            await self.trespasser.during_a_window()
-        for frame in frames[1 if task["trespass"] else 0 :]:
+            await self.tester.during_a_window()
+        for frame in frames[1 if task["illegal_accesses"] else 0 :]:
             self.events.send_nowait(frame)
         raster = np.zeros((len(frames), self.config.layer.neurons), np.int64)
         for row in raster:
             for address in (await self.spikes.recv()).tdata[:-1]:
                 row[address] += 1
         await driver.stop()
-        if task["trespass"]:
-            await self.trespasser.between_windows()
+        if task["illegal_accesses"]:
+            await self.tester.between_windows()
         return {
             "raster": raster.tolist(),
             "weights": (await driver.read_weights()).tolist(),
@@ -185,11 +185,11 @@ class Bench:
             },
             "windows": await driver.get("WINDOWS"),
             "dropped": await driver.get("DROPPED_EVENTS"),
-            "refused": self.trespasser.tried,
+            "refused": self.tester.tried,
         }
 
-    async def break_off(self, task: dict[str, Any], frames: list[list[int]]) -> None:
-        """Reset in mid-window, with an output event waiting and input events on their way."""
+    async def reset_midway(self, task: dict[str, Any], frames: list[list[int]]) -> None:
+        """Reset within a window, while an output event is pending and input events are queued."""
         driver = self.driver
         await driver.load_weights(np.array(task["weights"]))
         await driver.start(learn=task["learn"])
@@ -207,11 +207,11 @@ class Bench:
         await self.events.wait()
         if self.targets is not None:
             await self.targets.wait()
-        self.hesitate(task["stall"], task["seed"])
+        self.set_stalls(task["stall"], task["seed"])
         while await driver.status("event_waiting"):
             pass
         await ClockCycles(self.dut.clk, 4)
-        # The broken step has no end: the sink must forget its beginning.
+        # The interrupted step has no end, so the sink must discard its beginning.
         self.spikes.assert_reset()
         self.spikes.clear()
         assert await driver.get("WINDOWS") == 0
@@ -224,7 +224,7 @@ def _pauses(chance: float, source: random.Random) -> Iterator[bool]:
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
 async def run_task(dut: Any) -> None:
-    """Reset, identify, go through all runs, write what came out."""
+    """Reset and identify the core, perform all runs, and write their results."""
     task = json.loads(Path(os.environ["BITLIF_TASK"]).read_text("utf-8"))
     result = Path(os.environ["BITLIF_RESULT"])
     bench = Bench(dut, parse_config(task["config"], "task"), task["learning"])

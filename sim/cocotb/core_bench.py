@@ -1,7 +1,7 @@
-"""The cocotb bench of the layer core: drives Verilog through its ports, notes what it does.
+"""The cocotb bench of the layer core: drives its ports and records its signals.
 
-What to run stands in the file that ``BITLIF_TASK`` names; what came out is written to the one that
-``BITLIF_RESULT`` names. `bitlif.sim.cocotb.cosim` prepares the one and judges the other.
+The environment variable ``BITLIF_TASK`` names the input file and ``BITLIF_RESULT`` the output file.
+`bitlif.sim.cocotb.cosim` writes the one and reads the other.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from bitlif.hdl.core_signals import COUNTERS, WATCHED
 
 from .streams import Sink, Source
 
-PERIOD, LOOK = 10, 1
-"""Nanoseconds of a clock, and from its falling edge to where we look."""
+PERIOD, SETTLE_TIME = 10, 1
+"""Nanoseconds of a clock cycle, and from its falling edge until outputs are read."""
 
 STEP, WINDOW = (1 << WATCHED.index(name) for name in ("step", "window"))
 
-PATIENCE = 20_000
-"""Clocks without the end of a step after which a core counts as stuck, when nothing hesitates."""
+STALL_CLOCKS = 20_000
+"""Clock cycles without the end of a step after which a core counts as stalled."""
 
 
 def find(dut: Any, path: str) -> Any:
@@ -40,7 +40,7 @@ def find(dut: Any, path: str) -> Any:
 
 
 class Recorder:
-    """Notes the rows of every observable when the core's ``watch`` says that they are there."""
+    """Records the rows of every probe when the core's signal ``watch`` marks them as valid."""
 
     def __init__(self, dut: Any, wanted: list[dict[str, Any]]) -> None:
         self.wanted = wanted
@@ -49,8 +49,8 @@ class Recorder:
         for row, one in zip(self.rows, wanted, strict=True):
             self.by_flag.setdefault(one["flag"], []).append((find(dut, one["path"]), row))
 
-    def note(self, flags: int) -> None:
-        """Read what is there in this clock."""
+    def record(self, flags: int) -> None:
+        """Record the probes that are valid in this clock cycle."""
         while flags:
             lowest = flags & -flags
             flags ^= lowest
@@ -58,14 +58,14 @@ class Recorder:
                 row.append(int(handle.value))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the rows by name: (R, count) int64, unsigned 64-bit values in two's complement."""
+        """Return the rows by name, (R, count) int64; 64-bit unsigned values become negative."""
         return {
             one["name"]: unpack(row, one) for row, one in zip(self.rows, self.wanted, strict=True)
         }
 
 
 def unpack(rows: list[int], one: dict[str, Any]) -> np.ndarray:
-    """Take packed rows apart."""
+    """Return the fields of packed rows."""
     bits, mask, sign = one["bits"], (1 << one["bits"]) - 1, 1 << (one["bits"] - 1)
     out = np.zeros((len(rows), one["count"]), np.int64)
     for number, row in enumerate(rows):
@@ -79,27 +79,27 @@ def unpack(rows: list[int], one: dict[str, Any]) -> np.ndarray:
 
 
 class Sampler:
-    """Notes named signals in every clock of one step."""
+    """Samples signals in every clock cycle of one step."""
 
     def __init__(self, dut: Any, names: list[str]) -> None:
         self.handles = [find(dut, name) for name in names]
         self.rows: list[list[int]] = []
 
-    def note(self) -> None:
-        """Read all of them; -1 stands for a value with an X in it."""
+    def sample(self) -> None:
+        """Read all signals; -1 stands for a value with an X."""
         values = [handle.value for handle in self.handles]
         self.rows.append([int(value) if value.is_resolvable else -1 for value in values])
 
     def array(self) -> np.ndarray:
-        """Return their raw values: (clocks, signals)."""
+        """Return the raw values, shape (clocks, signals)."""
         return np.array(self.rows, np.int64).reshape(len(self.rows), len(self.handles))
 
 
 class Bench:
-    """The host around one core.
+    """The host of one core.
 
-    It drives on the falling edge, and looks one nanosecond after it, in one task and with no more
-    wakings than it needs: those, not the core, are what a simulation's time would go to.
+    It drives inputs on the falling edge and reads outputs one nanosecond later. A single task with
+    as few wake-ups as possible does everything, since these dominate the simulation time.
     """
 
     def __init__(self, dut: Any, task: Any) -> None:
@@ -113,31 +113,31 @@ class Bench:
         self.random = random.Random(int(task["seed"]))
         self.raster = np.zeros((self.steps, self.neurons), np.uint8)
         self.received = 0
-        self.clock = self.lively = 0
+        self.clock = self.last_progress = 0
         self.began = -1
         self.step_ends: list[int] = []
         self.window_ends: list[int] = []
         self.seen = dut.watch
         self.recorder = Recorder(dut, json.loads(str(task["observables"])))
         self.sampler = Sampler(dut, json.loads(str(task["samples"])))
-        # No step has this number, if none is wanted.
+        # -1 if no step is to be sampled.
         self.sample_step = int(task["sample_step"])
-        self.patience = int(PATIENCE / (1.0 - self.stall))
-        self.stuck = False
-        self.falls, self.settles = dut.clk.falling_edge, Timer(LOOK, "ns")
+        self.stall_clocks = int(STALL_CLOCKS / (1.0 - self.stall))
+        self.stalled = False
+        self.falls, self.settles = dut.clk.falling_edge, Timer(SETTLE_TIME, "ns")
         self.passes = Timer(PERIOD, "ns")
-        self.events = Source(dut, "i_events", self.all_events(), self._hesitates)
+        self.events = Source(dut, "i_events", self.all_events(), self._draw_stall)
         self.ends: list[Source | Sink] = [self.events]
         if task["targets"].size:
-            self.ends.append(Source(dut, "i_targets", self.all_targets(), self._hesitates))
-        self.ends.append(Sink(dut, "o_events", self.take_event, self._hesitates))
+            self.ends.append(Source(dut, "i_targets", self.all_targets(), self._draw_stall))
+        self.ends.append(Sink(dut, "o_events", self.take_event, self._draw_stall))
 
-    def _hesitates(self) -> bool:
+    def _draw_stall(self) -> bool:
         return self.random.random() < self.stall
 
     async def run(self, clocks: int | None = None) -> None:
-        """Run so many clocks; None: all windows, until the core idles or is stuck."""
-        while self._goes_on() if clocks is None else self.clock < clocks:
+        """Run a number of clock cycles; if None, until all windows are done or the core stalls."""
+        while self._running() if clocks is None else self.clock < clocks:
             moving = [end for end in self.ends if end.plan()]
             if moving:
                 await self.falls
@@ -149,30 +149,30 @@ class Bench:
             self.watch()
             for end in self.ends:
                 end.look()
-            self.stuck = self.clock - self.lively > self.patience
+            self.stalled = self.clock - self.last_progress > self.stall_clocks
 
-    def _goes_on(self) -> bool:
+    def _running(self) -> bool:
         done = self.received == self.steps and self.dut.host__idle.value
-        return not (self.stuck or done)
+        return not (self.stalled or done)
 
     def watch(self) -> None:
-        """Count clocks from the first event; note what the core does in this one."""
+        """Record this clock cycle; cycles are counted from the first event."""
         if self.began < 0 and self.events.offers and self.events.ready.value:
             self.began = self.clock
         if self.began >= 0 and len(self.step_ends) == self.sample_step:
-            self.sampler.note()
+            self.sampler.sample()
         flags = int(self.seen.value)
         if flags:
-            self.recorder.note(flags)
+            self.recorder.record(flags)
             if flags & STEP:
                 self.step_ends.append(self.clock - self.began)
-                self.lively = self.clock
+                self.last_progress = self.clock
             if flags & WINDOW:
                 self.window_ends.append(self.clock - self.began)
         self.clock += 1
 
     async def answer(self, address: int, name: str) -> int:
-        """Return what a host's port says of an address, a clock later; keep watching meanwhile."""
+        """Read a host port at an address, which takes one clock cycle, and record that cycle."""
         self.dut.host__address.value = address
         await self.passes
         self.watch()
@@ -193,7 +193,7 @@ class Bench:
         dut.host__weights_enable.value = 0
 
     async def read_back(self) -> np.ndarray:
-        """Return all weights: (N, M)."""
+        """Read all weights, shape (N, M)."""
         sign = 1 << (self.bits - 1)
         weights = np.zeros((self.inputs, self.slots * self.lanes), np.int64)
         for row in range(self.inputs):
@@ -205,7 +205,7 @@ class Bench:
         return weights[:, : self.neurons]
 
     async def read_state(self) -> dict[str, np.ndarray]:
-        """Return state (M,) and traces (N,) by name, zero where the core says so."""
+        """Read state (M,) and traces (N,) by name; zero where the core marks them as blank."""
         dut, layouts = self.dut, json.loads(str(self.task["state_layouts"]))
         rows: dict[str, list[int]] = {"state": [], "trace": []}
         wanted = {"state": self.slots}
@@ -222,14 +222,14 @@ class Bench:
         }
 
     def all_events(self) -> Iterator[int]:
-        """Yield all events; ``last`` is the bit above the address."""
+        """Yield all input events. The bit above the address marks the end of a step."""
         last = 1 << (self.inputs - 1).bit_length()
         for start, stop in itertools.pairwise(self.pointers):
             yield from self.addresses[start:stop]
             yield last
 
     def all_targets(self) -> Iterator[int]:
-        """Yield the targets of every slot and step."""
+        """Yield the packed targets of every step and slot."""
         width = self.target_bits + 1
         for row in self.task["targets"].tolist():
             row = row + [0] * (self.slots * self.lanes - self.neurons)
@@ -238,7 +238,7 @@ class Bench:
                 yield sum(target << (k * width) for k, target in enumerate(own))
 
     def take_event(self, event: int) -> bool:
-        """Note an output event; return whether more are to come."""
+        """Record an output event; return whether more are expected."""
         last = 1 << (self.neurons - 1).bit_length()
         if event & last:
             self.received += 1
@@ -248,10 +248,10 @@ class Bench:
 
 
 async def begin(bench: Bench) -> None:
-    """Reset, wait until the core is ready, load the weights."""
+    """Reset the core, wait until it is ready, and load the weights."""
     dut = bench.dut
-    quiet = ("i_events__valid", "i_targets__valid", "o_events__ready", "learn")
-    for name in (*quiet, *(f"host__{kind}_enable" for kind in ("weights", "entry", "schedule"))):
+    inputs = ("i_events__valid", "i_targets__valid", "o_events__ready", "learn")
+    for name in (*inputs, *(f"host__{kind}_enable" for kind in ("weights", "entry", "schedule"))):
         if hasattr(dut, name):
             getattr(dut, name).value = 0
     dut.rst.value = 1
@@ -261,8 +261,8 @@ async def begin(bench: Bench) -> None:
     if bench.task["learn"]:
         dut.learn.value = 1
     await FallingEdge(dut.clk)
-    # Memories are cleared, a row a clock cycle.
-    for _ in range(bench.inputs * bench.slots + bench.patience):
+    # Memories are cleared at one row per clock cycle.
+    for _ in range(bench.inputs * bench.slots + bench.stall_clocks):
         if dut.host__idle.value:
             break
         await FallingEdge(dut.clk)
@@ -273,10 +273,10 @@ async def begin(bench: Bench) -> None:
 
 @cocotb.test()
 async def run_task(dut: Any) -> None:
-    """Reset, load, run all windows, read back, write the result."""
+    """Reset and load the core, run all windows, read everything back, and write the result."""
     with np.load(os.environ["BITLIF_TASK"]) as data:
         task = dict(data)
-    # The clock of cocotb's own library: one in Python would wake us twice a clock.
+    # cocotb's compiled clock: one in Python would wake this task twice per clock cycle.
     Clock(dut.clk, PERIOD, unit="ns", impl="gpi").start()
     for clocks in task["false_starts"].tolist():
         bench = Bench(dut, task)
@@ -288,10 +288,10 @@ async def run_task(dut: Any) -> None:
     await bench.run()
     seconds = time.perf_counter() - start
     final: dict[str, Any] = {}
-    if not bench.stuck:
+    if not bench.stalled:
         final = {"weights": await bench.read_back(), **await bench.read_state()}
     result: dict[str, Any] = dict(
-        stuck=bench.stuck,
+        stalled=bench.stalled,
         seconds=seconds,
         raster=bench.raster,
         step_ends=np.array(bench.step_ends, np.int64),

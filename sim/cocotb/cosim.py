@@ -1,4 +1,4 @@
-"""Verilog cores under cocotb: build, run, and what came out."""
+"""Runs a core's Verilog under cocotb and collects its results."""
 
 from __future__ import annotations
 
@@ -23,32 +23,36 @@ from .runner import simulate
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CosimRun:
-    """What came out of a core in a Verilog simulator, over W windows.
+    """The results of a core in a Verilog simulator over W windows.
 
     Attributes
     ----------
     raster : (W, T, M) uint8
-        Output events; 1 where each spike is said once.
+        Number of output events of each neuron and step, at most 1 for a correct core.
     observed : dict of str to array
-        By name, in the axes of `bitlif.sim.probes.arrange`.
+        Values by name of the probe, with the axes of `bitlif.sim.probes.arrange`.
     extra_rows : dict of str to int
-        Rows of an observable beyond (or, negative, short of) what the windows should give.
+        Surplus of rows of each probe; negative if rows are missing.
     weights : (N, M) int64
+        Weights at the end.
     state : dict of str to array
-        Current, membrane (M,), trace_current, trace (N,), as the host reads them at the end.
+        current and membrane (M,), trace_current and trace (N,), read back at the end.
     counters : dict of str to int
+        Counters at the end, by name.
     phase : int
+        Phase of the schedule at the end.
     step_clocks : (W, T) int64
-        Clocks of each step, from the end of the step before, or from when the window before was
-        closed for good; the very first one's is 0.
+        Clock cycles of each step, from the end of the previous step or window. That of the first
+        step of all is 0.
     window_clocks : (W,) int64
-        Clock with which each window ended, counted from the first event.
-    stuck : bool
-        Whether the core stopped to move before it was through.
+        Clock cycle in which each window ended, counted from the first event.
+    stalled : bool
+        Whether the core stopped making progress before the end.
     samples : dict of str to (clocks,) int64
-        By signal: the raw values of each clock of the step that was asked for; -1: with an X in it.
+        Raw values of each sampled signal in each clock cycle of the chosen step; -1 for a value
+        with an X.
     seconds : float
-        That the simulator took for the windows.
+        Time that the simulator took for the windows.
     """
 
     raster: NDArray[np.uint8]
@@ -60,21 +64,21 @@ class CosimRun:
     phase: int
     step_clocks: NDArray[np.int64]
     window_clocks: NDArray[np.int64]
-    stuck: bool
+    stalled: bool
     samples: dict[str, NDArray[np.int64]]
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Signals to note in every clock of one step.
+    """Signals to sample in every clock cycle of one step.
 
     Attributes
     ----------
     signals : tuple of str
-        Dotted, from the top module; of up to 63 bits.
+        Dotted paths below the top module, each of up to 63 bits.
     step : int
-        Of the whole run, from 0.
+        Number of the step in the whole run, from 0.
     """
 
     signals: tuple[str, ...] = ()
@@ -82,7 +86,7 @@ class Sample:
 
 
 def save_task(work: Work, path: Path, sample: Sample) -> None:
-    """Write what the bench reads, and enough to make the same work again."""
+    """Write the input of the bench, which is complete: `Work.load` reads the same work from it."""
     config, events = work.config, work.events
     goals = np.zeros((0, 0), np.int64)
     if work.targets is not None and work.takes_targets:
@@ -121,36 +125,41 @@ def run_cosim(
     waves: bool = False,
     sample: Sample = Sample(),
 ) -> CosimRun:
-    """Run all windows through the core's Verilog.
+    """Simulate all windows with the core's Verilog.
+
+    Threads may run simulations at the same time in different folders.
 
     Parameters
     ----------
     work : Work
+        Windows to run.
     folder : Path
-        Holds Verilog, build, inputs and outputs.
+        Folder for Verilog, build, inputs and outputs.
     simulator : str
         ``"icarus"`` or ``"verilator"``.
     verilog : str or None
-        The core's text, if not the configuration's own: for planted faults and replays.
+        Verilog of the core; None generates it from the configuration. Used for faults and replays.
     waves : bool
-        Leave ``waveform.fst`` in the folder, or ``waveform.vcd`` from Verilator where the headers
-        that its FST writer needs (lz4.h, zlib.h) are missing.
+        Write ``waveform.fst`` to the folder. Verilator writes ``waveform.vcd`` if the headers that
+        FST needs (lz4.h, zlib.h) are missing.
     sample : Sample
-        Signals to note.
+        Signals to sample.
 
-    Runs in folders of their own may go side by side in threads.
+    Returns
+    -------
+    CosimRun
 
     Raises
     ------
     BitlifError
-        If the simulator is missing, or building or simulating fails; with the name of the log.
+        If the simulator is missing, or the build or simulation fails. The message names the log.
     """
     require_simulator(simulator)
     folder.mkdir(parents=True, exist_ok=True)
     name = core_name(work.config)
     source = folder / f"{name}.sv"
     text = verilog or core_verilog(work.config, learning=work.learning)
-    # An older file with the same text keeps its date, so that Verilator need not build again.
+    # A file with the same text keeps its date, so that Verilator does not build it again.
     if not source.exists() or source.read_text("utf-8") != text:
         source.write_text(text, "utf-8")
     task, result = folder / "task.npz", folder / "result.npz"
@@ -212,7 +221,7 @@ def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:
         phase=int(data["phase"]),
         step_clocks=by_window - before,
         window_clocks=closes,
-        stuck=bool(data["stuck"]),
+        stalled=bool(data["stalled"]),
         samples=dict(zip(sample.signals, data["samples"].T, strict=True)),
         seconds=float(data["seconds"]),
     )

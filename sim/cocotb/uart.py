@@ -1,4 +1,4 @@
-"""The layer behind its UART under cocotb, with ``cocotbext-uart`` at the other end of the line."""
+"""Runs a layer with its UART under cocotb, with ``cocotbext-uart`` at the other end of the line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .runner import simulate
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UartResult:
-    """What came out of a run, all of it over the line.
+    """The results of a run, all read over the serial line.
 
     Attributes
     ----------
@@ -40,19 +40,19 @@ class UartResult:
 def run_uart(
     work: Work, folder: Path, *, simulator: str, divisor: int = 20, skew: float = 0.0
 ) -> UartResult:
-    """Build the board's Verilog, load, run and read it back through its two pins.
+    """Build the board's Verilog, and load, run and read it back through its two pins.
 
     Parameters
     ----------
     work : Work
     folder : Path
-        Holds Verilog, build, inputs and outputs.
+        Folder for Verilog, build, inputs and outputs.
     simulator : str
         ``"icarus"`` or ``"verilator"``.
     divisor : int
-        Clocks of a bit, for the board.
+        Clock cycles per bit of the board.
     skew : float
-        How much faster the other end's bits are.
+        Relative deviation of the other end's baud rate.
 
     Raises
     ------
@@ -86,9 +86,9 @@ def run_uart(
     simulate(
         source, TOP, "bitlif.sim.cocotb.uart_bench", folder, simulator=simulator,
         environment={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result),
-                     "COCOTB_LOG_LEVEL": "WARNING"},  # the line's ends log every byte
+                     "COCOTB_LOG_LEVEL": "WARNING"},  # both ends log every byte
         build_args=["-Wno-fatal"] if simulator == "verilator" else [],
-        # Compiling costs more than these short runs: no optimisation.
+        # No optimisation, since compiling takes longer than these short runs.
         make="OPT_FAST=-O0 OPT_GLOBAL=-O0",
     )  # fmt: skip
     found = json.loads(result.read_text("utf-8"))

@@ -1,7 +1,7 @@
-"""The cocotb bench of a layer behind its UART: ``cocotbext-uart`` is the other end of the line.
+"""The cocotb bench of a layer with its UART, with ``cocotbext-uart`` at the other end of the line.
 
-What to run stands in the file that ``BITLIF_TASK`` names; what came out is written to the one that
-``BITLIF_RESULT`` names. `bitlif.sim.cocotb.uart` prepares the one and reads the other.
+The environment variable ``BITLIF_TASK`` names the input file and ``BITLIF_RESULT`` the output file.
+`bitlif.sim.cocotb.uart` writes the one and reads the other.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from bitlif.host.frames import MAX_WORDS, Answer, Deframer, encode_frame, reques
 from bitlif.model.config.config import Config, parse_config
 from bitlif.model.events import Events
 
-CLOCK = 10
-"""Nanoseconds of a clock."""
+PERIOD = 10
+"""Nanoseconds of a clock cycle."""
 
 
 class Peer:
-    """Asks the board over somebody else's model of a line."""
+    """The host's end of the line, on the UART model of ``cocotbext-uart``."""
 
     def __init__(self, dut: Any, config: Config, learning: bool, divisor: int, skew: float) -> None:
-        # The model's bits are whole nanoseconds.
-        baud = 1e9 / (CLOCK * divisor) * (1 + skew)
+        # The UART model rounds the length of a bit to whole nanoseconds.
+        baud = 1e9 / (PERIOD * divisor) * (1 + skew)
         self._source, self._sink = UartSource(dut.rx, baud=baud), UartSink(dut.tx, baud=baud)
         self._deframer, self._number = Deframer(), 0
         self.driver = Driver(
@@ -42,7 +42,7 @@ class Peer:
         )  # fmt: skip
 
     async def ask(self, command: Command, payload: bytes = b"") -> Answer:
-        """Return the answer to the next request; the line is good, so it comes at once."""
+        """Send the next request and return its answer; the line has no errors."""
         number = 0 if command == Command.OPEN else self._number + 1
         await self._source.write(encode_frame(request(number, command, payload)))
         bodies: list[bytes | None] = []
@@ -69,7 +69,7 @@ class Peer:
         await self.write_many(offset, [word])
 
     async def read_many(self, offset: int, count: int) -> list[int]:
-        """Read a register again and again."""
+        """Read a register several times."""
         words: list[int] = []
         where = (offset | STAY).to_bytes(2, "little")
         while len(words) < count:
@@ -80,7 +80,7 @@ class Peer:
         return words
 
     async def write_many(self, offset: int, words: Any) -> None:
-        """Write words to a register."""
+        """Write words to one register."""
         where = (offset | STAY).to_bytes(2, "little")
         for first in range(0, len(words), MAX_WORDS):
             part = np.array(words[first : first + MAX_WORDS], "<u4")
@@ -88,7 +88,7 @@ class Peer:
             assert (answer.status, answer.count) == (Status.DONE, len(part)), answer
 
     async def exchange(self, events: Events, targets: Any) -> bytes:
-        """Send items until all have been consumed; return all output."""
+        """Send all input items and return all output items."""
         items = encode_input(self.driver.config, events, targets)
         output, begin, status = b"", 0, Status.STALLED
         while status != Status.DONE or begin < len(items.data):
@@ -103,11 +103,11 @@ class Peer:
 
 @cocotb.test(timeout_time=500, timeout_unit="ms")
 async def run_task(dut: Any) -> None:
-    """Open, identify, load, run or learn, read back."""
+    """Open, identify and load the board, run or learn, and read everything back."""
     task = json.loads(Path(os.environ["BITLIF_TASK"]).read_text("utf-8"))
     config = parse_config(task["config"], "task")
     peer = Peer(dut, config, task["learning"], task["divisor"], task["skew"])
-    Clock(dut.clk, CLOCK, unit="ns").start()
+    Clock(dut.clk, PERIOD, unit="ns").start()
     dut.rst.value = 1
     await ClockCycles(dut.clk, 3)
     dut.rst.value = 0

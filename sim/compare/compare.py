@@ -173,7 +173,7 @@ def _pairs(work: Work, core: CosimRun, expected: Expected) -> dict[str, SignalPa
         np.array(list(core.extra_rows.values())), np.zeros(len(seen), np.int64), ("observable",)
     )
     pairs["weights read back"] = SignalPair(core.weights, expected.weights, ("input", "neuron"))
-    if not core.stuck:
+    if not core.stalled:
         for name, values in core.state.items():
             unit = "input" if "trace" in name else "neuron"
             pairs[f"{name} read back"] = SignalPair(values, getattr(expected.state, name), (unit,))

@@ -77,9 +77,9 @@ def test_windows_over_the_buses_agree_to_the_bit(simulator: str, tmp_path: Path)
     found = check(
         config,
         [
-            {"trespass": True},
-            {"broken": True, "stall": 0.3},
-            {"config": other, "stall": 0.1, "stray": 2},
+            {"illegal_accesses": True},
+            {"reset_midway": True, "stall": 0.3},
+            {"config": other, "stall": 0.1, "stray_events": 2},
             {"learn": False},
         ],
         tmp_path,
@@ -112,7 +112,11 @@ def test_other_sizes_and_variants_agree(
 ) -> None:
     config = Config.load("tiny").replace(**changes)
     large = config.layer.inputs > 100
-    runs = [{"stall": 0.1, "stray": 1}] if large else [{"trespass": True, "stray": 1}]
+    runs = (
+        [{"stall": 0.1, "stray_events": 1}]
+        if large
+        else [{"illegal_accesses": True, "stray_events": 1}]
+    )
     check(config, runs, tmp_path, "icarus", learning=learning)
 
 

@@ -142,7 +142,7 @@ def test_a_core_that_stops_to_move_is_told(tmp_path: Path) -> None:
     faulty = text.replace("assign gradient_done = ", "assign gradient_done = 1'h0 & ")
     assert faulty != text
     core = run_cosim(random_work(config, 3, 1), tmp_path, simulator="icarus", verilog=faulty)
-    assert core.stuck
+    assert core.stalled
     verdict = compare_run(random_work(config, 3, 1), core)
     assert not verdict.agrees
     assert "no value in the gates" in str(verdict.first)

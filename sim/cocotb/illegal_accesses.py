@@ -1,4 +1,4 @@
-"""All the accesses that a core behind a bus must refuse, derived from the register map."""
+"""All accesses that a core with a bus must refuse, derived from the register map."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from bitlif.hdl.bus.registers import ADDRESS_BITS, MEMORIES, REGISTERS, WORD_BIT
 from bitlif.host.driver import Driver
 
 WORD = (1 << WORD_BITS) - 1
-REFUSED, NOWHERE = Response.SLAVE_ERROR, Response.DECODE_ERROR
+REFUSED, NO_REGISTER = Response.SLAVE_ERROR, Response.DECODE_ERROR
 
 
-class Trespasser:
-    """Tries what is not allowed; raises if it is not refused, or changes something.
+class IllegalAccessTester:
+    """Tries illegal accesses, and fails if one is accepted or has an effect.
 
     Attributes
     ----------
     tried : int
-        Accesses that were refused so far.
+        Number of accesses refused so far.
     """
 
     def __init__(self, master: Any, driver: Driver) -> None:
@@ -31,7 +31,7 @@ class Trespasser:
         self.tried = 0
 
     async def _write(self, offset: int, word: int, strobe: int = 0xF) -> int:
-        """Write as no well-behaved master would: any address, any strobes."""
+        """Write with any address and byte strobes, and return the response."""
         write = self._bus.write_if
         await write.aw_channel.send(AxiLiteAWTransaction(awaddr=offset))
         await write.w_channel.send(AxiLiteWTransaction(wdata=word & WORD, wstrb=strobe))
@@ -46,7 +46,7 @@ class Trespasser:
     async def _refuse(
         self, offset: int, word: int | None = None, strobe: int = 0xF, answer: int = REFUSED
     ) -> None:
-        """Try one access, a read if there is no `word`, and require this answer."""
+        """Try one access, a read if `word` is None, and require this response."""
         self.tried += 1
         if word is None:
             found, data = await self._read(offset)
@@ -56,7 +56,7 @@ class Trespasser:
             assert found == answer, f"write {offset:#x} {word:#x} {strobe:#x}: {found}"
 
     async def between_windows(self) -> None:
-        """Try everything, and compare all registers and all memories before and after."""
+        """Try everything between windows; all registers and memories must stay the same."""
         before = await self._everything()
         await self._wrong_forms()
         await self._wrong_words()
@@ -66,7 +66,7 @@ class Trespasser:
         assert before == after, f"{before} became {after}"
 
     async def during_a_window(self) -> None:
-        """Try everything while a window waits in mid-step, and compare all registers."""
+        """Try everything while a window waits within a step; all registers must stay the same."""
         driver, control = self._driver, REGISTERS["CONTROL"]
         assert not await driver.status("idle")
         before = await self._registers()
@@ -83,24 +83,24 @@ class Trespasser:
         assert before == await self._registers()
 
     async def _registers(self) -> dict[str, int]:
-        """Return all registers, element 0 of the first memory selected."""
+        """Read all registers, with element 0 of the first memory selected."""
         await self._driver.set("MEMORY", 0)
         names = [name for name in REGISTERS if name not in ("DATA", "DATA_HIGH")]
         return {name: await self._driver.get(name) for name in names}
 
     async def _everything(self) -> dict[str, Any]:
-        """Return all registers and all memories."""
+        """Read all registers and memories."""
         own = {name: await self._driver.read_memory(name) for name in self._driver.elements}
         return {**await self._registers(), **own}
 
     async def _wrong_forms(self) -> None:
-        """Try addresses without a register, parts of words, and writes to what only reads."""
+        """Try addresses without a register, parts of words, and writes to read-only registers."""
         known = {register.offset for register in REGISTERS.values()}
         ends = (max(known) + 4, 1 << (ADDRESS_BITS - 1), (1 << ADDRESS_BITS) - 4)
         holes = {offset + 4 for offset in known if offset + 4 not in known}
         for offset in sorted(holes | set(ends)):
-            await self._refuse(offset, answer=NOWHERE)
-            await self._refuse(offset, WORD, answer=NOWHERE)
+            await self._refuse(offset, answer=NO_REGISTER)
+            await self._refuse(offset, WORD, answer=NO_REGISTER)
         for register in REGISTERS.values():
             for part in (1, 2, 3):
                 await self._refuse(register.offset + part)
@@ -113,19 +113,19 @@ class Trespasser:
                     await self._refuse(register.offset, 0, strobe)
 
     async def _wrong_words(self) -> None:
-        """Try reserved bits, memories that are not there, and elements beyond each memory."""
+        """Try reserved bits, memories that do not exist, and elements beyond a memory's end."""
         driver, control = self._driver, REGISTERS["CONTROL"]
         now = await driver.get("CONTROL")
-        lawful = sum(field.mask for field in control.fields)
+        allowed = sum(field.mask for field in control.fields)
         if not driver.learning:
-            lawful &= ~control.field("learn").mask
+            allowed &= ~control.field("learn").mask
         for bit in range(WORD_BITS):
-            if not lawful >> bit & 1:
+            if not allowed >> bit & 1:
                 await self._refuse(control.offset, now | 1 << bit)
             if bit:
                 await self._refuse(REGISTERS["LOAD"].offset, 1 << bit)
-        here = {own.memory.number for own in driver.elements.values()}
-        for number in (*(set(range(len(MEMORIES) + 3)) - here), 1 << 4, 1 << 31, WORD):
+        existing = {own.memory.number for own in driver.elements.values()}
+        for number in (*(set(range(len(MEMORIES) + 3)) - existing), 1 << 4, 1 << 31, WORD):
             await self._refuse(REGISTERS["MEMORY"].offset, number)
         for own in driver.elements.values():
             await driver.set("MEMORY", own.memory.number)
@@ -134,7 +134,7 @@ class Trespasser:
             assert await driver.get("ELEMENTS") == own.count
 
     async def _run_half_loaded(self) -> None:
-        """Try to let windows begin while memories are being loaded."""
+        """Try to start windows while memories are being loaded."""
         driver, control = self._driver, REGISTERS["CONTROL"]
         now = await driver.get("CONTROL")
         await driver.set("LOAD", 1)
@@ -143,7 +143,7 @@ class Trespasser:
         await driver.set("LOAD", 0)
 
     async def _wrong_elements(self) -> None:
-        """Try values that do not fit, writes to what only reads, and what is behind the end."""
+        """Try values out of range, writes to read-only memories, and accesses beyond the end."""
         driver, data = self._driver, REGISTERS["DATA"].offset
         for own in driver.elements.values():
             await driver.set("MEMORY", own.memory.number)
