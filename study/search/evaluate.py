@@ -1,4 +1,4 @@
-"""One run of a study: a point with one seed, measured. This is what the workers do."""
+"""Evaluate one run of a study, which is a point with one seed. Workers call this."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from .space import Edits, edited
 
 Values = dict[str, float]
 
-ERROR_LENGTH = 1000
-"""Most characters that are kept of an error."""
+MAX_ERROR_LENGTH = 1000
+"""Most characters of a stored error."""
 
 
 class Learned(NamedTuple):
@@ -61,12 +61,12 @@ DECIDING = {
     "bitlif.study.search": ("area.py", "evaluate.py", "metrics.py", "space.py"),
     "bitlif.fpga": ("estimate.py", "estimate.toml", "gate_count.py", "yosys_mapping.py"),
 }
-"""Files beside the model's that decide what a run gives."""
+"""Files outside the model that affect the results of a run."""
 
 
 @functools.cache
 def results_stamp() -> str:
-    """Return a hash of all sources that decide a result: those of the model, and `DECIDING`."""
+    """Return a hash of all sources that affect a result: the model and the files of `DECIDING`."""
     digest = hashlib.sha256(source_stamp().encode())
     for package, names in DECIDING.items():
         for name in names:
@@ -76,24 +76,25 @@ def results_stamp() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run that is asked for.
+    """A run to be evaluated.
 
     Attributes
     ----------
     key : str
-        What names its result: a hash of all that follows.
+        Key of the result: a hash of all other attributes.
     base : str
         The base configuration as TOML text.
     edits : dict
+        Edits of the base configuration, by field.
     task : str
         ``"digits"`` or ``"teacher"``.
     length : int
         Epochs of the digits, or windows of the teacher.
     seed : int
     extras : tuple of str
-        Of `bitlif.study.search.metrics.EXTRAS`.
+        Optional measurements, from `bitlif.study.search.metrics.EXTRAS`.
     board : str
-        Whose area and clock are measured, or "".
+        Board for area and clock frequency, or "".
     """
 
     key: str
@@ -108,22 +109,22 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a job.
+    """The result of a job.
 
     Attributes
     ----------
     key : str
-        The job's.
+        Key of the job.
     error : str
-        Why there are no values, or "".
+        Error message if the run failed, or "".
     values : dict of str to float
-        By the names of `bitlif.study.search.metrics`.
+        Values by the names of `bitlif.study.search.metrics`.
     seconds : float
-        That it took.
+        Duration of the run.
     stamp : str
-        Of the sources where it ran; see `results_stamp`.
+        Stamp of the sources that computed it; see `results_stamp`.
     worker : str
-        Address of the worker that it ran on.
+        Address of the worker that computed it.
     """
 
     key: str
@@ -135,12 +136,12 @@ class Outcome:
 
 
 def evaluate(job: Job) -> Outcome:
-    """Return what came of a job; only a package that is missing here is raised."""
+    """Return the outcome of a job; errors are part of it, except that a missing package raises."""
     start = time.perf_counter()
     error, values = "", {}
     try:
         with warnings.catch_warnings():
-            # A study also looks at what is surely not meant, such as layers that cannot learn.
+            # Studies also visit unreasonable points, such as layers that cannot learn.
             warnings.simplefilter("ignore", BitlifWarning)
             values = measure(job)
     except ImportError:
@@ -150,11 +151,11 @@ def evaluate(job: Job) -> Outcome:
     except Exception as failed:
         error = f"{type(failed).__name__}: {failed}"
     seconds = time.perf_counter() - start
-    return Outcome(job.key, shortened(error, ERROR_LENGTH), values, seconds, results_stamp())
+    return Outcome(job.key, shortened(error, MAX_ERROR_LENGTH), values, seconds, results_stamp())
 
 
 def measure(job: Job) -> Values:
-    """Return all that a job asks for."""
+    """Return all measurements of a job."""
     config = edited(_base(job.base), job.edits)
     own = config.seeded(job.seed)
     learn, name = TASKS[job.task]
@@ -171,7 +172,7 @@ def measure(job: Job) -> Values:
             values["weight_distance"] = distance
     for kind in ("estimate", "synthesis"):
         if kind in job.extras:
-            # Of the configuration as it stands: the seeds of its LFSRs change no gate.
+            # The seed of the run is not applied: LFSR seeds do not change the gates.
             values |= area(config, job.board, synthesise=kind == "synthesis")
     return values
 
@@ -233,7 +234,7 @@ length; and the metric that says how well."""
 
 
 def _work(config: Config, learned: Learned) -> Values:
-    """Return what learning cost a window."""
+    """Return the cost of learning per window."""
     counters = learned.counters
     saturated = sum(count for name, count in counters.items() if name.endswith("saturations"))
     operations = counters["active_errors"] * config.layer.inputs
@@ -245,12 +246,12 @@ def _work(config: Config, learned: Learned) -> Values:
 
 @dataclass(frozen=True, slots=True)
 class Ideal:
-    """A configuration, equal to all others whose ideal float twin is the same.
+    """A configuration that compares equal to all others with the same ideal float twin.
 
     Attributes
     ----------
     parts : tuple
-        All fields that the ideal twin computes with: neither formats nor noise are among them.
+        All fields that affect the ideal twin, which excludes formats and noise sources.
     config : Config
         One of these configurations.
     """
@@ -260,7 +261,7 @@ class Ideal:
 
     @classmethod
     def of(cls, config: Config) -> Ideal:
-        """Return the class of a configuration."""
+        """Return the ideal of a configuration."""
         membrane, error = config.membrane, config.error
         parts = (
             config.layer.inputs, config.layer.neurons, config.window,
@@ -282,9 +283,17 @@ def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArr
 
 
 def weight_distance(own: NDArray[np.float64], twin: NDArray[np.float64]) -> float | None:
-    """Return the RMS difference of weights from a twin's over the RMS of the twin's.
+    """Return the RMS difference from the weights of a twin, relative to the RMS of the twin.
 
-    None if the twin learned nothing: there is nothing to measure by.
+    Parameters
+    ----------
+    own, twin : (N, M) float64
+        Weights in thresholds.
+
+    Returns
+    -------
+    float or None
+        None if all weights of the twin are zero.
     """
     size = float(np.sqrt(np.mean(twin**2)))
     return float(np.sqrt(np.mean((own - twin) ** 2))) / size if size else None

@@ -1,4 +1,4 @@
-"""A study as its file describes it: what is learned, what varies, what is measured.
+"""The plan of a study, as its file describes it: task, axes, search and measurements.
 
 A study file is TOML::
 
@@ -10,7 +10,7 @@ A study file is TOML::
     seeds = [0, 1, 2]              # each point is run with each
     search = "grid"                # or "random" or "guided", with points = ...
     objectives = ["accuracy", "bits"]
-    measure = ["float", "estimate"]    # beside the basic metrics
+    measure = ["float", "estimate"]    # in addition to the basic metrics
     board = "icebreaker"           # for "estimate" and "synthesis"
 
     [set]                          # edits of the configuration for all points
@@ -20,8 +20,7 @@ A study file is TOML::
     field = "synapse.weight.bits"
     values = [3, 4, 6, 8]
 
-`bitlif.study.search.axis` has what an axis can be, `bitlif.study.search.space` which fields there
-are.
+See `bitlif.study.search.axis` for kinds of axes and `bitlif.study.search.space` for fields.
 """
 
 from __future__ import annotations
@@ -55,36 +54,36 @@ READY = importlib.resources.files("bitlif.study")
 SEARCHES = ("grid", "random", "guided")
 LENGTHS = {"digits": "epochs", "teacher": "windows"}
 DRAWN = ("noise.lfsr.seed", "learning.lfsr.seed")
-"""Fields that are drawn from a run's seed."""
+"""Fields that follow from the seed of a run."""
 
 COMMON = ("name", "title", "config", "task", "seeds", "search", "points", "seed", "batch",
           "objectives", "measure", "board", "set", "axis")  # fmt: skip
 
-MOST_AXES, MOST_SEEDS, MOST_RUNS = 64, 4096, 1 << 18
-"""Limits of a study. A run takes about 30 us and 1 KB before the first one can be given out."""
+MAX_AXES, MAX_SEEDS, MAX_RUNS = 64, 4096, 1 << 18
+"""Limits of a study. Before the first run starts, every run takes about 30 us and 1 KB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A study.
+    """A validated study.
 
     Attributes
     ----------
     name, title : str
     config : Config
-        The base, with the edits of all points in it.
+        Base configuration, with the edits of ``[set]`` applied.
     task : str
     length : int
         Epochs or windows.
     seeds : tuple of int
     search : str
     points : int
-        How many a random or guided search visits; 0 for a grid.
+        Points of a random or guided search; 0 for a grid.
     seed : int
-        Of the search.
+        Seed of the search.
     batch : int
-        Points that a guided search asks for before it looks at results. It is part of the study,
-        not of the machine: the same points are visited whatever the number of workers.
+        Points that a guided search requests before it uses their results. It is part of the study:
+        the points do not depend on the number of workers.
     objectives : tuple of str
     extras : tuple of str
     board : str
@@ -108,12 +107,12 @@ class Plan:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """What is measured."""
+        """Metrics in the order of the columns."""
         return metrics_of(self.task, self.extras)
 
     @property
     def size(self) -> int:
-        """How many points there are."""
+        """Number of points."""
         if self.search != "grid":
             return self.points
         product = 1
@@ -122,11 +121,11 @@ class Plan:
         return product
 
     def metric(self, name: str) -> Metric:
-        """Return a metric by its name."""
+        """Return the metric with a name."""
         return next(own for own in self.metrics if own.name == name)
 
     def describe(self, points: list[Edits], *, complete: bool) -> dict[str, Any]:
-        """Return what a file of results says of the study, as JSON can hold it."""
+        """Return the description of the study for a file of results, as plain JSON data."""
         return {
             "name": self.name,
             "title": self.title,
@@ -162,7 +161,7 @@ class Plan:
 
 
 def ready_studies() -> list[str]:
-    """Return the names of the studies that come with the package."""
+    """Return the names of the ready-made studies."""
     return sorted(item.name[:-5] for item in READY.iterdir() if item.name.endswith(".toml"))
 
 
@@ -203,7 +202,9 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
     length = require_int(LENGTHS[task], tree.get(LENGTHS[task], usual), 1, 1 << 20)
     search = require_choice("search", tree.get("search", "grid"), SEARCHES)
     if (search == "grid") == ("points" in tree):
-        raise BitlifError("points must be given for a random or guided search, and not for a grid")
+        raise BitlifError(
+            "points must be given for a random or guided search and left out for a grid"
+        )
     if search != "guided" and "batch" in tree:
         raise BitlifError(f"batch must be left out, for the search is {search}")
     if search == "grid" and "seed" in tree:
@@ -218,7 +219,7 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
         length=length,
         seeds=_seeds(tree.get("seeds", [0])),
         search=search,
-        points=require_int("points", tree.get("points", 0), 0, MOST_RUNS),
+        points=require_int("points", tree.get("points", 0), 0, MAX_RUNS),
         seed=require_int("seed", tree.get("seed", 0), 0, (1 << 31) - 1),
         batch=require_int("batch", tree.get("batch", 8), 1, 1 << 10),
         objectives=_objectives(tree, task, extras),
@@ -227,9 +228,9 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
         axes=axes,
     )
     runs = plan.size * len(plan.seeds)
-    if not 1 <= runs <= MOST_RUNS:
+    if not 1 <= runs <= MAX_RUNS:
         raise BitlifError(
-            f"a study must have 1 ..= {MOST_RUNS} runs (points times seeds), not {quoted(runs)}"
+            f"a study must have 1 ..= {MAX_RUNS} runs (points times seeds), not {quoted(runs)}"
         )
     return plan
 
@@ -248,8 +249,8 @@ def _base(tree: dict[str, Any], folder: Path | None) -> Config:
 def _seeds(value: object) -> tuple[int, ...]:
     if not isinstance(value, list) or not value:
         raise BitlifTypeError(f"seeds must be a list of integers, not {quoted(value)}")
-    if len(value) > MOST_SEEDS:
-        raise BitlifError(f"seeds must be at most {MOST_SEEDS}, not {len(value)}")
+    if len(value) > MAX_SEEDS:
+        raise BitlifError(f"seeds must be at most {MAX_SEEDS}, not {len(value)}")
     seeds = tuple(require_int("seeds", own, 0, (1 << 30) - 1) for own in value)
     if len(set(seeds)) != len(seeds):
         raise BitlifError(f"seeds must differ from each other, not be {quoted(value)}")
@@ -260,24 +261,26 @@ def _axes(tree: dict[str, Any], config: Config) -> tuple[Axis, ...]:
     listed = tree.get("axis", [])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError("a study must have at least one [[axis]]")
-    if len(listed) > MOST_AXES:
-        raise BitlifError(f"a study must have at most {MOST_AXES} axes, not {len(listed)}")
+    if len(listed) > MAX_AXES:
+        raise BitlifError(f"a study must have at most {MAX_AXES} axes, not {len(listed)}")
     axes = tuple(read_axis(own, config, f"axis[{number}]") for number, own in enumerate(listed))
     names = [axis.name for axis in axes]
     fields = [name for axis in axes for name in axis.fields]
     for what, words in (("names", names), ("fields", fields)):
         twice = sorted({word for word in words if words.count(word) > 1})
         if twice:
-            raise BitlifError(f"{what} of axes must differ: '{twice[0]}' is there twice")
+            raise BitlifError(f"{what} of axes must differ: '{twice[0]}' occurs twice")
     for name in fields:
         if name in DRAWN:
-            raise BitlifError(f"'{name}' must not vary: it is drawn from each run's seed")
+            raise BitlifError(f"'{name}' must not vary: it follows from the seed of the run")
     reserved = {"point", "seed", "key", "error"} | {
         own.name for task in TASKS for own in metrics_of(task, EXTRAS)
     }
     for name in names:
         if name in reserved:
-            raise BitlifError(f"an axis must not be named '{name}', as a column of results is")
+            raise BitlifError(
+                f"an axis must not be named '{name}', which is a column of the results"
+            )
     return axes
 
 

@@ -76,14 +76,14 @@ def test_configuration_is_found_beside_the_study(tmp_path: Path) -> None:
         (
             'field = "noise.words"',
             'field = "synapse.weight.bits"',
-            "'synapse.weight.bits' is there",
+            "'synapse.weight.bits' occurs",
         ),
         (
             'field = "noise.words"',
             'field = "noise.words"\nname = "bits"',
             "must not be named 'bits'",
         ),
-        ('field = "noise.words"', 'field = "noise.lfsr.seed"', "drawn from each run's seed"),
+        ('field = "noise.words"', 'field = "noise.lfsr.seed"', "follows from the seed of the run"),
         ('config = "teacher"', 'config = "techer"', "did you mean 'teacher'"),
         ("windows = 2", "windows = ", "not valid TOML"),
         ("seeds = [3, 1]", f"seeds = {list(range(4097))}", "seeds must be at most 4096, not 4097"),
