@@ -1,4 +1,4 @@
-"""A core's front on a board, for synthesis: pins and clock by Amaranth's description of boards."""
+"""The top of a board for synthesis: its pins, clock and serial port around a core."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .boards import Board
 
 
 def platform_of(board: Board) -> Any:
-    """Return a new platform of ``amaranth_boards``, with a UART in any case.
+    """Return a new platform of ``amaranth_boards``; a UART is added where it has none.
 
     Raises
     ------
@@ -24,8 +24,9 @@ def platform_of(board: Board) -> Any:
         If the package is missing.
     """
     module, name = board.platform
+    full = module if "." in module else f"amaranth_boards.{module}"
     try:
-        platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
+        platform = getattr(importlib.import_module(full), name)()
         from amaranth_boards.resources import UARTResource
     except ImportError as error:
         raise missing_extra("boards need amaranth-boards", "boards", error) from error
@@ -37,7 +38,7 @@ def platform_of(board: Board) -> Any:
 
 
 class BoardTop(wiring.Component):
-    """A front on a board: its clock from the board's crystal, its line on the board's UART.
+    """A core and its serial port on a board, clocked from the board's oscillator.
 
     Parameters
     ----------
@@ -45,8 +46,8 @@ class BoardTop(wiring.Component):
     made : PllSettings
     front : component with members ``rx`` and ``tx``
 
-    It has no members: its pins are the platform's. Latency, throughput, handshake: the front's.
-    Reset: until the clock is steady.
+    No members: the pins are requested from the platform. Latency, throughput, handshake: those of
+    `front`. Reset: until the PLL has locked.
     """
 
     def __init__(self, board: Board, made: PllSettings, front: Any) -> None:
@@ -60,7 +61,7 @@ class BoardTop(wiring.Component):
         m.domains.sync = ClockDomain()
         crystal = platform.request(board.clock, dir="-")
         m.submodules.clock = PllClock(self._made, crystal, pad=board.pad)
-        # None of its pins gets a buffer by itself: those of modem signals stay unused.
+        # No automatic buffers: pins of modem signals stay unused.
         pins = [pin.name for pin in platform.lookup("uart", 0).ios if isinstance(pin, Subsignal)]
         line = platform.request("uart", 0, dir=dict.fromkeys(pins, "-"))
         m.submodules.rx = rx = io.Buffer("i", line.rx)
@@ -71,7 +72,7 @@ class BoardTop(wiring.Component):
 
 
 def prepare(board: Board, made: PllSettings, front: Any) -> tuple[str, str]:
-    """Return the top of a board in RTLIL, module ``top``, and its pins' constraints.
+    """Return the top of a board as RTLIL, module ``top``, and its pin constraints.
 
     Raises
     ------
@@ -80,6 +81,6 @@ def prepare(board: Board, made: PllSettings, front: Any) -> tuple[str, str]:
     """
     platform = platform_of(board)
     plan = platform.prepare(BoardTop(board, made, front), "top", emit_src=False)
-    texts = [plan.files["top.il"], plan.files[f"top.{board.route.constraints}"]]
+    texts = [plan.files["top.il"], plan.files[f"top.{board.toolchain.constraints}"]]
     top, constraints = (own if isinstance(own, str) else own.decode() for own in texts)
     return top, constraints

@@ -1,155 +1,190 @@
-"""The boards that a bitstream can be built for: everything that is special about one is here.
+"""The boards that a bitstream can be built for: one record each, in one registry.
 
-Nothing here needs Amaranth: estimates need only what a board has.
+A record holds everything that is special about a board; `register_board` adds one from outside the
+package. Pins are those of ``amaranth_boards``. Nothing here needs Amaranth, so that estimates work
+without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bitlif.model.errors import BitlifError, nearest_of
 from bitlif.model.text import quoted
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The tools between a netlist and a bitstream, and their files.
-
-    Attributes
-    ----------
-    pll : str
-        Kind of PLL, of `bitlif.hdl.pll`.
-    placer, packer : str
-        Of `bitlif.fpga.tools.TOOLS`.
-    constraints, constraints_option : str
-        Suffix of the file that `prepare` writes, and nextpnr's option for it.
-    routed, routed_option : str
-        Suffix of what nextpnr leaves, and its option.
-    bitstream : str
-        Suffix of what is loaded.
-    resources : dict of str to str
-        Name in nextpnr's report of each kind of resource.
-    parts : dict of str to str
-        Of a cell that holds several things: the types of these in a netlist, regular expressions.
-    """
-
-    pll: str
-    placer: str
-    packer: str
-    constraints: str
-    constraints_option: str
-    routed: str
-    routed_option: str
-    bitstream: str
-    resources: Mapping[str, str]
-    parts: Mapping[str, str] = field(default_factory=dict)
+from .families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Toolchain, family_named
 
 
-ICE40 = Route(
-    "ice40", "nextpnr-ice40", "icepack", "pcf", "--pcf", "asc", "--asc", "bin",
-    {"cells": "ICESTORM_LC", "block RAMs": "ICESTORM_RAM", "multipliers": "ICESTORM_DSP",
-     "large RAMs": "ICESTORM_SPRAM"},
-    {"look-up tables": "SB_LUT4", "flip-flops": "SB_DFF[A-Z]*"},
-)  # fmt: skip
-ECP5 = Route(
-    "ecp5", "nextpnr-ecp5", "ecppack", "lpf", "--lpf", "config", "--textcfg", "bit",
-    {"cells": "TRELLIS_COMB", "flip-flops": "TRELLIS_FF", "block RAMs": "DP16KD",
-     "multipliers": "MULT18X18D"},
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """A board and how it is built for.
+    """A board.
 
     Attributes
     ----------
+    name : str
+        As commands take it.
     title : str
     platform : tuple of str
-        Module of ``amaranth_boards``, and class in it.
+        Module in ``amaranth_boards``, and class in it; or the full name of a module elsewhere, with
+        a dot in it, and class.
     family : str
-        Of `bitlif.fpga.netlist.NETLIST_FAMILIES`: the core that is placed is the one that this
-        backend simulates.
-    route : Route
+        A key of `bitlif.fpga.families.FAMILIES`. The placed core is the netlist that the backend
+        ``netlist:FAMILY`` simulates.
     device : str
     limits : dict of str to int
-        What the device has, by the names in the route's ``resources``.
+        Resources of the device, by the keys of the toolchain's ``resources``.
     arguments : tuple of str
-        Of nextpnr.
+        nextpnr's arguments for the device.
     packing : tuple of str
-        Of the packer, besides its files.
+        The packer's options.
     clock : str
-        Resource of the crystal.
+        Resource of the crystal oscillator.
     reference : int
-        Its MHz.
+        Its frequency in MHz.
     aim : int
-        MHz to ask for where nothing is known yet: a little more than wanted.
+        Clock to ask for in the first placement, in MHz: slightly more than can be expected.
     programmer : tuple of str
-        Command that loads the bitstream, whose name is added.
+        Command that loads a bitstream, to which the file name is appended.
     pad : bool
-        The crystal's pin is the PLL's own (iCE40).
-    header : tuple of str
-        Pins of connector ``io`` that are rx and tx, where the board has no UART.
+        iCE40 only: whether the oscillator's pin is the PLL's dedicated pin.
+    header : tuple of str or None
+        Pins of connector ``io`` for rx and tx, where the board has no UART.
     note : str
-        What a user must know of the line.
+        What a user must know about the serial port.
     """
 
+    name: str
     title: str
     platform: tuple[str, str]
     family: str
-    route: Route
     device: str
     limits: Mapping[str, int]
     arguments: tuple[str, ...]
-    packing: tuple[str, ...]
     clock: str
     reference: int
     aim: int
-    programmer: tuple[str, ...]
+    programmer: tuple[str, ...] = ()
+    packing: tuple[str, ...] = ()
     pad: bool = False
     header: tuple[str, str] | None = None
     note: str = ""
 
+    @property
+    def toolchain(self) -> Toolchain:
+        """Return the tools of the board's family."""
+        return family_named(self.family).toolchain
 
-ECP5_85 = {"cells": 83640, "flip-flops": 83640, "block RAMs": 208, "multipliers": 156}
-ECP5_25 = {"cells": 24288, "flip-flops": 24288, "block RAMs": 56, "multipliers": 28}
+    @property
+    def pll(self) -> str:
+        """Return the kind of PLL of the board's family."""
+        return family_named(self.family).pll
 
-BOARDS = {
-    "icebreaker": Board(
-        "1BitSquared iCEBreaker", ("icebreaker", "ICEBreakerPlatform"), "ice40", ICE40,
-        "iCE40 UP5K",
-        {"cells": 5280, "block RAMs": 30, "multipliers": 8, "large RAMs": 4},
-        ("--up5k", "--package", "sg48"), (), "clk12", 12, 26, ("iceprog",),
-        pad=True, note="second port of the USB chip",
-    ),
-    "hx8k": Board(
-        "Lattice iCE40-HX8K breakout board", ("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),
-        "ice40hx", ICE40, "iCE40 HX8K",
-        {"cells": 7680, "block RAMs": 32, "multipliers": 0, "large RAMs": 0},
-        ("--hx8k", "--package", "ct256"), (), "clk12", 12, 60, ("iceprog", "-S"),
+    def limit(self, kind: str) -> int:
+        """Return how much the device has of a kind of resource.
+
+        Where a device counts no flip-flops, each logic cell has one.
+        """
+        return self.limits.get(kind, self.limits[CELLS])
+
+
+_ECP5_85 = {CELLS: 83640, REGISTERS: 83640, BLOCKS: 208, MULTIPLIERS: 156}
+_ECP5_25 = {CELLS: 24288, REGISTERS: 24288, BLOCKS: 56, MULTIPLIERS: 28}
+
+_RECORDS = (
+    Board(
+        name="icebreaker",
+        title="1BitSquared iCEBreaker",
+        platform=("icebreaker", "ICEBreakerPlatform"),
+        family="ice40",
+        device="iCE40 UP5K",
+        limits={CELLS: 5280, BLOCKS: 30, MULTIPLIERS: 8, "large RAMs": 4},
+        arguments=("--up5k", "--package", "sg48"),
+        clock="clk12",
+        reference=12,
+        aim=26,
+        programmer=("iceprog",),
+        pad=True,
         note="second port of the USB chip",
     ),
-    "ulx3s-85f": Board(
-        "Radiona ULX3S 85F", ("ulx3s", "ULX3S_85F_Platform"), "ecp5", ECP5, "LFE5U-85F",
-        ECP5_85, ("--85k", "--package", "CABGA381", "--speed", "6"), ("--compress",),
-        "clk25", 25, 100, ("openFPGALoader", "-b", "ulx3s"), note="port US1",
+    Board(
+        name="hx8k",
+        title="Lattice iCE40-HX8K breakout board",
+        platform=("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),
+        family="ice40hx",
+        device="iCE40 HX8K",
+        limits={CELLS: 7680, BLOCKS: 32, MULTIPLIERS: 0, "large RAMs": 0},
+        arguments=("--hx8k", "--package", "ct256"),
+        clock="clk12",
+        reference=12,
+        aim=60,
+        programmer=("iceprog", "-S"),
+        note="second port of the USB chip",
     ),
-    "ecp5-evn": Board(
-        "Lattice ECP5-5G evaluation board", ("ecp5_5g_evn", "ECP55GEVNPlatform"), "ecp5", ECP5,
-        "LFE5UM5G-85F", ECP5_85, ("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
-        ("--compress",), "clk12", 12, 120, ("openFPGALoader", "-b", "ecp5_evn"),
+    Board(
+        name="ulx3s-85f",
+        title="Radiona ULX3S 85F",
+        platform=("ulx3s", "ULX3S_85F_Platform"),
+        family="ecp5",
+        device="LFE5U-85F",
+        limits=_ECP5_85,
+        arguments=("--85k", "--package", "CABGA381", "--speed", "6"),
+        packing=("--compress",),
+        clock="clk25",
+        reference=25,
+        aim=100,
+        programmer=("openFPGALoader", "-b", "ulx3s"),
+        note="port US1",
+    ),
+    Board(
+        name="ecp5-evn",
+        title="Lattice ECP5-5G evaluation board",
+        platform=("ecp5_5g_evn", "ECP55GEVNPlatform"),
+        family="ecp5",
+        device="LFE5UM5G-85F",
+        limits=_ECP5_85,
+        arguments=("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
+        packing=("--compress",),
+        clock="clk12",
+        reference=12,
+        aim=120,
+        programmer=("openFPGALoader", "-b", "ecp5_evn"),
         note="UART only with two jumpers moved (user guide, 6.2)",
     ),
-    "orangecrab": Board(
-        "OrangeCrab r0.2", ("orangecrab_r0_2", "OrangeCrabR0_2_25FPlatform"), "ecp5", ECP5,
-        "LFE5U-25F", ECP5_25, ("--25k", "--package", "CSFBGA285", "--speed", "8"),
-        ("--compress", "--freq", "38.8"), "clk", 48, 120,
-        ("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"),
-        header=("0", "1"), note="a 3.3 V USB-UART cable: its TX to header pin 0, its RX to pin 1",
+    Board(
+        name="orangecrab",
+        title="OrangeCrab r0.2",
+        platform=("orangecrab_r0_2", "OrangeCrabR0_2_25FPlatform"),
+        family="ecp5",
+        device="LFE5U-25F",
+        limits=_ECP5_25,
+        arguments=("--25k", "--package", "CSFBGA285", "--speed", "8"),
+        packing=("--compress", "--freq", "38.8"),
+        clock="clk",
+        reference=48,
+        aim=120,
+        programmer=("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"),
+        header=("0", "1"),
+        note="a 3.3 V USB-UART cable: its TX to header pin 0, its RX to pin 1",
     ),
-}  # fmt: skip
-"""The boards, by the names that commands take."""
+)
+
+BOARDS: dict[str, Board] = {board.name: board for board in _RECORDS}
+"""The registry of boards, by the names that commands take."""
+
+
+def register_board(board: Board) -> None:
+    """Add a board to `BOARDS`.
+
+    Raises
+    ------
+    BitlifError
+        If there is a board of this name, or no such family.
+    """
+    if board.name in BOARDS:
+        raise BitlifError(f"board {quoted(board.name)} is already registered")
+    family_named(board.family)
+    BOARDS[board.name] = board
 
 
 def board_named(name: str) -> Board:
@@ -158,7 +193,7 @@ def board_named(name: str) -> Board:
     Raises
     ------
     BitlifError
-        If there is none of this name.
+        If there is no such board.
     """
     if name not in BOARDS:
         known = ", ".join(BOARDS)

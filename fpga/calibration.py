@@ -1,4 +1,4 @@
-"""Coefficients of `bitlif.fpga.estimate`, fitted to measured sizes, and how far off they are."""
+"""Coefficients of `bitlif.fpga.estimate`, fitted to measured sizes, and their errors."""
 
 from __future__ import annotations
 
@@ -10,33 +10,19 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
-from .estimate import CELLS, FITTED, PARTS, REGISTERS, Error, Estimate, Features, predict, relative
+from bitlif.model.extras import missing_extra
 
-LUTS = {
-    "constant": 200.0, "learning": 200.0, "add": 1.0, "chain": 1.0, "compare": 0.5, "choose": 0.8,
-    "parity": 0.4, "table": 0.3, "soft": 2.0, "held": 1.5,
-}  # fmt: skip
-FLIP_FLOPS = {
-    "constant": 150.0, "learning": 150.0, "delay": 0.7, "result": 0.8, "product": 1.0,
-    "answer": 0.7, "held": 1.0,
-}  # fmt: skip
-GUESSES: Mapping[str, Mapping[str, Mapping[str, float]]] = {
-    # A logic cell holds a register too: one that follows no logic takes a cell of its own.
-    "ice40": {CELLS: LUTS | {"delay": 0.5, "result": 0.1, "product": 0.5}, REGISTERS: FLIP_FLOPS},
-    "ecp5": {CELLS: LUTS | {"distributed": 6.0, "choice": 0.5}, REGISTERS: FLIP_FLOPS},
-}
-"""What a bit of each feature should cost, by fabric and kind, as far as one can tell beforehand."""
+from .estimate import FITTED, PARTS, Error, Estimate, Features, predict, relative
+from .families import CELLS, FAMILIES, REGISTERS, family_named
+
 TOP_GUESSES = {CELLS: {"constant": 1400.0}, REGISTERS: {"constant": 420.0}}
+"""Expected size of the surroundings of the smallest core."""
 
 TOP_FEATURES = ("learning", "add", "compare", "choose", "result")
-
-FABRICS = {"ice40": "ice40", "ice40hx": "ice40", "ecp5": "ecp5"}
-"""Families whose cells are alike are fitted together: they have multipliers or have none."""
+"""Features that the size of the surroundings depends on."""
 
 PULL = 0.001
-"""How strongly a coefficient is drawn to its guess: few configurations do not tell all."""
-
-SWEEPS = 5000
+"""Weight of the distance to the guesses: few measurements do not determine all coefficients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +35,7 @@ class Case:
     given : dict of str to Features
         By part, as `bitlif.fpga.estimate.features` returns it.
     real : Estimate
+        The measured size.
     """
 
     name: str
@@ -57,17 +44,33 @@ class Case:
     real: Estimate
 
 
-def fit(cases: Sequence[Case]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return a fabric's coefficients by part, kind and feature: none negative.
+def fabric_of(case: Case) -> str:
+    """Return the fabric of a case; families of one fabric are fitted together."""
+    return family_named(case.family).fabric.name
 
-    They make relative errors small, and stay near to the guesses where the cases do not tell.
+
+def fit(cases: Sequence[Case]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the coefficients of a fabric by part, kind of resource and feature.
+
+    They are not negative. They minimise the squared relative errors, and stay close to the fabric's
+    guesses where the cases do not determine them.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        All of one fabric.
+
+    Raises
+    ------
+    BitlifError
+        If SciPy is missing.
     """
-    guesses = GUESSES[FABRICS[cases[0].family]]
+    guesses = family_named(cases[0].family).fabric.guesses
     model: dict[str, dict[str, dict[str, float]]] = {}
     for part in PARTS:
         model[part] = {}
         for kind in FITTED:
-            guess = guesses[kind]
+            guess = dict(guesses[kind])
             if part == "top":
                 guess = {name: value for name, value in guess.items() if name in TOP_FEATURES}
                 guess |= TOP_GUESSES[kind]
@@ -81,28 +84,42 @@ def fit(cases: Sequence[Case]) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def least_squares(rows: NDArray[np.float64], guess: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the x without a negative element that brings ``rows @ x`` nearest to ones.
+    """Return the non-negative x that brings ``rows @ x`` closest to ones.
 
-    Its distance to the guess, relative to it, counts a little. One element after another is set to
-    its best: the whole is convex, so that this ends at the least.
+    Parameters
+    ----------
+    rows : (K, L) float
+        One row per measurement.
+    guess : (L,) float
+        Positive. The squared distance of x to it, relative to it, is added with the weight
+        `PULL` * K / L.
+
+    Returns
+    -------
+    (L,) float
+
+    Raises
+    ------
+    BitlifError
+        If SciPy is missing.
     """
-    pull = PULL * len(rows) / len(guess) / guess**2
-    gram = rows.T @ rows + np.diag(pull)
-    aim = rows.sum(axis=0) + pull * guess
-    x = guess.copy()
-    for _ in range(SWEEPS):
-        before = x.copy()
-        for place in range(len(x)):
-            x[place] = max(0.0, x[place] + (aim[place] - gram[place] @ x) / gram[place, place])
-        if np.abs(x - before).max() <= 1e-9 * np.abs(x).max():
-            break
-    return x
+    try:
+        from scipy.optimize import nnls
+    except ImportError as error:
+        raise missing_extra("calibration needs SciPy", "demo", error) from error
+    count, width = rows.shape
+    pull = np.sqrt(PULL * count / width)
+    # Relative to the guess, all elements are of the same order.
+    matrix = np.vstack([rows * guess, pull * np.eye(width)])
+    target = np.concatenate([np.ones(count), np.full(width, pull)])
+    found: NDArray[np.float64] = nnls(matrix, target)[0] * guess
+    return found
 
 
 def unseen(cases: Sequence[Case]) -> list[Estimate]:
-    """Return an estimate of each case of a fabric, fitted to all others.
+    """Return an estimate of each case of a fabric, fitted without its configuration.
 
-    Those of the same configuration in another family are left out with it.
+    The configuration is left out for all families.
     """
     models = {
         name: fit([case for case in cases if case.name != name])
@@ -112,48 +129,62 @@ def unseen(cases: Sequence[Case]) -> list[Estimate]:
 
 
 def errors(pairs: Sequence[tuple[Case, Estimate]]) -> dict[str, Error]:
-    """Return how far off estimates of core and surroundings together are, by kind of resource."""
+    """Return the errors of estimates of core and surroundings together, by kind of resource."""
     return {
         kind: Error.of([relative(own.total[kind], case.real.total[kind]) for case, own in pairs])
         for kind in pairs[0][1].core
     }
 
 
-def judged(cases: Sequence[Case]) -> list[tuple[Case, Estimate]]:
-    """Return all cases, fabric by fabric, with estimates that were not fitted to them."""
+def cross_validated(cases: Sequence[Case]) -> list[tuple[Case, Estimate]]:
+    """Return each case, by fabric, with an estimate that was not fitted to its configuration."""
     pairs: list[tuple[Case, Estimate]] = []
-    for fabric in dict.fromkeys(FABRICS.values()):
-        own = [case for case in cases if FABRICS[case.family] == fabric]
+    for fabric in dict.fromkeys(map(fabric_of, cases)):
+        own = [case for case in cases if fabric_of(case) == fabric]
         if len({case.name for case in own}) > 1:
             pairs += zip(own, unseen(own), strict=True)
     return pairs
 
 
-def fitted_toml(cases: Sequence[Case], clocks: Mapping[str, Sequence[float]]) -> str:
-    """Return what ``estimate.toml`` holds: see `fitted`, and the clocks of placements by board."""
-    return HEAD + tomli_w.dumps({**fitted(cases), "clocks": dict(clocks)})
+HEAD = "# Made by `bitlif bench estimate --fit`, except for the clocks: MHz of placements.\n\n"
 
 
-HEAD = (
-    "# Made by `bitlif bench estimate --fit`, but for the clocks: MHz that placements reached.\n\n"
-)
+def calibration_toml(
+    cases: Sequence[Case], clocks: Mapping[str, Sequence[float]], stamp: str
+) -> str:
+    """Return the text of ``estimate.toml``.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    clocks : dict of str to sequence of float
+        MHz of placements, by board.
+    stamp : str
+        From `bitlif.fpga.measure_area.stamp_of`: says on which core the cases were measured.
+    """
+    return HEAD + tomli_w.dumps({"core": stamp, **fitted(cases), "clocks": dict(clocks)})
 
 
 def fitted(cases: Sequence[Case]) -> dict[str, dict[str, Any]]:
-    """Return coefficients, and errors of estimates that were not fitted to the case, by family."""
+    """Return, by family, coefficients and the errors of estimates outside the fit.
+
+    Families without cases are left out.
+    """
     found: dict[str, dict[str, Any]] = {}
-    pairs = judged(cases)
-    for family, fabric in FABRICS.items():
-        own = [pair for pair in pairs if pair[0].family == family]
-        found[family] = {
-            "coefficients": fit([case for case in cases if FABRICS[case.family] == fabric]),
-            "errors": {kind: rounded(error) for kind, error in errors(own).items()},
-        }
+    pairs = cross_validated(cases)
+    for name, family in FAMILIES.items():
+        own = [pair for pair in pairs if pair[0].family == name]
+        if own:
+            alike = [case for case in cases if fabric_of(case) == family.fabric.name]
+            found[name] = {
+                "coefficients": fit(alike),
+                "errors": {kind: rounded(error) for kind, error in errors(own).items()},
+            }
     return found
 
 
 def rounded(error: Error) -> dict[str, Any]:
-    """Return an error with as many digits as mean anything."""
+    """Return an error as TOML holds it, rounded to 4 decimal places."""
     return {
         "median": round(error.median, 4), "worst": round(error.worst, 4), "configs": error.configs,
     }  # fmt: skip

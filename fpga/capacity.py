@@ -1,4 +1,4 @@
-"""The largest layers of a configuration's family that fit a board, by estimate."""
+"""The largest layers that fit a board, by estimate."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bitlif.model.errors import BitlifError
 from .estimate import Estimate, error_of, estimate
 
 SMALL = 72
-"""Words beyond which no memory is in registers: in fewer, a larger layer may take fewer cells."""
+"""Words above which no memory is in registers. Below, a larger layer can take fewer cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a board has for a layer.
+    """The resources for a layer.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Room:
     limits : dict of str to int
         By kind of resource.
     margin : float or None
-        Share by which an estimate is raised first; None: the measured worst error of each kind.
+        Fraction that is added to each estimate; None: the worst measured error of each kind.
     """
 
     family: str
@@ -32,13 +32,13 @@ class Room:
     margin: float | None = None
 
     def margin_of(self, kind: str) -> float:
-        """Return the share for a kind of resource."""
+        """Return the fraction that is added for a kind of resource."""
         if self.margin is not None:
             return self.margin
         return error_of(self.family, kind).worst
 
     def lacking(self, size: Estimate) -> list[str]:
-        """Return the kinds of resources that an estimate wants too much of."""
+        """Return the kinds of resources that an estimate exceeds."""
         return [
             kind
             for kind, used in size.total.items()
@@ -49,23 +49,23 @@ class Room:
 def largest(
     config: Config, room: Room, what: str, most: int, *, learning: bool = True
 ) -> tuple[Config | None, str]:
-    """Return the configuration with the most of something that fits, and why there is no more.
+    """Return the largest configuration that fits, and why no larger one does.
 
     Parameters
     ----------
     config : Config
-        Says all else.
+        Its other sizes are kept.
     room : Room
     what : str
         ``"inputs"``, ``"neurons"`` or ``"lanes"``.
     most : int
-        Up to where to look.
+        Upper limit of the search.
     learning : bool
 
     Returns
     -------
     Config or None, str
-        None if not even the least fits; what one more lacks.
+        None if not even the smallest fits; the resources that the next larger one exceeds.
     """
     least = config.layer.lanes if what == "neurons" else 1
     most = min(most, config.layer.neurons) if what == "lanes" else most
@@ -85,7 +85,8 @@ def largest(
             high, why = middle, lacking
         else:
             low = middle
-    # A memory that moves out of registers makes a layer smaller: only small ones are there.
+    # A memory that moves from registers to RAM makes a layer smaller, which misleads the search.
+    # Only small memories are in registers.
     for number in range(min(most, SMALL), high, -1):
         if not lacks(number):
             low, why = number, lacks(number + 1)
@@ -98,24 +99,24 @@ def largest(
 def frontier(
     config: Config, room: Room, counts: Sequence[int], most: int, *, learning: bool = True
 ) -> tuple[int, list[tuple[int, Config | None]]]:
-    """Return, for each number of inputs, the configuration with the most neurons that fit.
+    """Return the configuration with the most neurons that fit, for each number of inputs.
 
     Parameters
     ----------
     config : Config
-        Says all but the sizes.
+        Everything but its sizes is kept.
     room : Room
     counts : sequence of int
         Numbers of inputs.
     most : int
-        Neurons up to where to look.
+        Upper limit of the neurons.
     learning : bool
 
     Returns
     -------
     int, list of (int, Config or None)
-        The lanes of all of them, the most with which the configuration's own layer fits (1 if it
-        never does), and each number of inputs with its configuration.
+        The lanes of all of them, which is the most with which the given layer fits (1 if it never
+        does), and each number of inputs with its configuration.
     """
     widest, _ = largest(config, room, "lanes", config.layer.neurons, learning=learning)
     lanes = widest.layer.lanes if widest else 1

@@ -1,9 +1,9 @@
-"""How large a core and its surroundings become on an FPGA, and how fast: by counting, at once.
+"""Estimated size and speed of a core and its surroundings on an FPGA, without synthesis.
 
-Memories and products go by Yosys' rules (`bitlif.fpga.yosys_mapping`). Cells and registers are a
-sum over the counts of `bitlif.fpga.gate_count`, whose coefficients were fitted to real netlists,
-family by family (`bitlif bench estimate`); ``estimate.toml`` holds them, and how far off they are
-for configurations that they were not fitted to.
+Memories and products follow Yosys' rules (`bitlif.fpga.yosys_mapping`). Cells and registers are a
+weighted sum of the counts of `bitlif.fpga.gate_count`. The coefficients were fitted to real
+netlists (``bitlif bench estimate``). ``estimate.toml`` holds them, together with the errors for
+configurations outside the fit and a stamp of the measured core.
 """
 
 from __future__ import annotations
@@ -20,33 +20,37 @@ import numpy as np
 
 from bitlif.model.clocks import full_step, quiet_step, window_end
 from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError
+from bitlif.model.text import quoted
 
-from .gate_count import Tally, tally_core, tally_top
-from .yosys_mapping import hold, multiply
+from .boards import BOARDS, Board, board_named
+from .families import BLOCKS, CELLS, FAMILIES, MULTIPLIERS, REGISTERS, Family, family_named
+from .gate_count import count_core, count_top
+from .gate_tally import GateTally
+from .yosys_mapping import map_memory, map_product
 
 PARTS = ("core", "top")
-CELLS, REGISTERS, BLOCKS, MULTIPLIERS = "cells", "flip-flops", "block RAMs", "multipliers"
-"""Kinds of resources, by the names that `bitlif.fpga.boards` has for a board's limits."""
 FITTED, RULED = (CELLS, REGISTERS), (BLOCKS, MULTIPLIERS)
+"""Kinds of resources that are fitted, and those that follow from rules."""
 
 TOP_BLOCKS = 2
-"""Block RAMs of the surroundings: a request and an answer."""
+"""Block RAMs around the core: the buffers of a request and of a response."""
 
 Features = dict[str, float]
 Model = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""Coefficients by part, kind and feature."""
+"""Coefficients by part, kind of resource and feature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """How far off an estimate was.
+    """The relative error of estimates.
 
     Attributes
     ----------
     median, worst : float
         Of the absolute relative errors.
     configs : int
-        Of how many, none of which was in the fit.
+        Number of configurations, none of which was in the fit.
     """
 
     median: float
@@ -55,24 +59,24 @@ class Error:
 
     @classmethod
     def of(cls, errors: Sequence[float]) -> Error:
-        """Return that of relative errors."""
+        """Return median and worst of relative errors."""
         sizes = np.abs(errors)
         return cls(float(np.median(sizes)), float(sizes.max()), len(sizes))
 
 
 def relative(estimated: int, real: int) -> float:
-    """Return a relative error; for what there is none of, as if there were one."""
+    """Return the relative error of an estimate; a real size of 0 counts as 1."""
     return (estimated - real) / max(1, real)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A core on a family of FPGAs.
+    """The size of a core on a family of FPGAs.
 
     Attributes
     ----------
     core, top : dict of str to int
-        Of the core alone and of its surroundings, by kind of resource.
+        Resources of the core and of its surroundings, by kind.
     """
 
     core: dict[str, int]
@@ -80,44 +84,47 @@ class Estimate:
 
     @property
     def total(self) -> dict[str, int]:
-        """Return the sum of both."""
+        """Return the sum of core and surroundings."""
         return {kind: self.core[kind] + self.top[kind] for kind in self.core}
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What placements reached on a board.
+    """Clock frequencies of placements on a board.
 
     Attributes
     ----------
     mhz : float
-        The median.
+        Median.
     least, most : float
-        Of them, in MHz.
+        Lowest and highest, in MHz.
     placements : int
-        How many there were.
+        Number of placements; 0 where none was measured, and `mhz` is the board's own aim.
+    note : str
+        Where the figures come from, if not from this board.
     """
 
     mhz: float
     least: float
     most: float
     placements: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """A core at a clock.
+    """The speed of a core at a clock frequency.
 
     Attributes
     ----------
     quiet_clocks, full_clocks : int
-        Of a step in which nothing happens, and of one in which everything does: an event of every
-        input, a spike and an error of every neuron.
+        Clock cycles of a step without events, spikes and errors, and of a step with an event of
+        every input, a spike of every neuron and an error of every neuron.
     window_clocks : int
-        Of a window of full steps.
+        Clock cycles of a window of full steps.
     quiet_steps_per_s, full_steps_per_s : float
     operations_per_s : float
-        Synaptic operations at most: one a lane and clock.
+        Most synaptic operations per second: one per lane and clock cycle.
     """
 
     quiet_clocks: int
@@ -129,52 +136,109 @@ class Speed:
 
 
 @functools.cache
-def kept() -> dict[str, Any]:
-    """Return what ``estimate.toml`` says: coefficients, errors and clocks, by family."""
+def calibration() -> dict[str, Any]:
+    """Return ``estimate.toml``: coefficients and errors by family, clocks by board, the stamp."""
     text = resources.files("bitlif.fpga").joinpath("estimate.toml").read_text("utf-8")
     return tomllib.loads(text)
 
 
+def calibrated_family(family: str) -> str:
+    """Return the family whose calibration applies: the family itself, or one of the same fabric.
+
+    Raises
+    ------
+    BitlifError
+        If no family of this fabric has been calibrated.
+    """
+    known, fabric = calibration(), family_named(family).fabric.name
+    alike = (own.name for own in FAMILIES.values() if own.fabric.name == fabric)
+    found = next((name for name in (family, *alike) if name in known), None)
+    if found is None:
+        raise BitlifError(
+            f"family {quoted(family)} has no calibration: measure it with bitlif bench estimate "
+            "--fit"
+        )
+    return found
+
+
 def estimate(config: Config, family: str, *, learning: bool = True) -> Estimate:
-    """Estimate what a core and its surroundings on a board take.
+    """Estimate the size of a core and its surroundings on a board.
 
     Parameters
     ----------
     config : Config
     family : str
-        One of `bitlif.fpga.yosys_mapping.FAMILIES`.
+        A key of `bitlif.fpga.families.FAMILIES`.
     learning : bool
         Whether the core has learning hardware.
+
+    Raises
+    ------
+    BitlifError
+        If there is no such family, or no calibration for it.
     """
-    return predict(features(config, family, learning=learning), kept()[family]["coefficients"])
+    coefficients = calibration()[calibrated_family(family)]["coefficients"]
+    return predict(features(config, family, learning=learning), coefficients)
 
 
 def error_of(family: str, kind: str) -> Error:
-    """Return the measured error of an estimate of core and surroundings together."""
-    return Error(**kept()[family]["errors"][kind])
+    """Return the measured error of estimates of core and surroundings together."""
+    return Error(**calibration()[calibrated_family(family)]["errors"][kind])
 
 
 def clock_of(board: str) -> Clock:
-    """Return the clock that placements reach on a board of `bitlif.fpga.boards.BOARDS`."""
-    reached: list[float] = kept()["clocks"][board]
-    return Clock(statistics.median(reached), min(reached), max(reached), len(reached))
+    """Return the clock frequencies that placements reach on a board.
+
+    Without placements of this board, they are those of the most similar board: one with the same
+    device, else the slowest one of its family.
+
+    Parameters
+    ----------
+    board : str
+        A key of `bitlif.fpga.boards.BOARDS`.
+
+    Raises
+    ------
+    BitlifError
+        If there is no such board.
+    """
+    own = board_named(board)
+    measured = calibration()["clocks"]
+    if board in measured:
+        return _clock(measured[board])
+    alike = [other for other in BOARDS.values() if _alike(own, other) and other.name in measured]
+    same = [other for other in alike if other.arguments == own.arguments]
+    none = "no placement of this board has been measured"
+    if not alike:
+        return Clock(own.aim, own.aim, own.aim, 0, f"{none}; the clock is the board's aim")
+    slowest = min(same or alike, key=lambda other: _clock(measured[other.name]).mhz).name
+    return _clock(measured[slowest], f"{none}; the clock is that of {slowest}")
+
+
+def _alike(one: Board, two: Board) -> bool:
+    return one.family == two.family
+
+
+def _clock(reached: list[float], note: str = "") -> Clock:
+    return Clock(statistics.median(reached), min(reached), max(reached), len(reached), note)
 
 
 def features(config: Config, family: str, *, learning: bool) -> dict[str, Features]:
-    """Return what the coefficients are multiplied with, and what rules say, by part."""
+    """Return the features that the coefficients weight, and the sizes by rules, by part."""
+    own = family_named(family)
     parts = {}
     for part, tally in (
-        ("core", tally_core(config, learning=learning)),
-        ("top", tally_top(config, learning=learning)),
+        ("core", count_core(config, learning=learning)),
+        ("top", count_top(config, learning=learning)),
     ):
-        parts[part] = _features(tally, family, learning)
+        parts[part] = _features(tally, own, learning)
     parts["top"][BLOCKS] += TOP_BLOCKS
     return parts
 
 
-def _features(tally: Tally, family: str, learning: bool) -> Features:
-    held = [hold(store, family) for store in tally.stores]
-    made = [multiply(product, family) for product in tally.products]
+def _features(tally: GateTally, family: Family, learning: bool) -> Features:
+    held = [map_memory(memory, family.fabric.memory) for memory in tally.memories]
+    made = [map_product(product, family.multiplier) for product in tally.products]
     return {
         "constant": 1.0,
         "learning": float(learning),
@@ -192,11 +256,11 @@ def _features(tally: Tally, family: str, learning: bool) -> Features:
 
 
 KINDS = ("add", "chain", "compare", "delay", "result", "choose", "parity")
-"""Of `Tally.bits`."""
+"""Keys of `GateTally.bits`."""
 
 
 def predict(given: Mapping[str, Features], model: Model) -> Estimate:
-    """Return the estimate by given coefficients."""
+    """Return the estimate of features by coefficients."""
     parts = []
     for part in PARTS:
         own = given[part]
@@ -210,14 +274,14 @@ def _weighted(given: Features, coefficients: Mapping[str, float]) -> float:
 
 
 def speed(config: Config, mhz: float, *, learning: bool = True) -> Speed:
-    """Return how fast a core is at a clock, when its streams never stall.
+    """Return the speed of a core at a clock frequency, if its streams never stall.
 
     Parameters
     ----------
     config : Config
     mhz : float
     learning : bool
-        Whether the core has learning hardware; if so, it learns.
+        Whether the core has learning hardware, and learns.
     """
     quiet = quiet_step(config, learn=learning, learning_core=learning)
     full = full_step(config, learn=learning, learning_core=learning)

@@ -1,4 +1,4 @@
-"""A linked netlist through a board's placer, and what becomes of it."""
+"""Placement and routing of a linked netlist for a board."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from .synthesis import DoesNotFit, excesses
 from .tools import find_tool, run_tool
 
 NO_ROOM = ("Unable to place", "unable to place", "Unable to find legal placement", "no BELs")
-"""What nextpnr says where it ran out of room without having counted so."""
+"""Messages of nextpnr when it finds no legal placement although the totals fit."""
 
 
 class MissesTiming(BitlifError):
-    """A design that no seed makes fast enough; the message says by how much, and what to change."""
+    """No seed meets the clock; the message says by how much, and what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How much of a resource is used."""
+    """Used and available amounts of a resource."""
 
     used: int
     available: int
 
     @property
     def percent(self) -> float:
-        """Return the share in use."""
+        """Return the used percentage, 0 where nothing is available."""
         return 100 * self.used / self.available if self.available else 0.0
 
 
@@ -45,9 +45,9 @@ class Placed:
     ----------
     seed : int
     asked_mhz : float
-        The clock that the PLL makes.
+        Clock frequency of the PLL.
     fmax_mhz : float
-        The highest clock at which all paths between registers meet their time.
+        Highest clock frequency at which all paths between registers meet timing.
     use : dict of str to Use
         By kind of resource.
     """
@@ -59,43 +59,44 @@ class Placed:
 
     @property
     def meets(self) -> bool:
-        """Whether the design runs at the clock that it gets."""
+        """Whether the design meets timing at the PLL's clock."""
         return self.fmax_mhz >= self.asked_mhz
 
 
 def place_on(board: Board, config: Config, mhz: float, seed: int, folder: Path) -> Placed:
-    """Place and route the linked netlist in `folder`; leave ``routed-SEED`` and its log and report.
+    """Place and route the linked netlist in `folder`; write ``routed-SEED``, a log and a report.
 
     Parameters
     ----------
     board : Board
     config : Config
-        For what is said where it does not fit.
+        Named in the error message of a design that does not fit.
     mhz : float
-        The clock that the PLL makes.
+        Clock frequency of the PLL.
     seed : int
+        Of the placer.
     folder : Path
 
     Raises
     ------
     DoesNotFit
-        With what there is too little of, and what to change.
+        If the design does not fit; the message names the resources and what to change.
     BitlifError
-        If the placer is missing, or fails for another reason: with the name of its log.
+        If nextpnr is missing or fails for another reason; the message names its log.
     """
-    route = board.route
+    tools = board.toolchain
     log, report = f"nextpnr-{seed}.log", f"nextpnr-{seed}.json"
     routed = routed_name(board, seed)
     call = [
-        *find_tool(route.placer), *board.arguments, "--json", LINKED, "--top", TOP,
-        route.constraints_option, f"{TOP}.{route.constraints}", route.routed_option, routed,
+        *find_tool(tools.placer), *board.arguments, "--json", LINKED, "--top", TOP,
+        tools.constraints_option, f"{TOP}.{tools.constraints}", tools.routed_option, routed,
         "--freq", f"{mhz:.6f}", "--seed", str(seed), "--timing-allow-fail", "--quiet",
         "--log", log, "--report", report,
     ]  # fmt: skip
     for old in (log, report):
         (folder / old).unlink(missing_ok=True)
     try:
-        run_tool(route.placer, call, folder, log, routed)
+        run_tool(tools.placer, call, folder, log, routed)
     except BitlifError as error:
         text = (folder / log).read_text("utf-8") if (folder / log).exists() else ""
         why = _too_large(board, text, str(error))
@@ -110,13 +111,13 @@ def place_on(board: Board, config: Config, mhz: float, seed: int, folder: Path) 
 
 
 def routed_name(board: Board, seed: int) -> str:
-    """Return the name of the file that a placement leaves."""
-    return f"routed-{seed}.{board.route.routed}"
+    """Return the file name of a routed design."""
+    return f"routed-{seed}.{board.toolchain.routed}"
 
 
 def _too_large(board: Board, log: str, error: str) -> str:
-    """Return what there is too little of, or an empty string."""
-    names = {own: kind for kind, own in board.route.resources.items()}
+    """Return the exceeded resources, or an empty string."""
+    names = {own: kind for kind, own in board.toolchain.resources.items()}
     found = [f"{names.get(name, name)} {used} of {there}" for name, used, there in excesses(log)]
     if not found and any(sign in log + error for sign in NO_ROOM):
         return "no room is left between its parts"
@@ -124,12 +125,12 @@ def _too_large(board: Board, log: str, error: str) -> str:
 
 
 def read_placed(text: str, board: Board, seed: int, mhz: float) -> Placed:
-    """Return what a report of nextpnr's says."""
+    """Return the figures of a report of nextpnr."""
     report: dict[str, Any] = json.loads(text)
     counted = report["utilization"]
     use = {
         kind: Use(int(counted[name]["used"]), int(counted[name]["available"]))
-        for kind, name in board.route.resources.items()
+        for kind, name in board.toolchain.resources.items()
         if name in counted and counted[name]["available"]
     }
     fmax = min(float(clock["achieved"]) for clock in report["fmax"].values())

@@ -1,4 +1,4 @@
-"""Seeded configurations of all kinds: what a size estimate is fitted to, and judged by."""
+"""Seeded random configurations that size estimates are fitted to and tested on."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 
 READY = ("tiny", "digits", "digits-4bit", "teacher")
-"""Ready-made configurations, which are measured beside the drawn ones."""
+"""Ready-made configurations that are measured besides the random ones."""
 
 
 def sample(number: int) -> tuple[Config, bool]:
-    """Return a configuration, and whether its core learns: the same for ever for one number."""
+    """Return the configuration of a seed, and whether its core has learning hardware."""
     source = random.Random(number)
     while True:
         learning = source.random() < 0.75
         try:
             config = config_from_dict(_draw(source, f"sample-{number}"))
         except BitlifError:
-            # Formats that do not go together: the next draw.
+            # The drawn formats are incompatible: draw again.
             continue
-        # When these were first measured, Yosys lost the noise of such a core (`Pipe.register`'s
-        # `keep`); they stay left out, so that a number means what it meant.
+        # Cores without a noise shift could not be measured once. They stay excluded, so that each
+        # seed keeps its configuration.
         if derive(config).constants.noise_shift:
             return config, learning
 
@@ -90,7 +90,7 @@ def _draw(source: random.Random, name: str) -> dict[str, Any]:
 
 
 def _format(source: random.Random, kind: str, low: int, high: int) -> str:
-    """Draw a format whose binary point leaves a few bits above it."""
+    """Draw a format with 1 to 6 integer bits."""
     bits = source.randint(low, high)
     return f"{kind}{bits}.{bits - source.randint(1, min(bits, 6))}"
 

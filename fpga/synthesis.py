@@ -1,9 +1,9 @@
-"""From a configuration to megahertz: the core through Yosys and nextpnr, in a harness of few pins.
+"""The core alone through Yosys and nextpnr, in a harness that needs few pins.
 
-The bare core has more ports than a package has pins. The harness is a shift register that feeds
-every input, and a chain of registers into which every output is folded: nothing can be optimised
-away, every path begins and ends in a register, and five pins are enough. What it costs (a register
-an input bit, a register and a look-up table for three output bits) is counted with the core.
+The core has more ports than a package has pins. In the harness a shift register feeds every input,
+and a chain of registers folds every output into one pin: nothing can be optimised away, every path
+begins and ends at a register, and five pins suffice. Sizes include the harness: one register per
+input bit, and one register and look-up table per three output bits.
 """
 
 from __future__ import annotations
@@ -25,64 +25,15 @@ from bitlif.hdl.layer import LayerCore
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 
+from .families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Family
 from .tools import find_tool, run_tool
 
 FOLDED = 3
-"""Output bits that one register of the chain takes: with the one before, what one table reads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A device, and how the tools are called for it.
-
-    Attributes
-    ----------
-    title : str
-    synthesis : str
-        Yosys' command.
-    router : str
-        The place-and-route program, one of `TOOLS`.
-    device : tuple of str
-        Arguments that name the device.
-    aim : int
-        MHz to ask for: a little more than wanted, for out of reach the placer never rests.
-    cell, flop, multiplier, memory : str
-        Names in nextpnr's report of logic cells, flip-flops, multipliers and block RAMs.
-    """
-
-    title: str
-    synthesis: str
-    router: str
-    device: tuple[str, ...]
-    aim: int
-    cell: str
-    flop: str
-    multiplier: str
-    memory: str
-
-
-FAMILIES = {
-    "ecp5": Family(
-        "ECP5-25k, speed 6", "synth_ecp5", "nextpnr-ecp5",
-        ("--25k", "--package", "CABGA381", "--speed", "6"), 100,
-        "TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD",
-    ),
-    "up5k": Family(
-        "iCE40 UP5K", "synth_ice40 -device u -dsp", "nextpnr-ice40",
-        ("--up5k", "--package", "sg48"), 26,
-        "ICESTORM_LC", "ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM",
-    ),
-    "hx8k": Family(
-        # No -dsp: an HX8K has no multipliers.
-        "iCE40 HX8K", "synth_ice40 -device hx", "nextpnr-ice40",
-        ("--hx8k", "--package", "ct256"), 50,
-        "ICESTORM_LC", "ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM",
-    ),
-}  # fmt: skip
+"""Output bits per register of the chain: with the previous register, the inputs of one LUT."""
 
 
 class DoesNotFit(BitlifError):
-    """A core that is larger than the device; the message says in what."""
+    """A core is larger than the device; the message names the resources."""
 
 
 class Harness(wiring.Component):
@@ -95,7 +46,7 @@ class Harness(wiring.Component):
     o : Out(1)
         Every output of the core, folded.
 
-    Latency, throughput, handshake: none that mean anything. Reset: as the core's.
+    Latency, throughput, handshake: not applicable; outputs have no meaning. Reset: the core's.
     """
 
     def __init__(self, config: Config, *, learning: bool) -> None:
@@ -103,7 +54,7 @@ class Harness(wiring.Component):
         super().__init__({"i": In(1), "o": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
-        """Build the two chains around the core."""
+        """Elaborate the core and the two chains."""
         m = Module()
         m.submodules.core = core = self._core
         given: list[Value] = []
@@ -130,31 +81,46 @@ def harness_verilog(config: Config, *, learning: bool = True) -> str:
 def synthesise(
     config: Config, family: Family, folder: Path, *, learning: bool = True
 ) -> dict[str, int]:
-    """Leave the netlist of a core in its harness in `folder`; return its cells by their types.
+    """Synthesise a core in its harness and write ``netlist.json`` to `folder`.
+
+    Parameters
+    ----------
+    config : Config
+    family : Family
+    folder : Path
+        Created if missing.
+    learning : bool
+        Whether the core has learning hardware.
+
+    Returns
+    -------
+    dict of str to int
+        Number of cells by type.
 
     Raises
     ------
     BitlifError
-        If Yosys is missing or fails, with the name of its log.
+        If Yosys is missing or fails; the message names its log.
     """
     cells = map_to_cells(harness_verilog(config, learning=learning), "top", family, folder)
     return dict(Counter(cell["type"] for cell in cells.values()))
 
 
 def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str, dict[str, Any]]:
-    """Synthesise Verilog into ``netlist.json`` in `folder`; return its cells by their names.
+    """Synthesise Verilog and write ``netlist.json`` to `folder`; return its cells by name.
 
     Raises
     ------
     BitlifError
-        If Yosys is missing or fails, with the name of its log.
+        If Yosys is missing or fails, or drives a net twice or not at all; the message names its
+        log.
     """
     command = find_tool("yosys")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "core.v").write_text(plain_names(text), "utf-8")
-    # Neutral names within the folder: WebAssembly does not see all absolute paths, /tmp among them.
+    # Relative file names: WebAssembly cannot see every absolute path, such as /tmp.
     script = f"read_verilog -sv core.v; {family.synthesis} -top {top}; "
-    # A nextpnr older than Yosys takes these marks for cells.
+    # A nextpnr older than Yosys takes $scopeinfo for cells.
     script += "delete t:$scopeinfo; write_json netlist.json"
     call = [*command, "-q", "-l", "yosys.log", "-p", script]
     run_tool("yosys", call, folder, "yosys.log", "netlist.json")
@@ -166,7 +132,7 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
 
 
 def require_no_conflict(log: Path) -> None:
-    """Raise where Yosys has joined what a cell drives to a constant, of which it only warns."""
+    """Raise if Yosys has connected a driven net to a constant, which is only a warning there."""
     text = log.read_text("utf-8") if log.exists() else ""
     found = re.search(r"Warning: Driver-driver conflict for (.+?) between", text)
     if found is not None:
@@ -174,7 +140,7 @@ def require_no_conflict(log: Path) -> None:
 
 
 def _require_one_driver(module: dict[str, Any], log: Path) -> None:
-    """Raise where two cells drive a net or none does, of which Yosys only warns."""
+    """Raise if a net has two drivers or none, which is only a warning in Yosys."""
     driven: set[int] = set()
     used: set[int] = set()
     for port in module["ports"].values():
@@ -195,19 +161,19 @@ def _require_one_driver(module: dict[str, Any], log: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What nextpnr made of a netlist with one seed.
+    """The result of nextpnr for one seed.
 
     Attributes
     ----------
     seed : int
     mhz : float
-        The highest clock.
+        Highest clock frequency.
     cells, flops, multipliers, memories : int
-        Used of the device, harness included.
+        Used resources, harness included.
     available : int
         Logic cells of the device.
     path : str
-        The slowest path: where from, where to, and how its delay divides.
+        The slowest path: its ends, its delay, and the part of the delay in wires.
     """
 
     seed: int
@@ -221,53 +187,62 @@ class Placement:
 
 
 def place(folder: Path, family: Family, seed: int) -> Placement:
-    """Place and route the netlist that `synthesise` left in `folder`.
+    """Place and route the netlist that `synthesise` wrote to `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+    family : Family
+    seed : int
+        Of the placer.
 
     Raises
     ------
     DoesNotFit
+        If the core is larger than the family's device.
     BitlifError
-        If nextpnr is missing, or fails for another reason: with the name of its log.
+        If nextpnr is missing or fails for another reason; the message names its log.
     """
-    command = find_tool(family.router)
+    tools, device = family.toolchain, family.device
+    command = find_tool(tools.placer)
     log, report = f"nextpnr-{seed}.log", f"report-{seed}.json"
     call = [
-        *command, *family.device, "--json", "netlist.json", "--seed", str(seed),
-        "--freq", str(family.aim), "--timing-allow-fail", "--quiet", "--log", log,
-        "--report", report,
+        *command, *device.arguments, "--json", "netlist.json", "--seed", str(seed),
+        "--freq", str(device.aim), "--timing-allow-fail", "--quiet", "--log", log,
+        "--report", report, *tools.unconstrained,
     ]  # fmt: skip
-    if family.router == "nextpnr-ecp5":
-        call.append("--lpf-allow-unconstrained")
     (folder / log).unlink(missing_ok=True)
     try:
-        run_tool(family.router, call, folder, log, report)
+        run_tool(tools.placer, call, folder, log, report)
     except BitlifError:
         text = (folder / log).read_text("utf-8") if (folder / log).exists() else ""
         excess = ", ".join(f"{name} {used} of {there}" for name, used, there in excesses(text))
         if excess:
-            raise DoesNotFit(f"the core does not fit {family.title}: {excess}") from None
+            raise DoesNotFit(f"the core does not fit {device.title}: {excess}") from None
         raise
     return read_report((folder / report).read_text("utf-8"), family, seed)
 
 
 def read_report(text: str, family: Family, seed: int) -> Placement:
-    """Return what a report of nextpnr's says."""
+    """Return the figures of a report of nextpnr."""
     report: dict[str, Any] = json.loads(text)
+    names = family.toolchain.resources
+    cell = names[CELLS]
     used = {name: int(count["used"]) for name, count in report["utilization"].items()}
     return Placement(
         seed,
         min(float(clock["achieved"]) for clock in report["fmax"].values()),
-        used[family.cell],
-        used[family.flop],
-        used.get(family.multiplier, 0),  # of which an HX8K has none, nor a line for them
-        used[family.memory],
-        int(report["utilization"][family.cell]["available"]),
+        used[cell],
+        used[names.get(REGISTERS, cell)],
+        used.get(names[MULTIPLIERS], 0),  # the report of an HX8K has no line for them
+        used[names[BLOCKS]],
+        int(report["utilization"][cell]["available"]),
         _slowest(report),
     )
 
 
 def _slowest(report: dict[str, Any]) -> str:
-    """Describe the slowest path that begins and ends in a register."""
+    """Describe the slowest path that begins and ends at a register."""
     paths = [own for own in report["critical_paths"] if "async" not in own["from"] + own["to"]]
     if not paths:
         return ""
@@ -280,7 +255,7 @@ def _slowest(report: dict[str, Any]) -> str:
 
 
 def excesses(log: str) -> list[tuple[str, int, int]]:
-    """Return what a log of nextpnr's says is used more than there is: name, used, available."""
+    """Return the overused resources in a log of nextpnr: name, used, available."""
     lines = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)", log, re.MULTILINE)
     found = [(name, int(used), int(there)) for name, used, there in lines]
     return [own for own in found if own[1] > own[2]]

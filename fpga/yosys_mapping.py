@@ -1,44 +1,95 @@
-"""Onto which blocks Yosys puts memories and products: its rules, not a fit.
+"""Rules by which Yosys maps memories and products to the hard blocks of an FPGA.
 
-A memory goes where it is cheapest by the costs in Yosys' descriptions of the families
-(``brams.txt``, ``lutrams.txt``), against one for each bit in registers; a product becomes
-multipliers where `synth_ice40 -dsp` and `synth_ecp5` say so (``mul2dsp.v``).
+A memory goes to the cheapest of block RAM, distributed RAM and registers, by the costs in Yosys'
+descriptions of the families (``brams.txt``, ``lutrams.txt``). A product becomes hard multipliers by
+the rules of ``synth_ice40 -dsp`` and ``synth_ecp5`` (``mul2dsp.v``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .gate_count import Product, Store
+from .gate_tally import Memory, Product
 
-FAMILIES = ("ice40", "ice40hx", "ecp5")
-
-ICE40_WIDTHS, ICE40_BITS, ICE40_COST = (2, 4, 8, 16), 4096, 64
-ECP5_WIDTHS, ECP5_BITS, ECP5_COST = (1, 2, 4, 9, 18, 36), 16384, 128
-ECP5_BYTE = 9
-DISTRIBUTED_DEPTH, DISTRIBUTED_WIDTH, DISTRIBUTED_COST = 16, 4, 4
+ICE40_WIDTHS, ICE40_BITS = (2, 4, 8, 16), 4096
+ECP5_WIDTHS, ECP5_BITS, ECP5_BYTE = (1, 2, 4, 9, 18, 36), 16384, 9
 EXTRA_COST = 2
-"""What a memory of any kind costs beside its blocks, measured on memories about the border."""
+"""Cost of any memory besides its blocks: measured on memories near the break-even sizes."""
 TABLE_COST = 16
-"""Bits of a memory that is only read for the cost of one in registers."""
+"""Bits of a read-only memory in logic that cost as much as one bit in registers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Where a memory is.
+class DistributedRam:
+    """RAM made of look-up tables.
+
+    Attributes
+    ----------
+    depth, width : int
+        Words and bits per word of one.
+    cost : int
+        Yosys' cost of one, relative to one bit in registers.
+    """
+
+    depth: int
+    width: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRules:
+    """Memories of a family.
+
+    Attributes
+    ----------
+    blocks : callable
+        Takes a `Memory` and returns the least number of block RAMs that hold one copy.
+    cost : int
+        Yosys' cost of a block RAM, relative to one bit in registers.
+    distributed : DistributedRam or None
+    """
+
+    blocks: Callable[[Memory], int]
+    cost: int
+    distributed: DistributedRam | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MultiplierRules:
+    """Hard multipliers of a family.
+
+    Attributes
+    ----------
+    width : int
+        Bits of a factor.
+    least : int
+        Bits of the smallest product that is not left to logic.
+    registers : bool
+        Whether multipliers have registers for their products.
+    """
+
+    width: int
+    least: int = 0
+    registers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MappedMemory:
+    """A memory after mapping, all of its copies together.
 
     Attributes
     ----------
     blocks : int
         Block RAMs.
     distributed : int
-        Look-up RAMs of 16 words of 4 bits (ECP5).
+        Distributed RAMs.
     registers, table : int
-        Bits in registers, and of a table in logic.
-    answer, choice : int
-        Registers of what is read, where it does not come out of a block, and bits that are chosen
-        between look-up RAMs.
+        Bits in registers, and bits of a table in logic.
+    answer : int
+        Registers of the read data, where they are outside a block RAM.
+    choice : int
+        Bits of the multiplexers between distributed RAMs.
     """
 
     blocks: int = 0
@@ -49,76 +100,80 @@ class Held:
     choice: int = 0
 
 
-def hold(store: Store, family: str) -> Held:
-    """Return where a memory is, its copies together.
+def map_memory(memory: Memory, rules: MemoryRules) -> MappedMemory:
+    """Return what a memory is mapped to.
 
     Examples
     --------
-    >>> hold(Store("weights", 650, 10), "ice40").blocks, hold(Store("sums", 10, 16), "ecp5")
-    (2, Held(blocks=0, distributed=4, registers=0, table=0, answer=16, choice=0))
+    >>> map_memory(Memory("weights", 650, 10), ICE40_MEMORY).blocks
+    2
+    >>> map_memory(Memory("sums", 10, 16), ECP5_MEMORY)
+    MappedMemory(blocks=0, distributed=4, registers=0, table=0, answer=16, choice=0)
     """
-    bits, copies = store.depth * store.width, store.copies
-    logic = bits / TABLE_COST if store.table else bits
-    # Block RAM that is to answer with what is being written needs a way past it.
-    extra = EXTRA_COST + store.width if store.transparent else EXTRA_COST
-    if family == "ecp5":
-        blocks, cost = _ecp5_blocks(store), ECP5_COST
-        columns = -(-(store.width // store.columns) // DISTRIBUTED_WIDTH) * store.columns
-        distributed = -(-store.depth // DISTRIBUTED_DEPTH) * columns
-        choice = (-(-store.depth // DISTRIBUTED_DEPTH) - 1) * store.width
-        price = DISTRIBUTED_COST * distributed + choice / 2
-        free = not (store.block or store.table)
-        if free and price + EXTRA_COST < logic and price < cost * blocks:
-            return Held(
-                distributed=copies * distributed,
-                answer=copies * store.width,
-                choice=copies * choice,
+    bits, copies = memory.depth * memory.width, memory.copies
+    logic = bits / TABLE_COST if memory.table else bits
+    # Transparent block RAM needs a bypass for the word that is being written.
+    extra = EXTRA_COST + memory.width if memory.transparent else EXTRA_COST
+    blocks = rules.blocks(memory)
+    ram = rules.distributed
+    if ram is not None and not (memory.block or memory.table):
+        rows = -(-memory.depth // ram.depth)
+        count = rows * -(-(memory.width // memory.columns) // ram.width) * memory.columns
+        choice = (rows - 1) * memory.width
+        price = ram.cost * count + choice / 2
+        if price + EXTRA_COST < logic and price < rules.cost * blocks:
+            return MappedMemory(
+                distributed=copies * count, answer=copies * memory.width, choice=copies * choice
             )
-    else:
-        blocks, cost = _ice40_blocks(store), ICE40_COST
-    if store.block or cost * blocks + extra < logic:
-        return Held(blocks=copies * blocks)
-    if store.table:
-        return Held(table=copies * bits)
-    return Held(registers=copies * bits, answer=copies * store.width)
+    if memory.block or rules.cost * blocks + extra < logic:
+        return MappedMemory(blocks=copies * blocks)
+    if memory.table:
+        return MappedMemory(table=copies * bits)
+    return MappedMemory(registers=copies * bits, answer=copies * memory.width)
 
 
-def _ice40_blocks(store: Store) -> int:
-    """Return the least block RAMs.
+def _ice40_blocks(memory: Memory) -> int:
+    """Return the least number of block RAMs on an iCE40.
 
-    What is too deep for one lies side by side in wider words, and each bit of a word has a write
-    enable: columns cost nothing.
+    A memory that is too deep for one block is stored as wider words of fewer rows. Each bit of a
+    word has a write enable, so columns need no extra blocks.
     """
     return min(
-        -(-(-(-store.depth // (ICE40_BITS // width)) * store.width) // width)
+        -(-(-(-memory.depth // (ICE40_BITS // width)) * memory.width) // width)
         for width in ICE40_WIDTHS
     )
 
 
-def _ecp5_blocks(store: Store) -> int:
-    """Return the least block RAMs; here bytes of nine bits have a write enable each."""
+def _ecp5_blocks(memory: Memory) -> int:
+    """Return the least number of block RAMs on an ECP5, which has a write enable per 9 bits."""
     counts = []
     for width in ECP5_WIDTHS:
         depth = ECP5_BITS // (width if width < ECP5_BYTE else width // ECP5_BYTE * 8)
-        column, unit = store.width // store.columns, min(width, ECP5_BYTE)
-        parts = store.columns if store.columns > 1 else 1
+        column, unit = memory.width // memory.columns, min(width, ECP5_BYTE)
+        parts = memory.columns if memory.columns > 1 else 1
         units = parts * -(-column // unit)
-        counts.append(-(-units // (width // unit)) * -(-store.depth // depth))
+        counts.append(-(-units // (width // unit)) * -(-memory.depth // depth))
     return min(counts)
 
 
+ICE40_MEMORY = MemoryRules(_ice40_blocks, cost=64)
+ECP5_MEMORY = MemoryRules(_ecp5_blocks, cost=128, distributed=DistributedRam(16, 4, cost=4))
+ICE40_MULTIPLIER = MultiplierRules(16, least=11, registers=True)
+ECP5_MULTIPLIER = MultiplierRules(18)
+
+
 @dataclass(frozen=True, slots=True)
-class Multiplied:
-    """What products become.
+class MappedProduct:
+    """A product after mapping, all of its copies together.
 
     Attributes
     ----------
     blocks : int
-        Multipliers.
+        Hard multipliers.
     soft : int
-        Bits to be added of what is left to logic.
+        Bits of the adders of the parts that are left to logic.
     registers : int
-        Bits of the product that have registers of their own: iCE40's multipliers bring some.
+        Bits of the product in registers outside the multipliers.
     """
 
     blocks: int = 0
@@ -126,48 +181,48 @@ class Multiplied:
     registers: int = 0
 
 
-def multiply(product: Product, family: str) -> Multiplied:
-    """Return what a product becomes, its copies together.
+def map_product(product: Product, rules: MultiplierRules | None) -> MappedProduct:
+    """Return what a product is mapped to; to logic alone if `rules` is None.
 
     Examples
     --------
-    >>> multiply(Product("bin", 17, 13, True), "ice40")
-    Multiplied(blocks=1, soft=0, registers=0)
-    >>> multiply(Product("bin", 17, 13, True), "ecp5")
-    Multiplied(blocks=1, soft=0, registers=30)
+    >>> map_product(Product("bin", 17, 13, True), ICE40_MULTIPLIER)
+    MappedProduct(blocks=1, soft=0, registers=0)
+    >>> map_product(Product("bin", 17, 13, True), ECP5_MULTIPLIER)
+    MappedProduct(blocks=1, soft=0, registers=30)
     """
-    if family == "ice40hx":
+    out = product.out or product.a + product.b
+    if rules is None:
         parts = [(product.a, product.b, False)]
     else:
-        most, least = (16, 11) if family == "ice40" else (18, 0)
         a, b = max(product.a, product.b), min(product.a, product.b)
-        parts = list(_parts(a, b, product.out or a + b, most, least))
+        parts = list(_parts(a, b, out, rules))
     blocks = sum(block for _, _, block in parts)
-    soft = sum(_terms(a, b, product.signed) for a, b, block in parts if not block)
-    inside = family == "ice40" and blocks
-    own = 0 if inside else product.out or product.a + product.b
+    soft = sum(_adder_bits(a, b, product.signed) for a, b, block in parts if not block)
+    inside = rules is not None and rules.registers and blocks
     copies = product.copies
-    return Multiplied(copies * blocks, copies * soft, copies * own)
+    return MappedProduct(copies * blocks, copies * soft, 0 if inside else copies * out)
 
 
-def _terms(a: int, b: int, signed: bool) -> int:
-    """Return the bits that are to be added: a row for each bit of one factor but two.
+def _adder_bits(a: int, b: int, signed: bool) -> int:
+    """Return the bits of the adders of a product in logic: one row per bit of a factor, less two.
 
-    Rows of signed products reach up to the product's top.
+    Rows of signed products extend to the top bit of the product.
     """
     rows = min(a, b)
     return max(0, rows - 2) * max(a, b) + (rows * rows // 2 if signed else 0)
 
 
-def _parts(a: int, b: int, out: int, most: int, least: int) -> Iterator[tuple[int, int, bool]]:
-    """Yield the parts that a product is cut into, and whether each becomes a multiplier."""
-    if min(a, b) < 2 or out < least:
+def _parts(a: int, b: int, out: int, rules: MultiplierRules) -> Iterator[tuple[int, int, bool]]:
+    """Yield the widths of partial products, and whether each becomes a hard multiplier."""
+    most = rules.width
+    if min(a, b) < 2 or out < rules.least:
         yield a, b, False
     elif a > most:
-        yield from _parts(most, b, most + b, most, least)
-        yield from _parts(a - most, b, a - most + b, most, least)
+        yield from _parts(most, b, most + b, rules)
+        yield from _parts(a - most, b, a - most + b, rules)
     elif b > most:
-        yield from _parts(a, most, a + most, most, least)
-        yield from _parts(a, b - most, a + b - most, most, least)
+        yield from _parts(a, most, a + most, rules)
+        yield from _parts(a, b - most, a + b - most, rules)
     else:
         yield a, b, True

@@ -1,4 +1,7 @@
-"""Clocks made from a board's crystal: PLL settings by their data sheets, and the domain ``sync``.
+"""Clocks from a board's oscillator: PLL settings by the data sheets, and the domain ``sync``.
+
+A kind of PLL is one record in `PLLS`: the settings that it accepts, and how its primitive is
+connected.
 
 Sources: Lattice FPGA-TN-02052 (iCE40 sysCLOCK PLL) and the timing tables of the iCE40 LP/HX and
 UltraPlus data sheets; Lattice FPGA-TN-02200 and FPGA-DS-02012 (ECP5 sysCLOCK PLL).
@@ -19,11 +22,11 @@ from amaranth.lib.cdc import FFSynchronizer
 from bitlif.model.errors import BitlifError
 
 WAIT_US = 15
-"""Of reset after lock: block RAMs of an iCE40 read as zeros in their first 3 µs."""
+"""Reset after lock, in µs: block RAMs of an iCE40 read as zeros in their first 3 µs."""
 
 ICE40_PFD, ICE40_VCO, ICE40_OUT = (10, 133), (533, 1066), (16, 275)
 ICE40_FILTERS = ((17, 1), (26, 2), (44, 3), (66, 4), (101, 5))
-"""MHz at the phase detector below which a filter is right; above all of them it is 6."""
+"""Frequency limit at the phase detector in MHz, and filter range below it; above, it is 6."""
 
 ECP5_IN, ECP5_PFD, ECP5_VCO, ECP5_OUT = (8, 400), (8, 400), (400, 800), (Fraction(25, 8), 400)
 ECP5_DIVIDER = 128
@@ -31,16 +34,16 @@ ECP5_DIVIDER = 128
 
 @dataclass(frozen=True, slots=True)
 class PllSettings:
-    """How a PLL makes a clock.
+    """Settings of a PLL.
 
     Attributes
     ----------
     kind : str
-        ``"ice40"`` or ``"ecp5"``.
+        A key of `PLLS`.
     reference, output, detector, oscillator : Fraction
-        MHz of the crystal, of what is made of it, at the phase detector, of the VCO.
+        Frequencies in MHz of the reference, the output, the phase detector and the VCO.
     parameters : tuple of (str, int)
-        Of the primitive.
+        Parameters of the primitive.
     """
 
     kind: str
@@ -52,34 +55,33 @@ class PllSettings:
 
     @property
     def mhz(self) -> float:
-        """Return the clock in MHz."""
+        """Return the output frequency in MHz."""
         return float(self.output)
 
 
 @functools.cache
 def reachable(kind: str, reference_mhz: float) -> tuple[PllSettings, ...]:
-    """Return settings for every clock that a PLL reaches, slowest first.
+    """Return settings for every output frequency that a PLL can make, in ascending order.
 
     Parameters
     ----------
     kind : str
-        ``"ice40"`` or ``"ecp5"``.
+        A key of `PLLS`.
     reference_mhz : float
 
     Raises
     ------
     BitlifError
-        If the reference is beyond the PLL's limits.
+        If the reference is out of the PLL's range.
     """
     reference = Fraction(reference_mhz).limit_denominator(1_000_000)
-    walk: Callable[[Fraction], Iterator[PllSettings]]
-    walk, (least, most) = {"ice40": (_ice40, ICE40_PFD), "ecp5": (_ecp5, ECP5_IN)}[kind]
+    least, most = PLLS[kind].reference
     if not least <= reference <= most:
         raise BitlifError(
             f"reference of an {kind} PLL must be {least} to {most} MHz, not {reference_mhz:g}"
         )
     found: dict[Fraction, PllSettings] = {}
-    for own in walk(reference):
+    for own in PLLS[kind].all_settings(reference):
         known = found.get(own.output)
         if known is None or _quality(own) > _quality(known):
             found[own.output] = own
@@ -87,7 +89,7 @@ def reachable(kind: str, reference_mhz: float) -> tuple[PllSettings, ...]:
 
 
 def _quality(own: PllSettings) -> tuple[Fraction, Fraction]:
-    """Return what decides between settings for one clock: corrected often, then little power."""
+    """Return the preference among settings of one output: a fast detector, then a slow VCO."""
     return own.detector, -own.oscillator
 
 
@@ -97,20 +99,20 @@ def settings(
     wanted_mhz: float,
     accept: Callable[[float], bool] = lambda mhz: True,
 ) -> PllSettings:
-    """Return settings for the highest reachable clock that is not above the wanted one.
+    """Return settings for the highest output frequency that is not above the wanted one.
 
     Parameters
     ----------
     kind, reference_mhz
-        As of `reachable`.
+        As in `reachable`.
     wanted_mhz : float
     accept : callable
-        Whether a clock, in MHz, will do.
+        Takes a frequency in MHz; returns whether it is acceptable.
 
     Raises
     ------
     BitlifError
-        If there is none.
+        If there is no such frequency.
 
     Examples
     --------
@@ -123,9 +125,9 @@ def settings(
         if accept(own.mhz):
             return own
     if below:
-        raise BitlifError(f"no clock up to {wanted_mhz:g} MHz will do")
+        raise BitlifError(f"no clock of up to {wanted_mhz:g} MHz is acceptable")
     raise BitlifError(
-        f"clock must be at least {found[0].mhz:g} MHz, the least that the PLL makes of "
+        f"clock must be at least {found[0].mhz:g} MHz, the lowest output of the PLL for "
         f"{reference_mhz:g} MHz, not {wanted_mhz:g}"
     )
 
@@ -135,7 +137,7 @@ def _within(value: Fraction, limits: tuple[int | Fraction, int | Fraction]) -> b
 
 
 def _ice40(reference: Fraction) -> Iterator[PllSettings]:
-    """Yield every setting of an SB_PLL40 with simple feedback."""
+    """Yield all settings of an SB_PLL40 with simple feedback."""
     for divr in range(16):
         detector = reference / (divr + 1)
         if not _within(detector, ICE40_PFD):
@@ -156,9 +158,10 @@ def _ice40(reference: Fraction) -> Iterator[PllSettings]:
 
 
 def _ecp5(reference: Fraction) -> Iterator[PllSettings]:
-    """Yield settings of an EHXPLLL that feeds CLKOP back, and gives CLKOS, whose divider is free.
+    """Yield settings of an EHXPLLL with feedback from CLKOP and output CLKOS.
 
-    The oscillator runs at the detector's rate times any product of two dividers.
+    The VCO runs at the detector's frequency times a product of two dividers; the divider of CLKOS
+    is independent.
     """
     for divider in range(1, ECP5_DIVIDER + 1):
         detector = reference / divider
@@ -183,18 +186,18 @@ def _ecp5(reference: Fraction) -> Iterator[PllSettings]:
 
 
 class PllClock(wiring.Component):
-    """Clock and reset of the domain ``sync``, which is whoever's it is in, from a crystal.
+    """Clock and reset of the parent's domain ``sync``, from an oscillator.
 
     Parameters
     ----------
     made : PllSettings
     port : amaranth.lib.io.SingleEndedPort
-        The crystal's pin.
+        The oscillator's pin.
     pad : bool
-        Of an iCE40: the pin is the PLL's own, which no logic can read beside it.
+        iCE40 only: the pin is the PLL's dedicated pin, which no other logic can read.
 
-    It has no members. Latency and throughput: none. Reset: `WAIT_US` after the PLL has locked, and
-    again whenever it is not locked.
+    No members. Latency and throughput: not applicable. Reset: asserted until `WAIT_US` after lock,
+    and again when lock is lost.
     """
 
     def __init__(self, made: PllSettings, port: Any, *, pad: bool) -> None:
@@ -202,16 +205,13 @@ class PllClock(wiring.Component):
         super().__init__({})
 
     def elaborate(self, platform: Any) -> Module:
-        """Build PLL, domain and the time until its reset ends."""
+        """Elaborate the PLL and the timer that ends the reset."""
         m = Module()
         made = self._made
         clock, lock, locked = Signal(), Signal(), Signal()
         m.d.comb += ClockSignal().eq(clock)
-        if made.kind == "ice40":
-            self._ice40(m, clock, lock)
-        else:
-            self._ecp5(m, clock, lock)
-        # All of this runs while the domain is in reset, and so must not be reset itself.
+        PLLS[made.kind].connect(m, made, self._port, self._pad, clock, lock)
+        # These registers run while the domain is in reset, and must not be reset with it.
         m.submodules.lock_sync = FFSynchronizer(lock, locked, reset_less=True)
         wait = int(made.output * WAIT_US)
         waited = Signal(range(wait + 1), reset_less=True)
@@ -225,66 +225,102 @@ class PllClock(wiring.Component):
         m.d.comb += ResetSignal().eq(held)
         return m
 
-    def _ice40(self, m: Module, clock: Signal, lock: Signal) -> None:
-        ports: dict[str, Any]
-        if self._pad:
-            ports = {"i_PACKAGEPIN": self._port.io}
-        else:
-            m.submodules.pin = pin = io.Buffer("i", self._port)
-            ports = {"i_REFERENCECLK": pin.i}
-        m.submodules.pll = Instance(
-            "SB_PLL40_PAD" if self._pad else "SB_PLL40_CORE",
-            p_FEEDBACK_PATH="SIMPLE",
-            p_PLLOUT_SELECT="GENCLK",
-            **{f"p_{name}": value for name, value in self._made.parameters},
-            **ports,
-            i_RESETB=1,
-            i_BYPASS=0,
-            o_PLLOUTGLOBAL=clock,
-            o_LOCK=lock,
-        )
 
-    def _ecp5(self, m: Module, clock: Signal, lock: Signal) -> None:
-        m.submodules.pin = pin = io.Buffer("i", self._port)
-        numbers = dict(self._made.parameters)
-        fed = Signal()
-        m.submodules.pll = Instance(
-            "EHXPLLL",
-            a_ICP_CURRENT="12",
-            a_LPF_RESISTOR="8",
-            a_MFG_ENABLE_FILTEROPAMP="1",
-            a_MFG_GMCREF_SEL="2",
-            a_FREQUENCY_PIN_CLKI=f"{float(self._made.reference):g}",
-            p_FEEDBK_PATH="CLKOP",
-            p_PLLRST_ENA="DISABLED",
-            p_INTFB_WAKE="DISABLED",
-            p_STDBY_ENABLE="DISABLED",
-            p_DPHASE_SOURCE="DISABLED",
-            p_OUTDIVIDER_MUXA="DIVA",
-            p_OUTDIVIDER_MUXB="DIVB",
-            p_OUTDIVIDER_MUXC="DIVC",
-            p_OUTDIVIDER_MUXD="DIVD",
-            p_CLKOP_ENABLE="ENABLED",
-            p_CLKOS_ENABLE="ENABLED",
-            **{f"p_{name}": value for name, value in numbers.items()},
-            # That is no shift: phases are counted from the end of the period.
-            p_CLKOP_CPHASE=numbers["CLKOP_DIV"] - 1,
-            p_CLKOP_FPHASE=0,
-            p_CLKOS_CPHASE=numbers["CLKOS_DIV"] - 1,
-            p_CLKOS_FPHASE=0,
-            i_CLKI=pin.i,
-            i_CLKFB=fed,
-            i_RST=0,
-            i_STDBY=0,
-            i_PHASESEL0=0,
-            i_PHASESEL1=0,
-            i_PHASEDIR=1,
-            i_PHASESTEP=1,
-            i_PHASELOADREG=1,
-            i_PLLWAKESYNC=0,
-            i_ENCLKOP=0,
-            i_ENCLKOS=0,
-            o_CLKOP=fed,
-            o_CLKOS=clock,
-            o_LOCK=lock,
-        )
+def _connect_ice40(
+    m: Module, made: PllSettings, port: Any, pad: bool, clock: Signal, lock: Signal
+) -> None:
+    ports: dict[str, Any]
+    if pad:
+        ports = {"i_PACKAGEPIN": port.io}
+    else:
+        m.submodules.pin = pin = io.Buffer("i", port)
+        ports = {"i_REFERENCECLK": pin.i}
+    m.submodules.pll = Instance(
+        "SB_PLL40_PAD" if pad else "SB_PLL40_CORE",
+        p_FEEDBACK_PATH="SIMPLE",
+        p_PLLOUT_SELECT="GENCLK",
+        **{f"p_{name}": value for name, value in made.parameters},
+        **ports,
+        i_RESETB=1,
+        i_BYPASS=0,
+        o_PLLOUTGLOBAL=clock,
+        o_LOCK=lock,
+    )
+
+
+def _connect_ecp5(
+    m: Module, made: PllSettings, port: Any, pad: bool, clock: Signal, lock: Signal
+) -> None:
+    m.submodules.pin = pin = io.Buffer("i", port)
+    numbers = dict(made.parameters)
+    fed = Signal()
+    m.submodules.pll = Instance(
+        "EHXPLLL",
+        a_ICP_CURRENT="12",
+        a_LPF_RESISTOR="8",
+        a_MFG_ENABLE_FILTEROPAMP="1",
+        a_MFG_GMCREF_SEL="2",
+        a_FREQUENCY_PIN_CLKI=f"{float(made.reference):g}",
+        p_FEEDBK_PATH="CLKOP",
+        p_PLLRST_ENA="DISABLED",
+        p_INTFB_WAKE="DISABLED",
+        p_STDBY_ENABLE="DISABLED",
+        p_DPHASE_SOURCE="DISABLED",
+        p_OUTDIVIDER_MUXA="DIVA",
+        p_OUTDIVIDER_MUXB="DIVB",
+        p_OUTDIVIDER_MUXC="DIVC",
+        p_OUTDIVIDER_MUXD="DIVD",
+        p_CLKOP_ENABLE="ENABLED",
+        p_CLKOS_ENABLE="ENABLED",
+        **{f"p_{name}": value for name, value in numbers.items()},
+        # No phase shift: phases are counted from the end of the period.
+        p_CLKOP_CPHASE=numbers["CLKOP_DIV"] - 1,
+        p_CLKOP_FPHASE=0,
+        p_CLKOS_CPHASE=numbers["CLKOS_DIV"] - 1,
+        p_CLKOS_FPHASE=0,
+        i_CLKI=pin.i,
+        i_CLKFB=fed,
+        i_RST=0,
+        i_STDBY=0,
+        i_PHASESEL0=0,
+        i_PHASESEL1=0,
+        i_PHASEDIR=1,
+        i_PHASESTEP=1,
+        i_PHASELOADREG=1,
+        i_PLLWAKESYNC=0,
+        i_ENCLKOP=0,
+        i_ENCLKOS=0,
+        o_CLKOP=fed,
+        o_CLKOS=clock,
+        o_LOCK=lock,
+    )
+
+
+Connect = Callable[[Module, PllSettings, Any, bool, Signal, Signal], None]
+"""Takes module, settings, port, pad, and the signals for clock and lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pll:
+    """A kind of PLL.
+
+    Attributes
+    ----------
+    reference : tuple of number
+        Lowest and highest reference frequency, in MHz.
+    all_settings : callable
+        Takes the reference in MHz and yields all `PllSettings`.
+    connect : callable
+        Adds the primitive to a module; see `Connect`.
+    """
+
+    reference: tuple[int, int]
+    all_settings: Callable[[Fraction], Iterator[PllSettings]]
+    connect: Connect
+
+
+PLLS: dict[str, Pll] = {
+    "ice40": Pll(ICE40_PFD, _ice40, _connect_ice40),
+    "ecp5": Pll(ECP5_IN, _ecp5, _connect_ecp5),
+}
+"""The registry of PLLs, by kind."""

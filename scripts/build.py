@@ -1,4 +1,4 @@
-"""``bitlif build``: the layer as a bitstream for a board, with free tools."""
+"""``bitlif build``: a bitstream for a board, made with free tools."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .console.terminal import (
 )
 
 if TYPE_CHECKING:
-    from bitlif.fpga.bitstream import BitstreamReport
+    from bitlif.fpga.build_report import BitstreamReport
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -36,13 +36,12 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "build a bitstream for a board",
         """
-        Build the layer of a configuration, behind a serial line, as a bitstream for a board: the
-        core's netlist is the very one that the backend netlist:FAMILY simulates, which is checked
-        cell by cell. The clock is the highest that the placed design meets, unless --mhz says
-        otherwise. A placement takes minutes; each seed is placed at two clocks or more. Tools:
-        those that YOSYS, NEXTPNR_ICE40, ICEPACK, NEXTPNR_ECP5 and ECPPACK name, else those on the
-        PATH, else those of the extra `boards`. Exit code 1: the design does not fit, or misses
-        its clock.
+        Builds a bitstream with a layer and a serial port. The core's netlist is the one that the
+        backend netlist:FAMILY simulates; this is checked cell by cell. The clock is the highest
+        that the placed design meets, unless --mhz is given. A placement takes minutes, and each
+        seed is placed at two clocks or more. Tools: those named by YOSYS, NEXTPNR_ICE40, ICEPACK,
+        NEXTPNR_ECP5 and ECPPACK, else those on the PATH, else those of the extra `boards`. Exits
+        with status 1 if the design does not fit or misses its clock.
         """,
         (
             "bitlif build --list",
@@ -55,32 +54,35 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
     parser.add_argument("--board", metavar="BOARD", help="see --list")
     parser.add_argument(
-        "--out", metavar="DIR", help="folder to make (default: out/build/CONFIG-BOARD)"
+        "--out", metavar="DIR", help="folder to create (default: out/build/CONFIG-BOARD)"
     )
     parser.add_argument(
-        "--force", action="store_true", help="replace a folder that an earlier build made"
+        "--force", action="store_true", help="replace the folder of an earlier build"
     )
     parser.add_argument(
-        "--lanes", type=int, metavar="P", help="lanes, if not those of the configuration"
+        "--lanes", type=int, metavar="P", help="lanes (default: those of the configuration)"
     )
     parser.add_argument(
-        "--seeds", type=int, default=1, metavar="K", help="placements at a clock (default: 1)"
+        "--seeds", type=int, default=1, metavar="K", help="placements per clock (default: 1)"
     )
     parser.add_argument(
-        "--mhz", type=float, metavar="F", help="clock, or the PLL's next lower (default: highest)"
+        "--mhz",
+        type=float,
+        metavar="F",
+        help="clock, or the PLL's next lower (default: highest)",
     )
     parser.add_argument(
-        "--baud", type=int, default=1_000_000, metavar="B", help="of the line (default: 1000000)"
+        "--baud", type=int, default=1_000_000, metavar="B", help="baud rate (default: 1000000)"
     )
-    parser.add_argument("--weights", metavar="FILE", help="weights to begin with (default: zeros)")
-    parser.add_argument("--inference", action="store_true", help="without learning hardware")
-    parser.add_argument("--program", action="store_true", help="load it into the board afterwards")
+    parser.add_argument("--weights", metavar="FILE", help="initial weights (default: zeros)")
+    parser.add_argument("--inference", action="store_true", help="omit the learning hardware")
+    parser.add_argument("--program", action="store_true", help="load the bitstream into the board")
     parser.add_argument("--list", action="store_true", help="list the boards")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build, print, and program if asked to."""
+    """Build, print the report, and program the board if requested."""
     from bitlif.fpga.boards import BOARDS, board_named
 
     if args.list:
@@ -88,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     require_gates()
     if args.config is None or args.board is None:
         raise BitlifError(
-            f"a build needs CONFIG and --board, one of {', '.join(BOARDS)} (bitlif build --list)"
+            f"a build needs CONFIG and --board, one of {', '.join(BOARDS)} (see --list)"
         )
     config = Config.load(args.config)
     if args.lanes is not None:
@@ -102,16 +104,17 @@ def run(args: argparse.Namespace) -> int:
     program = _programmer(board.programmer) if args.program else []
     out = Path(args.out or f"out/build/{file_name(config.name)}-{args.board}")
 
-    from bitlif.fpga.bitstream import build_in
+    from bitlif.fpga.bitstream import BuildRequest, build_in
     from bitlif.fpga.place_and_route import MissesTiming
     from bitlif.fpga.synthesis import DoesNotFit
 
     try:
         with OutputFolder(out, "build", force=args.force) as made:
-            report = build_in(
-                made.folder, config, args.board, seeds=seeds, mhz=args.mhz, baud=baud,
-                learning=not args.inference, weights=weights, tell=_tell,
+            request = BuildRequest(
+                config=config, board=args.board, seeds=seeds, mhz=args.mhz, baud=baud,
+                learning=not args.inference, weights=weights,
             )  # fmt: skip
+            report = build_in(request, made.folder, notify=_notify)
             made.settle()
     except (DoesNotFit, MissesTiming) as error:
         say(f"bitlif build: {error}")
@@ -124,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
         call = [*program, str(Path(out / report.files["bitstream"]).absolute())]
         from bitlif.hdl.export.programs import run_program
 
-        # What it says is no result: it goes to standard error.
+        # Its output goes to standard error: it is not part of the result.
         done = run_program(call, out, output=2)
         if done.returncode:
             say(f"bitlif build: {call[0]} failed ({done.returncode})")
@@ -133,23 +136,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _programmer(command: tuple[str, ...]) -> list[str]:
-    """Return the command that loads a bitstream.
+    """Return the command that loads a bitstream into a board.
 
     Raises
     ------
     BitlifError
-        If there is no such program, before anything is built.
+        If the board has no programmer, or it is not installed.
     """
     from bitlif.hdl.export.programs import find_program
 
+    if not command:
+        raise BitlifError("--program needs a board with a programmer; this one has none")
     found = find_program(command[0])
     if found is None:
         raise BitlifError(f"--program needs {command[0]}, which is not on the PATH: install it")
     return [found, *command[1:]]
 
 
-def _tell(what: str, seconds: float | None) -> None:
-    """Say on standard error what begins, and how long it took."""
+def _notify(what: str, seconds: float | None) -> None:
+    """Print the name of a stage, then its run time, to standard error."""
     if seconds is None:
         say(f"{what} ...")
     elif seconds >= 1:
@@ -159,12 +164,13 @@ def _tell(what: str, seconds: float | None) -> None:
 def _list(as_json: bool) -> int:
     """Print the boards."""
     from bitlif.fpga.boards import BOARDS
+    from bitlif.fpga.families import family_named
 
     if as_json:
         print_json({
             name: {
                 "title": board.title, "device": board.device,
-                "backend": f"netlist:{board.family}", "limits": dict(board.limits),
+                "backend": family_named(board.family).backend, "limits": dict(board.limits),
                 "reference_mhz": board.reference, "programmer": list(board.programmer),
                 "note": board.note,
             }
@@ -173,10 +179,10 @@ def _list(as_json: bool) -> int:
         return 0
     rows = [
         (name, board.title, board.device, board.limits["cells"], board.limits["block RAMs"],
-         board.limits["multipliers"], f"netlist:{board.family}")
+         board.limits["multipliers"], family_named(board.family).backend)
         for name, board in BOARDS.items()
     ]  # fmt: skip
-    titles = ("", "board", "device", "cells", "BRAM", "mult", "the core simulates as")
+    titles = ("", "board", "device", "cells", "BRAM", "mult", "simulated by")
     screen = console()
     screen.print(result_table("boards", titles, rows))
     for name, board in BOARDS.items():
@@ -217,17 +223,17 @@ def _print(report: BitstreamReport, out: Path) -> None:
     titles = ("seed", "clock, MHz", "reached, MHz", "")
     screen.print(result_table("placements", titles, placements))
     hashes = [(name.replace("_", " "), digest) for name, digest in report.hashes.items()]
-    screen.print(result_table("made one of the other", ("", "sha256"), hashes))
+    screen.print(result_table("files, each made from the previous one", ("", "sha256"), hashes))
     for tool, version in report.tools.items():
-        # What a compiler was called with is in report.json.
+        # The compiler options of a tool are only in report.json.
         screen.print(f"{tool}: {version.partition(', Clang')[0]}")
-    begins = ", with the weights given" if report.with_weights else ""
+    begins = ", with the given weights" if report.with_weights else ""
     screen.print(f"the core is the netlist that {report.backend} simulates{begins}")
     screen.print(f"written to {out / report.files['bitstream']}")
 
 
 def _large(value: float) -> str:
-    """Return a number in short."""
+    """Return a number with a unit prefix."""
     for power, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= power:
             return f"{value / power:.2f} {letter}"

@@ -1,4 +1,4 @@
-"""``bitlif estimate``: how large and how fast a layer becomes on a board, at once."""
+"""``bitlif estimate``: size and speed of a layer on a board, without synthesis."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "estimate a layer's size and speed on a board",
         """
-        Estimates what a layer, its registers and its serial line take of a board's FPGA, and how
-        fast it runs there, in less than a second: by counting and by coefficients that were fitted
-        to real syntheses. How far off estimates were for configurations that the fit had not seen
-        is printed beside them; `bitlif bench estimate` measures it again. `bitlif build` tells for
-        certain. A board that the layer does not fit has no speed. Exit code 1: it does not fit the
-        board.
+        Estimates the size of a layer, its registers and its serial port on an FPGA, and their
+        speed, in less than a second: gates are counted, and weighted with coefficients that were
+        fitted to real syntheses. The errors for configurations outside the fit are printed as
+        well; `bitlif bench estimate` measures them again. `bitlif build` gives exact figures. No
+        speed is given for a board that the layer does not fit. With --board, exits with status 1
+        if it does not fit.
         """,
         (
             "bitlif estimate digits",
@@ -35,8 +35,8 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
-    parser.add_argument("--board", metavar="BOARD", help="one only (default: all that there are)")
-    parser.add_argument("--inference", action="store_true", help="without learning hardware")
+    parser.add_argument("--board", metavar="BOARD", help="one board (default: all)")
+    parser.add_argument("--inference", action="store_true", help="omit the learning hardware")
     add_json(parser)
 
 
@@ -59,17 +59,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
-    """Return what is estimated for a board."""
+    """Return the estimate for a board, as --json prints it."""
     from dataclasses import asdict
 
     from bitlif.fpga.boards import BOARDS
-    from bitlif.fpga.estimate import clock_of, error_of, estimate, speed
+    from bitlif.fpga.estimate import calibrated_family, clock_of, error_of, estimate, speed
 
     board = BOARDS[name]
     size = estimate(config, board.family, learning=learning)
     use: dict[str, dict[str, Any]] = {}
     for kind, used in size.total.items():
-        there = board.limits.get(kind, board.limits["cells"])
+        there = board.limit(kind)
         use[kind] = {
             "used": used, "core": size.core[kind], "available": there,
             "percent": round(100 * used / there, 1) if there else 0.0,
@@ -77,11 +77,11 @@ def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
         }  # fmt: skip
     clock = clock_of(name)
     fits = all(own["used"] <= own["available"] for own in use.values())
-    # What does not fit has no speed there.
+    # A design that does not fit has no speed.
     pace = asdict(speed(config, clock.mhz, learning=learning)) if fits else None
     return {
         "board": name, "device": board.device, "family": board.family, "fits": fits, "use": use,
-        "clock": asdict(clock), "speed": pace,
+        "clock": asdict(clock), "speed": pace, "calibration": calibrated_family(board.family),
     }  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
     title = f"{config.name}, {what}: estimated use"
     screen.print(result_table(title, ("", *kinds, "fits"), listed))
     paces = [(row["board"], *_pace(row)) for row in rows]
-    titles = ("", "MHz", "clocks a step", "a window, at most", "steps/s", "Msyn/s")
+    titles = ("", "MHz", "cycles/step", "cycles/window, at most", "steps/s", "Msyn/s")
     screen.print(result_table("at the clock that placements reach", titles, paces))
     for family in dict.fromkeys(row["family"] for row in rows):
         own = next(row for row in rows if row["family"] == family)
@@ -112,15 +112,26 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
         )
         configs = own["use"]["cells"]["error"]["configs"]
         screen.print(
-            f"{family}: median and worst error over {configs} configurations that the fit had not "
-            f"seen: {said}"
+            f"{family}: median and worst error over {configs} configurations outside the "
+            f"fit: {said}"
         )
-    reached = ", ".join(f"{row['board']} {row['clock']['placements']}" for row in rows)
-    screen.print(f"MHz: median of what placements reached, of which there were: {reached}")
+    reached = ", ".join(
+        f"{row['board']} {row['clock']['placements']}" for row in rows if not row["clock"]["note"]
+    )
+    if reached:
+        screen.print(f"MHz: median of placements; their number by board: {reached}")
+    for row in rows:
+        if row["clock"]["note"]:
+            screen.print(f"{row['board']}: {row['clock']['note']}")
+        if row["calibration"] != row["family"]:
+            screen.print(
+                f"{row['board']}: family {row['family']} has not been calibrated; sizes are "
+                f"estimated with the coefficients of {row['calibration']}"
+            )
 
 
 def _pace(row: dict[str, Any]) -> list[str]:
-    """Return clock and speed as they are printed; dashes where the layer does not fit."""
+    """Return clock and speed as printed: dashes where the layer does not fit."""
     own = row["speed"]
     if own is None:
         return ["-"] * 5

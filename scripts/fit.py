@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from bitlif.fpga.capacity import Room
 
 INPUTS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
-"""Of the table that gives the most neurons for each number of inputs."""
+"""Rows of the table of most neurons by number of inputs."""
 
 
 DEFAULTS = {"inputs": 4096, "neurons": 1024, "lanes": 64}
-"""What can be varied, and up to where it is looked."""
+"""Sizes that can be varied, and the upper limits of the search."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -30,10 +30,10 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "find the largest layers that fit a board",
         """
-        Looks for the most inputs, neurons and lanes with which a configuration still fits a board,
-        each alone with the others as they are, and for the most neurons for each number of inputs.
-        Sizes are estimates (`bitlif estimate`), raised by the worst error that was measured unless
-        --margin says otherwise. Exit code 1: not even the smallest layer fits.
+        Finds the most inputs, neurons and lanes with which a configuration fits a board, varying
+        one at a time, and the most neurons for each number of inputs. Sizes are estimates (`bitlif
+        estimate`) plus the worst measured error, or plus --margin. Exits with status 1 if not even
+        the smallest layer fits.
         """,
         (
             "bitlif fit digits --board icebreaker",
@@ -45,16 +45,19 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--board", metavar="BOARD", required=True, help="see bitlif build --list")
     parser.add_argument(
         "--vary", default="inputs,neurons,lanes", metavar="LIST",
-        help="what to look for (default: inputs,neurons,lanes)",
+        help="sizes to vary (default: inputs,neurons,lanes)",
     )  # fmt: skip
     for name, most in DEFAULTS.items():
         parser.add_argument(
             f"--max-{name}", type=int, default=most, metavar="N", help=f"default: {most}"
         )
     parser.add_argument(
-        "--margin", type=float, metavar="PERCENT", help="default: the worst error, by resource"
+        "--margin",
+        type=float,
+        metavar="PERCENT",
+        help="default: the worst measured errors",
     )
-    parser.add_argument("--inference", action="store_true", help="without learning hardware")
+    parser.add_argument("--inference", action="store_true", help="omit the learning hardware")
     add_json(parser)
 
 
@@ -93,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 def search(
     config: Config, room: Room, vary: list[str], bounds: dict[str, int], *, learning: bool
 ) -> dict[str, Any]:
-    """Return the largest layers, each size alone and neurons over inputs."""
+    """Return the largest layers: one size varied at a time, and neurons by inputs."""
     from bitlif.fpga.capacity import frontier, largest
 
     alone = []
@@ -111,7 +114,7 @@ def search(
 
 
 def _sized(config: Config | None, room: Room, learning: bool) -> dict[str, Any]:
-    """Return a layer's sizes and what it takes; None if there is none."""
+    """Return the sizes and resources of a layer; None values if nothing fits."""
     from bitlif.fpga.estimate import estimate
 
     if config is None:
@@ -128,14 +131,14 @@ def _print(config: Config, board: str, result: dict[str, Any]) -> None:
     screen = console()
     kinds = list(result["margins"])
     listed = [(f"most {row['vary']}", *_cells(row, kinds), row["ends"]) for row in result["alone"]]
-    titles = ("", "inputs", "neurons", "lanes", *kinds, "more: lacks")
+    titles = ("", "inputs", "neurons", "lanes", *kinds, "limited by")
     screen.print(result_table(f"{config.name} on {board}", titles, listed))
     if result["frontier"]:
         listed = [(str(row["inputs"]), *_cells(row, kinds)[1:]) for row in result["frontier"]]
         titles = ("inputs", "neurons", "lanes", *kinds)
-        screen.print(result_table("most neurons for so many inputs", titles, listed))
+        screen.print(result_table("most neurons by number of inputs", titles, listed))
     said = ", ".join(f"{kind} {100 * own:.1f} %" for kind, own in result["margins"].items())
-    screen.print(f"Estimates, which must fit with a margin: {said}.")
+    screen.print(f"Estimated, with a margin of {said}.")
 
 
 def _cells(row: dict[str, Any], kinds: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""``bitlif bench estimate``: what `bitlif estimate` says against what synthesis makes."""
+"""``bitlif bench estimate``: errors of `bitlif estimate` against real syntheses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.errors import BitlifError, require_choice, require_int
 from bitlif.model.storage.atomic import write_file
 from bitlif.model.storage.reading import read_text
 from bitlif.scripts.console.terminal import (
@@ -26,10 +26,10 @@ from bitlif.scripts.console.terminal import (
 )
 
 if TYPE_CHECKING:
-    from bitlif.fpga.measure_area import Sized
+    from bitlif.fpga.measure_area import MeasuredSize
 
 LEAST = 20
-"""Configurations that a fit needs: its errors are of one each time that it has not seen."""
+"""Configurations that a fit needs: each error is that of a configuration left out of the fit."""
 
 
 def add_parser(actions: SubParsers) -> None:
@@ -38,13 +38,13 @@ def add_parser(actions: SubParsers) -> None:
         actions,
         "estimate",
         run,
-        "measure how far off `bitlif estimate` is",
+        "measure the errors of `bitlif estimate`",
         """
-        Synthesises seeded configurations of all kinds, and the ready-made ones, as a bitstream
-        would be, core and surroundings, and compares their sizes with estimates whose coefficients
-        were fitted to all the other configurations. Takes a minute or two for a configuration and
-        family. Results that are kept in --results, or came with the package, are not measured
-        again unless the core's Verilog has changed.
+        Synthesises the ready-made and some seeded random configurations, each core with its
+        surroundings as in a bitstream, and compares their sizes with estimates that were fitted to
+        all other configurations. One configuration takes a minute or two per family. Results in
+        --results and those of the package are used again unless the core's Verilog has changed,
+        so that a run is resumable.
         """,
         (
             "bitlif bench estimate --family ecp5",
@@ -52,40 +52,43 @@ def add_parser(actions: SubParsers) -> None:
             "bitlif bench estimate --fresh --json > estimate.json",
         ),
     )
-    parser.add_argument("--family", choices=("ice40", "ice40hx", "ecp5", "all"), default="all")
+    parser.add_argument("--family", metavar="FAMILY", default="all", help="default: all")
     parser.add_argument(
-        "--configs", type=int, default=24, metavar="N", help="seeded ones (default: 24)"
+        "--configs", type=int, default=24, metavar="N", help="random configurations (default: 24)"
     )
-    parser.add_argument("--results", metavar="FILE", help="read and keep what was measured here")
-    parser.add_argument("--fresh", action="store_true", help="use no results from before")
+    parser.add_argument("--results", metavar="FILE", help="file of results, read and extended")
+    parser.add_argument("--fresh", action="store_true", help="measure everything again")
     parser.add_argument("--fit", metavar="FILE", help="write coefficients and errors as TOML")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, compare, and write the coefficients if asked to."""
+    """Measure, compare, and write the coefficients if requested."""
     require_gates()
-    from bitlif.fpga.estimate import kept
-    from bitlif.fpga.yosys_mapping import FAMILIES
+    from bitlif.fpga.estimate import calibration
+    from bitlif.fpga.families import FAMILIES
+    from bitlif.fpga.samples import READY
 
     count = require_int("--configs", args.configs, 0, 1000)
-    families = FAMILIES if args.family == "all" else (args.family,)
+    require_choice("--family", args.family, (*FAMILIES, "all"))
+    families = tuple(FAMILIES) if args.family == "all" else (args.family,)
     if args.fit and args.family != "all":
         raise BitlifError(
-            f"--fit must be without --family {args.family}: families are fitted as one"
+            f"--fit cannot be combined with --family {args.family}: families are fitted together"
+        )
+    if args.fit and count + len(READY) < LEAST:
+        raise BitlifError(
+            f"--fit needs at least {LEAST} configurations, not {count + len(READY)}: raise "
+            "--configs"
         )
     rows = measure(count, families, args.results, fresh=args.fresh)
     compared = compare(rows)
     if args.fit:
-        from bitlif.fpga.calibration import fitted_toml
+        from bitlif.fpga.calibration import calibration_toml
+        from bitlif.fpga.measure_area import stamp_of
 
-        for family in families:
-            if len(compared[family]) < LEAST:
-                raise BitlifError(
-                    f"--fit needs at least {LEAST} configurations a family, not "
-                    f"{len(compared[family])}: raise --configs"
-                )
-        write_file(Path(args.fit), fitted_toml(cases_of(rows), kept()["clocks"]))
+        text = calibration_toml(cases_of(rows), calibration()["clocks"], stamp_of(rows))
+        write_file(Path(args.fit), text)
     if args.json:
         print_json({"families": {family: summary_of(own) for family, own in compared.items()},
                     "rows": compared})  # fmt: skip
@@ -96,27 +99,46 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(
     count: int, families: Sequence[str], results: str | None, *, fresh: bool
-) -> list[Sized]:
-    """Return what was measured, now or before; keep it in the file `results`, row by row.
+) -> list[MeasuredSize]:
+    """Return measurements, new ones and earlier ones of the same core.
+
+    Parameters
+    ----------
+    count : int
+        Number of random configurations.
+    families : sequence of str
+    results : str or None
+        File that is read first and rewritten after each measurement. Its rows of other
+        configurations and families are kept.
+    fresh : bool
+        Measure everything again.
 
     Raises
     ------
     BitlifError
-        If a tool is missing or fails; the folder with its log is kept then.
+        If a tool is missing or fails; the message names its log, whose folder is kept.
     """
-    from bitlif.fpga.measure_area import configuration, hash_of, kept_sizes, read_sizes, write_sizes
+    from bitlif.fpga.measure_area import (
+        configuration,
+        hash_of,
+        read_sizes,
+        recorded_sizes,
+        write_sizes,
+    )
     from bitlif.fpga.measure_area import measure as size
     from bitlif.fpga.samples import READY
     from bitlif.hdl.export.verilog import core_verilog
 
     path = Path(results) if results else None
-    known = [] if fresh else kept_sizes()
-    if path and os.path.lexists(path) and not fresh:
-        known += read_sizes(read_text("results", path))
+    known = [] if fresh else recorded_sizes()
+    earlier: list[MeasuredSize] = []
+    if path and os.path.lexists(path):
+        earlier = read_sizes(read_text("results", path))
+        known += [] if fresh else earlier
     found = {(row.name, row.family, row.core_hash): row for row in known}
     names = [*READY, *(f"sample-{number}" for number in range(1, count + 1))]
     folder = Path(tempfile.mkdtemp(prefix="bitlif-estimate-"))
-    rows: list[Sized] = []
+    rows: list[MeasuredSize] = []
     with progress_bars() as bars:
         bar = bars.add_task("synthesising", total=len(names) * len(families))
         for name in names:
@@ -127,14 +149,16 @@ def measure(
                 row = found.get((name, family, hash_of(text)))
                 rows.append(row or size(name, family, text, folder / f"{name}-{family}"))
                 if path:
-                    write_file(path, write_sizes(rows))
+                    done = {(own.name, own.family) for own in rows}
+                    kept = [own for own in earlier if (own.name, own.family) not in done]
+                    write_file(path, write_sizes(rows + kept))
                 bars.update(bar, advance=1)
     shutil.rmtree(folder, ignore_errors=True)
     return rows
 
 
-def cases_of(rows: Sequence[Sized]) -> list[Any]:
-    """Return measured configurations with what they are estimated from."""
+def cases_of(rows: Sequence[MeasuredSize]) -> list[Any]:
+    """Return measurements with the features that their estimates are made of."""
     from bitlif.fpga.calibration import Case
     from bitlif.fpga.estimate import features
     from bitlif.fpga.measure_area import configuration
@@ -148,12 +172,12 @@ def cases_of(rows: Sequence[Sized]) -> list[Any]:
     ]  # fmt: skip
 
 
-def compare(rows: Sequence[Sized]) -> dict[str, list[dict[str, Any]]]:
-    """Return, by family, real sizes beside estimates that were fitted to all other rows."""
-    from bitlif.fpga.calibration import judged
+def compare(rows: Sequence[MeasuredSize]) -> dict[str, list[dict[str, Any]]]:
+    """Return, by family, real sizes and estimates that were fitted to the other configurations."""
+    from bitlif.fpga.calibration import cross_validated
 
     found: dict[str, list[dict[str, Any]]] = {}
-    for case, own in judged(cases_of(rows)):
+    for case, own in cross_validated(cases_of(rows)):
         found.setdefault(case.family, []).append(
             {"name": case.name, "real": case.real.total, "estimate": own.total,
              "core": {"real": case.real.core, "estimate": own.core}}
@@ -162,7 +186,7 @@ def compare(rows: Sequence[Sized]) -> dict[str, list[dict[str, Any]]]:
 
 
 def summary_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the errors of a family's rows by kind of resource."""
+    """Return the errors of a family's rows, by kind of resource."""
     from bitlif.fpga.estimate import Error, relative
 
     return {
@@ -188,5 +212,5 @@ def _print(compared: dict[str, list[dict[str, Any]]]) -> None:
 
 
 LEGEND = """\
-Core and surroundings together. Every estimate is by coefficients that were fitted to all other
-configurations; errors are of those."""
+Core and surroundings together. The coefficients of each estimate were fitted to all other
+configurations."""

@@ -200,10 +200,13 @@ def measure(
         If a tool is missing or fails; the folder with its log is kept then.
     """
     require_gates()
-    from bitlif.fpga.synthesis import FAMILIES
+    from bitlif.fpga.families import family_of_device
     from bitlif.fpga.tools import tool_version
 
-    needed = ("yosys", *dict.fromkeys(FAMILIES[family].router for family, _ in plan))
+    needed = (
+        "yosys",
+        *dict.fromkeys(family_of_device(family).toolchain.placer for family, _ in plan),
+    )
     tools = {name: tool_version(name) for name in needed}
     folder = Path(tempfile.mkdtemp(prefix="bitlif-gates-"))
     rows = []
@@ -220,10 +223,11 @@ def _row(
     config: Config, name: str, seeds: Sequence[int], folder: Path, bars: Progress, bar: TaskID
 ) -> Row:
     """Synthesise one core, and place it with each seed."""
-    from bitlif.fpga.synthesis import FAMILIES, DoesNotFit, place, synthesise
+    from bitlif.fpga.families import family_of_device
+    from bitlif.fpga.synthesis import DoesNotFit, place, synthesise
 
-    family, lanes = FAMILIES[name], config.layer.lanes
-    title = f"{family.title}, lanes {lanes}"
+    family, lanes = family_of_device(name), config.layer.lanes
+    title = f"{family.device.title}, lanes {lanes}"
     bars.update(bar, description=f"synthesising {title}")
     synthesise(config, family, folder)
     bars.update(bar, advance=1)

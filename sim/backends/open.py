@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bitlif.fpga.families import FAMILIES
 from bitlif.model.config.config import Config
 from bitlif.model.errors import (
     BitlifError,
@@ -20,8 +21,14 @@ from .core import Core
 from .models import FloatCore, ModelCore
 from .serial import PREFIX, SerialCore, port_of
 
-BACKENDS = ("float", "model", "rtl", "netlist:ice40", "netlist:ice40hx", "netlist:ecp5")
-"""Backends other than boards."""
+
+def backend_names() -> tuple[str, ...]:
+    """Return all backends other than boards, with one netlist per registered FPGA family."""
+    return ("float", "model", "rtl", *(family.backend for family in FAMILIES.values()))
+
+
+BACKENDS = backend_names()
+"""Backends of the package, other than boards."""
 
 KINDS = (*BACKENDS, f"{PREFIX}PORT")
 """The same, and the form of a board's name."""
@@ -35,14 +42,16 @@ DEFAULTS = {"threads": 1, "signature": True, "units": "raw", "seed": None}
 OPTIONS = {"model": ("threads", "signature"), "float": ("units", "seed")}
 
 
+def _accepted() -> str:
+    return ", ".join((*backend_names(), f"{PREFIX}PORT"))
+
+
 def require_backend(wanted: str, name: str) -> None:
     """Raise unless a backend of this name exists; `wanted` begins the message."""
     if name.startswith(PREFIX):
         port_of(name)
-    elif name not in BACKENDS:
-        raise BitlifError(
-            f"{wanted} {', '.join(KINDS)}, not {quoted(name)}{nearest_of(name, BACKENDS)}"
-        )
+    elif name not in (names := backend_names()):
+        raise BitlifError(f"{wanted} {_accepted()}, not {quoted(name)}{nearest_of(name, names)}")
 
 
 def open(
@@ -100,7 +109,7 @@ def open(
     if not isinstance(config, Config):
         raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
     if not isinstance(backend, str):
-        raise BitlifTypeError(f"backend must be one of {', '.join(KINDS)}, not {quoted(backend)}")
+        raise BitlifTypeError(f"backend must be one of {_accepted()}, not {quoted(backend)}")
     require_backend("backend must be one of", backend)
     require_bool("learning", learning)
     options = {

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import bitlif.hdl
 import bitlif.model
+from bitlif.fpga.families import family_named
 from bitlif.fpga.netlist import make_netlist
 from bitlif.fpga.tools import run_tool, tool_version
 from bitlif.hdl.export.convert import converter
@@ -39,7 +40,8 @@ FLAGS = (
 SOURCES = (
     "sim/compiled/build.py", "sim/compiled/core_driver.cc", "sim/compiled/line_driver.cc",
     "sim/compiled/step_driver.cc", "sim/compiled/shell.py", "sim/compiled/bit_packing.py",
-    "sim/probes.py", "fpga/netlist.py", "fpga/synthesis.py", "fpga/tools.py", "fpga/ecp5_cells.v",
+    "sim/probes.py", "fpga/families.py", "fpga/gate_tally.py", "fpga/netlist.py",
+    "fpga/synthesis.py", "fpga/tools.py", "fpga/yosys_mapping.py", "fpga/ecp5_cells.v",
 )  # fmt: skip
 """Files that a compiled core depends on, besides those of `bitlif.model` and `bitlif.hdl`."""
 
@@ -56,7 +58,7 @@ def library(
     ----------
     config : Config
     backend : str
-        ``"rtl"``, or ``"netlist:"`` and one of `bitlif.fpga.netlist.NETLIST_FAMILIES`.
+        ``"rtl"``, or ``"netlist:"`` and a key of `bitlif.fpga.families.FAMILIES`.
     learning : bool
         Whether the core has learning hardware.
     verilog : str or None
@@ -76,6 +78,7 @@ def library(
         "verilog": verilog or "",
         **ingredients(),
         "yosys": tool_version("yosys") if kind == "netlist" else "",
+        "family": family_named(family).fingerprint if kind == "netlist" else "",
         "options": OPTIMISE[kind],
     }
 

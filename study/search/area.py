@@ -6,15 +6,13 @@ import functools
 import json
 from pathlib import Path
 
-from bitlif.fpga.estimate import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, clock_of, estimate
+from bitlif.fpga.estimate import clock_of, estimate
+from bitlif.fpga.families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, family_named
 from bitlif.model.clocks import full_step
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import require_choice
 from bitlif.model.storage.cache import cached, key_of
-
-DEVICES = {"ecp5": "ecp5", "ice40": "up5k", "ice40hx": "hx8k"}
-"""Device of `bitlif.fpga.synthesis.FAMILIES` for a core, by the family of the board."""
 
 PLACEMENT_SEED = 1
 
@@ -32,7 +30,7 @@ def _area(config: Config, board: str, synthesise: bool) -> tuple[tuple[str, floa
 
     family = BOARDS[board].family
     if synthesise:
-        values = placed(config, DEVICES[family])
+        values = placed(config, family)
     else:
         size = estimate(config, family).total
         values = {
@@ -58,24 +56,25 @@ def area(config: Config, board: str, *, synthesise: bool) -> dict[str, float]:
     return dict(_area(config, board, synthesise))
 
 
-def placed(config: Config, device: str) -> dict[str, float]:
+def placed(config: Config, family: str) -> dict[str, float]:
     """Synthesise and place a core; return its size and its clock frequency in MHz, from a cache."""
-    from bitlif.fpga.synthesis import FAMILIES, harness_verilog, place, synthesise
+    from bitlif.fpga.synthesis import harness_verilog, place, synthesise
     from bitlif.fpga.tools import tool_version
 
-    family = FAMILIES[device]
+    own_family = family_named(family)
+    device, router = own_family.device, own_family.toolchain.placer
     parts = {
         "verilog": harness_verilog(config),
-        "device": " ".join((family.synthesis, *family.device, str(family.aim))),
+        "device": " ".join((own_family.synthesis, *device.arguments, str(device.aim))),
         "seed": str(PLACEMENT_SEED),
         "yosys": tool_version("yosys"),
-        "router": tool_version(family.router),
+        "router": tool_version(router),
     }
 
     def make(folder: Path) -> None:
         (folder / "config.toml").write_text(dump_config(config), "utf-8")
-        synthesise(config, family, folder)
-        own = place(folder, family, PLACEMENT_SEED)
+        synthesise(config, own_family, folder)
+        own = place(folder, own_family, PLACEMENT_SEED)
         values = {
             "cells": own.cells, "flip_flops": own.flops, "block_rams": own.memories,
             "multipliers": own.multipliers, "mhz": own.mhz,

@@ -59,7 +59,17 @@ class Learned(NamedTuple):
 DECIDING = {
     "bitlif.tasks": ("digits.py", "encoders.py", "learner.py", "teacher.py"),
     "bitlif.study.search": ("area.py", "evaluate.py", "metrics.py", "space.py"),
-    "bitlif.fpga": ("estimate.py", "estimate.toml", "gate_count.py", "yosys_mapping.py"),
+    "bitlif.fpga": (
+        "boards.py",
+        "estimate.py",
+        "estimate.toml",
+        "families.py",
+        "gate_count.py",
+        "gate_count_learning.py",
+        "gate_count_neuron.py",
+        "gate_tally.py",
+        "yosys_mapping.py",
+    ),
 }
 """Files outside the model that affect the results of a run."""
 

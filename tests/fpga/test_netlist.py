@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import bitlif.fpga
-from bitlif.fpga.netlist import NETLIST_FAMILIES, Netlist, make_netlist
+from bitlif.fpga.families import FAMILIES
+from bitlif.fpga.netlist import Netlist, make_netlist
 from bitlif.fpga.synthesis import require_no_conflict
 from bitlif.fpga.tools import TOOLS
 from bitlif.hdl.export.verilog import core_name, core_verilog
@@ -189,8 +190,7 @@ def simulated(folder: Path, *sources: str) -> str:
 
 # An HX8K's cells are an UP5K's without its multipliers: by night only.
 BY_DAY = [
-    pytest.param(name, marks=[pytest.mark.long] if name == "ice40hx" else [])
-    for name in NETLIST_FAMILIES
+    pytest.param(name, marks=[pytest.mark.long] if name == "ice40hx" else []) for name in FAMILIES
 ]
 
 
@@ -271,7 +271,7 @@ def ports(text: str, name: str) -> set[tuple[str, str, str]]:
     return set(re.findall(r"^  (input|output) (?:(\[\d+:0\]) )?(\w+);", own[0], re.MULTILINE))
 
 
-@pytest.mark.parametrize("family", NETLIST_FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_core_becomes_cells_of_its_family_alone(family: str, cores: dict[str, Netlist]) -> None:
     made = cores[family]
     cells = json.loads(made.json.read_text())["modules"][core_name(TINY)]["cells"].values()
@@ -281,7 +281,7 @@ def test_core_becomes_cells_of_its_family_alone(family: str, cores: dict[str, Ne
     assert all(re.match(own, kind) for kind in kinds)
 
 
-@pytest.mark.parametrize("family", NETLIST_FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_simulated_netlist_is_one_module_with_the_ports_of_the_core(
     family: str, cores: dict[str, Netlist]
 ) -> None:

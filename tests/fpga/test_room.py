@@ -1,4 +1,4 @@
-"""A build that is far too large is refused before the tools have worked on it for minutes."""
+"""Builds that are far too large fail before any tool runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bitlif.fpga import bitstream
-from bitlif.fpga.bitstream import build, require_room
+from bitlif.fpga.bitstream import BuildRequest, build, require_room
 from bitlif.fpga.boards import BOARDS
 from bitlif.fpga.estimate import estimate
 from bitlif.fpga.synthesis import DoesNotFit
@@ -18,7 +18,7 @@ TINY = Config.load("tiny")
 
 @pytest.mark.parametrize("name", BOARDS)
 @pytest.mark.parametrize("learning", [True, False])
-def test_what_is_far_too_large_is_refused_before_any_work(
+def test_far_too_large_design_fails_before_any_work(
     name: str, learning: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*arguments: object, **named: object) -> str:
@@ -29,19 +29,19 @@ def test_what_is_far_too_large_is_refused_before_any_work(
     with pytest.raises(
         DoesNotFit, match=r"^tiny does not fit the .* \(about [\d,]+ .*\): take fewer "
     ) as info:
-        build(huge, name, tmp_path / "out", learning=learning)
+        build(BuildRequest(config=huge, board=name, learning=learning), tmp_path / "out")
     assert len(str(info.value)) < 200
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_what_may_fit_is_left_to_the_tools(name: str) -> None:
+def test_borderline_design_is_left_to_the_tools(name: str) -> None:
     board = BOARDS[name]
     fitting = 0
     for config in (Config.load(own) for own in ("tiny", "digits", "digits-4bit", "teacher")):
         sizes = estimate(config, board.family).total
-        limits = {kind: board.limits.get(kind, board.limits["cells"]) for kind in sizes}
-        # Up to one and a half times too large, nextpnr has the last word.
+        limits = {kind: board.limit(kind) for kind in sizes}
+        # Up to 1.5 times too large, nextpnr decides.
         if all(used <= 1.5 * limits[kind] for kind, used in sizes.items()):
             require_room(config, board, learning=True)
             fitting += 1

@@ -1,4 +1,4 @@
-"""The core through Yosys, and what is made of nextpnr's words; nothing is placed here."""
+"""Synthesis of cores with Yosys, and the parsing of nextpnr's output; nothing is placed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from amaranth.sim import Simulator
 
 from bitlif.fpga import synthesis
-from bitlif.fpga.synthesis import FAMILIES, DoesNotFit, Harness, place, read_report, synthesise
+from bitlif.fpga.families import family_of_device
+from bitlif.fpga.synthesis import DoesNotFit, Harness, place, read_report, synthesise
 from bitlif.fpga.tools import TOOLS, find_tool, tool_version
 from bitlif.model.config.config import Config
 
@@ -50,7 +51,7 @@ REPORT = {
 def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
     """Synthesise `tiny` for both families, and variants of it for one."""
     folder = tmp_path_factory.mktemp("netlists")
-    ecp5, up5k = FAMILIES["ecp5"], FAMILIES["up5k"]
+    ecp5, up5k = family_of_device("ecp5"), family_of_device("up5k")
     return {
         "ecp5": synthesise(TINY, ecp5, folder / "ecp5"),
         "up5k": synthesise(TINY, up5k, folder / "up5k"),
@@ -98,7 +99,7 @@ def test_harness_reaches_the_core_and_shows_it() -> None:
 
 
 def test_report_is_read() -> None:
-    placed = read_report(json.dumps(REPORT), FAMILIES["ecp5"], 7)
+    placed = read_report(json.dumps(REPORT), family_of_device("ecp5"), 7)
     assert (placed.seed, placed.mhz, placed.cells, placed.flops) == (7, 101.5, 1000, 800)
     assert (placed.multipliers, placed.memories, placed.available) == (3, 2, 24288)
     assert placed.path == "a to c: 3.8 ns, 1.0 in wires, 1 cells"
@@ -106,7 +107,7 @@ def test_report_is_read() -> None:
 
 def test_report_of_a_device_without_multipliers_is_read() -> None:
     use = {name: {"used": 5, "available": 7680} for name in ("ICESTORM_LC", "ICESTORM_RAM")}
-    placed = read_report(json.dumps({**REPORT, "utilization": use}), FAMILIES["hx8k"], 1)
+    placed = read_report(json.dumps({**REPORT, "utilization": use}), family_of_device("hx8k"), 1)
     assert (placed.cells, placed.multipliers, placed.memories, placed.available) == (5, 0, 5, 7680)
 
 
@@ -156,7 +157,7 @@ def test_failure_of_yosys_names_its_error_and_its_log(
 ) -> None:
     monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "module top(; end")
     with pytest.raises(ValueError, match=r"^yosys failed \(.*\); its log is .*yosys\.log$") as info:
-        synthesise(TINY, FAMILIES["ecp5"], tmp_path / "broken")
+        synthesise(TINY, family_of_device("ecp5"), tmp_path / "broken")
     assert Path(str(info.value).rpartition(" is ")[2]).exists()
 
 
@@ -166,7 +167,7 @@ def test_tool_that_dies_silently_leaves_a_log_all_the_same(
     monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "print('half'); sys.exit(3)"))
     monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "")
     with pytest.raises(ValueError, match=r"^yosys failed \(exit code 3\); its log is "):
-        synthesise(TINY, FAMILIES["ecp5"], tmp_path)
+        synthesise(TINY, family_of_device("ecp5"), tmp_path)
     assert (tmp_path / "yosys.log").read_text() == "half\n"
 
 
@@ -187,7 +188,7 @@ sys.exit({code})
 
 def test_placement_is_what_the_report_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXTPNR_ECP5", router(tmp_path, "", json.dumps(REPORT), 0))
-    assert place(tmp_path, FAMILIES["ecp5"], 2).mhz == 101.5
+    assert place(tmp_path, family_of_device("ecp5"), 2).mhz == 101.5
 
 
 def test_core_that_does_not_fit_says_what_is_exceeded(
@@ -197,7 +198,7 @@ def test_core_that_does_not_fit_says_what_is_exceeded(
     log += "ERROR: Unable to place cell 'x', no BELs remaining\n"
     monkeypatch.setenv("NEXTPNR_ICE40", router(tmp_path, log, "", 255))
     with pytest.raises(DoesNotFit, match=r"does not fit iCE40 UP5K: ICESTORM_LC 6000 of 5280$"):
-        place(tmp_path, FAMILIES["up5k"], 1)
+        place(tmp_path, family_of_device("up5k"), 1)
 
 
 def test_other_failure_of_nextpnr_names_its_error_and_its_log(
@@ -207,4 +208,4 @@ def test_other_failure_of_nextpnr_names_its_error_and_its_log(
     with pytest.raises(
         ValueError, match=r"^nextpnr-ice40 failed \(no such file\); .*nextpnr-1.log"
     ):
-        place(tmp_path, FAMILIES["up5k"], 1)
+        place(tmp_path, family_of_device("up5k"), 1)

@@ -1,4 +1,4 @@
-"""``bitlif build``: what it passes on, prints and returns; the build itself is stood in for."""
+"""``bitlif build``: its request, output and exit status; the build itself is a stub."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from bitlif.fpga import bitstream
-from bitlif.fpga.bitstream import BitstreamReport
+from bitlif.fpga.bitstream import BuildRequest, Notify
 from bitlif.fpga.boards import BOARDS
+from bitlif.fpga.build_report import BitstreamReport
 from bitlif.fpga.place_and_route import MissesTiming
 from bitlif.fpga.synthesis import DoesNotFit
 from bitlif.model.config.config import Config
@@ -36,16 +36,16 @@ REPORT = BitstreamReport(
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Let nothing be built; return what a build will be asked for."""
-    found: list[dict[str, Any]] = []
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[BuildRequest]:
+    """Replace the build by a stub; return the requests that it receives."""
+    found: list[BuildRequest] = []
 
-    def build(folder: Path, config: Config, board: str, **named: Any) -> BitstreamReport:
-        found.append({"config": config.name, "board": board, **named})
+    def build(request: BuildRequest, folder: Path, *, notify: Notify) -> BitstreamReport:
+        found.append(request)
         (folder / "tiny-hx8k.bin").write_bytes(b"bits")
         (folder / "report.json").write_text("{}")
-        named["tell"]("top", None)
-        named["tell"]("top", 3.0)
+        notify("top", None)
+        notify("top", 3.0)
         return REPORT
 
     monkeypatch.setattr(bitstream, "build_in", build)
@@ -53,17 +53,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_defaults_are_one_seed_learning_and_the_highest_clock(
-    asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: list[BuildRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["build", "tiny", "--board", "hx8k"]) == 0
     (own,) = asked
-    assert (own["config"], own["board"], list(own["seeds"])) == ("tiny", "hx8k", [1])
-    assert (own["mhz"], own["baud"], own["learning"], own["weights"]) == (None, 10**6, True, None)
+    assert (own.config.name, own.board, list(own.seeds)) == ("tiny", "hx8k", [1])
+    assert (own.mhz, own.baud, own.learning, own.weights) == (None, 10**6, True, None)
     assert (tmp_path / "out" / "build" / "tiny-hx8k" / "tiny-hx8k.bin").read_bytes() == b"bits"
 
 
-def test_options_are_passed_on(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_options_are_passed_on(asked: list[BuildRequest], tmp_path: Path) -> None:
     config = Config.load("tiny")
     weights = tmp_path / "weights.npz"
     save_weights(weights, np.full((6, 4), 3), config)
@@ -71,13 +71,13 @@ def test_options_are_passed_on(asked: list[dict[str, Any]], tmp_path: Path) -> N
     out = ["--weights", str(weights), "--out", str(tmp_path / "out")]
     assert main(["build", "tiny", "--board", "ulx3s-85f", *words, *out]) == 0
     (own,) = asked
-    assert list(own["seeds"]) == [1, 2, 3]
-    assert (own["mhz"], own["baud"], own["learning"]) == (48.0, 500_000, False)
-    assert own["weights"].tolist() == [[3] * 4] * 6
+    assert list(own.seeds) == [1, 2, 3]
+    assert (own.mhz, own.baud, own.learning) == (48.0, 500_000, False)
+    assert np.asarray(own.weights).tolist() == [[3] * 4] * 6
 
 
 def test_table_shows_use_clock_pace_and_hashes(
-    asked: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asked: list[BuildRequest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["build", "tiny", "--board", "hx8k", "--out", str(tmp_path / "out")]) == 0
     out, err = capsys.readouterr()
@@ -92,7 +92,7 @@ def test_table_shows_use_clock_pace_and_hashes(
 
 
 def test_json_is_the_report_and_the_folder(
-    asked: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asked: list[BuildRequest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = str(tmp_path / "out")
     assert main(["build", "tiny", "--board", "hx8k", "--out", out, "--json"]) == 0
@@ -109,7 +109,7 @@ def test_json_is_the_report_and_the_folder(
         (BitlifError("yosys failed"), 2),
     ],
 )
-def test_exit_code_tells_a_design_from_a_request(
+def test_exit_status_is_1_for_a_design_and_2_for_a_request(
     error: BitlifError, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -136,7 +136,7 @@ def test_exit_code_tells_a_design_from_a_request(
     ],
 )
 def test_wrong_requests_are_refused_before_any_work(
-    words: list[str], sentence: str, asked: list[dict[str, Any]],
+    words: list[str], sentence: str, asked: list[BuildRequest],
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     assert main(["build", *words]) == 2
@@ -149,14 +149,14 @@ def test_wrong_requests_are_refused_before_any_work(
 
 @pytest.mark.parametrize("name", ["../../../victim", "-h", "=1+1", "[/x]", "/etc/victim"])
 def test_any_name_stays_in_the_folder(
-    name: str, asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, asked: list[BuildRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "a" / "b"
     home.mkdir(parents=True)
     monkeypatch.chdir(home)
     Path("own.toml").write_text(dump_config(Config.load("tiny").replace(name=name)))
     assert main(["build", "own.toml", "--board", "hx8k"]) == 0
-    assert [own["config"] for own in asked] == [name]
+    assert [own.config.name for own in asked] == [name]
     (made,) = (home / "out" / "build").iterdir()
     assert (made / "tiny-hx8k.bin").read_bytes() == b"bits"
     assert sorted(own.name for own in home.iterdir()) == ["out", "own.toml"]
@@ -164,7 +164,7 @@ def test_any_name_stays_in_the_folder(
 
 
 def test_an_earlier_folder_is_replaced_only_with_force(
-    asked: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asked: list[BuildRequest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = ["build", "tiny", "--board", "hx8k", "--out", str(tmp_path / "out")]
     assert main(call) == 0
@@ -184,7 +184,7 @@ def test_list_names_every_board(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_programmer_gets_the_bitstream_and_its_failure_is_told(
-    asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    asked: list[BuildRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     program = tmp_path / "bin" / "iceprog"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bitlif.fpga import synthesis, tools
-from bitlif.fpga.synthesis import DoesNotFit, Family, Placement
+from bitlif.fpga.families import Family
+from bitlif.fpga.synthesis import DoesNotFit, Placement
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError

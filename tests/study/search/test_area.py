@@ -9,9 +9,10 @@ import pytest
 
 from bitlif.fpga import synthesis, tools
 from bitlif.fpga.estimate import clock_of, estimate
+from bitlif.fpga.families import FAMILIES
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
-from bitlif.study.search.area import DEVICES, _area, area, require_board
+from bitlif.study.search.area import _area, area, require_board
 
 TINY = Config.load("tiny")
 
@@ -21,7 +22,7 @@ def test_every_board_has_a_device_for_placement() -> None:
 
     for name, board in BOARDS.items():
         require_board(name)
-        assert DEVICES[board.family] in synthesis.FAMILIES
+        assert FAMILIES[board.family].device.arguments
     with pytest.raises(BitlifError, match=r"board must be 'icebreaker' or .*, not 'icebraker'"):
         require_board("icebraker")
 
@@ -43,7 +44,7 @@ def test_synthesised_area_is_reported_and_cached(
     asked: list[str] = []
 
     def place(folder: Path, family: Any, seed: int) -> synthesis.Placement:
-        asked.append(family.title)
+        asked.append(family.device.title)
         assert (folder / "config.toml").exists()
         return synthesis.Placement(seed, 33.5, 3000, 2000, 5, 20, 5280, "")
 
