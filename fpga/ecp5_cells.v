@@ -1,5 +1,5 @@
-// Simulation models, for techmap, of the two ECP5 cells that Yosys knows only by their names, as
-// far as its mapping uses them: netlist.py refuses the rest.
+// Simulation models, for techmap, of the two ECP5 cells for which Yosys has none. They cover the uses
+// that Yosys' mapping makes of them; netlist.py rejects all others.
 
 module MULT18X18D (
     input A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1, A0,
@@ -9,7 +9,7 @@ module MULT18X18D (
     output P35, P34, P33, P32, P31, P30, P29, P28, P27, P26, P25, P24, P23, P22, P21, P20, P19,
     P18, P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0
 );
-    // One bit more than the operands: a signed product is then right for unsigned ones too.
+    // One bit wider than the operands, so that the signed product is correct for unsigned ones too.
     wire signed [18:0] a = {
         SIGNEDA & A17, A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2,
         A1, A0
@@ -25,11 +25,11 @@ module MULT18X18D (
 endmodule
 
 // 1024 words of 18 bits behind two ports that share a clock. A port of 36 bits takes two words, and
-// is the only one that writes (A) or that reads (B); one of 9 bits or fewer takes a part of a word,
-// and one of 4 bits or fewer never reaches the ninth bit of a byte.
+// only it writes (A) or reads (B). A port of 9 bits or fewer takes a part of a word; one of 4 bits or
+// fewer never reaches the ninth bit of a byte.
 //
-// Silicon promises nothing about a bit that one port writes while the other reads or writes it: it
-// is read as, or becomes, the opposite of what it was, so that a netlist that relies on it shows.
+// The hardware does not define a bit that one port writes while the other reads or writes it. Here
+// it is inverted, so that a netlist that relies on it fails.
 module DP16KD (
     input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5,
     DIA4, DIA3, DIA2, DIA1, DIA0,
@@ -124,7 +124,7 @@ module DP16KD (
     parameter [319:0] INITVAL_3E = 320'h0;
     parameter [319:0] INITVAL_3F = 320'h0;
 
-    // Told by techmap. A port without a clock is not used.
+    // Set by techmap. A port without a clock is unused.
     parameter _TECHMAP_CONSTMSK_CLKA_ = 1'b0;
     parameter _TECHMAP_CONSTMSK_RSTA_ = 1'b0;
     parameter _TECHMAP_CONSTVAL_RSTA_ = 1'b0;
@@ -156,7 +156,7 @@ module DP16KD (
         DIB4, DIB3, DIB2, DIB1, DIB0
     };
 
-    // First bit, within its word, of what a port reaches.
+    // First bit within a word that a port accesses.
     function [4:0] first;
         input integer width;
         input [3:0] low;
@@ -269,7 +269,7 @@ module DP16KD (
     wire [17:0] bits_b = write_b ? reached(DATA_WIDTH_B, ad_b[3:0]) : 18'h0;
     wire [17:0] bits_a_high = write_a ? {{9{ad_a[3]}}, {9{ad_a[2]}}} : 18'h0;
 
-    // Which bits the other port is writing.
+    // Bits that the other port is writing.
     wire [17:0] torn_a = at_a == at_b ? bits_b : 18'h0;
     wire [17:0] torn_b = at_b == at_a ? bits_a : PAIR_A && at_b == at_a_high ? bits_a_high : 18'h0;
     wire [17:0] torn_b_high = PAIR_A && at_b_high == at_a_high ? bits_a_high : 18'h0;
@@ -278,7 +278,7 @@ module DP16KD (
     wire [17:0] old_b = mem[at_b] ^ torn_b;
     wire [17:0] old_b_high = mem[at_b_high] ^ torn_b_high;
 
-    // Which bits become what the port has for them, and words with these bits put in.
+    // Bits that take the value of the port, and the words with these bits replaced.
     wire [17:0] own_a = bits_a & ~torn_a;
     wire [17:0] own_b = bits_b & ~torn_b;
     wire [17:0] new_a = di_a << first(DATA_WIDTH_A, ad_a[3:0]);
@@ -286,8 +286,8 @@ module DP16KD (
     wire [17:0] next_a = own_a & new_a | ~own_a & old_a;
     wire [17:0] next_b = own_b & new_b | ~own_b & old_b;
 
-    // Whole words are written: a write for every bit takes Yosys long, and makes slow code. Where
-    // both ports write into one word, A writes B's bits too.
+    // Whole words are written: one write per bit is slow in Yosys and in simulation. If both ports
+    // write to one word, A writes the bits of B as well.
     wire meet = write_a & write_b & at_a == at_b;
     wire [17:0] joined = meet ? own_b : 18'h0;
     wire [17:0] high = bits_a_high & di_b | ~bits_a_high & mem[at_a_high];

@@ -1,8 +1,8 @@
-"""A netlist around a core, and the core's own netlist put into it, cell by cell.
+"""Linking: the netlist of a core is inserted into the netlist of a board's top.
 
-The core was mapped to cells once, by itself. The top of a board holds it as a black box, is mapped
-around it, and then takes its cells in without a further optimisation: what is placed is what was
-simulated. That this is so is not believed but checked, on the netlist that the placer will read.
+The core is mapped to cells once, on its own. The top is mapped with the core as a black box, which
+is then replaced by the core's cells, without further optimisation. The placed core is therefore the
+simulated core; `check_linked` verifies this on the netlist that the placer reads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Cell = Mapping[str, Any]
 
 
 def synthesise_top(rtlil: str, black_box: str, core: str, synthesis: str, folder: Path) -> None:
-    """Leave the netlist of a top, with the core as a black box, as ``top.json`` in `folder`.
+    """Synthesise a top with the core as a black box; write ``top.json`` to `folder`.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def synthesise_top(rtlil: str, black_box: str, core: str, synthesis: str, folder
     Raises
     ------
     BitlifError
-        If Yosys is missing or fails, with the name of its log.
+        If Yosys is missing or fails; the message names its log.
     """
     command = find_tool("yosys")
     (folder / "top.il").write_text(plain_names(rtlil), "utf-8")
@@ -57,7 +57,7 @@ def synthesise_top(rtlil: str, black_box: str, core: str, synthesis: str, folder
 
 
 def link(mapped: Path, core: str, folder: Path) -> None:
-    """Put a core's cells into the top that `synthesise_top` left; leave ``linked.json``.
+    """Insert a core's cells into the top of `synthesise_top`; write ``linked.json``.
 
     Parameters
     ----------
@@ -70,12 +70,11 @@ def link(mapped: Path, core: str, folder: Path) -> None:
     Raises
     ------
     BitlifError
-        If Yosys is missing or fails, with the name of its log; if a cell of the core is not in the
-        result as it was.
+        If Yosys is missing or fails: the message names its log; if a cell of the core has changed.
     """
     command = find_tool("yosys")
     own = json.loads(mapped.read_text("utf-8"))
-    # The library's modules come with the top, and may come only once.
+    # The modules of the cell library are in the top already.
     own["modules"] = {core: own["modules"][core]}
     (folder / CORE_NETLIST).write_text(json.dumps(own), "utf-8")
     script = (
@@ -94,28 +93,27 @@ def link(mapped: Path, core: str, folder: Path) -> None:
 def check_linked(
     core: Mapping[str, Any], name: str, top: Mapping[str, Any], linked: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Raise unless a linked netlist is the top with exactly the core's cells in the core's place.
+    """Raise unless a linked netlist is the top with exactly the core's cells in it.
 
-    Cells are told by their names; type, parameters and ports must be the same, and one mapping of
-    nets must turn all connections into those of the linked netlist: two nets of the core may become
-    one only where its surroundings join them, at its ports.
+    Cells are matched by name. Type, parameters and ports must be equal, and a single mapping of
+    nets must yield all connections. Two nets of the core may be joined only at its ports.
 
     Parameters
     ----------
     core, top, linked : module of Yosys' JSON
-        ``top`` before the linking, with one instance of `name`.
+        `top` is the one before linking, with one instance of `name`.
     name : str
-        Of the core's module.
+        Name of the core's module.
 
     Returns
     -------
     dict of str to str
-        The linked cell of each of the core's.
+        Name of the linked cell, by cell of the core.
 
     Raises
     ------
     BitlifError
-        With the first cell that is not as it should be.
+        For the first cell that differs.
     """
     instances = [cell for cell, own in top["cells"].items() if own["type"] == name]
     if len(instances) != 1:
@@ -125,7 +123,9 @@ def check_linked(
     others = {cell: own for cell, own in top["cells"].items() if cell != instance}
     unknown = linked["cells"].keys() - others.keys() - set(pairs.values())
     if unknown:
-        raise BitlifError(f"the linked netlist has a cell of nobody's, {min(unknown)}")
+        raise BitlifError(
+            f"the linked netlist has a cell that is in neither core nor top: {min(unknown)}"
+        )
     inner: dict[int, int | str] = {}
     for cell, twin in pairs.items():
         _compare(f"cell {cell} of the core", core["cells"][cell], linked["cells"][twin], inner)
@@ -146,7 +146,7 @@ def _require_joined(
     inner: Mapping[int, int | str],
     outer: Mapping[int, int | str],
 ) -> None:
-    """Raise unless core and top meet at the core's ports, each at its own, and nowhere else."""
+    """Raise unless core and top are connected at the core's ports, and nowhere else."""
     given: set[int | str] = set()
     shown: set[int | str] = set()
     for port, wires in connections.items():
@@ -157,12 +157,12 @@ def _require_joined(
                 known.get(bit) if isinstance(bit, int) else bit
                 for bit, known in ((inside, inner), (outside, outer))
             ]
-            # A net without a cell on one side has become nothing there.
+            # A net without a cell on one side has no counterpart there.
             if None not in ends and ends[0] != ends[1]:
                 raise BitlifError(
                     f"port {port} of the core is connected to another net in the linked netlist"
                 )
-    # Only what comes in may be one net outside, or a constant.
+    # Only inputs may share a net outside the core, or be constant.
     own_nets = [net for bit, net in inner.items() if bit not in given]
     hidden = {net for bit, net in inner.items() if bit not in given | shown}
     given_nets = {net for bit, net in inner.items() if bit in given}
@@ -178,9 +178,9 @@ def _require_joined(
 def _paired(
     core: Mapping[str, Cell], instance: str, linked: Mapping[str, Cell]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the name of each cell of the core, and the one that flattening gave it."""
+    """Yield the name of each cell of the core, and its name after flattening."""
     for cell in core:
-        # A name that is public, but begins as a private one does, is written with a backslash.
+        # Yosys escapes a public name that looks like a private one with a backslash.
         twin = f"{instance}.{cell.removeprefix(chr(92))}"
         if cell.startswith("$"):
             twin = f"$flatten{chr(92)}{instance}.{cell}"
@@ -190,7 +190,7 @@ def _paired(
 
 
 def _compare(what: str, own: Cell, twin: Cell, known: dict[int, int | str]) -> None:
-    """Raise unless two cells are of one kind and connected alike; note what their nets become."""
+    """Raise unless two cells have equal type, parameters and ports; record their nets."""
     for field in ("type", "parameters"):
         if own[field] != twin[field]:
             raise BitlifError(f"{what} has another {field.rstrip('s')} in the linked netlist")
@@ -203,7 +203,7 @@ def _compare(what: str, own: Cell, twin: Cell, known: dict[int, int | str]) -> N
 def _map(
     what: str, bits: list[int | str], become: list[int | str], known: dict[int, int | str]
 ) -> None:
-    """Note what nets become; raise where one becomes two, or a constant something else."""
+    """Record the mapping of nets; raise if a net maps to two nets or a constant changes."""
     if len(bits) != len(become):
         raise BitlifError(f"{what} has another width in the linked netlist")
     for bit, net in zip(bits, become, strict=True):

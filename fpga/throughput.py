@@ -1,4 +1,4 @@
-"""What a core does in a second at a clock: steps and synaptic operations, by their formula."""
+"""Throughput of a core at a clock: steps and synaptic operations per second."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from bitlif.tasks.digits import CLASSES, PIXELS, class_targets, load_digits_task
 from bitlif.tasks.stimulus import random_work
 
 WINDOWS = 100
-"""First windows of a workload that are counted."""
+"""Windows of a workload that are counted, from its first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a core is at a clock.
+    """The throughput of a core on a workload.
 
     Attributes
     ----------
     workload : str
     windows : int
-        Of the workload.
+        Number of windows.
     learning : bool
-        Whether the core learns from it.
+        Whether the core learns.
     quiet_clocks : int
-        Of a step without any event, spike or error.
+        Clock cycles of a step without events, spikes and errors.
     clocks : float
-        Of a step of the workload, updates of the weights included.
+        Mean clock cycles of a step of the workload, including weight updates.
     quiet_steps_per_s, steps_per_s : float
     peak_operations_per_s : float
-        Synaptic operations, one input event at one neuron: a lane makes one each clock at most.
+        Most synaptic operations per second: one per lane and clock cycle. An operation is one input
+        event at one neuron.
     operations_per_s : float
-        Those of the workload.
+        Synaptic operations per second on the workload.
     """
 
     workload: str
@@ -54,15 +55,15 @@ class Pace:
 
 
 def pace(config: Config, mhz: float, *, learning: bool) -> Pace:
-    """Return how fast a core is: on digits if the layer is one for them, else on random spikes.
+    """Return the throughput on digits if the layer has their size, else on random spikes.
 
     Parameters
     ----------
     config : Config
     mhz : float
-        The core's clock.
+        Clock frequency.
     learning : bool
-        Whether the core has learning hardware; if so, it learns.
+        Whether the core has learning hardware, and learns.
     """
     sizes = config.layer
     targets: NDArray[Any]
@@ -82,7 +83,7 @@ def pace(config: Config, mhz: float, *, learning: bool) -> Pace:
     if learning:
         result = layer.learn(events, targets, record=("errors",))
     else:
-        # A teacher's reset needs targets also where nothing is learned.
+        # Reset by the teacher needs targets even without learning.
         teacher = config.membrane.reset == "teacher"
         result = layer.run(events, targets if teacher else None)
     spent = window_clocks(config, events, result, learn=learning, learning_core=learning)
@@ -97,5 +98,5 @@ def pace(config: Config, mhz: float, *, learning: bool) -> Pace:
 
 
 def operations(config: Config, events: Events) -> int:
-    """Return the synaptic operations of windows: each event reaches every neuron."""
+    """Return the number of synaptic operations: each event reaches every neuron."""
     return int(events.pointers[-1]) * config.layer.neurons

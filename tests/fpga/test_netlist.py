@@ -1,4 +1,4 @@
-"""Cores and single cells as FPGA netlists: what simulates is what was synthesised, or an error."""
+"""Netlists of cores and single cells: simulated cells are the synthesised ones."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ BLOCKS = {
     "ice40": ("SB_RAM40_4K", "SB_MAC16"),
     "ice40hx": ("SB_RAM40_4K", "SB_CARRY"),
 }
-"""Cells that memories and products become: an HX8K has no multipliers."""
+"""Expected cells of memories and products; an HX8K has no multipliers."""
 
 
 def memory(width: int, bits: int, body: str) -> str:
-    """Return a memory with contents at every address that the bench uses."""
+    """Return a memory with initial contents at every address that the bench uses."""
     return f"""localparam W = {width}, A = {bits};
     (* ram_style = "block" *) reg [W-1:0] m [0:(1 << A) - 1];
     reg [W-1:0] q = 0;
@@ -112,7 +112,7 @@ def memory(width: int, bits: int, body: str) -> str:
 
 
 def cells_verilog(family: str) -> tuple[str, int]:
-    """Return a module ``top`` of a family's memories and products, and the words of its output."""
+    """Return a module ``top`` with memories and products, and the number of output words."""
     bodies = [memory(*own) for own in MEMORIES[family]] + PRODUCTS
     ports = "input clk, rst, en, input [3:0] we, input [13:0] wa, ra, input [35:0] wd"
     names = ".clk(clk), .rst(rst), .en(en), .we(we), .wa(wa), .ra(ra), .wd(wd)"
@@ -129,7 +129,7 @@ def cells_verilog(family: str) -> tuple[str, int]:
 
 
 def bench(words: int) -> str:
-    """Return a bench that holds ``top`` and ``netlist`` against each other in every clock.
+    """Return a bench that compares ``top`` and ``netlist`` in every clock cycle.
 
     Addresses are few, and half of the time the same: reads meet writes.
     """
@@ -176,7 +176,7 @@ endmodule
 
 
 def simulated(folder: Path, *sources: str) -> str:
-    """Return what Icarus says when it runs the module ``bench``."""
+    """Return the output of Icarus for the module ``bench``."""
     paths = []
     for place, text in enumerate(sources):
         paths.append(folder / f"source{place}.v")
@@ -195,9 +195,7 @@ BY_DAY = [
 
 
 @pytest.mark.parametrize("family", BY_DAY)
-def test_memories_and_products_equal_their_source_in_every_clock(
-    family: str, tmp_path: Path
-) -> None:
+def test_memories_and_products_match_their_source(family: str, tmp_path: Path) -> None:
     source, words = cells_verilog(family)
     made = make_netlist(source, "top", family, tmp_path)
     memories, multipliers = BLOCKS[family]
@@ -227,14 +225,14 @@ COLLISION = """
         wa = 0; wb = 0; clock; $display("%h %h", qa, qb);
         wa = 1; b = 1; d = 18'h15555; clock; b = 0; wa = 0; clock; $display("%h %h", qa, qb);
     end"""
-"""A block RAM of an ECP5 whose ports meet at address 0."""
+"""A block RAM of an ECP5 whose ports collide at address 0."""
 
 # Before; A writes while B reads the opposite of what was; after; the nine bits that both wrote
 # are the opposite of what was; B was elsewhere.
 SHOWN = ["12345 12345", "00ff0 2dcba", "00ff0 00ff0", "3fe0f 3fe0f", "15555 15555"]
 
 
-def test_garbage_where_ports_of_a_block_ram_meet(tmp_path: Path) -> None:
+def test_port_collision_inverts_the_data(tmp_path: Path) -> None:
     pins: dict[str, str] = {}
     for port, low in (("A", "a"), ("B", "b")):
         pins[f"address_{low}"] = ", ".join(f".AD{port}{4 + k}({low}[{k}])" for k in range(10))
@@ -250,7 +248,7 @@ def test_garbage_where_ports_of_a_block_ram_meet(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Netlist]:
-    """Make netlists of `tiny` without learning for all families, and of another core for one."""
+    """Return netlists of `tiny` without learning for all families, and of another core for one."""
     folder = tmp_path_factory.mktemp("netlists")
     other = TINY.replace(noise__lfsr__seed=1)
     return {
@@ -272,7 +270,7 @@ def ports(text: str, name: str) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_core_becomes_cells_of_its_family_alone(family: str, cores: dict[str, Netlist]) -> None:
+def test_netlist_has_only_cells_of_its_family(family: str, cores: dict[str, Netlist]) -> None:
     made = cores[family]
     cells = json.loads(made.json.read_text())["modules"][core_name(TINY)]["cells"].values()
     kinds = [cell["type"] for cell in cells]
@@ -282,7 +280,7 @@ def test_core_becomes_cells_of_its_family_alone(family: str, cores: dict[str, Ne
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_simulated_netlist_is_one_module_with_the_ports_of_the_core(
+def test_simulated_netlist_has_the_ports_of_the_core(
     family: str, cores: dict[str, Netlist]
 ) -> None:
     text, name = cores[family].verilog.read_text(), core_name(TINY)
@@ -292,14 +290,14 @@ def test_simulated_netlist_is_one_module_with_the_ports_of_the_core(
     assert ports(text, name) == expected
 
 
-def test_another_configuration_gives_another_netlist(cores: dict[str, Netlist]) -> None:
+def test_netlist_depends_on_the_configuration(cores: dict[str, Netlist]) -> None:
     one, other = cores["ecp5"], cores["other"]
     assert one.verilog.read_text() != other.verilog.read_text()
     assert one.json.read_text() != other.json.read_text()
 
 
-def test_names_of_array_elements_cost_nothing(tmp_path: Path) -> None:
-    # Yosys 0.70 fails an assertion of its own here; in a whole core it joined two nets in silence.
+def test_names_of_array_elements_are_neutral(tmp_path: Path) -> None:
+    # Yosys 0.70 fails an internal assertion here; in a whole core it joined two nets silently.
     text = r"""
 module top (input clk, en, input [3:0] d, output [3:0] a);
     wire [1:0] \a[0] ;
@@ -316,13 +314,13 @@ endmodule
 
 
 def pose_as_yosys(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
-    """Let lines of Python be Yosys, in a cache of its own: it says that it is Yosys 0.70 too."""
+    """Replace Yosys by lines of Python, with an empty cache."""
     monkeypatch.setenv("YOSYS", fake(folder, "yosys", body))
     monkeypatch.setenv(VARIABLE, str(folder / "cache"))
 
 
 def single(kind: str, parameters: dict[str, str], wires: dict[str, list[Any]]) -> dict[str, Any]:
-    """Return a netlist of one cell: net 2 is a clock, net 3 another one."""
+    """Return a netlist of one cell; nets 2 and 3 are clocks."""
     directions = {port: "output" if port[0] in "PQ" else "input" for port in wires}
     own = {"type": kind, "parameters": parameters, "port_directions": directions}
     ports = {"clk": {"direction": "input", "bits": [2, 3]}}
@@ -349,7 +347,7 @@ UNCOVERED = [
 
 
 @pytest.mark.parametrize(("family", "kind", "parameters", "wires", "said"), UNCOVERED)
-def test_cell_that_no_model_covers_is_named(
+def test_uncovered_cell_is_named(
     family: str, kind: str, parameters: dict[str, str], wires: dict[str, list[Any]], said: str,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -362,7 +360,7 @@ def test_cell_that_no_model_covers_is_named(
     assert not (tmp_path / "netlist.v").exists()
 
 
-def test_black_box_is_no_part_of_a_netlist(tmp_path: Path) -> None:
+def test_black_box_is_rejected(tmp_path: Path) -> None:
     text = "module top (output o); OSCG slow (.OSC(o)); endmodule"
     with pytest.raises(ValueError, match=r"^cell slow is a OSCG, which has no simulation model$"):
         make_netlist(text, "top", "ecp5", tmp_path)
@@ -381,15 +379,13 @@ def test_net_has_one_driver(
         make_netlist("", "top", "ecp5", tmp_path)
 
 
-def test_families_are_named_where_one_is_not_known(tmp_path: Path) -> None:
-    said = "^family of a netlist must be one of ice40, ice40hx, ecp5, not 'up5k'$"
+def test_unknown_family_is_rejected(tmp_path: Path) -> None:
+    said = "^family must be one of ice40, ice40hx, ecp5, not 'up5k'$"
     with pytest.raises(ValueError, match=said):
         make_netlist("", "top", "up5k", tmp_path)
 
 
-def test_failure_of_either_run_of_yosys_names_its_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_yosys_run_names_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pose_as_yosys(tmp_path, monkeypatch, "sys.exit('ERROR: no reason')")
     with pytest.raises(ValueError, match=r"^yosys failed \(no reason\); .*yosys\.log$"):
         make_netlist("", "top", "ecp5", tmp_path)
@@ -400,9 +396,7 @@ def test_failure_of_either_run_of_yosys_names_its_log(
         make_netlist("", "top", "ecp5", tmp_path)
 
 
-def test_missing_yosys_says_how_to_install_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_yosys_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("YOSYS", raising=False)
     monkeypatch.setitem(TOOLS, "yosys", ("YOSYS", "no_such_package", "run"))
@@ -410,24 +404,24 @@ def test_missing_yosys_says_how_to_install_it(
         make_netlist("", "top", "ecp5", tmp_path)
 
 
-# Products of the noise and of the update that two registers follow, both narrow enough for one
-# multiplier of the UP5K: Yosys 0.70 put both registers into it, and the product was a constant.
+# Products of noise and update that are followed by two registers and fit one multiplier of a UP5K.
+# Yosys 0.70 moved both registers into it, and the product became constant.
 NARROW = TINY.replace(
     layer__lanes=1, window__steps=8, noise__scale_bits=5, noise__words=4, noise__word_bits=4,
     membrane__format="s14.10", trace__current="u6.4", trace__format="u4.3", error__format="s6.3",
 )  # fmt: skip
 
 
-# An HX8K has no multipliers that could take them: by night only.
+# An HX8K has no multipliers for them: nightly run only.
 @pytest.mark.parametrize("family", ["ice40", pytest.param("ice40hx", marks=pytest.mark.long)])
-def test_products_behind_two_registers_are_not_lost(family: str) -> None:
+def test_products_before_two_registers_are_correct(family: str) -> None:
     assert derive(NARROW).constants.noise_shift == 0
     with bitlif.sim.open(NARROW) as model, bitlif.sim.open(NARROW, f"netlist:{family}") as core:
         (_, outcome) = crosscheck([model, core], random_work(NARROW, 0, 3))
     assert outcome.agrees, outcome.first
 
 
-def test_nets_that_yosys_joins_to_constants_are_an_error(tmp_path: Path) -> None:
+def test_net_joined_to_a_constant_is_an_error(tmp_path: Path) -> None:
     log = tmp_path / "yosys.log"
     log.write_text("Warning: Resizing cell port a.b.c from 5 bits to 6 bits.\n")
     require_no_conflict(log)

@@ -49,7 +49,7 @@ REPORT = {
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
-    """Synthesise `tiny` for both families, and variants of it for one."""
+    """Synthesise `tiny` for two families, and variants of it for one."""
     folder = tmp_path_factory.mktemp("netlists")
     ecp5, up5k = family_of_device("ecp5"), family_of_device("up5k")
     return {
@@ -60,28 +60,28 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]
     }
 
 
-def test_core_is_synthesised_for_both_families(cells: dict[str, dict[str, int]]) -> None:
+def test_core_is_synthesised_for_two_families(cells: dict[str, dict[str, int]]) -> None:
     assert cells["ecp5"]["LUT4"] > 300
     assert cells["ecp5"]["TRELLIS_FF"] > 500
     assert cells["up5k"]["SB_LUT4"] > 300
     assert any(name.startswith("SB_RAM40") for name in cells["up5k"])
 
 
-def test_no_latch_and_no_cell_that_the_device_lacks(cells: dict[str, dict[str, int]]) -> None:
+def test_netlist_has_no_latches_or_unmapped_cells(cells: dict[str, dict[str, int]]) -> None:
     for own in cells.values():
         assert not [name for name in own if name.startswith("$") or "LATCH" in name.upper()]
 
 
-def test_another_configuration_gives_another_netlist(cells: dict[str, dict[str, int]]) -> None:
+def test_netlist_depends_on_the_configuration(cells: dict[str, dict[str, int]]) -> None:
     assert cells["one lane"] != cells["ecp5"]
     assert cells["one lane"]["LUT4"] < cells["ecp5"]["LUT4"]
 
 
-def test_inference_only_leaves_the_learning_hardware_out(cells: dict[str, dict[str, int]]) -> None:
+def test_inference_omits_the_learning_hardware(cells: dict[str, dict[str, int]]) -> None:
     assert cells["inference"]["TRELLIS_FF"] < 0.8 * cells["ecp5"]["TRELLIS_FF"]
 
 
-def test_harness_reaches_the_core_and_shows_it() -> None:
+def test_harness_output_depends_on_the_core() -> None:
     harness = Harness(TINY, learning=True)
     shown = set()
 
@@ -98,21 +98,21 @@ def test_harness_reaches_the_core_and_shows_it() -> None:
     assert shown == {0, 1}
 
 
-def test_report_is_read() -> None:
+def test_report_is_parsed() -> None:
     placed = read_report(json.dumps(REPORT), family_of_device("ecp5"), 7)
     assert (placed.seed, placed.mhz, placed.cells, placed.flops) == (7, 101.5, 1000, 800)
     assert (placed.multipliers, placed.memories, placed.available) == (3, 2, 24288)
     assert placed.path == "a to c: 3.8 ns, 1.0 in wires, 1 cells"
 
 
-def test_report_of_a_device_without_multipliers_is_read() -> None:
+def test_report_without_multipliers_is_parsed() -> None:
     use = {name: {"used": 5, "available": 7680} for name in ("ICESTORM_LC", "ICESTORM_RAM")}
     placed = read_report(json.dumps({**REPORT, "utilization": use}), family_of_device("hx8k"), 1)
     assert (placed.cells, placed.multipliers, placed.memories, placed.available) == (5, 0, 5, 7680)
 
 
 @pytest.mark.parametrize("name", TOOLS)
-def test_chosen_tool_comes_first_then_the_path_then_the_package(
+def test_tool_is_found_by_variable_then_path_then_package(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variable, package, _ = TOOLS[name]
@@ -130,7 +130,7 @@ def test_chosen_tool_comes_first_then_the_path_then_the_package(
 
 
 @pytest.mark.parametrize("name", TOOLS)
-def test_missing_tool_says_how_to_install_it(
+def test_missing_tool_names_the_package(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variable = TOOLS[name][0]
@@ -142,7 +142,7 @@ def test_missing_tool_says_how_to_install_it(
         find_tool(name, {**search, variable: "nowhere"})
 
 
-def test_version_of_a_tool_is_its_last_line(
+def test_tool_version_is_the_last_line_of_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "", "Yosys 0.70\nTool 7"))
@@ -152,18 +152,14 @@ def test_version_of_a_tool_is_its_last_line(
     assert tool_version("icepack") == str(tmp_path / "tool")
 
 
-def test_failure_of_yosys_names_its_error_and_its_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_yosys_failure_names_error_and_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "module top(; end")
     with pytest.raises(ValueError, match=r"^yosys failed \(.*\); its log is .*yosys\.log$") as info:
         synthesise(TINY, family_of_device("ecp5"), tmp_path / "broken")
     assert Path(str(info.value).rpartition(" is ")[2]).exists()
 
 
-def test_tool_that_dies_silently_leaves_a_log_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_tool_failure_leaves_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "print('half'); sys.exit(3)"))
     monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "")
     with pytest.raises(ValueError, match=r"^yosys failed \(exit code 3\); its log is "):
@@ -172,7 +168,7 @@ def test_tool_that_dies_silently_leaves_a_log_all_the_same(
 
 
 def router(folder: Path, log: str, report: str, code: int) -> str:
-    """Make a place-and-route program that writes these two files."""
+    """Return a stub of nextpnr that writes these two files."""
     return fake(
         folder,
         "router",
@@ -186,12 +182,14 @@ sys.exit({code})
     )
 
 
-def test_placement_is_what_the_report_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_placement_has_the_figures_of_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NEXTPNR_ECP5", router(tmp_path, "", json.dumps(REPORT), 0))
     assert place(tmp_path, family_of_device("ecp5"), 2).mhz == 101.5
 
 
-def test_core_that_does_not_fit_says_what_is_exceeded(
+def test_core_that_does_not_fit_names_the_resource(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = "Info:   ICESTORM_LC:  6000/  5280   113%\nInfo:  ICESTORM_RAM:     3/    30    10%\n"
@@ -201,7 +199,7 @@ def test_core_that_does_not_fit_says_what_is_exceeded(
         place(tmp_path, family_of_device("up5k"), 1)
 
 
-def test_other_failure_of_nextpnr_names_its_error_and_its_log(
+def test_nextpnr_failure_names_error_and_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEXTPNR_ICE40", router(tmp_path, "ERROR: no such file\n", "", 255))
