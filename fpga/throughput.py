@@ -13,7 +13,8 @@ from bitlif.model.clocks import quiet_step, window_clocks
 from bitlif.model.config.config import Config
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
-from bitlif.tasks.digits import CLASSES, PIXELS, class_targets, load_digits_task, target_levels
+from bitlif.tasks.digits import CLASSES, PIXELS, class_targets, load_digits_task
+from bitlif.tasks.learner import target_levels
 from bitlif.tasks.stimulus import random_work
 
 WINDOWS = 100

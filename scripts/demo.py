@@ -1,4 +1,4 @@
-"""``bitlif demo``: the main job, digits learned in integers and in float side by side."""
+"""``bitlif demo``: digits learned in integers and in float, side by side."""
 
 from __future__ import annotations
 
@@ -12,22 +12,16 @@ from typing import Any
 
 import numpy as np
 
+import bitlif
+from bitlif import tasks
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash, dump_config
 from bitlif.model.errors import require_int
 from bitlif.model.files.event_file import save_events
 from bitlif.model.files.weight_file import save_weights
-from bitlif.model.floating.layer import FloatLayer
-from bitlif.model.layer import Layer
-from bitlif.tasks.digits import (
-    Digits,
-    Epoch,
-    check_digits_layer,
-    classify,
-    copy_weights,
-    load_digits_task,
-    train,
-)
+from bitlif.sim.backends.core import Core
+from bitlif.tasks.task import Epoch, Examples
+from bitlif.tasks.training import predict, total_counters, train
 
 from .console.output_files import OutputFolder, require_place
 from .console.terminal import (
@@ -45,7 +39,9 @@ from .drawing.waveform_figure import draw_waveform
 from .support.demo_gates import choose_simulator, print_gates, run_gates
 
 WAVEFORM = "waveform.png"
-"""What the demo writes only if it runs the gates."""
+"""Name of the picture that needs the gates."""
+
+TASK = "digits"
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -56,12 +52,11 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "learn handwritten digits in integers and in float, side by side",
         """
-        Trains one layer of noisy neurons on scikit-learn's digits twice from the same seed: in the
-        integers that gates compute, and in float64. Prints both accuracies, spikes, weights and
-        saturations. Then a test digit of each class is run, and a training digit of each learned,
-        by the core's Verilog from the learned weights, and all it does compared with the integers.
-        Writes a folder with weights, configuration, report and pictures. Exit code 1 if the gates
-        differ.
+        Train one layer of noisy neurons on scikit-learn's digits twice from the same seed: in the
+        integers that the gates compute, and in float64. Print both accuracies, spikes, weights and
+        saturations. Then run a test digit of each class, and learn a training digit of each, in the
+        core's Verilog with the learned weights, and compare every value with the integers. Write
+        weights, configuration, report and pictures to a folder. Exits with status 1 on a mismatch.
         """,
         (
             "bitlif demo",
@@ -70,14 +65,14 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("--config", default="digits", help="configuration (default: digits)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: 0)")
     parser.add_argument("--epochs", type=int, default=20, help="passes (default: 20)")
     parser.add_argument("--out", default="out/demo", help="folder to write (default: out/demo)")
     parser.add_argument(
         "--threads", type=int, default=1, help="threads; no result depends on it (default: 1)"
     )
     parser.add_argument(
-        "--no-gates", action="store_true", help="leave the gates out, which need a simulator"
+        "--no-gates", action="store_true", help="skip the gates, which need a simulator"
     )
     add_json(parser)
 
@@ -86,12 +81,12 @@ def run(args: argparse.Namespace) -> int:
     """Train both models, write the folder, print the report."""
     require_int("--seed", args.seed, 0, (1 << 31) - 1)
     epochs = require_int("--epochs", args.epochs, 1, 10_000)
-    # An earlier demo is replaced without being asked for.
+    # An earlier demo is replaced without --force.
     require_place("--out", Path(args.out), "demo", force=True)
     require_matplotlib()
     simulator = None if args.no_gates else choose_simulator()
     config = Config.load(args.config).seeded(args.seed)
-    check_digits_layer(config)
+    tasks.get(TASK).check(config)
     with OutputFolder(Path(args.out), "demo", force=True) as out:
         return _run(args, config, epochs, simulator, out)
 
@@ -99,19 +94,21 @@ def run(args: argparse.Namespace) -> int:
 def _run(
     args: argparse.Namespace, config: Config, epochs: int, simulator: str | None, out: OutputFolder
 ) -> int:
-    # First: where scikit-learn is missing, no engine is compiled.
-    digits = load_digits_task(config.window.steps, args.seed)
-    integer, twin = Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed)
-    probes = (Layer(config, threads=args.threads), FloatLayer(config, seed=args.seed + 1))
-    # Throw-away layers learn one digit first, so that compiling is not timed as training.
+    # First, so that nothing is compiled if scikit-learn is missing.
+    examples = tasks.get(TASK).load(config, args.seed)
+    integer = bitlif.open(config, threads=args.threads, signature=False)
+    twin = bitlif.open(config, "float", units="real", seed=args.seed)
+    cores = {"integer": integer, "float": twin}
+    probes = {name: core.fresh() for name, core in cores.items()}
+    # Spare cores learn one digit first, so that compiling is not timed as training.
     start = time.perf_counter()
-    for layer, probe in ((Layer(config), Layer(config)), (FloatLayer(config), FloatLayer(config))):
-        train(layer, probe, digits.head(1), 1, args.seed)
+    for core in cores.values():
+        train(core.fresh(), TASK, epochs=1, seed=args.seed, examples=examples.head(1))
     compiling = time.perf_counter() - start
     histories: dict[str, list[Epoch]] = {}
     seconds: dict[str, float] = {}
     with progress_bars() as bars:
-        for name, layer, probe in (("integer", integer, probes[0]), ("float", twin, probes[1])):
+        for name, core in cores.items():
             bar = bars.add_task(name, total=epochs)
 
             def step(epoch: Epoch, name: str = name, bar: Any = bar) -> None:
@@ -119,24 +116,27 @@ def _run(
                 bars.update(bar, advance=1, description=text)
 
             start = time.perf_counter()
-            histories[name] = train(layer, probe, digits, epochs, args.seed, step)
+            histories[name] = train(
+                core, TASK, epochs=epochs, seed=args.seed, progress=step, examples=examples,
+                probe=probes[name],
+            )  # fmt: skip
             seconds[name] = time.perf_counter() - start
-    report = make_report(config, digits, integer, histories, seconds, args.seed)
+    report = make_report(examples, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling
-    shown = show_one(digits, integer, histories, twin)
+    shown = show_one(examples, integer, histories, twin)
     gates = None
     if simulator is not None:
         with progress_bars() as bars:
             bars.add_task("the learned digits in gates", total=None)
-            gates = run_gates(config, integer.weights, digits, simulator)
+            gates = run_gates(config, integer.weights(), examples, simulator)
     report["gates"] = None if gates is None else gates.report
 
     def fill(folder: Path) -> None:
-        save_weights(folder / "weights.npz", integer.weights, config)
-        np.savez_compressed(folder / "float_weights.npz", weights=twin.weights)
+        save_weights(folder / "weights.npz", integer.weights(), config)
+        np.savez_compressed(folder / "float_weights.npz", weights=twin.weights())
         (folder / "config.toml").write_text(dump_config(config), "utf-8")
-        save_events(folder / "spikes.npz", digits.test)
-        np.savez_compressed(folder / "labels.npz", labels=digits.test_labels)
+        save_events(folder / "spikes.npz", examples.test)
+        np.savez_compressed(folder / "labels.npz", labels=examples.test_labels)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
         draw_demo(folder / "demo.png", shown)
         if gates is not None and gates.wave is not None:
@@ -151,22 +151,19 @@ def _run(
 
 
 def make_report(
-    config: Config,
-    digits: Digits,
-    layer: Layer,
+    examples: Examples,
+    core: Core,
     histories: dict[str, list[Epoch]],
     seconds: dict[str, float],
     seed: int,
 ) -> dict[str, Any]:
     """Return everything that the demo measured."""
+    config = core.config
     last = {name: history[-1] for name, history in histories.items()}
     epochs = len(histories["integer"])
-    windows = digits.train.windows
-    counters = {
-        name: sum(epoch.counters[name] for epoch in histories["integer"])
-        for name in last["integer"].counters
-    }
-    weights, fmt = layer.weights, config.synapse.weight
+    windows = examples.train.windows
+    counters = total_counters(histories["integer"])
+    weights, fmt = core.weights(), config.synapse.weight
     pmf = config.noise.pmf
     decisions = windows * config.window.steps * config.layer.neurons * epochs
     return {
@@ -175,7 +172,7 @@ def make_report(
         "seed": seed,
         "epochs": epochs,
         "train_digits": windows,
-        "test_digits": digits.test.windows,
+        "test_digits": examples.test.windows,
         "test_accuracy": {name: epoch.test_accuracy for name, epoch in last.items()},
         "test_accuracy_difference": last["integer"].test_accuracy - last["float"].test_accuracy,
         "train_accuracy": {name: epoch.train_accuracy for name, epoch in last.items()},
@@ -187,7 +184,7 @@ def make_report(
             name: epochs * windows * config.window.steps / own for name, own in seconds.items()
         },
         "output_spikes_per_digit": {name: epoch.spikes for name, epoch in last.items()},
-        "input_spikes_per_digit": digits.train.count / windows,
+        "input_spikes_per_digit": examples.train.count / windows,
         "synaptic_events_per_digit": counters["synaptic_events"] / (windows * epochs),
         "active_error_share": counters["active_errors"] / decisions,
         "counters": counters,
@@ -207,29 +204,30 @@ def make_report(
 
 
 def show_one(
-    digits: Digits, layer: Layer, histories: dict[str, list[Epoch]], twin: FloatLayer
+    examples: Examples, core: Core, histories: dict[str, list[Epoch]], twin: Core
 ) -> Shown:
     """Run one test digit that is recognised, and collect what the picture shows."""
-    config = layer.config
-    probe = Layer(config)
-    copy_weights(layer, probe)
-    result = probe.run(digits.test, record=("membrane",))
-    right = np.flatnonzero(classify(result) == digits.test_labels)
+    config = core.config
+    probe = core.fresh()
+    predicted, true = predict(core, TASK, examples=examples, probe=probe)
+    right = np.flatnonzero(predicted == true)
     number = int(right[0]) if right.size else 0
+    # The same noise again: the probe has run the same windows from its reset.
+    probe.reset()
+    windows = examples.test.select(range(number + 1))
+    result = probe.run(windows, record=("membrane",))
     assert result.membrane is not None
     return Shown(
-        label=int(digits.test_labels[number]),
-        inputs=digits.test.select([number]),
+        label=int(true[number]),
+        inputs=examples.test.select([number]),
         raster=result.raster[number],
         membrane=result.membrane[number] * float(config.membrane.format.lsb),
         threshold=config.membrane.threshold,
         accuracy={
             name: [epoch.test_accuracy for epoch in history] for name, history in histories.items()
         },
-        integer_weights=np.multiply(
-            layer.weights, float(config.synapse.weight.lsb), dtype=np.float64
-        ),
-        float_weights=twin.weights,
+        integer_weights=core.real_weights(),
+        float_weights=twin.weights(),
         weight_format=str(config.synapse.weight),
         recognised=right.size > 0,
     )

@@ -8,15 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import bitlif.sim
+import bitlif
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.files.event_file import save_events
 from bitlif.model.files.target_file import load_targets
 from bitlif.model.files.weight_file import load_weights
-from bitlif.model.floating.layer import FloatLayer
-from bitlif.model.layer import Layer
 from bitlif.model.result import Result
 from bitlif.model.text import path_text
 
@@ -33,6 +31,10 @@ from .console.terminal import (
     print_json,
     report_table,
 )
+from .support.resume import counters_of
+
+MODELS = ("float", "model")
+"""Backends that are not gates."""
 
 CHAIN = (
     "bitlif learn tiny --out tiny-run && "
@@ -69,7 +71,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the windows and print what came out."""
+    """Run the windows and print the result."""
     if not args.weights or not args.spikes:
         raise BitlifError(f"--weights and --spikes must be given, for instance: {CHAIN}")
     backend = chosen_backend(args)
@@ -99,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         "output_spikes": int(counts.sum()),
         "spikes_by_neuron": counts.tolist(),
         "output_rate": float(counts.sum() / (steps * config.layer.neurons)),
-        **result.counters,
+        **{name: result.counters[name] for name in counters_of(backend)},
         "seconds": seconds,
         "neuron_steps_per_second": steps * config.layer.neurons / seconds,
     }
@@ -119,32 +121,25 @@ def run(args: argparse.Namespace) -> int:
 def _run_on(
     backend: str, threads: int, config: Config, weights: Any, events: Events, levels: Any
 ) -> tuple[Result, float, dict[str, Any]]:
-    """Return the result, the seconds that it took, and what the report says of the backend."""
+    """Return the result, its time in seconds, and what the report says of the backend."""
     told: dict[str, Any] = {"model": "float" if backend == "float" else "integer"}
     told["backend"] = backend
-    if backend not in ("float", "model"):
-        if threads != 1:
-            raise BitlifError(f"--threads must be 1 with --backend {backend}, not {threads}")
-        with bitlif.sim.open(config, backend) as core:
-            core.load(weights)
-            start = time.perf_counter()
-            result: Result = core.run(events, levels)
-            seconds = time.perf_counter() - start
-            if core.counts_clocks:
-                told["clocks"] = core.clocks()
-            return result, seconds, {**told, "signature": f"{core.signature():08x}"}
-    layer: Layer | FloatLayer
-    spare: Layer | FloatLayer
-    targets: Any = levels
+    options: dict[str, Any] = {}
     if backend == "float":
-        layer, spare = FloatLayer(config), FloatLayer(config)
-        layer.load(weights * float(config.synapse.weight.lsb))
-        targets = None if levels is None else levels / (1 << config.error.target_bits)
-    else:
-        layer, spare = Layer(config, threads=threads), Layer(config)
-        layer.load(weights)
-    # A throw-away layer runs one window first, so that loading the engine is not timed.
-    spare.run(events.select([0]), None if targets is None else targets[:1])
-    start = time.perf_counter()
-    result = layer.run(events, targets)
-    return result, time.perf_counter() - start, told
+        options = {"seed": 0}
+    elif backend == "model":
+        options = {"threads": threads, "signature": False}
+    elif threads != 1:
+        raise BitlifError(f"--threads must be 1 with --backend {backend}, not {threads}")
+    with bitlif.open(config, backend, **options) as core:
+        core.load(weights)
+        if backend in MODELS:
+            # A spare core runs one window first, so that loading the engine is not timed.
+            core.fresh().run(events.select([0]), None if levels is None else levels[:1])
+        start = time.perf_counter()
+        result = core.run(events, levels)
+        seconds = time.perf_counter() - start
+        if backend not in MODELS:
+            clocks = {"clocks": core.clocks()} if core.counts_clocks else {}
+            told |= {**clocks, "signature": f"{core.signature():08x}"}
+        return result, seconds, told

@@ -1,4 +1,4 @@
-"""``bitlif teacher``: which rule learns at which noise, in integers and in float."""
+"""``bitlif teacher``: which rule learns at which noise level, in integers and in float."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ import argparse
 from statistics import median
 from typing import Any
 
+import bitlif
+from bitlif import tasks
 from bitlif.model.config.config import Config
 from bitlif.model.errors import require_int
-from bitlif.model.floating.layer import FloatLayer
-from bitlif.model.layer import Layer
-from bitlif.tasks.teacher import (
-    WINDOWS,
-    coincidences,
-    conditions,
-    learn_from_teacher,
-    make_teacher_task,
-    real_weights,
-    teacher_correlation,
-)
+from bitlif.tasks.task import Epoch
+from bitlif.tasks.teacher import WINDOWS, conditions
 
 from .console.terminal import (
     SubParsers,
@@ -46,14 +39,14 @@ def add_parser(subparsers: SubParsers) -> None:
         ("bitlif teacher --seeds 1", "bitlif teacher --seeds 5 --json > teacher.json"),
     )
     parser.add_argument("--config", default="teacher", help="configuration (default: teacher)")
-    parser.add_argument("--seeds", type=int, default=3, help="tasks to average over (default: 3)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of tasks (default: 3)")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Learn every cell of the table and print it."""
     seeds = require_int("--seeds", args.seeds, 1, 1000)
-    base = Config.load(args.config)
+    base, task = Config.load(args.config), tasks.get("teacher")
     rows: list[dict[str, Any]] = []
     names = list(conditions(base))
     with progress_bars() as bars:
@@ -63,20 +56,28 @@ def run(args: argparse.Namespace) -> int:
                 for model in ("integer", "float"):
                     cells = []
                     for seed in range(seeds):
-                        task = make_teacher_task(config, seed)
-                        own = config.seeded(seed)
-                        layer = Layer(own) if model == "integer" else FloatLayer(own, seed=seed)
-                        learn_from_teacher(
-                            layer, task, report=lambda n: bars.update(task_bar, advance=n)
-                        )
-                        together, teacher = coincidences(layer, task)
+                        examples = task.load(config, seed)
+                        options: dict[str, Any] = {}
+                        if model == "float":
+                            options = {"units": "real", "seed": seed}
+                        backend = "float" if model == "float" else "model"
+                        core = bitlif.open(config.seeded(seed), backend, **options)
+                        done = 0
+
+                        def step(epoch: Epoch) -> None:
+                            nonlocal done
+                            bars.update(task_bar, advance=epoch.number - done)
+                            done = epoch.number
+
+                        history = tasks.train(core, task, examples=examples, progress=step)
+                        told = task.report(core, core, examples, history)
                         cells.append(
                             {
                                 "seed": seed,
-                                "correlation": teacher_correlation(layer, task),
-                                "largest_weight": float(abs(real_weights(layer)).max()),
-                                "coincident_spikes": together,
-                                "teacher_spikes": teacher,
+                                "correlation": told["correlation_with_teacher"],
+                                "largest_weight": float(abs(core.real_weights()).max()),
+                                "coincident_spikes": told["coincident_spikes"],
+                                "teacher_spikes": told["teacher_spikes"],
                             }
                         )
                     rows.append({"rule": rule, "sigma": name, "model": model, "seeds": cells})

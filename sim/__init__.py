@@ -6,8 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .backends.core import Core, CoreResult
+    from .backends.core import Core
     from .backends.open import BACKENDS, open
+    from .backends.result import CoreResult
 
 __all__ = ["BACKENDS", "Core", "CoreResult", "open"]
 

@@ -1,48 +1,136 @@
-"""What the training tasks need of a layer, whatever it runs on."""
+"""What training needs of a layer: the calls of a core, which an engine is given too."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifTypeError
 from bitlif.model.events import Events
+from bitlif.model.floating.layer import FloatLayer
+from bitlif.model.layer import Layer
 from bitlif.model.result import Result
+from bitlif.model.targets import round_targets, warn_of_zeros
 
 
 class Learner(Protocol):
-    """A layer that learns windows: `Layer`, `FloatLayer`, or gates behind the same names."""
+    """A layer that learns windows: the part of `bitlif.Core` that training uses."""
 
     @property
     def config(self) -> Config:
         """The configuration."""
 
     @property
+    def backend(self) -> str:
+        """Name of the backend."""
+
+    @property
+    def units(self) -> str:
+        """``"raw"`` or ``"real"``: the unit of weights, targets and records."""
+
+    @property
     def records(self) -> tuple[str, ...]:
-        """What a run can record."""
+        """Names that a run can record."""
 
-    @property
     def weights(self) -> NDArray[Any]:
-        """The weights: (N, M); raw, or real numbers in a `FloatLayer`."""
+        """Return the weights: (N, M)."""
 
-    @property
+    def real_weights(self) -> NDArray[np.float64]:
+        """Return the weights as real numbers: (N, M) float64."""
+
     def phase(self) -> int:
-        """Of the schedule: the next window's."""
+        """Return the index of the schedule's phase for the next window."""
 
-    @property
     def windows_learned(self) -> int:
-        """Since the reset."""
+        """Return the number of windows learned since the reset."""
 
     def load(self, weights: Any) -> None:
         """Set the weights."""
 
     def reset(self) -> None:
-        """Go back to the beginning; the weights stay."""
+        """Reset everything except the weights."""
+
+    def fresh(self) -> Learner:
+        """Return another layer of the same kind and configuration."""
 
     def run(self, events: Events, targets: Any = None, *, record: Sequence[str] = ()) -> Result:
         """Run windows without changing a weight."""
 
     def learn(self, events: Events, targets: Any, *, record: Sequence[str] = ()) -> Result:
-        """Run windows one after another, each ending with the update of all weights."""
+        """Run windows and update all weights after each."""
+
+
+class Engine:
+    """A bare engine, `Layer` or `FloatLayer`, with the calls of a core."""
+
+    def __init__(self, layer: Layer | FloatLayer) -> None:
+        self._layer: Any = layer
+        self.config = layer.config
+        self.records: tuple[str, ...] = layer.records
+        real = isinstance(layer, FloatLayer)
+        self.backend, self.units = ("float", "real") if real else ("model", "raw")
+        self.load, self.reset = self._layer.load, self._layer.reset
+        self.run, self.learn = self._layer.run, self._layer.learn
+
+    def weights(self) -> NDArray[Any]:
+        """Return the weights: (N, M)."""
+        return np.asarray(self._layer.weights)
+
+    def real_weights(self) -> NDArray[np.float64]:
+        """Return the weights as real numbers: (N, M) float64."""
+        lsb = 1.0 if self.units == "real" else float(self.config.synapse.weight.lsb)
+        return np.asarray(self._layer.weights * lsb, np.float64)
+
+    def phase(self) -> int:
+        """Return the index of the schedule's phase for the next window."""
+        return int(self._layer.phase)
+
+    def windows_learned(self) -> int:
+        """Return the number of windows learned since the reset."""
+        return int(self._layer.windows_learned)
+
+    def fresh(self) -> Learner:
+        """Return another engine of the same kind and configuration."""
+        return Engine(type(self._layer)(self.config))
+
+
+def as_learner(layer: Any) -> Learner:
+    """Return a core as it is, and a bare engine with the calls of a core."""
+    return Engine(layer) if isinstance(layer, (Layer, FloatLayer)) else layer
+
+
+def copy_weights(source: Any, target: Any) -> None:
+    """Load the weights of `source` into `target`, which must use the same units."""
+    source, target = as_learner(source), as_learner(target)
+    if source.units != target.units:
+        raise BitlifTypeError("weights go from an integer to an integer layer, or float to float")
+    target.load(source.weights())
+
+
+def target_levels(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
+    """Return real targets in 0 ..= 1 as raw ones, rounded to nearest.
+
+    Numbers of any type are real here, including integers and booleans: 1 is a spike in every step.
+
+    Raises
+    ------
+    BitlifError
+        If a target is out of range or not a number.
+
+    Warns
+    -----
+    BitlifWarning
+        If some targets are not 0 but all are rounded to 0.
+    """
+    levels = round_targets(config, targets)
+    warn_of_zeros(config, np.asarray(targets), levels)
+    return levels
+
+
+def targets_for(layer: Learner, targets: NDArray[np.float64]) -> NDArray[Any]:
+    """Return real targets in the layer's units."""
+    return targets if layer.units == "real" else target_levels(layer.config, targets)

@@ -1,9 +1,9 @@
 """The teacher task: a student learns when a teacher with hidden weights spikes, from zero weights.
 
-One window of sparse Poisson inputs is shown again and again; the target of each step is whether the
-teacher spiked, and the teacher's spikes reset the student too. The teacher is a float neuron with
-the noise that the student ends with, so that for threshold noise the likelihood rule is maximum
-likelihood: the better the student's weights fit, the more they are the teacher's.
+One window of sparse Poisson inputs is repeated. The target of each step is whether the teacher
+spiked, and the teacher's spikes also reset the student. The teacher is a float neuron with the
+student's final noise, so that for threshold noise the likelihood rule is maximum likelihood: the
+better the student fits, the closer its weights are to the teacher's.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
 
-from .digits import copy_weights, target_levels
-from .learner import Learner
+from .learner import Learner, as_learner, targets_for
+from .task import Epoch, Examples, Measure, Task
 
 INPUT_SPIKES = 64 * 0.02
-"""Input spikes a step, from all inputs together: 0.02 each for 64 inputs."""
+"""Input spikes per step, of all inputs together: 0.02 each for 64 inputs."""
 TOP_WEIGHT = 0.3
-"""The teacher's weights are uniform from 0 to this."""
+"""The teacher's weights are uniform between 0 and this."""
 WINDOWS = 400
 """Repetitions of the window that a student learns from."""
 COOLING_PHASES = 20
 PROBE_SEED = 1 << 32
-"""Of a float student that runs freely: no task's, whose teacher would have the same noise."""
+"""Noise seed of a float student that runs freely: no teacher has the same noise."""
 
 SIGMAS = (0.02, 0.1, 0.3)
 
@@ -56,6 +56,52 @@ class TeacherTask:
     targets: NDArray[np.uint8]
 
 
+class HiddenTeacher(Task):
+    """One repeated window; the score is the correlation with the teacher's weights."""
+
+    name = "teacher"
+    config = "teacher"
+    length_field = "windows"
+    epochs = study_epochs = WINDOWS
+    measures = (
+        Measure("correlation", "correlation with the teacher's weights"),
+        Measure("coincidences", "spikes on a teacher's spike", "share of the teacher's"),
+    )
+
+    def load(self, config: Config, seed: int) -> Examples:
+        """Return the window, the teacher's spikes as targets, and the `TeacherTask` as detail."""
+        task = make_teacher_task(config, seed)
+        targets = task.targets.astype(np.float64)
+        return Examples(task.events, task.events, train_targets=targets, detail=task)
+
+    def measure(
+        self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
+    ) -> dict[str, float]:
+        """Return the measures of a student; it is tested in a `free_run`, not with `probe`."""
+        del probe, history
+        task = examples.detail
+        free = free_run(core, task)
+        matched, there = int((free.raster & task.targets).sum()), int(task.targets.sum())
+        return {
+            "correlation": teacher_correlation(core, task),
+            "coincidences": matched / max(1, there),
+            "spikes": float(free.counts.sum()),
+            "synaptic_operations": float(free.counters["synaptic_events"]),
+        }
+
+    def report(
+        self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
+    ) -> dict[str, Any]:
+        """Return the correlation, and the spikes of student and teacher."""
+        del probe, history
+        together, teacher = coincidences(core, examples.detail)
+        return {
+            "correlation_with_teacher": teacher_correlation(core, examples.detail),
+            "coincident_spikes": together,
+            "teacher_spikes": teacher,
+        }
+
+
 def make_teacher_task(
     config: Config, seed: int, *, sparsity: int = 1, sigma: float | None = None
 ) -> TeacherTask:
@@ -66,9 +112,9 @@ def make_teacher_task(
     config : Config
     seed : int
     sparsity : int
-        So many times fewer input spikes, each of which weighs so many times more.
+        Factor by which input spikes are fewer and weigh more.
     sigma : float, optional
-        The teacher's noise, in the unit of the threshold; what its student ends with by default.
+        The teacher's noise, in the unit of the threshold; by default, the student's final noise.
     """
     seed = require_int("seed", seed, 0, (1 << 31) - 1)
     random = np.random.default_rng([seed, 0x7EAC])
@@ -83,18 +129,17 @@ def make_teacher_task(
 
 
 def learn_from_teacher(
-    layer: Learner,
+    layer: Any,
     task: TeacherTask,
     windows: int = WINDOWS,
     report: Callable[[int], Any] = lambda windows: None,
 ) -> list[dict[str, int]]:
     """Show `layer` the task's window `windows` times; return the counters of each call.
 
-    `report` gets how many windows each call had.
+    `report` is called with the number of windows of each call.
     """
-    targets: NDArray[Any] = task.targets.astype(np.float64)
-    if not isinstance(layer, FloatLayer):
-        targets = target_levels(layer.config, targets)
+    layer = as_learner(layer)
+    targets = targets_for(layer, task.targets.astype(np.float64))
     tallies = []
     done = 0
     while done < windows:
@@ -106,41 +151,41 @@ def learn_from_teacher(
     return tallies
 
 
-def real_weights(layer: Learner) -> NDArray[np.float64]:
-    """Return the layer's weights as real numbers: shape (N, M)."""
-    if isinstance(layer, FloatLayer):
-        return np.asarray(layer.weights, np.float64)
-    lsb = float(layer.config.synapse.weight.lsb)
-    return np.asarray(layer.weights * lsb, np.float64)
+def real_weights(layer: Any) -> NDArray[np.float64]:
+    """Return the layer's weights as real numbers: (N, M) float64."""
+    return as_learner(layer).real_weights()
 
 
-def teacher_correlation(layer: Learner, task: TeacherTask) -> float:
-    """Return the correlation of all weights with the teacher's; 0 if they are all equal."""
+def teacher_correlation(layer: Any, task: TeacherTask) -> float:
+    """Return the correlation of all weights with the teacher's; 0 if all are equal."""
     learned = real_weights(layer)
     if np.ptp(learned) == 0.0:
         return 0.0
     return float(np.corrcoef(learned.ravel(), task.teacher_weights.ravel())[0, 1])
 
 
-def free_run(layer: Learner, task: TeacherTask) -> Result:
-    """Run the task's window with a copy of the student, reset by itself, at its present noise.
+def free_run(layer: Any, task: TeacherTask) -> Result:
+    """Run the task's window with a copy of the student that resets itself, at its present noise.
 
-    What was learned in gates runs on the integer model.
+    Weights that were learned in gates run on the integer model.
     """
+    layer = as_learner(layer)
     config = layer.config
-    last = {"sigma": config.schedule[layer.phase].sigma}
+    last = {"sigma": config.schedule[layer.phase()].sigma}
     free = config.replace(membrane__reset="free", schedule=[last])
-    probe: Learner = (
-        FloatLayer(free, seed=PROBE_SEED) if isinstance(layer, FloatLayer) else Layer(free)
-    )
-    copy_weights(layer, probe)
+    if layer.backend == "float":
+        twin = FloatLayer(free, seed=PROBE_SEED)
+        twin.load(layer.real_weights())
+        return twin.run(task.events)
+    probe = Layer(free)
+    probe.load(layer.weights())
     return probe.run(task.events)
 
 
-def coincidences(layer: Learner, task: TeacherTask) -> tuple[int, int]:
-    """Return how many of the student's spikes fall on a teacher's, and how many the teacher has.
+def coincidences(layer: Any, task: TeacherTask) -> tuple[int, int]:
+    """Return how many of the student's spikes coincide with the teacher's, and the teacher's count.
 
-    The student runs freely; see `free_run`.
+    The student resets itself; see `free_run`.
     """
     spikes = free_run(layer, task).raster
     return int((spikes & task.targets).sum()), int(task.targets.sum())
@@ -157,7 +202,7 @@ def cooled(config: Config, first: float, last: float, windows: int = WINDOWS) ->
 
 
 def conditions(config: Config) -> dict[str, Config]:
-    """Return the table's configurations: each sigma by name, and cooling between the extremes."""
+    """Return the configurations of `bitlif teacher`: one per sigma, and one that is cooled."""
     table = {f"{sigma:g}": config.replace(schedule=[{"sigma": sigma}]) for sigma in SIGMAS}
     name = f"{SIGMAS[-1]:g} -> {SIGMAS[0]:g}"
     return {**table, name: cooled(config, SIGMAS[-1], SIGMAS[0])}

@@ -12,7 +12,8 @@ import numpy as np
 from bitlif.model.config.config import Config
 from bitlif.model.layer import Layer
 from bitlif.scripts.console.terminal import progress_bars
-from bitlif.tasks.digits import class_targets, load_digits_task, target_levels
+from bitlif.tasks.digits import class_targets, load_digits_task
+from bitlif.tasks.learner import target_levels
 
 from .limits import best_seconds, copy_bandwidth, matrix_rate, minimal_loop_rate
 from .work import Work, first_result, make_work

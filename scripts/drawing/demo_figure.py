@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.events import Events
-from bitlif.tasks.digits import BIAS_RATE, CLASSES, MAX_RATE, PIXELS
+from bitlif.tasks.digits import BIAS_RATE, MAX_RATE, PIXELS
 
 from .pictures import own_style
 
@@ -104,8 +104,9 @@ def _draw_outputs(axes: Any, shown: Shown) -> None:
     axes.scatter(times[~true], neurons[~true], color=GREY, **marks)
     axes.scatter(times[true], neurons[true], color=BLUE, **marks)
     axes.set_ylabel("output\n(class)")
-    axes.set_ylim(CLASSES - 0.3, -0.7)
-    axes.set_yticks(range(CLASSES))
+    classes = shown.raster.shape[1]
+    axes.set_ylim(classes - 0.3, -0.7)
+    axes.set_yticks(range(classes))
     axes.tick_params(axis="y", labelsize=8, labelbottom=False)
     axes.tick_params(labelbottom=False)
     counts = shown.raster.sum(axis=0)
@@ -173,7 +174,8 @@ def _draw_curves(axes: Any, shown: Shown) -> None:
 
 
 def _draw_weights(figure: Any, shown: Shown) -> None:
-    images = figure.subplots(2, CLASSES, sharex=True, sharey=True)
+    classes = shown.integer_weights.shape[1]
+    images = figure.subplots(2, classes, sharex=True, sharey=True)
     both = np.stack((shown.integer_weights, shown.float_weights))[:, :PIXELS] / shown.threshold
     top = full_colour(both)
     picture = None
@@ -183,7 +185,7 @@ def _draw_weights(figure: Any, shown: Shown) -> None:
             picture = axes.imshow(pixels, cmap="RdBu_r", vmin=-top, vmax=top)
             axes.set_xticks([])
             axes.set_yticks([])
-    for neuron in range(CLASSES):
+    for neuron in range(classes):
         images[0, neuron].set_title(str(neuron), fontsize=10)
     images[0, 0].set_ylabel("integer", fontsize=10)
     images[1, 0].set_ylabel("float", fontsize=10)

@@ -19,7 +19,9 @@ from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.model.result import Result
 from bitlif.scripts.console.terminal import console, require_gates, result_table
-from bitlif.tasks.digits import CLASSES, Digits, class_targets, classify, target_levels
+from bitlif.tasks.digits import CLASSES, class_targets
+from bitlif.tasks.learner import target_levels
+from bitlif.tasks.task import Examples, classify
 
 from .waveform import Wave, signal_paths
 
@@ -94,7 +96,7 @@ def gates_text(config: Config) -> str:
 
 
 def run_gates(
-    config: Config, weights: NDArray[Any], digits: Digits, simulator: str, threads: int = 2
+    config: Config, weights: NDArray[Any], digits: Examples, simulator: str, threads: int = 2
 ) -> Gates:
     """Run a test digit of each class, and learn a training digit of each, in gates and model.
 
@@ -105,7 +107,7 @@ def run_gates(
     ----------
     config : Config
     weights : (65, 10) int
-    digits : Digits
+    digits : Examples
     simulator : str
     threads : int
         Runs that go side by side.

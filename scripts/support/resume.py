@@ -1,4 +1,4 @@
-"""What ``bitlif learn --resume`` goes on from: an earlier result folder of the same command."""
+"""The earlier result folder that ``bitlif learn --resume`` continues."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ from typing import Any
 from bitlif.model.counters import COUNTERS
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.events import Events
-from bitlif.model.floating.layer import FloatLayer
-from bitlif.model.layer import Layer
 from bitlif.model.storage.reading import read_text
 from bitlif.model.text import path_text, quoted
-from bitlif.tasks.learner import Learner
+from bitlif.sim.backends.core import Core
+from bitlif.sim.backends.modelled import Modelled
 
 STATE = "state.npz"
 REPORT = "report.json"
 
 FLOAT_COUNTERS = ("synaptic_events",)
-"""Of `COUNTERS`, what the float twin counts."""
+"""Counters that a report of the float twin has."""
 
 MOST = (1 << 62) - 1
 MOST_EPOCHS = 1_000_000
-"""Of earlier calls together."""
+"""Maximum epochs of all earlier calls."""
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What has been learned before this call.
+    """What earlier calls learned.
 
     Attributes
     ----------
     epochs : int
     windows : int
     counters : dict of str to int
-        Of all windows; empty if there were none.
+        Sums over all windows; empty if there were none.
     accuracies : list of float
-        Of the test digits, by epoch.
+        Test accuracy by epoch.
     """
 
     epochs: int = 0
@@ -50,21 +49,26 @@ class Earlier:
 
 
 def data_hash(events: Events, targets: Any) -> str:
-    """Return 16 hexadecimal digits that name spikes and targets."""
+    """Return a hash of spikes and targets: 16 hexadecimal digits."""
     made = hashlib.sha256()
     for array in (events.addresses, events.pointers, targets):
         made.update(array.tobytes())
     return made.hexdigest()[:16]
 
 
-def save_state(folder: Path, layer: Learner) -> None:
-    """Write what `resume` reads, if the layer can be set to it."""
-    if isinstance(layer, (Layer, FloatLayer)):
-        layer.save(folder / STATE)
+def counters_of(backend: str) -> tuple[str, ...]:
+    """Return the names of the counters that a report of this backend has."""
+    return FLOAT_COUNTERS if backend == "float" else COUNTERS
+
+
+def save_state(folder: Path, core: Core) -> None:
+    """Write the file that `resume` reads, if the core is a model."""
+    if isinstance(core, Modelled):
+        core.save_layer(folder / STATE)
 
 
 def check_resume(args: argparse.Namespace, backend: str) -> None:
-    """Raise unless the arguments and the folder are such that a run can be resumed."""
+    """Raise unless the arguments and the folder allow a run to be resumed."""
     if args.initial:
         raise BitlifError("--initial must be left out with --resume, which has its own weights")
     if backend not in ("model", "float"):
@@ -80,30 +84,40 @@ def check_resume(args: argparse.Namespace, backend: str) -> None:
 
 
 def resume(
-    args: argparse.Namespace, layer: Learner, backend: str, data: str, per_epoch: int
+    args: argparse.Namespace,
+    core: Core,
+    data: str,
+    per_epoch: int,
+    *,
+    length: str = "epochs",
+    tested: bool = False,
 ) -> Earlier:
-    """Set the layer to where the earlier run stopped; return what that run had done.
+    """Restore the state at the end of the earlier run; return what that run had done.
 
     Parameters
     ----------
     args : Namespace
-    layer : Layer or FloatLayer
-    backend : str
+    core : Core
+        Of the backend model or float.
     data : str
-        ``"digits"``, ``"teacher"``, or the `data_hash` of files.
+        Name of the task, or the `data_hash` of files.
     per_epoch : int
         Windows of an epoch.
+    length : str
+        Field of the report that counts epochs.
+    tested : bool
+        Whether the report has the test accuracy of each epoch.
 
     Raises
     ------
     BitlifError
-        If the earlier run had another seed, backend, configuration or other data, or a file of the
+        If the earlier run had another seed, backend, configuration or other data, or a file in the
         folder is damaged.
     """
-    assert isinstance(layer, (Layer, FloatLayer))
+    assert isinstance(core, Modelled)
     path = Path(args.out) / REPORT
     report = _Report(path)
-    asked = {"backend": backend, "seed": args.seed}
+    asked = {"backend": core.backend, "seed": args.seed}
     found = {"backend": report.get("backend"), "seed": report.integer("seed", MOST)}
     for name in asked:
         if found[name] != asked[name]:
@@ -117,21 +131,20 @@ def resume(
             f"the data must be those of '{path_text(path)}', {quoted(told)}, not {quoted(data)}"
         )
     windows = report.integer("windows", MOST)
-    epochs = report.integer("epochs", MOST_EPOCHS) if data != "teacher" else windows
-    counted = COUNTERS if isinstance(layer, Layer) else FLOAT_COUNTERS
-    counters = {name: report.integer(name, MOST) for name in counted}
-    accuracies = report.shares("test_accuracy_by_epoch", epochs) if data == "digits" else []
-    layer.resume(Path(args.out) / STATE)
-    if not layer.windows_learned == windows == epochs * per_epoch:
+    epochs = report.integer("epochs", MOST_EPOCHS) if length == "epochs" else windows
+    counters = {name: report.integer(name, MOST) for name in counters_of(core.backend)}
+    accuracies = report.shares("test_accuracy_by_epoch", epochs) if tested else []
+    core.resume_layer(Path(args.out) / STATE)
+    if not core.windows_learned() == windows == epochs * per_epoch:
         raise BitlifError(
-            f"report '{path_text(path)}' must tell of the {layer.windows_learned} windows of "
+            f"report '{path_text(path)}' must tell of the {core.windows_learned()} windows of "
             f"{STATE}, not of {windows} in {epochs} epochs"
         )
     return Earlier(epochs, windows, counters, accuracies)
 
 
 class _Report:
-    """An earlier report, which anybody may have changed."""
+    """An earlier report, which may have been edited."""
 
     def __init__(self, path: Path) -> None:
         self._name = path_text(path)

@@ -200,7 +200,7 @@ class Core(Lifetime):
         if learn:
             warn_of_idle(config)
         before = self.counters()
-        parts = []
+        parts: list[dict[str, Any]] = []
         count = self._windows_at_once(events)
         for first in range(0, events.windows, count):
             chosen = slice(first, first + count)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
-from bitlif.tasks.digits import target_levels
+from bitlif.tasks.learner import target_levels
 from bitlif.tasks.teacher import learn_from_teacher, real_weights
 
 from .models import MODELS, make_layer

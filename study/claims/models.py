@@ -11,7 +11,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
-from bitlif.tasks.digits import target_levels
+from bitlif.tasks.learner import target_levels
 
 MODELS = ("float", "fixed")
 """The ideal float64 twin (Gaussian noise, no rounding or saturation) and the integer model."""

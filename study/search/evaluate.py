@@ -7,7 +7,7 @@ import hashlib
 import importlib.resources
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,26 +17,13 @@ from numpy.typing import NDArray
 from bitlif.model.config.config import Config, parse_config
 from bitlif.model.engine.compile import source_stamp
 from bitlif.model.errors import BitlifError, BitlifWarning
-from bitlif.model.floating.layer import FloatLayer, real_leak
-from bitlif.model.layer import Layer
+from bitlif.model.floating.layer import real_leak
 from bitlif.model.text import shortened
-from bitlif.tasks.digits import (
-    Digits,
-    check_digits_layer,
-    classify,
-    copy_weights,
-    load_digits_task,
-    train,
-)
+from bitlif.sim.backends.open import open as open_core
+from bitlif.tasks import registry
 from bitlif.tasks.learner import Learner
-from bitlif.tasks.teacher import (
-    TeacherTask,
-    free_run,
-    learn_from_teacher,
-    make_teacher_task,
-    real_weights,
-    teacher_correlation,
-)
+from bitlif.tasks.task import Examples
+from bitlif.tasks.training import total_counters, train
 
 from .area import area
 from .metrics import stored_bits, weight_bits
@@ -57,7 +44,15 @@ class Learned(NamedTuple):
 
 
 DECIDING = {
-    "bitlif.tasks": ("digits.py", "encoders.py", "learner.py", "teacher.py"),
+    "bitlif.tasks": (
+        "digits.py",
+        "encoders.py",
+        "learner.py",
+        "registry.py",
+        "task.py",
+        "teacher.py",
+        "training.py",
+    ),
     "bitlif.study.search": ("area.py", "evaluate.py", "metrics.py", "space.py"),
     "bitlif.fpga": (
         "boards.py",
@@ -168,16 +163,16 @@ def measure(job: Job) -> Values:
     """Return all measurements of a job."""
     config = edited(_base(job.base), job.edits)
     own = config.seeded(job.seed)
-    learn, name = TASKS[job.task]
-    integer = Layer(own)
-    learned = learn(integer, Layer(own), job.seed, job.length)
+    task = registry.get(job.task)
+    core = open_core(own, signature=False)
+    learned = learn_task(job.task, core, core.fresh(), job.seed, job.length)
     values = learned.values | _work(own, learned)
     values |= {"bits": stored_bits(own), "weight_bits": weight_bits(own)}
     if "float" in job.extras:
         reached, weights = _twin(Ideal.of(own), job.task, job.length, job.seed)
         values["float_accuracy"] = reached
-        values["float_gap"] = reached - values[name]
-        distance = weight_distance(real_weights(integer), weights)
+        values["float_gap"] = reached - values[task.score.name]
+        distance = weight_distance(core.real_weights(), weights)
         if distance is not None:
             values["weight_distance"] = distance
     for kind in ("estimate", "synthesis"):
@@ -192,55 +187,34 @@ def _base(text: str) -> Config:
     return parse_config(text, "the study's configuration")
 
 
-@functools.lru_cache(maxsize=8)
-def _digits(steps: int, seed: int) -> Digits:
-    return load_digits_task(steps, seed)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Examples of a task, equal to all others that depend on equal parts of a configuration."""
+
+    task: str
+    part: Hashable
+    seed: int
+    config: Config = field(compare=False)
 
 
 @functools.lru_cache(maxsize=8)
-def _teacher(config: Config, seed: int) -> TeacherTask:
-    return make_teacher_task(config, seed)
+def _examples(wanted: Wanted) -> Examples:
+    return registry.get(wanted.task).load(wanted.config, wanted.seed)
 
 
-def _learn_digits(layer: Learner, probe: Learner, seed: int, epochs: int) -> Learned:
-    check_digits_layer(layer.config)
-    digits = _digits(layer.config.window.steps, seed)
-    last = train(layer, probe, digits, epochs, seed)[-1]
-    probe.reset()
-    copy_weights(layer, probe)
-    tested = probe.run(digits.test, record=("membrane",))
-    windows = digits.test.windows
-    values = {
-        "accuracy": float((classify(tested) == digits.test_labels).mean()),
-        "train_accuracy": last.train_accuracy,
-        "spikes": float(tested.counts.sum() / windows),
-        "synaptic_operations": tested.counters["synaptic_events"] / windows,
-    }
-    return Learned(values, last.counters, digits.train.windows)
+def learn_task(name: str, core: Learner, probe: Learner, seed: int, length: int) -> Learned:
+    """Train a core on a task, and measure it.
 
-
-def _learn_teacher(layer: Learner, probe: Learner, seed: int, windows: int) -> Learned:
-    del probe  # a free run makes its own
-    task = _teacher(layer.config, seed)
-    tallies = learn_from_teacher(layer, task, windows)
-    free = free_run(layer, task)
-    matched, there = int((free.raster & task.targets).sum()), int(task.targets.sum())
-    values = {
-        "correlation": teacher_correlation(layer, task),
-        "coincidences": matched / max(1, there),
-        "spikes": float(free.counts.sum()),
-        "synaptic_operations": float(free.counters["synaptic_events"]),
-    }
-    counters = {name: sum(own[name] for own in tallies) for name in tallies[0]}
-    return Learned(values, counters, windows)
-
-
-TASKS: dict[str, tuple[Callable[[Learner, Learner, int, int], Learned], str]] = {
-    "digits": (_learn_digits, "accuracy"),
-    "teacher": (_learn_teacher, "correlation"),
-}
-"""How each task is learned, given a layer, another of its configuration to test with, a seed and a
-length; and the metric that says how well."""
+    The counters are those of the last epoch if each epoch was tested, else of all.
+    """
+    task, config = registry.get(name), core.config
+    task.check(config)
+    examples = _examples(Wanted(name, task.depends_on(config), seed, config))
+    history = train(core, task, epochs=length, seed=seed, examples=examples, probe=probe)
+    values = task.measure(core, probe, examples, history)
+    if examples.train_labels is not None:
+        return Learned(values, history[-1].counters, examples.train.windows)
+    return Learned(values, total_counters(history), length * examples.train.windows)
 
 
 def _work(config: Config, learned: Learned) -> Values:
@@ -286,10 +260,12 @@ class Ideal:
 @functools.lru_cache(maxsize=1024)
 def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArray[np.float64]]:
     """Return what the float twin reaches, and its weights; most points of a study share theirs."""
-    learn, name = TASKS[task]
-    # Seeds apart from each other and from those of teachers, which are below 2**31.
-    twin, probe = (FloatLayer(ideal.config, seed=(own << 32) + seed) for own in (2, 3))
-    return learn(twin, probe, seed, length).values[name], real_weights(twin)
+    # These seeds differ from each other and from those of teachers, which are below 2**31.
+    twin, probe = (
+        open_core(ideal.config, "float", units="real", seed=(own << 32) + seed) for own in (2, 3)
+    )
+    values = learn_task(task, twin, probe, seed, length).values
+    return values[registry.get(task).score.name], twin.real_weights()
 
 
 def weight_distance(own: NDArray[np.float64], twin: NDArray[np.float64]) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.state import state_variables
+from bitlif.tasks.registry import get
 
 EXTRAS = ("float", "estimate", "synthesis")
 """Optional measurements of a study; the last two exclude each other."""
@@ -37,11 +38,6 @@ class Metric:
 
 
 BASIC = (
-    Metric("accuracy", "test accuracy", "share of digits", "max", group="digits"),
-    Metric("train_accuracy", "accuracy while learning", "share of digits", "max", group="digits"),
-    Metric("correlation", "correlation with the teacher's weights", "", "max", group="teacher"),
-    Metric("coincidences", "spikes on a teacher's spike", "share of the teacher's", "max",
-           group="teacher"),
     Metric("spikes", "output spikes", "a decision", "min"),
     Metric("synaptic_operations", "synaptic operations", "a decision", "min"),
     Metric("learning_operations", "learning operations", "a training window", "min"),
@@ -49,7 +45,7 @@ BASIC = (
     Metric("bits", "bits that the layer stores", "bits", "min", whole=True),
     Metric("weight_bits", "bits of all weights", "bits", "min", whole=True),
 )  # fmt: skip
-"""Metrics without extras.
+"""Metrics of every task, besides its own (`bitlif.tasks.task.Task.measures`).
 
 A decision is a window without learning: a test digit, or the window of the teacher. Synaptic
 operations are input events times neurons; learning operations are active errors times inputs.
@@ -81,7 +77,11 @@ family in `bitlif bench gates`, at the clock frequency that it reaches.
 
 def metrics_of(task: str, extras: tuple[str, ...]) -> tuple[Metric, ...]:
     """Return the metrics of a task, in the order of the columns."""
-    basic = tuple(own for own in BASIC if own.group in ("", task))
+    own = tuple(
+        Metric(one.name, one.title, one.unit, one.direction, group=task)
+        for one in get(task).measures
+    )
+    basic = own + BASIC
     twin = TWIN if "float" in extras else ()
     return basic + twin + (AREA if {"estimate", "synthesis"} & set(extras) else ())
 

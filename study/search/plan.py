@@ -42,17 +42,15 @@ from bitlif.model.errors import (
     require_int,
 )
 from bitlif.model.text import quoted, shortened, terminal_text
-from bitlif.tasks.digits import check_digits_layer
+from bitlif.tasks import registry
 
 from .area import require_board
 from .axis import Axis, read_axis, require_name
-from .evaluate import TASKS
 from .metrics import EXTRAS, Metric, metrics_of
 from .space import Edits, edited, read_edits
 
 READY = importlib.resources.files("bitlif.study")
 SEARCHES = ("grid", "random", "guided")
-LENGTHS = {"digits": "epochs", "teacher": "windows"}
 DRAWN = ("noise.lfsr.seed", "learning.lfsr.seed")
 """Fields that follow from the seed of a run."""
 
@@ -131,7 +129,7 @@ class Plan:
             "title": self.title,
             "config": dump_config(self.config),
             "task": self.task,
-            LENGTHS[self.task]: self.length,
+            registry.get(self.task).length_field: self.length,
             "seeds": list(self.seeds),
             "search": self.search,
             "axes": [
@@ -185,10 +183,12 @@ def parse_plan(content: str, origin: str, folder: Path | None = None) -> Plan:
 
 
 def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
-    task = require_choice("task", tree.get("task", "digits"), TASKS)
+    task = _text(tree, "task", "digits")
+    learned = registry.get(task)
+    length_field = learned.length_field
     for name in tree:
-        if name not in (*COMMON, LENGTHS[task]):
-            known = (*COMMON, LENGTHS[task])
+        if name not in (*COMMON, length_field):
+            known = (*COMMON, length_field)
             hint = nearest_of(shortened(name), known) or f"; known are {', '.join(known)}"
             raise BitlifError(f"{terminal_text(shortened(name))} is not a field of a study{hint}")
     name = _text(tree, "name", "study")
@@ -196,10 +196,9 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
         raise BitlifError(f"name must be of letters, digits, - and _, not {quoted(name)}")
     base = _base(tree, folder)
     config = edited(base, read_edits(tree.get("set", {}), base, "set"))
-    if task == "digits":
-        check_digits_layer(config)
-    usual = {"digits": 3, "teacher": 400}[task]
-    length = require_int(LENGTHS[task], tree.get(LENGTHS[task], usual), 1, 1 << 20)
+    learned.check(config)
+    epochs = tree.get(length_field, learned.study_epochs)
+    length = require_int(length_field, epochs, 1, 1 << 20)
     search = require_choice("search", tree.get("search", "grid"), SEARCHES)
     if (search == "grid") == ("points" in tree):
         raise BitlifError(
@@ -209,7 +208,7 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
         raise BitlifError(f"batch must be left out, for the search is {search}")
     if search == "grid" and "seed" in tree:
         raise BitlifError("seed must be left out, for a grid draws nothing")
-    axes = _axes(tree, config)
+    axes = _axes(tree, config, task)
     extras = _extras(tree)
     plan = Plan(
         name=name,
@@ -257,7 +256,7 @@ def _seeds(value: object) -> tuple[int, ...]:
     return tuple(sorted(seeds))
 
 
-def _axes(tree: dict[str, Any], config: Config) -> tuple[Axis, ...]:
+def _axes(tree: dict[str, Any], config: Config, task: str) -> tuple[Axis, ...]:
     listed = tree.get("axis", [])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError("a study must have at least one [[axis]]")
@@ -274,7 +273,7 @@ def _axes(tree: dict[str, Any], config: Config) -> tuple[Axis, ...]:
         if name in DRAWN:
             raise BitlifError(f"'{name}' must not vary: it follows from the seed of the run")
     reserved = {"point", "seed", "key", "error"} | {
-        own.name for task in TASKS for own in metrics_of(task, EXTRAS)
+        own.name for known in {*registry.names(), task} for own in metrics_of(known, EXTRAS)
     }
     for name in names:
         if name in reserved:
@@ -295,7 +294,7 @@ def _extras(tree: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _objectives(tree: dict[str, Any], task: str, extras: tuple[str, ...]) -> tuple[str, ...]:
-    listed = tree.get("objectives", [TASKS[task][1]])
+    listed = tree.get("objectives", [registry.get(task).score.name])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError(f"objectives must be a list of metrics, not {quoted(listed)}")
     measured = [own.name for own in metrics_of(task, extras)]

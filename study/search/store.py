@@ -25,9 +25,10 @@ import pyarrow as pa
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text
+from bitlif.tasks.registry import BUILT_IN
 
 from .checksum import MAX_BYTES, parse_table, to_bytes, verify_checksum
-from .evaluate import TASKS, Outcome, results_stamp
+from .evaluate import Outcome, results_stamp
 from .files import Folder, opened_folder
 from .metrics import EXTRAS, metrics_of
 from .results import FILE, MARKER
@@ -44,18 +45,33 @@ MAX_PARTS = 200
 MAX_ROWS = 4096
 """Most rows of a merged part, which bounds the loss if one is damaged."""
 
+PLAIN = ("key", "error", "seconds", "worker")
+"""Columns other than metrics."""
+
 _PART = re.compile(r"[0-9]{6,9}\.parquet")
 
-_METRICS = {own.name: own for task in TASKS for own in metrics_of(task, EXTRAS)}
+_METRICS = tuple(dict.fromkeys(own.name for task in BUILT_IN for own in metrics_of(task, EXTRAS)))
 
-SCHEMA = pa.schema([
-    ("key", pa.string()),
-    ("error", pa.string()),
-    *((name, pa.float64()) for name in _METRICS),
-    ("seconds", pa.float64()),
-    ("worker", pa.string()),
-])  # fmt: skip
-"""Columns of a part: every metric, null where it was not measured."""
+
+def schema_of(others: Iterable[str] = ()) -> pa.Schema:
+    """Return the columns of a part: every metric, null where it was not measured.
+
+    Parameters
+    ----------
+    others : iterable of str
+        Measures of tasks that do not come with bitlif.
+    """
+    return pa.schema([
+        ("key", pa.string()),
+        ("error", pa.string()),
+        *((name, pa.float64()) for name in (*_METRICS, *others)),
+        ("seconds", pa.float64()),
+        ("worker", pa.string()),
+    ])  # fmt: skip
+
+
+SCHEMA = schema_of()
+"""Columns of a part of the tasks that come with bitlif."""
 
 
 class Store:
@@ -115,7 +131,8 @@ class Store:
             self._parts.remove(name)
 
     def _write(self, outcomes: list[Outcome]) -> None:
-        table = pa.Table.from_pylist([_row(own) for own in outcomes], SCHEMA)
+        others = sorted({name for own in outcomes for name in own.values} - {*_METRICS})
+        table = pa.Table.from_pylist([_row(own) for own in outcomes], schema_of(others))
         self._parts.write(f"{self._next:06d}.parquet", to_bytes(table))
         self._next += 1
 
@@ -223,7 +240,8 @@ def _read(parts: Folder) -> tuple[dict[str, Outcome], list[str]]:
             if not verify_checksum(content):
                 raise ValueError("it has no checksum")
             table = parse_table(content)
-            if not table.schema.equals(SCHEMA):
+            others = [name for name in table.schema.names if name not in SCHEMA.names]
+            if not table.schema.equals(schema_of(others)):
                 raise ValueError("it has other columns")
         except ValueError:
             damaged.append(name)
@@ -243,5 +261,5 @@ def _row(own: Outcome) -> dict[str, Any]:
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:
-    values = {name: row[name] for name in _METRICS if row.get(name) is not None}
+    values = {name: row[name] for name in row if name not in PLAIN and row[name] is not None}
     return Outcome(row["key"], row["error"], values, row["seconds"], worker=row["worker"])

@@ -15,7 +15,7 @@ from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
-from bitlif.tasks.digits import target_levels
+from bitlif.tasks.learner import target_levels
 
 
 def warnings_of(config: Config, targets: np.ndarray) -> list[str]:

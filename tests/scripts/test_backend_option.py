@@ -16,7 +16,9 @@ from bitlif.hdl.export import programs
 from bitlif.model.layer import Layer
 from bitlif.scripts.benchmarks import cosim as bench_cosim
 from bitlif.scripts.main import main
-from bitlif.tasks.digits import classify, judged_by, load_digits_task, train
+from bitlif.tasks.digits import load_digits_task
+from bitlif.tasks.task import classify, judged_by
+from bitlif.tasks.training import train
 
 
 def report(call: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def test_without_membranes_ties_go_to_the_lower_class() -> None:
     digits = load_digits_task(8, 0).head(20)
     layer = Ports(config)
     assert judged_by(layer) == ((), True)
-    history = train(layer, Ports(config), digits, 1, 0)
+    history = train(layer, "digits", epochs=1, examples=digits, probe=Ports(config))
     assert 0.0 <= history[0].test_accuracy <= 1.0
     result = layer.run(digits.test)
     silent = dataclasses.replace(result, raster=np.zeros_like(result.raster))

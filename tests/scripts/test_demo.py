@@ -26,7 +26,10 @@ from bitlif.model.storage.ownership import MARKER, write_marker
 from bitlif.scripts import demo as demo_command
 from bitlif.scripts.drawing.demo_figure import BLUE, GREY, VERMILION, full_colour
 from bitlif.scripts.main import main
-from bitlif.tasks.digits import class_targets, classify, load_digits_task, orders, target_levels
+from bitlif.tasks.digits import class_targets, load_digits_task
+from bitlif.tasks.learner import target_levels
+from bitlif.tasks.task import classify
+from bitlif.tasks.training import orders
 
 SEED, EPOCHS = 5, 1
 FILES = [

@@ -8,19 +8,15 @@ from statistics import median
 import numpy as np
 import pytest
 
+import bitlif
 from bitlif.model.config.config import Config
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
-from bitlif.tasks.digits import (
-    class_targets,
-    classify,
-    copy_weights,
-    load_digits_task,
-    orders,
-    target_levels,
-    train,
-)
+from bitlif.tasks.digits import class_targets, load_digits_task
+from bitlif.tasks.learner import copy_weights, target_levels
+from bitlif.tasks.task import classify
+from bitlif.tasks.training import orders, train
 
 EPOCHS = 20
 SEEDS = range(5)
@@ -29,13 +25,17 @@ SEEDS = range(5)
 def integer_accuracy(config: Config, seed: int) -> float:
     config = config.seeded(seed)
     digits = load_digits_task(config.window.steps, seed)
-    return train(Layer(config), Layer(config), digits, EPOCHS, seed)[-1].test_accuracy
+    return train(bitlif.open(config), "digits", epochs=EPOCHS, seed=seed, examples=digits)[
+        -1
+    ].test_accuracy
 
 
 def float_accuracy(config: Config, seed: int) -> float:
     digits = load_digits_task(config.window.steps, seed)
     layer, probe = FloatLayer(config, seed=seed), FloatLayer(config, seed=seed + 1000)
-    return train(layer, probe, digits, EPOCHS, seed)[-1].test_accuracy
+    return train(layer, "digits", epochs=EPOCHS, seed=seed, examples=digits, probe=probe)[
+        -1
+    ].test_accuracy
 
 
 def test_digits_reach_96_percent_in_float_and_integers_stay_within_a_point() -> None:

@@ -10,13 +10,13 @@ import pytest
 import bitlif.sim
 from bitlif.model.config.config import Config
 from bitlif.model.layer import Layer
-from bitlif.sim.backends.learner import CoreLearner
 from bitlif.sim.cocotb.cosim import run_cosim
 from bitlif.sim.compare.compare import compare_run
 from bitlif.sim.compare.crosscheck import crosscheck
 from bitlif.sim.compare.float_check import float_distances
-from bitlif.tasks.digits import load_digits_task, train
+from bitlif.tasks.digits import load_digits_task
 from bitlif.tasks.stimulus import random_work
+from bitlif.tasks.training import train
 
 from strategies import random_configs
 
@@ -86,11 +86,12 @@ def test_full_training_on_digits_through_rtl_gives_the_models_weights() -> None:
     config, seed, epochs = Config.load("digits"), 0, 20
     digits = load_digits_task(config.window.steps, seed)
     layer = Layer(config)
-    history = train(layer, Layer(config), digits, epochs, seed)
+    history = train(layer, "digits", epochs=epochs, seed=seed, examples=digits)
     with bitlif.sim.open(config, "rtl") as core, bitlif.sim.open(config, "rtl") as probe:
-        learner = CoreLearner(core)
-        through_gates = train(learner, CoreLearner(probe), digits, epochs, seed)
-        np.testing.assert_array_equal(learner.weights, layer.weights)
+        through_gates = train(
+            core, "digits", epochs=epochs, seed=seed, examples=digits, probe=probe
+        )
+        np.testing.assert_array_equal(core.weights(), layer.weights)
         assert core.state().noise_lfsr == layer.lfsr_states[0]
     assert through_gates == history
     assert history[-1].test_accuracy > 0.94

@@ -29,7 +29,9 @@ from bitlif.scripts.support import demo_gates
 from bitlif.scripts.support.demo_gates import Gates, choose_simulator
 from bitlif.scripts.support.waveform import Beat, Wave, beats, excerpts
 from bitlif.sim.compare.faults import faulty_verilog
-from bitlif.tasks.digits import Digits, class_targets, classify, load_digits_task, target_levels
+from bitlif.tasks.digits import class_targets, load_digits_task
+from bitlif.tasks.learner import target_levels
+from bitlif.tasks.task import Examples, classify
 
 STEPS, SEED, SHOWN = 16, 5, (3, 7)
 """Short windows, and two classes only: seconds instead of half a minute."""
@@ -80,7 +82,7 @@ class Run(NamedTuple):
 
 def model_run(demo: Demo, name: str) -> Run:
     """Run the digits again, in the model alone."""
-    digits: Digits = load_digits_task(STEPS, SEED)
+    digits: Examples = load_digits_task(STEPS, SEED)
     learn = name == "learning"
     events, labels = (
         (digits.train, digits.train_labels) if learn else (digits.test, digits.test_labels)

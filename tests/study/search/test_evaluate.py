@@ -27,8 +27,9 @@ from bitlif.study.search.metrics import metrics_of
 from bitlif.study.search.run import jobs_of
 from bitlif.study.search.search import make_search
 from bitlif.study.search.space import edited, known_fields
-from bitlif.tasks.digits import load_digits_task, train
+from bitlif.tasks.digits import load_digits_task
 from bitlif.tasks.teacher import learn_from_teacher, make_teacher_task, teacher_correlation
+from bitlif.tasks.training import train
 
 from study_plans import small
 
@@ -47,14 +48,21 @@ def test_digits_run_equals_training_by_hand() -> None:
     config = edited(DIGITS, {"synapse.weight.bits": 5}).seeded(2)
     digits = load_digits_task(64, 2)
     layer = Layer(config)
-    (epoch,) = train(layer, Layer(config), digits, 1, 2)
+    (epoch,) = train(layer, "digits", epochs=1, seed=2, examples=digits)
     values = outcome.values
     assert values["accuracy"] == epoch.test_accuracy
     assert values["train_accuracy"] == epoch.train_accuracy
     assert values["learning_operations"] == epoch.counters["active_errors"] * 65 / 1347
     assert values["synaptic_operations"] == digits.test.count * 10 / 450
     twin = FloatLayer(config, seed=(2 << 32) + 2)
-    (real,) = train(twin, FloatLayer(config, seed=(3 << 32) + 2), digits, 1, 2)
+    (real,) = train(
+        twin,
+        "digits",
+        epochs=1,
+        seed=2,
+        examples=digits,
+        probe=FloatLayer(config, seed=(3 << 32) + 2),
+    )
     assert values["float_accuracy"] == real.test_accuracy
     assert values["float_gap"] == real.test_accuracy - epoch.test_accuracy
     lsb = float(config.synapse.weight.lsb)
@@ -80,7 +88,7 @@ def test_failed_run_gives_an_outcome_with_its_error() -> None:
     assert refused.values == {}
     # Other errors than those of the configuration are kept as well.
     failed = evaluate(replace(digits_job(), task="unheard of"))
-    assert failed.error == "KeyError: 'unheard of'"
+    assert "'unheard of'" in failed.error
 
 
 def test_weight_distance_is_relative_to_the_twin() -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from bitlif.model.config.config import Config
-from bitlif.study.search.evaluate import TASKS
 from bitlif.study.search.metrics import EXTRAS, metrics_of, stored_bits, weight_bits
+from bitlif.tasks.registry import BUILT_IN, get
 
 DIGITS = Config.load("digits")
 
 
 def test_metrics_have_distinct_names_and_descriptions() -> None:
-    for task in TASKS:
+    for task in BUILT_IN:
         metrics = metrics_of(task, EXTRAS)
         assert len({own.name for own in metrics}) == len(metrics)
         assert {own.direction for own in metrics} == {"max", "min"}
-        assert TASKS[task][1] in {own.name for own in metrics}
+        assert get(task).score.name in {own.name for own in metrics}
 
 
 def test_stored_bits_of_digits_match_a_count_by_hand() -> None:

@@ -1,0 +1,107 @@
+"""Pictures of runs and training, as Matplotlib figures.
+
+Matplotlib is imported when a function is called. The figures need no screen; in a notebook they are
+shown, elsewhere ``figure.savefig(path)`` writes them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+from bitlif.model.extras import missing_extra
+from bitlif.model.result import Result
+
+from .learner import as_learner
+from .task import Epoch
+
+BLUE, VERMILION = "#0072B2", "#D55E00"
+"""Okabe and Ito's colours, which can be told apart with any colour vision."""
+
+
+def draw_raster(spikes: Result | Events, *, window: int = 0) -> Any:
+    """Return a figure of the spikes of one window: a mark per spike, units over steps.
+
+    Parameters
+    ----------
+    spikes : Result or Events
+        Of a result, the output spikes.
+    window : int
+
+    Raises
+    ------
+    BitlifError
+        If there is no such window, or Matplotlib is not installed.
+    """
+    events = spikes.spikes if isinstance(spikes, Result) else spikes
+    one = events.select([window])
+    figure, axes = _axes(8.0, 3.5)
+    axes.scatter(one.times, one.addresses, s=12, marker="|", color=BLUE)
+    axes.set_xlim(-1, one.steps)
+    axes.set_ylim(one.units - 0.5, -0.5)
+    axes.set_xlabel("time (steps)")
+    axes.set_ylabel("neuron" if isinstance(spikes, Result) else "input")
+    return figure
+
+
+def draw_weights(core: Any) -> Any:
+    """Return a figure of a core's weights, (N, M), as an image: neurons over inputs."""
+    weights = as_learner(core).real_weights()
+    top = float(np.abs(weights).max()) or 1.0
+    figure, axes = _axes(8.0, 3.5)
+    image = axes.imshow(weights.T, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto")
+    axes.set_xlabel("input")
+    axes.set_ylabel("neuron")
+    figure.colorbar(image, ax=axes, label="weight (threshold units)")
+    return figure
+
+
+def draw_learning_curve(history: list[Epoch]) -> Any:
+    """Return a figure of training and test accuracy, or of spikes without labels, by epoch."""
+    if not history:
+        raise BitlifError("history must hold at least one epoch, not 0")
+    figure, axes = _axes(6.0, 4.0)
+    numbers = [own.number for own in history]
+    if np.isnan(history[-1].test_accuracy):
+        axes.plot(numbers, [own.spikes for own in history], color=BLUE, marker="o")
+        axes.set_ylabel("output spikes per window")
+    else:
+        train = [100 * own.train_accuracy for own in history]
+        test = [100 * own.test_accuracy for own in history]
+        axes.plot(numbers, train, color=VERMILION, marker="s", linestyle="--", label="training")
+        axes.plot(numbers, test, color=BLUE, marker="o", label="test")
+        axes.set_ylabel("accuracy (%)")
+        axes.legend(frameon=False)
+    axes.set_xlabel("epoch")
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def draw_confusion(matrix: NDArray[np.int64]) -> Any:
+    """Return a figure of a confusion matrix, (true class, predicted class), with its counts."""
+    figure, axes = _axes(5.0, 4.5)
+    image = axes.imshow(matrix, cmap="Blues", vmin=0)
+    middle = matrix.max() / 2
+    for (true, predicted), count in np.ndenumerate(matrix):
+        colour = "white" if count > middle else "black"
+        axes.text(predicted, true, str(count), ha="center", va="center", color=colour, fontsize=8)
+    axes.set_xticks(range(len(matrix)))
+    axes.set_yticks(range(len(matrix)))
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    figure.colorbar(image, ax=axes, label="test windows")
+    return figure
+
+
+def _axes(width: float, height: float) -> tuple[Any, Any]:
+    """Return a new figure, in inches, and its axes."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_extra("pictures need Matplotlib", "demo", error) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()

@@ -1,0 +1,275 @@
+"""What a task is: examples to learn from, a readout, and a score."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+from bitlif.model.result import Result
+
+from .learner import Learner, copy_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that a task gives after training.
+
+    Attributes
+    ----------
+    name, title, unit : str
+    direction : str
+        ``"max"`` or ``"min"``: which is better.
+    """
+
+    name: str
+    title: str
+    unit: str = ""
+    direction: str = "max"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Training and test windows, with the class of each window or with targets.
+
+    Attributes
+    ----------
+    train, test : Events
+        (W windows), of the configuration's inputs and steps.
+    train_labels, test_labels : (W,) int64 or None
+        Class of each window: the number of the neuron that should spike most.
+    train_targets : (W, M) or (W, T, M) float64 or None
+        Targets in 0 ..= 1 of the training windows. None: `Task.targets` of the labels.
+    detail : object
+        Whatever else the task's score needs.
+    """
+
+    train: Events
+    test: Events
+    train_labels: Any = None
+    test_labels: Any = None
+    train_targets: NDArray[np.float64] | None = None
+    detail: Any = None
+
+    def head(self, count: int) -> Examples:
+        """Return the first `count` windows of both sets."""
+
+        def cut(array: Any) -> Any:
+            return None if array is None else array[:count]
+
+        return Examples(
+            self.train.select(range(min(count, self.train.windows))),
+            self.test.select(range(min(count, self.test.windows))),
+            cut(self.train_labels),
+            cut(self.test_labels),
+            cut(self.train_targets),
+            self.detail,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The state of training after an epoch, or after several epochs of a single window.
+
+    Attributes
+    ----------
+    number : int
+        Epochs so far, counted from 1.
+    train_accuracy : float
+        Share of training windows classified correctly as they were learned; NaN without labels.
+    test_accuracy : float
+        Share of test windows classified correctly afterwards; NaN without labels.
+    spikes : float
+        Output spikes per training window.
+    counters : dict of str to int
+        Counters of the training windows since the previous `Epoch`.
+    """
+
+    number: int
+    train_accuracy: float
+    test_accuracy: float
+    spikes: float
+    counters: dict[str, int]
+
+
+class Task(ABC):
+    """Something that a layer can learn.
+
+    A subclass gives the class attributes and the abstract methods; an instance is registered by
+    `bitlif.tasks.register`, or found by ``"MODULE:NAME"``.
+    """
+
+    name: str
+    """Name in commands, study files and the registry."""
+
+    config: str = ""
+    """Ready-made configuration that suits the task, if one does."""
+
+    item = "window"
+    """What a window shows, as a noun."""
+
+    measures: tuple[Measure, ...]
+    """What `measure` returns; the first one is the task's score."""
+
+    length_field = "epochs"
+    """Field of a study file that says how long a layer trains."""
+
+    epochs = 20
+    """Passes over the training windows, by default."""
+
+    study_epochs = 3
+    """The same in studies."""
+
+    @property
+    def score(self) -> Measure:
+        """The measure that says how well the task was learned."""
+        return self.measures[0]
+
+    def check(self, config: Config) -> None:  # noqa: B027 - any layer will do
+        """Raise `BitlifError` if a layer of this configuration cannot learn the task."""
+
+    def fits(self, config: Config) -> bool:
+        """Return whether a layer of this configuration can learn the task."""
+        try:
+            self.check(config)
+        except BitlifError:
+            return False
+        return True
+
+    @abstractmethod
+    def load(self, config: Config, seed: int) -> Examples:
+        """Return the examples for a configuration, drawn from `seed`."""
+
+    def depends_on(self, config: Config) -> Hashable:
+        """Return the part of a configuration that `load` depends on, to share examples by."""
+        return config
+
+    def targets(self, examples: Examples, neurons: int) -> NDArray[np.float64]:
+        """Return the real targets of the training windows: (W, M) or (W, T, M) float64."""
+        if examples.train_targets is None:
+            raise BitlifError(f"task '{self.name}' must give train_targets, or labels and targets")
+        return examples.train_targets
+
+    @abstractmethod
+    def measure(
+        self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
+    ) -> dict[str, float]:
+        """Return all `measures` of a trained layer by name.
+
+        Also ``spikes`` and ``synaptic_operations``: output spikes, and input events times neurons,
+        per decision, which studies report of every task.
+
+        Parameters
+        ----------
+        core : Learner
+            The trained layer.
+        probe : Learner
+            Another layer of the same configuration to test with.
+        examples : Examples
+        history : list of Epoch
+        """
+
+    def report(
+        self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
+    ) -> dict[str, Any]:
+        """Return what ``bitlif learn`` reports of the trained layer; by default, `measure`."""
+        return self.measure(core, probe, examples, history)
+
+
+class Classification(Task):
+    """A task whose windows have a class each: the neuron with the most spikes is the answer."""
+
+    true_target = 0.5
+    """Target of the neuron of the true class; that of all others is 0."""
+
+    def __init__(self) -> None:
+        self.measures = (
+            Measure("accuracy", "test accuracy", f"share of {self.item}s"),
+            Measure("train_accuracy", "accuracy while learning", f"share of {self.item}s"),
+        )
+
+    def targets(self, examples: Examples, neurons: int) -> NDArray[np.float64]:
+        """Return the targets of the labels: (W, M) float64."""
+        assert examples.train_labels is not None
+        return label_targets(examples.train_labels, neurons, self.true_target)
+
+    def measure(
+        self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
+    ) -> dict[str, float]:
+        """Return test accuracy, training accuracy, and spikes and operations per window."""
+        result = run_test(core, probe, examples)
+        windows = examples.test.windows
+        right = classify_run(probe, result) == examples.test_labels
+        return {
+            "accuracy": float(right.mean()),
+            "train_accuracy": float(history[-1].train_accuracy),
+            "spikes": float(result.counts.sum() / windows),
+            "synaptic_operations": result.counters["synaptic_events"] / windows,
+        }
+
+    def report(
+        self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
+    ) -> dict[str, Any]:
+        """Return the accuracies and spikes of the last epoch, and test accuracy by epoch."""
+        last = history[-1]
+        return {
+            "test_accuracy": last.test_accuracy,
+            "train_accuracy": last.train_accuracy,
+            f"output_spikes_per_{self.item}": last.spikes,
+            "ties_go_to": "the lower class" if judged_by(probe)[1] else "the higher membrane",
+            "test_accuracy_by_epoch": [epoch.test_accuracy for epoch in history],
+        }
+
+
+def label_targets(
+    labels: NDArray[np.int64], classes: int, true_target: float
+) -> NDArray[np.float64]:
+    """Return the real targets of labels: `true_target` for the true class, else 0; (W, M).
+
+    >>> label_targets(np.array([1]), 3, 0.5).tolist()
+    [[0.0, 0.5, 0.0]]
+    """
+    targets = np.zeros((labels.size, classes))
+    targets[np.arange(labels.size), labels] = true_target
+    return targets
+
+
+def classify(result: Result, *, by_spikes: bool = False) -> NDArray[np.int64]:
+    """Return the class of each window: the neuron with most spikes.
+
+    Ties go to the neuron with the higher summed membrane, which must have been recorded; or, with
+    `by_spikes`, to the lower class.
+    """
+    counts = result.counts
+    if by_spikes:
+        return np.asarray(counts.argmax(axis=1), np.int64)
+    if result.membrane is None:
+        raise BitlifError("classify needs a run that recorded 'membrane'")
+    tied = counts == counts.max(axis=1, keepdims=True)
+    potential = result.membrane.sum(axis=1)
+    best = np.where(tied, potential.astype(np.float64), -np.inf).argmax(axis=1)
+    return np.asarray(best, np.int64)
+
+
+def judged_by(layer: Any) -> tuple[tuple[str, ...], bool]:
+    """Return what to record for `classify`, and whether spikes alone must do."""
+    return (("membrane",), False) if "membrane" in layer.records else ((), True)
+
+
+def classify_run(layer: Learner, result: Result) -> NDArray[np.int64]:
+    """Return the class of each window of a run of `layer` that recorded what `judged_by` says."""
+    return classify(result, by_spikes=judged_by(layer)[1])
+
+
+def run_test(core: Learner, probe: Learner, examples: Examples) -> Result:
+    """Run the test windows on `probe`, fresh from its reset, with the weights of `core`."""
+    probe.reset()
+    copy_weights(core, probe)
+    return probe.run(examples.test, record=judged_by(probe)[0])
