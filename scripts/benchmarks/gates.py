@@ -1,4 +1,4 @@
-"""``bitlif bench gates``: how fast and how large the core is on small FPGAs, by free tools."""
+"""``bitlif bench gates``: clock and size of the core on small FPGAs, with free tools."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 LANES = {"ecp5": (1, 2, 3, 4), "up5k": (1,)}
-"""Lanes that are measured by default, by family: as many as there are multipliers for."""
+"""Default numbers of lanes by family: as many as the device has multipliers for."""
 
 QUICK_LANES = {"ecp5": (3,), "up5k": (1,)}
 
 ECP5_MHZ, ECP5_RATE, UP5K_MHZ = 80.0, 60.0, 24.0
-"""Least MHz of every core on ECP5, least rate of the best one, least MHz of the best on UP5K."""
+"""Targets: MHz of every core on ECP5, rate of the best of them, MHz of the best on UP5K."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A core on a device.
+    """Measurements of a core on a device.
 
     Attributes
     ----------
     family : str
     lanes : int
     mhz : tuple of float
-        By seed; empty if the core does not fit.
+        Clock for each seed; empty if the core does not fit.
     cells, flops, multipliers, memories : int
-        Harness included; medians over the seeds.
+        Of the placement with the median clock, including the harness.
     available : int
         Logic cells of the device.
     path : str
         The slowest path of the median seed.
     note : str
-        Why there are no figures.
+        The reason why nothing was measured.
     """
 
     family: str
@@ -70,23 +70,23 @@ class Row:
 
     @property
     def median(self) -> float:
-        """Return the median clock in MHz, 0 if the core does not fit."""
+        """Median clock in MHz; 0 if the core does not fit."""
         return statistics.median_low(self.mhz) if self.mhz else 0.0
 
     @property
     def operations(self) -> float:
-        """Return million synaptic operations/s: one a lane and clock."""
+        """Million synaptic operations/s: one per lane and clock cycle."""
         return self.lanes * self.median
 
     @property
     def rate(self) -> float:
-        """Return million synaptic operations/s per 1,000 logic cells."""
+        """Million synaptic operations/s per 1,000 logic cells."""
         return 1000 * self.operations / self.cells if self.cells else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure that is asked for."""
+    """A target and the value that was reached."""
 
     name: str
     unit: str
@@ -95,23 +95,23 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Whether it is reached."""
+        """Whether the target is met."""
         return self.value >= self.target
 
 
 def add_parser(actions: SubParsers) -> None:
-    """Add the subcommand of ``bitlif bench``."""
+    """Add the parser of the subcommand of ``bitlif bench``."""
     parser = add_command(
         actions,
         "gates",
         run,
         "measure the core's clock and size on small FPGAs",
         """
-        Synthesises the layer core with Yosys, and places and routes it with nextpnr, in a harness
-        of few pins that is counted with it: for ECP5-25k (speed 6) and iCE40 UP5K, learning and
-        noise included. Figures are medians over the seeds. Takes a minute or more for each seed.
-        Tools: those that YOSYS, NEXTPNR_ECP5 and NEXTPNR_ICE40 name, else those on the PATH, else
-        the extra `fpga`.
+        Synthesises the layer core, with learning and noise, using Yosys, and places and routes it
+        with nextpnr for ECP5-25k (speed grade 6) and iCE40 UP5K. A small harness reduces the number
+        of pins and is included in the sizes. Results are medians over the seeds. Each seed takes a
+        minute or more. Tools are taken from the variables YOSYS, NEXTPNR_ECP5 and NEXTPNR_ICE40,
+        else from the PATH, else from the extra `fpga`.
         """,
         (
             "bitlif bench gates --quick",
@@ -126,16 +126,20 @@ def add_parser(actions: SubParsers) -> None:
     parser.add_argument(
         "--lanes", metavar="LIST", help="numbers of lanes (default: 1,2,3,4 on ECP5, 1 on UP5K)"
     )
-    parser.add_argument("--seeds", type=int, metavar="N", help="of nextpnr (default: 3)")
     parser.add_argument(
-        "--quick", action="store_true", help="one seed, and the best number of lanes only"
+        "--seeds", type=int, metavar="N", help="number of seeds for nextpnr (default: 3)"
     )
-    parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
+    parser.add_argument(
+        "--quick", action="store_true", help="only one seed and the best number of lanes"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="exit with status 1 if a target is missed"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print, and check if asked to."""
+    """Measure and print; with ``--check``, compare with the targets."""
     config = Config.load(args.config)
     families = ("ecp5", "up5k") if args.family == "both" else (args.family,)
     defaults = QUICK_LANES if args.quick else LANES
@@ -249,7 +253,7 @@ def _row(
 
 
 def judge(rows: Sequence[Row]) -> list[Goal]:
-    """Return what is asked for, and what was reached."""
+    """Return the targets and the values that were reached."""
     goals = []
     ecp5 = [row for row in rows if row.family == "ecp5"]
     up5k = [row for row in rows if row.family == "up5k"]
@@ -290,7 +294,7 @@ def _print(
          f">= {goal.target:g}{'' if goal.met else ' missed'}")
         for goal in goals
     ]  # fmt: skip
-    screen.print(result_table("asked for", ("", "", "reached", "target"), listed))
+    screen.print(result_table("targets", ("", "", "reached", "target"), listed))
     for row in rows:
         screen.print(f"{row.family}, lanes {row.lanes}: {row.note or f'slowest {row.path}'}")
     for version in tools.values():
@@ -300,6 +304,6 @@ def _print(
 
 
 LEGEND = """\
-ecp5: ECP5-25k, speed 6, cells are COMB; up5k: iCE40 UP5K, cells are LC and hold the flip-flops too.
-MHz: median of the seeds. Msyn/s: million synaptic operations/s, one a lane and clock; per 1,000
-cells, the harness counted with the core."""
+ecp5: ECP5-25k, speed grade 6, cells are COMB. up5k: iCE40 UP5K, cells are LC with a flip-flop.
+MHz: median of the seeds. Msyn/s: million synaptic operations/s, one per lane and clock cycle.
+per 1,000: Msyn/s per 1,000 cells, including the harness."""
