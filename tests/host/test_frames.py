@@ -1,4 +1,4 @@
-"""Frames against those of the board that is written from the document alone."""
+"""Frames compared with those of a reference board written from the documentation alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BODIES = st.binary(min_size=5, max_size=508) | st.lists(
 
 
 @given(BODIES)
-def test_frame_comes_back(body: bytes) -> None:
+def test_encoded_frame_is_decoded(body: bytes) -> None:
     frame = encode_frame(body)
     assert frame[0] == frame[-1] == 0x7E
     assert frame.count(0x7E) == 2
@@ -43,7 +43,7 @@ def test_frame_comes_back(body: bytes) -> None:
 
 
 @given(st.lists(BODIES, max_size=5), st.randoms(use_true_random=False))
-def test_frames_come_in_any_pieces(bodies: list[bytes], random: random.Random) -> None:
+def test_frames_are_decoded_from_any_pieces(bodies: list[bytes], random: random.Random) -> None:
     line = b"end of a frame before\x7d" + b"".join(map(encode_frame, bodies))
     deframer, found = Deframer(), []
     while line:
@@ -55,14 +55,14 @@ def test_frames_come_in_any_pieces(bodies: list[bytes], random: random.Random) -
 
 @settings(max_examples=300)
 @given(BODIES, st.data())
-def test_a_changed_bit_is_noticed(body: bytes, data: st.DataObject) -> None:
+def test_inverted_bit_is_detected(body: bytes, data: st.DataObject) -> None:
     frame = bytearray(encode_frame(body))
     place = data.draw(st.integers(1, len(frame) - 2))
     frame[place] ^= 1 << data.draw(st.integers(0, 7))
     assert body not in Deframer().feed(bytes(frame))
 
 
-def test_the_document_has_these_frames() -> None:
+def test_frame_matches_documented_bytes() -> None:
     body = request(0x7E, 3, b"\x7d")
     assert body.hex() == "7e000000037d"
     crc = zlib.crc32(body).to_bytes(4, "little").hex()
@@ -73,16 +73,16 @@ def test_the_document_has_these_frames() -> None:
 
 
 @pytest.mark.parametrize("size", [4, 509])
-def test_too_short_and_too_long_is_bad(size: int) -> None:
+def test_frame_of_wrong_length_is_damaged(size: int) -> None:
     assert Deframer().feed(encode_frame(bytes(size))) == [None]
 
 
-def test_escape_without_a_byte_is_bad() -> None:
+def test_incomplete_escape_is_damaged() -> None:
     assert decode_frame(encode_frame(bytes(5))[1:-1] + b"\x7d") is None
     assert Answer.parse(bytes(6)) is None
 
 
-def test_line_without_flags_fills_no_memory() -> None:
+def test_line_without_flags_uses_bounded_memory() -> None:
     deframer = Deframer()
     for _ in range(100):
         assert deframer.feed(bytes(1000)) == []
@@ -91,23 +91,23 @@ def test_line_without_flags_fills_no_memory() -> None:
     assert deframer.feed(bytes(3000) + encode_frame(b"12345")) == [None, b"12345"]
 
 
-def test_most_of_a_frame_fits() -> None:
+def test_largest_payloads_fit_a_frame() -> None:
     assert len(request(0, 3, bytes(MAX_ITEM_BYTES))) == LONGEST - 4
     assert len(request(0, 2, bytes(2 + 4 * MAX_WORDS))) <= LONGEST - 4
     assert 7 + 4 * MAX_WORDS <= LONGEST - 4
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_in_step_after_any_noise(seed: int) -> None:
+def test_deframer_resynchronises_after_noise(seed: int) -> None:
     noise, deframer = Noise(0.5, seed), Deframer()
     for number in range(200):
         found = deframer.feed(noise.pass_on(encode_frame(request(number, 1, b"abc"))))
-        # What is found is whole, and what comes next is found again.
+        # Only whole frames are decoded, and the next frame always is.
         assert {body for body in found if body} <= {request(number, 1, b"abc")}
         assert request(number, 2) in deframer.feed(encode_frame(request(number, 2)))
 
 
-def test_board_speaks_the_same_frames() -> None:
+def test_reference_board_uses_the_same_frames() -> None:
     board = uart_board.Board(uart_board.Layer(Config.load("tiny")))
     heard = b"".join(map(board.hear, encode_frame(request(7, 0)))) + board.say(
         0x7E, b"\x7d\x00\x00"
@@ -117,7 +117,7 @@ def test_board_speaks_the_same_frames() -> None:
 
 
 @pytest.mark.parametrize("module", [frames, items, serialcore])
-def test_examples_are_true(module: ModuleType) -> None:
+def test_docstring_examples_pass(module: ModuleType) -> None:
     done = doctest.testmod(module)
     assert done.attempted
     assert not done.failed
@@ -142,8 +142,8 @@ def damaged(frame: bytes, other: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
-def hold_against_damage(count: int, seed: int) -> None:
-    """Feed damaged answers; nothing but a frame that was sent may ever be taken for one."""
+def check_damaged_answers(count: int, seed: int) -> None:
+    """Feed damaged answers; only frames that were sent may be accepted."""
     rng = random.Random(seed)
     sent = [request(0, 0)]
     bad = 0
@@ -158,5 +158,5 @@ def hold_against_damage(count: int, seed: int) -> None:
     assert bad > count // 2
 
 
-def test_a_hundred_thousand_damaged_answers_are_never_taken() -> None:
-    hold_against_damage(100_000, seed=1)
+def test_100000_damaged_answers_are_never_accepted() -> None:
+    check_damaged_answers(100_000, seed=1)

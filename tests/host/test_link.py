@@ -1,4 +1,4 @@
-"""The host's end of a serial line against a board in Python, over lines of every kind."""
+"""Link, driver and serial backend tested with a reference board in Python, over noisy lines."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def same_as_model(core: SerialCore, model: ModelCore) -> None:
 # -- the link ----------------------------------------------------------------------------------
 
 
-def test_words_are_read_and_written_in_as_many_frames_as_it_takes() -> None:
+def test_many_words_are_split_into_frames() -> None:
     line = new_line()
     link = opened(line)
     assert link.read(0) == [IDENTITY]
@@ -85,7 +85,7 @@ def test_words_are_read_and_written_in_as_many_frames_as_it_takes() -> None:
     assert line.closed
 
 
-def test_refused_accesses_name_the_register() -> None:
+def test_refused_access_names_the_register() -> None:
     link = opened(new_line())
     with pytest.raises(AccessError, match=r"^writing IDENTITY \(0x000\) was answered: slave err"):
         link.write(0, [1])
@@ -95,11 +95,11 @@ def test_refused_accesses_name_the_register() -> None:
     with pytest.raises(AccessError) as caught:
         link.write(DATA, [1, 1000, 1], stay=True)
     assert (caught.value.write, caught.value.offset, caught.value.response) == (True, DATA, 2)
-    # The link is of use after it.
+    # The link still works.
     assert link.read(0x084) == [1]
 
 
-def test_wrong_arguments_are_not_sent() -> None:
+def test_invalid_arguments_are_not_sent() -> None:
     link = opened(new_line())
     sent = link.sent
     for call, text in (
@@ -113,7 +113,7 @@ def test_wrong_arguments_are_not_sent() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_every_request_is_carried_out_once_whatever_the_line_does(seed: int) -> None:
+def test_noisy_line_executes_every_request_once(seed: int) -> None:
     line = new_line(chance=0.3, seed=seed)
     link = opened(line)
     line.board.carried_out = 0
@@ -128,7 +128,7 @@ def test_every_request_is_carried_out_once_whatever_the_line_does(seed: int) -> 
     assert link.bad_answers > 20
 
 
-def test_silence_is_one_clear_error() -> None:
+def test_silent_board_raises_timeout() -> None:
     line = new_line(chance=0)
     link = opened(line, retries=2)
     line.back.pass_on = lambda frame: b""  # type: ignore[method-assign]
@@ -145,7 +145,7 @@ def test_silence_is_one_clear_error() -> None:
     assert link.read(0) == [IDENTITY]
 
 
-def test_damage_is_told_apart_from_silence() -> None:
+def test_timeout_message_counts_damaged_frames() -> None:
     line = new_line()
     link = opened(line, retries=1)
     line.to.pass_on = lambda frame: b"\x7e12345678901\x7e"  # type: ignore[method-assign]
@@ -157,7 +157,7 @@ def test_damage_is_told_apart_from_silence() -> None:
         link.read(0)
 
 
-def test_another_host_is_a_clear_error_and_nothing_of_ours_happens() -> None:
+def test_second_host_ends_the_first_session() -> None:
     line = new_line()
     first, second = opened(line), opened(line)
     with pytest.raises(SessionLostError, match=r"no longer serves this program .*another program"):
@@ -168,7 +168,7 @@ def test_another_host_is_a_clear_error_and_nothing_of_ours_happens() -> None:
     assert not first.session_lost
 
 
-def test_board_started_anew_is_noticed() -> None:
+def test_board_reset_is_detected() -> None:
     line = new_line()
     link = opened(line)
     line.board.number = 0
@@ -178,7 +178,7 @@ def test_board_started_anew_is_noticed() -> None:
         link.open()
 
 
-def test_late_answers_and_late_requests_do_no_harm() -> None:
+def test_late_answers_are_ignored() -> None:
     line = new_line()
     link = opened(line)
     old = line.board.say(line.board.number, bytes([9, 0, 0]))
@@ -188,10 +188,10 @@ def test_late_answers_and_late_requests_do_no_harm() -> None:
     assert link.read(0) == [IDENTITY]
 
 
-def test_open_answered_late_is_opened_again() -> None:
+def test_late_open_answer_is_retried() -> None:
     line = new_line()
     link = Link(line, timeout=0.001)
-    # The answer of an OPEN before, while the board has seen two.
+    # The answer to a first OPEN arrives after the board has seen a second one.
     line.board.number = 65536
     answered = line.write
 
@@ -213,7 +213,7 @@ def test_open_answered_late_is_opened_again() -> None:
         (bytes([1, 1, 0]), "not with status 1"),
     ],
 )
-def test_answers_that_the_document_does_not_know_are_named(answer: bytes, text: str) -> None:
+def test_undocumented_answer_raises(answer: bytes, text: str) -> None:
     line = new_line()
     link = opened(line)
     line.board.read = lambda rest: answer  # type: ignore[method-assign]
@@ -221,7 +221,7 @@ def test_answers_that_the_document_does_not_know_are_named(answer: bytes, text: 
         link.read(0)
 
 
-def test_command_that_the_board_does_not_know_is_named() -> None:
+def test_unknown_command_raises() -> None:
     line = new_line()
     link = opened(line)
     judge = line.board.judge
@@ -277,12 +277,12 @@ except ValueError as error:
     ]
 
 
-# -- items -------------------------------------------------------------------------------------
+# -- encoding ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("inputs", [255, 256, 65536])
 @pytest.mark.parametrize("target_bits", [7, 8])
-def test_items_are_those_of_a_naive_writer(inputs: int, target_bits: int) -> None:
+def test_encoded_input_matches_naive_encoder(inputs: int, target_bits: int) -> None:
     config = TINY.replace(layer__inputs=inputs, layer__neurons=5, layer__lanes=2)
     config = config.replace(error__target_bits=target_bits)
     random = np.random.default_rng(inputs)
@@ -323,7 +323,7 @@ def test_items_are_those_of_a_naive_writer(inputs: int, target_bits: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("spoken", "text"),
+    ("output", "text"),
     [
         (bytes([4] * 15), "must send 16 ends of steps, not 15"),
         (bytes([4] * 16 + [0]), "must send 16 ends of steps"),
@@ -331,9 +331,9 @@ def test_items_are_those_of_a_naive_writer(inputs: int, target_bits: int) -> Non
         (bytes([4, 2, 2] + [4] * 15), "send each spike once: neuron 2 has two in step 1"),
     ],
 )
-def test_output_that_no_core_has_is_refused(spoken: bytes, text: str) -> None:
+def test_invalid_output_raises(output: bytes, text: str) -> None:
     with pytest.raises(BitlifError, match=text):
-        decode_raster(TINY, 1, spoken)
+        decode_raster(TINY, 1, output)
 
 
 # -- the core ----------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ def test_output_that_no_core_has_is_refused(spoken: bytes, text: str) -> None:
         ("all", {"chance": 0.1, "stalls": 0.1, "room": 9, "seed": 7}),
     ],
 )
-def test_board_learns_and_infers_as_the_model(line: str, options: dict[str, Any]) -> None:
+def test_board_matches_model(line: str, options: dict[str, Any]) -> None:
     work = random_work(TINY, 4, 12)
     model = ModelCore(TINY)
     with core_on(new_line(**options)) as core:
@@ -367,7 +367,7 @@ def test_board_learns_and_infers_as_the_model(line: str, options: dict[str, Any]
 
 @pytest.mark.parametrize("reset", ["free", "teacher"])
 @pytest.mark.parametrize("learning", [False, True])
-def test_every_kind_of_layer_runs(reset: str, learning: bool) -> None:
+def test_every_kind_of_layer_matches_model(reset: str, learning: bool) -> None:
     config = TINY.replace(membrane__reset=reset, layer__neurons=5, layer__lanes=2)
     work = random_work(config, 1, 3)
     line = new_line(config, learning=learning)
@@ -382,7 +382,7 @@ def test_every_kind_of_layer_runs(reset: str, learning: bool) -> None:
         same_as_model(core, model)
 
 
-def test_board_tells_no_clocks_and_says_so() -> None:
+def test_board_does_not_count_clocks() -> None:
     work = random_work(TINY, 4, 2)
     with core_on(new_line()) as core:
         out = core.learn(work.events, work.targets)
@@ -394,7 +394,7 @@ def test_board_tells_no_clocks_and_says_so() -> None:
             core.run(work.events, record=("membrane",))
 
 
-def test_opening_leaves_nothing_of_what_was_there() -> None:
+def test_opening_resets_the_board() -> None:
     line = new_line()
     work = random_work(TINY, 4, 2)
     with core_on(line) as core:
@@ -405,7 +405,7 @@ def test_opening_leaves_nothing_of_what_was_there() -> None:
         same_as_model(core, ModelCore(TINY))
 
 
-def test_another_table_and_schedule_are_loaded() -> None:
+def test_other_table_and_schedule_are_loaded() -> None:
     other = TINY.replace(
         error__rule="clipped", error__guard=0.01,
         schedule=[{"windows": 1, "sigma": 0.15, "rate": 0.6}, {"sigma": 0.3}],
@@ -432,7 +432,7 @@ def test_another_table_and_schedule_are_loaded() -> None:
         (TINY, False, "was built with learning=False"),
     ],
 )
-def test_other_boards_are_refused(there: Config, learning: bool, text: str) -> None:
+def test_board_of_other_configuration_raises(there: Config, learning: bool, text: str) -> None:
     line = new_line(there, learning=learning)
     with pytest.raises(BitlifError, match=text):
         core_on(line)
@@ -448,14 +448,14 @@ def test_other_boards_are_refused(there: Config, learning: bool, text: str) -> N
         ("INPUTS", 7, "the core's INPUTS must be 6, not 7"),
     ],
 )
-def test_what_is_no_such_core_is_refused(register: str, value: int, text: str) -> None:
+def test_unexpected_register_value_raises(register: str, value: int, text: str) -> None:
     line = new_line()
     line.board.layer.words[register] = value
     with pytest.raises(BitlifError, match=text):
         core_on(line)
 
 
-def test_half_loaded_board_runs_nothing_until_it_is_loaded() -> None:
+def test_half_loaded_board_does_not_run() -> None:
     line = new_line()
     work = random_work(TINY, 4, 1)
     with core_on(line) as core:
@@ -473,7 +473,7 @@ def test_half_loaded_board_runs_nothing_until_it_is_loaded() -> None:
         assert line.board.layer.load == 1
         with pytest.raises(BitlifError, match="has half of its weights: load them again"):
             core.run(work.events)
-        # Another host is refused by the board itself, until it loads.
+        # The board also refuses another host until it loads.
         link = opened(line)
         with pytest.raises(AccessError, match=r"writing CONTROL \(0x040\) was answered: slave err"):
             link.write(0x040, [1])
@@ -483,7 +483,7 @@ def test_half_loaded_board_runs_nothing_until_it_is_loaded() -> None:
     assert line.board.layer.load == 0
 
 
-def test_run_that_fails_or_is_interrupted_is_over_with_a_reset() -> None:
+def test_reset_recovers_from_failed_or_interrupted_run() -> None:
     line = new_line()
     work = random_work(TINY, 4, 3)
     with core_on(line, stall_timeout=0.02) as core:
@@ -496,7 +496,7 @@ def test_run_that_fails_or_is_interrupted_is_over_with_a_reset() -> None:
         with pytest.raises(BitlifError, match=r"serial:test\) was broken off in a run: reset it"):
             core.weights()
         line.board.stuck = False
-        # What follows may take as long as a busy machine makes it.
+        # No further timeout: a busy machine may be slow.
         core._stall_timeout = 3600.0
         core.reset()
         core.load(work.weights)
@@ -520,7 +520,7 @@ def test_run_that_fails_or_is_interrupted_is_over_with_a_reset() -> None:
         same_as_model(core, model)
 
 
-def test_forked_child_leaves_the_board_to_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forked_child_cannot_use_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
     line = new_line()
     core = core_on(line)
     sent = core.link.sent
@@ -535,7 +535,7 @@ def test_forked_child_leaves_the_board_to_its_parent(monkeypatch: pytest.MonkeyP
     core.close()
 
 
-def test_board_counts_the_windows_that_it_learned() -> None:
+def test_board_counts_learned_windows() -> None:
     work = random_work(TINY, 4, 3)
     with core_on(new_line()) as core:
         core.load(work.weights)
@@ -547,7 +547,7 @@ def test_board_counts_the_windows_that_it_learned() -> None:
         assert core.windows_learned() == 0
 
 
-def test_core_whose_board_another_program_took_is_of_no_more_use() -> None:
+def test_core_fails_after_another_program_opens_board() -> None:
     line = new_line()
     with core_on(line) as core:
         core_on(line)
@@ -557,7 +557,7 @@ def test_core_whose_board_another_program_took_is_of_no_more_use() -> None:
             core.reset()
 
 
-def test_driver_says_when_a_core_does_not_become_ready() -> None:
+def test_driver_raises_if_core_does_not_become_ready() -> None:
     with core_on(new_line()) as core:
         driver = Driver(TINY, core._read, core._write, max_polls=3)
         core._driver.status = driver.status = never  # type: ignore[method-assign]
@@ -572,7 +572,7 @@ async def never(name: str) -> bool:
 # -- ports -------------------------------------------------------------------------------------
 
 
-def test_board_at_a_terminal_is_a_backend() -> None:
+def test_serial_backend_works_over_pseudo_terminal() -> None:
     work = random_work(TINY, 4, 2)
     with Terminal(Board(Layer(TINY))) as board:
         with bitlif.open(TINY, f"serial:{board.path}") as core:
@@ -587,17 +587,17 @@ def test_board_at_a_terminal_is_a_backend() -> None:
         again.close()
 
 
-def test_terminal_without_a_board_is_given_up_after_the_last_retry() -> None:
+def test_terminal_without_board_times_out_after_retries() -> None:
     with Terminal(Board(Layer(TINY))) as board:
         board.board.hear = lambda byte: b""  # type: ignore[method-assign]
         link = Link(open_serial(board.path), timeout=0.01, retries=2)
-        # No more than its own patience each time, whatever else the machine does.
+        # It waits for its timeout only, however busy the machine is.
         with pytest.raises(LinkTimeoutError, match=r"OPEN was sent 3 times"):
             link.open()
         link.close()
 
 
-def test_ports_that_cannot_be_opened_are_one_sentence(tmp_path: Path) -> None:
+def test_port_that_cannot_be_opened_raises(tmp_path: Path) -> None:
     for call, text in (
         (lambda: open_serial("/dev/nowhere"), "port '/dev/nowhere' cannot be opened at 1000000 ba"),
         (lambda: open_serial(str(tmp_path)), "cannot be opened"),
@@ -611,7 +611,7 @@ def test_ports_that_cannot_be_opened_are_one_sentence(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_port_that_goes_away_is_one_sentence() -> None:
+def test_disconnected_port_raises() -> None:
     board = Terminal(Board(Layer(TINY)))
     with board:
         port = open_serial(board.path)
@@ -620,7 +620,7 @@ def test_port_that_goes_away_is_one_sentence() -> None:
     port.close()
 
 
-def test_status_names_are_the_documents() -> None:
+def test_statuses_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "uart.md").read_text("utf-8")
     for status in Status:
         assert f"| {status.value} | {status.name} |" in text

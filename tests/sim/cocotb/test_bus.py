@@ -1,4 +1,4 @@
-"""A layer behind its buses, driven by cocotbext-axi, against the model: every bit."""
+"""A layer with its buses, driven by cocotbext-axi, compared with the model bit for bit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from strategies import stimulus
 
 
 def require_agreement(config: Config, run: BusRun, found: BusResult) -> None:
-    """Compare a run with the model's."""
+    """Compare a run with the model."""
     config = config if run.config is None else run.config
     layer, signature = Layer(config), Signature(config.layer)
     layer.load(run.weights)
@@ -52,7 +52,7 @@ def require_agreement(config: Config, run: BusRun, found: BusResult) -> None:
 def check(
     config: Config, changes: list[dict[str, Any]], folder: Path, simulator: str, **options: Any
 ) -> list[BusResult]:
-    """Run the same windows once for each of `changes`, and compare all with the model."""
+    """Run the same windows once per element of `changes`, and compare each with the model."""
     learning = options.get("learning", True)
     events, weights, targets = stimulus(config, 3, 3)
     if not learning and config.membrane.reset == "free":
@@ -69,7 +69,7 @@ def check(
 
 
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
-def test_windows_over_the_buses_agree_to_the_bit(simulator: str, tmp_path: Path) -> None:
+def test_windows_over_buses_match_model(simulator: str, tmp_path: Path) -> None:
     config = Config.load("tiny")
     other = config.replace(
         error__rule="clipped", schedule=[{"windows": 2, "sigma": 0.2}, {"sigma": 0.3}]
@@ -89,7 +89,7 @@ def test_windows_over_the_buses_agree_to_the_bit(simulator: str, tmp_path: Path)
     assert plain.refused > 1000
     assert stalled.digest == plain.digest != loaded.digest
     assert loaded.state.phase == 1
-    # Two neighbours of the last input and the highest number that the bus can name, in each step.
+    # In each step: the two addresses after the last input, and the highest address of the bus.
     assert [own.dropped for own in found] == [0, 0, 3 * 3 * 16, 0]
     assert inferred.weights.tolist() != plain.weights.tolist()
 
@@ -107,7 +107,7 @@ def test_windows_over_the_buses_agree_to_the_bit(simulator: str, tmp_path: Path)
     ],
     ids=["one by one", "odd lanes, teacher, wide LFSRs", "inference only", "two bytes of address"],
 )  # fmt: skip
-def test_other_sizes_and_variants_agree(
+def test_other_sizes_and_variants_match_model(
     changes: dict[str, Any], learning: bool, tmp_path: Path
 ) -> None:
     config = Config.load("tiny").replace(**changes)
@@ -126,14 +126,14 @@ def test_inference_only_has_no_learning_hardware() -> None:
     assert "s_axis_targets" not in text
 
 
-def test_driver_refuses_a_core_of_another_configuration(tmp_path: Path) -> None:
+def test_driver_rejects_core_of_other_configuration(tmp_path: Path) -> None:
     config = Config.load("tiny").replace(layer__inputs=1, layer__neurons=1, layer__lanes=1)
     with pytest.raises(ValueError, match=r"^the core must have been built from configuration tiny "
                                          r"\([0-9a-f]{16}\), not from [0-9a-f]{16}$"):  # fmt: skip
         run_bus(config, [], tmp_path, simulator="icarus", expected=config.replace(learning__rate=1))
 
 
-def test_missing_simulator_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_simulator_raises(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(ValueError, match=r"^icarus is needed"):
         run_bus(Config.load("tiny"), [], tmp_path, simulator="icarus")

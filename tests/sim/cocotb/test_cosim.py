@@ -1,4 +1,4 @@
-"""The core's Verilog under cocotb, on Icarus and on Verilator, against the model."""
+"""The core's Verilog under cocotb, in Icarus and Verilator, compared with the model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ RANDOM = 20
 
 
 def compare(work: Work, folder: Path, simulator: str) -> tuple[CosimRun, RunComparison]:
-    """Run and compare; everything must agree, with the float twin too."""
+    """Run a core and require that it matches the model and the float twin's bound."""
     core = run_cosim(work, folder, simulator=simulator)
     expected = compute_expected(work)
     verdict = compare_run(work, core, expected)
@@ -59,15 +59,13 @@ def compare(work: Work, folder: Path, simulator: str) -> tuple[CosimRun, RunComp
 
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that keeps builds of one core."""
+    """Return a folder shared by the builds of one core."""
     return tmp_path_factory.mktemp("builds")
 
 
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 @pytest.mark.parametrize("stall", [0.0, 0.3])
-def test_verilog_learns_bit_for_bit_as_the_model(
-    simulator: str, stall: float, builds: Path
-) -> None:
+def test_verilog_matches_model(simulator: str, stall: float, builds: Path) -> None:
     config = Config.load("tiny")
     core, verdict = compare(random_work(config, 3, 10, stall=stall), builds / simulator, simulator)
     windows, steps, neurons, inputs = 10, 16, 4, 6
@@ -76,14 +74,14 @@ def test_verilog_learns_bit_for_bit_as_the_model(
         "spike": by_neuron, "noise draw": by_neuron, "gradient": windows * inputs * neurons,
     }  # fmt: skip
     assert verdict.compared["PSP trace"] == windows * steps * inputs
-    # The second phase of the schedule was reached, and so were the ends of the formats.
+    # The run reached the second phase of the schedule and the limits of the formats.
     assert core.phase == 1
     assert core.counters["current_saturations"] > 0
     assert ("clocks of steps" in verdict.compared) == (stall == 0.0)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_other_sizes_and_rules_agree_in_icarus(name: str, tmp_path: Path) -> None:
+def test_other_sizes_and_rules_match_model(name: str, tmp_path: Path) -> None:
     config = Config.load("tiny").replace(**VARIANTS[name])
     core, _ = compare(random_work(config, 5, 3), tmp_path, "icarus")
     if name == "ends of every format":
@@ -92,7 +90,7 @@ def test_other_sizes_and_rules_agree_in_icarus(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("number", range(RANDOM))
-def test_random_configurations_agree_in_icarus(number: int, tmp_path: Path) -> None:
+def test_random_configurations_match_model(number: int, tmp_path: Path) -> None:
     config = random_configs(RANDOM)[number]
     compare(random_work(config, number, 3, stall=0.3 * (number % 2)), tmp_path, "icarus")
 
@@ -104,21 +102,21 @@ def test_random_configurations_agree_in_icarus(number: int, tmp_path: Path) -> N
         for bits in range(2, 21)
     ],
 )
-def test_defaults_agree_with_defaults_at_every_width(bits: int, tmp_path: Path) -> None:
-    # Nothing is said on either side but the weights' format: all else is each side's default.
+def test_defaults_match_at_every_weight_width(bits: int, tmp_path: Path) -> None:
+    # Only the weight format is given: everything else is the default of each side.
     config = Config(synapse=SynapseConfig(weight=Format(bits, bits - 1)))
     _, verdict = compare(random_work(config, 0, 1), tmp_path, "icarus")
     assert verdict.compared["spike"] == config.window.steps * config.layer.neurons
 
 
-def test_digits_agree_over_three_windows_in_icarus(tmp_path: Path) -> None:
+def test_digits_match_model_over_three_windows(tmp_path: Path) -> None:
     config = Config.load("digits")
     _, verdict = compare(random_work(config, 1, 3), tmp_path, "icarus")
     assert verdict.compared["weight"] == 3 * 65 * 10
     assert verdict.values > 30_000
 
 
-def test_inference_only_core_agrees_and_has_no_learning_hardware(tmp_path: Path) -> None:
+def test_inference_only_core_omits_learning_hardware(tmp_path: Path) -> None:
     config = Config.load("tiny")
     work = dataclasses.replace(random_work(config, 6, 3), targets=None, learning=False)
     text = core_verilog(config, learning=False)
@@ -128,16 +126,16 @@ def test_inference_only_core_agrees_and_has_no_learning_hardware(tmp_path: Path)
     assert "gradient" not in verdict.compared
 
 
-def test_a_core_that_can_learn_also_only_infers(tmp_path: Path) -> None:
+def test_learning_core_can_run_without_learning(tmp_path: Path) -> None:
     config = Config.load("tiny")
     work = dataclasses.replace(random_work(config, 6, 2), learn=False)
     core, _ = compare(work, tmp_path, "icarus")
     np.testing.assert_array_equal(core.weights, work.weights)
 
 
-def test_a_core_that_stops_to_move_is_told(tmp_path: Path) -> None:
+def test_stalled_core_is_reported(tmp_path: Path) -> None:
     config = Config.load("tiny")
-    # Without the end of its gradient pass a core waits for ever.
+    # A core without the end of its gradient pass waits forever.
     text = core_verilog(config)
     faulty = text.replace("assign gradient_done = ", "assign gradient_done = 1'h0 & ")
     assert faulty != text
@@ -148,32 +146,32 @@ def test_a_core_that_stops_to_move_is_told(tmp_path: Path) -> None:
     assert "no value in the gates" in str(verdict.first)
 
 
-def test_a_reset_at_any_time_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_reset_at_any_time_clears_all_state(tmp_path: Path) -> None:
     config = Config.load("tiny").replace(window__state="carry", window__trace="carry")
     work = random_work(config, 2, 3, stall=0.0)
     expected = compute_expected(work)
     first = int(expected.step_clocks[0].sum())
-    # In every part of a step, while weights are updated, between windows, in the second one.
+    # Resets in every part of a step, during the weight update, between windows and in the second.
     clocks = (1, 7, 19, 23, 31, 38, 44, 53, 101, 397)
     clocks += (*range(first - 6, first + expected.window_end + 8, 2), first + 400)
     work = dataclasses.replace(work, false_starts=clocks)
     compare(work, tmp_path, "icarus")
 
 
-def test_two_sets_of_weights_give_two_verified_results(tmp_path: Path) -> None:
+def test_different_weights_give_different_signatures(tmp_path: Path) -> None:
     work = random_work(Config.load("tiny"), 7, 1)
     other = dataclasses.replace(work, weights=-1 - work.weights)
     runs = [compare(each, tmp_path / str(k), "icarus")[0] for k, each in enumerate((work, other))]
     assert runs[0].observed["signature"] != runs[1].observed["signature"]
 
 
-def test_missing_simulator_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_simulator_error_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(ValueError, match=r"^icarus is needed and iverilog .*apt-get install"):
         require_simulator("icarus")
 
 
-def test_verilator_in_a_folder_with_a_space_is_one_clear_error(tmp_path: Path) -> None:
+def test_verilator_folder_with_space_raises(tmp_path: Path) -> None:
     folder = tmp_path / "with space"
     with pytest.raises(ValueError, match=r"^a folder for Verilator must have no space in its path"):
         simulate(

@@ -57,12 +57,12 @@ def load(peer: Peer, weights: list[int]) -> None:
     peer.write(AT["DATA"], weights, stay=True)
 
 
-def test_statuses_of_accesses_are_the_buses_numbers() -> None:
+def test_access_statuses_equal_bus_responses() -> None:
     assert int(Status.REFUSED) == Response.SLAVE_ERROR
     assert int(Status.NO_REGISTER) == Response.DECODE_ERROR
 
 
-def test_registers_are_read_one_after_another_up_to_the_first_that_is_not_there(
+def test_read_stops_at_first_missing_register(
     peer: Peer,
 ) -> None:
     assert peer.read(AT["IDENTITY"]) == [0x464C5442]
@@ -76,7 +76,7 @@ def test_registers_are_read_one_after_another_up_to_the_first_that_is_not_there(
     assert peer.ask(READ, number_of(AT["IDENTITY"], 2) + bytes([0]))[1:] == (DONE, 0, b"")
 
 
-def test_words_are_written_up_to_the_first_that_is_refused(peer: Peer) -> None:
+def test_write_stops_at_first_refused_word(peer: Peer) -> None:
     own = [1, -2 % (1 << 32), 3]
     load(peer, own)
     assert memory(peer, 0, 3) == own
@@ -86,15 +86,15 @@ def test_words_are_written_up_to_the_first_that_is_refused(peer: Peer) -> None:
     assert peer.ask(WRITE, rest)[1:] == (REFUSED, 2, b"")
     assert peer.read(AT["ADDRESS"]) == [2]
     assert memory(peer, 0, 4) == [*own, 0]
-    # A rest of less than a word is left alone.
+    # An incomplete word at the end is ignored.
     assert peer.ask(WRITE, number_of(AT["MEMORY"], 2) + b"\x00\x00\x00")[1:] == (DONE, 0, b"")
     for short in (b"", b"\x80"):
         assert peer.ask(WRITE, short)[1:] == (DONE, 0, b"")
         assert peer.ask(READ, short)[1:] == (DONE, 0, b"")
 
 
-def test_the_longest_frames_go_both_ways_and_longer_ones_are_bad(peer: Peer) -> None:
-    # All words to a register that takes each: the request fills all of its block RAM.
+def test_longest_frame_is_accepted_and_longer_rejected(peer: Peer) -> None:
+    # All words go to one register, so the request fills its block RAM.
     words = [k & 1 for k in range(125)]
     peer.write(AT["LOAD"], words, stay=True)
     assert peer.read(AT["LOAD"], 125, stay=True) == [words[-1]] * 125
@@ -108,14 +108,14 @@ def test_the_longest_frames_go_both_ways_and_longer_ones_are_bad(peer: Peer) -> 
         assert (told, status) == ((number + 1, DONE) if size <= 508 else (number + 1, BAD_FRAME))
 
 
-def test_a_repetition_is_answered_again_and_not_carried_out_again(peer: Peer) -> None:
+def test_repeated_request_is_answered_but_not_executed(peer: Peer) -> None:
     load(peer, list(range(5)))
     peer.write(AT["MEMORY"], [0])
     first = peer.ask(READ, number_of(AT["DATA"] | STAY, 2) + bytes([3]))
     again = request(peer.number, READ, number_of(AT["DATA"] | STAY, 2) + bytes([3]))
     for _ in range(3):
         assert peer.send(again) == [first]
-        # What is not carried out leaves the answer as it is.
+        # A request that is not executed leaves the stored answer unchanged.
         assert peer.send(request(peer.number + 2, READ, bytes(3)))[0][1] == OUT_OF_ORDER
         assert peer.send(request(peer.number + 1, 77))[0][:2] == (peer.number, UNKNOWN)
         damaged = levels_of(framed(again)[:-2] + b"\x00\x7e")
@@ -123,7 +123,7 @@ def test_a_repetition_is_answered_again_and_not_carried_out_again(peer: Peer) ->
     assert peer.read(AT["ADDRESS"]) == [3]
 
 
-def test_no_number_comes_twice(peer: Peer) -> None:
+def test_sequence_numbers_are_unique(peer: Peer) -> None:
     load(peer, [1])
     old = [framed(request(n, WRITE, number_of(AT["LOAD"], 2) + number_of(1, 4)))
            for n in range(peer.number - 3, peer.number + 1)]  # fmt: skip
@@ -136,7 +136,7 @@ def test_no_number_comes_twice(peer: Peer) -> None:
     assert peer.read(AT["LOAD"]) == [0]
 
 
-def test_a_step_that_waits_for_its_targets_stalls_and_then_goes_on(peer: Peer) -> None:
+def test_step_without_targets_stalls_until_they_arrive(peer: Peer) -> None:
     inputs, slots = TINY.layer.inputs, TINY.layer.slots
     peer.write(AT["CONTROL"], [0b11])
     peer.number += 1
@@ -147,7 +147,7 @@ def test_a_step_that_waits_for_its_targets_stalls_and_then_goes_on(peer: Peer) -
     assert (status, count) == (DONE, 2 * len(targets) + 1)
     assert output.count(TINY.layer.neurons) == 2
     assert output[-1] == TINY.layer.neurons
-    # A reset forgets the targets that are due.
+    # A reset discards outstanding targets.
     peer.number += 1
     peer.send(request(peer.number, EVENTS, step), 70_000)
     peer.write(AT["CONTROL"], [1 << 31 | 0b11])
@@ -155,7 +155,7 @@ def test_a_step_that_waits_for_its_targets_stalls_and_then_goes_on(peer: Peer) -
     assert (status, count, output[-1]) == (DONE, len(step + targets), TINY.layer.neurons)
 
 
-def test_more_spikes_than_an_answer_holds_come_in_the_next_one(peer: Peer) -> None:
+def test_excess_spikes_are_sent_in_the_next_answer(peer: Peer) -> None:
     neurons, steps = TINY.layer.neurons, 480
     load(peer, [TINY.synapse.weight.raw_max] * WEIGHTS)
     peer.write(AT["CONTROL"], [1])
@@ -176,13 +176,13 @@ def test_more_spikes_than_an_answer_holds_come_in_the_next_one(peer: Peer) -> No
     assert fulls
 
 
-def test_half_loaded_memories_run_nothing(peer: Peer) -> None:
+def test_half_loaded_core_does_not_run(peer: Peer) -> None:
     peer.write(AT["LOAD"], [1])
     run = number_of(AT["CONTROL"], 2) + number_of(1, 4)
     assert peer.ask(WRITE, run)[1:] == (REFUSED, 0, b"")
     peer.number += 1
     body = request(peer.number, EVENTS, bytes([0, TINY.layer.inputs]))
-    # The first event waits in its register, the second one before it.
+    # The first event is in the register, and the second one waits for it.
     assert peer.send(body, 70_000) == [(peer.number, STALLED, 1, b"")]
     peer.write(AT["CONTROL"], [1 << 31])
     assert peer.read(AT["LOAD"]) == [1]
@@ -193,14 +193,12 @@ def test_half_loaded_memories_run_nothing(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("after", [b"", b"\x00", b"\xff" * 5, b"\x7d", b"\x7e" * 4, b"\x7d\x7e"])
-def test_the_line_is_in_step_again_with_the_first_frame_after_noise(
-    peer: Peer, after: bytes
-) -> None:
+def test_line_resynchronises_at_first_frame_after_noise(peer: Peer, after: bytes) -> None:
     peer.drive(levels_of(after), 3000)
     assert peer.read(AT["IDENTITY"]) == [0x464C5442]
 
 
-def test_a_break_on_the_line_is_a_bad_frame_at_most(peer: Peer) -> None:
+def test_line_break_causes_at_most_one_bad_frame(peer: Peer) -> None:
     for bits in (1, 9, 10, 11, 40, 1000):
         assert peer.board.drive(np.zeros(bits, np.uint8), 3000) == b""
         heard = answers(peer.board.send(b"\x7e", 4000))
@@ -208,12 +206,12 @@ def test_a_break_on_the_line_is_a_bad_frame_at_most(peer: Peer) -> None:
         assert peer.read(AT["IDENTITY"]) == [0x464C5442]
 
 
-def test_a_byte_without_a_stop_bit_spoils_its_frame(peer: Peer) -> None:
+def test_missing_stop_bit_invalidates_the_frame(peer: Peer) -> None:
     frame = framed(request(peer.number + 1, READ, number_of(AT["IDENTITY"], 2) + bytes([1])))
     for byte in range(1, len(frame) - 1):
         levels = levels_of(frame)
         levels[10 * byte + 9] = 0
-        # The line must be 1 before another start bit can be seen.
+        # The line must be 1 before the next start bit.
         levels = np.insert(levels, 10 * byte + 10, 1)
         heard = answers(peer.board.drive(levels, 4000))
         assert heard == [(peer.number, BAD_FRAME, 0, b"")], byte
@@ -221,19 +219,19 @@ def test_a_byte_without_a_stop_bit_spoils_its_frame(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("divisor", [4, 5, 6, 9, 24])
-def test_bits_may_have_any_number_of_clocks(divisor: int) -> None:
+def test_any_divisor_works(divisor: int) -> None:
     board = SimulatedBoard(TINY, divisor=divisor)
     frame = framed(request(0, OPEN))
     assert answers(board.send(frame, 200 * divisor)) == [(65536, 5, 0, b"")]
 
 
-def test_boards_refuse_a_line_that_they_cannot_sample() -> None:
+def test_divisor_out_of_range_raises() -> None:
     with pytest.raises(BitlifError, match=r"divisor must be .*4.*, not 3"):
         SimulatedBoard(TINY, divisor=3)
 
 
 def attack(frames: int, seed: int) -> None:
-    """Send frames that would change weights, were they not spoilt, late, early or old."""
+    """Send frames that would change weights if they were not damaged, late, early or old."""
     rng = random.Random(seed)
     peer = Peer(SimulatedBoard(TINY, divisor=4))
     peer.open()
@@ -273,7 +271,7 @@ def attack(frames: int, seed: int) -> None:
                 assert (count, payload) == (0, b"")
             replies += 1
         if attempt % 16 == 0:
-            # The board lives and says what is true; its first answer may still be to the noise.
+            # The board still works; its first answer may still be one to the noise.
             body = request(peer.number + 1, READ, number_of(AT["IDENTITY"], 2) + bytes([1]))
             (answer,) = peer.send(body)
             if answer[1] == BAD_FRAME:
@@ -291,10 +289,10 @@ def attack(frames: int, seed: int) -> None:
     assert replies > frames // 3
 
 
-def test_two_thousand_bad_frames_change_nothing() -> None:
+def test_2000_bad_frames_have_no_effect() -> None:
     attack(2_000, seed=1)
 
 
 @pytest.mark.long
-def test_a_hundred_thousand_bad_frames_change_nothing() -> None:
+def test_100000_bad_frames_have_no_effect() -> None:
     attack(100_000, seed=2)

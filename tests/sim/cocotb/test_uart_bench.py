@@ -1,4 +1,4 @@
-"""The UART bridge with somebody else's model of a serial line at its other end."""
+"""The UART bridge with the UART model of ``cocotbext-uart`` at the other end of the line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TINY = Config.load("tiny")
     ("simulator", "skew", "learning"),
     [("icarus", 0.02, True), ("verilator", -0.02, False)],
 )
-def test_learning_over_a_line_is_the_models(
+def test_learning_over_serial_line_matches_model(
     simulator: str, skew: float, learning: bool, tmp_path: Path
 ) -> None:
-    # Three lanes for five neurons: the last slot has an empty lane; targets of two bytes.
+    # Three lanes for five neurons leave one lane of the last slot empty. Targets have two bytes.
     config = TINY.replace(layer__neurons=5, layer__lanes=3, error__target_bits=9)
     work = dataclasses.replace(random_work(config, seed=11, windows=1), learning=learning)
     found = run_uart(work, tmp_path, simulator=simulator, divisor=10, skew=skew)

@@ -1,4 +1,4 @@
-"""The same windows on several backends: everything that both show is compared, and faults show."""
+"""Crosscheck compares everything that two backends show, and locates faults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def against_model(backend: str, verilog: str | None = None, windows: int = 12) -
     ("backend", "seen"),
     [("rtl", SEEN_BY_PORTS | SEEN_INSIDE), ("netlist:ice40", SEEN_BY_PORTS)],
 )
-def test_everything_that_a_backend_shows_is_compared(backend: str, seen: set[str]) -> None:
+def test_all_visible_signals_are_compared(backend: str, seen: set[str]) -> None:
     outcome = against_model(backend)
     assert outcome.agrees
     assert outcome.first is None
@@ -55,18 +55,18 @@ def test_everything_that_a_backend_shows_is_compared(backend: str, seen: set[str
         ("update-magnitude", "weight"), ("table-columns", "error"),
     ],
 )  # fmt: skip
-def test_a_planted_fault_is_located_with_its_operation(fault: str, signal: str) -> None:
+def test_injected_fault_is_located_with_its_operation(fault: str, signal: str) -> None:
     outcome = against_model("rtl", faulty_verilog(fault, TINY), windows=30)
     assert outcome.first is not None
     assert outcome.first.signal == signal
     assert outcome.first.operation
     assert outcome.first.gates != outcome.first.model
-    # The windows before it agreed; those after it were not run.
+    # Earlier windows matched, and later ones were not run.
     assert outcome.windows == outcome.first.place["window"] + 1
     assert set(FAULTS) > {fault}
 
 
-def test_a_fault_in_a_netlist_shows_at_its_ports() -> None:
+def test_fault_in_netlist_shows_at_its_ports() -> None:
     outcome = against_model("netlist:ecp5", faulty_verilog("trace-floor", TINY))
     assert outcome.first is not None
     assert outcome.first.signal in {"weight", "trace read back", "step signature"}
@@ -90,7 +90,7 @@ def test_stalled_core_is_left_out_and_reported() -> None:
     assert outcomes[2].windows == 3
 
 
-def test_wrong_weights_are_seen_without_learning_too() -> None:
+def test_wrong_weights_are_detected_without_learning() -> None:
     work = dataclasses.replace(random_work(TINY, 0, 2), learn=False)
 
     class Wrong(ModelCore):
@@ -102,7 +102,7 @@ def test_wrong_weights_are_seen_without_learning_too() -> None:
     assert first.signal in {"synaptic current", "weights read back"}
 
 
-def test_the_float_twin_is_no_core_to_compare_bits_with() -> None:
+def test_float_twin_is_rejected() -> None:
     with pytest.raises(BitlifError, match="float twin cannot be compared bit for bit"):
         crosscheck([ModelCore(TINY), FloatCore(TINY)], random_work(TINY, 0, 1))
 
@@ -120,7 +120,7 @@ def test_command_compares_and_reports(capsys: pytest.CaptureFixture[str]) -> Non
     assert "output event at window" in report["by"]["rtl"]["first"]
 
 
-def test_command_prints_a_table_and_the_first_difference(
+def test_command_prints_table_and_first_mismatch(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     call = ["crosscheck", "tiny", "--windows", "30", "--inject", "lfsr-taps"]
@@ -143,7 +143,7 @@ def test_command_prints_a_table_and_the_first_difference(
         (["--inject", "lfsr-taps", "--inference"], "--inject cannot be used with --inference"),
     ],
 )
-def test_wrong_requests_are_one_sentence(
+def test_invalid_arguments_exit_2_with_one_sentence(
     arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["crosscheck", "tiny", *arguments]) == 2

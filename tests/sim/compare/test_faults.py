@@ -1,4 +1,4 @@
-"""Planted faults: every one is caught, in the signal and place where it first shows."""
+"""Injected faults: each is detected first in the expected signal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITH_GATES = (
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_fault_is_caught_and_located(name: str, tmp_path: Path) -> None:
+def test_fault_is_detected_in_its_signal(name: str, tmp_path: Path) -> None:
     config = Config.load("tiny")
     work = random_work(config, 3, 3)
     core = run_cosim(work, tmp_path, simulator="icarus", verilog=faulty_verilog(name, config))
@@ -35,14 +35,14 @@ def test_fault_is_caught_and_located(name: str, tmp_path: Path) -> None:
     assert first.signal == FAULTS[name].signal
     assert first.gates != first.model
     assert first.place
-    assert core_verilog(config) == core_verilog(config)  # nothing stays planted
+    assert core_verilog(config) == core_verilog(config)  # the patches are undone
 
 
 def test_every_unit_has_a_fault() -> None:
     assert {fault.unit for fault in FAULTS.values()} == set(WITH_GATES)
 
 
-def test_a_fault_that_could_not_show_is_refused() -> None:
+def test_fault_without_effect_raises() -> None:
     config = Config.load("tiny").replace(layer__lanes=1)
     with pytest.raises(BitlifError, match=r"^fault spike-dropped has no effect in tiny: layer"):
         faulty_verilog("spike-dropped", config)
@@ -53,7 +53,7 @@ def test_a_fault_that_could_not_show_is_refused() -> None:
         faulty_verilog("lfsr-tap", config)
 
 
-def test_verify_locates_a_fault_and_leaves_a_replay_with_a_waveform(
+def test_verify_locates_fault_and_writes_replay(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -72,15 +72,13 @@ def test_verify_locates_a_fault_and_leaves_a_replay_with_a_waveform(
     assert "first difference: spike at window 2, step 0, neuron 3" in " ".join(
         capsys.readouterr().out.split()
     )
-    # The replay may be written over by a later one, anything else may not.
+    # A later replay may overwrite this one, but no other folder.
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "difference.json").write_text("{}")
     assert main([*arguments, "--out", str(tmp_path / "other")]) == 2
 
 
-def test_a_waveform_comes_from_verilator_too(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_verilator_writes_a_waveform(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "kept"
     arguments = ["verify", "tiny", "--simulator", "verilator", "--windows", "1"]
     assert main([*arguments, "--inject", "lfsr-taps", "--out", str(out)]) == 1
@@ -90,14 +88,14 @@ def test_a_waveform_comes_from_verilator_too(
     assert wave.stat().st_size > 1000
 
 
-def test_a_core_that_cannot_be_built_is_one_clear_error(tmp_path: Path) -> None:
+def test_core_that_cannot_be_built_raises(tmp_path: Path) -> None:
     work = random_work(Config.load("tiny"), 0, 1)
     with pytest.raises(BitlifError, match=r"^building the core failed; .*build\.log$"):
         run_cosim(work, tmp_path, simulator="icarus", verilog="module bitlif_tiny(; endmodule\n")
     assert (tmp_path / "build.log").read_text()
 
 
-def test_verify_prints_what_agrees_and_leaves_nothing(
+def test_verify_without_mismatch_leaves_no_files(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -121,14 +119,14 @@ def test_verify_prints_what_agrees_and_leaves_nothing(
         (["tiny", "--stall", "1"], "--stall must be"),
     ],
 )
-def test_verify_refuses(
+def test_verify_rejects_invalid_arguments(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
-def test_list_of_faults_names_units_and_signals(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_of_faults_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--list-faults", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert set(listed) == set(FAULTS)

@@ -1,4 +1,4 @@
-"""Packed rows hold the bits that Python's integers say."""
+"""Packing and unpacking, compared with Python's integers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def integer_of(row: np.ndarray) -> int:
 
 
 def words_of(rows: list[int], bits: int) -> np.ndarray:
-    """Return rows of so many bits, cut into words by shifts alone."""
+    """Return rows of `bits` bits, split into words by shifts alone."""
     words = -(-bits // 32)
     cut = [[(row >> (32 * place)) & 0xFFFFFFFF for place in range(words)] for row in rows]
     return np.array(cut, np.uint32).reshape(len(rows), words)
@@ -31,16 +31,16 @@ def test_integers_become_words_lowest_first(bits: int, data: st.DataObject) -> N
     np.testing.assert_array_equal(words, words_of(rows, bits))
 
 
-def test_integer_that_is_wider_than_its_row_is_refused() -> None:
+def test_integer_wider_than_its_row_raises() -> None:
     with pytest.raises(OverflowError):
         from_integers([1 << 64], 64)
 
 
 @given(st.integers(1, 32), st.integers(0, 11), st.integers(0, 3), st.data())
-def test_fields_stand_side_by_side_the_first_lowest(
+def test_fields_are_packed_first_field_lowest(
     bits: int, count: int, rows: int, data: st.DataObject
 ) -> None:
-    # Either reading of the same bits: negative fields are in two's complement.
+    # Signed and unsigned views of the same bits.
     field = st.integers(-(1 << (bits - 1)), (1 << bits) - 1)
     values = data.draw(
         st.lists(st.lists(field, min_size=count, max_size=count), min_size=rows, max_size=rows)
@@ -56,7 +56,7 @@ def test_fields_stand_side_by_side_the_first_lowest(
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.int64])
-def test_fields_come_in_any_integer_type(kind: type[np.signedinteger]) -> None:
+def test_fields_of_any_integer_type_are_packed(kind: type[np.signedinteger]) -> None:
     words = pack(np.array([[-1, 0, 1, -2, 3]], kind), 6)
     assert integer_of(words[0]) == 63 | 1 << 12 | 62 << 18 | 3 << 24
 
@@ -65,7 +65,7 @@ def test_fields_come_in_any_integer_type(kind: type[np.signedinteger]) -> None:
     st.integers(1, 64), st.integers(0, 9), st.integers(1, 3), st.integers(0, 70),
     st.one_of(st.none(), st.integers(0, 40)), st.booleans(), st.data(),
 )  # fmt: skip
-def test_fields_are_found_wherever_they_stand(
+def test_fields_are_unpacked_at_any_offset_and_stride(
     bits: int,
     count: int,
     rows: int,
@@ -76,7 +76,7 @@ def test_fields_are_found_wherever_they_stand(
 ) -> None:
     stride = bits if gap is None else bits + gap
     size = offset + max(0, count - 1) * stride + (bits if count else 0)
-    # All other bits are random too.
+    # The bits between the fields are random.
     raw = data.draw(st.lists(st.integers(0, (1 << size) - 1), min_size=rows, max_size=rows))
     fields = unpack(
         words_of(raw, size), bits, count, offset=offset, stride=0 if gap is None else stride,
@@ -93,14 +93,14 @@ def test_fields_are_found_wherever_they_stand(
 
 
 @given(st.integers(1, 32), st.booleans(), st.data())
-def test_what_was_packed_is_unpacked(bits: int, signed: bool, data: st.DataObject) -> None:
+def test_unpack_inverts_pack(bits: int, signed: bool, data: st.DataObject) -> None:
     low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
     values = np.array([data.draw(st.lists(st.integers(low, high), min_size=1))], np.int64)
     found = unpack(pack(values, bits), bits, values.shape[1], signed=signed)
     np.testing.assert_array_equal(found, values)
 
 
-def test_64_unsigned_bits_come_in_twos_complement() -> None:
+def test_64_bit_unsigned_is_returned_in_twos_complement() -> None:
     words = from_integers([(1 << 64) - 1, 1 << 63], 64)
     assert unpack(words, 64, 1).tolist() == [[-1], [-(1 << 63)]]
     assert unpack(words, 63, 1).tolist() == [[(1 << 63) - 1], [0]]

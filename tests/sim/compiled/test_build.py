@@ -1,4 +1,4 @@
-"""Compiled cores: killed, raced and damaged builds, broken tools, and the names of entries."""
+"""Compiled cores: killed, concurrent and damaged builds, broken tools, and cache keys."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def seeded(runtime: Path, empty: Path) -> Path:
 
 @pytest.fixture
 def filled(tiny_library: Path, seeded: Path) -> Path:
-    """Return the library of `tiny` in a cache of the test's own, which nobody has loaded."""
+    """Return the library of `tiny` in a cache of the test's own, which has not been loaded."""
     shutil.copytree(tiny_library.parent, seeded / tiny_library.parent.name)
     return seeded / tiny_library.parent.name / tiny_library.name
 
@@ -102,7 +102,7 @@ def program(folder: Path, name: str, body: str) -> None:
 
 
 def entries(cache: Path) -> dict[str, Path]:
-    """Return the products of all entries, each of which must be whole, by their folders' names."""
+    """Return the products of all entries by folder name; each must be complete."""
     found = {}
     for folder in cache.iterdir():
         if folder.name.startswith(".") or folder.suffix == ".lock":
@@ -156,10 +156,10 @@ MOMENTS = (
     Moment("all.cc", 0.3, alone=True),
     Moment("cc1plus in all.cc"),
 )
-"""In the order of a build, which grows from one to the next; the runtime is compiled in between."""
+"""Moments in the order of a build. The runtime is compiled in between."""
 
 LAST = Moment("core.so")
-"""Just before or just after the entry is there: who is killed then may have finished."""
+"""Just before or after the entry appears: a build killed then may have finished."""
 
 
 def programs(group: int) -> dict[int, str]:
@@ -178,7 +178,7 @@ def programs(group: int) -> dict[int, str]:
 
 
 def is_there(moment: Moment, group: int, made: list[Path]) -> bool:
-    """Return whether what a moment waits for is seen in the folders that a build has made."""
+    """Return whether the sign of a moment is visible in the folders of a build."""
     program, _, file = moment.seen.rpartition(" in ")
     if file and not any((folder / file).exists() for folder in made):
         return False
@@ -202,7 +202,7 @@ def killed_build(moment: Moment, delay: float, cache: Path, folder: Path) -> set
                     break
                 time.sleep(0.002)
             time.sleep(delay)
-            # What is seen of a group that is stopped stays so until it is killed.
+            # A stopped process group does not change until it is killed.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGSTOP)
             running = programs(process.pid)
@@ -219,7 +219,7 @@ def killed_build(moment: Moment, delay: float, cache: Path, folder: Path) -> set
         delay /= 2
 
 
-def test_build_killed_at_any_moment_never_shows_half_a_core(empty: Path, tmp_path: Path) -> None:
+def test_killed_build_leaves_no_incomplete_core(empty: Path, tmp_path: Path) -> None:
     draw, temporary = random.Random(20), tmp_path / "temporary"
     temporary.mkdir()
     for moment in (*MOMENTS, LAST):
@@ -227,7 +227,7 @@ def test_build_killed_at_any_moment_never_shows_half_a_core(empty: Path, tmp_pat
         running = killed_build(moment, delay, empty, temporary)
         assert ("cc1plus" in running) or " in " not in moment.seen
         assert {path.name for path in entries(empty).values()} <= {build.LIBRARY, build.RUNTIME}
-        # One a name at most: the next build removes what is left of the one before.
+        # At most one per key: the next build removes the remains of the previous one.
         names = [path.name[1:].partition("-")[0] for path in unfinished(empty)]
         assert len(names) == len(set(names))
     with bitlif.sim.open(TINY, "rtl") as core:
@@ -235,14 +235,14 @@ def test_build_killed_at_any_moment_never_shows_half_a_core(empty: Path, tmp_pat
     found = entries(empty)
     assert sorted(path.name for path in found.values()) == [build.LIBRARY, build.RUNTIME]
     assert {path.name for path in empty.iterdir()} == {*found, *(f"{name}.lock" for name in found)}
-    # Nor is anything left where compilers keep what they need meanwhile.
+    # No temporary files of the compilers are left.
     assert not [path for path in temporary.iterdir() if path.name.startswith("cc")]
 
 
-# -- raced ---------------------------------------------------------------------------------------
+# -- concurrent ------------------------------------------------------------------------------------
 
 
-def test_processes_that_open_a_core_at_once_build_it_once(
+def test_concurrent_processes_build_a_core_once(
     empty: Path, tmp_path: Path, set_path: Callable[[str], None]
 ) -> None:
     real = shutil.which("g++")
@@ -264,9 +264,7 @@ def test_processes_that_open_a_core_at_once_build_it_once(
 
 
 @pytest.mark.usefixtures("quick")
-def test_threads_open_the_same_core_and_others_at_once(
-    seeded: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_threads_open_cores(seeded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compile_core, built = build.compile_verilog, []
 
     def counted(folder: Path, *rest: Any) -> None:
@@ -305,7 +303,7 @@ def test_second_open_builds_nothing(
 # -- broken tools --------------------------------------------------------------------------------
 
 
-def test_missing_compiler_is_one_clear_error(
+def test_missing_compiler_raises(
     tmp_path: Path, empty: Path, set_path: Callable[[str], None]
 ) -> None:
     set_path(str(tmp_path))
@@ -317,7 +315,7 @@ def test_missing_compiler_is_one_clear_error(
     assert not list(empty.iterdir())
 
 
-def test_missing_verilator_is_one_clear_error(
+def test_missing_verilator_raises(
     tmp_path: Path, empty: Path, set_path: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -338,7 +336,7 @@ def test_missing_verilator_is_one_clear_error(
     ("body", "reason"),
     [("echo no memory >&2; exit 3", "no memory"), ("exit 3", "exit code 3"), ("", "exit code 0")],
 )
-def test_compiler_that_cannot_say_its_version_is_one_clear_error(
+def test_compiler_without_version_raises(
     body: str, reason: str, tmp_path: Path, empty: Path, set_path: Callable[[str], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -349,15 +347,13 @@ def test_compiler_that_cannot_say_its_version_is_one_clear_error(
     with pytest.raises(BitlifError, match=rf"^{text}: sudo apt-get install g\+\+$"):
         bitlif.sim.open(TINY, "rtl")
     assert not list(empty.iterdir())
-    # The next one on the PATH serves, and the first one is named.
+    # The next one on the PATH is used, and the first one is reported.
     set_path(f"{tmp_path / 'bin'}{os.pathsep}{before}")
     assert build._compilers()["g++"]
     assert re.fullmatch(rf"bitlif: {text}; /.*/g\+\+ is used\n", capsys.readouterr().err)
 
 
-def test_program_that_is_none_is_one_clear_error(
-    tmp_path: Path, set_path: Callable[[str], None]
-) -> None:
+def test_unusable_program_raises(tmp_path: Path, set_path: Callable[[str], None]) -> None:
     (tmp_path / "g++").write_bytes(b"\x7fELF")
     (tmp_path / "g++").chmod(0o755)
     set_path(str(tmp_path))
@@ -366,7 +362,7 @@ def test_program_that_is_none_is_one_clear_error(
 
 
 @pytest.mark.usefixtures("quick")
-def test_compiler_that_fails_names_its_log_and_nothing_of_it_is_taken(
+def test_failed_compilation_names_its_log_and_is_discarded(
     tmp_path: Path, seeded: Path, set_path: Callable[[str], None]
 ) -> None:
     before, real = os.environ["PATH"], shutil.which("g++")
@@ -390,7 +386,7 @@ def test_compiler_that_fails_names_its_log_and_nothing_of_it_is_taken(
     assert not unfinished(seeded)
 
 
-def test_compiler_that_fails_on_the_runtime_names_that_log(
+def test_failed_runtime_compilation_names_its_log(
     tmp_path: Path, empty: Path, set_path: Callable[[str], None]
 ) -> None:
     real = shutil.which("g++")
@@ -405,7 +401,7 @@ def test_compiler_that_fails_on_the_runtime_names_that_log(
     assert not entries(empty)
 
 
-def test_verilog_that_verilator_refuses_names_its_log(seeded: Path) -> None:
+def test_invalid_verilog_names_the_verilator_log(seeded: Path) -> None:
     with pytest.raises(BitlifError, match=r"^Verilator failed \(%Error: .*; its log is ") as info:
         build.library(TINY, "rtl", verilog="module nothing; end")
     assert "%Error" in Path(str(info.value).rpartition(" is ")[2]).read_text()
@@ -422,7 +418,7 @@ def advised(error: BitlifError) -> Path:
     return Path(told[1])
 
 
-def test_damaged_core_is_told_and_its_removal_helps(
+def test_damaged_core_is_reported_and_can_be_removed(
     tiny_library: Path, filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = tiny_library.read_bytes()
@@ -449,12 +445,12 @@ def test_damaged_core_is_told_and_its_removal_helps(
 
 
 @pytest.mark.usefixtures("quick")
-def test_damaged_runtime_is_told_and_its_removal_helps(runtime: Path, seeded: Path) -> None:
+def test_damaged_runtime_is_reported_and_can_be_removed(runtime: Path, seeded: Path) -> None:
     own = seeded / runtime.parent.name / build.RUNTIME
     own.write_bytes(b"")
     with pytest.raises(BitlifError, match=rf"^'{own}' has changed since it was built") as info:
         bitlif.sim.open(TINY, "rtl")
-    # As if built anew, which takes longer than anything else here.
+    # Copied instead of compiled, which would take longer than all other tests here.
     shutil.rmtree(advised(info.value))
     shutil.copytree(runtime.parent, own.parent)
     assert build.library(TINY, "rtl").exists()
@@ -462,7 +458,7 @@ def test_damaged_runtime_is_told_and_its_removal_helps(runtime: Path, seeded: Pa
 
 
 @pytest.mark.usefixtures("quick")
-def test_library_that_is_none_is_told_and_its_removal_helps(seeded: Path) -> None:
+def test_invalid_library_is_reported_and_can_be_removed(seeded: Path) -> None:
     path = build.library(TINY, "rtl")
     path.write_bytes(b"no library")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -477,7 +473,7 @@ def test_library_that_is_none_is_told_and_its_removal_helps(seeded: Path) -> Non
         run_both(core, 3, 2)
 
 
-# -- names ---------------------------------------------------------------------------------------
+# -- cache keys ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -499,7 +495,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     return key
 
 
-def test_an_entrys_name_depends_on_all_that_the_core_does(
+def test_cache_key_depends_on_all_inputs(
     keys: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = keys()
@@ -541,7 +537,7 @@ def test_an_entrys_name_depends_on_all_that_the_core_does(
     assert keys() == first
 
 
-def test_a_native_yosys_that_amaranth_would_call_counts(
+def test_cache_key_depends_on_native_yosys(
     keys: Callable[..., str], tmp_path: Path, set_path: Callable[[str], None]
 ) -> None:
     before, found = os.environ["PATH"], {keys()}
@@ -552,7 +548,7 @@ def test_a_native_yosys_that_amaranth_would_call_counts(
     assert len(found) == 3
 
 
-def test_an_entrys_name_is_the_same_in_another_process(keys: Callable[..., str]) -> None:
+def test_cache_key_is_equal_in_another_process(keys: Callable[..., str]) -> None:
     code = """
 from bitlif import Config
 from bitlif.sim import build
@@ -564,7 +560,7 @@ build.library(Config.load("tiny"), "rtl")
     assert done.stdout == keys() + "\n"
 
 
-def test_runtimes_name_depends_on_compiler_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runtime_key_depends_on_compiler_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     monkeypatch.setattr(build, "cached", lambda key, *rest: found.append(key))
     build.require_tools()
@@ -579,7 +575,7 @@ def test_runtimes_name_depends_on_compiler_and_flags(monkeypatch: pytest.MonkeyP
     assert len(set(found)) == 3
 
 
-def test_hash_of_the_sources_changes_with_every_one_of_them(
+def test_source_hash_depends_on_every_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [tmp_path / folder / "same.py" for folder in ("model", "hdl")]
@@ -598,8 +594,8 @@ def test_hash_of_the_sources_changes_with_every_one_of_them(
     assert len(set(hashes)) == 4
 
 
-def test_everything_that_building_imports_is_among_the_sources() -> None:
-    # What these do leaves no trace in what is built.
+def test_all_imports_of_the_build_are_hashed() -> None:
+    # These modules do not influence the build.
     harmless = {"sim/simulators.py"}
     root = Path(build.__file__).resolve().parents[2]
     pending, seen = ["sim/compiled/build.py"], set(harmless)
@@ -630,7 +626,7 @@ def test_everything_that_building_imports_is_among_the_sources() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_cores_of_one_process_share_nothing() -> None:
+def test_cores_of_one_process_are_independent() -> None:
     other = TINY.replace(layer__neurons=3, noise__lfsr__seed=4242)
     kinds = [(TINY, True), (TINY, True), (TINY, False), (other, True), (other, True)]
     models = [ModelCore(config, learning=learning) for config, learning in kinds]
@@ -648,7 +644,7 @@ def test_cores_of_one_process_share_nothing() -> None:
         for core in (models[number], gates[number]):
             goals = targets[window : window + 1]
             core.run(work.events.select([window]), goals, learn=core.learning)
-        # All of them, also those that have not moved.
+        # All cores, including those that have not run.
         for each in living:
             assert gates[each].signature() == models[each].signature()
             np.testing.assert_array_equal(gates[each].weights(), models[each].weights())

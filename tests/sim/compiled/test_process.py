@@ -1,4 +1,4 @@
-"""A forked child ends, and leaves the cores and boards of its parent alone."""
+"""A forked child ends without releasing the cores and boards of its parent."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def child():
     global core
 {body}
 
-# A fork is what is tested here, threads or none.
+# These tests fork on purpose, whether or not there are threads.
 warnings.simplefilter("ignore", DeprecationWarning)
 if WAY == "fork":
     number = os.fork()
@@ -77,7 +77,7 @@ CASES = [
 @pytest.mark.parametrize(("backend", "end"), CASES)
 def test_forked_child_ends_and_leaves_the_core_open(backend: str, end: str, way: str) -> None:
     body = "\n".join(f"    {line}" for line in ENDS[end].splitlines())
-    # The limit is for a child that never ends.
+    # Only a child that never ends reaches the limit.
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(body=body), backend, way],
         capture_output=True, text=True, timeout=600, check=False,
@@ -85,7 +85,7 @@ def test_forked_child_ends_and_leaves_the_core_open(backend: str, end: str, way:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_one_function_releases_what_compiled_code_holds() -> None:
+def test_compiled_resources_are_released_by_one_function() -> None:
     folder = Path(bitlif.sim.__file__).parent
     users = {path.name for path in folder.rglob("*.py") if "weakref" in path.read_text("utf-8")}
     assert users == {"process.py"}

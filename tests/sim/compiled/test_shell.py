@@ -1,4 +1,4 @@
-"""The shell around a core: its names and widths, and what they carry when it is compiled."""
+"""The Verilog wrapper of a core: names, widths, and values when compiled."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SHAPES = (
 
 
 def verilog_ports(text: str, name: str) -> list[tuple[str, int, bool]]:
-    """Return names, bits and directions of a module's ports as they stand in the text."""
+    """Return names, bits and directions of a module's ports as declared in the Verilog."""
     found = re.search(rf"^module {name}\(([^)]*)\);(.*?)^endmodule", text, re.M | re.S)
     assert found is not None
     head, body = found.groups()
@@ -49,9 +49,7 @@ def verilog_ports(text: str, name: str) -> list[tuple[str, int, bool]]:
 
 @pytest.mark.parametrize("learning", [True, False], ids=["learning", "inference"])
 @pytest.mark.parametrize("config", SHAPES, ids=named)
-def test_shell_names_exactly_the_ports_of_the_core_and_probes_of_their_width(
-    config: Config, learning: bool, tmp_path: Path
-) -> None:
+def test_wrapper_has_all_ports_and_probes(config: Config, learning: bool, tmp_path: Path) -> None:
     text = core_verilog(config, learning=learning)
     ports = core_ports(config, learning=learning)
     ours = [(port.name, port.bits, port.input) for port in ports]
@@ -65,8 +63,7 @@ def test_shell_names_exactly_the_ports_of_the_core_and_probes_of_their_width(
     seen = set(probes(config, learning=learning))
     learned = {"errors", "traces", "gradient"} if learning else set()
     assert seen == {"current", "membrane", "draws"} | learned
-    # Verilator finds every name and every width in the core; the core turns warnings off, so the
-    # shell comes first.
+    # Verilator checks every name and width. The core disables warnings, so the wrapper comes first.
     environment = {**os.environ, "VERILATOR_ROOT": str(build._verilator_root())}
     for probed in (True, False):
         shell = shell_verilog(config, learning=learning, probed=probed)
@@ -81,14 +78,14 @@ def test_shell_names_exactly_the_ports_of_the_core_and_probes_of_their_width(
         assert ("output wire [7:0] watch" in shell) == probed
 
 
-def test_header_knows_the_sizes_of_the_core() -> None:
+def test_header_has_the_sizes_of_the_core() -> None:
     config = TINY.replace(layer__neurons=70, layer__lanes=70, membrane__reset="teacher")
     lines = shell_header(config, learning=False, probed=True).splitlines()
     facts = dict(line.removeprefix("#define ").split(" ", 1) for line in lines)
     assert facts["LANE_MASK"] == "4294967295u, 4294967295u, 63u"
     assert (facts["NEURONS"], facts["SLOTS"], facts["LAST_OUT"]) == ("70", "1", "128")
     assert (facts["HAS_LEARN"], facts["HAS_TARGETS"], facts["HAS_WATCH"]) == ("0", "1", "1")
-    # Ten bits of current, and ten of membrane, a lane.
+    # Ten bits each of current and membrane per lane.
     assert re.findall(r"X\(\d+, \d+, (\d+)\)", facts["PROBES(X)"])[:2] == ["22", "22"]
 
 
@@ -99,7 +96,7 @@ WIDE = {
     "schedule": PHASES,
 }
 PLAIN = {"layer__inputs": 2, "noise__words": 1, "noise__lfsr__sharing": "shared"}
-"""What is cheap on many lanes."""
+"""Settings that are cheap with many lanes."""
 
 COMPILED = {
     "one input, one neuron": (ONE, True),
@@ -115,19 +112,19 @@ COMPILED = {
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("name", COMPILED)
-def test_ports_of_any_width_carry_what_the_model_says(name: str) -> None:
+def test_ports_of_any_width_match_the_model(name: str) -> None:
     changes, learning = COMPILED[name]
     config = TINY.replace(window__steps=5, **changes)
     with GateCore(config, "rtl", learning=learning) as core:
         run_both(core, 3, 6, learn=learning)
-        # All phases but the last have an end; those of `tiny` are longer than this.
+        # Only the last phase is open-ended; those of `tiny` are longer than this.
         assert core.phase() == (4 if name.startswith("rows") else 0)
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("neurons", [64, 65, 70])
-def test_a_core_of_many_lanes_learns_as_the_model(neurons: int) -> None:
+def test_core_with_many_lanes_matches_model(neurons: int) -> None:
     config = TINY.replace(layer__neurons=neurons, layer__lanes=neurons, window__steps=5)
     with GateCore(config, "rtl") as core:
         run_both(core, 3, 6)
