@@ -1,4 +1,4 @@
-"""Two cores that must agree in all that they show."""
+"""Assertions that two cores have equal results and state."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from bitlif.sim.backends.models import ModelCore
 from bitlif.tasks.stimulus import random_work
 
 ARRAYS = ("raster", "step_clocks", "window_clocks", "step_signatures")
-"""What every run gives."""
+"""Fields of every result."""
 
 
 def same(a: CoreResult, b: CoreResult, record: Sequence[str] = ()) -> None:
-    """Two results must agree, in what was recorded too."""
+    """Require that two results are equal, records included."""
     for name in (*ARRAYS, *record):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
     assert a.counters == b.counters
 
 
 def same_state(a: Core, b: Core) -> None:
-    """All that can be read of two cores must agree."""
+    """Require that everything readable in two cores is equal."""
     assert a.signature() == b.signature()
     assert (a.clocks(), a.phase(), a.counters()) == (b.clocks(), b.phase(), b.counters())
     np.testing.assert_array_equal(a.weights(), b.weights())
@@ -32,7 +32,7 @@ def same_state(a: Core, b: Core) -> None:
 
 
 def run_both(gates: Core, seed: int, windows: int, *, learn: bool = True) -> None:
-    """Run the same on gates fresh from their reset and on the model; all must agree."""
+    """Run the same windows on gates after a reset and on the model; everything must be equal."""
     work = random_work(gates.config, seed, windows)
     model = ModelCore(gates.config, learning=gates.learning)
     record = gates.records if learn else ("current", "membrane", "draws")

@@ -1,4 +1,4 @@
-"""A naive host of a layer behind AXI, stepped clock by clock: three buses at once."""
+"""A simple AXI host of a layer, stepped one clock cycle at a time, with all buses in parallel."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BusHost:
         self.takes = True
 
     def clock(self, **inputs: int) -> dict[str, int]:
-        """Make a clock cycle; the streams move by themselves."""
+        """Run one clock cycle, in which the streams advance."""
         event = self.events[0] if self.events else None
         out = self.design.clock(
             s_axis_events_tvalid=int(event is not None),
@@ -66,12 +66,12 @@ class BusHost:
         return out
 
     def clocks(self, count: int) -> None:
-        """Make clock cycles."""
+        """Run clock cycles."""
         for _ in range(count):
             self.clock()
 
     def reset_pin(self, clocks: int) -> None:
-        """Hold the reset for so many cycles; what the masters still had to send is dropped."""
+        """Hold the reset for some clock cycles; what the masters still had to send is dropped."""
         for _ in range(clocks):
             self.design.clock(rst=1)
         self.design.inputs = dict.fromkeys(self.design.inputs, 0)
@@ -106,7 +106,7 @@ class BusHost:
         raise AssertionError(f"reading {name} is not answered")
 
     def wait(self, mask: int, value: int) -> None:
-        """Wait until STATUS has these bits."""
+        """Run until STATUS has the given bits."""
         for _ in range(MOST_CLOCKS):
             if self.read("STATUS") & mask == value:
                 return
@@ -119,7 +119,7 @@ class BusHost:
             self.write("DATA", weight)
 
     def begin(self, work: Work) -> None:
-        """Load the weights, let windows begin, and queue all events and targets."""
+        """Load the weights, start windows, and queue all events and targets."""
         config, sizes = self.config, self.config.layer
         self.load(work.weights)
         self.write("CONTROL", RUN | LEARN)
@@ -133,7 +133,7 @@ class BusHost:
             self.targets.append(sum(value << (bits * lane) for lane, value in enumerate(slot)))
 
     def finish(self) -> None:
-        """Let the windows that are queued run."""
+        """Run all queued windows."""
         for _ in range(MOST_CLOCKS):
             if not self.events:
                 break

@@ -1,4 +1,4 @@
-"""A host of a bare core that is stepped clock by clock: streams, memories, and what it shows."""
+"""A host of a bare core, stepped one clock cycle at a time: streams, memories and outputs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bitlif.sim.compiled.stepper import SteppedDesign
 from bitlif.tasks.scenario import Work, targets_by_step
 
 MOST_CLOCKS = 20_000
-"""Of a run: more than any here takes."""
+"""Clock cycles of a run: more than any test takes."""
 
 SHOWN = (
     "i_events__ready", "i_targets__ready", "o_events__valid", "host__idle", "host__state_blank",
     "host__trace_blank", "host__noise_lfsr", "host__update_lfsr", "step_done", "window_done",
     "phase", "digest", *COUNTERS,
 )  # fmt: skip
-"""Outputs that must be the same in every clock cycle after two resets."""
+"""Outputs that must be equal in every clock cycle after two resets."""
 
 
 verilog_of = functools.cache(core_verilog)
@@ -39,7 +39,7 @@ class CoreHost:
         self.design = SteppedDesign(verilog, core_name(config), **options)
 
     def reset(self, clocks: int, **inputs: int) -> int:
-        """Hold reset for so many cycles; return how many go by until the core is idle."""
+        """Hold the reset for some clock cycles; return the cycles until the core is idle."""
         for _ in range(clocks):
             self.design.clock(rst=1, **inputs)
         waited = 0
@@ -60,7 +60,7 @@ class CoreHost:
         self.design.clock(host__weights_enable=0)
 
     def run(self, work: Work, *, until: int | None = None) -> list[Any]:
-        """Run all windows, or so many cycles; return what was shown in each cycle."""
+        """Run all windows, or a number of cycles; return the outputs of each cycle."""
         config, sizes = self.config, self.config.layer
         last = 1 << (sizes.inputs - 1).bit_length()
         events: list[int] = []

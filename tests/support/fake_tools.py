@@ -1,4 +1,4 @@
-"""Programs that pose as FPGA tools: they know a version, and do what a test wants."""
+"""Fake FPGA tools, which report a version and run the code of a test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ VERSIONS = {"-V": "Yosys 0.70", "--version": "(Version nextpnr-0.11.1)"}
 
 
 def fake(folder: Path, name: str, body: str, version: str = "") -> str:
-    """Make a program out of lines of Python, and return its path.
+    """Write a program with lines of Python, and return its path.
 
     Asked for its version it prints `version`, or one of `VERSIONS`, and ends.
     """

@@ -1,4 +1,4 @@
-"""The steps of docs/golden.md, taken with a set's inputs and its manifest's numbers alone."""
+"""The algorithm of docs/golden.md, computed from a set's inputs and manifest alone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """Return a set's manifest."""
+    """Return the manifest of a set."""
     told = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert isinstance(told, dict)
     return told
 
 
 def arrays_of(folder: Path) -> dict[str, np.ndarray]:
-    """Read all arrays; those of registers are Python's integers."""
+    """Read all arrays; LFSR states become Python integers."""
     arrays = {}
     for entry in manifest(folder)["arrays"]:
         values = [int(word) for word in (folder / entry["file"]).read_text("ascii").split()]
@@ -29,7 +29,7 @@ def arrays_of(folder: Path) -> dict[str, np.ndarray]:
 
 
 class Registers:
-    """The bit streams of a source's registers, walked bit by bit."""
+    """The bit streams of a source's LFSRs, generated bit by bit."""
 
     def __init__(self, told: dict[str, Any], start: np.ndarray, leap: int) -> None:
         self.width, self.of_lane, self.leap = told["width"], told["of_lane"], leap
@@ -54,7 +54,7 @@ class Registers:
 
 
 class Again:
-    """A run worked out from a set's inputs and its manifest's numbers: nothing of bitlif."""
+    """A run computed from the inputs and the manifest of a set, without bitlif."""
 
     def __init__(self, told: dict[str, Any], given: dict[str, np.ndarray]) -> None:
         self.told, self.given, self.c = told, given, told["constants"]
@@ -184,7 +184,7 @@ class Again:
         self.weights = self.held(changed, c["weight_low"], c["weight_high"], "weight")
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return every array that is not an input, a constant, a signature or a clock."""
+        """Return all arrays but inputs, constants, signatures and clock cycles."""
         shapes = {entry["name"]: entry["shape"] for entry in self.told["arrays"]}
         found = {name: np.array(rows).reshape(shapes[name]) for name, rows in self.seen.items()}
         found["final_synaptic_current"], found["final_membrane"] = self.state["I"], self.state["V"]

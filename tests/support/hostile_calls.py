@@ -1,4 +1,4 @@
-"""Hostile calls of every command: each with what it must not do, made from a seed."""
+"""Hostile calls of every command, generated from a seed, with the outcomes that are allowed."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class Call:
     Attributes
     ----------
     arguments : list of str
-    complaint : function of the printed text
-        What is wrong with a call that ended with 0, "" if nothing.
+    complaint : callable
+        Given the output of a call that exits with status 0, returns what is wrong, or "".
     codes : tuple of int
-        Exit codes that may be.
+        Allowed exit statuses.
     environment : dict or None
-        Changes; None where the call needs no process of its own.
+        Changes of the environment; None if the call needs no new process.
     replaces : bool
-        Whether a call that ends with 0 replaces files that were there.
+        Whether a successful call replaces existing files.
     """
 
     arguments: list[str]
@@ -79,7 +79,7 @@ class Call:
 
 
 def make_call(seed: int, folder: Path, *, quick: bool = False) -> Call:
-    """Fill an empty folder, and return the call to make in it; `quick`: none that takes long."""
+    """Fill an empty folder and return a call to run in it; with `quick`, none that takes long."""
     chance = random.Random(seed)
     kinds: list[tuple[Callable[[random.Random, Path], Call], int]] = [
         (_spikes, 8), (_aer, 14), (_weights, 10), (_targets, 8), (_config, 18), (_table, 5),
@@ -140,7 +140,7 @@ def _run_call(folder: Path, words: list[str], read: Callable[[], Reading | None]
 
 
 def _told(reading: Reading, weights: Any, report: dict[str, Any]) -> str:
-    """Return what a report of a run says wrong of what a plain reader read."""
+    """Return how a report of a run differs from what a simple reader reads."""
     windows, pairs = reading
     if (report["windows"], report["input_spikes"]) != (windows, len(pairs)):
         found = f"{report['windows']} windows and {report['input_spikes']} spikes"
@@ -237,7 +237,7 @@ def _config(chance: random.Random, folder: Path) -> Call:
 
 
 def _differs(path: str, given: Any, shown: Any) -> str:
-    """Return where a configuration that is shown is not what was given."""
+    """Return how a shown configuration differs from the given one."""
     if isinstance(given, dict) and isinstance(shown, dict):
         return next(
             (
@@ -253,7 +253,7 @@ def _differs(path: str, given: Any, shown: Any) -> str:
         found = (_differs(f"{path}[]", a, b) for a, b in zip(given, shown, strict=True))
         return next(filter(None, found), "")
     same_kind = isinstance(given, bool) == isinstance(shown, bool)
-    # A leak is given by tau or by shift; the other one is 0 or left out.
+    # A leak is given by tau or by shift; the other one is 0 or omitted.
     if shown is None and given == 0 and path.endswith((".tau", ".shift")):
         return ""
     return (
@@ -283,7 +283,7 @@ def _study(chance: random.Random, folder: Path) -> Call:
     name = chance.choice(
         sorted(item.name for item in READY.iterdir() if item.name.endswith(".toml"))
     )
-    # A field that no study has: what else is wrong is found first, or this.
+    # An unknown field: either it or another error is reported.
     content = hostile_toml(chance, (READY / name).read_text("utf-8"))
     (folder / "my.toml").write_bytes(content + b"\nunknown_to_all = 1\n")
     return Call(arguments=["study", "my.toml", "--out", "out"], codes=(2,))
@@ -320,7 +320,7 @@ def _replay(chance: random.Random, folder: Path) -> Call:
 
 @functools.cache
 def _earlier() -> dict[str, bytes]:
-    """Return the files of a run that may be gone on from."""
+    """Return the files of a run that can be resumed."""
     with tempfile.TemporaryDirectory() as folder:
         assert main(["learn", "tiny", "--epochs", "2", "--out", f"{folder}/out", "--json"]) == 0
         return {path.name: path.read_bytes() for path in Path(folder, "out").iterdir()}
@@ -366,7 +366,7 @@ def _report(chance: random.Random, folder: Path) -> Call:
 
 @functools.cache
 def _sealed(name: str) -> bytes:
-    """Return a study's table with its checksum, which those of earlier versions have none of."""
+    """Return a study's table with its checksum, which earlier versions lack."""
     table = pq.read_table(STUDIES / name / "results.parquet")
     return to_bytes(table.replace_schema_metadata({**table.schema.metadata, FORMAT: VERSION}))
 
@@ -421,14 +421,14 @@ NUMBERS = [
     "", " ",
     "1.5.2", "x", "\u00bd", "[/x]", "\x1b[2J", "1_", "--", "\udcff", "1,2", "1 2", "+", "-", "-0x1",
 ]  # fmt: skip
-"""None of them is a number that any option takes."""
+"""Texts that no numeric option accepts."""
 
 NAMES = [
     "x", "", " ", "[/x]", "[bold red]x", "\x1b[2J", "a\nb", "\udcff", "x" * 5000, "/", ".", "..",
     "tinny", "Tiny", "tiny ", "tiny,", "=1+1", "--", "\u202etiny", "tiny\t", "${HOME}", "../tiny",
     "/dev/zero", "serial:", "serial:x@" + "9" * 4300, "netlist:", "netlist:x", "model;rtl",
 ]  # fmt: skip
-"""None of them is a name of anything."""
+"""Texts that are not the name of anything."""
 
 OUTS = [
     "",
@@ -443,7 +443,7 @@ OUTS = [
     "loop/x",
     "/dev/full/x",
 ]
-"""None of them is a place for a new folder; `full` is a folder with a foreign file in it."""
+"""Paths at which no folder can be created; `full` is a folder with a foreign file."""
 
 WORDS: list[tuple[list[str], list[str]]] = [
     (["demo", "--config", "tiny", "--no-gates", "--out", "@out"], ["--seed #", "--epochs #",
@@ -481,7 +481,7 @@ WORDS: list[tuple[list[str], list[str]]] = [
     (["selftest", "tiny", "--port", "none"], ["--baud #", "--windows #", "--seed #", "--port $"]),
     (["$"], ["", "--help=$", "tiny"]),
 ]  # fmt: skip
-"""Calls, and options of which each makes the call a wrong one (or an `@out` does)."""
+"""Calls, each with options that make it invalid (or an `@out` does)."""
 
 
 def _words(chance: random.Random, folder: Path) -> Call:

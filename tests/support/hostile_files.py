@@ -1,7 +1,7 @@
-"""Hostile files: valid ones, and the same damaged, mixed up, swollen or made of something else.
+"""Hostile files generated from a seed: valid, damaged, shuffled, oversized, or of another kind.
 
-All are made from a seed. Beside them stand plain readers, written apart from those of the product:
-what a call accepts must be what they read.
+The module also has simple readers, written independently of bitlif: if a call accepts a file, it
+must read the same as they do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEPS, INPUTS, NEURONS, WINDOWS = 16, 6, 4, 3
-"""Of the ready-made configuration `tiny`, for which all files are made."""
+"""Sizes of the ready-made configuration `tiny`, for which all files are made."""
 
 Arrays = dict[str, Any]
 
@@ -67,11 +67,11 @@ def npz(arrays: Arrays, *, packed: bool = True) -> bytes:
     return out.getvalue()
 
 
-# -- arrays that are not meant ---------------------------------------------------------------
+# -- wrong arrays ----------------------------------------------------------------------------
 
 
 def other_array(chance: random.Random, array: NDArray[Any]) -> Any:
-    """Return an array in the place of another: of any kind, shape or range."""
+    """Return an array of any type, shape or range in place of another."""
     kinds = [
         "?",
         "|i1",
@@ -125,7 +125,7 @@ def other_array(chance: random.Random, array: NDArray[Any]) -> Any:
 
 
 def header(chance: random.Random) -> bytes:
-    """Return a header of an array that is not to be believed."""
+    """Return an array header with false information."""
     shape = chance.choice(
         ["(1 << 40,)", "(1099511627776,)", "(-1,)", "(6, 4)", "()", "(True,)", "(9**9**9,)",
          "(0, 99999999999999999999)", "(" * 300 + ")" * 300, "(" + "1," * 400 + ")", "(2.0,)"]
@@ -145,7 +145,7 @@ def header(chance: random.Random) -> bytes:
 
 
 def odd_archive(chance: random.Random, arrays: Arrays) -> bytes:
-    """Return an archive that a careless reader believes."""
+    """Return an archive that misleads a careless reader."""
     out = io.BytesIO()
     methods = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
     choice = chance.randrange(8)
@@ -183,7 +183,7 @@ def odd_archive(chance: random.Random, arrays: Arrays) -> bytes:
 
 
 def hostile_npz(chance: random.Random, arrays: Arrays) -> bytes:
-    """Return a file that may or may not hold what it should."""
+    """Return a file that may or may not be valid."""
     choice = chance.randrange(10)
     if choice == 0:
         return npz(arrays, packed=chance.random() < 0.5)
@@ -206,7 +206,7 @@ def hostile_npz(chance: random.Random, arrays: Arrays) -> bytes:
 
 
 def damaged(chance: random.Random, whole: bytes) -> bytes:
-    """Return a file with some bytes changed, lost, doubled or added."""
+    """Return a file with some bytes changed, removed, duplicated or added."""
     content = bytearray(whole)
     choice = chance.randrange(6)
     place = chance.randrange(max(1, len(content)))
@@ -270,7 +270,7 @@ Reading = tuple[int, list[tuple[int, int]]]
 
 
 def plain_aer(content: bytes, *, merge: bool) -> Reading | None:
-    """Return windows and spikes as a patient person reads them; None if that cannot be."""
+    """Return windows and spikes of a text, or None if it is invalid."""
     try:
         text = content.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n")
     except UnicodeDecodeError:
@@ -303,7 +303,7 @@ def plain_aer(content: bytes, *, merge: bool) -> Reading | None:
 
 
 def plain_spikes(path: Path) -> Reading | None:
-    """Return windows and spikes of an ``.npz`` file as NumPy reads it; None if that cannot be."""
+    """Return windows and spikes of an ``.npz`` file as NumPy reads it, or None if invalid."""
     data = plain_npz(path)
     if data is None or not {"addresses", "pointers", "steps", "units"} <= data.keys():
         return None
@@ -325,7 +325,7 @@ def plain_spikes(path: Path) -> Reading | None:
 
 
 def plain_npz(path: Path) -> Arrays | None:
-    """Return a file's arrays as NumPy reads them; None if it cannot."""
+    """Return the arrays of a file as NumPy reads them, or None if it cannot."""
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in data}
@@ -381,11 +381,11 @@ def hostile_table(chance: random.Random, rows: int) -> bytes:
     return damaged(chance, content) if chance.random() < 0.2 else content
 
 
-# -- what is no file -------------------------------------------------------------------------
+# -- not a file ------------------------------------------------------------------------------
 
 
 def make_odd(chance: random.Random, path: Path) -> str:
-    """Make something else than a file at `path`, or return another path that is none."""
+    """Create something other than a file at `path`, or return another path that is no file."""
     choices: list[Callable[[], object]] = [
         lambda: os.mkfifo(path),
         lambda: path.mkdir(),
@@ -394,7 +394,7 @@ def make_odd(chance: random.Random, path: Path) -> str:
         lambda: path.symlink_to("/dev/zero"),
         lambda: path.symlink_to("/dev/tty"),
         lambda: path.symlink_to("/proc/self/mem"),
-        # Nothing at all would be a configuration, the default one.
+        # An empty file would be a valid configuration, the default one.
         lambda: path.write_bytes(b"\0"),
         lambda: None,
     ]

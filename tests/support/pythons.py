@@ -1,4 +1,4 @@
-"""The Pythons of this machine that bitlif supports, and environments for them."""
+"""Finds the supported Pythons on this machine, and makes environments for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUPPORTED = ("3.11", "3.12", "3.13")
 
 @functools.cache
 def found() -> dict[str, str]:
-    """Return a path of each supported Python that is here, by its version."""
+    """Return the path of each supported Python that is installed, by version."""
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
     pythons = {}
     for version in SUPPORTED:
@@ -37,7 +37,7 @@ def found() -> dict[str, str]:
 
 
 def _works(path: str, version: str) -> bool:
-    """Return whether a program is a Python of a version that can make environments."""
+    """Return whether a program is a Python of this version that can make environments."""
     code = "import sys, ensurepip, venv; print(*sys.version_info[:2], sep='.')"
     try:
         done = subprocess.run([path, "-P", "-c", code], capture_output=True, text=True, check=False)
@@ -47,9 +47,9 @@ def _works(path: str, version: str) -> bool:
 
 
 def environment(version: str) -> str:
-    """Return the Python of an environment with the pinned packages; make it if need be.
+    """Return the Python of an environment with the pinned packages; make it if missing.
 
-    It is kept in ``build/pythons`` for as long as what is installed there stays the same.
+    It is kept in ``build/pythons`` until the requirements change.
     """
     wanted = hashlib.sha256(found()[version].encode())
     for name in ("pyproject.toml", "constraints.txt"):

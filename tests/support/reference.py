@@ -24,7 +24,7 @@ def sat(x: int, low: int, high: int, count: dict[str, int], name: str) -> int:
 
 
 class Tap:
-    """One lane's bit stream, read draw by draw."""
+    """The bit stream of one lane, read one draw at a time."""
 
     def __init__(self, source: Lfsr, leap: int) -> None:
         self.start = self.now = source
@@ -37,7 +37,7 @@ class Tap:
 
 
 def run_reference(config: Config, weights: Any, events: Events, targets: Any) -> dict[str, Any]:
-    """Learn all windows of `events`; return every observable, as nested lists over windows."""
+    """Learn all windows of `events`; return all signals as nested lists over windows."""
     d = derive(config)
     c = d.constants
     n_inputs, n_neurons, lanes = config.layer.inputs, config.layer.neurons, config.layer.lanes
@@ -136,13 +136,13 @@ def run_reference(config: Config, weights: Any, events: Events, targets: Any) ->
         "weights": w,
         "counts": count,
         "noise_states": [tap.now.state for tap in taps],
-        # Where nothing is drawn there is no register to draw from.
+        # Without draws there is no register.
         "update_states": [tap.now.state for tap in rounders if learning.random_bits],
     }
 
 
 def centred(noise: Any, word: int) -> int:
-    """Return the draw that a word of bits makes."""
+    """Return the draw computed from a word of bits."""
     if noise.kind == "inverse_cdf":
         return quantile_table(noise.word_bits, noise.level_bits)[word]
     if noise.kind == "popcount":

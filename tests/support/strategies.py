@@ -21,7 +21,7 @@ LEAKS = st.one_of(
 
 
 def formats(kind: str, low: int, high: int) -> st.SearchStrategy[str]:
-    """Return formats of `low` to `high` bits with binary points in and around them."""
+    """Return formats of `low` to `high` bits with binary points inside and outside of them."""
     return st.integers(low, high).flatmap(
         lambda bits: st.integers(0, bits).map(lambda frac: f"{kind}{bits}.{frac}")
     )
@@ -29,7 +29,7 @@ def formats(kind: str, low: int, high: int) -> st.SearchStrategy[str]:
 
 @st.composite
 def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
-    """Draw a legal configuration of a small layer, with any mixture of the contract's choices."""
+    """Draw a legal configuration of a small layer, with any combination of options."""
     neurons = draw(st.integers(1, 7))
     kind = draw(st.sampled_from(("sum", "sum", "popcount", "inverse_cdf")))
     words = 1 if kind == "inverse_cdf" else draw(st.integers(1, 6))
@@ -118,14 +118,14 @@ def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
     except BitlifError:
         assume(False)
         raise
-    # Learning warns where no rate can move a weight.
+    # A warning is issued if no rate can change a weight.
     assume(idle_rate(config) is None)
     return config
 
 
 @functools.cache
 def random_configs(count: int) -> tuple[Config, ...]:
-    """Return the first `count` configurations of a fixed random sequence, no two the same."""
+    """Return the first `count` configurations of a fixed random sequence, all different."""
     found: dict[Config, None] = {}
 
     @settings(

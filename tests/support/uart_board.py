@@ -1,7 +1,7 @@
-"""A board in Python, naively written from docs/uart.md and docs/registers.md.
+"""A reference board in Python, written from docs/uart.md and docs/registers.md alone.
 
-Its layer is the integer model, which knows windows only as a whole: each begins and ends when the
-last of its items has come. Nothing of the host's side is used.
+Its layer is the integer model, which runs whole windows: a window runs when the last of its items
+has arrived. No code of the host's side is used.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Layer:
         self.elements = elements(config, learning=learning)
         self.words = constants(config, learning=learning)
         self.loaded: dict[str, list[int]] = {
-            # What was there before must not matter.
+            # Earlier contents must not matter.
             name: [random.Random(f"{seed} {name}").randint(own.low, own.high)] * own.count
             for name, own in self.elements.items()
             if own.memory.access == "rw"
@@ -60,7 +60,7 @@ class Layer:
         self.drop_window()
 
     def tabled(self) -> Config:
-        """Return the known configuration whose table and schedule have been loaded."""
+        """Return the known configuration whose table and schedule are loaded."""
         for config in self.known:
             rows = phase_rows(self.config, config)
             wanted = dict(zip(("table_a", "table_b"), map(list, derive(config).table), strict=True))
@@ -154,7 +154,7 @@ class Layer:
     # -- windows -----------------------------------------------------------------------------
 
     def take(self, items: bytes) -> tuple[int, list[int]]:
-        """Take one item from the front; return its bytes (0: it must wait) and what comes out."""
+        """Take one item from the front; return its length (0: it must wait) and the output."""
         sizes = self.config.layer
         if self.due:
             lane = (self.config.error.target_bits + 1 + 7) // 8
@@ -187,7 +187,7 @@ class Layer:
         return size, []
 
     def window(self) -> list[int]:
-        """Run the window if it is whole: return its output."""
+        """Run the window if it is complete, and return its output."""
         config, sizes = self.config, self.config.layer
         if len(self.steps) <= config.window.steps:
             return []
@@ -228,7 +228,7 @@ class Board:
         self.stuck = False
 
     def hear(self, byte: int) -> bytes:
-        """Take a byte from the line; return what goes back."""
+        """Receive one byte and return the bytes sent back."""
         if byte == 0x7E:
             frame, self.frame = self.frame, []
             bad, self.escaped = self.escaped, False
@@ -251,7 +251,7 @@ class Board:
         body += binascii.crc32(body).to_bytes(4, "little")
         assert len(body) <= 512
         line = b"".join(bytes([0x7D, b ^ 0x20]) if b in (0x7D, 0x7E) else bytes([b]) for b in body)
-        # Whatever comes while it is said is lost, but for its last flag.
+        # Bytes received while answering are lost, except the last flag.
         self.frame = None
         return b"\x7e" + line + b"\x7e"
 
@@ -333,7 +333,7 @@ def width(most: int) -> int:
 
 
 class Noise:
-    """Loses, damages, doubles and cuts what passes, by chance."""
+    """Randomly loses, damages, duplicates and truncates frames."""
 
     def __init__(self, chance: float, seed: object) -> None:
         self.chance, self.random = chance, random.Random(str(seed))
@@ -360,7 +360,7 @@ class Noise:
 
 
 class Line:
-    """A port whose other end is a board, in one thread: what is written is answered at once."""
+    """A port connected to a board in the same thread, which answers at once."""
 
     name, baud = "a test's line", 100_000_000
 
@@ -396,7 +396,7 @@ class SteppedClock:
 
 
 class Terminal:
-    """A pseudo-terminal with a board at its other end: `path` is what a host opens."""
+    """A pseudo-terminal with a board at its other end; a host opens `path`."""
 
     def __init__(self, board: Board) -> None:
         self.board = board

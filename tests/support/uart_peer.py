@@ -1,4 +1,4 @@
-"""The UART's protocol once more, naively, from docs/uart.md: what the gates are held against."""
+"""A second, simple implementation of the UART protocol, written from docs/uart.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def request(number: int, command: int, rest: bytes = b"") -> bytes:
 
 
 def framed(body: bytes) -> bytes:
-    """Return a body between its flags."""
+    """Return the frame of a body."""
     out = bytearray(b"\x7e")
     for byte in body + number_of(zlib.crc32(body), 4):
         out += bytes([0x7D, byte ^ 0x20]) if byte in (0x7D, 0x7E) else bytes([byte])
@@ -37,7 +37,7 @@ def framed(body: bytes) -> bytes:
 
 
 def answers(line: bytes) -> list[Answer]:
-    """Return the answers in what a board has sent, all of which must be whole and good."""
+    """Return the answers that a board has sent; all must be complete and undamaged."""
     out = []
     assert not line or (line[0] == line[-1] == 0x7E), line.hex()
     for piece in line.split(b"\x7e"):
@@ -57,9 +57,9 @@ def answers(line: bytes) -> list[Answer]:
 
 
 class Peer:
-    """Asks a simulated board, a request at a time, on a line without noise.
+    """Sends requests to a simulated board on a line without noise.
 
-    `patience`: the clock cycles that an answer may take.
+    `patience` is the number of clock cycles that an answer may take.
     """
 
     def __init__(self, board: SimulatedBoard, *, patience: int = 4000) -> None:
@@ -67,9 +67,9 @@ class Peer:
         self.number = 0
 
     def drive(self, levels: NDArray[np.uint8], clocks: int = 400) -> list[Answer]:
-        """Put levels on the line, then leave it idle until nothing comes any more.
+        """Put levels on the line, leave it idle until the board is silent, and return its answers.
 
-        Returns what came; `clocks` are what the first byte of it may take.
+        `clocks` is the number of clock cycles that the first byte may take.
         """
         line = self.board.drive(levels, clocks)
         while came := self.board.drive(np.ones(0, np.uint8), 400):
@@ -77,7 +77,7 @@ class Peer:
         return answers(line)
 
     def send(self, body: bytes, clocks: int = 400) -> list[Answer]:
-        """Send a frame; return what comes for it."""
+        """Send a frame and return the answers."""
         return self.drive(levels_of(framed(body)), clocks)
 
     def open(self) -> None:
@@ -87,14 +87,14 @@ class Peer:
         assert self.number % 65536 == 0
 
     def ask(self, command: int, rest: bytes = b"") -> Answer:
-        """Return the answer to the next request."""
+        """Send the next request and return its answer."""
         self.number = (self.number + 1) % (1 << 32)
         (answer,) = self.send(request(self.number, command, rest), self.patience)
         assert answer[0] == self.number, (answer, self.number)
         return answer
 
     def read(self, offset: int, count: int = 1, *, stay: bool = False) -> list[int]:
-        """Return words of registers."""
+        """Read words from registers."""
         where = number_of(offset | (STAY if stay else 0), 2)
         _, status, done, payload = self.ask(READ, where + bytes([count]))
         assert (status, done, len(payload)) == (DONE, count, 4 * count)
@@ -108,11 +108,11 @@ class Peer:
         assert (status, done, payload) == (DONE, len(words), b"")
 
 
-def spoilt(frame: bytes, others: list[bytes], rng: random.Random) -> NDArray[np.uint8]:
-    """Return the levels of a frame with something wrong, a bit each: what kind, chance decides.
+def damaged_levels(frame: bytes, others: list[bytes], rng: random.Random) -> NDArray[np.uint8]:
+    """Return the levels of a randomly damaged frame, one per bit.
 
-    Flipped bits anywhere (start and stop bits too), a byte lost or twice, bytes swapped, a frame
-    cut short at either end, the head of one on the tail of another.
+    Inverted bits (start and stop bits included), a lost, duplicated or swapped byte, a frame
+    truncated at either end, or the start of one frame with the end of another.
     """
     kind = rng.randrange(8)
     data = bytearray(frame)
@@ -127,14 +127,14 @@ def spoilt(frame: bytes, others: list[bytes], rng: random.Random) -> NDArray[np.
     elif kind == 3:
         del data[place:]
     elif kind == 4:
-        # More than its flag: the one that closed the frame before would do for it.
+        # Remove more than the flag, since the flag of the previous frame would replace it.
         del data[: max(place, 2)]
     elif kind == 5:
         other_frame = rng.choice(others)
         data = data[:place] + other_frame[rng.randrange(len(other_frame)) :]
     levels = levels_of(bytes(data))
     if kind >= 6 or data == frame or rng.random() < 0.1:
-        # One between the flags, or nothing of the frame itself might be wrong.
+        # Invert a bit between the flags, so that the frame itself is damaged.
         levels[rng.randrange(10, max(11, len(levels) - 10))] ^= 1
         for _ in range(rng.choice((0, 0, 1, 2, 7, 30))):
             levels[rng.randrange(len(levels))] ^= 1

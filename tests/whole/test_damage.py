@@ -1,4 +1,4 @@
-"""Files of studies, damaged in hundreds of ways: nothing wrong is read, and nothing crashes."""
+"""Damaged files of studies: no wrong value is read, and nothing crashes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from study_plans import SMALL, Here, small
 from study_rows import line_study
 
 LONGEST_MESSAGE = 300
-"""Characters, with a path of about 100."""
+"""Characters of a message that contains a path of about 100."""
 
 
 def damaged(content: bytes, seed: int) -> bytes:
-    """Return a file with its end missing, or some bits, bytes or blocks changed."""
+    """Return a truncated file, or one with some bits, bytes or blocks changed."""
     draw = random.Random(seed)
     made = bytearray(content)
     kind = draw.randrange(5)
@@ -49,13 +49,13 @@ def damaged(content: bytes, seed: int) -> bytes:
         length = draw.randrange(1, 64)
         made[place : place + length] = draw.randbytes(length)
     else:
-        # Where Parquet keeps what the rest means.
+        # The footer, where Parquet stores its metadata.
         made[-1 - draw.randrange(len(made) // 4)] ^= 1 << draw.randrange(8)
     return bytes(made)
 
 
 def variants(content: bytes, count: int) -> Iterator[bytes]:
-    """Yield so many damaged files, none of them as it was."""
+    """Yield `count` damaged files, all different from the original."""
     seed = 0
     while count:
         made = damaged(content, seed)
@@ -66,7 +66,7 @@ def variants(content: bytes, count: int) -> Iterator[bytes]:
 
 
 def short(error: pytest.ExceptionInfo[BitlifError] | BitlifError) -> None:
-    """Require that an error is one short line."""
+    """Require that an error message is one short line."""
     said = str(error.value if isinstance(error, pytest.ExceptionInfo) else error)
     assert len(said) <= LONGEST_MESSAGE
     assert said.isprintable()
@@ -74,20 +74,20 @@ def short(error: pytest.ExceptionInfo[BitlifError] | BitlifError) -> None:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a small study that has run."""
+    """Return the folder of a small, complete study."""
     folder = tmp_path_factory.mktemp("study") / "s"
     with open_store(folder, SMALL) as store:
         run_study(small(), store, Here())
     return folder
 
 
-def test_table_and_parts_have_a_checksum_that_is_theirs(study: Path) -> None:
+def test_table_and_parts_have_valid_checksums(study: Path) -> None:
     for path in (study / "results.parquet", *(study / "parts").iterdir()):
         assert verify_checksum(path.read_bytes())
         assert KEY.encode() in pq.read_metadata(path).metadata
 
 
-def test_checksum_is_found_whatever_the_table_says(tmp_path: Path) -> None:
+def test_checksum_is_found_in_any_table(tmp_path: Path) -> None:
     imitation = f"{KEY}\x18@{'0' * 64}"
     table = pa.table({"error": [imitation, "b"]}).replace_schema_metadata({METADATA: imitation})
     content = to_bytes(table)
@@ -96,14 +96,14 @@ def test_checksum_is_found_whatever_the_table_says(tmp_path: Path) -> None:
     noticed = 0
     for made in variants(content, 100):
         try:
-            # The mark of the checksum itself is damaged: there is none, which is noticed later.
+            # The marker of the checksum is damaged, so there is none; this is detected later.
             assert not verify_checksum(made)
         except ValueError:
             noticed += 1
     assert noticed > 50
 
 
-def test_damaged_part_is_always_noticed_and_no_other_one_lost(tmp_path: Path) -> None:
+def test_damaged_part_is_detected_and_others_are_kept(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     own = [Outcome(f"run {number}", "", {"accuracy": 0.1 * number}) for number in range(40)]
     with open_store(folder, "") as store:
@@ -118,7 +118,7 @@ def test_damaged_part_is_always_noticed_and_no_other_one_lost(tmp_path: Path) ->
             assert list(store.outcomes.values()) == own[:10] + own[20:30]
 
 
-def test_damaged_table_is_always_refused(study: Path, tmp_path: Path) -> None:
+def test_damaged_table_is_rejected(study: Path, tmp_path: Path) -> None:
     file = tmp_path / "results.parquet"
     for made in variants((study / "results.parquet").read_bytes(), 200):
         file.write_bytes(made)
@@ -127,14 +127,14 @@ def test_damaged_table_is_always_refused(study: Path, tmp_path: Path) -> None:
         short(error)
 
 
-def test_table_that_had_a_checksum_needs_it(study: Path, tmp_path: Path) -> None:
+def test_table_without_its_checksum_is_rejected(study: Path, tmp_path: Path) -> None:
     pq.write_table(pq.read_table(study / "results.parquet"), tmp_path / "results.parquet")
     with pytest.raises(BitlifError, match=r"is damaged \(its checksum is missing\): run the"):
         read_results(tmp_path)
 
 
-def test_damaged_table_of_an_earlier_version_is_refused_or_read(tmp_path: Path) -> None:
-    # It has no checksum: what it says may be wrong, but it must be a study.
+def test_damaged_table_of_earlier_version_never_crashes(tmp_path: Path) -> None:
+    # It has no checksum: values may be wrong, but it must be a study.
     file = line_study(tmp_path) / "results.parquet"
     assert not read_results(file).checked
     refused = 0
@@ -151,7 +151,7 @@ def test_damaged_table_of_an_earlier_version_is_refused_or_read(tmp_path: Path) 
     assert 100 < refused < 200
 
 
-def test_damaged_mark_leaves_the_folder_alone(study: Path, tmp_path: Path) -> None:
+def test_folder_with_damaged_marker_is_not_changed(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "s"
     shutil.copytree(study, folder)
     before = sorted(path.name for path in (folder / "parts").iterdir())
@@ -159,7 +159,7 @@ def test_damaged_mark_leaves_the_folder_alone(study: Path, tmp_path: Path) -> No
         (folder / MARKER).write_bytes(made)
         try:
             with open_store(folder, SMALL) as store:
-                # What was changed says the same: space, or the end of the line.
+                # The change is only white space.
                 assert json.loads(made) == json.loads((study / MARKER).read_bytes())
                 assert store.damaged == ()
         except BitlifError as error:
@@ -167,7 +167,7 @@ def test_damaged_mark_leaves_the_folder_alone(study: Path, tmp_path: Path) -> No
         assert sorted(path.name for path in (folder / "parts").iterdir()) == before
 
 
-def test_damaged_study_file_is_read_or_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_damaged_study_file_is_read_or_rejected(tmp_path: Path) -> None:
     file = tmp_path / "study.toml"
     for made in variants(SMALL.encode(), 200):
         file.write_bytes(made)
@@ -179,7 +179,7 @@ def test_damaged_study_file_is_read_or_refused_in_one_sentence(tmp_path: Path) -
             assert plan.size >= 1
 
 
-def test_study_names_a_damaged_part_and_makes_its_runs_again(
+def test_damaged_part_is_named_and_computed_again(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "s"
@@ -200,7 +200,7 @@ def test_study_names_a_damaged_part_and_makes_its_runs_again(
     assert capsys.readouterr().err == ""
 
 
-def test_report_of_a_study_without_results_is_one_sentence(
+def test_report_of_study_without_results_raises(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "s"
@@ -216,8 +216,8 @@ def test_report_of_a_study_without_results_is_one_sentence(
     assert (folder / "results.parquet").exists()
 
 
-def test_reading_a_table_takes_no_more_memory_than_it_may(tmp_path: Path) -> None:
-    # Each is a few kilobytes: a text that all rows share, and more rows than a study has.
+def test_reading_a_table_uses_bounded_memory(tmp_path: Path) -> None:
+    # Files of a few kilobytes: one text shared by all rows, and more rows than any study.
     long = pa.table({"error": pa.array(["x" * 1_000_000] * 3000)})
     many = pa.table({"error": pa.nulls(1 << 24, pa.string())})
     for name, table in (("long", long), ("many", many)):

@@ -47,18 +47,18 @@ class Case:
     actions: list[tuple[str, int]]
 
     def save(self, path: Path) -> None:
-        told = json.dumps({"backend": self.backend, "actions": self.actions})
-        path.write_text(f"{MARK}{told}\n{dump_config(self.config)}", "utf-8")
+        header = json.dumps({"backend": self.backend, "actions": self.actions})
+        path.write_text(f"{MARK}{header}\n{dump_config(self.config)}", "utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Case:
         first = path.read_text("utf-8").splitlines()[0]
-        told = json.loads(first.removeprefix(MARK))
-        return cls(Config.load(path), told["backend"], [tuple(own) for own in told["actions"]])
+        header = json.loads(first.removeprefix(MARK))
+        return cls(Config.load(path), header["backend"], [tuple(own) for own in header["actions"]])
 
 
 def act(core: Core, config: Config, action: str, seed: int) -> dict[str, Any]:
-    """Do one thing with a core; return what came of it, and all that can be read then."""
+    """Perform one action on a core; return its result and everything readable afterwards."""
     events, weights, targets = stimulus(config, seed, windows=1 + seed % 3)
     shown: dict[str, Any] = {}
     if action == "load":
@@ -87,7 +87,7 @@ def act(core: Core, config: Config, action: str, seed: int) -> dict[str, Any]:
 
 
 def check(case: Case) -> None:
-    """Do the same with the specification and with gates; all that gates show must agree."""
+    """Perform the same actions on the interpreted model and on gates, and compare everything."""
     config = case.config
     with ModelCore(config, interpreted=True) as model, GateCore(config, case.backend) as core:
         for action, seed in (("load", 0), *case.actions):
@@ -98,7 +98,7 @@ def check(case: Case) -> None:
 
 
 def fuzz(backend: str, examples: int) -> Callable[[], None]:
-    """Return a test of so many random cases, always the same ones."""
+    """Return a test of a number of random cases, always the same ones."""
 
     @settings(
         max_examples=examples, database=None, deadline=None, derandomize=True,
@@ -110,14 +110,14 @@ def fuzz(backend: str, examples: int) -> Callable[[], None]:
         try:
             check(case)
         except BaseException:
-            # Hypothesis ends with the smallest one, which so is the last that is written.
+            # Hypothesis tries the smallest failing case last, so that is the one kept.
             case.save(FOUND)
             raise
 
     return run
 
 
-def test_random_cases_agree_in_compiled_rtl() -> None:
+def test_random_cases_match_in_compiled_rtl() -> None:
     fuzz("rtl", 6)()
 
 
@@ -125,16 +125,16 @@ def test_random_cases_agree_in_compiled_rtl() -> None:
 @pytest.mark.parametrize(
     ("backend", "examples"), [("rtl", 100), ("netlist:ice40", 6), ("netlist:ecp5", 6)]
 )
-def test_many_random_cases_agree(backend: str, examples: int) -> None:
+def test_many_random_cases_match(backend: str, examples: int) -> None:
     fuzz(backend, examples)()
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
-def test_what_once_failed_agrees(path: Path) -> None:
+def test_earlier_failures_match(path: Path) -> None:
     check(Case.read(path))
 
 
-def test_a_failing_case_is_kept_and_found_again(
+def test_failing_case_is_saved_and_reproduced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = tmp_path / "found.toml"
@@ -150,7 +150,7 @@ def test_a_failing_case_is_kept_and_found_again(
     with pytest.raises(AssertionError, match="planted"):
         fuzz("rtl", 50)()
     case = Case.read(found)
-    # As small as such a failure can be.
+    # The smallest possible failing case.
     assert case.config.layer.neurons == 3
     assert len(case.actions) == 1
     assert case.backend == "rtl"

@@ -1,7 +1,6 @@
-"""Hostile inputs to every reader and command: refused in one sentence, or read right.
+"""Hostile inputs to every reader and command are rejected in one sentence or read correctly.
 
-A failure names its seed; ``python tests/whole/test_hostile.py SEED`` shows the call and what it
-said.
+A failure names its seed; ``python tests/whole/test_hostile.py SEED`` shows the call and its output.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ Half of it is for the engine, where the first call of a kind compiles it.
 """
 
 LINE = 1000
-"""Characters of a line, which may hold two paths of 400."""
+"""Largest number of characters in a line, which may contain two paths of 400."""
 
 
 class Runner:
-    """A process that runs calls in children of its own."""
+    """A process that runs calls in child processes."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -54,7 +53,7 @@ class Runner:
         self._process.__exit__(kind, error, trace)
 
     def run(self, call: Call, folder: Path) -> dict[str, Any]:
-        """Return how a call ended; it runs in `folder`, its words lie beside it."""
+        """Run a call in `folder` and return how it ended."""
         scratch = folder.with_name(f"{folder.name}-tmp")
         scratch.mkdir()
         task = {
@@ -74,7 +73,7 @@ class Runner:
         return ended
 
     def faults(self, call: Call, folder: Path) -> list[str]:
-        """Return what is wrong with a call in its folder."""
+        """Return everything wrong with a call in its folder."""
         before = contents(folder)
         ended = self.run(call, folder)
         found = list(self._faults(call, ended))
@@ -105,7 +104,7 @@ class Runner:
                 yield "no sentence"
             if ended["cpu"] > CPU_UNITS:
                 yield f"{ended['cpu']:.0f} units of processor time"
-            # Logs that the sentence names are kept.
+            # Logs named in the message are kept.
             if any(name not in said for name in ended["scratch"]):
                 yield f"left in the temporary folder: {ended['scratch']}"
         for line in (said + ended["out"]).split("\n"):
@@ -120,7 +119,7 @@ class Runner:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Return what is in a folder: hashes of files, kinds of all else."""
+    """Return the contents of a folder: hashes of files, types of everything else."""
     found = {}
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
@@ -149,7 +148,7 @@ def test_hostile_inputs_do_no_harm(begin: int, tmp_path: Path) -> None:
     assert faults_of(range(begin, begin + BLOCK), tmp_path, quick=True) == {}
 
 
-def test_harm_is_seen(tmp_path: Path) -> None:
+def test_harmful_calls_are_detected(tmp_path: Path) -> None:
     calls = {
         "exit code 0": Call(arguments=["config", "list"], codes=(2,)),
         "exit code 2": Call(arguments=["no such command"], codes=(0,)),

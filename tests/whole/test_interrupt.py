@@ -1,4 +1,4 @@
-"""An interrupt at any instruction leaves a whole number of windows done, on every backend."""
+"""An interrupt at any instruction leaves a whole number of windows, on every backend."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROOT = Path(bitlif.__file__).parent.parent
 
 @contextlib.contextmanager
 def interrupt_at(number: int) -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt before the numbered instruction in our own files; count them."""
+    """Raise KeyboardInterrupt before the numbered instruction in files of bitlif; count them."""
     count = [0]
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
@@ -56,16 +56,16 @@ def interrupt_at(number: int) -> Iterator[list[int]]:
 OWN = tuple(str(ROOT / folder) for folder in ("model", "sim"))
 
 
-def layer_stand(layer: Any) -> tuple[Any, ...]:
-    """Return all that can be read of a layer."""
+def layer_snapshot(layer: Any) -> tuple[Any, ...]:
+    """Return everything readable in a layer."""
     state = layer.state
     values = [getattr(state, name) for name in state.__slots__]
     plain = [own.tolist() if isinstance(own, np.ndarray) else own for own in values]
     return layer.windows_learned, layer.phase, layer.weights.tolist(), plain
 
 
-def core_stand(core: Core) -> tuple[Any, ...]:
-    """Return all that can be read of a core."""
+def core_snapshot(core: Core) -> tuple[Any, ...]:
+    """Return everything readable in a core."""
     state = core.state()
     values = [getattr(state, name) for name in state.__slots__]
     plain = [own.tolist() if isinstance(own, np.ndarray) else own for own in values]
@@ -83,32 +83,32 @@ def samples(total: int, most: int) -> list[int]:
 
 def check(
     make: Callable[[], Any],
-    stand: Callable[[Any], Any],
+    snapshot: Callable[[Any], Any],
     call: Callable[[Any, slice], Any],
     most: int,
 ) -> set[int]:
-    """Interrupt a call everywhere; return after how many windows it was found standing."""
+    """Interrupt a call at many instructions; return the numbers of windows done after them."""
     expected = []
     for windows in range(WINDOWS + 1):
         one = make()
         if windows:
             call(one, slice(0, windows))
-        expected.append(stand(one))
+        expected.append(snapshot(one))
     one = make()
     with interrupt_at(0) as count:
         call(one, slice(0, WINDOWS))
-    assert stand(one) == expected[-1]
+    assert snapshot(one) == expected[-1]
     found = set()
     for number in samples(count[0], most):
         one = make()
         with contextlib.suppress(KeyboardInterrupt), interrupt_at(number):
             call(one, slice(0, WINDOWS))
-        done = expected.index(stand(one))
+        done = expected.index(snapshot(one))
         found.add(done)
-        # It goes on from there as if nothing had been.
+        # It continues as if nothing had happened.
         if done < WINDOWS:
             call(one, slice(done, WINDOWS))
-        assert stand(one) == expected[-1]
+        assert snapshot(one) == expected[-1]
     return found
 
 
@@ -130,7 +130,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("learn", [True, False])
 @pytest.mark.parametrize("kind", ["model", "large", "interpreted", "ideal", "matched"])
-def test_interrupted_layer_stands_between_two_windows(
+def test_interrupted_layer_has_whole_windows(
     kind: str, learn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = kind in ("ideal", "matched")
@@ -153,13 +153,13 @@ def test_interrupted_layer_stands_between_two_windows(
         else:
             layer.run(some, targets[windows], gradient=True)
 
-    found = check(make, layer_stand, call, most=12 if kind == "interpreted" else 60)
+    found = check(make, layer_snapshot, call, most=12 if kind == "interpreted" else 60)
     assert {0, WINDOWS} < found
     assert len(found) >= 4
 
 
 @pytest.mark.usefixtures("small_pieces")
-def test_interrupted_threads_leave_whole_windows_too() -> None:
+def test_interrupted_threads_leave_whole_windows() -> None:
     config = TINY.replace(window__state="clear")
     events, weights, targets = stimulus(config, 5, windows=WINDOWS)
 
@@ -171,14 +171,14 @@ def test_interrupted_threads_leave_whole_windows_too() -> None:
     def call(layer: Layer, windows: slice) -> None:
         layer.run(events.select(range(WINDOWS)[windows]), targets[windows], gradient=True)
 
-    found = check(make, layer_stand, call, most=25)
+    found = check(make, layer_snapshot, call, most=25)
     assert {0, WINDOWS} < found
 
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("learn", [True, False])
 @pytest.mark.parametrize("backend", ["model", "float", "rtl"])
-def test_interrupted_core_stands_between_two_windows(backend: str, learn: bool) -> None:
+def test_interrupted_core_has_whole_windows(backend: str, learn: bool) -> None:
     events, weights, targets = data()
 
     def make() -> Core:
@@ -189,25 +189,25 @@ def test_interrupted_core_stands_between_two_windows(backend: str, learn: bool) 
     def call(core: Core, windows: slice) -> None:
         core.run(events.select(range(WINDOWS)[windows]), targets[windows], learn=learn)
 
-    def stand(core: Core) -> tuple[Any, ...]:
+    def snapshot(core: Core) -> tuple[Any, ...]:
         try:
-            return core_stand(core)
+            return core_snapshot(core)
         except BitlifError:
-            # The instruction before the gates' own call: they may or may not have begun.
+            # Interrupted just before the call into the gates, which may or may not have begun.
             assert backend == "rtl"
             with pytest.raises(BitlifError, match="was interrupted in window 0 of the run: reset"):
                 core.weights()
             core.reset()
             core.load(weights)
-            return core_stand(core)
+            return core_snapshot(core)
 
-    found = check(make, stand, call, most=40)
+    found = check(make, snapshot, call, most=40)
     assert {0, WINDOWS} < found
     assert len(found) >= 4
 
 
 @pytest.mark.parametrize("backend", ["model", "float", "rtl"])
-def test_interrupted_loading_of_tables_is_noticed_until_it_is_repeated(backend: str) -> None:
+def test_interrupted_table_load_is_reported_until_repeated(backend: str) -> None:
     events, weights, targets = data()
     other = TINY.replace(schedule=[{"windows": 2, "sigma": 0.15}, {"sigma": 0.3}])
 
@@ -219,12 +219,12 @@ def test_interrupted_loading_of_tables_is_noticed_until_it_is_repeated(backend: 
 
     fresh = bitlif.sim.open(other, backend)
     fresh.load(begun().weights())
-    expected = core_stand(fresh)
+    expected = core_snapshot(fresh)
     core = begun()
-    before = core_stand(core)
+    before = core_snapshot(core)
     with interrupt_at(0) as count:
         core.load_tables(other)
-    assert core_stand(core) == expected
+    assert core_snapshot(core) == expected
     noticed = 0
     for number in samples(count[0], 25):
         core = begun()
@@ -235,15 +235,15 @@ def test_interrupted_loading_of_tables_is_noticed_until_it_is_repeated(backend: 
                 core.weights()
             noticed += 1
         else:
-            assert core_stand(core) in (before, expected)
+            assert core_snapshot(core) in (before, expected)
         core.load_tables(other)
-        assert core_stand(core) == expected
+        assert core_snapshot(core) == expected
     assert noticed
 
 
 @pytest.mark.parametrize("name", ["tiny", "digits", "teacher"])
 def test_piece_between_interrupts_is_bounded(name: str) -> None:
-    # Additions of a window, counted generously; a piece of many windows may not have more.
+    # An upper bound on the additions of a window. A piece of several windows may not exceed it.
     from bitlif.model import layer as module
 
     config = Config.load(name)

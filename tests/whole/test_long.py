@@ -24,14 +24,14 @@ pytestmark = pytest.mark.long
 
 CONFIGS = 100
 BEFORE = 20
-"""Those of `make test`."""
+"""Configurations that `make test` runs."""
 WINDOWS = 30
 VALUES = 1_000_000
 READY_MADE = {"tiny": 50, "digits": 5, "digits-4bit": 3, "teacher": 2}
 
 
 def check(config: Config, seed: int, windows: int, folder: Path, simulator: str) -> int:
-    """Return how many values were compared, all of which agreed."""
+    """Compare a run with the model and return the number of values."""
     work = random_work(config, seed, windows, stall=0.3 * (seed % 3 == 1))
     core = run_cosim(work, folder, simulator=simulator)
     verdict = compare_run(work, core)
@@ -40,7 +40,7 @@ def check(config: Config, seed: int, windows: int, folder: Path, simulator: str)
     return verdict.values
 
 
-def test_random_configurations_agree_in_every_value(tmp_path: Path) -> None:
+def test_random_configurations_match_in_every_value(tmp_path: Path) -> None:
     values = 0
     for number, config in enumerate(random_configs(BEFORE + CONFIGS)[BEFORE:]):
         simulator = "verilator" if number % 10 == 9 else "icarus"
@@ -48,7 +48,7 @@ def test_random_configurations_agree_in_every_value(tmp_path: Path) -> None:
     assert values >= VALUES
 
 
-def test_a_larger_layer_agrees(tmp_path: Path) -> None:
+def test_larger_layer_matches_model(tmp_path: Path) -> None:
     config = Config.load("digits").replace(
         name="large", layer__inputs=200, layer__neurons=130, layer__lanes=16, window__steps=12
     )
@@ -57,17 +57,17 @@ def test_a_larger_layer_agrees(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 @pytest.mark.parametrize("name", READY_MADE)
-def test_ready_made_configurations_agree(name: str, simulator: str, tmp_path: Path) -> None:
+def test_ready_made_configurations_match_model(name: str, simulator: str, tmp_path: Path) -> None:
     check(Config.load(name), 0, READY_MADE[name], tmp_path, simulator)
     check(Config.load(name), 1, 1, tmp_path, simulator)
 
 
 CLOCKS = 100_000_000
 COMPARED = {"digits": 2000, "digits-4bit": 1000, "teacher": 60, "tiny": 2000}
-"""Windows on the compiled RTL; the same again with everything carried from window to window."""
+"""Windows on the compiled RTL. The same number is run with all state carried between windows."""
 
 
-def test_a_hundred_million_clocks_of_learning_agree_in_compiled_rtl() -> None:
+def test_100_million_clock_cycles_of_learning_match() -> None:
     clocks = 0
     for name, windows in COMPARED.items():
         ready = Config.load(name)
@@ -82,7 +82,7 @@ def test_a_hundred_million_clocks_of_learning_agree_in_compiled_rtl() -> None:
     assert clocks >= CLOCKS
 
 
-def test_full_training_on_digits_through_rtl_gives_the_models_weights() -> None:
+def test_full_digits_training_in_rtl_matches_model() -> None:
     config, seed, epochs = Config.load("digits"), 0, 20
     digits = load_digits_task(config.window.steps, seed)
     layer = Layer(config)
@@ -99,7 +99,7 @@ def test_full_training_on_digits_through_rtl_gives_the_models_weights() -> None:
 
 @pytest.mark.parametrize("backend", ["netlist:ice40", "netlist:ecp5"])
 @pytest.mark.parametrize("name", ["digits", "teacher"])
-def test_netlists_agree_over_whole_learning_windows(name: str, backend: str) -> None:
+def test_netlists_match_over_learning_windows(name: str, backend: str) -> None:
     config = Config.load(name)
     with bitlif.sim.open(config) as model, bitlif.sim.open(config, backend) as core:
         (_, outcome) = crosscheck([model, core], random_work(config, 0, 4))

@@ -1,4 +1,4 @@
-"""NumPy's integers are accepted wherever an int is asked for, and become Python's own."""
+"""NumPy integers are accepted wherever an int is, and are converted to Python integers."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ KINDS = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, 
 
 
 def narrowest(value: int) -> list[Any]:
-    """Return a value in every type of NumPy that holds it."""
+    """Return a value in every NumPy type that can hold it."""
     infos = [(kind, np.iinfo(kind)) for kind in KINDS]
     return [kind(value) for kind, info in infos if info.min <= value <= info.max]
 
 
 def require_plain(node: Any) -> None:
-    """Raise unless all of a tree is made of Python's own types."""
+    """Raise unless a tree contains built-in types only."""
     if isinstance(node, dict):
         for own in node.values():
             require_plain(own)
@@ -47,7 +47,7 @@ def require_plain(node: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 1, 100, -3, (1 << 63) - 1, (1 << 64) - 1])
-def test_integers_of_every_width_become_pythons(value: int) -> None:
+def test_integers_of_every_width_are_converted(value: int) -> None:
     for own in narrowest(value):
         made = require_int("x", own, -10, 1 << 64)
         assert (made, type(made)) == (value, int)
@@ -55,15 +55,15 @@ def test_integers_of_every_width_become_pythons(value: int) -> None:
         assert (real, type(real)) == (float(value), float)
 
 
-def test_doubles_become_pythons_and_narrower_reals_are_other_numbers() -> None:
+def test_float64_is_converted_and_narrower_floats_are_not() -> None:
     made = require_real("x", np.float64(0.5), 0.0, 1.0)
     assert (made, type(made)) == (0.5, float)
-    # 0.1 in 24 bits is another number than the one that was typed.
+    # 0.1 with 24 bits is a different number.
     with pytest.raises(TypeError, match=r"^x must be a number in 0 \.\.= 1, not"):
         require_real("x", np.float32(0.1), 0.0, 1.0)
 
 
-def test_truth_values_are_no_integers() -> None:
+def test_booleans_are_not_integers() -> None:
     for own in (True, np.True_, np.False_):
         with pytest.raises(TypeError, match=r"^x must be an integer"):
             require_int("x", own, 0, 9)
@@ -74,17 +74,17 @@ def test_truth_values_are_no_integers() -> None:
 @pytest.mark.parametrize(
     "value", [1.0, np.float64(1.0), "1", None, np.array([1]), np.array("1"), np.datetime64(1, "s")]
 )
-def test_what_is_no_integer_is_still_refused(value: Any) -> None:
+def test_values_that_are_not_integers_are_rejected(value: Any) -> None:
     with pytest.raises(TypeError, match=r"^x must be an integer in 0 \.\.= 9, not"):
         require_int("x", value, 0, 9)
 
 
-def test_plain_leaves_everything_else_as_it_is() -> None:
+def test_plain_leaves_other_values_unchanged() -> None:
     for own in (3, "s", None, (1, 2), np.arange(3), np.str_("s")):
         assert plain(own) is own
 
 
-def test_every_integer_of_a_configuration_may_be_numpys() -> None:
+def test_configuration_accepts_numpy_integers() -> None:
     config = TINY.replace(
         noise__lfsr__taps=list(DEFAULT_TAPS[16]), error__rule="table", error__index_bits=3,
         error__a=[1.0] * 8, error__b=[0.5] * 8,
@@ -120,7 +120,7 @@ def test_every_integer_of_a_configuration_may_be_numpys() -> None:
     assert dump_config(again) == dump_config(config)
 
 
-def test_changed_fields_may_be_numpys_too() -> None:
+def test_replace_accepts_numpy_integers() -> None:
     lanes = np.unique([2, 2])[0]
     config = TINY.replace(layer__lanes=lanes, schedule=[{"sigma": np.float64(0.2)}])
     assert config == TINY.replace(layer__lanes=2, schedule=[{"sigma": 0.2}])
@@ -130,8 +130,8 @@ def test_changed_fields_may_be_numpys_too() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.int64, np.uint8])
-def test_every_call_takes_them(kind: Any) -> None:
-    # 100 * 16 steps would wrap in eight bits.
+def test_every_call_accepts_numpy_integers(kind: Any) -> None:
+    # 100 * 16 steps would overflow eight bits.
     many = Events.from_times([3], [2], steps=kind(16), units=kind(6), windows=kind(100))
     assert [type(own) for own in (many.steps, many.units, many.windows)] == [int] * 3
     assert many.windows == 100
@@ -158,7 +158,7 @@ def test_every_call_takes_them(kind: Any) -> None:
     assert lfsr.jump(kind(100)) == lfsr.leap(kind(100)) == lfsr.jump(100)
 
 
-def test_long_calls_take_them() -> None:
+def test_long_calls_accept_numpy_integers() -> None:
     assert measure_draws(TINY, np.int64(1000)).draws == 1000
     assert load_digits_task(np.int8(4), np.uint8(0)).train.steps == 4
     task = make_teacher_task(TINY, 0)
@@ -168,7 +168,7 @@ def test_long_calls_take_them() -> None:
     np.testing.assert_array_equal(layers[0].weights, layers[1].weights)
 
 
-def test_results_are_pythons_own() -> None:
+def test_results_are_built_in_types() -> None:
     work = random_work(TINY, 1, 3)
     core, layer = ModelCore(TINY), Layer(TINY)
     for each in (core, layer):

@@ -1,4 +1,4 @@
-"""Nothing that is only looked at changes what comes after, on any backend."""
+"""Recording and reading have no effect on later results, on any backend."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TINY = Config.load("tiny")
 LEARNING = ("errors", "traces", "gradient")
 
 Call = tuple[bool, tuple[str, ...], bool]
-"""Whether it learns, what it records, whether everything is read afterwards."""
+"""Calls: whether to learn, what to record, and whether to read everything afterwards."""
 
 CALLS = st.lists(
     st.tuples(
@@ -43,7 +43,7 @@ def plain(state: Any) -> list[Any]:
 
 
 def run_layer(layer: Any, data: tuple[Events, Any, Any], calls: Sequence[Call]) -> list[Any]:
-    """Make the calls, a window each; return all rasters, and the layer at the end."""
+    """Make the calls, one window each; return all rasters and the layer at the end."""
     events, weights, targets = data
     layer.load(weights)
     seen = []
@@ -62,7 +62,7 @@ def run_layer(layer: Any, data: tuple[Events, Any, Any], calls: Sequence[Call]) 
     max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @given(config=configs(), seed=st.integers(0, 2**32), calls=CALLS)
-def test_records_and_readings_change_nothing_in_a_layer(
+def test_recording_and_reading_do_not_change_a_layer(
     config: Config, seed: int, calls: list[Call]
 ) -> None:
     data = stimulus(config, seed)
@@ -79,7 +79,7 @@ def test_records_and_readings_change_nothing_in_a_layer(
 
 
 @pytest.mark.parametrize("interpreted", [False, True])
-def test_recorded_run_before_learning_leaves_the_same_weights(interpreted: bool) -> None:
+def test_recorded_run_does_not_change_learning(interpreted: bool) -> None:
     config = TINY.replace(window__trace="carry")
     data = stimulus(config, 1, windows=3)
     sums = set()
@@ -97,7 +97,7 @@ def test_recorded_run_before_learning_leaves_the_same_weights(interpreted: bool)
 
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_recorded_run_shows_what_the_next_learned_window_would_have(
+def test_recorded_run_equals_next_learning_window(
     threads: int, large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
@@ -129,7 +129,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("backend", ["model", "float", "rtl"])
-def test_records_and_readings_change_nothing_in_a_core(backend: str, name: str) -> None:
+def test_recording_and_reading_do_not_change_a_core(backend: str, name: str) -> None:
     config = TINY.replace(**VARIANTS[name])
     events, weights, targets = stimulus(config, 3, windows=4)
     ends = []
@@ -156,7 +156,7 @@ def test_records_and_readings_change_nothing_in_a_core(backend: str, name: str) 
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_model_and_gates_agree_whatever_is_learned_and_whatever_only_run(name: str) -> None:
+def test_model_and_gates_match_for_mixed_runs(name: str) -> None:
     config = TINY.replace(**VARIANTS[name])
     events, weights, targets = stimulus(config, 4, windows=4)
     with bitlif.sim.open(config, "model") as model, bitlif.sim.open(config, "rtl") as gates:

@@ -1,4 +1,4 @@
-"""Supported Pythons: syntax and metadata always, the same bits by night on those that are here.
+"""Supported Pythons: syntax and metadata always, the same bits in the long run on those installed.
 
 The head of every run of the tests says which are here and which are not.
 """
@@ -81,7 +81,7 @@ def test_setup_asks_for_the_oldest_version() -> None:
     assert "needs Python 3.11 or newer" in makefile
 
 
-def test_this_python_is_among_those_found() -> None:
+def test_current_python_is_found() -> None:
     assert f"{sys.version_info[0]}.{sys.version_info[1]}" in found()
 
 

@@ -1,4 +1,4 @@
-"""Schedules that are loaded into gates against the model: the last phase stays in force."""
+"""Schedules loaded into gates, compared with the model: the last phase stays in force."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def gates() -> Iterator[GateCore]:
 
 
 def check(gates: GateCore, config: Config) -> list[int]:
-    """Learn one window after another in model and gates; return the phase after each."""
+    """Learn window by window in model and gates; return the phase after each window."""
     model, twin = ModelCore(BUILT), FloatCore(BUILT)
     for core in (model, twin, gates):
         core.load_tables(config)
@@ -64,7 +64,7 @@ def check(gates: GateCore, config: Config) -> list[int]:
         (((2, 0.3), (0, 0.15)), [0] + [1] * 8),
         (((1, 0.22),), [0] * 9),
         (((1, 0.3), (1, 0.3), (2, 0.15), (2, 0.15)), [1, 2, 2] + [3] * 6),
-        # An end that no row of the core holds, but that nobody comes to.
+        # An end too large for the core's rows, but never reached.
         (((4, 0.3), (1000, 0.15)), [0, 0, 0] + [1] * 6),
     ],
 )
@@ -82,7 +82,7 @@ def test_last_loaded_phase_stays_in_force(
     ),
     endless=st.booleans(),
 )  # fmt: skip
-def test_loaded_schedules_are_the_models(
+def test_loaded_schedules_match_the_model(
     gates: GateCore, phases: list[tuple[int, float]], endless: bool
 ) -> None:
     if endless:
@@ -95,7 +95,7 @@ def test_loaded_schedules_are_the_models(
     check(gates, config)
 
 
-def test_rows_of_a_core_have_no_end_where_its_last_phase_has_one() -> None:
+def test_last_row_of_a_core_has_no_end() -> None:
     assert [row["windows"] for row in phase_rows(BUILT)] == [2, 3, 2, 0]
     shorter = with_schedule((4, 0.3), (3, 0.15))
     rows = phase_rows(BUILT, shorter)

@@ -23,10 +23,10 @@ from uart_peer import (
     WRITE,
     Peer,
     answers,
+    damaged_levels,
     framed,
     number_of,
     request,
-    spoilt,
 )
 
 from bitlif.hdl.bus.registers import REGISTERS, Response
@@ -258,7 +258,7 @@ def attack(frames: int, seed: int) -> None:
         elif luck < 0.3 and past:
             levels = levels_of(rng.choice(past))
         else:
-            levels = spoilt(frame, past or [frame], rng)
+            levels = damaged_levels(frame, past or [frame], rng)
         if luck > 0.98:
             levels = levels_of(framed(request(rng.getrandbits(32), OPEN)))
         heard = peer.drive(np.concatenate([levels, levels_of(b"\x7e")]))
