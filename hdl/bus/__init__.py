@@ -1,1 +1,1 @@
-"""The layer core behind standard buses: register map, AXI4-Lite and AXI4-Stream."""
+"""The layer core with standard buses: register map, AXI4-Lite and AXI4-Stream."""

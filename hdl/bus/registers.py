@@ -1,7 +1,7 @@
-"""The register map: the one description of what a host finds behind a bus.
+"""The register map: the single description of what a host can access through a bus.
 
-Gates (`bitlif.hdl.bus.register_bank`), driver (`bitlif.host.driver`), document, C header and Python
-module (`bitlif registers`) are made from it. Nothing here needs Amaranth.
+The gates (`bitlif.hdl.bus.register_bank`), the driver (`bitlif.host.driver`), and the document, C
+header and Python module of `bitlif registers` are derived from it. It does not need Amaranth.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAJOR, MINOR = 1, 1
 ADDRESS_BITS = 12
 WORD_BITS = 32
 COUNTER_STOPPED = (1 << WORD_BITS) - 1
-"""The last value of a counter: one that has it has stopped, and may have counted more."""
+"""Largest value of a counter. A counter with this value has saturated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What MEMORY can select: elements that are read and written one by one through DATA."""
+    """A memory that MEMORY selects; its elements are accessed one at a time through DATA."""
 
     name: str
     number: int
@@ -181,7 +181,7 @@ SCHEDULE = {
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The elements of a memory in one core: `count` of them, whole numbers ``low ..= high``."""
+    """The elements of a memory in one core: `count` of them, integers ``low ..= high``."""
 
     memory: Memory
     count: int
@@ -203,11 +203,14 @@ def elements(config: Config, *, learning: bool = True) -> dict[str, Elements]:
     weights = sizes.inputs * sizes.neurons
     if weights >= 1 << WORD_BITS:
         raise BitlifError(
-            f"layer.inputs times layer.neurons must be below 2**32 behind a bus, not {weights}"
+            f"layer.inputs times layer.neurons must be below 2**32 for a core with a bus, "
+            f"not {weights}"
         )
     windows = _top(max(phase.windows for phase in schedule).bit_length())
     if windows >= 1 << WORD_BITS:
-        raise BitlifError("schedule.windows must be below 2**32 in all phases behind a bus")
+        raise BitlifError(
+            "schedule.windows must be below 2**32 in all phases for a core with a bus"
+        )
     result: dict[str, Elements] = {}
 
     def add(name: str, count: int, low: int, high: int) -> None:

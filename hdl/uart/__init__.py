@@ -1,1 +1,1 @@
-"""The layer core behind a serial line: bytes, frames and requests (docs/uart.md)."""
+"""The layer core with a serial line: bytes, frames and requests (docs/uart.md)."""
