@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 import bitlif
+from bitlif.fpga import boards
 from bitlif.study.search.metrics import EXTRAS, metrics_of
 from bitlif.study.search.plan import parse_plan
+from bitlif.tasks import registry
 from bitlif.tasks.registry import BUILT_IN
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 BACKENDS = (ROOT / "docs" / "backends.md").read_text("utf-8")
+LAYOUT = (ROOT / "docs" / "layout.md").read_text("utf-8")
 STUDIES = (ROOT / "docs" / "studies.md").read_text("utf-8")
 
 
@@ -24,8 +27,11 @@ def examples(text: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
-def test_python_examples_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
-    layer, backends = examples(README)
+def test_python_examples_of_the_readme_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    layer, task, backends = examples(README)
     made: dict[str, Any] = {}
     exec(compile(layer, "README.md", "exec"), made)
     assert "synaptic_events" in capsys.readouterr().out
@@ -35,6 +41,9 @@ def test_python_examples_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -
         assert (
             other.run(made["result"]).counters["synaptic_events"] == 4 * made["result"].counts.sum()
         )
+    exec(compile(task, "README.md", "exec"), {})
+    assert float(capsys.readouterr().out.split()[1]) > 0.7  # accuracy after the second epoch
+    assert {path.name for path in tmp_path.iterdir()} == {"weights.png", "learning.png"}
     exec(compile(backends, "README.md", "exec"), {})
     model, rtl = capsys.readouterr().out.splitlines()
     assert model.removeprefix("model") == rtl.removeprefix("rtl")
@@ -44,6 +53,25 @@ def test_python_example_of_the_backends_runs(capsys: pytest.CaptureFixture[str])
     (example,) = examples(BACKENDS)
     exec(compile(example, "backends.md", "exec"), {})
     assert "0x" in capsys.readouterr().out
+
+
+def test_example_of_a_new_task_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_TASKS", dict(registry._TASKS))
+    task, _ = examples(LAYOUT)
+    exec(compile(task, "layout.md", "exec"), {"__name__": "example"})
+    assert float(capsys.readouterr().out.split()[0]) > 0.9
+
+
+def test_example_of_a_new_board_runs() -> None:
+    before = dict(boards.BOARDS)
+    _, board = examples(LAYOUT)
+    exec(compile(board, "layout.md", "exec"), {})
+    added = boards.BOARDS.keys() - before.keys()
+    assert added == {"icesugar"}
+    for name in added:
+        del boards.BOARDS[name]
 
 
 def test_study_file_of_the_documentation_is_valid() -> None:
