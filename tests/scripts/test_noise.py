@@ -1,4 +1,4 @@
-"""``bitlif noise`` as it is typed."""
+"""The command ``bitlif noise``."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def strict_json(text: str) -> Any:
 
 
 @pytest.mark.parametrize("name", OFFERED_BY_BOTH)
-def test_json_is_the_whole_report_and_nothing_else(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_is_the_whole_report(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     config = Config.load(name)
     # First, for the engine may have to be compiled for it, which is said on standard error.
     expected = describe_noise(config, measure_draws(config, 2000))
@@ -60,7 +58,7 @@ def test_json_is_the_whole_report_and_nothing_else(
     assert strict_json(captured.out) == expected
 
 
-def test_json_has_the_keys_that_a_reader_relies_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_the_documented_keys(capsys: pytest.CaptureFixture[str]) -> None:
     bitlif("tiny", "--draws", "1000", "--json")
     result = strict_json(capsys.readouterr().out)
     assert set(result) == {
@@ -94,7 +92,7 @@ def test_json_has_the_keys_that_a_reader_relies_on(capsys: pytest.CaptureFixture
     }  # fmt: skip
 
 
-def test_seed_starts_the_streams_where_learn_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_seed_initialises_the_lfsrs_as_learn_does(capsys: pytest.CaptureFixture[str]) -> None:
     reports = []
     for seed in (3, 4):
         assert bitlif("tiny", "--draws", "1000", "--seed", str(seed), "--json") == 0
@@ -114,7 +112,7 @@ def colours_in(image: np.ndarray, colour: str) -> int:
 
 
 @pytest.mark.parametrize("name", OFFERED_BY_BOTH)
-def test_out_writes_the_report_and_a_picture_with_every_curve(
+def test_out_writes_the_report_and_a_picture(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "new" / "folder"
@@ -145,7 +143,7 @@ def test_pictures_of_different_noise_differ(tmp_path: Path) -> None:
     assert not np.array_equal(*images)
 
 
-def test_second_run_writes_over_the_first_and_leaves_other_files(tmp_path: Path) -> None:
+def test_second_run_replaces_only_its_files(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     for draws in ("1000", "2000"):
         bitlif("tiny", "--draws", draws, "--out", str(tmp_path))
@@ -171,7 +169,7 @@ def test_tables_show_the_source_beside_the_gaussian(capsys: pytest.CaptureFixtur
     assert "the draws of a neuron repeat after 858993459 steps" in lines
 
 
-def test_help_ends_with_examples_of_which_the_first_runs_in_an_empty_folder(
+def test_first_example_of_the_help_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match=r"^0$"):
@@ -184,7 +182,7 @@ def test_help_ends_with_examples_of_which_the_first_runs_in_an_empty_folder(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wrong_requests_are_refused_by_name(tmp_path: Path) -> None:
+def test_invalid_arguments_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(BitlifError, match=r"^--draws must be in 1000 \.\.= 1000000000, not 999$"):
         bitlif("tiny", "--draws", "999")
     with pytest.raises(BitlifError, match=r"^--seed must be in 0 \.\.= 2147483647, not -1$"):

@@ -98,7 +98,7 @@ def test_no_command_overwrites_its_input(
     assert {path.name: path.read_bytes() for path in home.iterdir()} == before
 
 
-def test_run_writes_through_a_link_in_the_form_of_its_name(home: Path) -> None:
+def test_run_writes_the_format_of_a_links_name(home: Path) -> None:
     Path("out.npz").symlink_to("data.bin")
     call = "run tiny --weights weights.npz --spikes spikes.aer --out out.npz"
     assert main(shlex.split(call)) == 0
@@ -106,9 +106,7 @@ def test_run_writes_through_a_link_in_the_form_of_its_name(home: Path) -> None:
     assert Path("out.npz").is_symlink()
 
 
-def test_verilog_that_cannot_be_made_leaves_no_file(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_verilog_leaves_no_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sorted(home.iterdir())
 
     def interrupted(*_: object, **__: object) -> NoReturn:

@@ -115,13 +115,13 @@ def test_process_of_the_command_is_guarded(monkeypatch: pytest.MonkeyPatch) -> N
     assert os.environ["PYTHONSAFEPATH"] == "1"
 
 
-def test_lines_of_python_import_nothing_from_where_they_run(tmp_path: Path) -> None:
+def test_python_code_imports_nothing_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text("print('planted')")
     done = run_program(python_call("import numpy; print(numpy.__name__)"), tmp_path)
     assert (done.stdout, done.stderr) == ("numpy\n", "")
 
 
-def test_machine_code_of_webassembly_is_never_kept_in_a_foreign_folder(
+def test_webassembly_cache_is_never_an_unsafe_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared = tmp_path / "shared"
@@ -221,7 +221,7 @@ def test_nothing_in_the_current_directory_is_run(trap: Path, tmp_path: Path) -> 
     assert re.search(r"^Yosys 0\.\d+", done.stdout, re.MULTILINE)
 
 
-def test_module_run_by_python_imports_nothing_from_the_current_directory(trap: Path) -> None:
+def test_module_imports_nothing_from_the_current_folder(trap: Path) -> None:
     # Python itself puts that directory first, so that what bitlif begins with could be there.
     for name in ("bitlif", "json", "subprocess"):
         (trap / f"{name}.py").unlink()
@@ -261,7 +261,7 @@ def test_every_known_program_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_old_or_foreign_program_is_named_and_the_next_one_serves(
+def test_rejected_program_is_named_and_the_next_is_used(
     name: str, program: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text, old, *good = ANSWERS[name]
@@ -318,7 +318,7 @@ def test_clang_is_a_compiler_too(program: Callable[..., Path], tmp_path: Path) -
         ("Yosys", "", "is not Yosys: its version is 'Yosys'"),
     ],
 )
-def test_program_that_does_not_say_its_version_is_refused(
+def test_program_without_a_version_is_rejected(
     says: str, ends: str, why: str, program: Callable[..., Path], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -332,7 +332,7 @@ def test_program_that_does_not_say_its_version_is_refused(
     assert message.isprintable()
 
 
-def test_program_is_asked_once_until_it_changes(
+def test_version_is_cached_until_the_program_changes(
     program: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = program("yosys", "Yosys 0.70")
@@ -345,7 +345,7 @@ def test_program_is_asked_once_until_it_changes(
     assert asked(path) == ["-V", "-V"]
 
 
-def test_program_that_a_variable_names_must_work(
+def test_program_named_by_a_variable_must_work(
     program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -366,7 +366,7 @@ def test_program_that_a_variable_names_must_work(
 
 
 @pytest.mark.parametrize("name", [name for name in TOOLS if name in KNOWN])
-def test_package_serves_where_the_native_tool_is_too_old(
+def test_package_replaces_a_native_tool_that_is_too_old(
     name: str, program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -390,7 +390,7 @@ def test_package_says_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nextpnr-0." in tool_version("nextpnr-ice40")
 
 
-def test_old_icarus_is_one_sentence(
+def test_old_icarus_is_reported(
     program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = program("iverilog", "Icarus Verilog version 10.3 (stable) ()")
@@ -454,7 +454,7 @@ def test_newer_native_yosys_writes_verilog(
     assert asked(path) == ["-V", "-q -"]
 
 
-def test_yosys_that_fails_is_one_sentence(
+def test_failure_of_yosys_is_reported(
     program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = program("yosys", "Yosys 0.44", ends='[ "$1" = -V ] || { echo ERROR: no >&2; exit 1; }')

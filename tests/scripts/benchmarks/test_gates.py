@@ -1,4 +1,4 @@
-"""``bitlif bench gates``: what is measured, printed and checked; the tools are stood in for."""
+"""``bitlif bench gates``: plan, tables and targets; the tools are replaced by stubs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> list[tuple[str, Plan,
         (["--family", "ecp5", "--lanes", "3,3"], [("ecp5", 3)], [1, 2, 3]),
     ],
 )
-def test_options_say_what_is_measured(
+def test_options_select_what_is_measured(
     words: list[str], plan: Plan, seeds: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = answer(monkeypatch, FAST)
@@ -57,7 +57,7 @@ def test_options_say_what_is_measured(
     assert asked == [("digits", plan, seeds)]
 
 
-def test_lanes_that_a_layer_cannot_have_are_left_out_of_the_default(
+def test_default_lanes_are_limited_by_the_layer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = answer(monkeypatch)
@@ -68,7 +68,7 @@ def test_lanes_that_a_layer_cannot_have_are_left_out_of_the_default(
 
 
 @pytest.mark.parametrize("lanes", ["0", "11", "1,", "a", "1.5"])
-def test_lanes_that_are_no_numbers_of_lanes_are_refused_before_any_work(
+def test_invalid_lanes_are_refused_before_the_work(
     lanes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = answer(monkeypatch)
@@ -89,7 +89,7 @@ def test_figures_follow_from_the_median_clock() -> None:
     assert (LARGE.median, LARGE.operations, LARGE.rate) == (0.0, 0.0, 0.0)
 
 
-def test_slowest_core_and_best_rate_are_judged() -> None:
+def test_slowest_core_and_best_rate_are_compared() -> None:
     goals = {goal.name: (goal.value, goal.target, goal.met) for goal in judge([FAST, SLOW, SMALL])}
     assert goals == {
         "ECP5-25k, slowest": (71.0, 80.0, False),
@@ -101,7 +101,7 @@ def test_slowest_core_and_best_rate_are_judged() -> None:
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_check_fails_only_where_a_target_is_missed(
+def test_check_fails_only_if_a_target_is_missed(
     form: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, FAST, SMALL, LARGE)
@@ -166,7 +166,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, folders: list[Path]) -> None:
     monkeypatch.setattr(synthesis, "place", place)
 
 
-def test_every_core_is_placed_with_every_seed_and_nothing_is_left(
+def test_every_core_is_placed_with_every_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folders: list[Path] = []

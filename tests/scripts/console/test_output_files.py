@@ -1,4 +1,4 @@
-"""Results appear whole or not at all, never in place of what is not theirs, and are never lost."""
+"""Results are written atomically, never replace foreign files, and are never lost."""
 
 from __future__ import annotations
 
@@ -96,14 +96,14 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
         subprocess.run(["umount", folder], check=True)
 
 
-def test_new_folder_holds_all_that_was_written_and_a_marker(tmp_path: Path) -> None:
+def test_new_folder_holds_all_files_and_a_marker(tmp_path: Path) -> None:
     write(tmp_path / "a" / "b")
     assert names(tmp_path) == ["a"]
     assert names(tmp_path / "a") == ["b"]
     assert names(tmp_path / "a" / "b") == NEW
 
 
-def test_folder_has_the_mode_of_any_other(tmp_path: Path) -> None:
+def test_folder_has_default_mode(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     write(tmp_path / "out")
     assert (tmp_path / "out").stat().st_mode == (tmp_path / "other").stat().st_mode
@@ -115,7 +115,7 @@ def test_golden_set_gets_no_second_marker(tmp_path: Path) -> None:
     assert names(tmp_path / "out") == ["new"]
 
 
-def test_nothing_is_seen_before_all_is_written(tmp_path: Path) -> None:
+def test_folder_is_invisible_until_complete(tmp_path: Path) -> None:
     with OutputFolder(tmp_path / "out", "learn") as out:
         assert not (tmp_path / "out").exists()
         assert out.folder.parent == tmp_path
@@ -143,7 +143,7 @@ def test_earlier_result_is_replaced_only_by_force(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("name", ["mine", "report.json", "manifest.json", "difference.json"])
-def test_folder_with_others_files_is_refused(force: bool, name: str, tmp_path: Path) -> None:
+def test_folder_with_foreign_files_is_refused(force: bool, name: str, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("mine")
     with pytest.raises(BitlifError, match=r"^--out must be a new (or empty )?folder, not '.*/out'"):
@@ -167,7 +167,7 @@ def test_result_of_another_command_is_refused(tmp_path: Path) -> None:
     assert names(tmp_path / "out") == OLD
 
 
-def test_file_is_no_folder_nor_can_hold_one(tmp_path: Path) -> None:
+def test_file_cannot_replace_or_hold_a_folder(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
     with pytest.raises(BitlifError, match=rf"^--out must be a folder, not the file '{file}'$"):
@@ -177,9 +177,7 @@ def test_file_is_no_folder_nor_can_hold_one(tmp_path: Path) -> None:
             require_place("--out", path, "learn")
 
 
-def test_folder_from_which_the_command_is_called_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     for path in (Path(), tmp_path / "here", Path("..", "here"), tmp_path):
@@ -191,7 +189,7 @@ def test_folder_from_which_the_command_is_called_is_refused(
     assert names(Path()) == ["out"]
 
 
-def test_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
+def test_target_of_a_link_is_replaced(tmp_path: Path) -> None:
     earlier_result(tmp_path / "real")
     (tmp_path / "link").symlink_to("real")
     write(tmp_path / "link", force=True)
@@ -200,7 +198,7 @@ def test_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
     assert names(tmp_path) == ["link", "real"]
 
 
-def test_links_that_lead_nowhere_are_made_or_refused(tmp_path: Path) -> None:
+def test_dangling_links_are_filled_or_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     write(tmp_path / "link")
     assert names(tmp_path / "real") == NEW
@@ -226,7 +224,7 @@ def test_mount_points_are_refused(path: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/proc/out", "/proc/1/out", "/sys/out", "/proc/deep/out"])
-def test_unwritable_places_are_refused_before_the_work(path: str) -> None:
+def test_unwritable_paths_are_refused_before_the_work(path: str) -> None:
     for make in (lambda: OutputFolder(Path(path), "learn"), lambda: OutputFile(Path(path))):
         with pytest.raises(BitlifError, match=rf"^--out '{path}' cannot be written: \w.*"):
             make()
@@ -234,7 +232,7 @@ def test_unwritable_places_are_refused_before_the_work(path: str) -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, BitlifError])
 @pytest.mark.parametrize("before", ["nothing", "empty", "result"])
-def test_interruption_leaves_everything_as_it_was(
+def test_interruption_changes_nothing(
     error: type[BaseException], before: str, tmp_path: Path
 ) -> None:
     if before == "empty":
@@ -253,13 +251,13 @@ def test_interruption_leaves_everything_as_it_was(
         assert names(tmp_path / "out") == (OLD if before == "result" else [])
 
 
-def test_interruption_removes_folders_that_were_made_above(tmp_path: Path) -> None:
+def test_interruption_removes_created_parents(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), OutputFolder(tmp_path / "a" / "b" / "out", "learn"):
         raise KeyboardInterrupt
     assert names(tmp_path) == []
 
 
-def test_error_that_names_the_folder_leaves_it_with_its_logs(tmp_path: Path) -> None:
+def test_folder_named_by_an_error_is_kept(tmp_path: Path) -> None:
     def failed() -> None:
         with OutputFolder(tmp_path / "out", "build") as out:
             (out.folder / "yosys.log").write_text("why")
@@ -273,9 +271,7 @@ def test_error_that_names_the_folder_leaves_it_with_its_logs(tmp_path: Path) -> 
     assert names(tmp_path) == ["out"]
 
 
-def test_folder_that_others_filled_meanwhile_is_kept_and_so_is_the_result(
-    tmp_path: Path, spare: Path
-) -> None:
+def test_foreign_folder_and_result_are_both_kept(tmp_path: Path, spare: Path) -> None:
     for force in (False, True):
         with OutputFolder(tmp_path / "out", "learn", force=force) as out:
             (tmp_path / "out").mkdir()
@@ -292,7 +288,7 @@ def test_folder_that_others_filled_meanwhile_is_kept_and_so_is_the_result(
         shutil.rmtree(tmp_path / "out")
 
 
-def test_result_is_kept_where_its_place_was_removed_meanwhile(tmp_path: Path, spare: Path) -> None:
+def test_result_is_kept_if_its_path_was_removed(tmp_path: Path, spare: Path) -> None:
     with OutputFolder(tmp_path / "a" / "out", "learn") as out:
         shutil.rmtree(tmp_path / "a")
         with pytest.raises(KeptElsewhere) as caught:
@@ -334,7 +330,7 @@ def test_full_disk_is_refused_before_the_work(disk: Disk) -> None:
     assert names(disk.folder) == ["rest"]
 
 
-def test_disk_that_fills_up_during_the_work_loses_nothing(disk: Disk, spare: Path) -> None:
+def test_full_disk_during_the_work_loses_nothing(disk: Disk, spare: Path) -> None:
     earlier_result(disk.folder / "out")
     (disk.folder / "file").write_text("old")
     with (
@@ -354,7 +350,7 @@ def test_disk_that_fills_up_during_the_work_loses_nothing(disk: Disk, spare: Pat
     assert kept_file.value.folder.parent == spare
 
 
-def test_nothing_is_claimed_where_no_folder_takes_the_result(
+def test_error_if_no_folder_can_hold_the_result(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(output_files, "_other_places", lambda: iter([disk.folder, Path("/proc")]))
@@ -384,7 +380,7 @@ def test_output_is_never_an_input(way: str, tmp_path: Path) -> None:
     assert given.read_text() == "mine"
 
 
-def test_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_file_is_invisible_until_complete(tmp_path: Path) -> None:
     with OutputFile(tmp_path / "a.npz", {"--weights": "nowhere"}) as out:
         assert not (tmp_path / "a.npz").exists()
         out.write(lambda path: path.write_text("new"))
@@ -395,7 +391,7 @@ def test_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.npz"]
 
 
-def test_file_is_not_written_over_a_folder_or_a_protected_file(
+def test_folder_or_read_only_file_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(BitlifError, match=rf"^--out must be a file, not the folder '{tmp_path}'$"):
@@ -407,7 +403,7 @@ def test_file_is_not_written_over_a_folder_or_a_protected_file(
         OutputFile(tmp_path / "file")
 
 
-def test_devices_are_written_to_directly(spare: Path) -> None:
+def test_devices_are_written_directly(spare: Path) -> None:
     with OutputFile(Path("/dev/null")) as out:
         out.write_text("x")
     with OutputFile(Path("/dev/full")) as out, pytest.raises(KeptElsewhere) as caught:

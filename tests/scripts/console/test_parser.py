@@ -1,4 +1,4 @@
-"""Command lines: what was meant is suggested, errors are short, help is where people look."""
+"""Command lines: suggestions, short errors, and help."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def refused(words: list[str], capsys: Caught) -> str:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
-def test_what_was_meant_is_suggested(
+def test_corrections_are_suggested(
     words: list[str], meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: Caught,
 ) -> None:  # fmt: skip
@@ -69,9 +69,7 @@ def test_unknown_commands_and_choices_are_listed(capsys: Caught) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["config"]])
-def test_command_that_is_missing_shows_the_help_on_standard_error(
-    words: list[str], capsys: Caught
-) -> None:
+def test_missing_command_prints_the_help(words: list[str], capsys: Caught) -> None:
     with pytest.raises(SystemExit, match=r"^2$"):
         main(words)
     out, err = capsys.readouterr()
@@ -94,7 +92,7 @@ def test_help_shows_what_the_option_shows(words: list[str], capsys: Caught) -> N
 
 @pytest.mark.parametrize("text", ["9" * (DIGITS + 1), "1" * 100_000])
 @pytest.mark.parametrize("kind", [int, float])
-def test_numbers_of_thousands_of_digits_are_refused(kind: type, text: str, capsys: Caught) -> None:
+def test_very_long_numbers_are_refused(kind: type, text: str, capsys: Caught) -> None:
     parser = Parser(prog="x")
     parser.add_argument("--number", type=kind)
     with pytest.raises(SystemExit, match=r"^2$"):

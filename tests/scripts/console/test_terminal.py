@@ -1,4 +1,4 @@
-"""What commands print, and where: hostile text, narrow terminals, odd encodings, closed streams."""
+"""Printed output: hostile text, narrow terminals, odd encodings, closed streams."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_only_one_module_prints() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_tables_and_sentences_print_text_as_it_is(text: str, capsys: Caught) -> None:
+def test_text_is_printed_literally(text: str, capsys: Caught) -> None:
     screen = console()
     screen.print(f"sentence {text}")
     screen.print(result_table(f"title {text}", ("", f"column {text}"), [(f"row {text}", text)]))
@@ -271,13 +271,13 @@ def test_narrow_terminals_lose_no_words(
         assert word in joined
 
 
-def test_narrow_tables_become_a_block_for_each_row(tmp_path: Path) -> None:
+def test_narrow_tables_become_blocks(tmp_path: Path) -> None:
     blocks = on_terminal(["config", "list"], 30, tmp_path)
     assert "name: tiny\n  inputs: 6\n  neurons: 4\n" in blocks
     assert "┃ name" in on_terminal(["config", "list"], 80, tmp_path)
 
 
-def test_columns_of_words_are_on_the_left_though_one_begins_with_a_digit(capsys: Caught) -> None:
+def test_text_columns_are_aligned_left(capsys: Caught) -> None:
     words, numbers = ("a word", "1 - q", "another word"), ("12345", "none", "7")
     rows = list(zip(("x", "y", "z"), words, numbers, strict=True))
     console().print(result_table("", ("name", "words", "numbers"), rows))
@@ -287,7 +287,7 @@ def test_columns_of_words_are_on_the_left_though_one_begins_with_a_digit(capsys:
     assert "│       7 │" in shown
 
 
-def test_tables_in_a_pipe_are_as_wide_as_their_words(capsys: Caught) -> None:
+def test_tables_in_a_pipe_are_not_wrapped(capsys: Caught) -> None:
     long = "x" * 300
     console().print(result_table("", ("name", "value"), [(long, "some words " * 30)]))
     shown = capsys.readouterr().out
@@ -346,7 +346,7 @@ def test_documents_in_pipes_are_utf_8(environment: dict[str, str], tmp_path: Pat
     assert done.stdout == (tmp_path / "x.toml").read_bytes()
 
 
-def test_documents_on_terminals_obey_nothing(tmp_path: Path) -> None:
+def test_documents_on_terminals_are_escaped(tmp_path: Path) -> None:
     # Names print; a document may yet quote what does not.
     code = (
         "import sys; from bitlif.scripts.console.terminal import print_document; "
@@ -357,7 +357,7 @@ def test_documents_on_terminals_obey_nothing(tmp_path: Path) -> None:
     assert shown == "a\\x9b2J\\u202e\n        b\n"
 
 
-def test_characters_are_replaced_by_what_is_there() -> None:
+def test_missing_characters_are_replaced() -> None:
     assert encodable("±1 × ü 世", "ascii") == "+-1 x \\xfc \\u4e16"
     assert encodable("±1 × ü 世", "latin-1") == "±1 × ü \\u4e16"
     assert encodable("±\udcff", "utf-8") == "±\\udcff"
@@ -390,7 +390,7 @@ def _text_calls_without_encoding(tree: ast.AST) -> list[int]:
 
 
 @pytest.mark.parametrize("source", ["bitlif", "hdl", "model", "scripts", "sim", "study"])
-def test_no_text_is_read_or_written_in_the_locales_encoding(source: str) -> None:
+def test_no_text_uses_the_encoding_of_the_locale(source: str) -> None:
     for path in sorted((ROOT / source).glob("*.py")):
         assert _text_calls_without_encoding(ast.parse(path.read_text("utf-8"))) == [], path.name
 
@@ -418,7 +418,7 @@ CLOSED = "bitlif: standard output cannot be written: Bad file descriptor\n"
         "learn tiny --out x",
     ],
 )  # fmt: skip
-def test_output_that_cannot_be_written_is_one_sentence(words: str, tmp_path: Path) -> None:
+def test_unwritable_output_is_reported(words: str, tmp_path: Path) -> None:
     for where, said in ((">/dev/full", FULL), (">&-", CLOSED)):
         folder = tmp_path / where[-1]
         folder.mkdir()
@@ -429,7 +429,7 @@ def test_output_that_cannot_be_written_is_one_sentence(words: str, tmp_path: Pat
             assert list((folder / "x").iterdir())
 
 
-def test_reader_that_goes_at_once_loses_no_file_and_no_exit_code(tmp_path: Path) -> None:
+def test_closed_pipe_keeps_files_and_exit_status(tmp_path: Path) -> None:
     for words, code in (("learn tiny --out x", 0), ("config diff tiny digits", 1)):
         done = shell(f"(bitlif {words}; echo $? >code) | true", tmp_path)
         assert (done.stdout, done.stderr) == ("", "")
@@ -440,21 +440,21 @@ def test_reader_that_goes_at_once_loses_no_file_and_no_exit_code(tmp_path: Path)
 
 
 @pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "<&- 2>&-", "2>&1 1>&- | true"])
-def test_standard_error_that_cannot_be_written_changes_nothing(where: str, tmp_path: Path) -> None:
+def test_unwritable_standard_error_changes_nothing(where: str, tmp_path: Path) -> None:
     done = shell(f"bitlif config show tyny {where}", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
     done = shell(f"bitlif lern {where}", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
-def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+def test_closed_descriptors_are_not_reused(tmp_path: Path) -> None:
     code = "import sys, os\nfrom bitlif.scripts.main import main\nmain(['config', 'list'])\n"
     code += "sys.exit(os.open('own', os.O_CREAT | os.O_WRONLY))"
     command = ["bash", "-c", '"$0" -c "$1" >&- <&- 2>&-', sys.executable, code]
     assert subprocess.run(command, cwd=tmp_path, check=False).returncode > 2
 
 
-def test_guarded_stream_without_a_stream_is_a_stream() -> None:
+def test_guarded_stream_may_have_no_stream() -> None:
     guard = GuardedStream(None)
     assert guard.write("x") == 1
     guard.flush()
@@ -468,7 +468,7 @@ def test_guarded_stream_without_a_stream_is_a_stream() -> None:
 # -- what is imported when ------------------------------------------------------------------------
 
 
-def test_overview_says_what_each_command_says_of_itself() -> None:
+def test_overview_equals_the_summaries_of_commands() -> None:
     def summaries(commands: tuple[str, ...]) -> dict[str, str]:
         parser = build_parser(commands)
         (action,) = (own for own in parser._actions if hasattr(own, "_choices_actions"))
@@ -490,7 +490,7 @@ def test_overview_imports_nothing_heavy(words: list[str]) -> None:
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_a_warning_that_named_its_file_is_not_said_again(
+def test_warning_with_a_file_name_is_not_repeated(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with warnings_as_sentences("learn"):
