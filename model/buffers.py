@@ -1,7 +1,7 @@
-"""The arrays of a layer, in the types that the engine computes in, or as Python integers.
+"""The arrays of a layer, in the dtypes of the engine or as Python integers.
 
-The interpreted specification gets arrays of Python's own unbounded integers (dtype object), so that
-nothing can overflow unseen; the engine gets the narrowest types that the derived widths allow.
+The interpreted specification uses arrays of Python integers (dtype object), which cannot overflow.
+The engine uses the narrowest dtypes that the derived widths allow.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .update import TILE
 from .window import GRADIENT, INFER, LEARN, Noise, Records, Scratch, State, Table
 
 BLOCK_DRAWS = 8192
-"""Draws made at a time: a block of steps whose noise stays in a near cache, and is long enough that
-moving each lane's history past it costs little."""
+"""Draws made at a time: few enough to stay in the cache, and enough to make the cost of moving the
+history of each lane small."""
 
 
 def storage(fmt: Format) -> type[np.signedinteger[Any]]:
@@ -32,33 +32,33 @@ def storage(fmt: Format) -> type[np.signedinteger[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """Makes the arrays of a layer of `config`, of Python integers if `interpreted`."""
+    """Creates the arrays of a layer, with Python integers if `interpreted` is true."""
 
     config: Config
     interpreted: bool
 
     def zeros(self, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
-        """Return zeros of a NumPy type, or of Python integers."""
+        """Return zeros of a NumPy type, or Python integers."""
         return np.full(shape, 0, object) if self.interpreted else np.zeros(shape, kind)
 
     def integers(self, values: Iterable[int]) -> NDArray[Any]:
-        """Return int64, or Python integers."""
+        """Return an int64 array, or one of Python integers."""
         if self.interpreted:
             return np.array([int(value) for value in values], object)
         return np.array(list(values), np.int64)
 
     @property
     def block(self) -> int:
-        """Steps whose noise is drawn at a time."""
+        """Number of steps whose noise is drawn at a time."""
         return max(1, min(BLOCK_DRAWS // self.config.layer.neurons, self.config.window.steps))
 
     @property
     def lane_draws(self) -> int:
-        """Draws of one lane in a block."""
+        """Number of draws per lane in a block."""
         return self.block * self.config.layer.slots
 
     def weights(self) -> NDArray[Any]:
-        """Return zero weights with one more row, which stays zero: (N + 1, M)."""
+        """Return zero weights with an additional row that stays zero: (N + 1, M)."""
         sizes = self.config.layer
         return self.zeros((sizes.inputs + 1, sizes.neurons), storage(self.config.synapse.weight))
 
@@ -67,7 +67,7 @@ class Buffers:
         return Table(*(self.integers(column) for column in derive(self.config).table))
 
     def noise(self) -> Noise:
-        """Return how draws are made; popcount is a sum of one-bit words."""
+        """Return the construction of draws; a popcount is a sum of one-bit words."""
         noise = self.config.noise
         popcount = noise.kind == "popcount"
         shape = (noise.draw_bits, 1) if popcount else (noise.words, noise.word_bits)
@@ -79,7 +79,7 @@ class Buffers:
         return State(*(self.zeros(shapes[name], np.int64) for name in State._fields))
 
     def scratch(self, mode: int) -> Scratch:
-        """Return scratch arrays for one thread, those of learning only if `mode` needs them."""
+        """Return scratch arrays for one thread; those not used in `mode` have size zero."""
         inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
         steps = self.config.window.steps if mode != INFER else 0
         weight = storage(self.config.synapse.weight)
@@ -105,7 +105,7 @@ class Buffers:
         )
 
     def records(self, windows: int, mode: int, wanted: tuple[str, ...]) -> Records:
-        """Return the arrays that a run writes; those not `wanted` have size zero."""
+        """Return the arrays that a run writes; those that are not `wanted` have size zero."""
         inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
         steps = self.config.window.steps
         gradients = windows if "gradient" in wanted else 1 if mode >= GRADIENT else 0

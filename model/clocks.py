@@ -1,17 +1,17 @@
-"""How many clocks the layer core takes, exactly, when its streams never stall.
+"""The exact number of clock cycles of the layer core, if its streams never stall.
 
-With N inputs and K slots, a step of E input events, S output spikes in Z slots, and A slots with an
-error that is not zero takes ::
+With N inputs and K slots, a step with E input events, S output spikes in Z slots, and A slots with
+a non-zero error takes ::
 
-    E K + (2 if E)                    the rows of its events, one slot a clock, and their last sum
-    + max(K + 21, N + 11)             neurons and errors beside traces (without learning: K + 12,
-                                      in a core that could learn: K + 21)
-    + max(A N + 4, S + 2 Z + 1)       gradient beside spikes (only spikes, where A = 0)
-    + 3                               taking turns
+    E K + (2 if E)                    rows of the events, one slot per clock cycle, and the last sum
+    + max(K + 21, N + 11)             neurons and errors, in parallel with traces (without learning:
+                                      K + 12, in a core with learning hardware: K + 21)
+    + max(A N + 4, S + 2 Z + 1)       gradient, in parallel with spikes (only spikes if A = 0)
+    + 3                               handover between the parts
 
-and a window N K + 10 more if it learns, else 3: of these, the last 2 come after ``window_done``,
-while the schedule moves on. The constants are the depths of the pipelines in `bitlif.hdl`; a
-test holds the simulated core against this page to the clock.
+clock cycles. A window takes N K + 10 more if it learns, else 3 more; the last 2 of these follow
+``window_done``, while the schedule advances. The constants are the depths of the pipelines in
+`bitlif.hdl`. Tests verify the formula cycle-exact against the simulated core.
 """
 
 from __future__ import annotations
@@ -34,19 +34,25 @@ UPDATE_DEPTH, CLOSE, SETTLE = 10, 3, 2
 def step_clocks(
     config: Config, events: Events, result: Result, *, learn: bool, learning_core: bool = True
 ) -> NDArray[np.int64]:
-    """Return the clocks of each step, from the end of the one before: (W, T).
+    """Return the clock cycles of each step, from the end of the step before: (W, T).
 
-    What a window takes after its last step, `window_end`, is not in it.
+    The clock cycles of a window after its last step, `window_end`, are not included.
 
     Parameters
     ----------
     config : Config
     events : Events
     result : Result
-        Of the same windows, with ``errors`` recorded if `learn`.
+        Result of the same windows, with ``errors`` recorded if `learn`.
     learn : bool
+        Whether the windows are learned.
     learning_core : bool
         Whether the core has learning hardware.
+
+    Raises
+    ------
+    ValueError
+        If `learn` and the errors were not recorded.
     """
     inputs, slots = config.layer.inputs, config.layer.slots
     shape = (events.windows, events.steps)
@@ -58,14 +64,14 @@ def step_clocks(
     if not learn:
         return np.asarray(clocks + neurons + sending)
     if result.errors is None:
-        raise ValueError("the clocks of learning need a run that recorded 'errors'")
+        raise ValueError("the clock cycles of learning need a run that recorded 'errors'")
     _, wrong = _activity(config, result.errors)
     adding = np.where(wrong > 0, wrong * inputs + GRADIENT_DEPTH, 0)
     return np.asarray(clocks + max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending))
 
 
 def quiet_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
-    """Return the clocks of a step without any event, spike or error."""
+    """Return the clock cycles of a step without events, spikes or errors."""
     neurons = config.layer.slots + (ERROR_DEPTH if learning_core else NEURON_DEPTH)
     if learn:
         neurons = max(neurons, config.layer.inputs + TRACE_DEPTH)
@@ -73,9 +79,9 @@ def quiet_step(config: Config, *, learn: bool, learning_core: bool = True) -> in
 
 
 def full_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
-    """Return the clocks of a step with an event of each input, a spike and an error of each neuron.
+    """Return the clock cycles of a step in which all inputs spike and all neurons spike and err.
 
-    No step without repeated events takes more.
+    This is the maximum for steps without repeated events.
     """
     sizes = config.layer
     rows = sizes.inputs * sizes.slots
@@ -85,20 +91,23 @@ def full_step(config: Config, *, learn: bool, learning_core: bool = True) -> int
 
 
 def window_end(config: Config, *, learn: bool) -> int:
-    """Return the clocks of a window after its last step: the update, and the schedule's turn."""
+    """Return the clock cycles of a window after its last step: the update and the schedule."""
     return config.layer.inputs * config.layer.slots + UPDATE_DEPTH if learn else CLOSE
 
 
 def window_clocks(
     config: Config, events: Events, result: Result, *, learn: bool, learning_core: bool = True
 ) -> NDArray[np.int64]:
-    """Return the clocks of each window, from the end of the one before: (W,); see `step_clocks`."""
+    """Return the clock cycles of each window, from the end of the window before: (W,).
+
+    Parameters are those of `step_clocks`.
+    """
     steps = step_clocks(config, events, result, learn=learn, learning_core=learning_core)
     return np.asarray(steps.sum(axis=1) + window_end(config, learn=learn))
 
 
 def _activity(config: Config, array: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return how many neurons, and how many slots, of each step are not zero: two (W, T) int64."""
+    """Return the number of non-zero neurons, and of slots with one, per step: two (W, T) int64."""
     windows, steps, neurons = array.shape
     counts = np.zeros((2, windows * steps), np.int64)
     compiled(count_active)(array.reshape(-1, neurons), config.layer.lanes, *counts)
@@ -106,7 +115,7 @@ def _activity(config: Config, array: NDArray[Any]) -> tuple[NDArray[np.int64], N
 
 
 def count_active(array: Any, lanes: int, neurons: Any, slots: Any) -> None:
-    """Count in each row of (R, M) the values, and the groups of `lanes`, that are not zero."""
+    """Count non-zero values, and groups of `lanes` values that hold one, per row of (R, M)."""
     for row in range(array.shape[0]):
         values = array[row]
         count = 0

@@ -1,4 +1,4 @@
-"""The integers that the step functions take: of a layer, and of a phase of its schedule."""
+"""The integer constants of the step functions: per layer, and per phase of the schedule."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 class Filter(NamedTuple):
     """A leaky sum in integers: ``saturate((keep * state + take * input + bias) >> shift)``.
 
-    Both products are aligned to a common binary point first (in the constants), so that there is
-    one rounding; see `bitlif.model.fixed.round_shift`.
+    The factors `keep` and `take` align both products to a common binary point, so that there is
+    only one rounding; see `bitlif.model.fixed.round_shift`.
     """
 
     keep: int
@@ -21,7 +21,7 @@ class Filter(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """The integers that do not change while a layer lives."""
+    """The integers of a layer, the same in all phases of the schedule."""
 
     current: Filter
     membrane: Filter
@@ -45,7 +45,7 @@ class Constants(NamedTuple):
 
 
 class PhaseConstants(NamedTuple):
-    """The integers that a phase of the schedule sets."""
+    """The integers of one phase of the schedule."""
 
     noise_scale: int
     reciprocal: int

@@ -1,8 +1,8 @@
-"""From a configuration to the contract's integers: constants, shifts, every signal's range.
+"""Derivation of the contract's integers from a configuration: constants, shifts and signal ranges.
 
-Real parameters are rounded to nearest here, once, in decimal arithmetic that is the same on every
-machine. `Constants` and `PhaseConstants` are all that the step functions see; `ranges` says what
-each intermediate can reach, by interval arithmetic, and so how wide gates must make it.
+Real parameters are rounded to nearest here, once, in decimal arithmetic that gives the same result
+on every machine. The step functions use only `Constants` and `PhaseConstants`. The range of each
+intermediate, computed by interval arithmetic, gives its width in gates.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ MAX_SHIFT = 62
 
 @dataclass(frozen=True)
 class Derived:
-    """All that follows from a configuration.
+    """Everything that is derived from a configuration.
 
     Attributes
     ----------
     constants : Constants
     phases : tuple of PhaseConstants
-        One a phase of the schedule.
+        One per phase of the schedule.
     phase_ends : tuple of int
-        The window at which each phase but the last ends.
+        Number of windows learned at the end of each phase but the last.
     table : (A, B)
-        Raw error table columns, lowest bin first.
+        Columns of the raw error table, lowest bin first.
     ranges : mapping of str to Interval
-        Every intermediate by name. Those with a `` sum`` are exact sums before their rounding.
+        Range of every intermediate by name; names ending in `` sum`` are exact sums before
+        rounding.
     """
 
     constants: Constants
@@ -51,12 +52,12 @@ class Derived:
 
 @functools.lru_cache(maxsize=256)
 def derive(config: Settings) -> Derived:
-    """Return what follows from `config`.
+    """Return everything that is derived from `config`.
 
     Raises
     ------
     BitlifError
-        Naming the field whose value leaves no legal integer, or the signal that could be too wide.
+        If a field has no valid integer, or a signal could be too wide; the message names it.
     """
     ranges: dict[str, Interval] = {}
     constants = _constants(config, ranges)
@@ -82,7 +83,7 @@ def leak_factor(path: str, decay: DecayConfig) -> tuple[int, int]:
     raw = round_fraction(Fraction(factor) * (1 << decay.bits))
     if not 0 < raw < 1 << decay.bits:
         raise BitlifError(
-            f"{path}.tau must give a factor between 0 and 1 in {decay.bits} bits, "
+            f"{path}.tau must give a factor between 0 and 1 with {decay.bits} bits, "
             f"not {decay.tau:g}, which gives {raw} / {1 << decay.bits}: change tau or bits"
         )
     return raw, decay.bits
@@ -98,10 +99,10 @@ def _filter(
     name: str,
     ranges: dict[str, Interval],
 ) -> Filter:
-    """Align ``keep * state`` and ``take * taken`` (raw, fractional bits); see `Filter`.
+    """Return the filter that aligns ``keep * state`` and ``take * taken``; see `Filter`.
 
-    The second number of `keep` is the factor's own fractional bits, that of `take` those of the
-    whole product.
+    Both `keep` and `take` are pairs (raw factor, fractional bits): those of the factor in `keep`,
+    those of the whole product in `take`.
     """
     keep_frac, take_frac = keep[1] + state.frac, take[1]
     point = max(keep_frac, take_frac, state.frac)
@@ -119,8 +120,8 @@ def _filter(
     ranges[name] = after
     if overflow is Overflow.REFUSE and not after.within(state):
         raise BitlifError(
-            f"{name} could overflow: it reaches {after.low} ..= {after.high}, and '{state}' holds "
-            f"{state.raw_min} ..= {state.raw_max}: widen it or let it saturate"
+            f"{name} could overflow: its range is {after.low} ..= {after.high}, that of '{state}' "
+            f"is {state.raw_min} ..= {state.raw_max}: widen the format or use saturation"
         )
     return Filter(factor, gain, bias, shift, state.raw_min, state.raw_max)
 
@@ -176,8 +177,9 @@ def _constants(config: Settings, ranges: dict[str, Interval]) -> Constants:
     ranges["error"] = after
     if error.overflow is Overflow.REFUSE and not after.within(error.format):
         raise BitlifError(
-            f"error could overflow: it reaches {after.low} ..= {after.high}, and '{error.format}' "
-            f"holds {error.format.raw_min} ..= {error.format.raw_max}: widen error.format"
+            f"error could overflow: its range is {after.low} ..= {after.high}, that of "
+            f"'{error.format}' is {error.format.raw_min} ..= {error.format.raw_max}: widen "
+            f"error.format"
         )
     gradient = (Interval.of(error.format) * Interval.of(trace.format)).times(config.window.steps)
     ranges["gradient"] = gradient.checked("gradient", "narrow error.format, trace.format or steps")
@@ -208,7 +210,7 @@ def _constants(config: Settings, ranges: dict[str, Interval]) -> Constants:
 
 
 def _noise_ratio(config: Settings, sigma: float) -> Fraction:
-    """Return the membrane LSBs that one unit of a draw stands for."""
+    """Return the value of one draw unit in membrane LSBs."""
     lsbs = Fraction(Decimal(repr(sigma))) / config.membrane.format.lsb
     return lsbs / Fraction(config.noise.pmf.sigma)
 
@@ -243,12 +245,12 @@ def _noise_scale(config: Settings, number: int, noise_shift: int) -> int:
 
 
 def effective_sigma(config: Settings, scale: int, noise_shift: int) -> Fraction:
-    """Return the standard deviation, in membrane LSBs, of the noise with this integer scale."""
+    """Return the standard deviation of the noise with an integer scale, in membrane LSBs."""
     return Fraction(config.noise.pmf.sigma) * scale / (1 << noise_shift)
 
 
 def _reciprocal_ratio(config: Settings, number: int, noise_shift: int) -> Fraction:
-    """Return the bins that one membrane LSB spans."""
+    """Return the number of bins per membrane LSB."""
     scale = _noise_scale(config, number, noise_shift)
     return 1 / (effective_sigma(config, scale, noise_shift) * config.error.step)
 
@@ -262,8 +264,8 @@ def _bin_shift(config: Settings, noise_shift: int) -> int:
 def _phases(
     config: Settings, constants: Constants, ranges: dict[str, Interval]
 ) -> tuple[PhaseConstants, ...]:
-    # The ranges hold for every word of the schedule's fields, not only for the configured ones:
-    # whatever is loaded into a core's schedule can overflow nothing.
+    # The ranges cover every value that the fields of the schedule can hold, not only those of this
+    # configuration, so that no schedule loaded into a core can cause an overflow.
     most = (1 << config.noise.scale_bits) - 1
     draws = Interval(config.noise.pmf.levels[0], config.noise.pmf.levels[-1])
     product = draws.scaled(most) + Interval.point(constants.noise_bias)
@@ -283,7 +285,7 @@ def _phases(
         reciprocal = round_fraction(ratio * (1 << constants.bin_shift))
         if not 1 <= reciprocal < 1 << config.error.reciprocal_bits:
             raise BitlifError(
-                f"schedule[{number}].sigma must be nearer to the schedule's other sigmas with "
+                f"schedule[{number}].sigma must be closer to the other sigmas of the schedule with "
                 f"{config.error.reciprocal_bits} error.reciprocal_bits, not {phase.sigma:g}"
             )
         mantissa, shift = _rate(config, number)
@@ -301,7 +303,7 @@ def _widen(ranges: dict[str, Interval], name: str, interval: Interval, remedy: s
 
 
 def _rate(config: Settings, number: int) -> tuple[int, int]:
-    """Return mantissa and right shift that turn a raw gradient into raw weight LSBs."""
+    """Return the mantissa and right shift that convert a raw gradient to weight LSBs."""
     own = config.schedule[number].rate
     field = f"schedule[{number}].rate" if own else "learning.rate"
     rate = own or config.learning.rate

@@ -1,6 +1,7 @@
-"""The errors of a user's mistakes: one sentence with the thing, the value and what is accepted.
+"""Errors for invalid input: one sentence with the name, the value and the accepted range.
 
-What is legal but surely not meant is a `BitlifWarning`: the reading that was taken, and the cure.
+Input that is valid but probably not intended issues a `BitlifWarning`, which says how it is
+interpreted and what to change.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from .text import QUOTED, quoted
 
 
 class BitlifError(ValueError):
-    """A value that bitlif refuses; the message is complete and meant for the person who gave it."""
+    """An invalid value; the message is complete and can be shown to the user."""
 
 
 class BitlifTypeError(BitlifError, TypeError):
-    """A value of the wrong kind, where no value of that kind could have been accepted."""
+    """A value of the wrong type, or an array of the wrong shape or dtype."""
 
 
 class BitlifWarning(UserWarning):
-    """A value that is accepted but surely not meant; the message says how it was read."""
+    """A value that is valid but probably not intended; the message says how it is interpreted."""
 
 
 def warn(sentence: str) -> None:
-    """Issue a `BitlifWarning` at the line outside this package that led here."""
+    """Issue a `BitlifWarning` at the line outside this package that made the call."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("bitlif."):
         level, frame = level + 1, frame.f_back
@@ -39,7 +40,7 @@ def warn(sentence: str) -> None:
 
 @contextlib.contextmanager
 def located(where: str) -> Iterator[None]:
-    """Put `where` and a colon before the message of a `BitlifError` that is raised within."""
+    """Prefix the message of a `BitlifError` raised within the block with `where` and a colon."""
     try:
         yield
     except BitlifError as error:
@@ -47,23 +48,23 @@ def located(where: str) -> Iterator[None]:
 
 
 def nearest_of(word: str, known: Iterable[str]) -> str:
-    """Return ``", did you mean 'x'?"`` for the known word nearest to `word`, else an empty string.
+    """Return ``", did you mean 'x'?"`` for the known word closest to `word`, or an empty string.
 
     >>> nearest_of("sigmas", ["sigma", "words"])
     ", did you mean 'sigma'?"
     >>> nearest_of("zzz", ["sigma"])
     ''
     """
-    if len(word) > QUOTED:  # No name of ours, and slow to compare.
+    if len(word) > QUOTED:  # Longer than any known name, and slow to compare.
         return ""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f", did you mean '{match[0]}'?" if match else ""
 
 
 def plain(value: Any) -> Any:
-    """Return NumPy's integers and doubles as Python's own numbers, all else as it is.
+    """Return NumPy integers and doubles as Python numbers, and anything else unchanged.
 
-    NumPy's integers have a width, at which arithmetic on them wraps or fails.
+    NumPy integers have a fixed width, at which arithmetic wraps or fails.
     """
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if kind and (isinstance(value, float) or (kind in "iu" and value.shape == ())):
@@ -72,7 +73,7 @@ def plain(value: Any) -> Any:
 
 
 def plain_fields(owner: Any) -> None:
-    """Make all fields of a frozen dataclass `plain`, those within tuples too."""
+    """Apply `plain` to all fields of a frozen dataclass, and to the items of tuples."""
     for item in fields(owner):
         value = getattr(owner, item.name)
         made = tuple(map(plain, value)) if type(value) is tuple else plain(value)
@@ -80,7 +81,13 @@ def plain_fields(owner: Any) -> None:
 
 
 def require_int(name: str, value: object, low: int, high: int) -> int:
-    """Return `value` as an int if it is an integer (no bool) in ``low ..= high``; else raise."""
+    """Return `value` as an int.
+
+    Raises
+    ------
+    BitlifError
+        Unless it is an integer, and no bool, in ``low ..= high``.
+    """
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise BitlifTypeError(f"{name} must be an integer in {low} ..= {high}, not {quoted(value)}")
@@ -92,24 +99,30 @@ def require_int(name: str, value: object, low: int, high: int) -> int:
 def require_real(
     name: str, value: object, low: float, high: float, *, open_low: bool = False
 ) -> float:
-    """Return `value` as a float in ``low ..= high`` (above `low` if `open_low`); else raise."""
+    """Return `value` as a float.
+
+    Raises
+    ------
+    BitlifError
+        Unless it is a number in ``low ..= high``, and above `low` if `open_low` is true.
+    """
     value = plain(value)
     interval = f"above {low:g} and at most {high:g}" if open_low else f"in {low:g} ..= {high:g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BitlifTypeError(f"{name} must be a number {interval}, not {quoted(value)}")
     try:
-        # Zero has one sign: equal configurations must have equal text, and so equal hashes.
+        # This removes the sign of -0.0: equal configurations must have equal text and hashes.
         number = float(value) + 0.0
     except OverflowError:  # an integer of hundreds of digits
         number = math.inf
-    # A NaN fails every comparison and so ends here as well.
+    # A NaN fails every comparison.
     if not (low <= number <= high) or (open_low and number == low):
         raise BitlifError(f"{name} must be {interval}, not {quoted(value)}")
     return number
 
 
 def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of `choices`; else raise naming `name` and the nearest word."""
+    """Return `value`, or raise a `BitlifError` with the closest choice if it is not a choice."""
     words = tuple(choices)
     accepted = " or ".join(f"'{word}'" for word in words)
     if not isinstance(value, str):
@@ -122,13 +135,13 @@ def require_choice(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def require_kind(name: str, value: object, kind: type) -> None:
-    """Raise naming `name` unless `value` is of this class."""
+    """Raise a `BitlifTypeError` unless `value` is an instance of `kind`."""
     if not isinstance(value, kind):
         raise BitlifTypeError(f"{name} must be of type {kind.__name__}, not {quoted(value)}")
 
 
 def require_bool(name: str, value: object) -> bool:
-    """Return `value` if it is True or False; else raise naming `name`."""
+    """Return `value`, or raise a `BitlifTypeError` if it is not a bool."""
     if not isinstance(value, bool):
         raise BitlifTypeError(f"{name} must be true or false, not {quoted(value)}")
     return value

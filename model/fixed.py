@@ -1,7 +1,7 @@
-"""Fixed-point formats, and the three operations that may lose anything: two roundings, saturation.
+"""Fixed-point formats and the only three lossy operations: two roundings and saturation.
 
-A *raw* value is a Python integer; the real number it stands for is ``raw * 2**-frac``. Sums and
-products are exact. What loses bits is named here, and used by every other module by these names.
+A *raw* value is an integer; it represents the real number ``raw * 2**-frac``. Sums and products are
+exact. All other modules use the lossy operations defined here.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from .errors import BitlifError, BitlifTypeError, plain_fields, require_bool, re
 from .text import quoted
 
 MAX_BITS = 32
-"""Widest stored signal. Sums of them may be wider, up to `interval.MAX_INTERMEDIATE_BITS`."""
+"""Maximum width of a stored signal. Sums may be wider, up to `interval.MAX_INTERMEDIATE_BITS`."""
 
 
 class Rounding(enum.StrEnum):
-    """What a right shift does with the bits that it drops."""
+    """Rounding mode of a right shift."""
 
     FLOOR = "floor"
     """Toward minus infinity, as ``>>`` on two's complement."""
     NEAREST = "nearest"
-    """To the nearest integer; halves go up (toward plus infinity), for negative numbers too."""
+    """To the nearest integer; ties toward plus infinity, for negative numbers too."""
 
     def bias(self, shift: int) -> int:
-        """Return what to add before an arithmetic right shift by `shift` to round in this mode.
+        """Return the addend that makes an arithmetic right shift by `shift` round in this mode.
 
         >>> Rounding.NEAREST.bias(3), Rounding.FLOOR.bias(3), Rounding.NEAREST.bias(0)
         (4, 0, 0)
@@ -37,24 +37,25 @@ class Rounding(enum.StrEnum):
 
 
 class Overflow(enum.StrEnum):
-    """What a narrowing does with a value outside the format."""
+    """Treatment of values outside a format."""
 
     SATURATE = "saturate"
-    """Take the nearest end of the format, and count it."""
+    """Replace the value by the nearest one of the format, and count the saturation."""
     REFUSE = "refuse"
-    """Refuse the configuration unless interval arithmetic proves that it cannot happen."""
+    """Refuse the configuration unless interval arithmetic proves that no value is outside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """The number format of a stored signal: `bits` in all, `frac` of them fractional.
+    """The number format of a stored signal with `bits` bits, `frac` of them fractional.
 
     Parameters
     ----------
     bits : int
-        Width in bits, the sign bit included: 1 ..= 32, and at least 2 if signed.
+        Width in bits, including the sign bit: 1 ..= 32, and at least 2 if signed.
     frac : int
-        Fractional bits: one LSB is ``2**-frac``; -32 ..= 48, so also none of the bits, or more.
+        Number of fractional bits, -32 ..= 48: one LSB is ``2**-frac``. It can be negative, or
+        greater than `bits`.
     signed : bool
         Two's complement if true, else unsigned.
 
@@ -85,7 +86,7 @@ class Format:
 
     @classmethod
     def parse(cls, text: object) -> Format:
-        """Return the format that text such as ``"s10.8"`` (signed, 10 bits, 8 fractional) names.
+        """Parse text such as ``"s10.8"`` (signed, 10 bits, 8 of them fractional).
 
         >>> Format.parse("u8.-1")
         Format(bits=8, frac=-1, signed=False)
@@ -104,27 +105,27 @@ class Format:
 
     @property
     def raw_min(self) -> int:
-        """Least raw value."""
+        """Minimum raw value."""
         return -(1 << (self.bits - 1)) if self.signed else 0
 
     @property
     def raw_max(self) -> int:
-        """Greatest raw value."""
+        """Maximum raw value."""
         return (1 << (self.bits - 1 if self.signed else self.bits)) - 1
 
     @property
     def lsb(self) -> Fraction:
-        """The real number that raw 1 stands for."""
+        """Real value of raw 1."""
         return Fraction(1, 1 << self.frac) if self.frac >= 0 else Fraction(1 << -self.frac)
 
     def real(self, raw: int) -> Fraction:
-        """Return the real number that `raw` stands for, exactly."""
+        """Return the exact real value of `raw`."""
         return raw * self.lsb
 
 
 @compilable
 def round_shift(x: int, bias: int, shift: int) -> int:
-    """Return ``(x + bias) >> shift``, an arithmetic shift; `Rounding.bias` names its rounding.
+    """Return ``(x + bias) >> shift``, an arithmetic shift; see `Rounding.bias` for the rounding.
 
     >>> [round_shift(x, Rounding.NEAREST.bias(1), 1) for x in (-3, -1, 1, 3)]
     [-1, 0, 1, 2]
@@ -134,7 +135,7 @@ def round_shift(x: int, bias: int, shift: int) -> int:
 
 @compilable
 def saturate(x: int, low: int, high: int) -> tuple[int, bool]:
-    """Return the value in ``low ..= high`` nearest to `x`, and whether it is another one.
+    """Return the value in ``low ..= high`` nearest to `x`, and whether it differs from `x`.
 
     >>> saturate(9, -8, 7), saturate(-9, -8, 7), saturate(3, -8, 7)
     ((7, True), (-8, True), (3, False))
@@ -147,12 +148,12 @@ def saturate(x: int, low: int, high: int) -> tuple[int, bool]:
 def stochastic_shift(
     x: int, left: int, bias: int, right: int, random: int, random_bits: int
 ) -> int:
-    """Return `x` shifted right, rounded up with a probability equal to the rest that it drops.
+    """Return `x` shifted right, rounded up with a probability equal to the dropped fraction.
 
-    The rest is rounded to nearest at ``2**-random_bits`` first (``x << left``, plus `bias`,
+    The fraction is first rounded to nearest at ``2**-random_bits`` (``x << left``, plus `bias`,
     ``>> right``); adding the random word and dropping `random_bits` bits by floor is then exactly
-    unbiased. `StochasticShift` derives the three constants from the whole shift. No random bits:
-    plain rounding to nearest.
+    unbiased. `StochasticShift` derives the three constants from the shift. Without random bits,
+    this is rounding to nearest.
 
     >>> [stochastic_shift(5, 0, 0, 0, r, 2) for r in range(4)]    # 5/4: up in one case of four
     [1, 1, 1, 2]
@@ -162,7 +163,7 @@ def stochastic_shift(
 
 @dataclass(frozen=True, slots=True)
 class StochasticShift:
-    """The constants of a stochastic right shift by `shift` bits with `random_bits` random ones.
+    """The constants of a stochastic right shift with `random_bits` random bits.
 
     >>> StochasticShift.of(5, 3)
     StochasticShift(left=0, bias=2, right=2, random_bits=3)
@@ -177,14 +178,14 @@ class StochasticShift:
 
     @classmethod
     def of(cls, shift: int, random_bits: int) -> StochasticShift:
-        """Derive the constants for a right shift by ``shift >= 0`` bits."""
+        """Return the constants of a right shift by ``shift >= 0`` bits."""
         left = max(random_bits - shift, 0)
         right = max(shift - random_bits, 0)
         return cls(left, Rounding.NEAREST.bias(right), right, random_bits)
 
 
 def round_fraction(x: Fraction) -> int:
-    """Return the integer nearest to `x`; halves go up, as `Rounding.NEAREST` does.
+    """Return the integer nearest to `x`; ties toward plus infinity, as in `Rounding.NEAREST`.
 
     >>> round_fraction(Fraction(-1, 2)), round_fraction(Fraction(5, 2))
     (0, 3)
@@ -193,7 +194,7 @@ def round_fraction(x: Fraction) -> int:
 
 
 def signed_digits(constant: int) -> list[tuple[int, int]]:
-    """Return the shifts and signs of the powers of two that make a constant, the fewest possible.
+    """Return the shifts and signs of the fewest powers of two that sum to a constant.
 
     >>> signed_digits(7), signed_digits(155)
     ([(0, -1), (3, 1)], [(0, -1), (2, -1), (5, 1), (7, 1)])

@@ -1,7 +1,8 @@
-"""The exact gradient of a window: sums of error times trace, in integers that hold them all.
+"""The exact gradient of a window: sums of error times trace, in integers of sufficient width.
 
-Two ways, the same bits: a pass over the errors that are not zero, and a matrix product in floating
-point, exact because no partial sum leaves the integers that the float type holds.
+There are two implementations with identical results: a pass over the non-zero errors, and a matrix
+product in floating point, which is exact because all partial sums are integers that the float type
+represents.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from .engine.compile import compilable
 from .engine.loops import set_zero
 
 TILE = 32
+"""Steps and neurons transposed at a time."""
 
 
 @compilable
 def sparse_gradient(errors, traces, gradient, by_neuron, active):  # type: ignore[no-untyped-def]
-    """Write the sum over steps of error times trace, skipping errors that are zero.
+    """Write the sum over steps of error times trace, skipping errors of zero.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ def sparse_gradient(errors, traces, gradient, by_neuron, active):  # type: ignor
     traces : (T, N) unsigned
     gradient : (M, N) int32 or int64, written
     by_neuron : (M, T) int
-        Scratch, of the errors' dtype.
+        Scratch, with the dtype of the errors.
     active : (T,) int
         Scratch.
     """
@@ -44,7 +46,7 @@ def sparse_gradient(errors, traces, gradient, by_neuron, active):  # type: ignor
             count += 1 if own[t] != 0 else 0
         row = gradient[i]
         set_zero(row)
-        # Four steps a pass, so that a sum is loaded and stored once for four products.
+        # Four steps per pass, so that a sum is loaded and stored once per four products.
         k = 0
         while k + 4 <= count:
             ta, tb, tc, td = active[k], active[k + 1], active[k + 2], active[k + 3]
@@ -68,7 +70,7 @@ def dense_gradient(
     largest_product: int,
     threads: int,
 ) -> None:
-    """Write the same sum by matrix products over runs of steps that are exact in floating point.
+    """Write the same sum with matrix products over runs of steps that are exact in floating point.
 
     Parameters
     ----------
@@ -76,9 +78,9 @@ def dense_gradient(
     traces : (T, N) unsigned
     gradient : (M, N) int32 or int64, written
     largest_product : int
-        Greatest ``|error| * trace`` that the formats allow.
+        Maximum of ``|error| * trace`` for the formats.
     threads : int
-        Threads of the matrix product.
+        Number of threads of the matrix product.
     """
     steps = errors.shape[0]
     run = (1 << 24) // largest_product

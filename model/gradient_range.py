@@ -1,8 +1,8 @@
-"""How large a window's gradient can be, and so which learning rates can move a weight at all.
+"""The range of a window's gradient, and the learning rates that can change a weight.
 
-The bounds follow from the constants alone. Errors are those of the table's entries at the targets 0
-and 1, the ends of a line. Traces are largest when an input spikes in every step: both filters are
-rising in state and input. No input, target or draw reaches further.
+The bounds follow from the constants alone and hold for all inputs, targets and draws. The error is
+linear in the target, so its extremes are at the targets 0 and 1. Traces are largest if an input
+spikes in every step, because both filters are increasing in state and input.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .fixed import round_shift, saturate
 from .interval import Interval
 
 MAX_WALK = 1 << 16
-"""Steps of a trace that are walked; from there on it is taken to be as large as its format."""
+"""Number of trace steps computed; later steps are bounded by the maximum of the format."""
 
 
 def error_range(table: tuple[tuple[int, ...], tuple[int, ...]], c: Constants) -> Interval:
-    """Return the least and the greatest error of any bin and target."""
+    """Return the range of the error over all bins and targets."""
     sums = (c.target_one * max(table[0]), -c.target_one * max(table[1]))
     high, low = (
         saturate(round_shift(x, c.error_bias, c.error_shift), c.error_low, c.error_high)[0]
@@ -34,7 +34,10 @@ def error_range(table: tuple[tuple[int, ...], tuple[int, ...]], c: Constants) ->
 
 @functools.lru_cache(maxsize=256)
 def largest_trace_sum(trace_current: Filter, trace: Filter, steps: int, carried: bool) -> int:
-    """Return the greatest sum of an input's PSP trace over a window of `steps` steps."""
+    """Return the maximum sum of one input's PSP trace over a window of `steps` steps.
+
+    `carried` says whether the trace continues from the window before.
+    """
     synaptic = psp = total = step = 0
     while step < min(steps, MAX_WALK) or (carried and step < MAX_WALK):
         before = synaptic, psp
@@ -43,7 +46,7 @@ def largest_trace_sum(trace_current: Filter, trace: Filter, steps: int, carried:
         f = trace
         psp = min((f.keep * psp + f.take * synaptic + f.bias) >> f.shift, f.high)
         if (synaptic, psp) == before:
-            # It stays there: the trace that a window which carries it may start with, too.
+            # A fixed point: a window with a carried trace may start here.
             return steps * psp if carried else total + (steps - step) * psp
         total += psp
         step += 1
@@ -51,7 +54,7 @@ def largest_trace_sum(trace_current: Filter, trace: Filter, steps: int, carried:
 
 
 def gradient_range(config: Settings, derived: Derived) -> Interval:
-    """Return the least and the greatest gradient of a window, in raw values."""
+    """Return the range of the raw gradient of a window."""
     c = derived.constants
     most = largest_trace_sum(
         c.trace_current, c.trace, config.window.steps, config.window.trace == "carry"
@@ -60,10 +63,10 @@ def gradient_range(config: Settings, derived: Derived) -> Interval:
 
 
 def idle_phases(config: Settings, derived: Derived) -> tuple[int, ...]:
-    """Return the phases in which no gradient, however large, can move a weight.
+    """Return the phases in which no gradient, however large, can change a weight.
 
-    A weight moves if ``(y + draw) >> random_bits`` is not 0 for some draw: unless y, which is rate
-    times gradient in steps of ``2**-random_bits`` LSBs, rounds to 0.
+    A weight changes if ``(y + draw) >> random_bits`` is not 0 for some draw, where y is rate times
+    gradient, rounded to steps of ``2**-random_bits`` LSBs. So it never changes if y is always 0.
     """
     gradient = gradient_range(config, derived)
     idle = []
@@ -76,12 +79,12 @@ def idle_phases(config: Settings, derived: Derived) -> tuple[int, ...]:
 
 
 def least_rate(config: Settings, derived: Derived) -> float:
-    """Return about the least learning rate that can move a weight; infinite if none can."""
+    """Return approximately the smallest learning rate that can change a weight, or infinity."""
     gradient = gradient_range(config, derived)
     most = max(-gradient.low, gradient.high)
     if most == 0:
         return math.inf
-    # The product rounds to at least 1 from half of 2**-random_bits LSB on.
+    # The product rounds to at least 1 if it is at least half of 2**-random_bits LSB.
     unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
     half = Fraction(1, 2 << config.learning.random_bits)
     return float(half * config.window.steps / unit / most)

@@ -1,4 +1,4 @@
-"""Interval arithmetic on integers: the widths of sums and products are derived, never guessed."""
+"""Interval arithmetic on integers, from which the widths of sums and products are derived."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .errors import BitlifError
 from .fixed import Format
 
 MAX_INTERMEDIATE_BITS = 63
-"""Widest intermediate that a configuration may need: the engine computes in 64-bit integers."""
+"""Maximum width of an intermediate: the engine computes in 64-bit integers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """All the values that a signal can take: ``low ..= high``.
+    """The range of a signal, ``low ..= high``.
 
     >>> x = Interval(-8, 7) * Interval(3, 3) + Interval(0, 1)
     >>> x, x.bits, x >> 2
@@ -44,35 +44,35 @@ class Interval:
         return Interval(self.low >> shift, self.high >> shift)
 
     def scaled(self, factor: int) -> Interval:
-        """Return the interval of the value times a constant."""
+        """Return the interval of this signal times a constant."""
         return self * Interval.point(factor)
 
     def times(self, count: int) -> Interval:
-        """Return the interval of a sum of up to `count` such values, none included."""
+        """Return the interval of a sum of 0 to `count` such values."""
         return Interval(min(self.low * count, 0), max(self.high * count, 0))
 
     def union(self, other: Interval) -> Interval:
-        """Return the least interval that holds both."""
+        """Return the smallest interval that contains both."""
         return Interval(min(self.low, other.low), max(self.high, other.high))
 
     def within(self, fmt: Format) -> bool:
-        """Return whether no value lies outside the format."""
+        """Return whether all values are within the format."""
         return fmt.raw_min <= self.low and self.high <= fmt.raw_max
 
     @property
     def signed(self) -> bool:
-        """Whether a sign bit is needed."""
+        """Whether any value is negative, so that a sign bit is needed."""
         return self.low < 0
 
     @property
     def bits(self) -> int:
-        """Least width that holds every value, as two's complement if any is negative."""
+        """Minimum width that holds every value, in two's complement if any is negative."""
         if self.signed:
             return max((-self.low - 1).bit_length(), max(self.high, 0).bit_length()) + 1
         return max(self.high.bit_length(), 1)
 
     def checked(self, signal: str, remedy: str) -> Interval:
-        """Return this interval if its width is allowed; else raise naming the `signal`."""
+        """Return this interval, or raise a `BitlifError` naming the signal if it is too wide."""
         if self.bits > MAX_INTERMEDIATE_BITS:
             raise BitlifError(
                 f"{signal} would need {self.bits} bits, at most {MAX_INTERMEDIATE_BITS} are "

@@ -368,11 +368,11 @@ class Layer(BaseLayer[Snapshot]):
 
     def _large_window(self, w: int, task: Task, now: Snapshot, seat: Seat) -> NDArray[Any]:
         """Run window `w`; write and return its gradient, summed in the faster of two ways."""
-        scratch, records, active = seat.scratch, task.records, ACTIVE_ERRORS
-        before = seat.counters[active]
+        scratch, records = seat.scratch, task.records
+        before = seat.counters[ACTIVE_ERRORS]
         self._windows(w, w + 1, task, now, seat, PREPARE)
         gradient = records.gradient[w if records.gradient.shape[0] > 1 else 0]
-        if (seat.counters[active] - before) / scratch.errors.size < DENSE_SHARE:
+        if (seat.counters[ACTIVE_ERRORS] - before) / scratch.errors.size < DENSE_SHARE:
             self._kernel(sparse_gradient)(
                 scratch.errors, scratch.traces, gradient, scratch.by_neuron, scratch.active
             )

@@ -1,14 +1,14 @@
-"""Maximal-length LFSRs: a stream of bits that can be leapt along, jumped along, and made in bulk.
+"""Maximal-length LFSRs: bit streams that can be advanced by any distance and generated in bulk.
 
-The register of a Fibonacci LFSR is a window of `width` bits on one endless bit stream ``b``::
+The register of a Fibonacci LFSR is a window of `width` bits on an endless bit stream ``b``::
 
     b[n + width] = XOR of b[n + e] over the exponents e of the polynomial below the highest (0 too)
 
 Bit k of a *state* at position n is ``b[n + k]``. A draw reads the lowest bits of the state, and
-then the register leaps a configured number of positions. Everything here is about that one stream:
-`Lfsr.leap` walks it bit by bit (the definition), `Lfsr.jump` goes any distance at once, and
-`extend_stream` makes it 32 bits at a time. The last rests on p(x)^32 = p(x^32) over GF(2): packed
-into 32-bit words, the stream obeys the same recurrence word by word.
+then the register leaps by a configured number of positions. `Lfsr.leap` advances bit by bit (the
+definition), `Lfsr.jump` advances by any distance at once, and `extend_stream` generates 32 bits at
+a time. The latter uses p(x)^32 = p(x^32) over GF(2): packed into 32-bit words, the stream obeys the
+same recurrence word by word.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from .errors import BitlifError, BitlifTypeError, plain_fields, require_choice, 
 from .text import quoted
 
 WORD_BITS = 32
-"""Bits of a word of the packed stream. Scalars stay in int64, which holds two words but a bit."""
+"""Bits per word of the packed stream. Scalars are int64, which holds two words minus one bit."""
 
 SHARINGS = ("phase", "polynomial", "shared")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LfsrConfig:
-    """One random source: an LFSR per lane, and how the lanes' LFSRs differ.
+    """A random source: one LFSR per lane, and the relation between the LFSRs of the lanes.
 
     Parameters
     ----------
     width : int
-        Bits of the register, 8 ..= 64. The period is ``2**width - 1``.
+        Width of the register in bits, 8 ..= 64. The period is ``2**width - 1``.
     taps : tuple of int
-        Exponents of the polynomial but the constant, highest (the width) first. Empty: the first
-        primitive five-term polynomial of that width.
+        Exponents of the polynomial without the constant, in descending order; the first is the
+        width. Empty for the first primitive five-term polynomial of that width.
     seed : int
-        State of lane 0 at the start, 1 ..= ``2**width - 1``.
+        Initial state of lane 0, 1 ..= ``2**width - 1``.
     leap : int
-        Positions from a draw to the next, 0 ..= 65536. 0: exactly the bits that a draw reads. The
-        draws repeat after ``period / gcd(leap, period)``; see `bitlif.model.period`.
+        Positions between draws, 0 ..= 65536; 0 means the number of bits that a draw reads. Draws
+        repeat after ``period / gcd(leap, period)`` of them; see `bitlif.model.period`.
     sharing : str
-        ``"phase"``: lane l starts ``l * (period // lanes)`` positions further on than lane 0 on
-        the same stream. ``"polynomial"``: lane l has the l-th next primitive polynomial, same seed.
-        ``"shared"``: all lanes read the same draw.
+        ``"phase"``: lane l starts ``l * (period // lanes)`` positions ahead of lane 0 on the same
+        stream. ``"polynomial"``: each lane has a different primitive polynomial and the same seed.
+        ``"shared"``: all lanes use the same draws.
 
     Raises
     ------
@@ -83,7 +83,7 @@ class LfsrConfig:
         descending = all(a > b for a, b in zip(self.taps, self.taps[1:], strict=False))
         if self.taps[0] != self.width or not descending or self.taps[-1] < 1:
             raise BitlifError(
-                f"taps must fall from the width {self.width} to at least 1, "
+                f"taps must descend from the width {self.width} to at least 1, "
                 f"not {quoted(list(self.taps))}"
             )
         if not polynomials.is_primitive(self.taps):
@@ -94,7 +94,7 @@ class LfsrConfig:
             )
 
     def check_lanes(self, lanes: int) -> None:
-        """Raise unless so many lanes can have an LFSR each that differs from all others."""
+        """Raise unless this number of lanes can have different LFSRs."""
         most, what = lanes, ""
         if self.sharing == "polynomial":
             most = len(polynomials.distinct_taps(self.width, lanes))
@@ -122,7 +122,7 @@ class LfsrConfig:
         return tuple(first.jump(lane * distance) for lane in range(lanes))
 
     def registers(self, lanes: int) -> tuple[tuple[Lfsr, ...], tuple[int, ...]]:
-        """Return the LFSRs that differ, at position 0, and which of them each lane reads."""
+        """Return the distinct LFSRs at position 0, and the index of each lane's LFSR."""
         streams = self.streams(lanes)
         distinct = tuple(dict.fromkeys(streams))
         return distinct, tuple(distinct.index(own) for own in streams)
@@ -144,16 +144,16 @@ class Lfsr:
 
     @property
     def width(self) -> int:
-        """Bits of the register."""
+        """Width of the register in bits."""
         return self.taps[0]
 
     @property
     def period(self) -> int:
-        """Positions after which the stream repeats."""
+        """Period of the stream in positions."""
         return (1 << self.width) - 1
 
     def leap(self, positions: int) -> Lfsr:
-        """Return the LFSR `positions` further on, walked bit by bit."""
+        """Return the LFSR advanced by `positions` positions, bit by bit."""
         state = self.state
         positions = operator.index(positions)
         mask = (polynomials.as_integer(self.taps)) & self.period
@@ -162,10 +162,10 @@ class Lfsr:
         return replace(self, state=state)
 
     def jump(self, positions: int) -> Lfsr:
-        """Return the LFSR `positions` (any number, also negative) further on, in about width steps.
+        """Return the LFSR advanced by any number of positions, also negative, in O(width) steps.
 
-        x^n mod p = sum of c_j x^j, so that bit k of the new state is the XOR of b[j + k] over
-        the j with c_j = 1.
+        x^n mod p = sum of c_j x^j, so bit k of the new state is the XOR of b[j + k] over all j
+        with c_j = 1.
         """
         exponent = operator.index(positions) % self.period
         factor = polynomials.power_of_x(exponent, polynomials.as_integer(self.taps))
@@ -187,14 +187,14 @@ class Lfsr:
 
 
 MIN_RUN = 128
-"""Words that `extend_stream` makes in one run of a `Streams` buffer: enough for wide vectors."""
+"""Minimum words that `extend_stream` computes at a time: enough for wide vector instructions."""
 
 
 class Streams(NamedTuple):
-    """The packed bit streams of a layer's lanes, each with enough history to go on from.
+    """The packed bit streams of the lanes of a layer, each with the history that it continues from.
 
     The next bit of stream s is bit ``32 * history + offset[0]`` of ``buffer[s]``; all streams are
-    at the same position. One stream stands for all lanes if they share it.
+    at the same position. If all lanes share a stream, there is only one.
     """
 
     buffer: Any
@@ -204,13 +204,13 @@ class Streams(NamedTuple):
     lags: Any
     """(streams, terms) int64, stretched by ``history / width``"""
     history: int
-    """words that stand before the next bit"""
+    """words before the next bit"""
     leap: int
-    """bits from a draw to the next"""
+    """bits between draws"""
     reach: int
-    """bits that a draw reads"""
+    """bits per draw"""
     origin: Any
-    """(streams, history) uint32: the history at the very beginning, to clear to"""
+    """(streams, history) uint32: the initial history, restored when streams are cleared"""
 
 
 def make_streams(
@@ -220,12 +220,23 @@ def make_streams(
     draws: int,
     start: Callable[..., None],
 ) -> Streams:
-    """Return streams that stand at the sources' positions, with room for `draws` draws a fill.
+    """Return streams at the positions of their sources.
 
-    `start` is `start_stream`, compiled or not.
+    The recurrence also holds with all lags doubled (p(x)^2 = p(x^2)). They are doubled until runs
+    have at least `MIN_RUN` words; the history grows with them.
 
-    The recurrence also holds with all lags doubled (p(x)^2 = p(x^2)), so they are doubled until a
-    run is long; the history grows with them.
+    Parameters
+    ----------
+    sources : sequence of Lfsr
+        One per lane; equal sources give one stream.
+    leap : int
+        Bits between draws.
+    reach : int
+        Bits per draw.
+    draws : int
+        Maximum number of draws at a time.
+    start : function
+        `start_stream`, compiled or not.
     """
     distinct = list(dict.fromkeys(sources))
     base = [lag_array(source.taps) for source in distinct]
@@ -237,7 +248,7 @@ def make_streams(
     words = (draws * leap + reach) // WORD_BITS + 4
     buffer = np.zeros((len(distinct), history + words), np.uint32)
     for row, source, lags in zip(buffer, distinct, base, strict=True):
-        # The history lies behind the position: go back, then make it.
+        # The history precedes the position.
         behind = source.jump(-WORD_BITS * history)
         start(split_state(behind.state), lags, row[:history])
     longest = max(lags.size for lags in base)
@@ -249,7 +260,7 @@ def make_streams(
 
 
 def stream_states(streams: Streams, width: int) -> tuple[int, ...]:
-    """Return the LFSR state at which each stream stands."""
+    """Return the current LFSR state of each stream."""
     offset = int(streams.offset[0])
     states = []
     for row, lags in zip(streams.buffer, streams.lags, strict=True):
@@ -260,14 +271,14 @@ def stream_states(streams: Streams, width: int) -> tuple[int, ...]:
 
 
 def start_stream(state, lags, words):  # type: ignore[no-untyped-def]
-    """Write all of `words` with the stream that starts with `state`; see `expand_state`."""
+    """Fill `words` with the stream that starts with `state`; see `expand_state`."""
     expand_state(state, lags, words)
     extend_stream(words, lags[lags.size - 1], words.size, lags)
 
 
 @compilable
 def restart_streams(streams):  # type: ignore[no-untyped-def]
-    """Go back to the very beginning."""
+    """Reset streams to their initial positions."""
     for stream in range(streams.buffer.shape[0]):
         for k in range(streams.history):
             streams.buffer[stream, k] = streams.origin[stream, k]
@@ -276,7 +287,7 @@ def restart_streams(streams):  # type: ignore[no-untyped-def]
 
 @compilable
 def fill_stream(streams, stream, draws):  # type: ignore[no-untyped-def]
-    """Make the words that the next `draws` draws of `stream` read; return the first one's bit."""
+    """Generate the words of the next `draws` draws; return the bit position of the first draw."""
     bits = streams.offset[0] + draws * streams.leap + streams.reach
     stop = streams.history + (bits >> 5) + 2
     extend_stream(streams.buffer[stream], streams.history, stop, streams.lags[stream])
@@ -285,22 +296,22 @@ def fill_stream(streams, stream, draws):  # type: ignore[no-untyped-def]
 
 @compilable
 def advance_stream(streams, stream, draws):  # type: ignore[no-untyped-def]
-    """Move the buffer of `stream` past `draws` draws made by `fill_stream`."""
+    """Advance the buffer of `stream` past `draws` draws generated by `fill_stream`."""
     words = (streams.offset[0] + draws * streams.leap) >> 5
     row = streams.buffer[stream]
-    # Forward in place: a word is read before it is written over.
+    # In ascending order, in which each word is read before it is overwritten.
     for k in range(streams.history):
         row[k] = row[words + k]
 
 
 @compilable
 def advance_offset(streams, draws):  # type: ignore[no-untyped-def]
-    """Note that all streams have moved past `draws` draws."""
+    """Advance the common bit offset of all streams by `draws` draws."""
     streams.offset[0] = (streams.offset[0] + draws * streams.leap) & 31
 
 
 def lag_array(taps: tuple[int, ...]) -> np.ndarray:
-    """Return how far the recurrence reaches back for each term: int64, the shortest reach first."""
+    """Return the lags of the recurrence, one per term, in ascending order: int64."""
     return np.array(sorted([taps[0], *(taps[0] - tap for tap in taps[1:])]), np.int64)
 
 
@@ -310,7 +321,7 @@ def split_state(state: int) -> np.ndarray:
 
 
 def join_state(words: np.ndarray, offset: int, width: int) -> int:
-    """Return the state that stands at bit `offset` (0 ..= 31) of the packed stream `words`."""
+    """Return the state at bit `offset` (0 ..= 31) of the packed stream `words`."""
     value = sum(int(word) << (WORD_BITS * k) for k, word in enumerate(words[:3]))
     return (value >> offset) & ((1 << width) - 1)
 
@@ -323,7 +334,7 @@ def stream_bit(words, position):  # type: ignore[no-untyped-def]
 
 @compilable
 def expand_state(state, lags, words):  # type: ignore[no-untyped-def]
-    """Write the first ``32 * width`` bits of the stream that starts with `state` into `words`.
+    """Write the first ``32 * width`` bits of the stream that starts with `state` to `words`.
 
     Parameters
     ----------
@@ -345,11 +356,11 @@ def expand_state(state, lags, words):  # type: ignore[no-untyped-def]
 
 @compilable
 def extend_stream(words, start, stop, lags):  # type: ignore[no-untyped-def]
-    """Write words ``start ..< stop`` of the stream, of which the words before it reaches are there.
+    """Write words ``start ..< stop`` of the stream, computed from the words before them.
 
-    `lags` has the shortest one first and may end in zeros, which mean nothing. A run no longer than
-    the shortest lag depends only on words before it, so it is one pass of
-    exclusive ors over slices, which compiles to vector instructions.
+    `lags` is in ascending order and may end in zeros, which are ignored. A run no longer than the
+    shortest lag depends only on words before it, so it is one pass of XORs over slices, which
+    compiles to vector instructions.
     """
     run = lags[0]
     position = start
@@ -377,7 +388,7 @@ def extend_stream(words, start, stop, lags):  # type: ignore[no-untyped-def]
 
 @compilable
 def read_bits(words, position, mask):  # type: ignore[no-untyped-def]
-    """Return up to 32 bits (a `mask` of ones says how many) of the packed stream at `position`."""
+    """Return up to 32 bits, selected by `mask`, of the packed stream at `position`."""
     word = position >> 5
     pair = int(words[word]) | int(words[word + 1]) << 32
     return (pair >> (position & 31)) & mask

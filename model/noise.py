@@ -1,22 +1,22 @@
-"""Noise sources: how random bits become one centred integer draw, and how it is distributed.
+"""Noise sources: the construction of a centred integer draw from random bits, and its exact PMF.
 
-Three constructions, all symmetric about zero:
+There are three constructions, all symmetric about zero:
 
 ``sum``
-    ``words`` uniform words of ``word_bits`` bits are added; the draw is twice the sum less its
-    mean, so that it is an integer: ``2 * sum - words * (2**word_bits - 1)``.
+    The sum of ``words`` uniform words of ``word_bits`` bits. The draw is twice the sum minus its
+    mean, which is an integer: ``2 * sum - words * (2**word_bits - 1)``.
 ``popcount``
-    The ones among ``words * word_bits`` bits are counted: a sum of one-bit words.
+    The number of ones among ``words * word_bits`` bits: a sum of one-bit words.
 ``inverse_cdf``
     One word addresses a table of Gaussian quantiles rounded to ``level_bits``. The tail ends at
     the quantile of the outermost address.
 
-None is Gaussian: `Pmf` says exactly what each is, with its cut-off and its kurtosis, and the error
-tables (`bitlif.model.table`) are computed from it. The counts are those of equally likely draws; an
-LFSR misses one state in ``2**width`` (zero), which moves no probability by more than ``2**-width``.
-That holds over a whole period, which the draws walk if the leap has no factor in common with it (as
-a power of two has none); else they repeat after ``period / gcd(leap, period)`` of the states. See
-`bitlif.model.period`, which also refuses sources whose draws never differ.
+None of them is exactly Gaussian. `Pmf` is the exact distribution, with its cut-off and kurtosis;
+the error tables (`bitlif.model.table`) are computed from it. Its counts assume that all words are
+equally likely. An LFSR lacks one of its ``2**width`` states, zero, which changes no probability by
+more than ``2**-width``. This holds over a whole period, which the draws cover if the leap is
+coprime to it, as powers of two are; otherwise they cover ``period / gcd(leap, period)`` of the
+states. See `bitlif.model.period`, which also refuses sources whose draws are constant.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from .lfsr import LfsrConfig, read_bits
 
 KINDS = ("sum", "popcount", "inverse_cdf")
 
-# Decimal is the same on every machine; the C library's exp and log are not, in the last place.
 EXACT = decimal.Context(prec=40)
+"""Decimal arithmetic, which gives the same digits on every machine; exp and log of C do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +57,20 @@ class NoiseConfig:
     kind : str
         ``"sum"``, ``"popcount"`` or ``"inverse_cdf"``; see the module.
     words : int
-        Words that a draw reads, 1 ..= 64 (1 for ``inverse_cdf``).
+        Words per draw, 1 ..= 64 (1 for ``inverse_cdf``).
     word_bits : int
-        Bits of each, 1 ..= 16 (2 ..= 16 for ``inverse_cdf``). ``words * word_bits`` may not be
-        more than the LFSR's width: more bits would depend on each other, and no PMF would be exact.
+        Bits per word, 1 ..= 16 (2 ..= 16 for ``inverse_cdf``). ``words * word_bits`` must not
+        exceed the width of the LFSR: the bits would depend on each other, and the PMF would not be
+        exact.
     level_bits : int
-        Bits of a draw of ``inverse_cdf``, 4 ..= 16.
+        Width of a draw of ``inverse_cdf``, 4 ..= 16.
     scale_bits : int
-        Bits of the multiplier that turns a draw into membrane LSBs, 2 ..= 24.
+        Width of the multiplier that converts a draw to membrane LSBs, 2 ..= 24.
     overlap : bool
         Whether the LFSR may leap by fewer bits than a draw reads. Successive draws then share
-        bits and are correlated: for studying poor sources.
+        bits and are correlated, which is useful for studying poor sources.
     lfsr : LfsrConfig
-        The bits' source.
+        Source of the bits.
 
     Raises
     ------
@@ -108,24 +109,24 @@ class NoiseConfig:
 
     @property
     def draw_bits(self) -> int:
-        """Bits that one draw reads."""
+        """Bits per draw."""
         return self.words * self.word_bits
 
     @property
     def leap(self) -> int:
-        """Positions of the bit stream from a draw to the next."""
+        """Positions of the bit stream between draws."""
         return self.lfsr.leap or self.draw_bits
 
     @property
     def quantiles(self) -> np.ndarray:
-        """The table of ``inverse_cdf``, else an empty one: shape (``2**word_bits``,), int64."""
+        """Table of ``inverse_cdf``: shape (``2**word_bits``,), int64; empty for other kinds."""
         if self.kind != "inverse_cdf":
             return np.zeros(0, np.int64)
         return np.array(quantile_table(self.word_bits, self.level_bits), np.int64)
 
     @property
     def pmf(self) -> Pmf:
-        """The exact distribution of a draw."""
+        """Exact distribution of a draw."""
         return _pmf(self.kind, self.words, self.word_bits, self.level_bits)
 
 
@@ -136,9 +137,9 @@ class Pmf:
     Parameters
     ----------
     levels : tuple of int
-        The draws that occur, ascending and symmetric about zero.
+        Possible draws, ascending and symmetric about zero.
     counts : tuple of int
-        How many of the equally likely words give each of them.
+        Number of equally likely words that give each level.
     """
 
     levels: tuple[int, ...]
@@ -150,19 +151,19 @@ class Pmf:
         return sum(self.counts)
 
     def moment(self, order: int) -> Fraction:
-        """Return the exact central moment of this order (the mean is zero by symmetry)."""
+        """Return the exact central moment of an order; the mean is zero by symmetry."""
         pairs = zip(self.levels, self.counts, strict=True)
         return Fraction(sum(count * level**order for level, count in pairs), self.total)
 
     @functools.cached_property
     def sigma(self) -> Decimal:
-        """Standard deviation in units of a draw, to 40 digits."""
+        """Standard deviation in draw units, to 40 digits."""
         variance = self.moment(2)
         return EXACT.sqrt(EXACT.divide(variance.numerator, variance.denominator))
 
     @property
     def cutoff(self) -> float:
-        """The largest draw in sigma: beyond it the noise never reaches."""
+        """Maximum draw in sigma."""
         return float(self.levels[-1] / self.sigma)
 
     @property
@@ -172,7 +173,7 @@ class Pmf:
 
     @functools.cached_property
     def _knots(self) -> tuple[tuple[Fraction, ...], tuple[int, ...]]:
-        """Ends of the cells that the levels stand for, and the counts below each end."""
+        """Boundaries of the cells of the levels, and the counts below each boundary."""
         inner = [Fraction(a + b, 2) for a, b in zip(self.levels, self.levels[1:], strict=False)]
         first = 2 * self.levels[0] - inner[0]
         below = [0]
@@ -181,10 +182,10 @@ class Pmf:
         return (first, *inner, -first), tuple(below)
 
     def probability_above(self, x: Decimal) -> Decimal:
-        """Return P(draw / sigma >= -x), the chance of a spike at distance `x` above threshold.
+        """Return P(draw / sigma >= -x), the probability of a spike `x` sigma above the threshold.
 
-        Each level's mass is spread evenly over the cell between the midpoints to its neighbours,
-        so that the probability is continuous and its derivative, the density, exists.
+        The mass of each level is spread evenly over the cell between the midpoints to its
+        neighbours, so that the probability is continuous and has a density.
         """
         knots, below = self._knots
         point = Fraction(EXACT.multiply(x, self.sigma))
@@ -199,7 +200,7 @@ class Pmf:
         return EXACT.divide(mass.numerator, mass.denominator)
 
     def knots_in_sigma(self) -> np.ndarray:
-        """Return the cells' ends in sigma: ascending, float64, shape (levels + 1,)."""
+        """Return the boundaries of the cells in sigma: ascending, float64, shape (levels + 1,)."""
         return np.array([float(knot) for knot in self._knots[0]]) / float(self.sigma)
 
     def cumulative(self) -> np.ndarray:
@@ -225,8 +226,8 @@ def _pmf(kind: str, words: int, word_bits: int, level_bits: int) -> Pmf:
         return Pmf(tuple(levels), tuple(tally[level] for level in levels))
     if kind == "popcount":
         words, word_bits = words * word_bits, 1
-    # Polynomial powers by packing: the generating function evaluated at a power of two large
-    # enough that no coefficient carries into the next one.
+    # A polynomial power by Kronecker substitution: the generating function is evaluated at a power
+    # of two so large that no coefficient carries into the next one.
     values = 1 << word_bits
     field_bits = words * word_bits + 1
     uniform = 1
@@ -248,10 +249,10 @@ def _slice_bits(data: bytes, position: int, mask: int) -> int:
 
 @functools.lru_cache(maxsize=64)
 def quantile_table(word_bits: int, level_bits: int) -> tuple[int, ...]:
-    """Return the draw of every word: Gaussian quantiles of ``(word + 1/2) / 2**word_bits``, scaled.
+    """Return the draw of every word: scaled Gaussian quantiles of ``(word + 1/2) / 2**word_bits``.
 
-    The outermost quantile becomes ``2**(level_bits - 1) - 1``. The lower half is the upper one
-    mirrored, so that gates store one half.
+    The outermost quantile is scaled to ``2**(level_bits - 1) - 1``. The lower half mirrors the
+    upper half, so that gates store only one of them.
 
     >>> quantile_table(2, 4)
     (-7, -2, 2, 7)
@@ -264,9 +265,9 @@ def quantile_table(word_bits: int, level_bits: int) -> tuple[int, ...]:
 
 
 def _scaled_quantile(above_half: Fraction, scale: Decimal) -> int:
-    """Return the quantile times `scale`, rounded to nearest: the same integer on every machine."""
+    """Return the quantile times `scale`, rounded to nearest identically on every machine."""
     estimate = statistics.NormalDist().inv_cdf(0.5 + float(above_half)) * float(scale)
-    # The estimate is good to about 1e-11; only next to a tie could that change the integer.
+    # The error of the estimate is about 1e-11, which matters only close to a tie.
     if abs(estimate % 1.0 - 0.5) > 1e-6:
         return math.floor(estimate + 0.5)
     exact = EXACT.multiply(gaussian_quantile(above_half), scale)
@@ -295,7 +296,7 @@ def gaussian_quantile(above_half: Fraction) -> Decimal:
                 total += term
             density = (-x * x / 2).exp()
             step = (target - density * total) / density
-            # Phi is concave for x > 0: from the left, Newton's steps never overshoot.
+            # Phi is concave for x > 0, so Newton's method never overshoots from the left.
             x += step
             if abs(step) < Decimal("1e-30"):
                 return x
@@ -311,15 +312,15 @@ def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[
     Parameters
     ----------
     words : array of 32-bit words
-        The packed stream; must reach 64 bits beyond the last bit read.
+        The packed stream; must extend 64 bits beyond the last bit read.
     position : int
-        Bit at which the first draw reads.
+        Bit position of the first draw.
     leap : int
-        Bits from a draw to the next.
+        Bits between draws.
     shape : (n_words, word_bits)
-        What to add up; ``popcount`` has one-bit words.
+        Words to add; ``popcount`` has one-bit words.
     quantiles : (2**word_bits,) array of int
-        The table of ``inverse_cdf``; empty for sums.
+        Table of ``inverse_cdf``; empty for sums.
     draws : (n,) array, written
     """
     n_words, word_bits = shape
@@ -328,7 +329,7 @@ def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[
         for k in range(draws.size):
             draws[k] = quantiles[read_bits(words, position + k * leap, mask)]
         return
-    # As many words a pass as 32 bits hold, up to four: all draws of the usual four in one pass.
+    # Each pass adds as many words as fit in 32 bits, up to four, which usually is the whole draw.
     group = min(4, 32 // word_bits)
     whole = (1 << group * word_bits) - 1
     aligned = leap == 32 and position % 32 == 0 and n_words * word_bits <= 32
@@ -336,7 +337,7 @@ def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[
         fields = word_fields(word_bits, mask, min(group, n_words - word))
         first = position + word * word_bits
         if aligned:
-            # A draw is one 32-bit word or less: vector loads, where `read_bits` joins two words.
+            # Each draw lies in one 32-bit word, so that vector loads replace `read_bits`.
             own = words[position >> 5 : (position >> 5) + draws.size]
             for k in range(draws.size):
                 total = sum_fields(int(own[k]) >> (first - position), fields)
@@ -349,7 +350,7 @@ def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[
 
 @compilable
 def word_fields(word_bits, mask, count):  # type: ignore[no-untyped-def]
-    """Return shift and mask of each of four words, all zero from the `count`-th on."""
+    """Return shift and mask of each of four words; those beyond the first `count` are zero."""
     return (
         (0, mask),
         (word_bits, mask) if count > 1 else (0, 0),
@@ -360,7 +361,7 @@ def word_fields(word_bits, mask, count):  # type: ignore[no-untyped-def]
 
 @compilable
 def sum_fields(bits, fields):  # type: ignore[no-untyped-def]
-    """Return the sum of the words that `word_fields` finds in `bits`."""
+    """Return the sum of the words in `bits` at the shifts and masks of `word_fields`."""
     a, b, c, d = fields
     low = ((bits >> a[0]) & a[1]) + ((bits >> b[0]) & b[1])
     return low + (((bits >> c[0]) & c[1]) + ((bits >> d[0]) & d[1]))

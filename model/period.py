@@ -1,15 +1,15 @@
-"""When random draws repeat: the period of a lane, of a neuron and of a synapse, and constant draws.
+"""Periods of random draws per lane, neuron and synapse, and detection of constant draws.
 
-A lane's stream has ``period = 2**width - 1`` positions. Draws that lie `stride` positions apart
-repeat after ``period / gcd(stride, period)`` of them: after the whole period only if the stride has
-no factor in common with it.
+The stream of a lane has ``period = 2**width - 1`` positions. Draws `stride` positions apart repeat
+after ``period / gcd(stride, period)`` draws, which is the whole period only if the stride is
+coprime to it.
 
 Bit k of draw n is the trace of ``c a^k b^n`` over GF(2), where a is a root of the polynomial and
-``b = a^stride``. If b generates the whole field, no sum (exclusive or) of different bits of the
-draws is constant: its trace form is not zero. A source can then not be constant either, because
-some such sum differs between draws of different value: the parity of a popcount, the lowest bit of
-a sum, the two highest address bits of a quantile. Only a b of a proper subfield, whose order
-divides ``2**m - 1`` for a proper divisor m of the width, needs its draws looked at.
+``b = a^stride``. If b generates the whole field, no XOR of different bits of the draws is constant,
+because its trace form is not zero. The draws then cannot be constant either, because for every kind
+of source such an XOR distinguishes some draws: the parity of a popcount, the lowest bit of a sum,
+the two highest address bits of a quantile. Only if b lies in a proper subfield, so that its order
+divides ``2**m - 1`` for a proper divisor m of the width, are the draws checked one by one.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from .noise import NoiseConfig, quantile_table
 
 
 class Periods(NamedTuple):
-    """After how many draws, steps and windows the random numbers of a configuration repeat.
+    """Periods of the random numbers of a configuration.
 
-    The last three hold where LFSRs are carried from window to window; where ``window.lfsr`` is
-    ``"clear"``, everything repeats with each window.
+    The last three are for LFSRs that are carried from window to window. If ``window.lfsr`` is
+    ``"clear"``, all random numbers repeat in each window.
     """
 
     noise_bits: int
-    """positions of a lane's noise stream"""
+    """Period of a lane's noise stream, in positions."""
     noise_draws: int
-    """draws of a lane's noise stream"""
+    """Period of a lane's noise stream, in draws."""
     neuron_steps: int
-    """steps after which a neuron gets the same draws again"""
+    """Steps after which the draws of a neuron repeat."""
     update_draws: int
-    """draws of a lane's update stream; 0 without random bits"""
+    """Period of a lane's update stream, in draws; 0 without random bits."""
     synapse_windows: int
-    """windows after which a synapse gets the same draws again; 0 without random bits"""
+    """Windows after which the draws of a synapse repeat; 0 without random bits."""
 
 
 def draw_period(stride: int, period: int) -> int:
-    """Return after how many draws `stride` positions apart a stream of this period repeats.
+    """Return the period, in draws, of draws `stride` positions apart on a stream.
 
     >>> draw_period(32, 255), draw_period(34, 255), draw_period(255, 255)
     (255, 15, 1)
@@ -75,12 +75,12 @@ synapse_windows=131071)
 
 
 def check_draws(config: Settings) -> None:
-    """Raise if a lane, every neuron or every synapse would get one random number for ever.
+    """Check that the draws of every lane, neuron and synapse vary.
 
     Raises
     ------
     BitlifError
-        Naming the leap.
+        If some draws would be constant; the message names the leap.
     """
     noise, learning, sizes = config.noise, config.learning, config.layer
     found = periods(config)
@@ -89,7 +89,7 @@ def check_draws(config: Settings) -> None:
         raise BitlifError(
             f"noise.lfsr.leap * slots must not be a multiple of the LFSR's period "
             f"{found.noise_bits}, as {noise.leap} * {sizes.slots} is: every neuron would get the "
-            f"same number in every step"
+            f"same noise in all steps"
         )
     bits = learning.random_bits
     if not bits:
@@ -101,30 +101,30 @@ def check_draws(config: Settings) -> None:
         raise BitlifError(
             f"learning.lfsr.leap * slots * inputs must not be a multiple of the LFSR's period "
             f"{period}, as {learning.leap} * {sizes.slots} * {sizes.inputs} is: every synapse "
-            f"would get the same number in every window"
+            f"would get the same random bits in all windows"
         )
 
 
 def _check_lanes(section: str, lane: int | None, leap: int) -> None:
     if lane is not None:
         raise BitlifError(
-            f"{section}.lfsr.leap must be one with which draws differ, not {leap}: "
-            f"lane {lane} would draw the same number for ever"
+            f"{section}.lfsr.leap must give draws that vary, not {leap}: all draws of lane {lane} "
+            f"would be equal"
         )
 
 
 @functools.lru_cache(maxsize=1024)
 def constant_lane(lfsr: LfsrConfig, leap: int, lanes: int, read: NoiseConfig | int) -> int | None:
-    """Return the first lane whose draws are all the same number, None if there is none.
+    """Return the first lane whose draws are all equal, or None.
 
     Parameters
     ----------
     lfsr : LfsrConfig
     leap : int
-        Positions from a draw to the next.
+        Positions between draws.
     lanes : int
     read : NoiseConfig or int
-        How a draw reads the register: as noise, or so many of its lowest bits.
+        How a draw reads the register: as noise, or as this number of its lowest bits.
     """
     turn = draw_period(leap, (1 << lfsr.width) - 1)
     divisors = [m for m in range(1, lfsr.width) if lfsr.width % m == 0]
@@ -142,7 +142,7 @@ def constant_lane(lfsr: LfsrConfig, leap: int, lanes: int, read: NoiseConfig | i
 
 
 def _value(source: Lfsr, read: NoiseConfig | int) -> int:
-    """Return the number that a draw makes of the state."""
+    """Return the draw that a state gives."""
     if isinstance(read, int):
         return source.state & ((1 << read) - 1)
     word = source.state & ((1 << read.draw_bits) - 1)

@@ -1,8 +1,8 @@
-"""Primitive polynomials over GF(2): which give a maximal LFSR, and how far it can jump ahead.
+"""Primitive polynomials over GF(2), which give LFSRs of maximal period, and their arithmetic.
 
-A polynomial is written as its *taps*, the exponents of its terms but the constant one, highest
-first: ``(8, 4, 3, 2)`` is x^8 + x^4 + x^3 + x^2 + 1. As an integer it is the number whose bit e is
-the coefficient of x^e.
+A polynomial is given by its *taps*: the exponents of its terms without the constant, in descending
+order. ``(8, 4, 3, 2)`` is x^8 + x^4 + x^3 + x^2 + 1. As an integer, bit e is the coefficient of
+x^e.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def as_integer(taps: tuple[int, ...]) -> int:
 
 
 def multiply(a: int, b: int, modulus: int) -> int:
-    """Return the product of two polynomials reduced by `modulus` (all as integers).
+    """Return the product of two polynomials modulo `modulus` (all as integers).
 
     >>> multiply(0b10000000, 0b10, as_integer((8, 4, 3, 2)))    # x^7 * x = x^8
     29
@@ -44,7 +44,7 @@ def multiply(a: int, b: int, modulus: int) -> int:
 
 @functools.lru_cache(maxsize=1024)
 def power_of_x(exponent: int, modulus: int) -> int:
-    """Return x^exponent reduced by `modulus`, by square and multiply.
+    """Return x^exponent modulo `modulus`, by square and multiply.
 
     >>> power_of_x(255, as_integer((8, 4, 3, 2)))    # the order of x is the period
     1
@@ -59,13 +59,13 @@ def power_of_x(exponent: int, modulus: int) -> int:
 
 @functools.lru_cache(maxsize=4096)
 def is_primitive(taps: tuple[int, ...]) -> bool:
-    """Return whether the order of x is ``2**width - 1``: the LFSR then visits every state but zero.
+    """Return whether the order of x is ``2**width - 1``, so that the LFSR has maximal period.
 
     >>> is_primitive((8, 4, 3, 2)), is_primitive((8, 4, 3, 1))
     (True, False)
     """
     modulus = as_integer(taps)
-    # Cheap and decisive for most: in a field of 2**width elements x^(2**width) = x.
+    # A cheap necessary condition: x^(2**width) = x in a field of 2**width elements.
     element = 2
     for _ in range(taps[0]):
         element = multiply(element, element, modulus)
@@ -78,8 +78,8 @@ def is_primitive(taps: tuple[int, ...]) -> bool:
 def primitive_taps(width: int) -> Iterator[tuple[int, ...]]:
     """Yield the primitive five-term polynomials of `width`, always in the same order.
 
-    Those with all middle terms in the lower half come first: there the recurrence reaches at least
-    half a register back, so that gates can leap, and software generate, many bits at once.
+    Polynomials with all middle terms in the lower half come first. Their recurrence has lags of at
+    least half a register, so that gates and software can generate many bits at once.
     """
     for top in itertools.chain(range(width // 2, 2, -1), range(width // 2 + 1, width)):
         for middle in range(top - 1, 1, -1):
@@ -154,7 +154,7 @@ MERSENNE_PRIMES = {
     63: (7, 73, 127, 337, 92737, 649657),
     64: (3, 5, 17, 257, 641, 65537, 6700417),
 }
-"""The prime factors of 2**width - 1 for every width."""
+"""Prime factors of 2**width - 1 for every width."""
 
 DEFAULT_TAPS = {
     8: (8, 4, 3, 2),
@@ -215,4 +215,4 @@ DEFAULT_TAPS = {
     63: (63, 31, 29, 23),
     64: (64, 32, 27, 13),
 }
-"""The first primitive five-term polynomial of `primitive_taps` for every width."""
+"""First polynomial of `primitive_taps` for every width."""

@@ -1,8 +1,8 @@
-"""The sections of a configuration, checked one by one; `bitlif.Config` is the whole.
+"""The sections of a configuration; `bitlif.Config` combines them.
 
-Sections are frozen dataclasses of numbers, words and formats. Real numbers (time constants, sigma,
-rates) are what a person thinks in; `bitlif.model.derive` turns them into the integers of the
-contract, once, and everything after that is integers.
+Sections are frozen dataclasses of numbers, strings and formats. Real numbers (time constants,
+sigma, rates) are converted once, by `bitlif.model.derive`, to the integers of the contract;
+everything else computes in integers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KEEPS = ("clear", "carry")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerConfig:
-    """Sizes: `inputs` N, `neurons` M, and `lanes` P side by side (neuron i is on lane i mod P)."""
+    """Sizes: `inputs` N, `neurons` M, and `lanes` P in parallel (neuron i is on lane i mod P)."""
 
     inputs: int = 64
     neurons: int = 10
@@ -50,13 +50,21 @@ class LayerConfig:
 
     @property
     def slots(self) -> int:
-        """Neurons that one lane computes in turn; every lane draws noise for each slot."""
+        """Number of neurons that a lane computes in turn; every lane draws noise for each slot."""
         return -(-self.neurons // self.lanes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowConfig:
-    """A window is `steps` steps; at its start each of three is cleared or carried."""
+    """A window of `steps` steps, and what is cleared or carried over at its start.
+
+    Parameters
+    ----------
+    steps : int
+        Steps per window, 1 ..= 2**20.
+    state, trace, lfsr : str
+        ``"clear"`` or ``"carry"``, for the neurons, the PSP traces and the LFSRs.
+    """
 
     steps: int = 64
     state: str = "clear"
@@ -81,8 +89,8 @@ class DecayConfig:
     bits : int
         Fractional bits of the factor, 1 ..= 16; unused with `shift`.
     shift : int
-        1 ..= 16: the leak is the value shifted right; gates then need no multiplier. 0 if `tau`
-        is given.
+        The leak is the value shifted right by 1 ..= 16 bits, which needs no multiplier in gates; 0
+        if `tau` is given.
     """
 
     tau: float = 0.0
@@ -96,14 +104,17 @@ class DecayConfig:
         object.__setattr__(self, "tau", require_real("tau", self.tau, 0.0, 1e6))
         if (self.tau > 0) == (self.shift > 0):
             raise BitlifError(
-                f"tau must be given if and only if shift is not: here tau = {self.tau:g} and "
+                f"tau must be above 0 if shift is 0, and 0 otherwise, not {self.tau:g} with "
                 f"shift = {self.shift}"
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynapseConfig:
-    """Weights and synaptic compartment: ``I = a_s I + sum of w``, rounded once, then narrowed."""
+    """Weights and synaptic compartment: ``I = a_s I + sum of w``, rounded once.
+
+    `overflow` is the treatment of currents outside their format.
+    """
 
     weight: Format = Format(8, 6)
     decay: DecayConfig = field(default_factory=lambda: DecayConfig(tau=5.0))
@@ -120,20 +131,21 @@ class SynapseConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembraneConfig:
-    """The membrane: ``V = a_m V (1 - r) + gain I``, rounded once, then narrowed.
+    """Membrane: ``V = a_m V (1 - r) + gain I``, rounded once.
 
     Parameters
     ----------
     decay, format, rounding, overflow
         As for the synaptic compartment.
     gain, gain_bits : float, int
-        b of the rule and the fractional bits it is rounded to, 0 ..= 16.
+        Gain b of the rule, and the number of fractional bits to which it is rounded, 0 ..= 16.
     threshold : float
-        u, in the format of the membrane: a spike when ``Vb + n >= u``.
+        Threshold u, in the format of the membrane; the neuron spikes if ``Vb + n >= u``.
     reset : str
-        ``"free"``: the neuron's own spike sets V to 0. ``"teacher"``: a target of 1/2 or more does.
+        ``"free"``: a spike of the neuron sets V to 0. ``"teacher"``: a target of at least 1/2 does.
     injection : str
-        ``"threshold"``: the noise decides the spike and is not kept. ``"membrane"``: V = Vb + n is.
+        ``"threshold"``: the noise decides the spike, but V does not include it. ``"membrane"``: V
+        becomes Vb + n.
     """
 
     decay: DecayConfig = field(default_factory=lambda: DecayConfig(tau=20.0))
@@ -163,9 +175,10 @@ class MembraneConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceConfig:
-    """PSP traces: input spikes through the same two filters as the neuron, never reset.
+    """PSP traces: input spikes filtered like the inputs of a neuron, without reset.
 
-    `current` and `format` are unsigned; a lone spike adds exactly 1 to the synaptic trace.
+    `current` (synaptic trace) and `format` (PSP trace) are unsigned formats. A spike adds exactly
+    1 to the synaptic trace.
     """
 
     current: Format = Format(12, 8, False)
@@ -193,14 +206,14 @@ class LearningConfig:
     Parameters
     ----------
     rate : float
-        eta of the rule for phases that give none of their own.
+        Learning rate eta of the rule, for phases of the schedule without a rate.
     rate_bits : int
-        Bits of its mantissa, 1 ..= 16; 1 makes it a power of two, a shift without a multiplier.
+        Bits of the rate's mantissa, 1 ..= 16; 1 makes it a power of two, which needs no multiplier.
     random_bits : int
-        Random bits of the stochastic rounding, 0 ..= 24, one fresh draw a synapse; 0 rounds to
+        Random bits of the stochastic rounding, 0 ..= 24, drawn for each synapse; 0 rounds to
         nearest.
     lfsr : LfsrConfig
-        The random bits' source, apart from the noise's.
+        Source of the random bits, independent of the source of the noise.
     """
 
     rate: float = 0.1
@@ -227,15 +240,22 @@ class LearningConfig:
 
     @property
     def leap(self) -> int:
-        """Positions of the bit stream from a synapse's draw to the next."""
+        """Positions of the bit stream between the draws of two synapses."""
         return self.lfsr.leap or self.random_bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseConfig:
-    """A phase of the schedule: `windows` long (0, the last one only: for ever), at one `sigma`.
+    """A phase of the schedule: number of windows, noise sigma and learning rate.
 
-    `rate` 0, as by default, means ``learning.rate``: a phase without learning there is none.
+    Parameters
+    ----------
+    windows : int
+        Length of the phase in windows; 0, only in the last phase, for an unlimited phase.
+    sigma : float
+        Standard deviation of the noise, in the unit of the membrane.
+    rate : float
+        Learning rate; 0 for ``learning.rate``. There are no phases without learning.
     """
 
     windows: int = 0
@@ -253,12 +273,13 @@ class PhaseConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All sections, each legal by itself: the base of `bitlif.Config`.
+    """All sections, each valid by itself: the base class of `bitlif.Config`.
 
     Raises
     ------
     BitlifError
-        Naming the field with its section, the value, and what is accepted.
+        If a field is refused; the message names the field with its section, its value and the
+        accepted range.
     """
 
     name: str = "default"

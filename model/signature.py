@@ -1,10 +1,10 @@
-"""A signature over spikes, membranes and weights: two runs with the same one computed the same.
+"""A signature over spikes, membrane potentials and weights, used to compare runs.
 
-Each lane has a 32-bit MISR: ``s = (s << 1) ^ (POLYNOMIAL if the top bit was 1) ^ word`` (CRC-32's
-polynomial). In every step it takes, slot by slot, the membrane potential before the noise (its low
-32 bits) with the spike on bit 31; in every weight update, slot by slot and input by input, the new
-weight. Slots without a neuron are left out. The layer's signature is the exclusive or of the lanes'
-states, that of lane l rotated left by l.
+Each lane has a 32-bit MISR: ``s = (s << 1) ^ (POLYNOMIAL if the top bit was 1) ^ word``, with the
+polynomial of CRC-32. In every step it takes, slot by slot, the low 32 bits of the membrane
+potential before the noise, XORed with the spike at bit 31. In every weight update it takes the new
+weights, slot by slot and input by input. Slots without a neuron are skipped. The signature of the
+layer is the XOR of the states of all lanes, with the state of lane l rotated left by l.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ MASK = 0xFFFFFFFF
 
 @compilable
 def take_word(state: int, word: int) -> int:
-    """Return a lane's state after it has taken a word; both of 32 bits."""
+    """Return the state of a lane after one more 32-bit word; the state has 32 bits."""
     return ((state << 1) & MASK) ^ (POLYNOMIAL if state >> (WIDTH - 1) else 0) ^ (word & MASK)
 
 
 @compilable
 def folded(lanes: Any) -> int:
-    """Return the exclusive or of all lanes' states, that of lane l rotated left by l."""
+    """Return the XOR of the states of all lanes, with the state of lane l rotated left by l."""
     value = 0
     for lane in range(lanes.size):
         turn = lane % WIDTH
@@ -44,7 +44,16 @@ def folded(lanes: Any) -> int:
 
 @compilable
 def sign_steps(lanes: Any, before: Any, spikes: Any, values: Any) -> None:
-    """Take steps' membranes before the noise and spikes, (T, M); leave each step's signature."""
+    """Add steps to the signature, and write the signature after each step.
+
+    Parameters
+    ----------
+    lanes : (lanes,) int64, updated
+    before : (T, M) int64
+        Membrane potentials before the noise.
+    spikes : (T, M) int64
+    values : (T,) int64, written
+    """
     for t in range(before.shape[0]):
         for neuron in range(before.shape[1]):
             lane = neuron % lanes.size
@@ -55,7 +64,7 @@ def sign_steps(lanes: Any, before: Any, spikes: Any, values: Any) -> None:
 
 @compilable
 def sign_weights(lanes: Any, weights: Any) -> None:
-    """Take the weights (N, M), slot by slot and input by input."""
+    """Add weights of shape (N, M) to the signature, slot by slot and input by input."""
     for neuron in range(weights.shape[1]):
         lane = neuron % lanes.size
         for row in range(weights.shape[0]):
@@ -63,9 +72,9 @@ def sign_weights(lanes: Any, weights: Any) -> None:
 
 
 class Signature:
-    """The signature of a layer, fed with the records of its windows in order.
+    """The signature of a layer, computed from the records of its windows in order.
 
-    >>> from bitlif.model.config.config import LayerConfig
+    >>> from bitlif.model.sections import LayerConfig
     >>> s = Signature(LayerConfig(inputs=1, neurons=1))
     >>> s.take_steps(np.array([[3]]), np.array([[1]]))
     array([2147483651])
@@ -78,7 +87,7 @@ class Signature:
 
     @property
     def lanes(self) -> tuple[int, ...]:
-        """The lanes' registers, 32 bits each: to go on from later."""
+        """States of the lanes, 32 bits each; can be set to continue an earlier signature."""
         return tuple(int(lane) for lane in self._lanes)
 
     @lanes.setter
@@ -93,22 +102,29 @@ class Signature:
     def take_steps(
         self, before: NDArray[np.integer], spikes: NDArray[np.integer]
     ) -> NDArray[np.int64]:
-        """Take steps' membranes before the noise and spikes, (T, M); return (T,) signatures."""
+        """Add steps; return the signature after each step, (T,).
+
+        Parameters
+        ----------
+        before : (T, M) int
+            Membrane potentials before the noise.
+        spikes : (T, M) int
+        """
         values = np.zeros(len(before), np.int64)
         compiled(sign_steps)(self._lanes, _words(before), _words(spikes), values)
         return values
 
     def take_window(self, result: Result, window: int = 0) -> NDArray[np.int64]:
-        """Take all steps of a window of a run that recorded ``membrane``, as `take_steps`."""
+        """Add all steps of a window of a run that recorded ``membrane``; see `take_steps`."""
         if result.membrane is None:
             raise BitlifError("a signature needs a run that recorded 'membrane'")
         return self.take_steps(result.membrane[window], result.raster[window])
 
     def take_weights(self, weights: NDArray[np.integer]) -> None:
-        """Take the weights (N, M) after an update."""
+        """Add weights of shape (N, M) after an update."""
         compiled(sign_weights)(self._lanes, _words(weights))
 
 
 def _words(values: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return values in one type and layout, for which the functions are compiled once."""
+    """Return values in one dtype and layout, so that functions are compiled once."""
     return np.ascontiguousarray(values, np.int64)

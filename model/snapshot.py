@@ -1,4 +1,4 @@
-"""Where an integer layer stands: all that changes while it runs, as one value."""
+"""The complete state of a layer of the integer model as one value."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from .window import State
 class Snapshot(NamedTuple):
     """Weights, state, traces, LFSRs and schedule of a layer.
 
-    Its arrays are never written to: a run works on a copy, which then takes its place.
+    Its arrays are never modified: a run works on a copy, which then replaces the snapshot.
     """
 
     weights: NDArray[Any]
-    """(N + 1, M), the last row zero"""
+    """(N + 1, M) int; the last row is zero."""
     state: State
     streams: Streams
-    """of the noise"""
+    """Streams of the noise."""
     update_streams: Streams
+    """Streams of the stochastic rounding."""
     learned: int
-    """windows learned since the reset"""
+    """Windows learned since the reset."""
 
     def copied(self) -> Snapshot:
-        """Return a copy that a run may write to."""
+        """Return a copy that a run may modify."""
         return Snapshot(
             self.weights.copy(),
             State(*(array.copy() for array in self.state)),
@@ -48,7 +49,7 @@ def _copied(streams: Streams) -> Streams:
 
 
 class Opener:
-    """Makes snapshots of a layer of `config`.
+    """Creates snapshots of a layer, and converts them to arrays and back.
 
     Parameters
     ----------
@@ -70,17 +71,17 @@ class Opener:
         )
 
     def fresh(self, weights: NDArray[Any] | None = None) -> Snapshot:
-        """Return the beginning, with these (N + 1, M) weights or zeros."""
+        """Return the initial state, with weights of shape (N + 1, M), by default zeros."""
         return self._fresh if weights is None else self._fresh._replace(weights=weights)
 
     def weights(self, raw: NDArray[Any]) -> NDArray[Any]:
-        """Return raw weights (N, M) as (N + 1, M), in the type that the layer computes in."""
+        """Return raw weights (N, M) as (N + 1, M), in the dtype of the engine."""
         weights = self._buffers.weights()
         weights[:-1] = raw
         return weights
 
     def ahead(self, streams: Streams, windows: int) -> Streams:
-        """Return noise streams where they will be after this many more windows."""
+        """Return the noise streams as they will be after a number of windows."""
         noise, sizes, keeps = self._config.noise, self._config.layer, self._config.window
         positions = windows * keeps.steps * sizes.slots * noise.leap
         states = stream_states(streams, noise.lfsr.width)
@@ -108,7 +109,7 @@ class Opener:
     # -- files -------------------------------------------------------------------------------
 
     def to_arrays(self, snapshot: Snapshot) -> Arrays:
-        """Return all of a snapshot as plain arrays, for a file; see `from_arrays`."""
+        """Return a snapshot as a dict of arrays; see `from_arrays`."""
         noise, learning = self._config.noise, self._config.learning
         arrays = {name: np.array(own, np.int64) for name, own in snapshot.state._asdict().items()}
         return {
@@ -120,7 +121,7 @@ class Opener:
         }
 
     def from_arrays(self, arrays: Arrays) -> Snapshot:
-        """Return the snapshot that arrays from elsewhere stand for.
+        """Return the snapshot that arrays of `to_arrays` describe.
 
         Raises
         ------
@@ -160,17 +161,23 @@ def _distinct_taps(lfsr: LfsrConfig, lanes: int) -> list[tuple[int, ...]]:
 
 
 def _sources(lfsr: LfsrConfig, lanes: int, arrays: Arrays, name: str) -> list[Lfsr]:
-    """Return the LFSRs whose states a file gives, one a distinct stream; else raise."""
+    """Return the LFSRs with the states in `arrays`, one per distinct stream.
+
+    Raises
+    ------
+    BitlifError
+        If the states have the wrong shape or range, or wrong distances from each other.
+    """
     taps = _distinct_taps(lfsr, lanes)
     states = require_array(arrays, name, (len(taps),), 1, (1 << lfsr.width) - 1)
     sources = [Lfsr(t, int(state)) for t, state in zip(taps, states, strict=True)]
     if lfsr.sharing == "phase":
-        # Distances between lanes never change: a file in which they do mixes two layers.
+        # The distances between lanes are constant.
         distance = sources[0].period // lanes
         for lane, source in enumerate(sources):
             if source != sources[0].jump(lane * distance):
                 raise BitlifError(
-                    f"{name}[{lane}] must be {lane * distance} positions ahead of {name}[0] on its "
-                    f"stream, and is not"
+                    f"{name}[{lane}] must be {lane * distance} positions ahead of {name}[0] on the "
+                    f"stream"
                 )
     return sources

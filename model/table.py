@@ -1,21 +1,21 @@
 """Error tables: the learning rule as two columns of small integers.
 
 The error of a neuron at distance ``x = (Vb - u) / sigma`` from its threshold is linear in its
-target q: ``e = q * A(x) - (1 - q) * B(x)``. Every rule here has A(x) = phi(x) * a(p(x)) and
-B(x) = phi(x) * b(p(x)), with p the chance of a spike and phi = dp/dx:
+target q: ``e = q * A(x) - (1 - q) * B(x)``. In every rule, A(x) = phi(x) * a(p(x)) and
+B(x) = phi(x) * b(p(x)), where p is the probability of a spike and phi = dp/dx:
 
 ``likelihood``
-    a = 1 / p and b = 1 / (1 - p): the gradient of the log-likelihood; never vanishes.
+    a = 1 / p and b = 1 / (1 - p): the gradient of the log-likelihood, which never vanishes.
 ``clipped``
-    a = (1 - p) / max(p (1 - p), guard), b = p / max(p (1 - p), guard): what separate tables for
-    p, phi and a guarded divider compute. It vanishes where p does.
+    a = (1 - p) / max(p (1 - p), guard) and b = p / max(p (1 - p), guard): the result of separate
+    tables for p and phi and a guarded divider. It vanishes where p does.
 ``table``
-    Columns that the user gives.
+    Columns given by the user.
 
-An entry is the *mean* of A or B over its bin. With P and Q antiderivatives of a and b in p, the
-mean over ``x0 .. x1`` is ``(P(p(x1)) - P(p(x0))) / (x1 - x0)``: exact, whatever the noise, from
-the two probabilities at the ends, which come from the noise's own PMF. Where p is 0 (or 1), beyond
-the noise's reach, the likelihood rule takes the `limit`.
+An entry is the *mean* of A or B over its bin. If P and Q are the antiderivatives of a and b in p,
+the mean of A over ``x0 .. x1`` is ``(P(p(x1)) - P(p(x0))) / (x1 - x0)``. This is exact for any
+noise and needs only the probabilities at both ends of the bin, computed from the PMF of the noise.
+Beyond the range of the noise, where p is 0 or 1, entries of the likelihood rule are the `limit`.
 """
 
 from __future__ import annotations
@@ -56,23 +56,24 @@ class ErrorConfig:
     index_bits : int
         The table has ``2**index_bits`` bins, 3 ..= 12.
     span : int
-        The bins cover x from ``-2**span`` to ``2**span`` sigma, 0 ..= 5; the end bins go on.
+        The bins cover ``-2**span`` to ``2**span`` sigma, 0 ..= 5; the outermost bins also hold all
+        distances beyond.
     entry : Format
         Format of A and B, unsigned.
     limit : float
-        Largest A or B, in the error's own unit; must fit `entry`.
+        Maximum of A and B, in the unit of the error; must fit `entry`.
     guard : float
-        Least p (1 - p) of ``clipped``, above 0 and at most 0.25.
+        Minimum of p (1 - p) in ``clipped``, above 0 and at most 0.25.
     a, b : tuple of float
-        The columns of ``table``, ``2**index_bits`` values each in 0 ..= limit; else empty.
+        Columns of ``table``, ``2**index_bits`` values each in 0 ..= limit; otherwise empty.
     reciprocal_bits : int
-        Bits of the multiplier that turns a distance into a bin, 4 ..= 24.
+        Width of the multiplier that converts a distance to a bin, 4 ..= 24.
     target_bits : int
-        A target is an integer in ``0 ..= 2**target_bits``, 0 ..= 12.
+        Targets are integers in ``0 ..= 2**target_bits``; 0 ..= 12.
     format : Format
         Format of the error, signed.
     rounding, overflow : Rounding, Overflow
-        How q A - (1 - q) B is narrowed to it.
+        Modes of the conversion of q A - (1 - q) B to `format`.
 
     Raises
     ------
@@ -156,7 +157,7 @@ class ErrorConfig:
 
 
 def error_table(error: ErrorConfig, noise: NoiseConfig) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the raw columns A and B, lowest bin first; see the module for what they hold.
+    """Return the raw columns A and B, lowest bin first; see the module's docstring.
 
     Examples
     --------
@@ -188,7 +189,7 @@ def _computed_table(error: ErrorConfig, pmf: Pmf) -> tuple[tuple[int, ...], tupl
         return round_fraction(Fraction(min(mean, limit)) * scale)
 
     a = tuple(entry(p0, p1) for p0, p1 in itertools.pairwise(edges))
-    # b in p is a in 1 - p: the same integral, seen from the other side.
+    # b is a mirrored in p, so its integral is that of a over the mirrored interval.
     b = tuple(
         entry(EXACT.subtract(1, p1), EXACT.subtract(1, p0)) for p0, p1 in itertools.pairwise(edges)
     )
@@ -199,7 +200,7 @@ Integral = Callable[[Decimal, Decimal, Decimal], Decimal]
 
 
 def likelihood_integral(p0: Decimal, p1: Decimal, guard: Decimal) -> Decimal:
-    """Return the integral of 1 / p from `p0` to `p1`; infinite from zero (`guard` is not used)."""
+    """Return the integral of 1 / p from `p0` to `p1`: infinite from zero; `guard` is unused."""
     del guard
     if p0 == 0:
         return Decimal("Infinity")
@@ -209,14 +210,14 @@ def likelihood_integral(p0: Decimal, p1: Decimal, guard: Decimal) -> Decimal:
 def clipped_integral(p0: Decimal, p1: Decimal, guard: Decimal) -> Decimal:
     """Return the integral of (1 - p) / max(p (1 - p), guard) from `p0` to `p1`.
 
-    The guard holds below ``(1 - sqrt(1 - 4 guard)) / 2`` and above its mirror image.
+    The guard is active below ``(1 - sqrt(1 - 4 guard)) / 2`` and above the mirrored probability.
     """
     root = EXACT.sqrt(EXACT.subtract(1, EXACT.multiply(4, guard)))
     low = EXACT.divide(EXACT.subtract(1, root), 2)
     high = EXACT.subtract(1, low)
 
     def guarded(start: Decimal, stop: Decimal) -> Decimal:
-        # (p - p^2 / 2) / guard, factored so that close ends lose no digits.
+        # (p - p^2 / 2) / guard, factored to avoid cancellation if start and stop are close.
         mean = EXACT.divide(EXACT.add(start, stop), 2)
         width = EXACT.subtract(stop, start)
         return EXACT.divide(EXACT.multiply(width, EXACT.subtract(1, mean)), guard)
@@ -234,7 +235,7 @@ def clipped_integral(p0: Decimal, p1: Decimal, guard: Decimal) -> Decimal:
 
 @compilable
 def table_bin(membrane: int, phase: PhaseConstants, c: Constants) -> int:
-    """Return the bin of a membrane potential: its distance to the threshold in bins, by floor."""
+    """Return the bin of a membrane potential: its distance to the threshold in bins, floored."""
     distance = (membrane - c.threshold) * phase.reciprocal
     index, _ = saturate(distance >> c.bin_shift, -c.half_bins, c.half_bins - 1)
     return index + c.half_bins
@@ -242,6 +243,6 @@ def table_bin(membrane: int, phase: PhaseConstants, c: Constants) -> int:
 
 @compilable
 def error_value(a: int, b: int, target: int, c: Constants) -> tuple[int, bool]:
-    """Return ``target a - (1 - target) b``, rounded once, saturated, and whether it saturated."""
+    """Return ``target a - (1 - target) b``, rounded once, and whether it saturated."""
     exact = target * a - (c.target_one - target) * b
     return saturate(round_shift(exact, c.error_bias, c.error_shift), c.error_low, c.error_high)

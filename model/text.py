@@ -1,8 +1,8 @@
-"""What users and files say, made safe for where it is written: one function per target.
+"""Escaping of text from users and files: one function per target.
 
-Names, paths and values come from outside. Each target has characters that mean something else
-there: a terminal obeys escape sequences, a spreadsheet computes ``=1+1``, a C comment ends at
-``*/``. Whatever writes such text calls the function of its target.
+Names, paths and values come from outside. Each target gives some characters a special meaning: a
+terminal executes escape sequences, a spreadsheet evaluates ``=1+1``, a C comment ends at ``*/``.
+All code that writes such text calls the function of its target.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import unicodedata
 from typing import Any
 
 QUOTED = 80
-"""Most characters of a value or key that a message quotes."""
+"""Maximum number of characters of a value or key in a message."""
 
 PATH = 400
-"""Most characters of a path that a message quotes."""
+"""Maximum number of characters of a path in a message."""
 
 
 class _Repr(reprlib.Repr):
-    """``repr`` that looks at no more than a message can show."""
+    """A ``repr`` that visits no more of a value than a message can show."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class _Repr(reprlib.Repr):
         self.maxstring = self.maxother = 2 * QUOTED
 
     def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to write out more than a few thousand digits.
+        # Python refuses to convert integers of more than a few thousand digits.
         return repr(x) if x.bit_length() <= 4 * QUOTED else f"an integer of {x.bit_length()} bits"
 
 
@@ -41,8 +41,8 @@ _repr = _Repr()
 def quoted(value: object, limit: int = QUOTED) -> str:
     """Return ``repr(value)`` for a message, in one line of at most `limit` characters.
 
-    Costs no more than its result: of a list of millions, or an integer of thousands of digits,
-    only the beginning is looked at.
+    The cost depends only on the length of the result, even for lists of millions of items or
+    integers of thousands of digits.
 
     >>> quoted("tiny")
     "'tiny'"
@@ -55,7 +55,7 @@ def quoted(value: object, limit: int = QUOTED) -> str:
 
 
 def shortened(text: str, limit: int = QUOTED) -> str:
-    """Return `text`, or its two ends around ``...`` where it is longer than `limit`."""
+    """Return `text`, with ``...`` in the middle if it is longer than `limit`."""
     if len(text) <= limit:
         return text
     head = (limit - 3 + 1) // 2
@@ -63,17 +63,17 @@ def shortened(text: str, limit: int = QUOTED) -> str:
 
 
 def path_text(path: object) -> str:
-    """Return a path for a message, in one line; a very long one is shortened in the middle."""
+    """Return a path for a message, in one line, with ``...`` in the middle if it is very long."""
     return shortened(terminal_text(str(path)), PATH)
 
 
 def array_kind(array: Any) -> str:
-    """Return dtype and shape of an array for a message: a file can make either long."""
+    """Return the dtype and shape of an array for a message, each shortened if very long."""
     return f"{shortened(str(array.dtype))} of shape {shortened(str(array.shape))}"
 
 
 def terminal_text(text: object) -> str:
-    r"""Return text for one line of a terminal: what does not print becomes its escape.
+    r"""Return text for one line of a terminal; characters that are not printable are escaped.
 
     >>> terminal_text("a\x1b[2Jb\n")
     'a\\x1b[2Jb\\n'
@@ -82,7 +82,7 @@ def terminal_text(text: object) -> str:
 
 
 def html_text(text: object, *, lines: bool = False) -> str:
-    """Return text between HTML tags, or in an attribute within quotes; `lines` keeps line feeds.
+    """Return text for HTML, between tags or in a quoted attribute; `lines` keeps line feeds.
 
     >>> html_text('a < "b"')
     'a &lt; &quot;b&quot;'
@@ -90,7 +90,7 @@ def html_text(text: object, *, lines: bool = False) -> str:
     kept = "\n" if lines else ""
     return html.escape(
         "".join(
-            # A browser shows every kind of space, and no control character.
+            # A browser shows all kinds of spaces, but no control characters.
             letter if letter in kept or unicodedata.category(letter) == "Zs"
             else terminal_text(letter)
             for letter in str(text)
@@ -99,18 +99,18 @@ def html_text(text: object, *, lines: bool = False) -> str:
 
 
 def comment_text(text: object) -> str:
-    """Return text for a comment in Verilog, C, Python or TOML: one line that cannot end it.
+    """Return text for a comment in Verilog, C, Python or TOML: one line, which cannot end it.
 
     >>> comment_text("a */ b")
     'a * / b'
     """
     line = terminal_text(text)
-    # A backslash at the end of a line joins the next line to a comment of C.
+    # A backslash at the end of a C comment would continue it on the next line.
     return line.replace("*/", "* /").replace("/*", "/ *").rstrip("\\")
 
 
 def markdown_text(text: object) -> str:
-    r"""Return text for a line of Markdown, in which no character is markup.
+    r"""Return text for a line of Markdown, with all markup escaped.
 
     >>> markdown_text("a*b* <i>")
     'a\\*b\\* \\<i\\>'
@@ -119,7 +119,7 @@ def markdown_text(text: object) -> str:
 
 
 def cell_text(text: object) -> str:
-    """Return text for a cell of CSV: one that a spreadsheet does not compute.
+    """Return text for a cell of CSV, which a spreadsheet will not evaluate.
 
     >>> cell_text("=1+1")
     "'=1+1"
@@ -129,10 +129,10 @@ def cell_text(text: object) -> str:
 
 
 def file_name(name: object, limit: int = 64) -> str:
-    """Return a file's name made of a name: letters, digits, ``_``, ``.`` and ``-`` only.
+    """Return a file name derived from a name: letters, digits, ``_``, ``.`` and ``-`` only.
 
-    It has no folder in it, is hidden nowhere, and is no option of a command. A name that is
-    already one stays as it is.
+    It contains no folder, is not hidden, and does not look like an option of a command. A valid
+    file name is returned unchanged.
 
     >>> file_name("../../victim"), file_name("-h"), file_name("digits-4bit")
     ('victim', 'h', 'digits-4bit')
@@ -142,7 +142,7 @@ def file_name(name: object, limit: int = 64) -> str:
 
 
 def module_name(name: object, limit: int = 64) -> str:
-    """Return an identifier of Verilog, C and Python made of a name.
+    """Return an identifier for Verilog, C and Python derived from a name.
 
     >>> module_name("digits-4bit"), module_name("3 lanes")
     ('digits_4bit', '_3_lanes')

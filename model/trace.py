@@ -1,4 +1,4 @@
-"""PSP traces: what each input's spikes would have done to a membrane that is never reset."""
+"""PSP traces: the response of a membrane that is never reset to the spikes of each input."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from .neuron import leaky_sum
 
 @compilable
 def trace_window(pointers, addresses, first, state, spiked, traces, counters, c):  # type: ignore[no-untyped-def]
-    """Run the traces through one window.
+    """Compute the traces of one window.
 
     Parameters
     ----------
     pointers, addresses : arrays of int
-        Input events; the window's first step is `first`.
+        Input events; see `bitlif.model.events`.
     first : int
-    state : (trace_current, trace), each (N,) int
-        Carried on.
+        First step of the window.
+    state : (trace_current, trace), each (N,) int, updated
     spiked : (N,) uint8
         Scratch.
-    traces : (T, N) unsigned
-        Written: the trace after each step's own spikes.
-    counters : (len(COUNTERS),) int64
-        The saturations of both traces are added to it.
+    traces : (T, N) unsigned, written
+        The trace of each step, which includes the spikes of that step.
+    counters : (len(COUNTERS),) int64, updated
+        The saturations of both traces are added.
     c : Constants
     """
     trace_current, trace = state

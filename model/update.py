@@ -1,7 +1,7 @@
-"""The weight update at the end of a window: one stochastic rounding, one saturation a synapse.
+"""The weight update at the end of a window: one stochastic rounding and saturation per synapse.
 
-Draws are taken in the order in which gates walk the synapses: slot by slot, within a slot input by
-input, all lanes at once; a lane whose last slot has no neuron draws all the same.
+Random bits are drawn in the order in which the gates process the synapses: slot by slot, within a
+slot input by input, all lanes at once. A lane whose last slot has no neuron draws as well.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from .fixed import saturate, stochastic_shift
 from .lfsr import advance_offset, advance_stream, fill_stream, read_bits
 
 TILE = 16
+"""Neurons whose weights are transposed at a time."""
 
 
 @compilable
 def updated_weight(
     weight: int, gradient: int, random: int, phase: PhaseConstants, c: Constants
 ) -> tuple[int, bool]:
-    """Return the weight after a window, and whether it saturated."""
+    """Return the weight after a window and whether it saturated."""
     product = phase.rate * gradient
     change = stochastic_shift(
         product, phase.rate_left, phase.rate_bias, phase.rate_right, random, c.random_bits
@@ -37,9 +38,9 @@ def read_randoms(words, position, leap, bits, randoms):  # type: ignore[no-untyp
 
 @compilable
 def update_row(weights, gradient, randoms, phase, c):  # type: ignore[no-untyped-def]
-    """Update the weights of one neuron, all (N,) int; return how many saturated."""
+    """Update the weights of one neuron, all (N,) int; return the number of saturations."""
     count = 0
-    # The draws are laid out before this loop, so that it compiles to vector instructions.
+    # The draws are in an array, so that this loop compiles to vector instructions.
     for j in range(weights.size):
         weight, saturated = updated_weight(weights[j], gradient[j], randoms[j], phase, c)
         weights[j] = weight
@@ -51,20 +52,22 @@ def update_row(weights, gradient, randoms, phase, c):  # type: ignore[no-untyped
 def update_window(  # type: ignore[no-untyped-def]
     weights, gradient, streams, lanes, tile, randoms, phase, c
 ):  # fmt: skip
-    """Update all weights of a layer; return how many saturated.
+    """Update all weights of a layer; return the number of saturations.
 
     Parameters
     ----------
     weights : (at least N, M) int, updated
         Row j holds the weights of input j.
     gradient : (M, N) int
-    streams : Streams
+    streams : Streams, updated
         Advanced by slots * N draws.
     lanes : int
     tile : (TILE, N) int
-        Scratch, of the weights' dtype.
+        Scratch, with the dtype of the weights.
     randoms : (N,) int64
-        Scratch; zero if there are no random bits.
+        Scratch; must be zero without random bits.
+    phase : PhaseConstants
+    c : Constants
     """
     neurons, inputs = gradient.shape
     own = streams.buffer.shape[0] > 1

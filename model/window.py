@@ -1,11 +1,11 @@
-"""Whole windows of a layer: the loops around the step functions, in the contract's one order.
+"""Windows of a layer: the loops around the step functions, in the order that the contract defines.
 
-In a step: synaptic decay and input, membrane, noise draw, spike, error, reset, for every neuron;
-the traces of the same step meet the errors in the gradient. At the end of a window: gradient,
+In a step, for every neuron: synaptic decay and input, membrane, noise draw, spike, error, reset.
+The gradient combines the errors and traces of the same step. At the end of a window: gradient,
 rate, rounding, weight saturation.
 
-The functions run interpreted as they stand, or compiled by `bitlif.model.engine.compile`; arrays
-come in NamedTuples, optional ones with size zero when they are not wanted.
+The functions run interpreted, or compiled by `bitlif.model.engine.compile`. Arrays are passed in
+NamedTuples; optional arrays that are not requested have size zero.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from .trace import trace_window
 from .update import update_window
 
 INFER, PREPARE, GRADIENT, LEARN = range(4)
-"""How far a window goes: spikes only; errors and traces; their gradient; the weight update too."""
+"""Extent of a window: spikes only; errors and traces; their gradient; the weight update too."""
 
 
 class State(NamedTuple):
-    """What a layer carries from step to step, all int64 raw values."""
+    """The state that a layer carries from step to step, in raw values (int64)."""
 
     current: Any
     """(M,)"""
@@ -49,32 +49,32 @@ class State(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The error table's columns, int64, lowest bin first."""
+    """The columns of the error table, int64, lowest bin first."""
 
     a: Any
     b: Any
 
 
 class Noise(NamedTuple):
-    """How a lane makes a draw: (words, word_bits), and the quantiles of an inverse CDF."""
+    """The construction of draws: (words, word_bits), and the quantiles of an inverse CDF."""
 
     shape: Any
     quantiles: Any
 
 
 class Scratch(NamedTuple):
-    """Arrays whose content means nothing between windows."""
+    """Work arrays whose content is not used between windows."""
 
     narrow_sum: Any
-    """(M,) one size above the weights' dtype"""
+    """(M,) int, twice as wide as the weights"""
     weight_sum: Any
     """(M,) int64"""
     membrane: Any
     """(M,) int64, before the noise"""
     targets: Any
-    """(M,) int64: this step's"""
+    """(M,) int64: targets of the step"""
     resets: Any
-    """(M,) uint8: the teacher's of this step"""
+    """(M,) uint8: resets of the step by the teacher"""
     lane_draws: Any
     """(steps of a block * slots,) int64"""
     draws: Any
@@ -90,17 +90,17 @@ class Scratch(NamedTuple):
     active: Any
     """(T,) int64"""
     tile: Any
-    """(tile, N) of the weights' dtype"""
+    """(tile, N) with the dtype of the weights"""
     randoms: Any
     """(N,) int64"""
     trace_current: Any
-    """(N,) int64: the traces of a window that is not learned"""
+    """(N,) int64: synaptic traces of a window that is not learned"""
     trace: Any
-    """(N,) int64: likewise"""
+    """(N,) int64: PSP traces of a window that is not learned"""
 
 
 class Records(NamedTuple):
-    """What a run writes for each step; all but the raster may have size zero."""
+    """Arrays that a run writes; all but the raster may have size zero."""
 
     raster: Any
     """(W, T, M) uint8"""
@@ -109,7 +109,7 @@ class Records(NamedTuple):
     membrane: Any
     """(W, T, M) int64, before the noise"""
     draws: Any
-    """(W, T, M) int64, centred, in units of the noise's PMF"""
+    """(W, T, M) int64, centred, in the unit of the noise's PMF"""
     errors: Any
     """(W, T, M) int64"""
     traces: Any
@@ -117,17 +117,17 @@ class Records(NamedTuple):
     gradient: Any
     """(W or 1, M, N) int32 or int64"""
     step_digests: Any
-    """(W, T, lanes) int64: see `bitlif.model.digest`"""
+    """(W, T, lanes) int64; see `bitlif.model.digest`"""
     update_digests: Any
-    """(W, lanes) int64: likewise, of windows that are learned"""
+    """(W, lanes) int64, of windows that are learned; see `bitlif.model.digest`"""
 
 
 @inlined
 def sum_weights(weights, addresses, start, stop, narrow_sum, weight_sum):  # type: ignore[no-untyped-def]
     """Write the exact sum of the weight rows of a step's events.
 
-    The last row of `weights` is all zero: it fills up groups of four. Rows are added in the next
-    wider integer type for as many rows as it surely holds (255 of 8 bits in 16), then in 64 bits.
+    The last row of `weights` is zero and completes groups of four. Rows are added in the next wider
+    integer type for as many rows as cannot overflow it (255 of 8 bits in 16), then in 64 bits.
     """
     zero = weights.shape[0] - 1
     set_zero(weight_sum)
@@ -150,7 +150,7 @@ def sum_weights(weights, addresses, start, stop, narrow_sum, weight_sum):  # typ
 
 @compilable
 def draw_block(streams, noise, lanes, steps, lane_draws, draws):  # type: ignore[no-untyped-def]
-    """Write the draws of the next `steps` steps: (steps * M,), neuron by neuron within a step."""
+    """Write the draws of the next `steps` steps to `draws`: (steps * M,), step by step."""
     neurons = draws.size // steps
     slots = (neurons + lanes - 1) // lanes
     own = streams.buffer.shape[0] > 1
@@ -172,7 +172,7 @@ def draw_block(streams, noise, lanes, steps, lane_draws, draws):  # type: ignore
 
 @inlined
 def neuron_step(state, scratch, draws, raster, w, t, counters, phase, c):  # type: ignore[no-untyped-def]
-    """Run all neurons through one step, from the sums of their weights to their spikes."""
+    """Compute one step of all neurons, from the sums of their weights to their spikes."""
     current, membrane, weight_sum = state.current, state.membrane, scratch.weight_sum
     before, resets = scratch.membrane, scratch.resets
     free = 1 - c.teacher_reset
@@ -213,7 +213,7 @@ def error_step(scratch, table, t, counters, phase, c):  # type: ignore[no-untype
 
 @inlined
 def take_targets(targets, w, t, scratch, c):  # type: ignore[no-untyped-def]
-    """Lay out the step's targets, and the resets that a teacher makes."""
+    """Write the targets of a step, and the resets by the teacher, to the scratch arrays."""
     row = t if targets.shape[1] > 1 else 0
     for i in range(scratch.targets.size):
         target = targets[w, row, i]
@@ -233,17 +233,17 @@ def run_windows(  # type: ignore[no-untyped-def]
     mode : int
         INFER, PREPARE, GRADIENT or LEARN.
     learned : int
-        1 if the windows are learned, here (LEARN) or by the caller: only then do the traces in
-        `state` move. The errors and traces of other windows are computed from a copy of them.
+        1 if the windows are learned, here (LEARN) or by the caller. Only then are the traces in
+        `state` updated; the traces of other windows are computed on a copy.
     weights : (N + 1, M) int
-        The last row is zero; updated by LEARN.
+        The last row is zero; updated if `mode` is LEARN.
     pointers, addresses : arrays of int
         See `bitlif.model.events.Events`.
     targets : (windows or 0, T or 1, M) unsigned
-        Raw targets; one row a window stands for all its steps. Size zero if none are needed.
+        Raw targets; a single row is used for all steps of the window. Size zero if not needed.
     state, table, noise, scratch, records : NamedTuples of this module
     streams, update_streams : bitlif.model.lfsr.Streams
-    counters : (len(COUNTERS),) int64, added to
+    counters : (len(COUNTERS),) int64, updated
     lanes : int
     clear : (state, trace, lfsr) of int
         Whether each is cleared at the start of a window.
@@ -309,7 +309,7 @@ def run_windows(  # type: ignore[no-untyped-def]
 
 @compilable
 def record_step(state, scratch, draws, records, w, t):  # type: ignore[no-untyped-def]
-    """Copy what is recorded of a step."""
+    """Record the signals of a step."""
     for i in range(draws.size):
         if records.current.size > 0:
             records.current[w, t, i] = state.current[i]
@@ -321,7 +321,7 @@ def record_step(state, scratch, draws, records, w, t):  # type: ignore[no-untype
 
 @compilable
 def record_learning(scratch, records, w):  # type: ignore[no-untyped-def]
-    """Copy what is recorded of a window's learning."""
+    """Record the errors and traces of a window."""
     for t in range(scratch.errors.shape[0]):
         if records.errors.size > 0:
             for i in range(scratch.errors.shape[1]):

@@ -1,4 +1,4 @@
-"""What is legal in a configuration but surely not meant, and its cure: one sentence each."""
+"""Warnings about values of a configuration that are valid but probably not intended."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ def remarks(config: Settings) -> tuple[str, ...]:
     ()
     >>> late = [{"windows": 9, "rate": 0.25}, {"sigma": 0.1}]
     >>> print(*remarks(Config.load("tiny").replace(schedule=late)))
-    schedule[1].rate is not given, or 0: it means learning.rate = 0.5, after phases with rates of \
-their own
+    schedule[1].rate is 0 or missing and means learning.rate = 0.5, but earlier phases have rates
     """
     return (*_rates(config), *_repeats(config))
 
 
 @functools.lru_cache(maxsize=256)
 def idle_rate(config: Settings) -> str | None:
-    """Return the remark that no rate of the schedule can move a weight, None if one can.
+    """Return the remark that no rate of the schedule can change a weight, or None if one can.
 
-    It is also what `Layer.learn` warns of: a study may look at such layers, nobody else will.
+    `Layer.learn` issues it as a warning, too.
     """
     derived = derive(config)
     least = least_rate(config, derived)
@@ -40,8 +39,8 @@ def idle_rate(config: Settings) -> str | None:
     number = rates.index(max(rates))
     field = f"schedule[{number}].rate" if config.schedule[number].rate else "learning.rate"
     return (
-        f"no weight can ever change: every update rounds to 0 where {field} is less than about "
-        f"{least:.2g} with these formats, and it is {rates[number]:g}"
+        f"no weight can change: with these formats all updates round to 0 if {field} is less than "
+        f"about {least:.2g}, and it is {rates[number]:g}"
     )
 
 
@@ -52,7 +51,7 @@ def _rates(config: Settings) -> Iterator[str]:
         errors = error_range(derived.table, derived.constants)
         what, section = ("PSP trace", "trace") if errors.high > errors.low else ("error", "error")
         yield (
-            f"no weight can ever change: every {what} rounds to 0 in {section}.format "
+            f"no weight can change: every {what} rounds to 0 in {section}.format "
             f"'{getattr(config, section).format}'"
         )
         return
@@ -61,15 +60,15 @@ def _rates(config: Settings) -> Iterator[str]:
         return
     for number in idle_phases(config, derived):
         yield (
-            f"in schedule[{number}] no weight can change, for every update rounds to 0: its rate "
-            f"must be at least about {least_rate(config, derived):.2g} for these formats"
+            f"no weight can change in schedule[{number}]: all updates round to 0 unless its rate "
+            f"is at least about {least_rate(config, derived):.2g} with these formats"
         )
     given = False
     for number, phase in enumerate(config.schedule):
         if given and not phase.rate:
             yield (
-                f"schedule[{number}].rate is not given, or 0: it means learning.rate = "
-                f"{config.learning.rate:g}, after phases with rates of their own"
+                f"schedule[{number}].rate is 0 or missing and means learning.rate = "
+                f"{config.learning.rate:g}, but earlier phases have rates"
             )
         given = given or phase.rate > 0
 
@@ -78,13 +77,13 @@ def _repeats(config: Settings) -> Iterator[str]:
     found, carried = periods(config), config.window.lfsr == "carry"
     if found.neuron_steps < config.window.steps:
         yield (
-            f"a neuron's noise repeats after {found.neuron_steps} steps, within a window of "
+            f"the noise of a neuron repeats after {found.neuron_steps} steps, within a window of "
             f"{config.window.steps}: choose a wider noise.lfsr or another leap"
         )
     random_bits = config.learning.random_bits
     if carried and random_bits and found.synapse_windows < 1 << random_bits:
         yield (
-            f"a synapse's random bits repeat after {found.synapse_windows} windows, too few for "
-            f"{random_bits} bits to round without bias: choose a wider learning.lfsr or another "
-            f"leap"
+            f"the random bits of a synapse repeat after {found.synapse_windows} windows, too soon "
+            f"for unbiased rounding with {random_bits} bits: choose a wider learning.lfsr or "
+            f"another leap"
         )

@@ -1,4 +1,4 @@
-"""Dataclasses from nested tables and back; every error names the field with its section."""
+"""Conversion of nested tables to dataclasses and back; errors name the field with its section."""
 
 from __future__ import annotations
 
@@ -14,7 +14,21 @@ from bitlif.model.text import quoted, shortened, terminal_text
 
 
 def build(kind: type, tree: object, path: str) -> Any:
-    """Build the dataclass `kind` from a table; `path` is "" or ends with a dot."""
+    """Build the dataclass `kind` from a table.
+
+    Parameters
+    ----------
+    kind : type
+    tree : object
+        The table, a dict.
+    path : str
+        Prefix of field names in errors: empty, or ending in a dot.
+
+    Raises
+    ------
+    BitlifError
+        If `tree` is not a table, or a field is unknown or refused.
+    """
     if not isinstance(tree, dict):
         raise BitlifTypeError(f"{path.rstrip('.')} must be a table of fields, not {quoted(tree)}")
     types = typing.get_type_hints(kind)
@@ -53,7 +67,7 @@ def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
         return kind(value)
     if isinstance(kind, type) and is_dataclass(kind):
         if isinstance(value, dict) and {"tau", "shift"} & value.keys():
-            # A leak is given by either; the other one of the default must not stand beside it.
+            # A leak is given by either field, so the other field of the default does not apply.
             return build(kind, value, f"{path}.")
         return build(kind, _over_default(default, value), f"{path}.")
     if kind == tuple[PhaseConfig, ...]:
@@ -66,7 +80,7 @@ def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
 
 
 def _over_default(default: Any, value: object) -> object:
-    """Lay a section's given fields over those of its default, which may differ from the class's."""
+    """Complete the fields of a section with its default, which may differ from its class's."""
     if not isinstance(value, dict):
         return value
     return {**_own_defaults(default), **value}
@@ -82,7 +96,7 @@ def _own_defaults(default: Any) -> dict[str, Any]:
 
 
 def to_plain(value: Any) -> Any:
-    """Return a field's value as TOML can hold it."""
+    """Return the value of a field as a TOML value."""
     if isinstance(value, Format):
         return str(value)
     if isinstance(value, enum.Enum):

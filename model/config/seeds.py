@@ -1,14 +1,14 @@
-"""Seeds of several layers: each gets noise of its own from a name or a number.
+"""LFSR seeds derived from a number or a name, for layers with different noise.
 
-A configuration says where its LFSRs start, and by default that is state 1: two layers of one
-configuration draw identical noise. `seeded` gives a configuration other states, which follow from a
-number, such as that of a run, or from a name, such as that of a layer::
+A configuration holds the initial states of its LFSRs, by default 1, so two layers of one
+configuration draw identical noise. `Config.seeded` returns a configuration with other states,
+derived from a number (for example of a run) or a name (for example of a layer)::
 
     hidden, output = Layer(config.seeded("hidden")), Layer(config.seeded("output"))
 
-The states are drawn by NumPy's ``default_rng([n, 0x11F5])``: first the noise LFSR's, then the
-update LFSR's, each an unsigned 64-bit integer from 1 to ``2**width - 1``. n is the number, or the
-SHA-256 of the name in UTF-8, read as a big-endian integer.
+The states are drawn from NumPy's ``default_rng([n, 0x11F5])``, first that of the noise LFSR, then
+that of the update LFSR, each an unsigned 64-bit integer from 1 to ``2**width - 1``. n is the
+number, or the SHA-256 of the name in UTF-8 as a big-endian integer.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.sections import Settings
 
 STREAM = 0x11F5
-"""What keeps these draws apart from all others that are made from the same number."""
+"""Distinguishes these draws from others that are made from the same number."""
 
 
 def seeds_of(settings: Settings, which: int | str) -> tuple[int, int]:
-    """Return the LFSR seeds of noise and updates that follow from a number or a name.
+    """Return the seeds of the noise LFSR and of the update LFSR for a number or a name.
 
     Parameters
     ----------
-    config : Settings
+    settings : Settings
     which : int or str
-        A number, 0 ..= 2**31 - 1, or a name of at least one character. Each gives other seeds, as
-        far as the registers have states: two of 8 bits are equal in one case of 255.
+        A number, 0 ..= 2**31 - 1, or a name of at least one character. The seeds differ unless
+        they collide by chance: two 8-bit seeds are equal with probability 1/255.
 
     Raises
     ------

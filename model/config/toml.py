@@ -1,8 +1,8 @@
-"""Configurations in and out of TOML; every error names the field with its section.
+"""Configurations as TOML; errors name the field with its section.
 
-Formats are written ``"s10.8"`` (signed, 10 bits, 8 of them fractional) and ``"u8.6"``. The phases
-of the schedule are ``[[schedule]]`` tables. A `table` rule may name a text file of two columns
-instead of giving ``a`` and ``b``; the numbers are read in, so that a configuration is whole.
+Formats are written as ``"s10.8"`` (signed, 10 bits, 8 of them fractional) or ``"u8.6"``. The phases
+of the schedule are ``[[schedule]]`` tables. A `table` rule may name a text file with two columns
+instead of ``a`` and ``b``; its numbers become part of the configuration.
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ from .toml_tree import parse_toml
 def read_source(
     what: str, source: str | Path, home: Traversable, known: Sequence[str]
 ) -> tuple[str, str, Path | None]:
-    """Return the text of a TOML file or of a ready-made one, its name for errors, and its folder.
+    """Return the text of a TOML file, its name for errors, and its folder.
 
     Parameters
     ----------
     what : str
-        What it is, for errors.
+        Kind of the file, for errors.
     source : str or Path
-        The file, or one of the names `known`, which has no folder.
+        Path of a file, or one of the names `known`, for which the folder is None.
     home : Traversable
-        Where the ready-made ones are.
+        Folder of the files that come with the package.
     known : sequence of str
+        Names of the files that come with the package.
 
     Raises
     ------
     BitlifError
-        If there is no such file or name, or it is not text.
+        If the file or name does not exist, or the file is not text.
     """
     text = str(source)
     if text in known:
@@ -60,12 +61,15 @@ def read_source(
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name too long, a folder that we may not look into
+    except OSError:  # a name that is too long, or a folder without permission
         return False
 
 
 def read_tree(content: str, origin: str, folder: Path | None = None) -> dict[str, Any]:
-    """Return TOML text as nested tables; `origin` is for errors, `folder` holds its files."""
+    """Return TOML text as nested tables.
+
+    `origin` is the name of the text in errors; `folder` holds the files that it refers to.
+    """
     tree = parse_toml(content, origin)
     with located(origin):
         _inline_table(tree, folder)
@@ -73,7 +77,7 @@ def read_tree(content: str, origin: str, folder: Path | None = None) -> dict[str
 
 
 def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
-    """Replace ``error.file`` by the columns that it holds."""
+    """Replace ``error.file`` by the columns of that file."""
     section = tree.get("error")
     if not isinstance(section, dict) or "file" not in section:
         return
@@ -100,7 +104,7 @@ def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
 
 
 def config_to_dict(config: Settings) -> dict[str, Any]:
-    """Return every field as a nested dictionary, which `config_from_dict` turns back."""
+    """Return all fields as a nested dictionary; `config_from_dict` is the inverse."""
     tree = to_plain(config)
     assert isinstance(tree, dict)
     for section in ("synapse", "membrane"):
@@ -110,12 +114,12 @@ def config_to_dict(config: Settings) -> dict[str, Any]:
 
 
 def dump_config(config: Settings) -> str:
-    """Return the configuration as TOML text with every field written out."""
+    """Return the configuration as TOML text with all fields."""
     return tomli_w.dumps(config_to_dict(config))
 
 
 def config_hash(config: Settings) -> str:
-    """Return 16 hexadecimal digits that name the configuration's content (its name left out)."""
+    """Return 16 hexadecimal digits of a hash of all fields but the name."""
     tree = config_to_dict(config)
     del tree["name"]
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"))
@@ -123,7 +127,7 @@ def config_hash(config: Settings) -> str:
 
 
 def config_diff(a: Settings, b: Settings) -> list[tuple[str, Any, Any]]:
-    """Return ``(field, in a, in b)`` where they differ; None where one has no such field."""
+    """Return ``(field, value in a, value in b)`` for all differences; None for a missing field."""
     left, right = a.flat(), b.flat()
     return [
         (path, left.get(path), right.get(path))

@@ -1,7 +1,7 @@
-"""TOML text as nested tables: bounded in depth and in numbers, or one clear error.
+"""Parsing of TOML text to nested tables, with limits on depth and on the size of integers.
 
-`tomllib` itself recurses into brackets, needs quadratic time for a key of many dots, and reads
-integers of any length.
+Without the limits, `tomllib` recurses into brackets, needs quadratic time for keys of many dots,
+and reads integers of any length.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.text import quoted, shortened, terminal_text
 
 MOST_DEPTH = 32
-"""Levels of tables and lists beyond which a text is refused."""
+"""Maximum depth of nested tables and lists."""
 
 MOST_BITS = 64
-"""Bits of an integer, as TOML asks for at least; a seed needs them without a sign."""
+"""Maximum size of an integer, which TOML requires at least; unsigned seeds need all bits."""
 
-# What holds no keys. An unterminated string matches in no right way, but nothing after it counts.
+# Text without keys. An unterminated string may match wrongly, but is refused by the parser.
 SKIPPED = re.compile(
     r'"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}'
     r"|'''(?:[^']++|'{1,2}(?!'))*+'{3,5}"
@@ -32,13 +32,13 @@ LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MOST_DEPTH}}}")
 
 
 def parse_toml(content: str, origin: str) -> dict[str, Any]:
-    r"""Return the tables of TOML text; `origin` is for errors.
+    r"""Return the tables of TOML text; `origin` is the name of the text in errors.
 
     Raises
     ------
     BitlifError
-        If it is not valid TOML, is nested more than `MOST_DEPTH` levels deep, or holds an integer
-        of more than `MOST_BITS` bits.
+        If the text is not valid TOML, is nested more than `MOST_DEPTH` levels deep, or holds an
+        integer of more than `MOST_BITS` bits.
 
     Examples
     --------

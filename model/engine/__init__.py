@@ -1,1 +1,1 @@
-"""The compiled engine: Numba, its cache on disk, and array loops."""
+"""The compiled engine: compilation by Numba, the cache of compiled code, and array loops."""

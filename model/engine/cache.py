@@ -1,11 +1,11 @@
-"""The engine's compiled code on disk: checked before it is loaded, made anew where it is not whole.
+"""The cache of compiled code on disk. Code is verified before it is loaded, and recompiled if bad.
 
-Numba loads what it finds with `pickle` and jumps into it. Here a file is loaded only if no other
-user could have written it, and if it is the one that was written: each begins with a hash of its
-name, of the sources and versions that it was compiled from, and of its content.
+Numba loads any file that it finds with `pickle` and executes it. This cache loads a file only if no
+other user could have written it, and if its hash is right. The hash covers the file's name, the
+sources and versions from which it was compiled, and its content.
 
-Code is looked for in several folders and kept in the first that can be written, so that a
-read-only installation may come with its code. Where none can be written, nothing is kept.
+Several folders are searched, and code is written to the first one that is writable, so that a
+read-only installation can include its compiled code. If no folder is writable, nothing is cached.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from bitlif.model.logging import warn_once
 from bitlif.model.storage.trust import distrust, make_own, own_cache, read_trusted
 
 MAGIC = b"bitlif engine 1\n"
-"""What a file of ours begins with; then comes the hash, then the content."""
+"""First bytes of a file; the hash and the content follow."""
 
 BEGIN = len(MAGIC) + hashlib.sha256().digest_size
+"""Offset of the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Place:
     ----------
     folder : Path
     owners : collection of int
-        Users that are trusted with it besides this one and the superuser.
+        Users that may own it besides the current user and the superuser.
     """
 
     folder: Path
@@ -54,10 +55,10 @@ class Place:
 
 
 def places(source: Path) -> Iterator[Place]:
-    """Yield where a source's compiled code may be, up to the first place that can be written.
+    """Yield the folders that may hold the compiled code of a source, up to the first writable one.
 
-    The order is Numba's own: NUMBA_CACHE_DIR, the folder beside the source, the user's cache
-    folder; then a private one. Whoever owns the source is trusted with the folder beside it.
+    The order is that of Numba: NUMBA_CACHE_DIR, the folder beside the source, the cache folder of
+    the user; then a private folder. The owner of the source may own the folder beside it.
     """
     within = caching._CacheLocator.get_suitable_cache_subpath(str(source))
     chosen = getattr(config, "CACHE_DIR", "")
@@ -74,7 +75,7 @@ def places(source: Path) -> Iterator[Place]:
         beside = Place(source.parent / "__pycache__", (source.stat().st_uid,))
         if not distrust(beside.folder, beside.owners):
             yield beside
-            # As Python makes it: others may read what is installed for all.
+            # The permissions that Python gives this folder: all users may read it.
             if not make_own(beside.folder, beside.owners, mode=0o755):
                 return
     with contextlib.suppress(BitlifError):
@@ -84,13 +85,13 @@ def places(source: Path) -> Iterator[Place]:
 
 
 class EngineCache(caching._Cache):
-    """What a compiled function asks for its code, and gives its code to.
+    """The cache of one compiled function, in the form that Numba calls.
 
     Parameters
     ----------
     function : callable
     stamp : str
-        Changes with every source that the code depends on.
+        A hash of all sources that the code depends on.
     """
 
     def __init__(self, function: Callable[..., Any], stamp: str) -> None:
@@ -104,22 +105,22 @@ class EngineCache(caching._Cache):
 
     @property
     def cache_path(self) -> str:
-        """The folder in which code is kept; nothing if there is none."""
+        """Folder to which code is written; an empty string if there is none."""
         return "".join([str(place.folder) for place in places(self._source)][-1:])
 
     def enable(self) -> None:
-        """Use the disk."""
+        """Enable the cache."""
         self._enabled = True
 
     def disable(self) -> None:
-        """Do not use the disk."""
+        """Disable the cache."""
         self._enabled = False
 
     def flush(self) -> None:
-        """Do nothing: what does not fit is not loaded, and is replaced when it is compiled."""
+        """Do nothing: outdated code is not loaded, and is replaced when it is recompiled."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the code for a signature, or None where there is none that is whole."""
+        """Return the code for a signature, or None if no valid code is found."""
         target_context.refresh()
         if not self._enabled:
             return None
@@ -129,20 +130,20 @@ class EngineCache(caching._Cache):
             content = read_trusted(place.folder / name, place.owners)
             data = None if content is None else self._unpacked(name, key, content)
             if data is not None:
-                # What another build of the same version cannot take is compiled anew.
+                # Code from another build of the same version may fail to load; it is recompiled.
                 with contextlib.suppress(Exception):
                     return CompileResult._rebuild(target_context, *data)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the code for a signature, if any place for it can be written."""
+        """Write the code for a signature, if any folder is writable."""
         if not self._enabled or data.library.has_dynamic_globals:
             return
         key = sig, data.codegen.magic_tuple()
         name = self._file(key)
         content = dumps((key, data._reduce()))
         packed = MAGIC + self._digest(name, content) + content
-        # Code that is not kept is compiled again by the next process, which works as well.
+        # If writing fails, the next process compiles again.
         with contextlib.suppress(OSError):
             for place in [*places(self._source)][-1:]:
                 _write(place.folder / name, packed)
@@ -156,7 +157,7 @@ class EngineCache(caching._Cache):
         return digest.digest()
 
     def _unpacked(self, name: str, key: Any, packed: bytes) -> Any:
-        """Return what `save_overload` packed, or None if this is something else."""
+        """Return the data that `save_overload` packed, or None if the file is not valid."""
         content = packed[BEGIN:]
         if packed[:BEGIN] != MAGIC + self._digest(name, content):
             return None
@@ -167,7 +168,12 @@ class EngineCache(caching._Cache):
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step."""
+    """Replace a file atomically.
+
+    Unlike `bitlif.model.storage.atomic.write_file`, this replaces a symbolic link rather than its
+    target, and the permissions are fixed rather than those of the replaced file: a planted link or
+    a file that others can write must not survive.
+    """
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,8 +1,8 @@
-"""AER text: an event a line as ``time address``, after an optional header.
+"""AER text: one event per line as ``time address``, after an optional header.
 
-The header is a comment of its own before all events: ``# steps S units N windows W``, with ``=`` or
-``:`` between key and number if one likes. All other comments are left out. One that could be meant
-as a header, but is none, is refused: to skip it would change the number of windows in silence.
+The header is a comment before all events: ``# steps S units N windows W``, optionally with ``=`` or
+``:`` between key and number. Other comments are ignored. A comment that resembles a header but is
+not valid is refused, because ignoring it could silently change the number of windows.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ KEYS = ("steps", "units", "windows")
 STEMS = (b"step", b"unit", b"window")
 
 MOST_STEPS = 1 << 25
-"""Most steps of all windows of a file together."""
+"""Maximum number of steps of all windows of a file."""
 
 MOST_EVENTS = 1 << 23
-"""Most events of a text file."""
+"""Maximum number of events in a text file."""
 
 MOST_BYTES = 1 << 27
-"""Bytes of a text file beyond which it is refused."""
+"""Maximum size of a text file in bytes."""
 
 MOST_HEADERS = 1000
-"""Most comments that name a key: each is looked at alone."""
+"""Maximum number of comments that contain a key; each is parsed separately."""
 
 CHUNK = 1 << 20
-"""Bytes that are read at a time, and of a line beyond which it is refused."""
+"""Bytes read at a time, and maximum length of a line."""
 
 DIGITS = 18
-"""Digits of a number that surely fits 63 bits."""
+"""Maximum number of digits; such numbers fit in 63 bits."""
 
 RANGES = {"steps": (1, MAX_STEPS), "units": (1, MAX_UNITS), "windows": (0, MOST_STEPS)}
 
-# Possessive, so that what does not match is found in linear time.
+# Possessive quantifiers, so that failing matches take linear time.
 EVENTS = re.compile(rb"(?:[ \t]*+(?:[0-9]++[ \t]++[0-9]++[ \t]*+)?\n)*+")
 EVENT = re.compile(r"[ \t]*([0-9]+)[ \t]+([0-9]+)[ \t]*")
 COMMENTS = re.compile(rb"#[^\n]*+(?:\n[ \t]*+#[^\n]*+)*+")
@@ -84,13 +84,13 @@ def read_aer(
 
 
 def require_same(name: str, key: str, wanted: int, found: int) -> None:
-    """Raise unless a file has the number that the reader wants (0: any)."""
+    """Raise unless a number in a file is the required one (0: any)."""
     if wanted and found != wanted:
         raise BitlifError(f"{name} must have {wanted} {key}, not {found}")
 
 
 def require_total(name: str, steps: int, windows: int) -> None:
-    """Raise unless a file's windows have at most `MOST_STEPS` steps together."""
+    """Raise if the windows of a file have more than `MOST_STEPS` steps together."""
     if windows * steps > MOST_STEPS:
         raise BitlifError(
             f"{name}: windows * steps must be at most {MOST_STEPS}, not {windows} * {steps}"
@@ -98,7 +98,7 @@ def require_total(name: str, steps: int, windows: int) -> None:
 
 
 class _Reader:
-    """The header and the events of lines that come in pieces."""
+    """Parser of the header and the events, for lines that are read in blocks."""
 
     def __init__(self, path: str | Path, steps: int, units: int) -> None:
         self.name = f"spikes '{path_text(path)}'"
@@ -112,10 +112,10 @@ class _Reader:
         self._addresses: list[NDArray[np.int32]] = []
 
     def take(self, lines: bytes) -> None:
-        """Read whole lines, each with its line feed."""
+        """Parse whole lines, each with its line feed."""
         first = NO_COMMENT.search(lines)
         lower = lines.lower()
-        names = any(stem in lower for stem in STEMS)  # Nearly never, and quickly seen.
+        names = any(stem in lower for stem in STEMS)  # Fast, and false for nearly all blocks.
         for comment in NAMES_A_KEY.finditer(lines) if names else ():
             late = bool(self._limits) or (first is not None and first.start() < comment.start())
             line = self._before + lines.count(b"\n", 0, comment.start()) + 1
@@ -126,13 +126,13 @@ class _Reader:
         self._before += lines.count(b"\n")
 
     def finish(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return times and addresses of all events, in the order of their lines."""
+        """Return the times and addresses of all events, in the order of the file."""
         self._begin()
         none = np.zeros(0, np.int32)
         return np.concatenate([none, *self._times]), np.concatenate([none, *self._addresses])
 
     def _keep(self, words: list[bytes]) -> bool:
-        """Keep the events of pairs of numbers if all are in range; return whether they are."""
+        """Add events given as pairs of numbers; return False if any number is out of range."""
         if not words:
             return True
         self._begin()
@@ -151,7 +151,7 @@ class _Reader:
         return True
 
     def _refuse(self, lines: bytes) -> None:
-        """Raise for the first of these lines that is no event in range."""
+        """Raise the error of the first line that is not an event in range."""
         for number, line in enumerate(lines.split(b"\n"), self._before + 1):
             body = line.decode("utf-8", "replace").partition("#")[0].strip(" \t")
             if not body:
@@ -188,14 +188,14 @@ class _Reader:
             require_same(self.name, key, wanted, self.header.get(key, wanted))
 
     def _begin(self) -> None:
-        """Know what events must lie in, once the header has been read; else raise."""
+        """Set the limits of times and addresses from the header; raise if it is incomplete."""
         if self._limits:
             return
         for key, wanted in self._wanted.items():
             if key not in self.header and not wanted:
                 raise BitlifError(
-                    f"{self.name} must begin with '# steps S units N windows W': "
-                    f"{key} is neither there nor given"
+                    f"{self.name} must begin with '# steps S units N windows W': {key} is missing "
+                    f"and was not given otherwise"
                 )
             self.header.setdefault(key, wanted)
         steps, windows = self.header["steps"], self.header.get("windows")
@@ -205,12 +205,12 @@ class _Reader:
 
 
 def header_of(comment: str) -> dict[str, int]:
-    """Return what a comment says as a header: nothing for any other comment.
+    """Return the keys and numbers of a comment that is a header; nothing for other comments.
 
     Raises
     ------
     BitlifError
-        If it could be meant as a header, but is none.
+        If the comment resembles a header but is not valid.
 
     Examples
     --------
@@ -223,8 +223,8 @@ def header_of(comment: str) -> dict[str, int]:
     if not pairs or not any(map(_key_meant, names)):
         if LIKE_A_HEADER.search(comment):
             raise BitlifError(
-                f"a header must be like '# steps 16 units 6 windows 4', and a comment unlike one, "
-                f"not {quoted(comment.strip())}"
+                f"a header must have the form '# steps 16 units 6 windows 4', and other comments "
+                f"must not resemble it, not {quoted(comment.strip())}"
             )
         return {}
     header: dict[str, int] = {}
@@ -233,7 +233,7 @@ def header_of(comment: str) -> dict[str, int]:
             meant = _key_meant(name)
             hint = f", did you mean '{meant}'?" if meant else ""
             raise BitlifError(
-                f"a header must have no keys but {', '.join(KEYS)}, not {quoted(name)}{hint}"
+                f"a header must only have the keys {', '.join(KEYS)}, not {quoted(name)}{hint}"
             )
         if len(digits) > DIGITS:
             raise BitlifError(f"{name} must have at most {DIGITS} digits, not {shortened(digits)}")
@@ -243,7 +243,7 @@ def header_of(comment: str) -> dict[str, int]:
 
 
 def _key_meant(name: str) -> str:
-    """Return the key that a word is or nearly is, or "".
+    """Return the key that a word resembles, or an empty string.
 
     >>> _key_meant("n_steps"), _key_meant("unit"), _key_meant("trial")
     ('steps', 'units', '')
@@ -257,7 +257,7 @@ def _is_number(word: str) -> bool:
 
 
 def _pieces(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """Give a file's bytes in whole lines, some at a time, each with its line feed."""
+    """Yield the bytes of a file in blocks of whole lines, each with its line feed."""
     if file.seek(0, 2) > MOST_BYTES:
         raise BitlifError(f"{name} must have at most {MOST_BYTES} bytes as text")
     encoding = other_encoding(_head(file))
@@ -275,7 +275,7 @@ def _pieces(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def _head(file: BinaryIO) -> bytes:
-    """Return the first bytes, and leave the file where its text begins."""
+    """Return the first bytes, and move to the beginning of the text."""
     file.seek(0)
     head = file.read(4)
     file.seek(len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
@@ -283,7 +283,7 @@ def _head(file: BinaryIO) -> bytes:
 
 
 def _plain_ends(name: str, lines: bytes) -> bytes:
-    """Return lines that end in LF, or in CR LF in the file; else raise."""
+    """Return lines with CR LF replaced by LF; raise if there is a CR alone."""
     if b"\r" in lines:
         lines = lines.replace(b"\r\n", b"\n")
         if b"\r" in lines:
@@ -292,7 +292,7 @@ def _plain_ends(name: str, lines: bytes) -> bytes:
 
 
 def _lines_of(path: str | Path, *events: int) -> list[int]:
-    """Return the numbers of the lines of these events, counted from 0."""
+    """Return the line numbers of events, which are counted from 0."""
     with open_regular("spikes", path) as file:
         _head(file)
         bodies = (line.partition(b"#")[0].strip(b" \t\r\n") for line in file)

@@ -1,7 +1,7 @@
-"""Spike files: ``.npz`` arrays, and the common AER text of one ``time address`` pair a line.
+"""Spike files: ``.npz`` arrays, or AER text with one ``time address`` pair per line.
 
-The text form (`bitlif.model.files.aer`) may begin with ``# steps S units N windows W``; what a file
-does not say must be given by the reader. Times are steps counted through all windows.
+AER text (`bitlif.model.files.aer`) may begin with ``# steps S units N windows W``; numbers that are
+missing from the file must be passed as arguments. Times are steps, counted through all windows.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .aer import MOST_STEPS, read_aer, require_same
 from .npz_file import open_arrays
 
 MOST_EVENTS = 1 << 26
-"""Most events of an ``.npz`` file."""
+"""Maximum number of events in an ``.npz`` file."""
 
 KEYS = ("addresses", "pointers", "steps", "units")
 
 
 def save_events(path: str | Path, events: Events) -> None:
-    """Write `events` to ``.npz``, or as AER text to any other name (``.aer`` by custom)."""
+    """Write events to an ``.npz`` file, or as AER text to any other name (usually ``.aer``)."""
     path = Path(path)
     if path.suffix == ".npz":
         np.savez_compressed(
@@ -50,17 +50,18 @@ def load_events(
 
     Parameters
     ----------
-    path : path
+    path : str or Path
     steps, units : int
-        What the file must have; 0 takes the file's own numbers.
+        Required steps per window and number of units; 0 to use the numbers in the file.
     duplicates : str
-        ``"refuse"`` a unit that spikes twice in a step, or ``"merge"`` the two into one spike.
+        ``"refuse"`` to raise an error if a unit spikes twice in a step, or ``"merge"`` to make one
+        spike of the two.
 
     Raises
     ------
     BitlifError
-        If the file cannot be read, is not of either form, has other numbers or more steps than
-        `bitlif.model.files.aer.MOST_STEPS`.
+        If the file cannot be read, has neither format, has other numbers than required, or more
+        steps than `bitlif.model.files.aer.MOST_STEPS`.
     """
     if Path(path).suffix == ".npz":
         return _load_npz(path, {"steps": steps, "units": units}, duplicates)

@@ -1,7 +1,7 @@
-"""Reading ``.npz`` files of plain arrays: whatever is wrong with one is one clear error.
+"""Safe reading of ``.npz`` files of plain arrays; every defect raises a `BitlifError`.
 
-An ``.npz`` file is a ZIP archive of ``.npy`` files, and both say sizes that need not be true. All
-headers are read and checked first; only then is an array read, of the size that it must have.
+An ``.npz`` file is a ZIP archive of ``.npy`` files, and the sizes in the headers of both may be
+wrong. All headers are read and checked first; arrays are only read if their sizes are right.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from bitlif.model.storage.reading import open_regular, unreadable
 from bitlif.model.text import path_text, quoted
 
 MOST_BYTES = 1 << 29
-"""Bytes of all arrays of a file together beyond which it is refused, unless it may need more."""
+"""Maximum bytes of all arrays of a file, unless the caller allows more."""
 
 MOST_DIRECTORY = 1 << 16
-"""Bytes of an archive's directory beyond which it is refused: room for some hundred names."""
+"""Maximum bytes of an archive's directory, enough for some hundred names."""
 
 HEADER_LIMIT = 1024
-"""Bytes of an array's header beyond which it is refused."""
+"""Maximum bytes of an array's header."""
 
 END = struct.Struct("<4s4HLLH")
 """The ZIP format's end of central directory record."""
 
 END_64 = b"PK\x06\x07"
-"""What begins the locator of a ZIP64 directory, which only archives beyond our limits need."""
+"""Signature of the locator of a ZIP64 directory, which only archives beyond the limits need."""
 
 LOCAL = struct.Struct("<4s2H")
-"""The beginning of a member's own header: signature, version, flags."""
+"""First fields of the header of a member: signature, version, flags."""
 
 ENCRYPTED = 1
 CHUNK = 1 << 20
 
 
 class Header(NamedTuple):
-    """What an array's header says.
+    """The header of an array.
 
     Attributes
     ----------
     shape : tuple of int
     dtype : dtype
     fortran : bool
-        Whether the first axis moves fastest.
+        Whether the array is in Fortran order.
     """
 
     shape: tuple[int, ...]
@@ -60,17 +60,17 @@ class Header(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the values."""
+        """Size of the values in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 class ArrayFile:
-    """An open ``.npz`` file, of which nothing but the headers has been read.
+    """An open ``.npz`` file of which only the headers have been read.
 
     Attributes
     ----------
     headers : dict of str to Header
-        By the names of the arrays.
+        Headers by array name.
     """
 
     def __init__(self, what: str, path: str | Path, archive: zipfile.ZipFile, most: int) -> None:
@@ -109,7 +109,7 @@ class ArrayFile:
         self.headers[name] = header
 
     def _own_flags(self, member: zipfile.ZipInfo) -> int:
-        """Return the flags of a member's own header, which the directory's may contradict."""
+        """Return the flags in the header of a member, which may differ from the directory's."""
         file = self._archive.fp
         assert file is not None
         file.seek(member.header_offset)
@@ -117,12 +117,12 @@ class ArrayFile:
         return flags
 
     def outline(self, name: str) -> NDArray[Any]:
-        """Return zeros of an array's shape and dtype, without reading it or taking memory."""
+        """Return zeros with the shape and dtype of an array, without reading it or using memory."""
         header = self.headers[name]
         return np.broadcast_to(np.zeros((), header.dtype), header.shape)
 
     def read(self, name: str) -> NDArray[Any]:
-        """Return an array: of the machine's byte order, in C order, and writable.
+        """Return an array in native byte order and C order, writable.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class ArrayFile:
             _read_header(file)
             for place in range(0, header.size, CHUNK):
                 values += file.read(min(CHUNK, header.size - place))
-            # A member's checksum is looked at where it ends.
+            # The checksum is verified at the end of the member.
             if len(values) != header.size or file.read(1):
                 raise ValueError("the member has another size")
             array = np.frombuffer(values, header.dtype)
@@ -145,20 +145,21 @@ class ArrayFile:
 
 @contextlib.contextmanager
 def open_arrays(what: str, path: str | Path, needed: int = 0) -> Iterator[ArrayFile]:
-    """Open an ``.npz`` file to read some of its arrays; `what` it holds is for errors.
+    """Open an ``.npz`` file to read some of its arrays.
 
     Parameters
     ----------
     what : str
-    path : path
+        Content of the file, for errors.
+    path : str or Path
     needed : int
-        Bytes that its arrays may have in any case, as those of a large layer must.
+        Bytes that the arrays may have even if they exceed `MOST_BYTES`, for large layers.
 
     Raises
     ------
     BitlifError
-        If the file cannot be read, is no such file, is encrypted, holds Python objects or an array
-        twice, or says that it holds more than `MOST_BYTES` and more than is `needed`.
+        If the file cannot be read, is not an ``.npz`` file, is encrypted, holds Python objects or
+        an array twice, or is larger than `MOST_BYTES` and `needed`.
     """
     with open_regular(what, path) as file, contextlib.ExitStack() as stack:
         with _one_error(what, path):
@@ -170,7 +171,7 @@ def open_arrays(what: str, path: str | Path, needed: int = 0) -> Iterator[ArrayF
 
 @contextlib.contextmanager
 def _one_error(what: str, path: str | Path) -> Iterator[None]:
-    """Turn whatever a damaged file raises into one error."""
+    """Convert all exceptions that a damaged file may cause to `BitlifError`."""
     try:
         yield
     except BitlifError:
@@ -178,27 +179,21 @@ def _one_error(what: str, path: str | Path) -> Iterator[None]:
     except OSError as error:
         raise unreadable(what, path, error) from error
     except Exception as error:
-        # A damaged file takes the ZIP, the inflater, the header's parser or the allocator by
-        # surprise, and each of them has its own errors.
+        # Damage may cause exceptions of many types in the ZIP reader, the decompressor, the parser
+        # of array headers or the allocator.
         raise BitlifError(f"{what} '{path_text(path)}' is not an .npz file of arrays") from error
 
 
 def load_arrays(what: str, path: str | Path) -> dict[str, NDArray[Any]]:
-    """Return all arrays of a file by their names; `what` it holds is for errors.
-
-    Raises
-    ------
-    BitlifError
-        As `open_arrays`.
-    """
+    """Return all arrays of a file by name; parameters and errors are those of `open_arrays`."""
     with open_arrays(what, path) as file:
         return {name: file.read(name) for name in file.headers}
 
 
 def _check_end(file: BinaryIO) -> None:
-    """Raise unless the archive's directory is of a size that may be read.
+    """Raise unless the size of the archive's directory is within its limit.
 
-    `zipfile` reads it whole and makes an object of each entry, however many there are.
+    `zipfile` reads the whole directory and creates an object for each entry.
     """
     size = file.seek(0, 2)
     file.seek(max(0, size - END.size - (1 << 16) - 20))

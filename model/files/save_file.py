@@ -1,4 +1,4 @@
-"""Files that hold where a layer stands: ``.npz``, of one kind of layer and one configuration."""
+"""Files with the complete state of a layer: ``.npz``, for one kind of layer and configuration."""
 
 from __future__ import annotations
 
@@ -20,28 +20,33 @@ from .npz_file import open_arrays
 Arrays = dict[str, NDArray[Any]]
 
 FORMAT = "bitlif layer 1"
-"""What a file says that it is; the number changes when an old reader would misread it."""
+"""Format of the files; the number changes with incompatible changes."""
 
 MAX_WINDOWS = (1 << 62) - 1
-"""Windows that may have been learned."""
+"""Maximum number of windows learned."""
 
 OTHER_BYTES = 1 << 16
-"""Bytes of all arrays whose number does not grow with the layer: more than they take."""
+"""Bound on the bytes of all arrays whose size does not depend on the layer."""
 
 HEADER = ("format", "kind", "config")
 
 
 def save_arrays(path: str | Path, kind: str, config: Config, arrays: Arrays) -> None:
-    """Write where a layer stands.
+    """Write the state of a layer, atomically.
 
     Parameters
     ----------
-    path : path
+    path : str or Path
     kind : str
-        Of the layer: what only the same kind can go on from.
+        Kind of the layer; only layers of the same kind can load the file.
     config : Config
-        Its hash is written, not its text.
+        The file holds its hash.
     arrays : dict of str to array
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     header = {"format": FORMAT, "kind": kind, "config": config_hash(config)}
     texts = {name: np.array(text) for name, text in header.items()}
@@ -50,12 +55,13 @@ def save_arrays(path: str | Path, kind: str, config: Config, arrays: Arrays) -> 
 
 
 def load_saved(path: str | Path, kind: str, config: Config) -> Arrays:
-    """Read what `save_arrays` wrote, all but its header.
+    """Return the arrays that `save_arrays` wrote.
 
     Raises
     ------
     BitlifError
-        If the file cannot be read, is no such file, or is of another kind or configuration.
+        If the file cannot be read, is not in this format, or is for another kind of layer or
+        configuration.
     """
     name = f"state '{path_text(path)}'"
     sizes = config.layer
@@ -91,7 +97,13 @@ def require_names(arrays: Arrays, names: Iterable[str]) -> None:
 def require_array(
     arrays: Arrays, name: str, shape: tuple[int, ...], low: int, high: int
 ) -> NDArray[Any]:
-    """Return an array of integers of this shape, all in ``low ..= high``; else raise."""
+    """Return an array of integers.
+
+    Raises
+    ------
+    BitlifError
+        If it has another shape or dtype, or a value is not in ``low ..= high``.
+    """
     array = arrays[name]
     if array.shape != shape or array.dtype.kind not in "iu":
         raise BitlifError(
@@ -104,7 +116,13 @@ def require_array(
 
 
 def require_reals(arrays: Arrays, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return an array of finite real numbers of this shape; else raise."""
+    """Return an array of float64 numbers.
+
+    Raises
+    ------
+    BitlifError
+        If it has another shape or dtype, or a value is not finite.
+    """
     array = arrays[name]
     if array.shape != shape or array.dtype != np.float64:
         raise BitlifError(

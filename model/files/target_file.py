@@ -1,7 +1,7 @@
 """Target files: ``.npz`` with an array ``targets`` of shape (W, M) or (W, T, M).
 
-Integers are raw targets, ``0 ..= 2**target_bits``; floats are real ones in 0 ..= 1, and truth
-values are real 0 and 1.
+Integers are raw targets, ``0 ..= 2**target_bits``. Floats are real targets in 0 ..= 1, and booleans
+are real targets of 0 and 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .npz_file import open_arrays
 
 
 def load_targets(path: str | Path, config: Config, windows: int) -> NDArray[np.uint16]:
-    """Read raw targets as (W, T or 1, M).
+    """Read targets as raw targets of shape (W, M) or (W, T, M).
 
     Raises
     ------
@@ -33,14 +33,14 @@ def load_targets(path: str | Path, config: Config, windows: int) -> NDArray[np.u
     Warns
     -----
     BitlifWarning
-        If integers read like real targets, or all real targets round to 0.
+        If integers are probably meant as real targets, or all real targets round to 0.
     """
     with open_arrays("targets", path) as file:
         if "targets" not in file.headers:
             raise BitlifError(f"targets '{path_text(path)}' must hold the array targets")
         where = f"targets '{path_text(path)}'"
         with located(where):
-            # Refused for their shape before they are read.
+            # The shape is checked before the array is read.
             check_target_shape(config, file.outline("targets"), windows)
         targets = file.read("targets")
     real = targets.dtype.kind in "fb"
@@ -51,12 +51,12 @@ def load_targets(path: str | Path, config: Config, windows: int) -> NDArray[np.u
         warn_of_zeros(config, targets, checked, f"{where}: ")
     else:
         warn_of_small(config, checked, f"{where}: ")
-    # A window's single row of targets stands for all its steps.
+    # A single row of targets is used for all steps of the window.
     return checked[:, 0] if checked.shape[1] == 1 else checked
 
 
 def _levels(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
-    """Return real targets as raw ones, without a copy of them all in float64."""
+    """Return real targets as raw targets, window by window to save memory."""
     levels = np.empty(targets.shape, np.uint16)
     for window, row in enumerate(targets):
         levels[window] = round_targets(config, row)

@@ -1,4 +1,4 @@
-"""Weight files: ``.npz`` with the raw weights and the configuration that they belong to."""
+"""Weight files: ``.npz`` with the raw weights and their format."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from bitlif.model.text import path_text, quoted
 from .npz_file import open_arrays
 
 FORMAT_BYTES = 256
-"""Bytes of text that a format's name never needs."""
+"""Maximum bytes of the format's text."""
 
 
 def save_weights(path: str | Path, weights: NDArray[np.integer], config: Config) -> None:
-    """Write raw weights of shape (N, M) with their format; see `load_weights`."""
+    """Write raw weights of shape (N, M) and their format; see `load_weights`.
+
+    Raises
+    ------
+    BitlifError
+        If the weights do not fit the configuration.
+    """
     checked = check_weights(config, weights).astype(np.int32)
     np.savez_compressed(path, weights=checked, format=str(config.synapse.weight))
 
 
 def load_weights(path: str | Path, config: Config) -> NDArray[np.int64]:
-    """Read raw weights.
+    """Read raw weights: shape (N, M), int64.
 
     Raises
     ------
     BitlifError
-        If the file cannot be read, is no such file, or does not fit the configuration: another
-        shape, another format, or a weight out of range.
+        If the file cannot be read, is not a weight file, or does not fit the configuration: wrong
+        shape, wrong format, or a weight out of range.
     """
     needed = 8 * config.layer.inputs * config.layer.neurons + FORMAT_BYTES
     with open_arrays("weights", path, needed) as file:
@@ -48,7 +54,7 @@ def load_weights(path: str | Path, config: Config) -> NDArray[np.int64]:
             )
         where = f"weights '{path_text(path)}'"
         with located(where):
-            # Refused for their shape or kind before they are read.
+            # The shape and dtype are checked before the array is read.
             check_weight_shape(config, file.outline("weights"))
         weights = file.read("weights")
     with located(where):

@@ -1,17 +1,18 @@
-"""How far the integer model may be from its matched float twin: derived, not measured.
+"""Derived bounds on the difference between the integer model and its matched float twin.
 
-Each recursion of the model is a leaky sum. With ``a, b`` the real coefficients, ``a', b'`` the
-rounded ones, x' and i' the integer model's state and input as real numbers, one step gives ::
+Each recursion of the model is a leaky sum. Let ``a, b`` be the real coefficients, ``a', b'`` the
+rounded ones, and x' and i' the state and input of the integer model as real numbers. For one step,
+::
 
     |x'[t] - x[t]| <= a |x'[t-1] - x[t-1]| + |a' - a| max|x'| + b |i' - i| + |b' - b| max|i'| + r
 
-with r the rounding of the one shift (half an LSB to nearest, one by floor). Saturation at the same
-ends in both cannot enlarge a distance. A reset sets it to zero. The bound on the membrane turns
-into a range of table bins, and the error function's extremes over those bins into a bound on the
-error; sums of products into one on the gradient; rate and rounding into one on the weights.
+where r is the rounding error of the only shift (half an LSB to nearest, one LSB by floor).
+Saturation at the same limits cannot increase a difference, and a reset sets it to zero. The bound
+on the membrane gives a range of table bins; the extremes of the error function over those bins
+bound the error; sums of products bound the gradient; rate and rounding bound the weights.
 
-What is bounded is one window in which both models start from the same weights and cleared state,
-get the same draws and targets, and are reset at the same steps.
+The bounds hold for one window in which both models start from the same weights and a cleared
+state, get the same draws and targets, and are reset at the same steps.
 """
 
 from __future__ import annotations
@@ -32,25 +33,25 @@ from .layer import real_leak
 Reals = NDArray[np.float64]
 
 FLOAT_STEP = 8 * 2.0**-53
-"""Relative rounding error that one step of the twin itself may add: fewer than 8 operations."""
+"""Bound on the relative rounding error of one step of the twin: fewer than 8 operations."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bound:
-    """Largest distances of the integer model's values, as real numbers, from the twin's.
+    """Maximum differences between the integer model's values, as real numbers, and the twin's.
 
     Attributes
     ----------
     current : (T,)
         Synaptic current.
     membrane : (T, M)
-        Before the noise.
+        Membrane potential before the noise.
     noise : float
-        One draw's contribution to the membrane.
+        Contribution of one draw to the membrane potential.
     traces : (T,)
     errors : (T, M)
     gradient, weights : (M, N)
-        Sum of the window, and weights after its update.
+        Gradient of the window, and weights after its update.
     """
 
     current: Reals
@@ -65,19 +66,24 @@ class Bound:
 def window_bound(
     config: Config, twin: Result, resets: NDArray[np.uint8], targets: Reals, phase: int = 0
 ) -> Bound:
-    """Return the bound for one window.
+    """Return the bounds for one window.
 
     Parameters
     ----------
     config : Config
     twin : Result
-        The matched twin's run of the window, with membrane, errors, traces and gradient recorded.
+        Result of the matched twin with membrane, errors, traces and gradient recorded.
     resets : (T, M) uint8
         Steps at which both models were reset.
     targets : (T or 1, M) float
-        As the integer model has them: raw divided by ``2**target_bits``.
+        Raw targets of the integer model, divided by ``2**target_bits``.
     phase : int
-        Of the schedule.
+        Index of the schedule's phase.
+
+    Raises
+    ------
+    ValueError
+        If a signal was not recorded.
     """
     membrane, errors, traces, gradient = (
         _recorded(twin, name)[0] for name in ("membrane", "errors", "traces", "gradient")
@@ -138,32 +144,32 @@ def window_bound(
 
 
 def largest(fmt: Format) -> float:
-    """Return the greatest magnitude that a format holds."""
+    """Return the maximum magnitude of a format."""
     return float(max(-fmt.real(fmt.raw_min), fmt.real(fmt.raw_max)))
 
 
 def _recorded(result: Result, name: str) -> NDArray[Any]:
     array = getattr(result, name)
     if array is None:
-        raise ValueError(f"the twin's run must have recorded '{name}'")
+        raise ValueError(f"the run of the twin must have recorded '{name}'")
     return array  # type: ignore[no-any-return]
 
 
 def _used_leak(config: Config, section: str) -> float:
-    """Return the leak factor that the integers stand for."""
+    """Return the real value of the integer leak factor."""
     raw, bits = leak_factor(section, getattr(config, section).decay)
     return float(raw / 2**bits)
 
 
 def _rounding(fmt: Format, rounding: Rounding, shift: int) -> float:
-    """Return the greatest error of the one shift into `fmt`."""
+    """Return the maximum rounding error of the shift to `fmt`."""
     if shift == 0:
         return 0.0
     return float(fmt.lsb) * (0.5 if rounding is Rounding.NEAREST else 1.0)
 
 
 def _leaky(leak: float, added: Reals) -> Reals:
-    """Return the recursion ``x[t] = leak * x[t - 1] + added[t]`` from zero."""
+    """Return the recursion ``x[t] = leak * x[t - 1] + added[t]``, starting from zero."""
     out = np.empty_like(added)
     last = 0.0
     for t, term in enumerate(added):
@@ -173,7 +179,7 @@ def _leaky(leak: float, added: Reals) -> Reals:
 
 
 def _noise_bound(config: Config, phase: int) -> float:
-    """Return how far a scaled, rounded draw is from sigma times the draw in sigma."""
+    """Return the bound on the difference of a scaled and rounded draw from sigma times the draw."""
     constants = derive(config).constants
     lsb = float(config.membrane.format.lsb)
     scale = derive(config).phases[phase].noise_scale / 2.0**constants.noise_shift * lsb
@@ -188,7 +194,7 @@ def _noise_bound(config: Config, phase: int) -> float:
 def _error_bound(
     config: Config, phase: int, membrane: Reals, potential: Reals, targets: Reals
 ) -> Reals:
-    """Return the bound on the error from that on the membrane; see the module."""
+    """Return the bound on the error that follows from that on the membrane; see the module."""
     error, fmt = config.error, config.membrane.format
     derived = derive(config)
     sigma = config.schedule[phase].sigma
@@ -212,7 +218,7 @@ def _error_bound(
 def _spread_over(
     low: Reals, high: Reals, first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> Reals:
-    """Return max(high) - min(low) over the bins ``first ..= last``, element by element."""
+    """Return max(high) - min(low) over the bins ``first ..= last``, elementwise."""
     least, most = low[first], high[first]
     for ahead in range(1, int((last - first).max(initial=0)) + 1):
         index = np.minimum(first + ahead, last)
@@ -221,10 +227,10 @@ def _spread_over(
 
 
 def bin_extremes(config: Config) -> tuple[tuple[Reals, Reals], tuple[Reals, Reals]]:
-    """Return least and greatest A over each bin of the table, and the same for B.
+    """Return the minimum and maximum of A over each bin of the table, and those of B.
 
-    Within a cell of the noise's distribution the density is constant and p linear, so that A and B
-    are monotone there: their extremes over a bin are at its ends or at a cell's end inside it.
+    Within a cell of the noise's distribution the density is constant and p linear, so A and B are
+    monotone. Their extremes over a bin are at its ends, or at boundaries of cells within it.
     """
     error = config.error
     if error.rule == "table":
@@ -235,7 +241,7 @@ def bin_extremes(config: Config) -> tuple[tuple[Reals, Reals], tuple[Reals, Real
     edges = np.arange(-half, half + 1) * float(error.step)
     points = np.unique(np.concatenate((edges, knots[(knots > edges[0]) & (knots < edges[-1])])))
     left, right = points[:-1], points[1:]
-    # The density is symmetric: take it from the lower tail, where differences lose no digits.
+    # The density is symmetric. It is computed in the lower tail, where differences do not cancel.
     inner, outer = np.minimum(np.abs(left), np.abs(right)), np.maximum(np.abs(left), np.abs(right))
     density = _probability(knots, cumulative, -inner) - _probability(knots, cumulative, -outer)
     density /= outer - inner
@@ -254,7 +260,7 @@ def bin_extremes(config: Config) -> tuple[tuple[Reals, Reals], tuple[Reals, Real
             ]
         )
         low, high = np.full(error.entries, np.inf), np.full(error.entries, -np.inf)
-        # The relative slack covers float64 in the two differences above.
+        # The relative margin covers the float64 rounding of the two differences above.
         np.minimum.at(low, owner, ends.min(axis=0) * (1 - 1e-9))
         np.maximum.at(high, owner, ends.max(axis=0) * (1 + 1e-9))
         extremes.append((low, high))
@@ -262,22 +268,22 @@ def bin_extremes(config: Config) -> tuple[tuple[Reals, Reals], tuple[Reals, Real
 
 
 def _probability(knots: Reals, cumulative: Reals, x: Reals) -> Reals:
-    """Return the chance of a spike at `x`: by symmetry the cumulative distribution there."""
+    """Return the probability of a spike at `x`: by symmetry, the cumulative distribution at `x`."""
     return np.interp(x, knots, cumulative)
 
 
 def _error_at(config: Config, density: Reals, p: Reals, rest: Reals) -> Reals:
-    """Return A where the chances of a spike and of none are `p` and `rest` (B: swapped)."""
+    """Return A if the probabilities of a spike and of none are `p` and `rest`; swap them for B."""
     limit = config.error.limit
     if config.error.rule == "clipped":
         return np.minimum(rest * density / np.maximum(p * rest, config.error.guard), limit)
-    # Where p is 0 the rule takes its limit, on the side from which p comes to 0 as well.
+    # If p is 0 the value is the limit, which is also its limit as p approaches 0.
     safe = np.where(p > 0, p, 1.0)
     return np.where(p > 0, np.minimum(density / safe, limit), limit)
 
 
 def _weight_bound(config: Config, phase: int, gradient: Reals, wrong: Reals) -> Reals:
-    """Return the bound on the updated weights from the one on the gradient."""
+    """Return the bound on the updated weights that follows from that on the gradient."""
     step = config.schedule[phase]
     rate = (step.rate or config.learning.rate) / config.window.steps
     constants = derive(config).phases[phase]
@@ -285,7 +291,7 @@ def _weight_bound(config: Config, phase: int, gradient: Reals, wrong: Reals) -> 
     unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
     lsb = float(config.synapse.weight.lsb)
     used = constants.rate / 2.0**shift / float(unit)
-    # Floor after adding random bits moves by less than one LSB; nearest rounding comes before.
+    # The floor after adding random bits changes less than one LSB, after a rounding to nearest.
     random = config.learning.random_bits
     rounding = lsb * (1.0 + 2.0 ** -(random + 1)) if random else lsb / 2
     return abs(used - rate) * (np.abs(gradient) + wrong) + rate * wrong + rounding

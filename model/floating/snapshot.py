@@ -1,4 +1,4 @@
-"""Where a float layer stands: all that changes while it runs, as one value."""
+"""The complete state of a float layer as one value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARRAYS = tuple(own.name for own in state_variables())
 class FloatSnapshot(NamedTuple):
     """Weights, state, traces, noise and schedule of a float layer.
 
-    Its arrays are never written to: a run works on a copy, which then takes its place.
+    Its arrays are never modified: a run works on a copy, which then replaces the snapshot.
     """
 
     weights: Reals
@@ -37,16 +37,16 @@ class FloatSnapshot(NamedTuple):
     trace_current: Reals
     trace: Reals
     random: dict[str, Any]
-    """of NumPy's generator PCG64, as its ``state`` gives it"""
+    """State of NumPy's generator PCG64, in the form of its ``state`` attribute."""
     learned: int
-    """windows learned since the reset"""
+    """Windows learned since the reset."""
 
     def copied(self) -> FloatSnapshot:
-        """Return a copy that a run may write to."""
+        """Return a copy that a run may modify."""
         return self._replace(**{name: getattr(self, name).copy() for name in ARRAYS})
 
     def to_arrays(self) -> Arrays:
-        """Return all of it as plain arrays, for a file; see `from_arrays`."""
+        """Return the complete state as a dict of arrays; see `from_arrays`."""
         inner = self.random["state"]
         words = [
             *(
@@ -64,7 +64,7 @@ class FloatSnapshot(NamedTuple):
         }
 
     def from_arrays(self, arrays: Arrays) -> FloatSnapshot:
-        """Return the snapshot that arrays from elsewhere stand for, of a layer such as this one's.
+        """Return the snapshot that arrays of `to_arrays` describe, for a layer of equal arguments.
 
         Raises
         ------
@@ -77,9 +77,9 @@ class FloatSnapshot(NamedTuple):
         }
         words = [int(word) for word in require_array(arrays, "random", (6,), 0, WORD)]
         inc = words[2] << 64 | words[3]
-        # The increment is the stream's name: a seed's is always the same.
+        # The increment identifies the stream and depends only on the seed.
         if inc != self.random["state"]["inc"] or words[4] > 1 or words[5] >> 32:
-            raise BitlifError("random must be a state of the generator that the seed gives")
+            raise BitlifError("random must be a state of the generator with the layer's seed")
         random = {
             **self.random,
             "state": {"state": words[0] << 64 | words[1], "inc": inc},

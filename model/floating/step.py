@@ -1,8 +1,8 @@
-"""The rule in real numbers, step by step: plain float64 functions, interpreted or compiled.
+"""The learning rule in real numbers, step by step: float64 functions, interpreted or compiled.
 
-These are the equations of the float model (`docs/contract.md`, "The rule"), with two things added
-that the integer model also has: ends at which a signal saturates (infinite in the ideal twin), and
-a choice of the error function, ideal Gaussian or piecewise from the noise's own distribution.
+These are the equations of the float model (`docs/contract.md`, "The rule") with two additions from
+the integer model: limits at which signals saturate (infinite in the ideal twin), and a choice of
+the error function, ideal Gaussian or piecewise from the distribution of the noise.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from bitlif.model.engine.compile import compilable
 from bitlif.model.engine.loops import copy_into, set_zero
 
 GAUSSIAN, PIECEWISE, TABLE = range(3)
-"""Where the error function comes from: Gaussian noise, the noise's own PMF, a user's table."""
+"""Source of the error function: Gaussian noise, the PMF of the noise, or a table of the user."""
 
 
 class FloatConstants(NamedTuple):
-    """Real parameters; ends of ranges are infinite where nothing saturates."""
+    """Real parameters; the limits of signals that do not saturate are infinite."""
 
     leak_s: float
     leak_m: float
@@ -49,9 +49,9 @@ class FloatArrays(NamedTuple):
     """Arrays of the error function and of the state; all float64."""
 
     knots: Any
-    """(K + 1,) ends of the noise's cells in sigma"""
+    """(K + 1,) boundaries of the noise's cells in sigma"""
     cumulative: Any
-    """(K + 1,) probability below each"""
+    """(K + 1,) probability below each boundary"""
     table_a: Any
     table_b: Any
     current: Any
@@ -61,7 +61,7 @@ class FloatArrays(NamedTuple):
 
 
 class FloatRecords(NamedTuple):
-    """What is written: the raster always, the rest where it has a size."""
+    """Arrays that a run writes; all but the raster may have size zero."""
 
     raster: Any
     current: Any
@@ -79,10 +79,10 @@ def clamp(x: float, low: float, high: float) -> float:
 
 @compilable
 def gaussian_hazard(x: float) -> float:
-    """Return phi(x) / (1 - Phi(x)), to about 1e-13 for every x.
+    """Return phi(x) / (1 - Phi(x)), with a relative error of about 1e-13 for every x.
 
-    For large x, where both would underflow, by the continued fraction x + 1/(x + 2/(x + 3/(...)))
-    of the Mills ratio (Laplace).
+    For large x, where both would underflow, this is the continued fraction
+    x + 1/(x + 2/(x + 3/(...))) of the Mills ratio (Laplace).
     """
     if x < 25.0:
         density = math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
@@ -98,7 +98,7 @@ def gaussian_error(x: float, clipped: bool, guard: float, limit: float) -> float
         rest = 0.5 * math.erfc(x / math.sqrt(2.0))
         density = math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
         return min(p * density / max(p * rest, guard), limit)
-    # The hazard is above x: no need to work out what the limit cuts off.
+    # The hazard exceeds x, so it need not be computed beyond the limit.
     return limit if x >= limit else min(gaussian_hazard(x), limit)
 
 
@@ -118,8 +118,8 @@ def piecewise_errors(x, clipped, guard, limit, knots, cumulative):  # type: igno
             low = middle
         else:
             high = middle
-    # The density is symmetric: take it from the lower tail, where differences lose no digits, and
-    # both tails from their own side.
+    # The density is symmetric. It is computed in the lower tail, where differences do not cancel,
+    # and each tail probability on its own side.
     mirrored = last - 1 - low
     cell = min(low, mirrored)
     density = (cumulative[cell + 1] - cumulative[cell]) / (knots[cell + 1] - knots[cell])
@@ -135,14 +135,14 @@ def piecewise_errors(x, clipped, guard, limit, knots, cumulative):  # type: igno
 
 @compilable
 def float_error(x, target, f, arrays):  # type: ignore[no-untyped-def]
-    """Return the error of a neuron `x` sigma above its threshold, by the configured function."""
+    """Return the error of a neuron `x` sigma above its threshold."""
     if f.rule == TABLE:
         bins = arrays.table_a.size
         place = (x + f.span) / (2.0 * f.span) * bins
         index = int(clamp(math.floor(place), 0.0, bins - 1.0))
         a, b = arrays.table_a[index], arrays.table_b[index]
     elif f.rule == PIECEWISE:
-        # Beyond the table's span its end bins hold.
+        # The outermost bins of the table also hold all distances beyond its span.
         inside = clamp(x, -f.span, f.span)
         a, b = piecewise_errors(
             inside, f.clipped, f.guard, f.limit, arrays.knots, arrays.cumulative
@@ -159,7 +159,7 @@ def run_float_windows(  # type: ignore[no-untyped-def]
     first, last, learn, need_errors, weights, pointers, addresses, targets, noise, resets,
     arrays, weight_sum, errors, traces, gradient, spiked, spare, records, clear, f,
 ):  # fmt: skip
-    """Run windows ``first ..< last`` in float64; the parameters mirror `bitlif.model.window`.
+    """Run windows ``first ..< last`` in float64; see also `bitlif.model.window.run_windows`.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def run_float_windows(  # type: ignore[no-untyped-def]
     noise : (W, T, M)
         Draws in sigma.
     resets : (W, T, M) uint8 or size zero
-        If given, these steps reset the membrane instead of the twin's own spikes or the teacher's.
+        Steps that reset the membrane, instead of the spikes of the neuron or teacher.
     errors, traces, gradient, spare : (T, M), (T, N), (M, N), (2, N)
         Scratch.
     """
@@ -182,7 +182,7 @@ def run_float_windows(  # type: ignore[no-untyped-def]
             set_zero(arrays.trace)
         trace_current, trace = arrays.trace_current, arrays.trace
         if need_errors and not learn:
-            # Only learned windows move the traces; see `bitlif.model.window.run_windows`.
+            # Only learned windows update the traces; see `bitlif.model.window.run_windows`.
             copy_into(spare[0], arrays.trace_current)
             copy_into(spare[1], arrays.trace)
             trace_current, trace = spare[0], spare[1]
@@ -234,7 +234,7 @@ def run_float_windows(  # type: ignore[no-untyped-def]
 
 @compilable
 def finish_window(w, learn, weights, errors, traces, gradient, records, f):  # type: ignore[no-untyped-def]
-    """Sum the gradient of a window, record it, and move the weights if `learn`."""
+    """Sum and record the gradient of a window, and update the weights if `learn` is true."""
     steps, neurons = errors.shape
     inputs = traces.shape[1]
     for i in range(neurons):

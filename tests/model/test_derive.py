@@ -231,7 +231,7 @@ def test_leak_of_a_time_constant_is_its_exponential_rounded_to_nearest(bits: int
         else:
             with pytest.raises(
                 BitlifError,
-                match=rf"^x\.tau must give a factor between 0 and 1 in {bits} bits, not {tau:g}, "
+                match=rf"^x\.tau must give a factor between 0 and 1 with {bits} bits, not {tau:g}, "
                 rf"which gives {expected} / {1 << bits}: change tau or bits$",
             ):
                 leak_factor("x", decay)
@@ -386,20 +386,20 @@ def test_the_gates_need_no_range_wider_than_63_bits() -> None:
         ),
         (
             {"synapse__overflow": "refuse"},
-            r"^synaptic current could overflow: .* 's10\.6' holds -512 \.\.= 511: widen it",
+            r"^synaptic current could overflow: .* 's10\.6' is -512 \.\.= 511: widen",
         ),
-        ({"membrane__overflow": "refuse"}, r"^membrane could overflow: .* 's10\.6' holds"),
+        ({"membrane__overflow": "refuse"}, r"^membrane could overflow: .* 's10\.6' is"),
         (
             {"trace__overflow": "refuse", "trace__current": "u7.6"},
-            r"^synaptic trace could overflow: it reaches 0 \.\.= 159, and 'u7\.6' holds 0",
+            r"^synaptic trace could overflow: .* 0 \.\.= 159, .* 'u7\.6' is 0",
         ),
         (
             {"trace__overflow": "refuse"},
-            r"^PSP trace could overflow: it reaches 0 \.\.= 279, and 'u8\.6' holds 0 \.\.= 255",
+            r"^PSP trace could overflow: .* 0 \.\.= 279, .* 'u8\.6' is 0 \.\.= 255",
         ),
         (
             {"error__overflow": "refuse"},
-            r"^error could overflow: .* 's7\.4' holds -64 \.\.= 63: widen error\.format$",
+            r"^error could overflow: .* 's7\.4' is -64 \.\.= 63: widen error\.format$",
         ),
         (
             {"error__format": "s16.-32", "error__entry": "u28.48", "error__limit": 9e-7,
@@ -417,7 +417,7 @@ def test_the_gates_need_no_range_wider_than_63_bits() -> None:
         (
             {"schedule": [{"windows": 1, "sigma": 3.0}, {"sigma": 0.001}],
              "noise__scale_bits": 16, "error__reciprocal_bits": 4},
-            r"^schedule\[0\]\.sigma must be nearer .* with 4 error\.reciprocal_bits, not 3$",
+            r"^schedule\[0\]\.sigma must be closer .* with 4 error\.reciprocal_bits, not 3$",
         ),
         ({"learning__rate": 1e6}, r"^learning\.rate must be smaller for .*, not 1e\+06$"),
         ({"learning__rate": 1e-30}, r"^learning\.rate must be larger for .*, not 1e-30$"),

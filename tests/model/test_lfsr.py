@@ -303,19 +303,19 @@ def test_doubled_lags_make_the_same_stream() -> None:
         ({"taps": {}}, r"^taps must be a list of integers, not \{\}$"),
         (
             {"taps": (31, 3)},
-            r"^taps must fall from the width 32 to at least 1, not \[31, 3\]$",
+            r"^taps must descend from the width 32 to at least 1, not \[31, 3\]$",
         ),
         (
             {"taps": (32, 2, 22, 1)},
-            r"^taps must fall from the width 32 to at least 1, not \[32, 2, 22, 1\]$",
+            r"^taps must descend from the width 32 to at least 1, not \[32, 2, 22, 1\]$",
         ),
         (
             {"taps": (32, 22, 22, 1)},
-            r"^taps must fall from the width 32 to at least 1, not \[32, 22, 22, 1\]$",
+            r"^taps must descend from the width 32 to at least 1, not \[32, 22, 22, 1\]$",
         ),
         (
             {"taps": (32, 22, 2, 0)},
-            r"^taps must fall from the width 32 to at least 1, not \[32, 22, 2, 0\]$",
+            r"^taps must descend from the width 32 to at least 1, not \[32, 22, 2, 0\]$",
         ),
         (
             {"taps": (32,)},

@@ -6,7 +6,6 @@ Everything here is found by walking the registers bit by bit, as `tests/referenc
 from __future__ import annotations
 
 import itertools
-import re
 from pathlib import Path
 from typing import Any
 
@@ -87,33 +86,30 @@ def test_constant_lanes_are_found_exactly(width: int, noise: dict[str, Any]) -> 
         raw = len(set(words)) == 1
         assert (constant_lane(source.lfsr, leap, 1, source.draw_bits) == 0) is raw, (leap, seed)
         constant += same
-    # A leap of the whole period at least, with each seed.
+    # A leap of the whole period gives constant draws with every seed.
     assert constant >= 4
 
 
-def test_source_is_constant_though_its_register_moves() -> None:
-    # x^85 generates the field of four elements; both its draws of one bit can be the same.
+def test_source_can_be_constant_although_its_register_changes() -> None:
+    # x^85 generates the field of four elements, in which all one-bit draws can be equal.
     found = set()
     for seed in range(1, 256):
         source = NoiseConfig(words=1, word_bits=1, lfsr=LfsrConfig(width=8, seed=seed, leap=85))
         words = walked(next(iter(source.lfsr.streams(1))), 85, 1, 3)
         if len(set(words)) == 1:
             found.add(seed)
-            with pytest.raises(BitlifError, match=r"lane 0 would draw the same number for ever$"):
+            with pytest.raises(BitlifError, match=r"not 85: all draws of lane 0 would be equal$"):
                 Config(noise=source)
         else:
             Config(noise=source)
     assert 0 < len(found) < 255
 
 
-def lane_0(section: str, leap: int) -> str:
-    return (
-        f"{section}.lfsr.leap must be one with which draws differ, not {leap}: "
-        "lane 0 would draw the same number for ever"
-    )
+def lane_0(section: str, leap: int) -> tuple[str, ...]:
+    return (f"{section}.lfsr.leap must", f"not {leap}", "lane 0")
 
 
-CONSTANT: dict[str, tuple[dict[str, Any], str]] = {
+CONSTANT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "noise, the whole period": (
         {"noise__lfsr": {"width": 16, "leap": 65535}},
         lane_0("noise", 65535),
@@ -135,33 +131,29 @@ CONSTANT: dict[str, tuple[dict[str, Any], str]] = {
             "layer": {"inputs": 6, "neurons": 15, "lanes": 1},
             "noise": {"words": 1, "word_bits": 8, "lfsr": {"width": 8, "leap": 17}},
         },
-        (
-            "noise.lfsr.leap * slots must not be a multiple of the LFSR's period 255, as 17 * 15 "
-            "is: every neuron would get the same number in every step"
-        ),
+        ("noise.lfsr.leap * slots must not", "period 255", "17 * 15", "neuron"),
     ),
     "synapse": (
         {
             "layer": {"inputs": 17, "neurons": 6, "lanes": 2},
             "learning": {"random_bits": 4, "lfsr": {"width": 8, "leap": 5}},
         },
-        (
-            "learning.lfsr.leap * slots * inputs must not be a multiple of the LFSR's period 255, "
-            "as 5 * 3 * 17 is: every synapse would get the same number in every window"
-        ),
+        ("learning.lfsr.leap * slots * inputs must not", "period 255", "5 * 3 * 17", "synapse"),
     ),
 }
 
 
 @pytest.mark.parametrize("case", CONSTANT)
 def test_constant_source_is_refused(case: str) -> None:
-    changes, sentence = CONSTANT[case]
-    with pytest.raises(BitlifError, match=f"^{re.escape(sentence)}$") as caught:
+    changes, facts = CONSTANT[case]
+    with pytest.raises(BitlifError) as caught:
         TINY.replace(**changes)
+    for fact in facts:
+        assert fact in str(caught.value)
     assert len(str(caught.value)) < 200
 
 
-def test_one_constant_lane_of_several_is_refused_by_its_number() -> None:
+def test_error_names_the_constant_lane() -> None:
     lanes: set[int] = set()
     for seed in range(1, 256):
         lfsr = LfsrConfig(width=8, seed=seed, leap=85, sharing="polynomial")
@@ -170,7 +162,7 @@ def test_one_constant_lane_of_several_is_refused_by_its_number() -> None:
         noise = {"words": 1, "word_bits": 1, "lfsr": to_plain(lfsr)}
         changes = {"layer__lanes": 3, "noise": noise}
         if constant:
-            with pytest.raises(BitlifError, match=rf": lane {constant[0]} would draw the same"):
+            with pytest.raises(BitlifError, match=rf"\blane {constant[0]}\b"):
                 TINY.replace(**changes)
             lanes.add(constant[0])
         else:
@@ -178,11 +170,11 @@ def test_one_constant_lane_of_several_is_refused_by_its_number() -> None:
     assert lanes == {0, 1, 2}
 
 
-def test_a_stream_that_is_cleared_may_repeat_for_each_synapse() -> None:
+def test_cleared_stream_may_repeat_per_synapse() -> None:
     changes, _ = CONSTANT["synapse"]
     config = TINY.replace(**changes, window__lfsr="clear")
     assert Layer(config).weights.shape == (17, 6)
-    # Without random bits nothing is drawn at all.
+    # Without random bits, nothing is drawn.
     assert TINY.replace(**changes, learning__random_bits=0).learning.random_bits == 0
 
 
@@ -202,5 +194,6 @@ def test_every_command_refuses_a_constant_source(
         assert main(command) in (1, 2)
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert captured.err.endswith("lane 0 would draw the same number for ever\n")
+        assert "noise.lfsr.leap must" in captured.err
+        assert "not 65535" in captured.err
         assert not out.exists()

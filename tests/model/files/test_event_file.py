@@ -119,8 +119,8 @@ def test_more_values_than_fit_memory_are_refused_unread(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0 0\n", r" must begin with '# steps S units N windows W': steps is neither there nor"),
-        ("# steps 4\n0 0\n", r" must begin with .*: units is neither there nor given$"),
+        ("0 0\n", r" must begin with '# steps S units N windows W': steps is missing"),
+        ("# steps 4\n0 0\n", r" must begin with .*: units is missing"),
         ("# steps 0 units 3\n", r", line 1: steps must be in 1 \.\.= 2147483648, not 0$"),
         ("# steps 4 units 70000\n", r", line 1: units must be in 1 \.\.= 65536, not 70000$"),
         ("# steps 4 units 3\n0\n", r", line 2 must be 'time address' .*, not '0'$"),
