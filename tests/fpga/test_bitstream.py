@@ -386,12 +386,12 @@ def stood_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., T
 def test_highest_met_clock_and_fastest_seed_are_chosen(
     stood_in: Callable[..., Tools], tmp_path: Path
 ) -> None:
-    told: list[tuple[str, bool]] = []
+    stages: list[tuple[str, bool]] = []
     tools = stood_in({1: 70.0, 2: 73.1})
     request = BuildRequest(config=TINY, board="hx8k", seeds=(1, 2))
     report = build_request(
         request, tmp_path / "out",
-        notify=lambda stage, seconds: told.append((stage, seconds is None)),
+        notify=lambda stage, seconds: stages.append((stage, seconds is None)),
     )  # fmt: skip
     best = clock_for(BOARDS["hx8k"], 73.1, 1_000_000).mhz
     assert tools.asked == [(60.0, 1), (60.0, 2), (best, 1), (best, 2)]
@@ -401,8 +401,8 @@ def test_highest_met_clock_and_fastest_seed_are_chosen(
     assert report.backend == "netlist:ice40hx"
     assert report.use["look-up tables"] == {"used": 2, "available": 7680, "percent": 0.0}
     assert report.use["flip-flops"]["used"] == 1
-    assert told[0] == ("core in Verilog", True)
-    assert {what for what, _ in told} == set(report.seconds)
+    assert stages[0] == ("core in Verilog", True)
+    assert {what for what, _ in stages} == set(report.seconds)
     assert abs(report.line["error_percent"]) <= 1
 
 

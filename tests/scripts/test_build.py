@@ -135,7 +135,7 @@ def test_exit_status_is_1_for_a_design_and_2_for_a_request(
         (["tiny", "--board", "hx8k", "--weights", "none.npz"], "weights 'none.npz'"),
     ],
 )
-def test_wrong_requests_are_refused_before_any_work(
+def test_wrong_requests_are_rejected_before_any_work(
     words: list[str], sentence: str, asked: list[BuildRequest],
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -163,7 +163,7 @@ def test_any_name_stays_in_the_folder(
     assert [own.name for own in tmp_path.iterdir()] == ["a"]
 
 
-def test_an_earlier_folder_is_replaced_only_with_force(
+def test_earlier_folder_is_replaced_only_with_force(
     asked: list[BuildRequest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = ["build", "tiny", "--board", "hx8k", "--out", str(tmp_path / "out")]
@@ -183,7 +183,7 @@ def test_list_names_every_board(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out).keys() == BOARDS.keys()
 
 
-def test_programmer_gets_the_bitstream_and_its_failure_is_told(
+def test_programmer_gets_the_bitstream_and_its_failure_is_reported(
     asked: list[BuildRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

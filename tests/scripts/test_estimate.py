@@ -23,6 +23,7 @@ from bitlif.fpga.measure_area import (
     write_sizes,
 )
 from bitlif.fpga.samples import READY
+from bitlif.hdl.export import verilog
 from bitlif.scripts.benchmarks.estimate import cases_of
 from bitlif.scripts.main import main
 
@@ -33,8 +34,10 @@ def test_estimate_prints_every_board_and_its_errors(capsys: pytest.CaptureFixtur
     for name in BOARDS:
         assert f"│ {name}" in shown
     for family in ("ice40", "ice40hx", "ecp5"):
-        told = rf"{family}: median and worst error over \d+ configurations outside the fit: "
-        assert re.search(told + r"cells \d+\.\d % and \d+\.\d %, flip-flops \d", shown)
+        shown_errors = (
+            rf"{family}: median and worst error over \d+ configurations outside the fit: "
+        )
+        assert re.search(shown_errors + r"cells \d+\.\d % and \d+\.\d %, flip-flops \d", shown)
 
 
 def test_estimate_as_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,17 +52,19 @@ def test_estimate_as_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert row["speed"]["quiet_steps_per_s"] > row["speed"]["full_steps_per_s"]
 
 
-def test_estimate_of_what_does_not_fit_the_board_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_estimate_exits_with_1_where_the_layer_does_not_fit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["estimate", "digits", "--board", "hx8k"]) == 1
     assert "no" in capsys.readouterr().out
-    # Nor has it a speed there.
+    # It has no speed there.
     assert main(["estimate", "digits"]) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│ hx8k")]
     assert rows[1].replace("│", "").split() == ["hx8k", "-", "-", "-", "-", "-"]
     assert main(["estimate", "digits", "--json"]) == 0
     for row in json.loads(capsys.readouterr().out)["boards"]:
         assert (row["speed"] is None) == (not row["fits"])
-    # Of all boards, it is for the reader to see which.
+    # For all boards, the exit status is 0.
     assert main(["estimate", "digits"]) == 0
 
 
@@ -98,7 +103,7 @@ def test_fit_prints_tables_and_margins(capsys: pytest.CaptureFixture[str]) -> No
     assert "with a margin of cells" in shown
 
 
-def test_fit_as_json_holds_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fit_as_json_holds_the_requested_search(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["fit", "tiny", "--board", "ulx3s-85f", "--vary", "lanes", "--margin", "0", "--json"]
     assert main(words) == 0
     result = json.loads(capsys.readouterr().out)
@@ -109,17 +114,17 @@ def test_fit_as_json_holds_what_was_asked_for(capsys: pytest.CaptureFixture[str]
     assert set(result["margins"].values()) == {0.0}
 
 
-def test_fit_fails_when_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fit_exits_with_1_when_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["fit", "digits", "--board", "hx8k", "--vary", "inputs", "--margin", "100"]
     assert main(words) == 1
     assert "none" in capsys.readouterr().out
 
 
-def test_bench_estimate_measures_nothing_twice(
+def test_known_measurements_are_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def never(*_: object) -> None:
-        raise AssertionError("it is known")
+        raise AssertionError("measured again")
 
     monkeypatch.setattr(sizing, "measure", never)
     results = tmp_path / "sizes.json"
@@ -136,7 +141,7 @@ def test_bench_estimate_measures_nothing_twice(
     assert "median error" in capsys.readouterr().out
 
 
-def test_bench_estimate_refuses_a_fit_to_few(tmp_path: Path) -> None:
+def test_fit_to_few_configurations_is_rejected(tmp_path: Path) -> None:
     words = ["bench", "estimate", "--configs", "1", "--fit", str(tmp_path / "made.toml")]
     assert main(words) == 2
     assert not (tmp_path / "made.toml").exists()
@@ -151,6 +156,7 @@ def test_results_of_other_families_are_kept(
         return dataclasses.replace(row, name=name, family=family, core_hash=hash_of(text))
 
     monkeypatch.setattr(sizing, "measure", measured)
+    monkeypatch.setattr(verilog, "core_verilog", lambda config, *, learning: config.name)
     results = tmp_path / "sizes.json"
     words = ["bench", "estimate", "--configs", "0", "--results", str(results)]
     assert main([*words, "--family", "ecp5"]) == 0
