@@ -63,7 +63,7 @@ def _root() -> Path:
 
 
 def key_of(parts: Mapping[str, str]) -> str:
-    """Return the name of the entry that depends on these texts, whatever their order."""
+    """Return the name of the entry that depends on these texts, in any order."""
     return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -94,7 +94,7 @@ def read_marker(folder: Path) -> Marker | None:
 
 
 def _read_manifest(folder: Path) -> Marker | None:
-    """Return the content of a golden set's manifest; None if there is none of ours."""
+    """Return the content of a golden set's manifest; None if it is missing or foreign."""
     content = _read(folder / MANIFEST)
     parsed = None if content is None else _parsed(content)
     if not (isinstance(parsed, dict) and parsed.get("kind") == GOLDEN):

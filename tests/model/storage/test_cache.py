@@ -27,7 +27,7 @@ KEY, PRODUCT = "0123", "core.so"
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a cache of the test's own, not there yet."""
+    """Return a cache folder for this test only, not created yet."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 

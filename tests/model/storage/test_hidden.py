@@ -1,4 +1,4 @@
-"""Names of what is being written: found again, and told from what a live process writes."""
+"""Hidden names are recognised, and locks show which of them a live process writes."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def spare(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 class Disk:
-    """A folder on a disk of its own, which can be filled up."""
+    """A folder on a separate small disk, which can be filled up."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder, self._patch = folder, patch
@@ -397,7 +397,7 @@ def test_folder_or_read_only_file_is_not_replaced(
     with pytest.raises(BitlifError, match=rf"^--out must be a file, not the folder '{tmp_path}'$"):
         OutputFile(tmp_path)
     (tmp_path / "file").write_text("mine")
-    # Root may write to everything: say what the system says to others.
+    # Root may write anywhere, so the error of the system is simulated.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(BitlifError, match=r"file' cannot be written: Permission denied$"):
         OutputFile(tmp_path / "file")

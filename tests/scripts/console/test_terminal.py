@@ -240,7 +240,7 @@ def on_terminal(words: list[str], columns: int, folder: Path, program: list[str]
         try:
             while block := os.read(ours, 65536):
                 told += block
-        except OSError:  # how Linux says that nobody writes any more
+        except OSError:  # the end of output on Linux
             pass
         _, err = process.communicate()
         assert err == ""
