@@ -1,9 +1,9 @@
-"""Digests: what windows add to the signature, computed without knowing the signature before them.
+"""Digests: the contribution of windows to the signature, independent of earlier windows.
 
-A lane's register of `bitlif.model.signature` computes in GF(2)[x] modulo its polynomial, where a
-word w turns the state s into ``s * x + w``. So n words turn s into ``s * x**n + d``, and their
-digest d depends on nothing but them. Windows that run in several threads, or whose membranes are
-not recorded, are therefore signed as they run, and their digests taken in order afterwards.
+The register of a lane (`bitlif.model.signature`) computes in GF(2)[x] modulo its polynomial: a word
+w changes the state s to ``s * x + w``. So n words change s to ``s * x**n + d``, where the digest d
+depends only on these words. This allows windows to be signed while they run, in several threads and
+without recorded membranes; their digests are combined in order afterwards.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .engine.compile import compilable, compiled
 from .signature import MASK, WIDTH, folded, take_word
 
 TOP = 1 << (WIDTH - 1)
-"""The bit of a step's word that holds the spike."""
+"""Bit of a step's word that holds the spike."""
 
 BLOCK = 31
-"""Words that fit into 63 bits unreduced, each shifted by its distance from the last one."""
+"""Number of words whose shifted XOR fits in 63 bits without reduction."""
 
 
 def power(exponent: int) -> int:
-    """Return x**exponent modulo the polynomial, 32 bits.
+    """Return x**exponent modulo the polynomial: 32 bits.
 
     >>> power(3), hex(power(32))
     (8, '0x4c11db7')
@@ -50,7 +50,7 @@ def _product(a: int, b: int) -> int:
 
 @functools.lru_cache(maxsize=64)
 def multiples(factor: int) -> NDArray[np.int64]:
-    """Return the products of `factor` with all bytes at bits 0, 8, 16 and 24: (4, 256) int64."""
+    """Return the products of `factor` and all bytes at bits 0, 8, 16 and 24: (4, 256) int64."""
     table = np.zeros((4, 256), np.int64)
     value = factor
     for bit in range(WIDTH):
@@ -61,12 +61,12 @@ def multiples(factor: int) -> NDArray[np.int64]:
 
 
 HIGH_BITS = multiples(power(WIDTH))
-"""What bits 32 to 63 of an unreduced value are modulo the polynomial."""
+"""Table of `multiples` that reduces bits 32 to 63 modulo the polynomial."""
 
 
 @compilable
 def times(state: int, table: Any) -> int:
-    """Return the product of a lane's state and the factor that `multiples` made the table of."""
+    """Return the product of the state of a lane and the factor of a table of `multiples`."""
     return (  # type: ignore[no-any-return]
         table[0, state & 255]
         ^ table[1, (state >> 8) & 255]
@@ -77,16 +77,16 @@ def times(state: int, table: Any) -> int:
 
 @compilable
 def reduced(value: int) -> int:
-    """Return a value of up to 63 bits modulo the polynomial."""
+    """Return a value of up to 63 bits, reduced modulo the polynomial."""
     return (value & MASK) ^ times(value >> WIDTH, HIGH_BITS)
 
 
 @compilable
 def digest_step(before: Any, spikes: Any, lanes: int, digest: Any) -> None:
-    """Write what a step adds to each lane's state: the state that a lane of 0 would have after it.
+    """Write the digest of a step for each lane: the state after the step, starting from 0.
 
-    A lane takes the words of a step in blocks whose terms do not depend on each other, so that
-    this compiles to vector instructions.
+    Words are combined in blocks whose terms do not depend on each other, so that this compiles to
+    vector instructions.
     """
     for lane in range(lanes):
         state = 0
@@ -112,7 +112,7 @@ def digest_step(before: Any, spikes: Any, lanes: int, digest: Any) -> None:
 
 @compilable
 def digest_weights(weights: Any, inputs: int, lanes: int, digest: Any) -> None:
-    """Write what the weights, (at least `inputs`, M), add to each lane's state after an update."""
+    """Write the digest of updated weights, (at least `inputs`, M), for each lane."""
     for lane in range(lanes):
         digest[lane] = 0
     for neuron in range(weights.shape[1]):
@@ -133,7 +133,7 @@ def digest_weights(weights: Any, inputs: int, lanes: int, digest: Any) -> None:
 def take_digests(
     states: Any, steps: Any, updates: Any, step_tables: Any, update_tables: Any, values: Any
 ) -> None:
-    """Take the digests of windows in order; write the signature after each step, (W, T).
+    """Combine the digests of windows in order; write the signature after each step, (W, T).
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def sign_digests(
     steps: NDArray[np.int64],
     updates: NDArray[np.int64],
 ) -> tuple[tuple[int, ...], NDArray[np.int64]]:
-    """Return the lanes' states after windows in order, and the signature after each step.
+    """Return the states of the lanes after windows, and the signature after each step.
 
     Parameters
     ----------

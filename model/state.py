@@ -1,9 +1,10 @@
-"""The state variables of a layer, each declared once.
+"""The state variables of a layer, each declared in one place.
 
-A declaration gives a variable its name, its shape and its format. From it the gates derive their
-host port (`bitlif.hdl.host_port`) and register map (`bitlif.hdl.bus.registers`), the simulators
-their probes (`bitlif.sim.probes`), layers what they can record (`bitlif.model.result.RECORDS`) and
-save (`bitlif.model.snapshot`), and studies the stored bits (`bitlif.study.search.metrics`).
+A declaration gives a variable a name, a shape and a format. The following are derived from it: the
+host port (`bitlif.hdl.host_port`) and register map (`bitlif.hdl.bus.registers`) of the gates, the
+probes of simulators (`bitlif.sim.probes`), the signals that layers can record
+(`bitlif.model.result.RECORDS`) and save (`bitlif.model.snapshot`), and the stored bits in studies
+(`bitlif.study.search.metrics`).
 """
 
 from __future__ import annotations
@@ -25,22 +26,23 @@ FREE_MEMORY_NUMBERS = range(14, 64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateVariable:
-    """What a layer keeps from one step to the next, in one value per synapse, neuron or input.
+    """State that a layer keeps from step to step: one value per synapse, neuron or input.
 
     Attributes
     ----------
     name : str
-        In save files, in the register map and as an attribute of `bitlif.model.result.LayerState`.
+        Name in save files and in the register map, and as an attribute of
+        `bitlif.model.result.LayerState`.
     title : str
-        Name of its probe, in the terms of the field.
+        Name of the probe, in the terms of the field.
     per : str
         ``"synapse"``, ``"neuron"`` or ``"input"``: shape (N, M), (M,) or (N,).
     format : function
-        Returns its `Format` in a configuration.
+        Function that returns the `Format` in a configuration.
     memory : int
         Number in the register map.
     meaning : str
-        Its elements, for the register map.
+        Description of the elements, for the register map.
     writable : bool
         Whether a host can load it.
     learning : bool
@@ -77,7 +79,7 @@ class StateVariable:
         return shapes[self.per]
 
     def count(self, config: Config) -> int:
-        """Return how many values a layer holds."""
+        """Return the number of values in a layer."""
         count = 1
         for size in self.shape(config):
             count *= size
@@ -122,8 +124,8 @@ def add_state_variable(variable: StateVariable) -> None:
     Raises
     ------
     BitlifError
-        If its name or its memory number is taken, or the variables have been read already: the
-        register map and the ports are made from them once, when their modules are imported.
+        If the name or memory number is already used, or the variables have already been read: the
+        register map and the ports are created once, when their modules are imported.
     """
     if _complete:
         raise BitlifError(
@@ -148,9 +150,9 @@ def state_variables(*per: str, learning: bool = True) -> tuple[StateVariable, ..
     Parameters
     ----------
     *per : str
-        Only those per ``"synapse"``, ``"neuron"`` or ``"input"``; default: all.
+        Kinds to return, ``"synapse"``, ``"neuron"`` or ``"input"``; by default all.
     learning : bool
-        False: only those that a layer without learning hardware has.
+        Whether to include the variables of the learning hardware.
     """
     global _complete
     _complete = True

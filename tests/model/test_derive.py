@@ -219,7 +219,7 @@ def test_ranges_of_the_exact_sums_are_reached_at_their_corners(name: str) -> Non
 
 
 @pytest.mark.parametrize("bits", [3, 6, 8, 12, 16])
-def test_leak_of_a_time_constant_is_its_exponential_rounded_to_nearest(bits: int) -> None:
+def test_leak_is_the_exponential_rounded_to_nearest(bits: int) -> None:
     for tau in (0.5, 1.0, 2.0, 3.7, 5.0, 19.99, 20.0, 1000.0):
         exact = math.exp(-1 / tau) * 2**bits
         # A double is right to 1e-11 here; nowhere that near to a tie, so the integer is exact.
@@ -304,7 +304,7 @@ def test_constants_are_the_nearest_integers_to_the_real_numbers(config: Config) 
     assert c.noise_bias == Rounding.NEAREST.bias(c.noise_shift)
 
 
-def test_scale_fills_its_bits_up_to_a_power_of_two_and_no_further() -> None:
+def test_scale_uses_all_its_bits() -> None:
     # Four one-bit words have a sigma of 2 exactly; a membrane LSB is 1/64: 8 LSBs a draw at 0.25.
     for sigma, scale, shift in ((0.25, 8, 0), (0.125, 8, 1), (15.4 / 32, 15, 0), (7.75 / 32, 8, 0)):
         config = TINY.replace(
@@ -315,7 +315,7 @@ def test_scale_fills_its_bits_up_to_a_power_of_two_and_no_further() -> None:
         assert (derived.phases[0].noise_scale, derived.constants.noise_shift) == (scale, shift)
 
 
-def test_rate_reaches_from_the_largest_mantissa_to_the_smallest_unit_of_62_bits() -> None:
+def test_range_of_representable_rates() -> None:
     # A gradient's LSB, over 16 steps, is 2**-(4 + 6 + 4) in the real numbers; a weight's is 2**-4.
     unit = 2.0**10
     for rate, mantissa, shift in (
@@ -538,7 +538,7 @@ def extreme_trees(draw: st.DrawFn) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_legal_fields_make_a_layer_whose_engine_is_exact_or_one_clear_error() -> None:
+def test_valid_fields_give_an_exact_layer_or_one_error() -> None:
     accepted = refused = 0
 
     @settings(max_examples=250, **QUIET)

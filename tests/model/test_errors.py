@@ -136,7 +136,7 @@ def test_anything_but_a_number_is_a_kind_error(value: object) -> None:
         require_real("x", value, 0.0, 1.0, open_low=True)
 
 
-def test_zero_has_one_sign_so_that_equal_configurations_have_one_hash() -> None:
+def test_negative_zero_does_not_change_the_hash() -> None:
     assert math.copysign(1.0, require_real("x", -0.0, 0.0, 1.0)) == 1.0
     plus, minus = (
         Config().replace(schedule=[{"sigma": 0.2, "rate": zero}]) for zero in (0.0, -0.0)

@@ -77,7 +77,7 @@ def test_windows_left_out_are_as_many_as_the_last_time_needs() -> None:
     assert Events.from_times([1], [0], steps=4, units=3, windows=5).windows == 5
 
 
-def test_lists_and_any_integer_arrays_are_taken_without_changing_a_value() -> None:
+def test_lists_and_all_integer_dtypes_are_accepted() -> None:
     expected = Events(np.array([2, 0], np.int32), np.array([0, 1, 2], np.int64), 1, 3)
     for kind in (np.int8, np.uint8, np.uint16, np.int64, np.uint64, np.dtype(">i4")):
         assert_same(Events(np.array([2, 0], kind), np.array([0, 1, 2], kind), 1, 3), expected)

@@ -173,7 +173,7 @@ def test_rounding_and_saturation_together_are_a_cast_of_apytypes(rounding: Round
 
 
 @pytest.mark.parametrize("signed", [True, False])
-def test_saturate_takes_the_nearest_value_and_says_whether_it_moved(signed: bool) -> None:
+def test_saturate_returns_the_nearest_value_and_a_flag(signed: bool) -> None:
     for bits in range(2, 8):
         fmt = Format(bits, 0, signed)
         inside = range(fmt.raw_min, fmt.raw_max + 1)

@@ -36,7 +36,7 @@ def all_spikes(config: Config, windows: int) -> Events:
 
 @pytest.mark.parametrize("name", ready_made())
 @pytest.mark.parametrize("keep", ["clear", "carry"])
-def test_largest_trace_sum_is_that_of_an_input_that_always_spikes(name: str, keep: str) -> None:
+def test_largest_trace_sum_is_reached_by_constant_spiking(name: str, keep: str) -> None:
     config = Config.load(name).replace(window__trace=keep)
     c = derive(config).constants
     # Carried traces have risen as far as they can after this many steps.

@@ -41,7 +41,7 @@ def state_of(layer: Layer) -> tuple[Any, ...]:
     max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @given(config=configs(), seed=st.integers(0, 2**32))
-def test_compiled_engine_is_the_interpreted_specification(config: Config, seed: int) -> None:
+def test_compiled_engine_equals_interpreted_specification(config: Config, seed: int) -> None:
     events, weights, targets = stimulus(config, seed)
     layers = [Layer(config), Layer(config, interpreted=True)]
     runs = []
@@ -60,7 +60,9 @@ def test_compiled_engine_is_the_interpreted_specification(config: Config, seed: 
 
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(config=configs(), seed=st.integers(0, 2**32), threads=st.integers(2, 5))
-def test_threads_and_batch_size_change_no_bit(config: Config, seed: int, threads: int) -> None:
+def test_results_do_not_depend_on_threads_or_batch_size(
+    config: Config, seed: int, threads: int
+) -> None:
     events, weights, targets = stimulus(config, seed, windows=7)
     whole, split, single = Layer(config), Layer(config, threads=threads), Layer(config)
     for layer in (whole, split, single):
@@ -80,7 +82,7 @@ def test_threads_and_batch_size_change_no_bit(config: Config, seed: int, threads
 
 @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(config=configs(), seed=st.integers(0, 2**32))
-def test_learning_window_by_window_is_learning_all_at_once(config: Config, seed: int) -> None:
+def test_learning_per_window_equals_learning_at_once(config: Config, seed: int) -> None:
     events, weights, targets = stimulus(config, seed, windows=5)
     whole, single = Layer(config), Layer(config)
     whole.load(weights)
@@ -101,7 +103,7 @@ def large_config() -> Config:
 
 
 @pytest.mark.parametrize("share", [0.02, 1.0])
-def test_sparse_and_dense_gradients_are_the_same_exact_sums(share: float) -> None:
+def test_sparse_and_dense_gradients_are_equal_and_exact(share: float) -> None:
     config = large_config()
     random = np.random.default_rng(8)
     events = Events.from_raster(random.random((2, 200, 300)) < 0.01)
@@ -117,7 +119,7 @@ def test_sparse_and_dense_gradients_are_the_same_exact_sums(share: float) -> Non
     np.testing.assert_array_equal(result.gradient, expected)
 
 
-def test_learning_in_large_windows_is_that_of_small_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_windows_learn_like_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     config = large_config()
     random = np.random.default_rng(9)
     events = Events.from_raster(random.random((2, 200, 300)) < 0.02)
@@ -132,9 +134,7 @@ def test_learning_in_large_windows_is_that_of_small_calls(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("errors_top", "traces_top"), [(127, 255), (1 << 15, 65535), (1, 1)])
-def test_matrix_product_is_exact_at_the_extremes_of_its_formats(
-    errors_top: int, traces_top: int
-) -> None:
+def test_matrix_product_is_exact_at_format_extremes(errors_top: int, traces_top: int) -> None:
     steps = 1000
     errors = np.full((steps, 3), -errors_top, np.int16)
     errors[::2, 1] = min(errors_top, 32767)
@@ -145,7 +145,7 @@ def test_matrix_product_is_exact_at_the_extremes_of_its_formats(
     np.testing.assert_array_equal(gradient, errors.astype(np.int64).T @ traces.astype(np.int64))
 
 
-def test_sums_hold_when_every_input_spikes_at_the_extreme_weight() -> None:
+def test_weight_sums_do_not_overflow_at_extremes() -> None:
     for fmt, inputs in (("s8.4", 1100), ("s16.8", 1100), ("s24.12", 700)):
         config = Config.load("tiny").replace(
             layer__inputs=inputs, layer__neurons=5, layer__lanes=1, window__steps=2,
@@ -160,7 +160,7 @@ def test_sums_hold_when_every_input_spikes_at_the_extreme_weight() -> None:
         assert first.tolist() == [int(np.floor(exact + 0.5))] * 5
 
 
-def test_cleared_lfsrs_give_every_window_the_same_noise_and_carried_ones_do_not() -> None:
+def test_noise_repeats_per_window_only_with_cleared_lfsrs() -> None:
     config = Config.load("tiny")
     events = Events.from_raster(np.zeros((3, 16, 6), bool))
     for keep, same in (("clear", True), ("carry", False)):
@@ -168,7 +168,7 @@ def test_cleared_lfsrs_give_every_window_the_same_noise_and_carried_ones_do_not(
         assert (draws[0] == draws[1]).all() == same
 
 
-def test_every_lane_draws_for_every_slot_even_where_there_is_no_neuron() -> None:
+def test_lanes_draw_for_slots_without_a_neuron() -> None:
     # Five neurons on two lanes: three slots. The second lane's last slot has no neuron, but both
     # lanes have moved by three draws a step.
     config = Config.load("tiny").replace(layer__neurons=5, layer__lanes=2)
@@ -185,7 +185,7 @@ def test_every_lane_draws_for_every_slot_even_where_there_is_no_neuron() -> None
         assert layer.lfsr_states[0][lane] == source.leap(16 * 3 * noise.leap).state
 
 
-def test_schedule_moves_on_after_its_windows_and_only_by_learning() -> None:
+def test_schedule_advances_only_by_learning() -> None:
     config = Config.load("tiny")
     layer = Layer(config)
     events = Events.from_raster(np.zeros((9, 16, 6), bool))
@@ -201,7 +201,7 @@ def test_schedule_moves_on_after_its_windows_and_only_by_learning() -> None:
     assert (layer.phase, layer.windows_learned) == (1, 9)
 
 
-def test_reset_brings_back_the_first_run() -> None:
+def test_reset_reproduces_the_first_run() -> None:
     config = Config.load("tiny").replace(window__state="carry", window__trace="carry")
     layer = Layer(config)
     random = np.random.default_rng(2)
@@ -259,7 +259,7 @@ def test_reset_brings_back_the_first_run() -> None:
         (lambda layer: Layer({}), r"^config must be a Config, not \{\}$"),
     ],
 )
-def test_bad_input_gets_one_clear_error_and_changes_nothing(call: Any, message: str) -> None:
+def test_invalid_input_raises_and_changes_nothing(call: Any, message: str) -> None:
     layer = Layer(Config.load("tiny"))
     layer.load(np.full((6, 4), 5))
     before = state_of(layer)
@@ -268,7 +268,7 @@ def test_bad_input_gets_one_clear_error_and_changes_nothing(call: Any, message: 
     assert state_of(layer) == before
 
 
-def test_result_counts_and_spikes_are_those_of_the_raster() -> None:
+def test_result_counts_and_spikes_match_the_raster() -> None:
     layer = Layer(Config.load("tiny"))
     layer.load(np.full((6, 4), 31))
     result = layer.run(Events.from_raster(np.ones((2, 16, 6), bool)))

@@ -156,7 +156,7 @@ def test_given_taps_are_used() -> None:
     assert [source.taps for source in config.streams(2)] == [(16, 14, 13, 11)] * 2
 
 
-def test_lanes_that_cannot_differ_are_refused_with_the_configuration() -> None:
+def test_lanes_that_cannot_differ_are_refused() -> None:
     base = Config.load("tiny").replace(noise__words=1, layer__neurons=256)
     narrow = {"width": 8, "seed": 1}
     assert len(set(LfsrConfig(width=8).streams(255))) == 255

@@ -77,7 +77,7 @@ def test_pmf_is_the_count_over_all_words(noise: NoiseConfig) -> None:
 
 
 @pytest.mark.parametrize("noise", SMALL, ids=label)
-def test_pmf_is_symmetric_and_its_moments_are_those_of_its_counts(noise: NoiseConfig) -> None:
+def test_pmf_is_symmetric_and_moments_match_its_counts(noise: NoiseConfig) -> None:
     pmf = noise.pmf
     assert pmf.levels == tuple(-level for level in reversed(pmf.levels))
     assert pmf.counts == pmf.counts[::-1]
@@ -93,9 +93,7 @@ def test_pmf_is_symmetric_and_its_moments_are_those_of_its_counts(noise: NoiseCo
 
 
 @pytest.mark.parametrize(("words", "bits"), [(4, 8), (8, 8), (2, 12), (64, 1), (4, 16), (1, 16)])
-def test_moments_of_large_sums_are_those_of_independent_uniform_words(
-    words: int, bits: int
-) -> None:
+def test_moments_of_large_sums_match_uniform_words(words: int, bits: int) -> None:
     pmf = NoiseConfig(words=words, word_bits=bits, lfsr=LfsrConfig(width=64)).pmf
     assert pmf.total == 1 << (words * bits)
     # A word doubled and centred is uniform on n values two apart: variance (n^2 - 1) / 3, fourth
@@ -107,7 +105,7 @@ def test_moments_of_large_sums_are_those_of_independent_uniform_words(
     assert pmf.moment(4) == 3 * variance**2 - words * Fraction(2 * (n**4 - 1), 15)
 
 
-def test_counts_of_sums_are_convolutions_and_of_popcounts_binomials() -> None:
+def test_pmf_counts_match_convolutions_and_binomials() -> None:
     counts = np.ones(1, object)
     for _ in range(4):
         counts = np.convolve(counts, np.ones(256, object))
@@ -216,9 +214,7 @@ PERIODS = [
 
 
 @pytest.mark.parametrize(("noise", "leap"), PERIODS)
-def test_histogram_of_a_whole_period_is_the_pmf_but_for_the_state_zero(
-    noise: NoiseConfig, leap: int
-) -> None:
+def test_histogram_of_a_whole_period_matches_the_pmf(noise: NoiseConfig, leap: int) -> None:
     lfsr = noise.lfsr
     noise = NoiseConfig(
         kind=noise.kind, words=noise.words, word_bits=noise.word_bits,
@@ -338,7 +334,7 @@ def test_bytes_off_a_leaping_lfsr_do_not(leap: int) -> None:
 
 
 @pytest.mark.parametrize(("width", "leap", "common"), [(12, 12, 3), (12, 13, 13), (10, 11, 11)])
-def test_leap_with_a_factor_of_the_period_reaches_a_part_of_the_states_only(
+def test_leap_sharing_a_factor_with_the_period_skips_states(
     width: int, leap: int, common: int
 ) -> None:
     # What the PMF does not promise: the draws repeat after a part of the period, and their counts
@@ -401,7 +397,7 @@ def test_bad_noise_is_refused_by_name(fields: dict[str, Any], message: str) -> N
         NoiseConfig(**fields)
 
 
-def test_overlap_must_be_allowed_and_a_leap_of_zero_is_the_bits_of_a_draw() -> None:
+def test_overlap_must_be_allowed_and_default_leap() -> None:
     assert NoiseConfig(overlap=True, lfsr=LfsrConfig(leap=1)).leap == 1
     assert NoiseConfig(lfsr=LfsrConfig(leap=32)).leap == 32
     assert NoiseConfig(words=3, word_bits=5).leap == 15

@@ -89,7 +89,7 @@ def test_default_taps_are_the_first_of_their_width() -> None:
         assert DEFAULT_TAPS[width] == next(primitive_taps(width)), width
 
 
-def test_default_taps_have_four_taps_with_all_middle_ones_in_the_lower_half() -> None:
+def test_middle_default_taps_are_in_the_lower_half() -> None:
     for width, taps in DEFAULT_TAPS.items():
         assert len(taps) == 4
         assert taps[0] == width
@@ -113,7 +113,7 @@ def test_all_five_term_polynomials_of_width_8_are_found_once() -> None:
     assert set(found) == expected
 
 
-def test_number_of_primitive_polynomials_of_width_8_is_that_of_theory() -> None:
+def test_number_of_primitive_polynomials_of_width_8() -> None:
     # phi(2^8 - 1) / 8, over all polynomials with a constant term and an odd number of terms.
     every = [
         (8, *middle)
@@ -188,7 +188,7 @@ def test_polynomials_with_a_short_period_are_not_primitive(
     assert not is_primitive(taps)
 
 
-def test_irreducible_polynomial_that_is_not_primitive_passes_the_cheap_test_only() -> None:
+def test_irreducible_but_not_primitive_polynomial_is_refused() -> None:
     modulus = as_integer((8, 4, 3, 1))
     element = 2
     for _ in range(8):
@@ -198,7 +198,7 @@ def test_irreducible_polynomial_that_is_not_primitive_passes_the_cheap_test_only
 
 
 @pytest.mark.parametrize("taps", [(8, 4, 3, 1), (8, 5, 4, 2)])
-def test_configuration_refuses_a_short_period_and_names_a_good_polynomial(
+def test_polynomial_that_is_not_primitive_is_refused(
     taps: tuple[int, ...],
 ) -> None:
     example = str(list(DEFAULT_TAPS[taps[0]])).replace("[", r"\[").replace("]", r"\]")

@@ -46,7 +46,7 @@ def stand(layer: Layer) -> list[Any]:
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(config=configs(), seed=st.integers(0, 2**32), first=st.integers(0, 3))
-def test_layer_goes_on_to_the_same_bits(
+def test_copies_continue_to_the_bit(
     way: str, tmp_path: Path, config: Config, seed: int, first: int
 ) -> None:
     events, weights, targets = stimulus(config, seed, windows=5)
@@ -67,7 +67,7 @@ def test_layer_goes_on_to_the_same_bits(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_copy_and_original_do_not_touch_each_other(way: str, tmp_path: Path) -> None:
+def test_copy_and_original_are_independent(way: str, tmp_path: Path) -> None:
     events, weights, targets = stimulus(TINY, 3)
     layer = Layer(TINY, threads=2)
     layer.load(weights)
@@ -80,7 +80,7 @@ def test_copy_and_original_do_not_touch_each_other(way: str, tmp_path: Path) -> 
         assert again._threads == 2
 
 
-def test_interpreted_layer_goes_on_as_the_compiled_one(tmp_path: Path) -> None:
+def test_interpreted_layer_continues_a_compiled_one(tmp_path: Path) -> None:
     events, weights, targets = stimulus(TINY, 3)
     layer = Layer(TINY)
     layer.load(weights)
@@ -104,7 +104,7 @@ def test_lanes_at_wrong_distances_are_refused(tmp_path: Path) -> None:
     assert layer.from_arrays(arrays).learned == 0
 
 
-def test_snapshot_is_a_place_to_go_back_to() -> None:
+def test_restore_returns_to_a_snapshot() -> None:
     events, weights, targets = stimulus(TINY, 3)
     layer = Layer(TINY)
     layer.load(weights)

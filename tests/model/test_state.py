@@ -56,7 +56,7 @@ print(json.dumps({
 """A package that adds a state variable: what it declares is all that it says."""
 
 
-def test_added_variable_reaches_ports_registers_probes_and_records() -> None:
+def test_added_variable_appears_in_all_interfaces() -> None:
     from bitlif.study.search.metrics import stored_bits
 
     done = subprocess.run(

@@ -188,7 +188,7 @@ def test_likelihood_integral_is_the_logarithm_and_adds_up() -> None:
 
 
 @pytest.mark.parametrize("guard", ["1e-3", "0.04", "0.1", "0.25"])
-def test_clipped_integral_is_a_parabola_a_logarithm_and_a_parabola(guard: str) -> None:
+def test_clipped_integral_matches_its_three_pieces(guard: str) -> None:
     with decimal.localcontext(prec=60):
         g = Decimal(guard)
         low = (1 - (1 - 4 * g).sqrt()) / 2
@@ -207,7 +207,7 @@ def test_clipped_integral_is_a_parabola_a_logarithm_and_a_parabola(guard: str) -
                 assert abs(clipped_integral(p0, p1, g) - exact) < DIGITS, (p0, p1)
 
 
-def test_likelihood_takes_the_limit_beyond_the_noise_and_clipped_vanishes_there() -> None:
+def test_errors_beyond_the_noise_are_the_limit_or_zero() -> None:
     noise = NoiseConfig(words=4, word_bits=8)
     fields = {"index_bits": 8, "span": 3, "entry": Format(12, 8, False), "limit": 9.3}
     likelihood = error_table(ErrorConfig(**fields), noise)
@@ -234,7 +234,7 @@ def test_likelihood_pulls_harder_the_further_from_its_target() -> None:
     assert list(b) == sorted(b)
 
 
-def test_guard_makes_the_clipped_tails_smaller_and_leaves_the_middle() -> None:
+def test_guard_reduces_only_the_clipped_tails() -> None:
     small, large = (
         error_table(
             ErrorConfig(rule="clipped", guard=guard, entry=Format(12, 8, False)), NoiseConfig()
@@ -315,7 +315,7 @@ def test_bins_are_as_wide_as_the_noise_says() -> None:
         if target_bits or not text.endswith(".4")
     ],
 )
-def test_error_is_rounded_once_and_saturated_for_every_entry_and_target(
+def test_error_is_rounded_once_and_saturated(
     fmt: Format, rounding: Rounding, target_bits: int
 ) -> None:
     entry = Format(4, 2, False)

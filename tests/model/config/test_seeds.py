@@ -36,7 +36,7 @@ def test_a_name_is_the_number_that_its_hash_is() -> None:
     assert seeds(TINY.seeded("Schicht 1 µ")) == tuple(states)
 
 
-def test_many_numbers_and_names_give_different_seeds_within_the_register() -> None:
+def test_seeds_differ_and_fit_the_register() -> None:
     keys = [*range(500), *(f"layer {n}" for n in range(500)), "0", "1"]
     found = [seeds(DIGITS.seeded(key)) for key in keys]
     assert len(set(found)) == len(keys)
@@ -53,7 +53,7 @@ def test_nothing_but_the_seeds_changes() -> None:
     assert own.seeded(3) == TINY.seeded(3)
 
 
-def test_layers_of_one_configuration_draw_the_same_noise_unless_seeded() -> None:
+def test_layers_draw_identical_noise_unless_seeded() -> None:
     events = Events.from_times([0], [0], steps=16, units=6, windows=4)
 
     def draws(config: Config) -> np.ndarray:

@@ -82,7 +82,7 @@ def test_code_is_compiled_once_for_each_signature_and_stamp(cache: Path) -> None
     assert len([path for path in cache.rglob("*") if path.is_file()]) == 2
 
 
-def test_others_may_read_what_is_kept_and_not_write_it(cache: Path) -> None:
+def test_cached_files_are_readable_but_not_writable_by_others(cache: Path) -> None:
     before = os.umask(0)
     try:
         assert run()
@@ -142,7 +142,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 }
 
 
-def test_damaged_code_is_made_anew(cache: Path) -> None:
+def test_damaged_code_is_recompiled(cache: Path) -> None:
     assert run()
     whole = only(cache).read_bytes()
     for name, damage in DAMAGE.items():
@@ -156,14 +156,14 @@ def test_damaged_code_is_made_anew(cache: Path) -> None:
         assert file.read_bytes()[:BEGIN][:16] == whole[:16]
 
 
-def test_folder_in_a_files_place_costs_only_time(cache: Path) -> None:
+def test_folder_in_place_of_a_file_is_ignored(cache: Path) -> None:
     assert run()
     replace_by_folder(only(cache))
     assert run()
     assert run()
 
 
-def test_code_of_another_function_or_signature_is_not_taken(cache: Path) -> None:
+def test_code_of_another_signature_is_not_loaded(cache: Path) -> None:
     assert run()
     first = only(cache)
     assert run(kind=np.int32)
@@ -173,7 +173,7 @@ def test_code_of_another_function_or_signature_is_not_taken(cache: Path) -> None
     assert not run(kind=np.int32)
 
 
-def test_hash_of_a_planted_file_does_not_make_it_ours(
+def test_planted_file_with_right_hash_is_not_loaded(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whoever knows the format can write a file with a right hash: who owns it decides.
@@ -191,7 +191,7 @@ def test_hash_of_a_planted_file_does_not_make_it_ours(
     assert run()
 
 
-def test_folder_that_others_can_change_is_named_and_left(
+def test_folder_writable_by_others_is_not_used(
     cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache.mkdir()
@@ -202,7 +202,7 @@ def test_folder_that_others_can_change_is_named_and_left(
     assert said == f"bitlif: '{cache}' can be written by other users: NUMBA_CACHE_DIR is not used\n"
 
 
-def test_code_beside_the_source_belongs_to_the_sources_owner(
+def test_owner_of_the_source_may_own_its_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "CACHE_DIR", "")
@@ -220,9 +220,7 @@ def test_code_beside_the_source_belongs_to_the_sources_owner(
     assert [own.folder.relative_to(tmp_path).parts[0] for own in places(source)] == ["user"]
 
 
-def test_code_that_cannot_be_kept_runs_all_the_same(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_runs_if_it_cannot_be_cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **named: object) -> str:
         raise OSError(28, "No space left on device")
 
@@ -237,7 +235,7 @@ def test_code_that_cannot_be_kept_runs_all_the_same(
     assert EngineCache(kernel(), "1").cache_path == ""
 
 
-def test_writing_leaves_nothing_half_made(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_leaves_no_file(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
@@ -258,7 +256,7 @@ with bitlif.open(config) as core:
 """
 
 
-def test_layer_gives_the_same_with_every_file_of_its_code_damaged(tmp_path: Path) -> None:
+def test_layer_is_unaffected_by_damaged_cache_files(tmp_path: Path) -> None:
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "code")}
 
     def signature() -> tuple[str, str]:

@@ -105,11 +105,11 @@ def with_and_without_jit(expression: str) -> Any:
     return values[0]
 
 
-def test_layers_without_jit_give_the_engines_bits() -> None:
+def test_layers_without_jit_equal_the_engine() -> None:
     assert len(set(with_and_without_jit("t.layer_digests()"))) == CONFIGS
 
 
-def test_everything_else_without_jit_gives_the_engines_bits() -> None:
+def test_everything_else_without_jit_equals_the_engine() -> None:
     assert len(with_and_without_jit("t.other_digests()")) == 4
 
 

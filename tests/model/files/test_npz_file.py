@@ -39,7 +39,7 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert_whole(load_arrays("weights", path))
 
 
-def test_file_with_any_byte_changed_is_refused_or_has_the_right_numbers(path: Path) -> None:
+def test_file_with_a_changed_byte_is_refused_or_right(path: Path) -> None:
     whole = path.read_bytes()
     read = 0
     for place in range(len(whole)):

@@ -135,7 +135,7 @@ def naive_gradient(errors: Any, traces: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_ideal_twin_learns_by_the_equations_of_the_contract_to_the_last_bit(name: str) -> None:
+def test_ideal_twin_equals_the_equations_of_the_contract(name: str) -> None:
     config = TINY.replace(**TABLE, **VARIANTS[name])
     spikes = 0
     for seed in range(5):
@@ -240,7 +240,7 @@ def test_a_windows_row_of_targets_stands_for_all_its_steps() -> None:
 
 
 @pytest.mark.parametrize("keep", ["clear", "carry"])
-def test_learning_window_by_window_is_learning_all_at_once(keep: str) -> None:
+def test_learning_per_window_equals_learning_at_once(keep: str) -> None:
     config = TINY.replace(
         window__state=keep, window__trace=keep, schedule=[{"windows": 2}, {"sigma": 0.4}]
     )
@@ -256,7 +256,7 @@ def test_learning_window_by_window_is_learning_all_at_once(keep: str) -> None:
     assert (whole.windows_learned, whole.phase) == (single.windows_learned, single.phase) == (3, 1)
 
 
-def test_schedule_counts_learned_windows_only_and_reset_starts_it_again() -> None:
+def test_schedule_counts_learned_windows_until_reset() -> None:
     config = TINY.replace(window__state="carry", schedule=[{"windows": 2}, {"sigma": 0.4}])
     events, weights, targets, _ = stimulus(4)
     twin = FloatLayer(config, seed=2)
@@ -273,7 +273,7 @@ def test_schedule_counts_learned_windows_only_and_reset_starts_it_again() -> Non
     np.testing.assert_array_equal(twin.run(events).raster, first.raster)
 
 
-def test_matched_twin_saturates_at_the_ends_of_the_formats_and_the_ideal_one_nowhere() -> None:
+def test_only_the_matched_twin_saturates() -> None:
     config = TINY.replace(learning__rate=8.0)
     events = Events.from_raster(np.ones((1, 16, 6), bool))
     ends = {
@@ -392,7 +392,7 @@ WRONG: list[tuple[Callable[[FloatLayer], Any], str]] = [
 
 
 @pytest.mark.parametrize(("call", "message"), WRONG)
-def test_bad_input_gets_one_clear_error_and_changes_nothing(
+def test_invalid_input_raises_and_changes_nothing(
     call: Callable[[FloatLayer], Any], message: str
 ) -> None:
     twin = FloatLayer(TINY)
@@ -404,7 +404,7 @@ def test_bad_input_gets_one_clear_error_and_changes_nothing(
     assert twin.windows_learned == 0
 
 
-def test_teachers_reset_needs_targets_in_every_run() -> None:
+def test_teacher_reset_requires_targets() -> None:
     twin = FloatLayer(TINY.replace(membrane__reset="teacher"))
     with pytest.raises(ValueError, match=r"^targets must be given for learning or a teacher's res"):
         twin.run(stimulus(0)[0])

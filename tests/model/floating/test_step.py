@@ -96,7 +96,7 @@ def test_clamp_is_the_nearest_number_within() -> None:
     assert clamp(1e300, -math.inf, math.inf) == 1e300
 
 
-def test_hazard_is_exact_but_for_rounding_below_its_continued_fraction() -> None:
+def test_hazard_is_exact_up_to_rounding() -> None:
     points = (*np.linspace(-25.0, 24.999, 401), *np.random.default_rng(1).normal(0.0, 3.0, 100))
     for x in map(float, points):
         density, _, rest = exact_normal(x)
@@ -111,7 +111,7 @@ def fraction_of(x: float, terms: int) -> Fraction:
     return value
 
 
-def test_hazard_lies_between_convergents_of_its_continued_fraction_above() -> None:
+def test_hazard_lies_between_its_convergents() -> None:
     # All parts are positive: the true value lies between any two successive convergents.
     for x in (25.0, 25.7, 31.0, 100.0, 1e4, 1e8, 1e100):
         found = Fraction(gaussian_hazard(x))
@@ -123,7 +123,7 @@ def test_hazard_lies_between_convergents_of_its_continued_fraction_above() -> No
         assert b - a < Fraction(1e-13) * found
 
 
-def test_hazard_agrees_with_scipy_from_where_it_underflows_to_ten_thousand() -> None:
+def test_hazard_for_large_arguments_matches_scipy() -> None:
     points = np.concatenate((np.linspace(-37.0, 60.0, 2001), np.geomspace(60.0, 1e4, 500)))
     own = np.log([gaussian_hazard(x) for x in map(float, points)])
     squares = points**2 / 2
@@ -164,7 +164,7 @@ def test_clipped_error_is_that_of_guarded_tables(guard: float) -> None:
         assert gaussian_error(x, True, guard, 0.1) == min(found, 0.1)
 
 
-def test_clipped_error_vanishes_on_both_sides_and_likelihood_only_on_one() -> None:
+def test_clipped_error_vanishes_on_both_sides() -> None:
     for x in (-40.0, 40.0):
         assert gaussian_error(x, True, 1e-3, 7.0) == 0.0
     assert gaussian_error(-40.0, False, 1e-3, 7.0) == 0.0
@@ -182,9 +182,7 @@ def slopes(pmf: Pmf, x: float, reach: float) -> tuple[Decimal, Decimal, Decimal]
 
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("limit", [1e9, 2.0])
-def test_piecewise_errors_are_the_slopes_of_the_noises_own_probability(
-    name: str, limit: float
-) -> None:
+def test_piecewise_errors_are_slopes_of_the_probability(name: str, limit: float) -> None:
     pmf = SOURCES[name].pmf
     knots, below = pmf.knots_in_sigma(), pmf.cumulative()
     last = knots.size - 1
@@ -220,7 +218,7 @@ def test_piecewise_errors_are_the_slopes_of_the_noises_own_probability(
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_beyond_the_noises_reach_likelihood_takes_the_limit_and_clipped_nothing(name: str) -> None:
+def test_entries_beyond_the_noise_are_the_limit_or_zero(name: str) -> None:
     pmf = SOURCES[name].pmf
     knots, below = pmf.knots_in_sigma(), pmf.cumulative()
     reach = float(knots[-1])
