@@ -1,4 +1,4 @@
-"""How the gates are run beside the model: one interface over every backend."""
+"""Simulation of the gates and comparison with the model: one interface over all backends."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKENDS", "Core", "CoreResult", "open"]
 
-_HOMES = {
+_MODULES = {
     "BACKENDS": "backends.open", "open": "backends.open", "Core": "backends.core",
     "CoreResult": "backends.result",
 }  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `bitlif.host.link` runs where nothing is installed.
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    # Imported when first used, so that importing `bitlif` stays fast.
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

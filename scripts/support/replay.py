@@ -1,8 +1,8 @@
-"""The folder that ``bitlif verify`` leaves where gates and model differ, and its replay.
+"""Writes and reads the replay folder of ``bitlif verify``, left after a mismatch.
 
-A folder may come from anywhere, so it is read as data: configuration, inputs, and the name of a
-planted fault. The core is made anew from them. Its own ``core.sv`` is program text for a simulator
-that can run any command; one that differs is run only if that is asked for.
+A folder may come from anywhere, so only its data is read: configuration, inputs, and the name of an
+injected fault. The core is generated again from them. The folder's ``core.sv`` is code that can run
+any command in a simulator; if it differs, it is used only on request.
 """
 
 from __future__ import annotations
@@ -30,25 +30,32 @@ if TYPE_CHECKING:
 CORE, CONFIG, TASK, DIFFERENCE = "core.sv", "config.toml", "task.npz", "difference.json"
 
 MOST_VERILOG = 1 << 26
-"""Bytes of a core beyond which it is refused."""
+"""Largest size of a core in bytes."""
 
 SHOWN = 60
-"""Most characters of a line of a core that an error shows."""
+"""Largest number of characters of a line that an error shows."""
 
 
 def read_replay(folder: Path, *, trust_core: bool) -> tuple[Work, str]:
-    """Return what a replay ran, and the Verilog of its core.
+    """Read a replay folder.
 
     Parameters
     ----------
     folder : Path
     trust_core : bool
-        Return the folder's own core, even if it is another than its configuration makes.
+        Return the core in the folder, even if it differs from the generated one.
+
+    Returns
+    -------
+    work : Work
+        The windows that were run.
+    verilog : str
+        Verilog of the core.
 
     Raises
     ------
     BitlifError
-        If a file is missing or damaged; unless `trust_core`, if the folder's core differs.
+        If a file is missing or damaged, or, unless `trust_core`, if the folder's core differs.
     """
     from bitlif.hdl.export.verilog import core_verilog
     from bitlif.sim.compare.faults import FAULTS, faulty_verilog
@@ -58,7 +65,7 @@ def read_replay(folder: Path, *, trust_core: bool) -> tuple[Work, str]:
     work = Work.load(config, _file(folder, TASK))
     if trust_core:
         return work, read_text("core", _file(folder, CORE), MOST_VERILOG)
-    fault = _planted(folder / DIFFERENCE)
+    fault = _injected_fault(folder / DIFFERENCE)
     if fault in FAULTS:
         verilog = faulty_verilog(fault, config)
     else:
@@ -69,36 +76,36 @@ def read_replay(folder: Path, *, trust_core: bool) -> tuple[Work, str]:
 
 
 def require_same_core(path: Path, made: str) -> None:
-    """Raise if a file is another core than the one made anew, with the first line that differs."""
+    """Raise if a file differs from the generated core; the message has the first such line."""
     lines = zip_longest(read_text("core", path, MOST_VERILOG).splitlines(), made.splitlines())
     for number, (found, wanted) in enumerate(lines, 1):
         if found != wanted:
             raise BitlifError(
                 f"'{path_text(path)}' is not run: line {number} is {quoted(found, SHOWN)}, its "
-                f"configuration makes {quoted(wanted, SHOWN)} (--trust-core runs it, without it "
-                "the core is made anew)"
+                f"configuration makes {quoted(wanted, SHOWN)} (--trust-core runs it; remove the "
+                "file to generate it again)"
             )
 
 
 def _file(folder: Path, name: str) -> Path:
-    # What is there but is no regular file is refused by who reads it.
+    # Anything but a regular file is rejected when it is read.
     if not os.path.lexists(folder / name):
         raise BitlifError(
-            f"--replay must be a folder that verify left, with {name}, not '{path_text(folder)}'"
+            f"--replay must be a folder written by verify, with {name}, not '{path_text(folder)}'"
         )
     return folder / name
 
 
-def _planted(path: Path) -> str:
-    """Return the name of the fault that was planted, as the folder says; "" without one."""
+def _injected_fault(path: Path) -> str:
+    """Return the name of the injected fault in the file, or ""."""
     if not path.exists():
         return ""
     text = read_text("replay", path)
     try:
-        told = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BitlifError(f"'{path_text(path)}' is damaged: it must be JSON") from error
-    fault = told.get("inject") if isinstance(told, dict) else None
+    fault = content.get("inject") if isinstance(content, dict) else None
     return fault if isinstance(fault, str) else ""
 
 
@@ -106,22 +113,22 @@ def make_replay(
     work: Work, simulator: str, verdict: RunComparison, verilog: str | None, fault: str | None,
     scratch: Path, out: Path,
 ) -> None:  # fmt: skip
-    """Run the windows up to the difference again, with a waveform, in the folder `scratch`.
+    """Simulate the windows up to the mismatch again, with a waveform, in the folder `scratch`.
 
     Parameters
     ----------
     work : Work
     simulator : str
     verdict : RunComparison
-        That found a difference.
+        Its `first` is the mismatch to replay.
     verilog : str or None
-        The core's text, if not the configuration's own.
+        Verilog of the core; None generates it from the configuration.
     fault : str or None
-        The name of the fault that is planted in it.
+        Name of the injected fault.
     scratch : Path
-        New; holds the replay's files afterwards.
+        New folder; contains the files of the replay afterwards.
     out : Path
-        Where they are to be put.
+        Folder that the replay command names.
     """
     from bitlif.hdl.export.verilog import core_name
     from bitlif.sim.cocotb.cosim import run_cosim
@@ -134,16 +141,16 @@ def make_replay(
     (scratch / f"{core_name(work.config)}.sv").rename(scratch / CORE)
     shutil.rmtree(scratch / simulator)
     (scratch / CONFIG).write_text(dump_config(work.config), "utf-8")
-    told: dict[str, Any] = {
+    difference: dict[str, Any] = {
         "simulator": simulator, "inject": fault or "", "signal": first.signal,
         "place": first.place, "gates": first.gates, "model": first.model,
         "operation": first.operation, "replay": replay_command(out, simulator),
     }  # fmt: skip
-    (scratch / DIFFERENCE).write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+    (scratch / DIFFERENCE).write_text(json.dumps(difference, indent=2) + "\n", "utf-8")
 
 
 def replay_command(folder: Path, simulator: str | None = None) -> str:
-    """Return the command that runs a replay, for a shell."""
+    """Return the shell command that runs a replay."""
     words = ["bitlif", "verify", f"--replay={folder}"]
     if simulator:
         words += ["--simulator", simulator]

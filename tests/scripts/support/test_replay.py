@@ -1,4 +1,4 @@
-"""A replay is data: its core is made anew, and another one is shown, not run."""
+"""A replay folder is data: its core is generated again, and a differing one is not run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def replay(tmp_path: Path, core: str) -> Path:
     return folder
 
 
-def test_core_is_made_anew(replay: Path, core: str) -> None:
+def test_core_is_generated_again(replay: Path, core: str) -> None:
     work, verilog = read_replay(replay, trust_core=False)
     assert verilog == core
     assert work.events.windows == 1
@@ -50,7 +50,7 @@ def test_core_is_made_anew(replay: Path, core: str) -> None:
     assert read_replay(replay, trust_core=False)[1] == core
 
 
-def test_differing_core_is_shown_and_not_run(replay: Path, core: str) -> None:
+def test_differing_core_is_reported_and_not_run(replay: Path, core: str) -> None:
     victim = replay.parent / "victim"
     evil = core.replace("endmodule", f'initial $system("touch {victim}"); endmodule', 1)
     (replay / "core.sv").write_text(evil)
@@ -61,14 +61,14 @@ def test_differing_core_is_shown_and_not_run(replay: Path, core: str) -> None:
     assert not victim.exists()
 
 
-def test_lines_that_are_missing_or_too_many_are_differences(replay: Path, core: str) -> None:
+def test_missing_and_extra_lines_are_differences(replay: Path, core: str) -> None:
     for text in (core + "// more\n", core[: core.rindex("\n", 0, -1)]):
         (replay / "core.sv").write_text(text)
         with pytest.raises(BitlifError, match=r"is not run: line \d+ is .* makes .*--trust-core"):
             read_replay(replay, trust_core=False)
 
 
-def test_planted_fault_is_planted_anew(replay: Path) -> None:
+def test_injected_fault_is_injected_again(replay: Path) -> None:
     faulty = faulty_verilog("threshold-greater", TINY)
     (replay / "difference.json").write_text(json.dumps({"inject": "threshold-greater"}))
     with pytest.raises(BitlifError, match=r"is not run: line \d+ is "):
@@ -78,7 +78,7 @@ def test_planted_fault_is_planted_anew(replay: Path) -> None:
 
 
 @pytest.mark.parametrize("told", ["[]", '{"inject": ["x"]}', '{"inject": "no-such-fault"}', "0"])
-def test_unknown_faults_are_none(told: str, replay: Path, core: str) -> None:
+def test_unknown_fault_is_ignored(told: str, replay: Path, core: str) -> None:
     (replay / "difference.json").write_text(told)
     assert read_replay(replay, trust_core=False)[1] == core
 
@@ -101,10 +101,10 @@ def test_pipes_are_not_waited_for(replay: Path) -> None:
 
 def test_missing_files_are_named(replay: Path) -> None:
     (replay / "core.sv").unlink()
-    with pytest.raises(BitlifError, match=r"a folder that verify left, with core\.sv, not '"):
+    with pytest.raises(BitlifError, match=r"a folder written by verify, with core\.sv, not '"):
         read_replay(replay, trust_core=True)
     (replay / "task.npz").unlink()
-    with pytest.raises(BitlifError, match=r"a folder that verify left, with task\.npz, not '"):
+    with pytest.raises(BitlifError, match=r"a folder written by verify, with task\.npz, not '"):
         read_replay(replay, trust_core=False)
 
 
