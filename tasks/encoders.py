@@ -1,6 +1,6 @@
-"""Encoders: intensities in 0 ..= 1 to input events, in integers once the intensity is quantised.
+"""Encoders: from intensities in 0 ..= 1 to input events.
 
-A quantised intensity is ``round(x * 2**16)``: from there on no float decides a spike, so that the
+Intensities are quantised to ``round(x * 2**16)``. All later arithmetic is on integers, so that the
 same picture gives the same spikes on every machine.
 """
 
@@ -36,25 +36,25 @@ def encode_rate(
     seed: int | None = None,
     regular: bool = False,
 ) -> Events:
-    """Return spikes whose rate is the intensity times `max_rate`.
+    """Return spikes at a rate of the intensity times `max_rate`.
 
     Parameters
     ----------
     intensities : (windows, inputs) float
         In 0 ..= 1.
     steps : int
-        Steps of a window.
+        Steps per window.
     max_rate : float
-        Spikes per step of intensity 1, in 0 ..= 1.
+        Spikes per step at intensity 1, in 0 ..= 1.
     seed : int or None
-        Seed of the draws; for `regular`, of a phase for each input and window (None: all zero).
+        Seed of the draws, or, if `regular`, of a phase per input and window (None: all zero).
     regular : bool
-        True: evenly spaced spikes, the first one delayed by the phase. False: each step draws.
+        True: evenly spaced spikes, the first delayed by the phase. False: one draw per step.
 
     Raises
     ------
     BitlifError
-        If an intensity, rate or step count is out of range, or Bernoulli spikes lack a seed.
+        If an intensity, rate or number of steps is out of range, or drawn spikes have no seed.
 
     Examples
     --------
@@ -84,10 +84,10 @@ def encode_rate(
 
 
 def encode_latency(intensities: NDArray[np.floating], steps: int) -> Events:
-    """Return one spike an input and window, the earlier the brighter; intensity 0 never spikes.
+    """Return one spike per input and window: brighter inputs spike earlier, intensity 0 never.
 
-    Intensity 1 spikes at step 0; the least one that is not 0, ``2**-16``, at the last step (of up
-    to 32769).
+    Intensity 1 spikes at step 0; the smallest intensity above 0, ``2**-16``, at the last step (of
+    up to 32769).
 
     >>> encode_latency(np.array([[1.0, 0.5, 0.0]]), 5).times.tolist()
     [0, 2]

@@ -1,4 +1,4 @@
-"""Windows that a core is to run; nothing here needs gates."""
+"""Scenarios: weights, events and targets for a core to run. Nothing here needs gates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bitlif.model.text import array_kind, path_text
 
 SCALARS = ("windows", "learning", "learn", "stall", "seed")
 TASK = (*SCALARS, "weights", "addresses", "pointers", "targets", "false_starts")
-"""The arrays of a file that `Work.load` reads."""
+"""Arrays of a file that `Work.load` reads."""
 
 MOST_WINDOWS = 100_000
 MOST_STARTS = 100
@@ -27,7 +27,7 @@ MOST_CLOCKS = 100_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """What a core is to run.
+    """A scenario: what a core runs.
 
     Attributes
     ----------
@@ -40,11 +40,11 @@ class Work:
     learn : bool
         Whether to use it.
     stall : float
-        Chance of each clock, 0 ..< 1, that a stream's other side hesitates.
+        Probability per clock cycle, 0 ..< 1, that the other side of a stream stalls.
     seed : int
-        Of the hesitation.
+        Seed of the stalls.
     false_starts : tuple of int
-        Before the run that is looked at: run for so many clocks, then reset.
+        Clock cycles of earlier runs, each of which ends with a reset.
     """
 
     config: Config
@@ -64,23 +64,23 @@ class Work:
 
     @property
     def takes_targets(self) -> bool:
-        """Whether the core asks for targets."""
+        """Whether the core takes targets."""
         return self.learns or self.config.membrane.reset == "teacher"
 
     def first_windows(self, count: int) -> Work:
-        """Return the same work, ended after this many windows."""
+        """Return the same scenario with this many windows."""
         targets = None if self.targets is None else self.targets[:count]
         events = self.events.select(list(range(count)))
         return replace(self, events=events, targets=targets)
 
     @classmethod
     def load(cls, config: Config, path: Path) -> Work:
-        """Read what `bitlif.sim.cocotb.cosim.save_task` wrote.
+        """Read a file that `bitlif.sim.cocotb.cosim.save_task` wrote.
 
         Raises
         ------
         BitlifError
-            If the file cannot be read, is no such file, or does not fit the configuration.
+            If the file cannot be read, is not such a file, or does not fit the configuration.
         """
         where = f"replay '{path_text(path)}'"
         with open_arrays("replay", path) as file:
@@ -136,7 +136,7 @@ def _require_most(name: str, values: NDArray[Any], most: int) -> None:
 
 
 def targets_by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:
-    """Return raw targets (W, M) or (W, T, M) as a row for each step: (W * T, M)."""
+    """Return raw targets, (W, M) or (W, T, M), as a row per step: (W * T, M)."""
     by_step = targets[:, None, :] if targets.ndim == 2 else targets
     shape = (events.windows, events.steps, config.layer.neurons)
     return np.asarray(np.broadcast_to(by_step, shape).reshape(-1, shape[2]), np.int64)

@@ -1,4 +1,4 @@
-"""Random spikes, weights and targets that also go to the ends of every format."""
+"""Random spikes, weights and targets that include the ends of every format."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from bitlif.model.events import Events
 from .scenario import Work
 
 RATES = (0.05, 0.3, 0.9)
-"""Chances of an input spike, taken in turn by the windows: sparse, usual, flooding."""
+"""Probabilities of an input spike, used by the windows in turn: sparse, usual, dense."""
 
 
 def random_work(config: Config, seed: int, windows: int, *, stall: float = 0.0) -> Work:
-    """Return learning work drawn from `seed`.
+    """Return a learning scenario drawn from `seed`.
 
-    Weights of even neurons come from the whole format, both of its ends among them; those of odd
-    neurons from around zero, where membranes stay near the threshold. Targets come from the whole
-    range, in every third window from its ends only; events in turn at the chances of `RATES`.
+    Weights of even neurons are drawn from the whole format, and include both of its ends; those of
+    odd neurons are near zero, where membranes stay near the threshold. Targets are drawn from the
+    whole range, in every third window only from its ends. Events use the probabilities of `RATES`
+    in turn.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def random_work(config: Config, seed: int, windows: int, *, stall: float = 0.0) 
     seed : int
     windows : int
     stall : float
-        Chance of each clock that a stream hesitates.
+        Probability per clock cycle that a stream stalls.
     """
     seed, windows = operator.index(seed), operator.index(windows)
     random = np.random.default_rng([seed, 0x7E57])

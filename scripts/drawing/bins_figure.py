@@ -82,7 +82,7 @@ def _update(axes: Any, bins: Bins, window: Window) -> None:
 
 
 def caption_bins(bins: Bins) -> str:
-    """Return what was measured, and what came out."""
+    """Return the caption: what was measured, and the result."""
     real, fixed = bins.windows
     own = bins.settings
     apart = int(np.count_nonzero(real.output != fixed.output))

@@ -140,7 +140,7 @@ def _limits(coding: Coding) -> tuple[float, float]:
 
 
 def caption_coding(coding: Coding) -> str:
-    """Return what was measured, and what came out."""
+    """Return the caption: what was measured, and the result."""
     own = coding.settings
     low, high = (_ends(coding, sigma) for sigma in (own.sigmas[0], own.sigmas[-1]))
     counts = [float(code.measures["count"].mean()) for code in coding.codes]

@@ -100,7 +100,7 @@ def _densities(axes: Any, cooling: Cooling, rule: str) -> None:
 
 
 def caption_cooling(cooling: Cooling) -> str:
-    """Return what was measured, and what came out."""
+    """Return the caption: what was measured, and the result."""
     sparsest = max(cooling.input_rates)
     found = {
         (sparsity, model): span(

@@ -18,7 +18,7 @@ from .pictures import own_style
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
 
 FULL_COLOUR = 98.0
-"""Percentile of the weights' magnitudes that gets the strongest colour, and all beyond it too.
+"""Percentile of the weights' magnitudes from which on the colour is strongest.
 
 A few weights are several times as large as all others, and would leave those pale.
 """
@@ -199,5 +199,5 @@ def _draw_weights(figure: Any, shown: Shown) -> None:
 
 
 def full_colour(weights: NDArray[np.float64]) -> float:
-    """Return the magnitude from which on weights have the strongest colour, above zero."""
+    """Return the magnitude, above zero, from which on weights have the strongest colour."""
     return float(np.percentile(np.abs(weights), FULL_COLOUR)) or 1.0

@@ -1,4 +1,4 @@
-"""What the figures of the claims share: colours of the models, a page with its caption, numbers."""
+"""Common to the figures of the claims: colours, page with title and caption, number formats."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CAPTION_CHARACTERS = 14.6
 
 
 def new_figure(width: float, height: float) -> Any:
-    """Return an empty page of so many inches, which needs no screen."""
+    """Return an empty page, size in inches, that needs no screen."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -51,7 +51,7 @@ def save_page(path: Path, figure: Any, title: str, caption: str) -> None:
 
 
 def errors(axes: Any, x: Any, intervals: list[Interval], style: dict[str, Any], **more: Any) -> Any:
-    """Draw means with bars over their intervals."""
+    """Draw means with bars that span their intervals."""
     means = [own.mean for own in intervals]
     below = [own.mean - own.low for own in intervals]
     above = [own.high - own.mean for own in intervals]

@@ -57,7 +57,7 @@ def _curve(axes: Any, landscape: Landscape, scan: Scan) -> None:
 
 
 def caption_landscape(landscape: Landscape) -> str:
-    """Return what was measured, and what came out."""
+    """Return the caption: what was measured, and the result."""
     held = sum(landscape.teacher in scan.crossing() for scan in landscape.scans)
     far = max(abs(scan.crossing().mean - landscape.teacher) for scan in landscape.scans)
     stable = sum(mean_interval(scan.slopes).high < 0 for scan in landscape.scans)

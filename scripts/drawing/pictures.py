@@ -1,4 +1,4 @@
-"""Matplotlib for our pictures: without a screen, and as it is delivered, whatever a user set."""
+"""Matplotlib without a screen and with its default settings, whatever the user's are."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def require_matplotlib(need: str = "pictures need Matplotlib", extra: str = "dem
 
 @contextlib.contextmanager
 def own_style() -> Iterator[None]:
-    """Draw with Matplotlib's own settings, and give the user's back afterwards.
+    """Draw with Matplotlib's default settings, and restore the user's afterwards.
 
     The same numbers then give the same bytes on every machine: colours, fonts, sizes and formats
     of a matplotlibrc or a style change nothing, and no TeX is asked for.

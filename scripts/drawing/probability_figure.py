@@ -77,7 +77,7 @@ def _residual(axes: Any, curve: Curve) -> None:
 
 
 def caption_probability(probability: Probability) -> str:
-    """Return what was measured, and what came out."""
+    """Return the caption: what was measured, and the result."""
     parts = []
     for curve in probability.curves:
         own = curve.chi_square(curve.expected)

@@ -66,7 +66,7 @@ def draw_vanishing(vanishing: Vanishing) -> Any:
 
 
 def caption_vanishing(vanishing: Vanishing) -> str:
-    """Return what was measured, and what came out."""
+    """Return the caption: what was measured, and the result."""
     edge = 1 / vanishing.noise_reach
     sigmas = sorted({start.sigma for start in vanishing.starts})
     silent = [

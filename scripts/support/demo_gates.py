@@ -1,4 +1,4 @@
-"""The learned digits in gates: the demo's weights in the core's Verilog, beside the model."""
+"""The demo's learned weights in the core's Verilog, compared with the model."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from bitlif.tasks.scenario import Work
 
 SHOWN = range(CLASSES)
-"""Classes of which a digit is run."""
+"""Classes of which one digit is run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gates:
-    """What the gates did.
+    """Result of the gates.
 
     Attributes
     ----------
@@ -50,12 +50,12 @@ class Gates:
 
     @property
     def agree(self) -> bool:
-        """Whether all is as in the model."""
+        """Whether every value equals the model's."""
         return bool(self.report["agree"])
 
 
 def choose_simulator() -> str:
-    """Return Icarus if it is there, else Verilator.
+    """Return ``"icarus"`` if it is installed, else ``"verilator"``.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def run_gates(
     digits : Examples
     simulator : str
     threads : int
-        Runs that go side by side.
+        Simulations that run at the same time.
     """
     from bitlif.sim.cocotb.cosim import Sample, run_cosim
     from bitlif.sim.compare.expected import compute_expected
@@ -160,7 +160,7 @@ def run_gates(
 
 
 def first_of_each(labels: NDArray[np.int64]) -> list[int]:
-    """Return the number of the first digit of each class."""
+    """Return the index of the first digit of each class."""
     return [int(np.flatnonzero(labels == label)[0]) for label in SHOWN]
 
 
@@ -179,7 +179,7 @@ def busy_step(work: Work, expected: Expected) -> int:
 def compare(
     work: Work, core: CosimRun, expected: Expected, labels: NDArray[np.int64]
 ) -> dict[str, Any]:
-    """Return what agrees between the core's run and the model's."""
+    """Return a comparison of the core's run and the model's."""
     from bitlif.sim.compare.compare import compare_run
     from bitlif.sim.probes import MISSING
 
@@ -209,7 +209,7 @@ def compare(
 
 
 def print_gates(report: dict[str, Any]) -> None:
-    """Print what the gates did, in short tables."""
+    """Print the results of the gates in short tables."""
     screen = console()
     runs = [report[name] for name in ("inference", "learning")]
     titles = {"icarus": "Icarus Verilog", "verilator": "Verilator"}

@@ -1,4 +1,4 @@
-"""One learning step of the core, clock by clock, in the words of a waveform's rows."""
+"""One learning step of the core, cycle by cycle, as the rows of a waveform."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ SIGNALS = {
     "out": "o_events__payload",
     "step done": "step_done",
 }
-"""What the picture needs, and where it stands in the Verilog."""
+"""Signals of the picture, and their paths in the Verilog."""
 
 TURNS = (
     "clear", "events", "neurons", "gradient", "spikes", "close", "update", "schedule", "settle",
 )  # fmt: skip
-"""The core's turns in the order in which Amaranth numbers them: that of their first mention."""
+"""States of the core, in the order in which Amaranth numbers them: that of first use."""
 
 TINTS = {"events": "#CDE4F2", "neurons": "#FBE3B5", "gradient": "#C9E8DD", "spikes": "#F3D3E3"}
 """Pale relatives of Okabe and Ito's colours; each also bears its word."""
@@ -80,7 +80,7 @@ class Wave:
 
     @property
     def clocks(self) -> int:
-        """How many clocks the step took."""
+        """Number of clock cycles of the step."""
         return len(self["turn"])
 
     def lanes(self, value: int, bits: int, *, signed: bool) -> str:
@@ -112,7 +112,7 @@ class Beat:
 
 
 def runs(keys: Sequence[Any]) -> list[tuple[int, int]]:
-    """Return where equal neighbours begin and end; None begins nothing."""
+    """Return where runs of equal values begin and end; None starts no run."""
     found: list[tuple[int, int]] = []
     for clock, key in enumerate(keys):
         if key is None:
@@ -125,7 +125,7 @@ def runs(keys: Sequence[Any]) -> list[tuple[int, int]]:
 
 
 def stream_beats(valid: list[int], ready: list[int], texts: list[str]) -> list[Beat]:
-    """Return a stream's values: each stands until it is taken."""
+    """Return a stream's values: each lasts until it is accepted."""
     taken, keys = 0, []
     for clock, offered in enumerate(valid):
         keys.append(taken if offered else None)
@@ -189,7 +189,7 @@ def beats(wave: Wave) -> dict[str, list[Beat]]:
 
 
 def excerpts(wave: Wave) -> list[tuple[int, int]]:
-    """Return the clocks that are shown: the beginnings and ends of all that happens."""
+    """Return the clock cycles that are shown: the start and end of every event."""
     turns = [TURNS[value] for value in wave["turn"]]
     begin = turns.index("events")
     neurons, pushed = turns.index("neurons"), wave["pushed"]

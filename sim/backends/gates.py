@@ -1,4 +1,4 @@
-"""Compiled gates behind the interface of every core: RTL, and netlists of FPGA cells."""
+"""Compiled gates as backends: RTL, and netlists of FPGA cells."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from .core import Core
 from .result import Tally
 
 SLACK = 100
-"""Clocks of patience besides those that a step's or a reset's work takes."""
+"""Clock cycles of tolerance added to what a step or a reset takes."""
 
 CALL_CLOCKS = 1 << 20
-"""Clocks, patience included, of the windows that go down in one call: an interrupt waits for it."""
+"""Maximum clock cycles per call, tolerance included: an interrupt is handled when it returns."""
 
 FAILURES = {
     1: "stalled", 2: "sent an address without a neuron", 3: "sent or showed too much",
@@ -66,7 +66,7 @@ class _Counters(ctypes.Structure):
 
 
 class _Piece(NamedTuple):
-    """Windows that have gone down and are not accounted for yet."""
+    """Windows that the driver was given and that are not yet in the tally."""
 
     job: _Job
     events: Events
@@ -74,7 +74,7 @@ class _Piece(NamedTuple):
 
 
 class GateCore(Core):
-    """A core of gates, compiled, in this process.
+    """A core of compiled gates in this process.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class GateCore(Core):
         ``"rtl"``, ``"netlist:ice40"`` or ``"netlist:ecp5"``.
     learning : bool
     verilog : str or None
-        The core's text, if not the configuration's own: for planted faults.
+        The core's Verilog; None: generated from the configuration. Used to inject faults.
 
     Raises
     ------
@@ -106,18 +106,18 @@ class GateCore(Core):
         self.records = tuple(name for name in RECORDS if name in self._probes)
         path = library(config, backend, learning=learning, verilog=verilog)
         self._calls = _load_library(path)
-        # In one attribute, so that an interrupt finds both or neither.
+        # One attribute, so that an interrupt cannot separate the two.
         self._account: tuple[Tally, _Piece | None] = Tally(), None
         self._broken = ""
         self._handle = self._calls.bitlif_open(self._patience())
         if not self._handle:
             self._open = False
             raise BitlifError(f"the core ({backend}) does not come out of its reset")
-        # Once, with `close` or when nobody holds the core any more.
+        # Called once: by `close`, or when the core is garbage collected.
         self._give_back = release_with(self, self._calls.bitlif_close, self._handle)
 
     def _patience(self, events: int = 0) -> int:
-        """Return more clocks than any step with so many events, update and all, can take."""
+        """Return an upper bound on the clock cycles of a step with `events`, and of an update."""
         sizes = self._built.layer
         synapses, entries = sizes.inputs * sizes.slots, self._built.error.entries
         work = (events + 4) * sizes.slots + 2 * synapses + sizes.neurons + sizes.inputs + entries
@@ -206,7 +206,7 @@ class GateCore(Core):
         }  # fmt: skip
 
     def _targets(self, events: Events, targets: NDArray[Any] | None, learn: bool) -> Words | None:
-        """Return a row for each step and slot, if the core will ask for them."""
+        """Return a row per step and slot, if the core takes targets."""
         if targets is None or not (learn or self._built.membrane.reset == "teacher"):
             return None
         sizes = self._built.layer
@@ -215,7 +215,7 @@ class GateCore(Core):
         return pack(rows, self._built.error.target_bits + 1)
 
     def _notes(self, record: tuple[str, ...], windows: int) -> dict[str, Words]:
-        """Return room for the rows of what is recorded."""
+        """Return zeroed rows for each record."""
         config, notes = self._built, {}
         for name in record:
             probe = self._probes[name]
@@ -285,7 +285,7 @@ class GateCore(Core):
         return self._port("digest", 32)
 
     def _read(self, port: str, count: int, bits: int) -> Words:
-        """Return the rows that a port of the host shows at addresses 0 ..< count."""
+        """Return the rows at addresses 0 ..< count of a host port."""
         self._require_sound()
         rows = np.zeros((count, words_for(bits)), np.uint32)
         words = self._calls.bitlif_read(
@@ -295,7 +295,7 @@ class GateCore(Core):
         return rows
 
     def _port(self, port: str, bits: int) -> int:
-        """Return what stands at a port, as an unsigned integer."""
+        """Return the value of a port as an unsigned integer."""
         self._require_sound()
         words = np.zeros(words_for(bits), np.uint32)
         count = self._calls.bitlif_port(self._handle, READ_PORTS.index(port), words.ctypes.data)
@@ -303,7 +303,7 @@ class GateCore(Core):
         return int.from_bytes(words.astype("<u4").tobytes(), "little")
 
     def _settle(self) -> None:
-        """Account for the windows that have gone down."""
+        """Add the windows of the last call to the tally."""
         done, piece = self._account
         if piece is None:
             return
@@ -329,14 +329,14 @@ class GateCore(Core):
 
 
 def _fields(rows: Words, seen: Observable) -> NDArray[np.int64]:
-    """Return the values that stand in packed rows: (R, count)."""
+    """Return the values in packed rows: (R, count)."""
     return unpack(
         rows, seen.bits, seen.count, offset=seen.offset, stride=seen.stride, signed=seen.signed
     )
 
 
 def _load_library(path: Path) -> Any:
-    """Return the library with the types of its functions."""
+    """Return the library with its functions' types declared."""
     handle, number, array = ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p
     large = ctypes.c_int64
     try:

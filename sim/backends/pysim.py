@@ -1,4 +1,4 @@
-"""A layer core in Amaranth's own simulator, driven through its streams as a host would."""
+"""A layer core in Amaranth's simulator, driven through its streams as by a host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bitlif.tasks.scenario import targets_by_step
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoreRun:
-    """What came out of a core.
+    """Result of a simulated core.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class CoreRun:
     state : LayerState
         After the last window.
     window_clocks : (W,) int64
-        Clock with which each window ended, update included, counted from the first event.
+        Clock cycle in which each window ended, update included, counted from the first event.
     """
 
     raster: NDArray[np.uint8]
@@ -49,7 +49,7 @@ class CoreRun:
 
 
 class _Bench:
-    """The host's processes around one core."""
+    """The host's processes around a core."""
 
     def __init__(
         self, config: Config, weights: NDArray[Any], events: Events, targets: NDArray[Any] | None,
@@ -72,7 +72,7 @@ class _Bench:
         self.raster = np.zeros((self.steps, sizes.neurons), np.uint8)
         self.window_clocks: list[int] = []
         self.clock, self.most = 0, most_clocks(config, events, stall)
-        # Ends all waiting: an exception would leave the other processes in the middle of theirs.
+        # Ends all waiting. An exception would stop the other processes half way.
         self.over = Signal()
         self.began = -1
         self.received = 0
@@ -83,7 +83,7 @@ class _Bench:
             await ctx.tick()
 
     async def count(self, ctx: Any) -> None:
-        """Count the clocks, and note when windows end."""
+        """Count clock cycles, and record when windows end."""
         core = self.core
         while True:
             sampled = await ctx.tick().sample(
@@ -133,7 +133,7 @@ class _Bench:
         await self._read_back(ctx)
 
     async def _load_memories(self, ctx: Any) -> None:
-        """Load table and schedule, and see that they are there."""
+        """Load table and schedule, and verify them."""
         host = self.core.host
         rows = [("schedule", row) for row in phase_rows(self.built, self.config)]
         if self.learning:
@@ -211,7 +211,7 @@ class _Bench:
                 ctx.set(core.i_targets.valid, 0)
 
     async def collect(self, ctx: Any) -> None:
-        """Take the output events."""
+        """Receive the output events."""
         core = self.core
         while self.received < self.steps:
             await self._hesitate(ctx)
@@ -228,7 +228,7 @@ class _Bench:
 
 
 def most_clocks(config: Config, events: Events, stall: float) -> int:
-    """Return more clock cycles than loading, all windows and reading back can take."""
+    """Return an upper bound on the clock cycles of loading, all windows and reading back."""
     sizes = config.layer
     synapses, steps = sizes.inputs * sizes.slots, events.windows * events.steps
     step = 4 * (synapses + sizes.slots + sizes.neurons + sizes.inputs) + 200
@@ -250,31 +250,30 @@ def run_core(
     seed: int = 0,
     built: Config | None = None,
 ) -> CoreRun:
-    """Run all windows of `events` through a new core and return what came out.
+    """Run all windows of `events` on a new core and return the result.
 
     Parameters
     ----------
     config : Config
-        Its error table and schedule are loaded, if `built` is another.
+        Its error table and schedule are loaded if `built` differs.
     weights : (N, M) int
     events : Events
     targets : (W, M) or (W, T, M) int, raw
     learning : bool
-        Whether the core has learning hardware at all.
+        Whether the core has learning hardware.
     learn : bool
         Whether to use it.
     stall : float
-        Chance of each clock, 0 ..= 1, that a stream's other side hesitates.
+        Probability per clock cycle, 0 ..= 1, that the other side of a stream stalls.
     seed : int
-        Of the hesitation.
+        Seed of the stalls.
     built : Config or None
-        What the core is made for; None: `config`.
+        Configuration that the core is built from; None: `config`.
 
     Raises
     ------
     BitlifError
-        If the core cannot take the table and schedule of `config`; if it does not come to the end
-        of its windows.
+        If the core cannot load the table and schedule of `config`, or does not finish its windows.
     """
     built = config if built is None else built
     if built != config:

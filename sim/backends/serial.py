@@ -1,4 +1,4 @@
-"""A board behind the UART bridge, with the interface of every core."""
+"""A board behind the UART bridge as a backend."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from .result import Tally
 
 PREFIX = "serial:"
 DIGITS = 12
-"""Most digits of a baud rate."""
+"""Maximum digits of a baud rate."""
 
 STALL_TIMEOUT = 5.0
-"""Seconds without progress after which a board is taken to be stuck."""
+"""Seconds without progress after which a run times out."""
 
 POLLS = 5_000
-"""Reads of STATUS that a board is given to become idle or ready: some seconds."""
+"""Maximum reads of STATUS while waiting for a board to become idle or ready: some seconds."""
 
 
 def port_of(backend: str) -> tuple[str, int]:
@@ -48,7 +48,7 @@ def port_of(backend: str) -> tuple[str, int]:
     Raises
     ------
     BitlifError
-        If there is no path, or the baud rate is far too long.
+        If there is no path, or the baud rate has too many digits.
 
     >>> port_of("serial:/dev/ttyUSB0"), port_of("serial:COM3@115200")
     (('/dev/ttyUSB0', 1000000), ('COM3', 115200))
@@ -57,7 +57,7 @@ def port_of(backend: str) -> tuple[str, int]:
     head, _, tail = path.rpartition("@")
     baud = BAUD
     if head and tail.isdecimal() and tail.isascii():
-        # No line is faster; Python refuses to read thousands of digits.
+        # Python refuses to convert thousands of digits.
         if len(tail) > DIGITS:
             raise BitlifError(
                 f"baud rate must have at most {DIGITS} digits, not {len(tail)} as in "
@@ -74,32 +74,32 @@ def port_of(backend: str) -> tuple[str, int]:
 class SerialCore(Core):
     """A core on a board, over a serial line.
 
-    Opening it takes the board from whoever had it, and leaves no trace of what was there: the core
-    is reset, weights are zero, table and schedule are the configuration's.
+    Opening takes over the board and discards its contents: the core is reset, all weights are zero,
+    and table and schedule are those of the configuration.
 
-    A board counts no clocks and tells the signature only at the end of a run: a result's
-    ``step_clocks`` and ``step_signatures`` are empty, (0, T), ``window_clocks`` too, (0,), and
+    A board counts no clock cycles, and its signature is read at the end of a run only. A result's
+    ``step_clocks`` and ``step_signatures`` are empty, (0, T), and so is ``window_clocks``, (0,);
     `clocks` raises.
 
     Parameters
     ----------
     config : Config
-        That the bitstream was made from.
+        The configuration that the bitstream was built from.
     backend : str
         ``"serial:PATH"`` or ``"serial:PATH@BAUD"``.
     learning : bool
-        False: inference only, and a bitstream without learning hardware.
+        False: inference only, for a bitstream without learning hardware.
     link : Link or None
-        None: open the port that `backend` names.
+        None: open the port in `backend`.
     stall_timeout : float
-        Seconds without progress after which a run fails: without the end of a step, a frame all
-        of whose events were taken, or a full answer. Also what the core may take to become idle or
-        ready.
+        Seconds without progress after which a run raises. Progress is the end of a step, a frame
+        whose events were all accepted, or a full response. Also the timeout for the core to become
+        idle or ready.
 
     Raises
     ------
     BitlifError
-        If nobody answers there, or no bitlif core of this configuration does.
+        If nothing answers at the port, or no bitlif core of this configuration.
     """
 
     records = ()
@@ -134,7 +134,7 @@ class SerialCore(Core):
             raise
 
     async def _begin(self) -> None:
-        """Leave nothing of what was there before."""
+        """Reset the core, and load zero weights and the configuration."""
         await self._driver.identify()
         await self._driver.reset(flush=True)
         sizes = self._config.layer
@@ -165,7 +165,7 @@ class SerialCore(Core):
 
     def _load(self, weights: NDArray[Any]) -> None:
         self._require_sound()
-        # What is broken off in the middle stays in the set.
+        # An interrupted load stays in the set.
         self._half_loaded.add("weights")
         run_sync(self._driver.load_weights(weights))
         self._half_loaded.remove("weights")
@@ -220,8 +220,8 @@ class SerialCore(Core):
     def _exchange(self, items: EncodedInput, windows: int) -> bytes:
         """Send all items; return all output, up to the end of the last step.
 
-        Single bytes are no progress: a board that moves one a second would never be done. Of what
-        is progress there is only so much in a run, so that this ends.
+        Single bytes do not count as progress, or a board that sends one per second would never time
+        out. A run has a bounded amount of progress, so this terminates.
         """
         spoken, begin, moved, ended = bytearray(), 0, time.monotonic(), 0
         while True:

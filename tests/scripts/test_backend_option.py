@@ -27,7 +27,7 @@ def report(call: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any
     return said
 
 
-def test_learning_and_running_in_gates_is_that_of_the_model(
+def test_gates_learn_and_run_like_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learned, ran = {}, {}
@@ -51,7 +51,7 @@ def test_learning_and_running_in_gates_is_that_of_the_model(
     assert len(ran["rtl"]["signature"]) == 8
 
 
-def test_float_is_one_of_the_backends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_float_is_a_backend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = [
         report(
             ["learn", "tiny", *words, "--epochs", "5", "--out", str(tmp_path / words[-1])], capsys
@@ -93,7 +93,7 @@ def test_missing_compiler_leaves_no_result_folder(
     assert not (tmp_path / "a").exists()
 
 
-def test_without_membranes_ties_go_to_the_lower_class() -> None:
+def test_ties_without_membranes_go_to_the_lower_class() -> None:
     class Ports(Layer):
         records = ()  # type: ignore[assignment]
 
@@ -108,7 +108,7 @@ def test_without_membranes_ties_go_to_the_lower_class() -> None:
     assert not classify(silent, by_spikes=True).any()
 
 
-def test_bench_measures_both_ways_with_one_signature(
+def test_bench_ways_have_one_signature(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     told = report(["bench", "cosim", "--config", "tiny", "--windows", "20"], capsys)
@@ -121,7 +121,7 @@ def test_bench_measures_both_ways_with_one_signature(
     assert told["ratio_to_icarus"] == fast["clocks_per_second"] / slow["clocks_per_second"]
 
 
-def test_bench_says_what_is_missed(
+def test_bench_reports_missed_limits(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [

@@ -66,13 +66,13 @@ def array(path: Path, name: str) -> np.ndarray:
         return np.asarray(data[name])
 
 
-def test_folder_holds_the_files_and_nothing_else(demo: Demo) -> None:
+def test_folder_holds_exactly_the_files(demo: Demo) -> None:
     assert names(demo.folder) == FILES
     assert names(demo.folder.parent) == ["out"]
     assert demo.config == Config.load("digits").seeded(SEED)
 
 
-def test_written_spikes_and_labels_are_the_digits_of_the_seed(demo: Demo) -> None:
+def test_written_digits_match_the_seed(demo: Demo) -> None:
     digits = load_digits_task(64, SEED)
     spikes = load_events(demo.folder / "spikes.npz")
     np.testing.assert_array_equal(spikes.addresses, digits.test.addresses)
@@ -81,7 +81,7 @@ def test_written_spikes_and_labels_are_the_digits_of_the_seed(demo: Demo) -> Non
     np.testing.assert_array_equal(labels, digits.test_labels)
 
 
-def test_reported_accuracies_are_those_of_the_written_weights(demo: Demo) -> None:
+def test_accuracies_match_the_written_weights(demo: Demo) -> None:
     spikes = load_events(demo.folder / "spikes.npz")
     labels = array(demo.folder / "labels.npz", "labels")
     layer = Layer(demo.config)
@@ -100,7 +100,7 @@ def test_reported_accuracies_are_those_of_the_written_weights(demo: Demo) -> Non
     assert demo.report["test_accuracy_difference"] == both["integer"] - both["float"]
 
 
-def test_reported_training_is_that_of_a_second_training(demo: Demo) -> None:
+def test_report_matches_a_second_training(demo: Demo) -> None:
     digits = load_digits_task(64, SEED)
     (order,) = orders(1347, 1, SEED)
     report, train = demo.report, digits.train.select(order)
@@ -124,7 +124,7 @@ def test_reported_training_is_that_of_a_second_training(demo: Demo) -> None:
     assert report["active_error_share"] == counters["active_errors"] / (1347 * 64 * 10)
 
 
-def test_reported_weights_are_the_written_ones(demo: Demo) -> None:
+def test_reported_weights_match_the_file(demo: Demo) -> None:
     weights = [int(w) for w in array(demo.folder / "weights.npz", "weights").ravel()]
     assert len(weights) == 65 * 10
     least, greatest = -(1 << 9), (1 << 9) - 1
@@ -137,7 +137,7 @@ def test_reported_weights_are_the_written_ones(demo: Demo) -> None:
     assert own["rms"] == float(np.sqrt(squares / len(weights)))
 
 
-def test_report_names_what_was_run(demo: Demo) -> None:
+def test_report_names_the_run(demo: Demo) -> None:
     report = demo.report
     assert set(report) == {
         "config", "config_hash", "seed", "epochs", "train_digits", "test_digits", "test_accuracy",
@@ -191,7 +191,7 @@ def test_picture_shows_spikes_curves_and_weights(demo: Demo) -> None:
         assert present & {tuple(map(int, colour)) for colour in near}
 
 
-def test_weights_that_are_all_zero_have_a_colour_scale() -> None:
+def test_zero_weights_have_a_colour_scale() -> None:
     assert full_colour(np.zeros((2, 64, 10))) == 1.0
 
 
@@ -206,16 +206,14 @@ def test_threads_change_no_result(demo: Demo, tmp_path: Path) -> None:
         np.testing.assert_array_equal(array(out / file, name), array(demo.folder / file, name))
 
 
-def test_json_is_the_report_that_was_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_equals_the_written_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "out"
     assert bitlif(f"demo --epochs 1 --no-gates --out {out} --json") == 0
     report = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert report == json.loads((out / "report.json").read_text())
 
 
-def test_printed_report_ends_with_commands_that_run_on_its_files(
+def test_printed_commands_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -236,7 +234,7 @@ def test_printed_report_ends_with_commands_that_run_on_its_files(
         assert capsys.readouterr().out
 
 
-def test_earlier_demo_is_replaced_as_a_whole(tmp_path: Path) -> None:
+def test_earlier_demo_is_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     for name in FILES:
@@ -256,7 +254,7 @@ def refused(line: str, message: str, folder: Path, capsys: pytest.CaptureFixture
     assert names(folder) == before
 
 
-def test_foreign_folder_is_refused_before_any_work_and_left_alone(
+def test_foreign_folder_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -275,7 +273,7 @@ def test_foreign_folder_is_refused_before_any_work_and_left_alone(
         assert names(Path(folder)) == files
 
 
-def test_marked_folder_is_replaced_only_if_a_demo_made_all_of_it(
+def test_folder_with_foreign_files_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -292,7 +290,7 @@ def test_marked_folder_is_replaced_only_if_a_demo_made_all_of_it(
     refused("demo --out out", message, tmp_path, capsys)
 
 
-def test_folder_that_is_filled_while_the_demo_trains_is_left_alone(
+def test_folder_filled_during_training_is_left_alone(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -322,7 +320,7 @@ def test_folder_that_is_filled_while_the_demo_trains_is_left_alone(
         ("sklearn.datasets", "the digits come with scikit-learn, which is not installed"),
     ],
 )
-def test_missing_package_is_named_with_how_to_install_it(
+def test_missing_package_names_its_install_command(
     module: str,
     message: str,
     tmp_path: Path,
@@ -344,7 +342,7 @@ def test_missing_package_is_named_with_how_to_install_it(
         ("--config tiny", "the digits need a layer of 65 inputs and 10 neurons, not 6 and 4"),
     ],
 )
-def test_wrong_request_is_one_sentence_and_writes_nothing(
+def test_wrong_request_writes_nothing(
     words: str,
     message: str,
     tmp_path: Path,

@@ -78,7 +78,7 @@ def names(path: str) -> list[str]:
 # -- learn -----------------------------------------------------------------------------------
 
 
-def test_learned_folder_holds_what_the_model_learns_and_says(
+def test_result_folder_matches_the_model(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     report = report_of("learn tiny --epochs 30 --seed 4 --out out", capsys)
@@ -120,7 +120,7 @@ def test_learned_table_shows_the_report(capsys: pytest.CaptureFixture[str]) -> N
     assert lines[-1] == "written to out"
 
 
-def test_same_seed_learns_the_same_weights_and_another_seed_others() -> None:
+def test_seed_determines_the_weights() -> None:
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert bitlif(f"learn tiny --epochs 40 --seed {seed} --out {out}") == 0
     first, again, other = (arrays(f"{out}/weights.npz") for out in "abc")
@@ -138,9 +138,7 @@ def learn_by_hand(layer: Layer | FloatLayer, targets: Any, epochs: int, seed: in
 
 
 @pytest.mark.parametrize("form", ["raw", "real", "a row a window"])
-def test_learning_from_files_is_learning_by_hand(
-    form: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_learning_from_files_equals_the_api(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     targets = TARGETS[:, 0] if form == "a row a window" else TARGETS
     np.savez("own.npz", targets=targets / 16 if form == "real" else targets)
     report = report_of(
@@ -154,14 +152,14 @@ def test_learning_from_files_is_learning_by_hand(
     np.testing.assert_array_equal(load_events("out/spikes.npz").raster(), EVENTS.raster())
 
 
-def test_learning_from_files_passes_once_unless_told(
+def test_files_are_learned_once_by_default(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     line = "learn tiny --spikes spikes.npz --targets targets.npz --out out"
     assert report_of(line, capsys)["windows"] == WINDOWS
 
 
-def test_aer_text_is_learned_from_like_the_same_spikes_in_arrays() -> None:
+def test_aer_text_equals_arrays() -> None:
     save_events("spikes.aer", EVENTS)
     for name in ("aer", "npz"):
         line = f"learn tiny --spikes spikes.{name} --targets targets.npz --out {name}"
@@ -172,7 +170,7 @@ def test_aer_text_is_learned_from_like_the_same_spikes_in_arrays() -> None:
 
 
 @pytest.mark.parametrize("model", ["integer", "float"])
-def test_learning_begins_with_the_initial_weights(model: str) -> None:
+def test_learning_starts_from_initial_weights(model: str) -> None:
     flag = "--float " if model == "float" else ""
     line = "learn tiny --spikes spikes.npz --targets targets.npz --initial weights.npz --out out"
     assert bitlif(f"{line} {flag}--seed 2") == 0
@@ -197,7 +195,7 @@ def test_learning_begins_with_the_initial_weights(model: str) -> None:
         np.testing.assert_array_equal(arrays("out/weights.npz")["weights"], layer.weights)
 
 
-def test_float_twin_learns_from_the_teacher_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_float_twin_learns_the_teacher_task(capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of("learn tiny --float --epochs 30 --seed 4 --out out", capsys)
     config = TINY.seeded(4)
     twin = FloatLayer(config, seed=4)
@@ -208,7 +206,7 @@ def test_float_twin_learns_from_the_teacher_too(capsys: pytest.CaptureFixture[st
     assert not any(name.endswith("saturations") for name in report)
 
 
-def test_digits_are_learned_by_a_layer_of_their_size_and_the_accuracy_is_that_of_the_files(
+def test_digits_accuracy_matches_the_files(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     report = report_of("learn digits --epochs 2 --seed 1 --out out", capsys)
@@ -224,7 +222,7 @@ def test_digits_are_learned_by_a_layer_of_their_size_and_the_accuracy_is_that_of
     assert accuracy > 0.2
 
 
-def test_result_is_replaced_only_by_force() -> None:
+def test_result_is_replaced_only_with_force() -> None:
     for words in ("--seed 1", "--seed 2"):
         code = bitlif(f"learn tiny --epochs 2 --out out {words}")
         assert code == (0 if words == "--seed 1" else 2)
@@ -234,7 +232,7 @@ def test_result_is_replaced_only_by_force() -> None:
 
 
 @pytest.mark.parametrize("words", ["", "--force"])
-def test_foreign_folder_is_refused_before_any_work_and_left_alone(
+def test_foreign_folder_is_left_alone(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("mine").mkdir()
@@ -259,7 +257,7 @@ NOT_KEPT = (
         (OSError(28, "No space left on device"), 2, NOT_KEPT),
     ],
 )
-def test_write_that_fails_half_way_leaves_nothing_new_and_the_old_result(
+def test_failed_write_keeps_the_old_result(
     error: BaseException,
     code: int,
     line: str,
@@ -397,16 +395,12 @@ def refused(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize("words", WRONG_LEARN)
-def test_wrong_request_to_learn_is_one_sentence_and_writes_nothing(
-    words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_learn_request_writes_nothing(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     refused(f"learn tiny {words} --out out", WRONG_LEARN[words], capsys)
 
 
 @pytest.mark.parametrize("words", WRONG_RUN)
-def test_wrong_request_to_run_is_one_sentence_and_writes_nothing(
-    words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_run_request_writes_nothing(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = "" if "--out" in words else "--out out.npz"
     refused(f"run tiny {words} {out}", WRONG_RUN[words], capsys)
 
@@ -415,7 +409,7 @@ def test_wrong_request_to_run_is_one_sentence_and_writes_nothing(
 @pytest.mark.parametrize(
     "words", [f"run tiny {RUN}", "learn tiny --out a", f"learn tiny {FILES} --out b"]
 )
-def test_clock_starts_once_the_engine_has_worked_and_stops_before_anything_else(
+def test_loading_the_engine_is_not_timed(
     words: str, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
@@ -476,7 +470,7 @@ def test_spikes_listed_twice_are_merged_on_request(capsys: pytest.CaptureFixture
     np.testing.assert_array_equal(load_events("out/spikes.npz").raster(), EVENTS.raster())
 
 
-def test_run_that_would_not_fit_memory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_too_large_for_memory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("wide.toml").write_text("[layer]\ninputs = 1\nneurons = 65536\n")
     Path("long.aer").write_text("# steps 64 units 1 windows 500000\n")
     assert bitlif("run wide.toml --weights weights.npz --spikes long.aer") == 2
@@ -484,7 +478,7 @@ def test_run_that_would_not_fit_memory_is_refused(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("name", ["out.npz", "out.aer"])
-def test_written_spikes_are_those_of_the_layer(name: str) -> None:
+def test_written_spikes_match_the_layer(name: str) -> None:
     assert bitlif(f"run tiny {RUN} --out {name}") == 0
     expected = by_hand().raster
     assert expected.any()
@@ -493,7 +487,7 @@ def test_written_spikes_are_those_of_the_layer(name: str) -> None:
     np.testing.assert_array_equal(found.raster(), expected.astype(bool))
 
 
-def test_reported_run_is_that_of_the_layer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_matches_the_layer(capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(f"run tiny {RUN} --out out.npz", capsys)
     result = by_hand()
     assert list(report) == [
@@ -511,7 +505,7 @@ def test_reported_run_is_that_of_the_layer(capsys: pytest.CaptureFixture[str]) -
     assert report["neuron_steps_per_second"] == WINDOWS * 16 * 4 / report["seconds"]
 
 
-def test_shown_run_is_the_reported_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_matches_the_report(capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(f"run tiny {RUN}", capsys)
     assert bitlif(f"run tiny {RUN}") == 0
     out = capsys.readouterr().out
@@ -528,7 +522,7 @@ def test_threads_change_no_spike() -> None:
     np.testing.assert_array_equal(one.raster(), three.raster())
 
 
-def test_learned_folder_runs_as_the_layer_that_learned_it() -> None:
+def test_learned_folder_runs_like_its_layer() -> None:
     assert bitlif("learn tiny --epochs 60 --seed 3 --out made") == 0
     line = "run made/config.toml --weights made/weights.npz --spikes made/spikes.npz --out out.npz"
     assert bitlif(line) == 0
@@ -554,9 +548,7 @@ def test_float_twin_runs_with_the_same_weights(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("model", ["integer", "float"])
-def test_teachers_reset_needs_targets_and_follows_them(
-    model: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_teacher_reset_follows_targets(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     config = TINY.replace(membrane__reset="teacher")
     Path("taught.toml").write_text(dump_config(config))
     line = f"run taught.toml {RUN} --out out.npz{' --float' if model == 'float' else ''}"

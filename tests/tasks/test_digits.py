@@ -38,7 +38,7 @@ def float_accuracy(config: Config, seed: int) -> float:
     ].test_accuracy
 
 
-def test_digits_reach_96_percent_in_float_and_integers_stay_within_a_point() -> None:
+def test_integers_reach_float_accuracy_within_a_point() -> None:
     config = Config.load("digits")
     assert config.synapse.weight.bits <= 10
     floats = median(float_accuracy(config, seed) for seed in SEEDS)
@@ -47,7 +47,7 @@ def test_digits_reach_96_percent_in_float_and_integers_stay_within_a_point() -> 
     assert integers >= floats - 0.01
 
 
-def test_four_bit_weights_keep_learning_with_stochastic_rounding_where_nearest_stalls() -> None:
+def test_four_bit_weights_need_stochastic_rounding() -> None:
     # With updates far below half an LSB, rounding to nearest drops them all.
     config = Config.load("digits-4bit")
     assert config.synapse.weight.bits == 4
@@ -65,7 +65,7 @@ def test_training_starts_from_zero_weights() -> None:
     assert not FloatLayer(config).weights.any()
 
 
-def test_split_and_spikes_depend_on_the_seed_only() -> None:
+def test_split_and_spikes_depend_only_on_the_seed() -> None:
     first, again, other = (load_digits_task(64, seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.train.addresses, again.train.addresses)
     np.testing.assert_array_equal(first.test_labels, again.test_labels)
@@ -75,13 +75,13 @@ def test_split_and_spikes_depend_on_the_seed_only() -> None:
     assert first.train.units == 65
 
 
-def test_every_epoch_shows_every_digit_once_in_another_order() -> None:
+def test_each_epoch_shuffles_all_digits() -> None:
     first, second = orders(1347, 2, seed=0)
     assert sorted(first) == sorted(second) == list(range(1347))
     assert (first != second).any()
 
 
-def test_class_with_most_spikes_wins_and_a_tie_goes_to_the_higher_membrane() -> None:
+def test_ties_go_to_the_higher_membrane() -> None:
     raster = np.zeros((3, 4, 3), np.uint8)
     raster[0, :2, 2] = 1
     raster[0, :1, 1] = 1
@@ -96,7 +96,7 @@ def test_class_with_most_spikes_wins_and_a_tie_goes_to_the_higher_membrane() -> 
         classify(Result(raster))
 
 
-def test_targets_are_rounded_to_nearest_and_refused_outside() -> None:
+def test_targets_are_rounded_and_range_checked() -> None:
     config = Config.load("tiny")
     assert target_levels(config, np.array([0.0, 0.031, 0.032, 1.0])).tolist() == [0, 0, 1, 16]
     assert class_targets(np.array([2])).tolist() == [[0, 0, 0.5, 0, 0, 0, 0, 0, 0, 0]]
@@ -105,7 +105,7 @@ def test_targets_are_rounded_to_nearest_and_refused_outside() -> None:
             target_levels(config, np.array([wrong]))
 
 
-def test_seeds_give_different_nonzero_lfsr_states() -> None:
+def test_seeds_give_different_lfsr_states() -> None:
     config = Config.load("digits")
     seeds = {
         (c.noise.lfsr.seed, c.learning.lfsr.seed) for c in (config.seeded(s) for s in range(20))
@@ -113,7 +113,7 @@ def test_seeds_give_different_nonzero_lfsr_states() -> None:
     assert len(seeds) == 20
 
 
-def test_weights_are_not_mixed_between_integer_and_float_layers() -> None:
+def test_raw_and_real_weights_are_not_mixed() -> None:
     config = Config.load("tiny")
     with pytest.raises(TypeError, match=r"^weights go from an integer to an integer layer"):
         copy_weights(Layer(config), FloatLayer(config))

@@ -25,7 +25,7 @@ def quantised(x: float) -> int:
 
 @pytest.mark.parametrize("max_rate", [0.0, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("steps", [1, 7, 64])
-def test_regular_spikes_are_the_steps_of_the_exact_line(max_rate: float, steps: int) -> None:
+def test_regular_spikes_follow_the_exact_line(max_rate: float, steps: int) -> None:
     events = encode_rate(LEVELS, steps, max_rate=max_rate, regular=True)
     rate = quantised(max_rate)
     for unit, x in enumerate(LEVELS[0]):
@@ -36,7 +36,7 @@ def test_regular_spikes_are_the_steps_of_the_exact_line(max_rate: float, steps: 
         assert events.counts()[0, unit] == math.floor(line * steps)
 
 
-def test_regular_spikes_with_a_phase_keep_their_distance_and_count() -> None:
+def test_phase_keeps_distance_and_count() -> None:
     intensities = np.tile([[0.25, 0.5, 1.0]], (40, 1))
     events = encode_rate(intensities, 64, max_rate=0.5, regular=True, seed=3)
     # Rates 1/8, 1/4, 1/2: every 8th, 4th, 2nd step, from a phase of its own for every window.
@@ -48,7 +48,7 @@ def test_regular_spikes_with_a_phase_keep_their_distance_and_count() -> None:
         assert set(first) == set(range(period))
 
 
-def test_drawn_spikes_are_the_draws_below_the_rate() -> None:
+def test_drawn_spikes_are_draws_below_the_rate() -> None:
     intensities = np.array([[0.0, 0.3, 1.0], [1.0, 2.0**-16, 0.7]])
     events = encode_rate(intensities, 50, max_rate=0.4, seed=11)
     draws = np.random.default_rng(11).integers(0, 1 << 32, (2, 50, 3))
@@ -58,7 +58,7 @@ def test_drawn_spikes_are_the_draws_below_the_rate() -> None:
         assert events.raster()[w, t, j] == (Fraction(int(draws[w, t, j]), 1 << 32) < chance)
 
 
-def test_count_of_regular_spikes_is_within_one_of_the_rate_at_any_phase() -> None:
+def test_regular_count_is_within_one_of_the_rate() -> None:
     # Spikes are the whole numbers in (f, f + r T] for a phase f in [0, 1) and a rate r <= 1 a step:
     # floor(f + r T) - floor(f) of them, and floor(f + r T) is floor(r T) or one more.
     intensities = np.tile(LEVELS, (200, 1))
@@ -91,12 +91,12 @@ def test_a_draw_equal_to_the_rate_is_no_spike(monkeypatch: pytest.MonkeyPatch) -
         assert raster[:, unit].tolist() == [chance > 0, False, False, chance > 0, False]
 
 
-def test_drawn_spikes_never_come_at_rate_zero_and_always_at_rate_one() -> None:
+def test_rates_zero_and_one_are_exact() -> None:
     events = encode_rate(np.array([[0.0, 1.0]]), 2000, max_rate=1.0, seed=0)
     assert events.counts().tolist() == [[0, 2000]]
 
 
-def test_drawn_spikes_come_as_often_as_the_rate_says() -> None:
+def test_drawn_spikes_match_the_rate() -> None:
     # One fixed seed; a right encoder fails at it with a chance of 1e-4 for each intensity.
     steps = 100_000
     counts = encode_rate(np.array([[0.01, 0.3, 0.77]]), steps, max_rate=0.5, seed=1).counts()[0]
@@ -106,14 +106,14 @@ def test_drawn_spikes_come_as_often_as_the_rate_says() -> None:
 
 
 @pytest.mark.parametrize("regular", [False, True])
-def test_the_same_seed_gives_the_same_spikes_and_another_one_others(regular: bool) -> None:
+def test_seed_determines_the_spikes(regular: bool) -> None:
     intensities = np.full((2, 20), 0.4)
     a, b, c = (encode_rate(intensities, 30, seed=seed, regular=regular) for seed in (5, 5, 6))
     assert a.raster().tolist() == b.raster().tolist()
     assert a.raster().tolist() != c.raster().tolist()
 
 
-def test_latency_is_linear_from_the_first_step_to_the_last() -> None:
+def test_latency_is_linear() -> None:
     for steps in (1, 2, 5, 64, 1000):
         events = encode_latency(LEVELS, steps)
         for unit, x in enumerate(LEVELS[0]):
@@ -127,7 +127,7 @@ def test_latency_is_linear_from_the_first_step_to_the_last() -> None:
         assert events.counts()[0].max() == 1
 
 
-def test_least_intensity_spikes_last_and_full_intensity_first() -> None:
+def test_extreme_intensities_spike_first_and_last() -> None:
     for steps in (1, 5, 1000, 32769):
         events = encode_latency(np.array([[2.0**-16, 1.0]]), steps)
         assert events.raster()[0, steps - 1, 0]
@@ -142,14 +142,14 @@ ENCODERS: list[Callable[..., Events]] = [
 
 
 @pytest.mark.parametrize("encode", ENCODERS)
-def test_shape_is_kept_without_windows_and_without_light(encode: Callable[..., Events]) -> None:
+def test_empty_and_dark_inputs_keep_their_shape(encode: Callable[..., Events]) -> None:
     for windows in (0, 1, 3):
         events = encode(np.zeros((windows, 4)), 6)
         assert (events.windows, events.steps, events.units, events.count) == (windows, 6, 4, 0)
 
 
 @pytest.mark.parametrize("encode", ENCODERS)
-def test_integers_and_single_floats_are_intensities_too(encode: Callable[..., Events]) -> None:
+def test_integers_and_float32_are_accepted(encode: Callable[..., Events]) -> None:
     expected = encode(np.array([[0.0, 1.0, 1.0]]), 6).raster().tolist()
     for kind in (np.float32, np.float16, np.int64, np.uint8):
         assert encode(np.array([[0, 1, 1]], kind), 6).raster().tolist() == expected

@@ -32,7 +32,7 @@ def saved(folder: Path, **changes: Any) -> Path:
 
 
 @pytest.mark.parametrize("learning", [True, False])
-def test_saved_work_is_read_back(learning: bool, tmp_path: Path) -> None:
+def test_saved_scenario_is_read_back(learning: bool, tmp_path: Path) -> None:
     work = random_work(TINY, 3, 2, stall=0.25)
     work = dataclasses.replace(work, learning=learning, learn=learning, false_starts=(3, 70))
     save_task(work, tmp_path / "task.npz", Sample())
@@ -84,7 +84,7 @@ def test_saved_work_is_read_back(learning: bool, tmp_path: Path) -> None:
     ],
     ids=range(28),
 )  # fmt: skip
-def test_work_that_does_not_fit_is_refused(
+def test_scenario_that_does_not_fit_is_refused(
     changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(BitlifError, match=rf"^replay '.*task\.npz'{message}"):
@@ -115,7 +115,7 @@ def replay(tmp_path: Path) -> Path:
         "printf '\\377' > core.sv", "truncate -s 70000000 core.sv", "rm -r $PWD",
     ],
 )  # fmt: skip
-def test_damaged_replays_are_one_sentence(
+def test_damaged_file_raises_one_sentence(
     damage: str, replay: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     subprocess.run(["sh", "-c", damage], cwd=replay, check=True)

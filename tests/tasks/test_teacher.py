@@ -34,7 +34,7 @@ def learned(config: Config, model: str, seed: int) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("model", ["integer", "float"])
-def test_likelihood_learns_at_every_noise_and_clipped_only_where_noise_is_high_or_cooled(
+def test_clipped_rule_needs_high_or_cooled_noise(
     model: str,
 ) -> None:
     table = {}
@@ -66,7 +66,7 @@ def test_integer_and_float_students_find_the_same_weights() -> None:
     assert pair > 0.99
 
 
-def test_cooling_falls_in_equal_ratios_from_the_first_sigma_to_the_last() -> None:
+def test_cooling_falls_in_equal_ratios() -> None:
     sigmas = [phase.sigma for phase in cooled(Config.load("teacher"), 0.3, 0.02).schedule]
     assert (sigmas[0], sigmas[-1], len(sigmas)) == (0.3, 0.02, 20)
     ratios = np.array(sigmas[1:]) / np.array(sigmas[:-1])
@@ -75,7 +75,7 @@ def test_cooling_falls_in_equal_ratios_from_the_first_sigma_to_the_last() -> Non
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_free_float_student_does_not_draw_the_teachers_noise(seed: int) -> None:
+def test_free_student_draws_its_own_noise(seed: int) -> None:
     # With the teacher's own weights it would be the teacher, spike by spike.
     config = Config.load("teacher").replace(schedule=[{"sigma": 0.3}])
     task = make_teacher_task(config, seed)

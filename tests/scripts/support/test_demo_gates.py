@@ -110,7 +110,7 @@ def model_run(demo: Demo, name: str) -> Run:
 
 
 @pytest.mark.parametrize("name", ["inference", "learning"])
-def test_gates_say_what_a_second_model_says(demo: Demo, name: str) -> None:
+def test_gates_match_a_second_model(demo: Demo, name: str) -> None:
     report = demo.report["gates"][name]
     run = model_run(demo, name)
     assert report["shown"] == list(SHOWN) == run.labels.tolist()
@@ -127,7 +127,7 @@ def test_gates_say_what_a_second_model_says(demo: Demo, name: str) -> None:
     assert report["compared"] > sum(report["compared_by_digit"])
 
 
-def test_report_table_and_folder_say_the_same(demo: Demo) -> None:
+def test_report_table_and_folder_agree(demo: Demo) -> None:
     gates = demo.report["gates"]
     assert gates["agree"] is True
     assert gates["simulator"] == choose_simulator()
@@ -145,7 +145,7 @@ def wave_of(demo: Demo) -> Wave:
     return demo.gates.wave
 
 
-def test_waveform_is_that_step_of_the_model(demo: Demo) -> None:
+def test_waveform_shows_the_models_step(demo: Demo) -> None:
     wave, run = wave_of(demo), model_run(demo, "learning")
     digits = load_digits_task(STEPS, SEED)
     first = digits.train.select([digits.train_labels.tolist().index(SHOWN[0])])
@@ -177,7 +177,7 @@ def test_waveform_is_that_step_of_the_model(demo: Demo) -> None:
     assert wave["step done"] == [0] * (wave.clocks - 1) + [1]
 
 
-def test_excerpts_are_apart_and_hold_every_kind_of_value(demo: Demo) -> None:
+def test_excerpts_cover_every_kind_of_value(demo: Demo) -> None:
     wave = wave_of(demo)
     parts = excerpts(wave)
     assert parts[0][0] == 0
@@ -200,7 +200,7 @@ def test_picture_is_drawn_without_a_warning(demo: Demo, tmp_path: Path) -> None:
     assert (again[..., :3] < 0.5).any(axis=-1).mean() > 0.01
 
 
-def test_planted_fault_is_told_and_ends_with_1(
+def test_injected_fault_exits_with_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo_gates, "SHOWN", SHOWN)
@@ -220,7 +220,7 @@ def test_planted_fault_is_told_and_ends_with_1(
     assert signatures["gates"] != signatures["model"]
 
 
-def test_core_that_stops_to_move_is_told_and_has_no_waveform(
+def test_stalled_core_is_reported_without_waveform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo_gates, "SHOWN", SHOWN)
@@ -244,7 +244,7 @@ def refused(message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert list(folder.iterdir()) == []
 
 
-def test_missing_simulator_is_one_sentence_before_any_work(
+def test_missing_simulator_is_reported_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
@@ -252,7 +252,7 @@ def test_missing_simulator_is_one_sentence_before_any_work(
     refused(needed, tmp_path, capsys)
 
 
-def test_missing_amaranth_is_one_sentence_before_any_work(
+def test_missing_amaranth_is_reported_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "amaranth", None)
@@ -260,7 +260,7 @@ def test_missing_amaranth_is_one_sentence_before_any_work(
     refused(needed, tmp_path, capsys)
 
 
-def test_verilator_serves_where_icarus_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verilator_replaces_missing_icarus(monkeypatch: pytest.MonkeyPatch) -> None:
     def which(name: str, path: str = "") -> str | None:
         return None if name == "iverilog" else f"/bin/{name}"
 

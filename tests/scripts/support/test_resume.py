@@ -65,7 +65,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_epochs_in_several_calls_are_those_of_one(name: str) -> None:
+def test_resumed_training_equals_one_call(name: str) -> None:
     line, parts = CASES[name]
     assert bitlif(f"{line} --epochs {sum(parts)} --out whole") == 0
     for number, epochs in enumerate(parts):
@@ -78,7 +78,7 @@ def test_epochs_in_several_calls_are_those_of_one(name: str) -> None:
     assert whole["windows"] > 0
 
 
-def test_resumed_run_is_not_the_first_epoch_again() -> None:
+def test_resumed_run_does_not_repeat_the_first_epoch() -> None:
     assert bitlif(f"{FILES} --epochs 1 --out run") == 0
     first = content("run")
     assert bitlif(f"{FILES} --epochs 1 --out run --resume") == 0
@@ -154,7 +154,7 @@ def rewrite(**changes: Any) -> None:
         ),
     ],
 )
-def test_what_cannot_be_resumed_is_one_sentence_and_changes_nothing(
+def test_refused_resume_changes_nothing(
     changes: dict[str, Any], line: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bitlif("learn tiny --epochs 3 --out run") == 0
@@ -171,7 +171,7 @@ def test_what_cannot_be_resumed_is_one_sentence_and_changes_nothing(
 
 @pytest.mark.parametrize("options", ["", " --float"])
 @pytest.mark.parametrize("data", ["learn tiny", "learn digits", FILES])
-def test_counter_that_is_missing_is_named_before_anything_is_learned(
+def test_missing_counter_is_named_before_learning(
     data: str, options: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = f"{data}{options} --epochs 1 --out run"
@@ -196,7 +196,7 @@ def test_damaged_report_is_refused(text: str, capsys: pytest.CaptureFixture[str]
     assert "report 'run/report.json' must be" in capsys.readouterr().err
 
 
-def test_digits_accuracies_of_an_earlier_run_are_checked(
+def test_earlier_accuracies_are_validated(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert bitlif("learn digits --epochs 1 --out run") == 0
@@ -214,7 +214,7 @@ def test_digits_accuracies_of_an_earlier_run_are_checked(
         Path("run/report.json").write_text(report)
 
 
-def test_changed_files_are_not_the_data_that_was_learned(
+def test_changed_data_files_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert bitlif(f"{FILES} --out run") == 0

@@ -86,11 +86,11 @@ def check_state(config: Config, own: LayerState, model: LayerState) -> None:
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 @pytest.mark.parametrize("name", SPECIAL)
-def test_core_learns_bit_for_bit_as_the_model(name: str, stall: float) -> None:
+def test_core_learns_bit_for_bit_like_the_model(name: str, stall: float) -> None:
     check(Config.load("tiny").replace(**SPECIAL[name]), len(name), stall)
 
 
-def test_saturations_of_every_signal_are_counted_alike() -> None:
+def test_core_and_model_count_the_same_saturations() -> None:
     config = Config.load("tiny").replace(**SPECIAL["formats that saturate"])
     counters: dict[str, int] = {}
     for seed in range(6):
@@ -104,12 +104,12 @@ def test_saturations_of_every_signal_are_counted_alike() -> None:
     max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @given(config=configs(max_steps=6), seed=st.integers(0, 2**32))
-def test_core_agrees_with_the_model_on_random_configurations(config: Config, seed: int) -> None:
+def test_random_configurations_match_the_model(config: Config, seed: int) -> None:
     check(config, seed, 0.0 if seed % 2 else 0.3, windows=2)
 
 
 @pytest.mark.parametrize("learning", [False, True])
-def test_inference_changes_no_weight_and_takes_the_documented_clocks(learning: bool) -> None:
+def test_inference_takes_the_documented_clock_cycles(learning: bool) -> None:
     config = Config.load("tiny")
     events, weights, _ = stimulus(config, 4, windows=3)
     core = run_core(config, weights, events, learning=learning, learn=False)
@@ -122,7 +122,7 @@ def test_inference_changes_no_weight_and_takes_the_documented_clocks(learning: b
     np.testing.assert_array_equal(np.diff(core.window_clocks), clocks[1:])
 
 
-def test_a_loaded_table_and_schedule_make_another_rule() -> None:
+def test_loaded_table_and_schedule_take_effect() -> None:
     built = Config.load("tiny")
     config = built.replace(
         error__rule="clipped",
@@ -136,7 +136,7 @@ def test_a_loaded_table_and_schedule_make_another_rule() -> None:
     assert plain.digest != loaded.digest
 
 
-def test_what_a_core_was_not_built_for_is_not_loaded() -> None:
+def test_incompatible_tables_are_refused() -> None:
     built = Config.load("tiny")
     events, weights, targets = stimulus(built, 8)
     for changes, message in (
@@ -150,7 +150,7 @@ def test_what_a_core_was_not_built_for_is_not_loaded() -> None:
             run_core(built.replace(**changes), weights, events, targets, built=built)
 
 
-def test_inference_after_learning_clears_the_traces_that_it_would_have_cleared() -> None:
+def test_inference_after_learning_clears_the_same_traces() -> None:
     config = Config.load("tiny")
     layer = Layer(config)
     events, weights, targets = stimulus(config, 2, windows=1)
@@ -161,7 +161,7 @@ def test_inference_after_learning_clears_the_traces_that_it_would_have_cleared()
     assert not layer.state.trace.any()
 
 
-def test_places_without_a_neuron_count_nothing() -> None:
+def test_unused_slots_count_nothing() -> None:
     # Their sums, errors and weights are computed like anyone's: only counting must know better.
     # With so low a threshold a target of 0, which those places get, drives weights to their end.
     config = Config.load("tiny").replace(
@@ -172,7 +172,7 @@ def test_places_without_a_neuron_count_nothing() -> None:
     assert counters["weight_saturations"] > 0
 
 
-def test_two_sets_of_weights_give_two_results() -> None:
+def test_different_weights_give_different_results() -> None:
     config = Config.load("tiny")
     events, weights, targets = stimulus(config, 6, windows=1)
     first = run_core(config, weights, events, targets)
@@ -181,7 +181,7 @@ def test_two_sets_of_weights_give_two_results() -> None:
     assert (first.raster != second.raster).any()
 
 
-def test_a_kept_error_in_the_last_slot_alone_is_added() -> None:
+def test_an_error_in_the_last_slot_alone_is_added() -> None:
     # The last slot's errors are kept in the very clock in which the neurons are done.
     config = Config.load("tiny").replace(layer__neurons=4, layer__lanes=1, layer__inputs=1)
     events, weights, _ = stimulus(config, 1, windows=2)

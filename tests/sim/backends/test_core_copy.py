@@ -39,7 +39,7 @@ def begun(backend: str, **options: Any) -> Any:
 @pytest.mark.parametrize("learning", [True, False])
 @pytest.mark.parametrize("backend", ["model", "float"])
 @pytest.mark.parametrize("way", ["file", "pickle", "deepcopy"])
-def test_core_goes_on_to_the_same_bits(
+def test_copied_core_continues_bit_for_bit(
     way: str, backend: str, learning: bool, tmp_path: Path
 ) -> None:
     core = begun(backend, learning=learning)
@@ -80,7 +80,7 @@ def test_copy_of_an_interpreted_core_is_interpreted() -> None:
     assert stand(again)[:4] == stand(begun("model"))[:4]
 
 
-def test_core_cannot_resume_what_is_not_its_own(tmp_path: Path) -> None:
+def test_core_refuses_states_of_other_cores(tmp_path: Path) -> None:
     begun("float").save(tmp_path / "float")
     core = begun("model")
     before = stand(core)
@@ -101,7 +101,7 @@ def test_core_cannot_resume_what_is_not_its_own(tmp_path: Path) -> None:
     assert stand(core) == before
 
 
-def test_gates_say_that_they_cannot_be_set(tmp_path: Path) -> None:
+def test_gates_can_be_neither_saved_nor_copied(tmp_path: Path) -> None:
     with bitlif.sim.open(TINY, "rtl") as core:
         for call in (
             lambda: core.save(tmp_path / "s"),
@@ -117,7 +117,7 @@ def test_gates_say_that_they_cannot_be_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["model", "float"])
-def test_closed_core_is_not_copied(backend: str, tmp_path: Path) -> None:
+def test_closed_core_cannot_be_copied(backend: str, tmp_path: Path) -> None:
     core = begun(backend)
     core.close()
     for call in (lambda: core.save(tmp_path / "s"), lambda: pickle.dumps(core)):

@@ -64,7 +64,7 @@ def fresh_model(work: Work, **options: Any) -> ModelCore:
 
 
 @on(*GATES)
-def test_every_backend_learns_and_infers_as_the_model(core: Core) -> None:
+def test_every_backend_matches_the_model(core: Core) -> None:
     work = random_work(TINY, 4, 12)
     model = fresh_model(work)
     core.load(work.weights)
@@ -81,7 +81,7 @@ def test_every_backend_learns_and_infers_as_the_model(core: Core) -> None:
 
 
 @on(*EXACT)
-def test_reset_and_loading_start_anew(core: Core) -> None:
+def test_reset_and_load_restart_the_run(core: Core) -> None:
     work = random_work(TINY, 5, 2)
     core.load(work.weights)
     first = core.learn(work.events, work.targets)
@@ -96,7 +96,7 @@ def test_reset_and_loading_start_anew(core: Core) -> None:
 
 
 @on(*EXACT)
-def test_one_call_is_many_calls(core: Core) -> None:
+def test_one_call_equals_many_calls(core: Core) -> None:
     work = random_work(TINY, 6, 5)
     core.load(work.weights)
     whole = core.learn(work.events, work.targets)
@@ -113,7 +113,7 @@ def test_one_call_is_many_calls(core: Core) -> None:
     assert core.clocks() == whole.window_clocks.sum()
 
 
-def test_windows_of_one_call_go_down_in_pieces_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_splitting_a_call_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     work = random_work(TINY, 6, 5)
     results = []
     for steps in (1, 1 << 15):
@@ -125,7 +125,7 @@ def test_windows_of_one_call_go_down_in_pieces_unseen(monkeypatch: pytest.Monkey
 
 
 @on("model", "rtl", "netlist:ecp5")
-def test_another_table_and_schedule_are_loaded(core: Core) -> None:
+def test_tables_of_another_configuration_are_loaded(core: Core) -> None:
     work = random_work(TINY, 7, 3)
     other = TINY.replace(
         error__rule="clipped",
@@ -154,14 +154,14 @@ def test_another_table_and_schedule_are_loaded(core: Core) -> None:
 
 
 @on(*BACKENDS)
-def test_what_is_built_in_cannot_be_loaded(core: Core) -> None:
+def test_built_in_fields_cannot_be_loaded(core: Core) -> None:
     with pytest.raises(BitlifError, match=r"^window\.steps must be 16, as the core was built"):
         core.load_tables(TINY.replace(window__steps=17))
     assert core.config == TINY
 
 
 @on(*BACKENDS)
-def test_wrong_arguments_are_refused_alike_and_nothing_runs(core: Core) -> None:
+def test_all_backends_refuse_wrong_arguments_alike(core: Core) -> None:
     work = random_work(TINY, 8, 2)
     core.load(work.weights)
     for call, text in (
@@ -183,14 +183,14 @@ def test_wrong_arguments_are_refused_alike_and_nothing_runs(core: Core) -> None:
 
 
 @on(*BACKENDS)
-def test_errors_and_traces_are_of_learning_only(core: Core) -> None:
+def test_errors_are_recorded_only_while_learning(core: Core) -> None:
     work = random_work(TINY, 8, 1)
     text = "with learn=True" if core.records else "shows its ports only"
     with pytest.raises(BitlifError, match=f"^record must .*'errors'.*{text}"):
         core.run(work.events, record=("errors",))
 
 
-def test_no_such_backend_is_one_clear_error() -> None:
+def test_unknown_backend_is_refused() -> None:
     for name, text in (
         ("rlt", "backend must be one of float, model, .*not 'rlt', did you mean 'rtl'"),
         ("netlist:gowin", "backend must be one of .*not 'netlist:gowin'"),
@@ -227,7 +227,7 @@ def test_missing_gates_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("backend", ["float", "model", "rtl"])
-def test_closed_core_is_of_no_more_use(backend: str) -> None:
+def test_closed_core_raises(backend: str) -> None:
     work = random_work(TINY, 1, 1)
     with bitlif.sim.open(TINY, backend) as core:
         core.run(work.events)
@@ -240,7 +240,7 @@ def test_closed_core_is_of_no_more_use(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["float", "model", "rtl"])
-def test_core_without_learning_hardware_infers_and_refuses_to_learn(backend: str) -> None:
+def test_inference_core_refuses_to_learn(backend: str) -> None:
     config = TINY.replace(membrane__reset="teacher")
     work = random_work(config, 2, 2)
     with bitlif.sim.open(config, backend, learning=False) as core:
@@ -256,7 +256,7 @@ def test_core_without_learning_hardware_infers_and_refuses_to_learn(backend: str
             same_state(model, core)
 
 
-def test_model_backend_is_the_layer() -> None:
+def test_model_backend_equals_the_layer() -> None:
     work = random_work(TINY, 3, 6)
     layer = Layer(TINY)
     layer.load(work.weights)
@@ -270,14 +270,14 @@ def test_model_backend_is_the_layer() -> None:
     np.testing.assert_array_equal(core.weights(), layer.weights)
 
 
-def test_interpreted_model_is_the_compiled_one() -> None:
+def test_interpreted_model_equals_the_compiled_one() -> None:
     work = random_work(TINY, 3, 2)
     cores = [fresh_model(work, interpreted=interpreted) for interpreted in (False, True)]
     same(*(core.learn(work.events, work.targets) for core in cores))
     same_state(*cores)
 
 
-def test_float_backend_speaks_in_the_integers_units() -> None:
+def test_float_backend_uses_raw_units() -> None:
     # With draws near zero the twin and the integers stay near each other.
     config = TINY.replace(schedule=[{"sigma": 0.02}])
     weights = np.full((6, 4), 20)
@@ -300,7 +300,7 @@ def test_float_backend_speaks_in_the_integers_units() -> None:
         np.testing.assert_array_equal(twin.weights(), weights + 0.25)
 
 
-def test_float_backend_is_seeded_by_the_configuration() -> None:
+def test_configuration_seeds_the_float_backend() -> None:
     work = random_work(TINY, 3, 4)
     rasters = []
     for seed in (1, 1, 2):
@@ -316,7 +316,7 @@ def preset(core: ModelCore, **counts: int) -> None:
     core._now = core._now._replace(counted={**core._now.counted, **counts})
 
 
-def test_counters_of_gates_and_model_stop_alike_and_say_so() -> None:
+def test_counters_of_gates_and_model_saturate_alike() -> None:
     # The upper parts of all counters are full from the reset on: 256 is their end.
     near = core_verilog(TINY).replace("24'h000000", "24'hffffff")
     work = random_work(TINY, 3, 40)
@@ -355,7 +355,7 @@ def test_counters_of_gates_and_model_stop_alike_and_say_so() -> None:
     assert results[1].counters["active_errors"] == 0 < results[1].counters["synaptic_events"]
 
 
-def test_synaptic_events_go_on_where_gates_stop() -> None:
+def test_synaptic_events_do_not_saturate() -> None:
     work = random_work(TINY, 3, 1)
     core = fresh_model(work)
     preset(core, synaptic_events=COUNTER_STOPPED - 1)
@@ -365,7 +365,7 @@ def test_synaptic_events_go_on_where_gates_stop() -> None:
     assert core.counters()["synaptic_events"] > COUNTER_STOPPED
 
 
-def test_core_that_stops_to_move_is_told_and_comes_back_after_a_reset() -> None:
+def test_stalled_core_raises_until_it_is_reset() -> None:
     text = core_verilog(TINY)
     faulty = text.replace("assign gradient_done = ", "assign gradient_done = 1'h0 & ")
     assert faulty != text
@@ -383,7 +383,7 @@ def test_core_that_stops_to_move_is_told_and_comes_back_after_a_reset() -> None:
         same(core.run(work.events), model.run(work.events))
 
 
-def test_open_is_also_of_the_package() -> None:
+def test_open_is_exported_by_the_package() -> None:
     with bitlif.open(TINY, "model") as core:
         assert core.config == TINY
 
@@ -416,7 +416,7 @@ def test_threads_and_batches_change_no_bit(learn: bool, monkeypatch: pytest.Monk
         same_state(first, core)
 
 
-def test_model_without_signature_gives_the_same_spikes_and_weights() -> None:
+def test_model_without_signature_learns_the_same() -> None:
     work = random_work(TINY, 9, 4)
     core, model = bitlif.open(TINY, signature=False), fresh_model(work)
     core.load(work.weights)
@@ -430,7 +430,7 @@ def test_model_without_signature_gives_the_same_spikes_and_weights() -> None:
             call()
 
 
-def test_float_backend_gives_real_numbers_if_asked() -> None:
+def test_float_backend_has_real_units() -> None:
     work = random_work(TINY, 3, 4)
     raw, real = bitlif.open(TINY, "float"), bitlif.open(TINY, "float", units="real")
     raw.load(work.weights)
@@ -450,7 +450,7 @@ def test_float_backend_gives_real_numbers_if_asked() -> None:
         real.learn(work.events, work.targets[0])
 
 
-def test_float_seed_is_the_noise() -> None:
+def test_float_seed_selects_the_noise() -> None:
     work = random_work(TINY, 3, 4)
     rasters = {}
     for seed in (None, TINY.noise.lfsr.seed, 7, 8):
@@ -464,7 +464,7 @@ def test_float_seed_is_the_noise() -> None:
     np.testing.assert_array_equal(fresh.run(work.events).raster, rasters[8])
 
 
-def test_output_spikes_are_events_of_the_next_layer() -> None:
+def test_output_spikes_are_input_of_the_next_layer() -> None:
     work = random_work(TINY, 3, 4)
     second = TINY.replace(layer__inputs=4, layer__neurons=2, layer__lanes=1)
     with bitlif.open(TINY) as hidden, bitlif.open(second) as output:

@@ -96,7 +96,7 @@ LIES: dict[str, tuple[Callable[[int], tuple[int, int, bytes]], str]] = {
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_run_on_a_board_that_lies_ends_with_a_sentence(
+def test_run_on_a_faulty_board_raises_one_sentence(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     says, text = LIES[name]
@@ -112,7 +112,7 @@ def test_run_on_a_board_that_lies_ends_with_a_sentence(
 
 
 @pytest.mark.parametrize("bit", ["ready", "idle"])
-def test_core_that_stays_busy_is_given_up(bit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_core_that_stays_busy_times_out(bit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board(Layer(TINY))
     reads = 0
     read = board.layer.read
@@ -135,7 +135,7 @@ def test_core_that_stays_busy_is_given_up(bit: str, monkeypatch: pytest.MonkeyPa
     sentence(caught.value)
 
 
-def test_waiting_ends_by_the_clock_however_slow_the_answers(
+def test_waiting_ends_in_time_with_slow_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     board = Board(Layer(TINY))
@@ -188,7 +188,7 @@ def endlessly(*pieces: bytes) -> Iterator[bytes]:
     ],
     ids=["silence", "no flags", "flags", "bad frames", "escapes", "all bytes", "BAD_FRAME", "old"],
 )
-def test_line_that_talks_nonsense_for_ever_is_given_up(pieces: tuple[bytes, ...]) -> None:
+def test_endless_noise_on_the_line_times_out(pieces: tuple[bytes, ...]) -> None:
     port = Noisy(endlessly(*pieces))
     link = Link(port, timeout=0.001, retries=5)
     with pytest.raises(LinkTimeoutError, match="did not answer: OPEN was sent 6") as e:
@@ -198,7 +198,7 @@ def test_line_that_talks_nonsense_for_ever_is_given_up(pieces: tuple[bytes, ...]
     assert len(link._deframer._pending) <= 1025
 
 
-def test_line_that_dribbles_is_given_up() -> None:
+def test_line_of_single_bytes_times_out() -> None:
     answer = Board(Layer(TINY)).say(65536, head(OPENED, 0))
     # A byte with each request, and then a silence that lasts longer than anybody waits.
     port = Noisy(iter(()))
@@ -214,7 +214,7 @@ def test_line_that_dribbles_is_given_up() -> None:
         Link(port, timeout=0.001, retries=3).open()
 
 
-def test_board_that_is_always_taken_is_given_up() -> None:
+def test_board_that_stays_taken_times_out() -> None:
     class Taken(Board):
         opened = 0
 
@@ -231,7 +231,7 @@ def test_board_that_is_always_taken_is_given_up() -> None:
     assert board.opened == 4
 
 
-def test_port_with_a_flood_behind_it_is_read_piece_by_piece() -> None:
+def test_flooded_port_is_read_in_pieces() -> None:
     asked: list[int] = []
     handle = types.SimpleNamespace(
         in_waiting=1 << 40, read=lambda count: asked.append(count) or b"", close=lambda: None
@@ -240,7 +240,7 @@ def test_port_with_a_flood_behind_it_is_read_piece_by_piece() -> None:
     assert asked == [serialport.MAX_READ]
 
 
-def test_selftest_of_a_board_that_is_always_full_is_one_sentence(
+def test_selftest_of_a_full_board_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     board = Liar(lambda n: (FULL, 0, bytes(MAX_OUTPUT_BYTES)))
@@ -252,7 +252,7 @@ def test_selftest_of_a_board_that_is_always_full_is_one_sentence(
     assert board.asked == 1
 
 
-def test_core_in_amaranths_simulator_that_waits_for_ever_is_given_up(
+def test_waiting_simulated_core_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def no_targets(self: Any, ctx: Any) -> None:
@@ -267,7 +267,7 @@ def test_core_in_amaranths_simulator_that_waits_for_ever_is_given_up(
         pysim.run_core(config, work.weights, work.events, work.targets)
 
 
-def test_counters_of_a_board_that_stopped_are_said_to_be() -> None:
+def test_saturated_counters_of_a_board_warn() -> None:
     board = Board(Layer(TINY))
     work = random_work(TINY, 3, 1)
     with core_on(board) as core:
