@@ -28,14 +28,14 @@ TINY = Config.load("tiny")
 
 WORK = {
     "demo --no-gates --epochs 1 --out {}": (bitlif.scripts.demo, "train"),
-    "learn tiny --epochs 1 --out {}": (bitlif.scripts.learn, "make_teacher_task"),
+    "learn tiny --epochs 1 --out {}": (bitlif.scripts.learn, "_learn"),
     "run tiny --weights weights.npz --spikes spikes.npz --out {}": (bitlif.scripts.run, "_run_on"),
     "noise tiny --draws 1000 --out {}": (bitlif.scripts.noise, "measure_draws"),
     "figures --quick --only bins --out {}": (bitlif.scripts.figures, "_measure_and_write"),
     "verilog tiny --out {}": (verilog, "core_verilog"),
     "verilog tiny --memories {}": (verilog, "core_verilog"),
     "build tiny --board hx8k --out {}": (bitlif.fpga.bitstream, "build_in"),
-    "golden tiny --out {}": (bitlif.sim.compare.expected, "expect"),
+    "golden tiny --out {}": (bitlif.sim.compare.expected, "compute_expected"),
     "verify tiny --simulator icarus --out {}": (bitlif.scripts.verify, "_simulate"),
 }
 """Commands, and what does their work."""
