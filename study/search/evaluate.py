@@ -188,8 +188,8 @@ def _base(text: str) -> Config:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Examples of a task, equal to all others that depend on equal parts of a configuration."""
+class ExamplesKey:
+    """Cache key of the examples of a task: the parts of a configuration that they depend on."""
 
     task: str
     part: Hashable
@@ -198,18 +198,29 @@ class Wanted:
 
 
 @functools.lru_cache(maxsize=8)
-def _examples(wanted: Wanted) -> Examples:
-    return registry.get(wanted.task).load(wanted.config, wanted.seed)
+def _examples(key: ExamplesKey) -> Examples:
+    return registry.get(key.task).load(key.config, key.seed)
 
 
 def learn_task(name: str, core: Learner, probe: Learner, seed: int, length: int) -> Learned:
-    """Train a core on a task, and measure it.
+    """Train a core on a task and measure the result.
 
-    The counters are those of the last epoch if each epoch was tested, else of all.
+    The counters are those of the last epoch for tasks with labels, else of all epochs together.
+
+    Parameters
+    ----------
+    name : str
+        Name of a registered task.
+    core, probe : Learner
+        The core to train, and another one of the same configuration for tests.
+    seed : int
+        Seed of the examples and their order.
+    length : int
+        Number of epochs (windows for the teacher).
     """
     task, config = registry.get(name), core.config
     task.check(config)
-    examples = _examples(Wanted(name, task.depends_on(config), seed, config))
+    examples = _examples(ExamplesKey(name, task.depends_on(config), seed, config))
     history = train(core, task, epochs=length, seed=seed, examples=examples, probe=probe)
     values = task.measure(core, probe, examples, history)
     if examples.train_labels is not None:
@@ -259,7 +270,7 @@ class Ideal:
 
 @functools.lru_cache(maxsize=1024)
 def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArray[np.float64]]:
-    """Return what the float twin reaches, and its weights; most points of a study share theirs."""
+    """Return the score and the weights of the float twin, which many points of a study share."""
     # These seeds differ from each other and from those of teachers, which are below 2**31.
     twin, probe = (
         open_core(ideal.config, "float", units="real", seed=(own << 32) + seed) for own in (2, 3)

@@ -205,9 +205,9 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
             "points must be given for a random or guided search and left out for a grid"
         )
     if search != "guided" and "batch" in tree:
-        raise BitlifError(f"batch must be left out, for the search is {search}")
+        raise BitlifError(f"batch must be left out for search = '{search}', which is not guided")
     if search == "grid" and "seed" in tree:
-        raise BitlifError("seed must be left out, for a grid draws nothing")
+        raise BitlifError("seed must be left out for a grid, which draws nothing")
     axes = _axes(tree, config, task)
     extras = _extras(tree)
     plan = Plan(
