@@ -11,7 +11,6 @@ user has no effect.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -24,8 +23,6 @@ from typing import Any
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text, quoted
-
-from .locks import lock_exclusively
 
 MARKER = "bitlif.json"
 FORMAT = "bitlif folder"
@@ -296,24 +293,3 @@ def open_lock(what: str, name: str | Path, folder: int | None = None) -> int:
         reason = "it must be a regular file and no link"
         raise BitlifError(f"{what} '{path_text(name)}' cannot be opened: {reason}")
     return handle
-
-
-@contextlib.contextmanager
-def locked(
-    what: str, name: str | Path, folder: int | None = None, *, wait: bool = True
-) -> Iterator[None]:
-    """Hold the lock of a lock file, see `open_lock`. It ends with the process, even if killed.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process or thread holds the lock, unless `wait`.
-    BitlifError
-        As `open_lock`.
-    """
-    handle = open_lock(what, name, folder)
-    try:
-        lock_exclusively(handle, wait=wait)
-        yield
-    finally:
-        os.close(handle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,17 @@ def test_lock_excludes_other_descriptors_until_closed(folder: bool, tmp_path: Pa
         lock_exclusively(other, wait=False)
     os.close(holder)
     lock_exclusively(other, wait=True)
+    os.close(other)
+
+
+def test_lock_waits_for_another_thread(tmp_path: Path) -> None:
+    holder, other = os.open(tmp_path, os.O_RDONLY), os.open(tmp_path, os.O_RDONLY)
+    lock_exclusively(holder, wait=True)
+    waiting = threading.Thread(target=lock_exclusively, args=(other,), kwargs={"wait": True})
+    waiting.start()
+    os.close(holder)
+    waiting.join(60)
+    assert not waiting.is_alive()
     os.close(other)
 
 
