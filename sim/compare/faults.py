@@ -359,7 +359,7 @@ FAULTS: dict[str, Fault] = {
         _draws_apart,
     ),
     "schedule-rate": Fault(
-        "host", "the lowest bit of the rate is flipped in every phase", "weight", _wrong_rate
+        "host_port", "the lowest bit of the rate is flipped in every phase", "weight", _wrong_rate
     ),
     "state-stale": Fault(
         "layer", "carrying and clearing of the state are exchanged",

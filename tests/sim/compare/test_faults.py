@@ -18,7 +18,7 @@ from bitlif.tasks.stimulus import random_work
 
 WITH_GATES = (
     "lfsr", "noise", "neuron", "fixed", "table", "trace", "gradient", "update", "forward",
-    "learning", "emitter", "signature", "layer", "host", "counter",
+    "learning", "emitter", "signature", "layer", "host_port", "counter",
     "observers",
 )  # fmt: skip
 
