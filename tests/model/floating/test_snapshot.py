@@ -65,7 +65,7 @@ def test_twin_goes_on_to_the_same_bits(matched: bool, way: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "array", "message"),
     [
-        ("random", np.zeros(6, np.uint64), r"^random must be a state of the generator that the s"),
+        ("random", np.zeros(6, np.uint64), r"^random must be a state of the generator"),
         ("random", np.zeros(5, np.uint64), r"^random must be integers of shape \(6,\)"),
         ("membrane", np.full(4, np.inf), r"^membrane must be finite, not inf"),
         ("trace", np.zeros(6, int), r"^trace must be float64 of shape \(6,\), not int64"),
