@@ -196,8 +196,11 @@ class PllClock(wiring.Component):
     pad : bool
         iCE40 only: the pin is the PLL's dedicated pin, which no other logic can read.
 
-    No members. Latency and throughput: not applicable. Reset: asserted until `WAIT_US` after lock,
-    and again when lock is lost.
+    No members.
+
+    Latency, Throughput, Handshake: not applicable.
+
+    Reset: asserted until `WAIT_US` after lock, and again when lock is lost.
     """
 
     def __init__(self, made: PllSettings, port: Any, *, pad: bool) -> None:

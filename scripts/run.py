@@ -125,12 +125,12 @@ def _run_on(
     told: dict[str, Any] = {"model": "float" if backend == "float" else "integer"}
     told["backend"] = backend
     options: dict[str, Any] = {}
-    if backend == "float":
-        options = {"seed": 0}
-    elif backend == "model":
+    if backend == "model":
         options = {"threads": threads, "signature": False}
     elif threads != 1:
         raise BitlifError(f"--threads must be 1 with --backend {backend}, not {threads}")
+    elif backend == "float":
+        options = {"seed": 0}
     with bitlif.open(config, backend, **options) as core:
         core.load(weights)
         if backend in MODELS:

@@ -68,6 +68,7 @@ def test_float_is_a_backend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["--backend", "rlt"], "--backend must be one of .*'rlt', did you mean 'rtl'"),
         (["--backend", "rtl", "--float"], "--float must not be combined with --backend rtl"),
         (["--backend", "rtl", "--threads", "2"], "--threads must be 1 with --backend rtl, not 2"),
+        (["--float", "--threads", "2"], "--threads must be 1 with --backend float, not 2"),
     ],
 )
 def test_wrong_requests_are_one_sentence(
