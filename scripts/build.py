@@ -37,11 +37,11 @@ def add_parser(subparsers: SubParsers) -> None:
         "build a bitstream for a board",
         """
         Builds a bitstream with a layer and a serial port. The core's netlist is the one that the
-        backend netlist:FAMILY simulates; this is checked cell by cell. The clock is the highest
-        that the placed design meets, unless --mhz is given. A placement takes minutes, and each
-        seed is placed at two clocks or more. Tools: those named by YOSYS, NEXTPNR_ICE40, ICEPACK,
-        NEXTPNR_ECP5 and ECPPACK, else those on the PATH, else those of the extra `boards`. Exits
-        with status 1 if the design does not fit or misses its clock.
+        backend netlist:FAMILY simulates; this is checked cell by cell. Without --mhz, the clock is
+        the highest frequency that the placed design meets. A placement takes minutes, and each seed
+        is placed for two or more clock frequencies. Tools are taken from the variables YOSYS,
+        NEXTPNR_ICE40, ICEPACK, NEXTPNR_ECP5 and ECPPACK, else from the PATH, else from the extra
+        `boards`. Exits with status 1 if the design does not fit or misses its clock.
         """,
         (
             "bitlif build --list",
@@ -52,7 +52,7 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
-    parser.add_argument("--board", metavar="BOARD", help="see --list")
+    parser.add_argument("--board", metavar="BOARD", help="board to build for (see --list)")
     parser.add_argument(
         "--out", metavar="DIR", help="folder to create (default: out/build/CONFIG-BOARD)"
     )
@@ -63,13 +63,13 @@ def add_parser(subparsers: SubParsers) -> None:
         "--lanes", type=int, metavar="P", help="lanes (default: those of the configuration)"
     )
     parser.add_argument(
-        "--seeds", type=int, default=1, metavar="K", help="placements per clock (default: 1)"
+        "--seeds", type=int, default=1, metavar="K", help="placements per frequency (default: 1)"
     )
     parser.add_argument(
         "--mhz",
         type=float,
         metavar="F",
-        help="clock, or the PLL's next lower (default: highest)",
+        help="clock in MHz, rounded down to an output of the PLL (default: highest)",
     )
     parser.add_argument(
         "--baud", type=int, default=1_000_000, metavar="B", help="baud rate (default: 1000000)"

@@ -65,14 +65,14 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("--config", default="digits", help="configuration (default: digits)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: 0)")
-    parser.add_argument("--epochs", type=int, default=20, help="passes (default: 20)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over data (default: 20)")
     parser.add_argument("--out", default="out/demo", help="folder to write (default: out/demo)")
     parser.add_argument(
-        "--threads", type=int, default=1, help="threads; no result depends on it (default: 1)"
+        "--threads", type=int, default=1, help="threads; results do not depend on it (default: 1)"
     )
     parser.add_argument(
-        "--no-gates", action="store_true", help="skip the gates, which need a simulator"
+        "--no-gates", action="store_true", help="skip the gate simulation, which needs a simulator"
     )
     add_json(parser)
 

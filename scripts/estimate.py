@@ -21,12 +21,12 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "estimate a layer's size and speed on a board",
         """
-        Estimates the size of a layer, its registers and its serial port on an FPGA, and their
-        speed, in less than a second: gates are counted, and weighted with coefficients that were
-        fitted to real syntheses. The errors for configurations outside the fit are printed as
-        well; `bitlif bench estimate` measures them again. `bitlif build` gives exact figures. No
-        speed is given for a board that the layer does not fit. With --board, exits with status 1
-        if it does not fit.
+        Estimates the size and speed of a layer with its registers and serial port on an FPGA, in
+        less than a second: gates are counted and weighted with coefficients that were fitted to
+        real syntheses. The errors for configurations outside the fit are printed as well; `bitlif
+        bench estimate` measures them again. `bitlif build` gives exact figures. No speed is given
+        for a board that is too small for the layer. With --board, exits with status 1 if the layer
+        does not fit.
         """,
         (
             "bitlif estimate digits",

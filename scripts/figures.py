@@ -1,4 +1,4 @@
-"""``bitlif figures``: the claims of the source as numbers and pictures, float and fixed point."""
+"""``bitlif figures``: the claims of the poster as numbers and pictures, float and fixed point."""
 
 from __future__ import annotations
 
@@ -139,14 +139,14 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "figures",
         run,
-        "measure and draw the claims of the source, float and fixed point side by side",
+        "measure and draw the claims of the poster, float and fixed point side by side",
         """
-        Measures the claims of the source's poster in the float model and in fixed point, with the
-        same tasks and seeds: the gradient over a weight (landscape) and at zero weights
-        (vanishing), cooling, the probability of a spike (probability), temporal and rate codes
-        (coding), and one window of training, step by step (bins). Writes a folder with a picture
-        and a JSON file of numbers per figure, and figures.md with their captions. All figures take
-        some minutes; --quick takes half a minute and gives wide intervals.
+        Measures the claims of the poster on which bitlif is based, in the float model and in fixed
+        point, with the same tasks and seeds: the gradient as a function of a weight (landscape) and
+        at zero weights (vanishing), cooling, the probability of a spike (probability), temporal and
+        rate codes (coding), and one window of training, step by step (bins). Writes a folder with a
+        picture and a JSON file of numbers per figure, and figures.md with their captions. All
+        figures take a few minutes; --quick takes half a minute and gives wide intervals.
         """,
         (
             "bitlif figures --quick --only probability",

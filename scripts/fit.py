@@ -30,10 +30,10 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "find the largest layers that fit a board",
         """
-        Finds the most inputs, neurons and lanes with which a configuration fits a board, varying
-        one at a time, and the most neurons for each number of inputs. Sizes are estimates (`bitlif
-        estimate`) plus the worst measured error, or plus --margin. Exits with status 1 if not even
-        the smallest layer fits.
+        Finds the largest number of inputs, of neurons and of lanes with which a configuration fits
+        a board, varying one at a time, and the most neurons for each number of inputs. Sizes are
+        estimates (`bitlif estimate`) plus the worst measured error, or plus --margin. Exits with
+        status 1 if not even the smallest layer fits.
         """,
         (
             "bitlif fit digits --board icebreaker",
@@ -42,20 +42,26 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
-    parser.add_argument("--board", metavar="BOARD", required=True, help="see bitlif build --list")
+    parser.add_argument(
+        "--board", metavar="BOARD", required=True, help="board (see bitlif build --list)"
+    )
     parser.add_argument(
         "--vary", default="inputs,neurons,lanes", metavar="LIST",
         help="sizes to vary (default: inputs,neurons,lanes)",
     )  # fmt: skip
     for name, most in DEFAULTS.items():
         parser.add_argument(
-            f"--max-{name}", type=int, default=most, metavar="N", help=f"default: {most}"
+            f"--max-{name}",
+            type=int,
+            default=most,
+            metavar="N",
+            help=f"most {name} to consider (default: {most})",
         )
     parser.add_argument(
         "--margin",
         type=float,
         metavar="PERCENT",
-        help="default: the worst measured errors",
+        help="safety margin on the sizes (default: the worst measured errors)",
     )
     parser.add_argument("--inference", action="store_true", help="omit the learning hardware")
     add_json(parser)

@@ -78,15 +78,15 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "train a layer and write its weights",
         """
-        Train a layer, from zero weights unless --initial gives some. Without --task, a layer of 65
-        inputs and 10 neurons learns scikit-learn's digits, and any other layer a teacher with
-        hidden weights. Other tasks are found by the name that an installed package gives them, or
-        by MODULE:NAME. --spikes and --targets train on your own files instead: spikes as for
-        `bitlif run`; targets as .npz with an array targets of shape (windows, neurons) or (windows,
-        steps, neurons), raw integers or floats in 0 ..= 1. A board must have been built from the
-        configuration that is written to --out, which contains the LFSR seeds of --seed. --resume
-        continues the earlier run in --out, bit for bit as if it had never stopped, and replaces the
-        folder; configuration, data and seed must be the same.
+        Train a layer, starting from zero weights or from --initial. The default task depends on
+        the size: a layer of 65 inputs and 10 neurons learns scikit-learn's digits, any other layer
+        learns from a teacher with hidden weights. Tasks of installed packages are selected by
+        their registered name or by MODULE:NAME. --spikes and --targets train on your own files
+        instead: spikes as for `bitlif run`; targets as .npz with an array `targets` of shape
+        (windows, neurons) or (windows, steps, neurons), raw integers or floats in 0 ..= 1. A board
+        must have been built from the configuration that is written to --out, which contains the
+        LFSR seeds derived from --seed. --resume continues the earlier run in --out, bit for bit as
+        if it had not stopped, and replaces the folder; configuration, data and seed must match.
         """,
         (
             "bitlif learn tiny --out tiny-run",
@@ -105,11 +105,15 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--spikes", metavar="FILE", help="input spikes, with --targets")
     parser.add_argument("--targets", metavar="FILE", help="targets (.npz), with --spikes")
     add_duplicates(parser)
-    parser.add_argument("--epochs", type=int, help="passes (default: the task's; digits: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of data, order and LFSRs (default: 0)")
+    parser.add_argument(
+        "--epochs", type=int, help="passes over the data (default: set by the task; digits: 20)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the data, their order and LFSRs (default: 0)"
+    )
     parser.add_argument("--initial", metavar="FILE", help="initial weights (default: zero)")
     parser.add_argument(
-        "--resume", action="store_true", help="continue the earlier run in --out for --epochs more"
+        "--resume", action="store_true", help="continue the run in --out for --epochs more epochs"
     )
     add_backend(parser, "train")
     parser.add_argument("--force", action="store_true", help="replace an earlier result folder")

@@ -21,7 +21,7 @@ SUBCOMMANDS = {
     "run": "run input spikes through a layer with given weights",
     "noise": "analyse a noise source: exact distribution, streams, measured draws",
     "teacher": "learn a hidden teacher's weights at several noise levels, with both rules",
-    "figures": "measure and draw the claims of the source, float and fixed point side by side",
+    "figures": "measure and draw the claims of the poster, float and fixed point side by side",
     "study": "search the space of configurations: bits, noise sources, sizes",
     "report": "report the findings of a study: Pareto fronts, sensitivities, a recommendation",
     "config": "show, validate, list or compare configurations",

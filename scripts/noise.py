@@ -64,7 +64,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         "--seed",
         type=int,
-        help="LFSR seeds as of `bitlif learn --seed` (default: those of the configuration)",
+        help="derive LFSR seeds as `bitlif learn --seed` does (default: the configuration's seeds)",
     )
     parser.add_argument("--out", metavar="DIR", help="folder to write noise.json and noise.png to")
     add_json(parser)

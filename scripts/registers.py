@@ -31,7 +31,10 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
     parser.add_argument(
-        "--format", choices=tuple(FORMATS), default="markdown", help="default: markdown"
+        "--format",
+        choices=tuple(FORMATS),
+        default="markdown",
+        help="output format (default: markdown)",
     )
     parser.add_argument(
         "--inference", action="store_true", help="omit the registers of the learning hardware"

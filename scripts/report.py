@@ -35,9 +35,10 @@ def add_parser(subparsers: SubParsers) -> None:
         Reads the results of `bitlif study` and writes a folder. It holds report.html, a
         self-contained page; its plots as PNG and PDF; points.csv with the mean and 95 % interval of
         every metric at every point; report.json with all numbers; and recommended.toml, the
-        configuration with the lowest --cost whose loss against the best one is at most --loss. With
-        --board it is the best configuration that is estimated to fit that board. The same results
-        give the same bytes. Exits with status 1 if every run failed or no point fits the board.
+        configuration with the lowest --cost among those whose score is at most --loss below the
+        best. With --board, it is the configuration with the best score among those estimated to fit
+        the board. The same results give the same bytes. Exits with status 1 if every run failed or
+        no point fits the board.
         """,
         (
             "bitlif study quickstart --out quickstart && bitlif report quickstart",
@@ -56,7 +57,7 @@ def add_parser(subparsers: SubParsers) -> None:
         type=float,
         default=0.01,
         metavar="X",
-        help="largest loss of score that a recommended point may have (default: 0.01)",
+        help="how far the recommended point's score may be below the best (default: 0.01)",
     )
     parser.add_argument(
         "--cost", metavar="METRIC", help="metric to minimise (default: bits, if measured)"

@@ -50,8 +50,8 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "run input spikes through a layer with given weights",
         """
-        Run all windows of a spike file through a layer; nothing is learned. Spike files are .npz
-        (arrays addresses, pointers, steps, units) or text lines of 'time address' (AER).
+        Run all windows of a spike file through a layer, without learning. Spike files are .npz
+        (arrays addresses, pointers, steps, units) or text with one 'time address' per line (AER).
         """,
         (
             CHAIN,
@@ -60,10 +60,12 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
-    parser.add_argument("--weights", metavar="FILE", help="weights (.npz); needed")
-    parser.add_argument("--spikes", metavar="FILE", help="input spikes; needed")
+    parser.add_argument("--weights", metavar="FILE", help="weights (.npz); required")
+    parser.add_argument("--spikes", metavar="FILE", help="input spikes; required")
     add_duplicates(parser)
-    parser.add_argument("--targets", metavar="FILE", help="targets (.npz), for a teacher's reset")
+    parser.add_argument(
+        "--targets", metavar="FILE", help="targets (.npz); required if a teacher resets the neurons"
+    )
     parser.add_argument("--out", metavar="FILE", help="write the output spikes here")
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
     add_backend(parser, "run")

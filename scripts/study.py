@@ -41,11 +41,11 @@ def add_parser(subparsers: SubParsers) -> None:
         "search the space of configurations: bits, noise sources, sizes",
         """
         Trains every point of a study file (a grid, random points or an Optuna search) with every
-        seed, and stores each result in the study's folder as it arrives. A study is resumable:
-        killed at any time and run again, it gives exactly the same table. Failed points are stored
-        with their errors. Without --scheduler it starts workers on this machine; with --scheduler
-        it uses those of a Dask cluster, on which bitlif must be installed. `bitlif report` makes a
-        page and pictures from the folder. --list shows the ready-made studies.
+        seed, and stores each result in the study's folder as it arrives. A study is resumable: if
+        it is killed and started again, the final table is exactly the same. Failed points are
+        stored with their errors. Workers are started on this machine, or --scheduler uses those of
+        a Dask cluster, on which bitlif must be installed. `bitlif report` makes a page and pictures
+        from the folder. --list shows the ready-made studies.
         """,
         (
             "bitlif study quickstart --out quickstart",
@@ -64,7 +64,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="address of a Dask scheduler to use instead"
     )
-    parser.add_argument("--retry", action="store_true", help="repeat runs that failed before")
+    parser.add_argument("--retry", action="store_true", help="repeat the runs that failed")
     parser.add_argument("--force", action="store_true", help="discard earlier results")
     add_json(parser)
 

@@ -33,13 +33,14 @@ def add_parser(subparsers: SubParsers) -> None:
         "learn a hidden teacher's weights at several noise levels, with both rules",
         """
         A student starts from zero weights and learns when a teacher with hidden weights spikes.
-        Prints the correlation of the learned weights with the teacher's for both learning rules,
-        constant sigmas and cooling, in integers and in float: the median over the seeds.
+        Prints the correlation between the learned weights and the teacher's for both learning
+        rules, with constant sigmas and with cooling, in integers and in float. Each value is the
+        median over the seeds.
         """,
         ("bitlif teacher --seeds 1", "bitlif teacher --seeds 5 --json > teacher.json"),
     )
     parser.add_argument("--config", default="teacher", help="configuration (default: teacher)")
-    parser.add_argument("--seeds", type=int, default=3, help="number of tasks (default: 3)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
     add_json(parser)
 
 

@@ -62,7 +62,12 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
     parser.add_argument("--windows", type=int, default=3, help="windows to learn (default: 3)")
-    parser.add_argument("--simulator", choices=("icarus", "verilator", "both"), default="both")
+    parser.add_argument(
+        "--simulator",
+        choices=("icarus", "verilator", "both"),
+        default="both",
+        help="simulator (default: both)",
+    )
     parser.add_argument(
         "--stall",
         type=float,

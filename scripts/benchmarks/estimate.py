@@ -52,7 +52,9 @@ def add_parser(actions: SubParsers) -> None:
             "bitlif bench estimate --fresh --json > estimate.json",
         ),
     )
-    parser.add_argument("--family", metavar="FAMILY", default="all", help="default: all")
+    parser.add_argument(
+        "--family", metavar="FAMILY", default="all", help="one FPGA family (default: all)"
+    )
     parser.add_argument(
         "--configs", type=int, default=24, metavar="N", help="random configurations (default: 24)"
     )

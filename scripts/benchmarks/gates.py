@@ -122,7 +122,12 @@ def add_parser(actions: SubParsers) -> None:
     parser.add_argument(
         "--config", default="digits", metavar="CONFIG", help="configuration (default: digits)"
     )
-    parser.add_argument("--family", choices=("ecp5", "up5k", "both"), default="both")
+    parser.add_argument(
+        "--family",
+        choices=("ecp5", "up5k", "both"),
+        default="both",
+        help="FPGA family (default: both)",
+    )
     parser.add_argument(
         "--lanes", metavar="LIST", help="numbers of lanes (default: 1,2,3,4 on ECP5, 1 on UP5K)"
     )

@@ -108,7 +108,9 @@ def add_parser(actions: SubParsers) -> None:
             "bitlif bench study --points 50 --json > study.json",
         ),
     )
-    parser.add_argument("--points", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument(
+        "--points", type=int, default=200, metavar="N", help="random points (default: 200)"
+    )
     parser.add_argument(
         "--workers", default="1,2", metavar="LIST", help="numbers of workers (default: 1,2)"
     )

@@ -1,1 +1,1 @@
-"""The claims of the source as experiments, in the integer and the float model."""
+"""The claims of the poster as experiments, in the integer and the float model."""

@@ -1,4 +1,4 @@
-"""The claims of the source in both models, with confidence intervals over the seeds.
+"""The claims of the poster in both models, with confidence intervals over the seeds.
 
 The intervals are 95 % Student's t intervals. A claim that rests on several intervals uses
 Bonferroni's correction, so that all of them hold together at 95 %.
