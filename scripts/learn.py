@@ -15,14 +15,14 @@ import bitlif
 from bitlif import tasks
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
-from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
 from bitlif.model.events import Events
 from bitlif.model.files.event_file import save_events
 from bitlif.model.files.target_file import load_targets
 from bitlif.model.files.weight_file import load_weights, save_weights
-from bitlif.model.text import path_text
+from bitlif.model.text import path_text, quoted
 from bitlif.sim.backends.core import Core
-from bitlif.tasks.task import Epoch, Task
+from bitlif.tasks.task import Epoch, Task, check_examples
 from bitlif.tasks.training import orders
 
 from .console.output_files import OutputFolder
@@ -189,7 +189,7 @@ def _learn(
 ) -> Outcome:
     """Train on a task."""
     task.check(core.config)
-    examples = task.load(core.config, args.seed)
+    examples = check_examples(task, task.load(core.config, args.seed), core.config)
     labelled = examples.train_labels is not None
     earlier = Earlier()
     if args.resume:
@@ -214,9 +214,10 @@ def _learn(
             probe=probe, first=earlier.epochs,
         )  # fmt: skip
     seconds = time.perf_counter() - start
-    told = task.report(core, probe, examples, history)
+    told = _reported(task, task.report(core, probe, examples, history))
     if labelled:
-        told["test_accuracy_by_epoch"] = [*earlier.accuracies, *told["test_accuracy_by_epoch"]]
+        accuracies = [epoch.test_accuracy for epoch in history]
+        told["test_accuracy_by_epoch"] = [*earlier.accuracies, *accuracies]
     counted = {"epochs": earlier.epochs + epochs} if task.length_field == "epochs" else {}
     report = {
         "data": task.name,
@@ -226,6 +227,26 @@ def _learn(
         **_counters(core, earlier, [epoch.counters for epoch in history]),
     }
     return Outcome(report, examples.test, seconds, core.windows_learned() - earlier.windows)
+
+
+def _reported(task: Task, told: Any) -> dict[str, Any]:
+    """Return what a task reports as values of JSON, with None for NaN and infinity, or raise."""
+    if not isinstance(told, dict):
+        raise BitlifTypeError(f"report of task '{task.name}' must be a dict, not {quoted(told)}")
+    values = {}
+    for name, value in told.items():
+        plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+        if isinstance(plain, float) and not np.isfinite(plain):
+            plain = None
+        try:
+            json.dumps({name: plain}, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise BitlifTypeError(
+                f"{quoted(name, 40)} in the report of task '{task.name}' must be finite numbers, "
+                f"texts and lists, not {quoted(value, 60)}"
+            ) from error
+        values[name] = plain
+    return values
 
 
 def _from_files(args: argparse.Namespace, core: Core, stack: contextlib.ExitStack) -> Outcome:

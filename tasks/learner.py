@@ -15,6 +15,7 @@ from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
 from bitlif.model.targets import round_targets, warn_of_zeros
+from bitlif.model.text import quoted
 
 
 class Learner(Protocol):
@@ -100,7 +101,12 @@ class Engine:
 
 def as_learner(layer: Any) -> Learner:
     """Return a core as it is, and a bare engine with the calls of a core."""
-    return Engine(layer) if isinstance(layer, (Layer, FloatLayer)) else layer
+    if isinstance(layer, (Layer, FloatLayer)):
+        return Engine(layer)
+    if isinstance(layer, type) or not hasattr(layer, "real_weights"):
+        raise BitlifTypeError(f"core must be what bitlif.open returns, not {quoted(layer)}")
+    learner: Learner = layer
+    return learner
 
 
 def copy_weights(source: Any, target: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from importlib import metadata
 
 from bitlif.model.config.config import Config
@@ -10,7 +11,7 @@ from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted, shortened, terminal_text
 
 from .digits import DigitsTask
-from .task import Task
+from .task import Measure, Task
 from .teacher import HiddenTeacher
 
 ENTRY_POINTS = "bitlif.tasks"
@@ -31,15 +32,12 @@ def register(task: Task) -> Task:
     Raises
     ------
     BitlifError
-        If it is not a `Task`, or its name is not made of letters, digits, - and _.
+        If it is not a `Task`, its name is not made of letters, digits, - and _, or it has no
+        measures.
     """
     if not isinstance(task, Task):
         raise BitlifTypeError(f"task must be a Task, not {quoted(task)}")
-    if not task.name.replace("-", "").replace("_", "").isalnum():
-        raise BitlifError(
-            f"a task's name must be letters, digits, - and _, not {quoted(task.name)}"
-        )
-    _TASKS[task.name] = task
+    _TASKS[_checked(task).name] = task
     return task
 
 
@@ -55,29 +53,25 @@ def get(task: Task | str) -> Task:
     Raises
     ------
     BitlifError
-        If there is no such task, or the module cannot be imported.
+        If there is no such task, the module cannot be imported, or the task lacks a valid name or
+        measures.
     """
     if isinstance(task, Task):
-        return task
+        return _checked(task)
     if not isinstance(task, str):
         raise BitlifTypeError(f"task must be a Task or a name, not {quoted(task)}")
     if task in _TASKS:
         return _TASKS[task]
     for point in metadata.entry_points(group=ENTRY_POINTS):
         if point.name == task:
-            return _checked(task, point.load())
+            return _imported(task, point.load)
     module, colon, name = task.partition(":")
     if not colon:
         raise BitlifError(
             f"task must be one of {', '.join(names())} or MODULE:NAME, "
             f"not {quoted(task)}{nearest_of(shortened(task), names())}"
         )
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        reason = shortened(terminal_text(error))
-        raise BitlifError(f"task {quoted(task)} cannot be imported: {reason}") from error
-    return _checked(task, found)
+    return _imported(task, lambda: getattr(importlib.import_module(module), name))
 
 
 def default_task(config: Config) -> Task:
@@ -85,11 +79,37 @@ def default_task(config: Config) -> Task:
     return next(task for task in _TASKS.values() if task.fits(config))
 
 
-def _checked(name: str, found: object) -> Task:
-    made = found() if isinstance(found, type) else found
+def _imported(name: str, find: Callable[[], object]) -> Task:
+    """Return the task that `find` imports; a class is called without arguments."""
+    done = "imported"
+    try:
+        made = find()
+        if isinstance(made, type) and issubclass(made, Task):
+            done = "created"
+            made = made()
+    # The module is the user's code: it can raise anything, and even exit.
+    except (Exception, SystemExit) as error:
+        reason = shortened(terminal_text(f"{type(error).__name__}: {error}"))
+        raise BitlifError(f"task {quoted(name)} cannot be {done}: {reason}") from error
     if not isinstance(made, Task):
         raise BitlifTypeError(f"task {quoted(name)} must be a Task, not {quoted(made)}")
-    return made
+    return _checked(made)
+
+
+def _checked(task: Task) -> Task:
+    """Return a task, or raise unless it has a valid name and measures."""
+    name = getattr(task, "name", None)
+    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
+        raise BitlifError(f"a task's name must be letters, digits, - and _, not {quoted(name)}")
+    measures = getattr(task, "measures", None)
+    if not (
+        isinstance(measures, tuple) and measures and all(isinstance(m, Measure) for m in measures)
+    ):
+        raise BitlifError(
+            f"measures of task {quoted(name)} must be a tuple of at least one Measure, "
+            f"not {quoted(measures, 60)}"
+        )
+    return task
 
 
 # The first that fits is the default: a teacher can be learned by a layer of any size.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, BitlifTypeError
 from bitlif.model.events import Events
 from bitlif.model.result import Result
+from bitlif.model.text import array_kind, quoted
 
 from .learner import Learner, copy_weights
 
@@ -197,13 +198,16 @@ class Classification(Task):
 
     def targets(self, examples: Examples, neurons: int) -> NDArray[np.float64]:
         """Return the targets of the labels: (W, M) float64."""
-        assert examples.train_labels is not None
+        if examples.train_labels is None:
+            raise BitlifError(f"task '{self.name}' must give train_labels, not None")
         return label_targets(examples.train_labels, neurons, self.true_target)
 
     def measure(
         self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
     ) -> dict[str, float]:
         """Return test accuracy, training accuracy, and spikes and operations per window."""
+        if not history:
+            raise BitlifError("history must hold at least one epoch, not 0")
         result = run_test(core, probe, examples)
         windows = examples.test.windows
         right = classify_run(probe, result) == examples.test_labels
@@ -226,6 +230,43 @@ class Classification(Task):
             "ties_go_to": "the lower class" if judged_by(probe)[1] else "the higher membrane",
             "test_accuracy_by_epoch": [epoch.test_accuracy for epoch in history],
         }
+
+
+def check_examples(task: Task, examples: Examples, config: Config) -> Examples:
+    """Return the examples of a task, with labels as int64 arrays.
+
+    Raises
+    ------
+    BitlifError
+        If they are not `Examples`, or their labels are not one class per window, each a neuron of a
+        layer of this configuration.
+    """
+    wanted = f"examples of task '{task.name}' must be"
+    if not isinstance(examples, Examples):
+        raise BitlifTypeError(f"{wanted} Examples, not {quoted(examples)}")
+    labels: dict[str, Any] = {}
+    for name in ("train", "test"):
+        events, given = getattr(examples, name), getattr(examples, f"{name}_labels")
+        if not isinstance(events, Events):
+            raise BitlifTypeError(f"{wanted} Events, not {quoted(events)}")
+        if given is not None:
+            labels[f"{name}_labels"] = _classes(f"{name}_labels", given, events, config)
+    if len(labels) == 1:
+        raise BitlifError(f"{wanted} given train_labels and test_labels, or neither")
+    return replace(examples, **labels)
+
+
+def _classes(name: str, labels: Any, events: Events, config: Config) -> NDArray[np.int64]:
+    """Return labels as an array, or raise unless they are one class for each window."""
+    array, last = np.asarray(labels), config.layer.neurons - 1
+    if array.shape != (events.windows,) or (array.size and array.dtype.kind not in "iu"):
+        raise BitlifTypeError(
+            f"{name} must be integers of shape ({events.windows},), not {array_kind(array)}"
+        )
+    wrong = array[(array < 0) | (array > last)]
+    if wrong.size:
+        raise BitlifError(f"{name} must be in 0 ..= {last}, the neurons, not {wrong[0]}")
+    return array.astype(np.int64)
 
 
 def label_targets(

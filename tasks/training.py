@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
+from bitlif.model.text import quoted
 
 from .learner import Learner, as_learner, targets_for
 from .registry import get
-from .task import Epoch, Examples, Task, classify_run, judged_by, run_test
+from .task import Epoch, Examples, Task, check_examples, classify_run, judged_by, run_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +62,8 @@ def train(
     Raises
     ------
     BitlifError
-        If the task is unknown, or the core does not fit it.
+        If the task is unknown, the core does not fit it, an argument is out of range, or the labels
+        of the examples are not neurons of the core.
 
     Examples
     --------
@@ -71,11 +74,15 @@ def train(
     [20, 40]
     """
     task, core = get(task), as_learner(core)
-    task.check(core.config)
-    examples = task.load(core.config, seed) if examples is None else examples
     epochs = require_int("epochs", task.epochs if epochs is None else epochs, 1, 1 << 30)
+    first = require_int("first", first, 0, 1 << 30)
+    if progress is not None and not callable(progress):
+        raise BitlifTypeError(f"progress must be callable or None, not {quoted(progress)}")
+    examples = _examples(task, core.config, seed, examples)
     targets = targets_for(core, task.targets(examples, core.config.layer.neurons))
     labels, windows = examples.train_labels, examples.train.windows
+    if len(targets) != windows:
+        raise BitlifError(f"targets must be those of {windows} windows, not of {len(targets)}")
     tested = (
         as_learner(probe if probe is not None else core.fresh()) if labels is not None else core
     )
@@ -124,7 +131,7 @@ def predict(
     Parameters are those of `train`. The core itself is not moved: a probe with its weights runs.
     """
     task, core = get(task), as_learner(core)
-    examples = task.load(core.config, seed) if examples is None else examples
+    examples = _examples(task, core.config, seed, examples)
     if examples.test_labels is None:
         raise BitlifError(f"task '{task.name}' must have labels to be classified, and has targets")
     probe = as_learner(core.fresh() if probe is None else probe)
@@ -155,9 +162,15 @@ def evaluate(
 ) -> dict[str, float]:  # fmt: skip
     """Return all measures of a trained core by name: `Task.measure`."""
     task, core = get(task), as_learner(core)
-    examples = task.load(core.config, seed) if examples is None else examples
+    examples = _examples(task, core.config, seed, examples)
     probe = as_learner(core.fresh() if probe is None else probe)
     return task.measure(core, probe, examples, history)
+
+
+def _examples(task: Task, config: Config, seed: int, examples: Examples | None) -> Examples:
+    """Return the examples of a task, loaded unless given, or raise if they do not fit a layer."""
+    task.check(config)
+    return check_examples(task, task.load(config, seed) if examples is None else examples, config)
 
 
 def _accuracy(core: Learner, probe: Learner, examples: Examples) -> float:

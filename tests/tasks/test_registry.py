@@ -142,3 +142,45 @@ def test_unknown_task_names_the_known_ones() -> None:
             tasks.get(name)  # type: ignore[arg-type]
     with pytest.raises(BitlifError, match="task must be a Task, not 'digits'"):
         tasks.register("digits")  # type: ignore[arg-type]
+
+
+BROKEN = {
+    "syntax": ("def f(:", "imported: SyntaxError"),
+    "raises": ("raise RuntimeError('boom ' * 100)", "imported: RuntimeError: boom"),
+    "exits": ("raise SystemExit(3)", "imported: SystemExit: 3"),
+    "needs": ("import no_such_package", "imported: ModuleNotFoundError: .*no_such_package"),
+    "abstract": ("from bitlif.tasks import Task as X", "created: TypeError: .*abstract"),
+    "unnamed": ("from blinking_task import Blinking\nX = Blinking()\nX.name = None", "not None"),
+    "path": ("from blinking_task import Blinking\nclass X(Blinking): name = '../x'", "'../x'"),
+    "unscored": (
+        "from blinking_task import Blinking\nX = Blinking()\nX.measures = ()",
+        "measures of task 'blinking' must be a tuple of at least one Measure",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_task_is_refused_in_one_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, message = BROKEN[name]
+    (tmp_path / f"broken_{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BitlifError, match=message) as caught:
+        tasks.get(f"broken_{name}:X")
+    assert len(str(caught.value)) <= 200
+    assert "\n" not in str(caught.value)
+
+
+def test_relative_module_is_refused() -> None:
+    with pytest.raises(BitlifError, match=r"task '\.x:y' cannot be imported"):
+        tasks.get(".x:y")
+
+
+@pytest.mark.parametrize("name", [None, 3, "", "a:b", "a b"])
+def test_task_without_a_valid_name_is_not_registered(name: object) -> None:
+    task = type(BLINKING)()
+    task.name = name  # type: ignore[assignment]
+    with pytest.raises(BitlifError, match="name must be letters, digits, - and _, not"):
+        tasks.register(task)
+    assert None not in registry._TASKS
