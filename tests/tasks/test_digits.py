@@ -101,7 +101,7 @@ def test_targets_are_rounded_and_range_checked() -> None:
     assert target_levels(config, np.array([0.0, 0.031, 0.032, 1.0])).tolist() == [0, 0, 1, 16]
     assert class_targets(np.array([2])).tolist() == [[0, 0, 0.5, 0, 0, 0, 0, 0, 0, 0]]
     for wrong in (-0.1, 1.1, np.nan):
-        with pytest.raises(ValueError, match=r"^targets must be in 0 \.\.= 1, not [\w.]+$"):
+        with pytest.raises(ValueError, match=r"^targets must be in 0 \.\.= 1, not -?[\w.]+$"):
             target_levels(config, np.array([wrong]))
 
 
