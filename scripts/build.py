@@ -146,7 +146,7 @@ def _programmer(command: tuple[str, ...]) -> list[str]:
     from bitlif.hdl.export.programs import find_program
 
     if not command:
-        raise BitlifError("--program needs a board with a programmer; this one has none")
+        raise BitlifError("--program needs a board with a programmer, which this board lacks")
     found = find_program(command[0])
     if found is None:
         raise BitlifError(f"--program needs {command[0]}, which is not on the PATH: install it")

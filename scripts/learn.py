@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
     if (args.spikes is None) != (args.targets is None):
         raise BitlifError("--spikes and --targets must be given together")
     if args.spikes and args.task:
-        raise BitlifError("--task must be left out when --spikes gives the data")
+        raise BitlifError("--task cannot be used with --spikes, which gives the data")
     task = tasks.get(args.task) if args.task else None
     backend = chosen_backend(args)
     if args.resume:

@@ -75,7 +75,7 @@ def add_parser(subparsers: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the windows and print the result."""
     if not args.weights or not args.spikes:
-        raise BitlifError(f"--weights and --spikes must be given, for instance: {CHAIN}")
+        raise BitlifError(f"--weights and --spikes are required, for example: {CHAIN}")
     backend = chosen_backend(args)
     config = Config.load(args.config)
     events = chosen_events(args, config)

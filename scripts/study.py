@@ -78,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
         if not value:
             raise BitlifError(f"{name} must be given (or --list)")
     if args.scheduler and args.workers is not None:
-        raise BitlifError("--workers must be left out with --scheduler, which has its own workers")
+        raise BitlifError(
+            "--workers cannot be used with --scheduler, whose cluster sets the number of workers"
+        )
     workers = require_int("--workers", _processors() if args.workers is None else args.workers,
                           1, 1024)  # fmt: skip
     from bitlif.study.search.plan import load_plan

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .task import Classification, Epoch, Examples, Measure, Task
     from .training import accuracy, confusion, evaluate, predict, train
 
-_HOMES = {
+_EXPORTS = {
     "pictures": ("draw_confusion", "draw_learning_curve", "draw_raster", "draw_weights"),
     "registry": ("default_task", "get", "names", "register"),
     "task": ("Classification", "Epoch", "Examples", "Measure", "Task"),
@@ -52,7 +52,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Imported late: encoders and scenarios are used without the model's engine.
-    for module, own in _HOMES.items():
-        if name in own:
+    for module, exported in _EXPORTS.items():
+        if name in exported:
             return getattr(importlib.import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

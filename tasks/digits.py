@@ -1,4 +1,4 @@
-"""The digits task: scikit-learn's scans as spikes, a neuron per digit, one target rate.
+"""The digits task: scikit-learn's scans encoded as spikes, one neuron per digit.
 
 All randomness comes from one seed: the split, the phases of the spikes, the order of the windows,
 and (through `bitlif.model.config.seeds`) the initial states of the LFSRs.
@@ -66,7 +66,7 @@ def load_digits_task(steps: int, seed: int) -> Examples:
     except ImportError as error:
         raise missing_extra("the digits come with scikit-learn", "demo", error) from error
     images, labels = load_digits(return_X_y=True)
-    # The bias, which spikes at BIAS_RATE for every digit, is one more pixel of constant ink.
+    # The bias input is encoded as an additional pixel of constant ink, which gives BIAS_RATE.
     ink = np.column_stack((images / 16.0, np.full(len(images), BIAS_RATE / MAX_RATE)))
     parts = train_test_split(
         np.arange(len(labels)), test_size=TEST_SHARE, stratify=labels, random_state=seed

@@ -1,4 +1,4 @@
-"""What training needs of a layer: the calls of a core, which an engine is given too."""
+"""The interface that training needs of a layer, and an adapter for bare engines."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Learner(Protocol):
 
 
 class Engine:
-    """A bare engine, `Layer` or `FloatLayer`, with the calls of a core."""
+    """Adapter that gives a bare engine, `Layer` or `FloatLayer`, the methods of a core."""
 
     def __init__(self, layer: Layer | FloatLayer) -> None:
         self._layer: Any = layer
@@ -100,7 +100,7 @@ class Engine:
 
 
 def as_learner(layer: Any) -> Learner:
-    """Return a core as it is, and a bare engine with the calls of a core."""
+    """Return a core unchanged, or a bare engine wrapped in an `Engine`."""
     if isinstance(layer, (Layer, FloatLayer)):
         return Engine(layer)
     if isinstance(layer, type) or not hasattr(layer, "real_weights"):
@@ -113,14 +113,14 @@ def copy_weights(source: Any, target: Any) -> None:
     """Load the weights of `source` into `target`, which must use the same units."""
     source, target = as_learner(source), as_learner(target)
     if source.units != target.units:
-        raise BitlifTypeError("weights go from an integer to an integer layer, or float to float")
+        raise BitlifTypeError("weights can only be copied between two integer layers or two float layers")
     target.load(source.weights())
 
 
 def target_levels(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
-    """Return real targets in 0 ..= 1 as raw ones, rounded to nearest.
+    """Return real targets in 0 ..= 1 as raw integers, rounded to nearest.
 
-    Numbers of any type are real here, including integers and booleans: 1 is a spike in every step.
+    Integers and booleans are also taken as real numbers: 1 is a spike in every step.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Pictures of runs and training, as Matplotlib figures.
 
-Matplotlib is imported when a function is called. The figures need no screen; in a notebook they are
-shown, elsewhere ``figure.savefig(path)`` writes them.
+Matplotlib is imported when a function is called. The figures need no screen: a notebook shows them,
+and ``figure.savefig(path)`` writes them to a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .learner import as_learner
 from .task import Epoch
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
-"""Okabe and Ito's colours, which can be told apart with any colour vision."""
+"""Okabe and Ito's colours, which remain distinct with any colour vision."""
 
 
 def draw_raster(spikes: Result | Events, *, window: int = 0) -> Any:
@@ -29,13 +29,13 @@ def draw_raster(spikes: Result | Events, *, window: int = 0) -> Any:
     Parameters
     ----------
     spikes : Result or Events
-        Of a result, the output spikes.
+        For a result, its output spikes are drawn.
     window : int
 
     Raises
     ------
     BitlifError
-        If there is no such window, or Matplotlib is not installed.
+        If the window is out of range, or Matplotlib is not installed.
     """
     events = spikes.spikes if isinstance(spikes, Result) else spikes
     one = events.select([window])
@@ -65,13 +65,13 @@ def draw_learning_curve(history: list[Epoch]) -> Any:
     if not history:
         raise BitlifError("history must hold at least one epoch, not 0")
     figure, axes = _axes(6.0, 4.0)
-    numbers = [own.number for own in history]
+    numbers = [epoch.number for epoch in history]
     if np.isnan(history[-1].test_accuracy):
-        axes.plot(numbers, [own.spikes for own in history], color=BLUE, marker="o")
+        axes.plot(numbers, [epoch.spikes for epoch in history], color=BLUE, marker="o")
         axes.set_ylabel("output spikes per window")
     else:
-        train = [100 * own.train_accuracy for own in history]
-        test = [100 * own.test_accuracy for own in history]
+        train = [100 * epoch.train_accuracy for epoch in history]
+        test = [100 * epoch.test_accuracy for epoch in history]
         axes.plot(numbers, train, color=VERMILION, marker="s", linestyle="--", label="training")
         axes.plot(numbers, test, color=BLUE, marker="o", label="test")
         axes.set_ylabel("accuracy (%)")

@@ -42,13 +42,13 @@ def register(task: Task) -> Task:
 
 
 def names() -> list[str]:
-    """Return the names of all registered tasks, and of those that installed packages offer."""
+    """Return the names of all registered tasks and of those of installed packages."""
     offered = (point.name for point in metadata.entry_points(group=ENTRY_POINTS))
     return list(dict.fromkeys((*_TASKS, *offered)))
 
 
 def get(task: Task | str) -> Task:
-    """Return a task by its name, or by ``"MODULE:NAME"``; a task itself is returned as it is.
+    """Return a task by its name, or by ``"MODULE:NAME"``; a `Task` is returned unchanged.
 
     Raises
     ------
@@ -112,6 +112,6 @@ def _checked(task: Task) -> Task:
     return task
 
 
-# The first that fits is the default: a teacher can be learned by a layer of any size.
+# The first task that fits a layer is the default. The teacher fits layers of any size.
 register(DigitsTask())
 register(HiddenTeacher())

@@ -121,7 +121,7 @@ class Work:
                 ),
             )
             if work.takes_targets and targets is None:
-                raise BitlifError("targets must be there, for the core takes them")
+                raise BitlifError("targets must not be empty: the core takes targets")
         return work
 
 
@@ -132,7 +132,7 @@ def _require_shape(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> N
 
 def _require_most(name: str, values: NDArray[Any], most: int) -> None:
     if values.ndim != 1 or values.size > most:
-        raise BitlifError(f"{name} must be at most {most} values, not {array_kind(values)}")
+        raise BitlifError(f"{name} must have at most {most} values, not {array_kind(values)}")
 
 
 def targets_by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What a task is: examples to learn from, a readout, and a score."""
+"""Base classes of tasks: examples to learn from, a readout and a score."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .learner import Learner, copy_weights
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that a task gives after training.
+    """A quantity that a task measures after training.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Examples:
     train_targets : (W, M) or (W, T, M) float64 or None
         Targets in 0 ..= 1 of the training windows. None: `Task.targets` of the labels.
     detail : object
-        Whatever else the task's score needs.
+        Further data that the task's score needs.
     """
 
     train: Events
@@ -101,7 +101,7 @@ class Epoch:
 
 
 class Task(ABC):
-    """Something that a layer can learn.
+    """A task that a layer can learn.
 
     A subclass gives the class attributes and the abstract methods; an instance is registered by
     `bitlif.tasks.register`, or found by ``"MODULE:NAME"``.
@@ -120,17 +120,17 @@ class Task(ABC):
     """What `measure` returns; the first one is the task's score."""
 
     length_field = "epochs"
-    """Field of a study file that says how long a layer trains."""
+    """Field of a study file that sets the length of training."""
 
     epochs = 20
-    """Passes over the training windows, by default."""
+    """Default number of passes over the training windows."""
 
     study_epochs = 3
-    """The same in studies."""
+    """Default number of passes in studies."""
 
     @property
     def score(self) -> Measure:
-        """The measure that says how well the task was learned."""
+        """The measure of how well the task was learned: the first of `measures`."""
         return self.measures[0]
 
     def check(self, config: Config) -> None:  # noqa: B027 - any layer will do
@@ -149,13 +149,16 @@ class Task(ABC):
         """Return the examples for a configuration, drawn from `seed`."""
 
     def depends_on(self, config: Config) -> Hashable:
-        """Return the part of a configuration that `load` depends on, to share examples by."""
+        """Return the part of a configuration that `load` depends on.
+
+        Configurations with equal parts share their examples.
+        """
         return config
 
     def targets(self, examples: Examples, neurons: int) -> NDArray[np.float64]:
         """Return the real targets of the training windows: (W, M) or (W, T, M) float64."""
         if examples.train_targets is None:
-            raise BitlifError(f"task '{self.name}' must give train_targets, or labels and targets")
+            raise BitlifError(f"task '{self.name}' must provide train_targets or override targets")
         return examples.train_targets
 
     @abstractmethod
@@ -164,8 +167,8 @@ class Task(ABC):
     ) -> dict[str, float]:
         """Return all `measures` of a trained layer by name.
 
-        Also ``spikes`` and ``synaptic_operations``: output spikes, and input events times neurons,
-        per decision, which studies report of every task.
+        The result also has ``spikes`` and ``synaptic_operations``, which studies report for every
+        task: output spikes, and input events times neurons, per decision.
 
         Parameters
         ----------
@@ -180,12 +183,12 @@ class Task(ABC):
     def report(
         self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
     ) -> dict[str, Any]:
-        """Return what ``bitlif learn`` reports of the trained layer; by default, `measure`."""
+        """Return the report of ``bitlif learn`` on the trained layer; by default, `measure`."""
         return self.measure(core, probe, examples, history)
 
 
 class Classification(Task):
-    """A task whose windows have a class each: the neuron with the most spikes is the answer."""
+    """A task with one class per window: the neuron with the most spikes is the answer."""
 
     true_target = 0.5
     """Target of the neuron of the true class; that of all others is 0."""
@@ -300,12 +303,12 @@ def classify(result: Result, *, by_spikes: bool = False) -> NDArray[np.int64]:
 
 
 def judged_by(layer: Any) -> tuple[tuple[str, ...], bool]:
-    """Return what to record for `classify`, and whether spikes alone must do."""
+    """Return the records that `classify` needs, and whether it uses spikes alone."""
     return (("membrane",), False) if "membrane" in layer.records else ((), True)
 
 
 def classify_run(layer: Learner, result: Result) -> NDArray[np.int64]:
-    """Return the class of each window of a run of `layer` that recorded what `judged_by` says."""
+    """Return the class of each window of a run of `layer` with the records of `judged_by`."""
     return classify(result, by_spikes=judged_by(layer)[1])
 
 

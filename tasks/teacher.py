@@ -33,14 +33,14 @@ WINDOWS = 400
 """Repetitions of the window that a student learns from."""
 COOLING_PHASES = 20
 PROBE_SEED = 1 << 32
-"""Noise seed of a float student that runs freely: no teacher has the same noise."""
+"""Noise seed of a float student in a free run; no teacher uses it."""
 
 SIGMAS = (0.02, 0.1, 0.3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TeacherTask:
-    """What a student sees, and what it should find.
+    """The window that a student learns, and the weights it should find.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def make_teacher_task(
     config : Config
     seed : int
     sparsity : int
-        Factor by which input spikes are fewer and weigh more.
+        Factor that divides the rate of input spikes and multiplies the weights.
     sigma : float, optional
         The teacher's noise, in the unit of the threshold; by default, the student's final noise.
     """
@@ -165,9 +165,9 @@ def teacher_correlation(layer: Any, task: TeacherTask) -> float:
 
 
 def free_run(layer: Any, task: TeacherTask) -> Result:
-    """Run the task's window with a copy of the student that resets itself, at its present noise.
+    """Run the task's window with a copy of the student that resets itself, at its current noise.
 
-    Weights that were learned in gates run on the integer model.
+    Weights that were learned in gates are run on the integer model.
     """
     layer = as_learner(layer)
     config = layer.config

@@ -39,7 +39,7 @@ def train(
     Parameters
     ----------
     core : Core
-        From `bitlif.open`; a bare engine will do too.
+        From `bitlif.open`, or a bare engine.
     task : Task or str
     epochs : int or None
         Passes over the training windows; None: the task's default.
@@ -50,8 +50,8 @@ def train(
     examples : Examples or None
         None: ``task.load(core.config, seed)``.
     probe : Core or None
-        Core to test with, which takes the weights; None: ``core.fresh()``. The learner itself is
-        not used for testing: that would move its LFSRs.
+        Core to test with, into which the weights are loaded; None: ``core.fresh()``. `core` itself
+        is not used for testing, because that would advance its LFSRs.
     first : int
         Epochs learned earlier; the order of the windows continues from there.
 
@@ -119,7 +119,7 @@ def orders(windows: int, epochs: int, seed: int, *, first: int = 0) -> Iterator[
 
 def total_counters(history: list[Epoch]) -> dict[str, int]:
     """Return the sums of the counters of all epochs."""
-    return {name: sum(own.counters[name] for own in history) for name in history[0].counters}
+    return {name: sum(epoch.counters[name] for epoch in history) for name in history[0].counters}
 
 
 def predict(
@@ -128,12 +128,13 @@ def predict(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
     """Return the predicted and the true class of each test window: two (W,) int64.
 
-    Parameters are those of `train`. The core itself is not moved: a probe with its weights runs.
+    Parameters are those of `train`. A probe runs with the core's weights; the core's state does not
+    change.
     """
     task, core = get(task), as_learner(core)
     examples = _examples(task, core.config, seed, examples)
     if examples.test_labels is None:
-        raise BitlifError(f"task '{task.name}' must have labels to be classified, and has targets")
+        raise BitlifError(f"task '{task.name}' must have labels to be classified, not only targets")
     probe = as_learner(core.fresh() if probe is None else probe)
     return classify_run(probe, run_test(core, probe, examples)), examples.test_labels
 

@@ -56,7 +56,7 @@ def require_place(what: str, path: Path, kind: str, *, force: bool = False) -> N
     """
     shown = path_text(path)
     absolute = path.absolute()
-    above = next(own for own in (*absolute.parents, absolute) if own.exists())
+    above = next(parent for parent in (*absolute.parents, absolute) if parent.exists())
     if not above.is_dir():
         raise BitlifError(f"{what} must be in a folder, not in the file '{path_text(above)}'")
     real = Path(os.path.realpath(path))
@@ -84,7 +84,7 @@ def require_other_files(what: str, path: Path, inputs: Mapping[str, str | None])
     """Raise if `path` is one of the input files, under any name."""
     for name, given in inputs.items():
         if given and path.exists() and Path(given).exists() and path.samefile(given):
-            raise BitlifError(f"{what} must be another file than {name}, not '{path_text(path)}'")
+            raise BitlifError(f"{what} must not be the same file as {name}: '{path_text(path)}'")
 
 
 class OutputFolder(AbstractContextManager["OutputFolder"]):

@@ -65,7 +65,7 @@ def choose_simulator() -> str:
     try:
         require_gates()
     except BitlifError as error:
-        raise BitlifError(f"{error}; --no-gates leaves them out") from error
+        raise BitlifError(f"{error}; --no-gates skips them") from error
     from bitlif.hdl.export.programs import find_program
     from bitlif.sim.simulators import require_simulator
 
@@ -83,7 +83,7 @@ def choose_simulator() -> str:
     if not complete:
         raise BitlifError(
             "the demo's gates need a Verilog simulator: sudo apt-get install iverilog; "
-            "--no-gates leaves them out"
+            "--no-gates skips them"
         )
     return "verilator"
 

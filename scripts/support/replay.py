@@ -75,15 +75,15 @@ def read_replay(folder: Path, *, trust_core: bool) -> tuple[Work, str]:
     return work, verilog
 
 
-def require_same_core(path: Path, made: str) -> None:
+def require_same_core(path: Path, generated: str) -> None:
     """Raise if a file differs from the generated core; the message has the first such line."""
-    lines = zip_longest(read_text("core", path, MOST_VERILOG).splitlines(), made.splitlines())
+    lines = zip_longest(read_text("core", path, MOST_VERILOG).splitlines(), generated.splitlines())
     for number, (found, wanted) in enumerate(lines, 1):
         if found != wanted:
             raise BitlifError(
-                f"'{path_text(path)}' is not run: line {number} is {quoted(found, SHOWN)}, its "
-                f"configuration makes {quoted(wanted, SHOWN)} (--trust-core runs it; remove the "
-                "file to generate it again)"
+                f"'{path_text(path)}' is not run: line {number} must be {quoted(wanted, SHOWN)}, "
+                f"as generated, not {quoted(found, SHOWN)} (--trust-core runs it anyway; remove "
+                "the file to generate it again)"
             )
 
 

@@ -50,10 +50,10 @@ class Earlier:
 
 def data_hash(events: Events, targets: Any) -> str:
     """Return a hash of spikes and targets: 16 hexadecimal digits."""
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     for array in (events.addresses, events.pointers, targets):
-        made.update(array.tobytes())
-    return made.hexdigest()[:16]
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def counters_of(backend: str) -> tuple[str, ...]:
@@ -70,16 +70,18 @@ def save_state(folder: Path, core: Core) -> None:
 def check_resume(args: argparse.Namespace, backend: str) -> None:
     """Raise unless the arguments and the folder allow a run to be resumed."""
     if args.initial:
-        raise BitlifError("--initial must be left out with --resume, which has its own weights")
+        raise BitlifError(
+            "--initial cannot be used with --resume, which continues with the weights in --out"
+        )
     if backend not in ("model", "float"):
         raise BitlifError(
-            f"--resume must go with --backend model or float, not {quoted(backend)}, which cannot "
-            f"be set to a state"
+            f"--resume needs --backend model or float, not {quoted(backend)}: the state of gates "
+            f"cannot be restored"
         )
     if not (Path(args.out) / STATE).is_file():
         raise BitlifError(
             f"--resume needs an earlier run on the model or the float twin in --out, and "
-            f"'{path_text(args.out)}' holds no {STATE}"
+            f"'{path_text(args.out)}' has no {STATE}"
         )
 
 
@@ -92,7 +94,7 @@ def resume(
     length: str = "epochs",
     tested: bool = False,
 ) -> Earlier:
-    """Restore the state at the end of the earlier run; return what that run had done.
+    """Restore the state at the end of the earlier run, and return what it had learned.
 
     Parameters
     ----------
@@ -125,10 +127,10 @@ def resume(
                 f"--{name} must be {quoted(found[name])}, as in '{path_text(path)}', "
                 f"not {quoted(asked[name])}"
             )
-    told = report.content.get("data_hash", report.content.get("data"))
-    if told != data:
+    earlier = report.content.get("data_hash", report.content.get("data"))
+    if earlier != data:
         raise BitlifError(
-            f"the data must be those of '{path_text(path)}', {quoted(told)}, not {quoted(data)}"
+            f"the data must be {quoted(earlier)}, as in '{path_text(path)}', not {quoted(data)}"
         )
     windows = report.integer("windows", MOST)
     epochs = report.integer("epochs", MOST_EPOCHS) if length == "epochs" else windows
@@ -137,8 +139,8 @@ def resume(
     core.resume_layer(Path(args.out) / STATE)
     if not core.windows_learned() == windows == epochs * per_epoch:
         raise BitlifError(
-            f"report '{path_text(path)}' must tell of the {core.windows_learned()} windows of "
-            f"{STATE}, not of {windows} in {epochs} epochs"
+            f"windows in report '{path_text(path)}' must be {core.windows_learned()}, as in "
+            f"{STATE}, not {windows} in {epochs} epochs"
         )
     return Earlier(epochs, windows, counters, accuracies)
 
@@ -175,7 +177,7 @@ class _Report:
         if (
             not isinstance(values, list)
             or len(values) != count
-            or not all(type(own) in (int, float) and 0.0 <= own <= 1.0 for own in values)
+            or not all(type(value) in (int, float) and 0.0 <= value <= 1.0 for value in values)
         ):
             raise BitlifError(f"{name} in report '{self._name}' must be {count} numbers in 0 ..= 1")
-        return [float(own) for own in values]
+        return [float(value) for value in values]

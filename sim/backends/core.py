@@ -334,7 +334,8 @@ class Core(Lifetime):
         self._require_own()
         if self._half_loaded_tables:
             raise BitlifError(
-                f"the core ({self.backend}) was interrupted while it took tables: load them again"
+                f"the core ({self.backend}) was interrupted while tables were loaded: load them "
+                f"again"
             )
 
     def _windows_at_once(self, events: Events) -> int:

@@ -36,7 +36,7 @@ CALL_CLOCKS = 1 << 20
 """Maximum clock cycles per call, tolerance included: an interrupt is handled when it returns."""
 
 FAILURES = {
-    1: "stalled", 2: "sent an address without a neuron", 3: "sent or showed too much",
+    1: "stalled", 2: "sent the address of no neuron", 3: "sent or recorded too much",
 }  # fmt: skip
 """Descriptions of the driver's status codes."""
 
@@ -88,7 +88,7 @@ class GateCore(Core):
     Raises
     ------
     BitlifError
-        If it cannot be built (`bitlif.sim.compiled.build.library`).
+        If the core cannot be built (`bitlif.sim.compiled.build.library`).
     """
 
     def __init__(
@@ -109,14 +109,14 @@ class GateCore(Core):
         # One attribute, so that an interrupt cannot separate the two.
         self._account: tuple[Tally, _Piece | None] = Tally(), None
         self._broken = ""
-        self._handle = self._calls.bitlif_open(self._patience())
+        self._handle = self._calls.bitlif_open(self._max_clocks())
         if not self._handle:
             self._open = False
             raise BitlifError(f"the core ({backend}) does not come out of its reset")
         # Called once: by `close`, or when the core is garbage collected.
-        self._give_back = release_with(self, self._calls.bitlif_close, self._handle)
+        self._release = release_with(self, self._calls.bitlif_close, self._handle)
 
-    def _patience(self, events: int = 0) -> int:
+    def _max_clocks(self, events: int = 0) -> int:
         """Return an upper bound on the clock cycles of a step with `events`, and of an update."""
         sizes = self._built.layer
         synapses, entries = sizes.inputs * sizes.slots, self._built.error.entries
@@ -153,7 +153,7 @@ class GateCore(Core):
     def _reset(self) -> None:
         self._broken = "was interrupted in its reset"
         self._account = Tally(), None
-        if self._calls.bitlif_reset(self._handle, self._patience()):
+        if self._calls.bitlif_reset(self._handle, self._max_clocks()):
             self._broken = "does not come out of its reset"
             self._require_sound()
         self._broken = ""
@@ -162,7 +162,7 @@ class GateCore(Core):
 
     def _windows_at_once(self, events: Events) -> int:
         mean = -(-events.count // (events.windows * events.steps))
-        clocks = self._patience(mean) * events.steps
+        clocks = self._max_clocks(mean) * events.steps
         return min(super()._windows_at_once(events), max(1, CALL_CLOCKS // clocks))
 
     def _run(
@@ -186,7 +186,7 @@ class GateCore(Core):
             windows=windows, pointers=pointers.ctypes.data, addresses=addresses.ctypes.data,
             targets=None if rows is None else rows.ctypes.data,
             target_words=0 if rows is None else rows.shape[1],
-            learn=int(learn), max_step_clocks=self._patience(most), raster=raster.ctypes.data,
+            learn=int(learn), max_step_clocks=self._max_clocks(most), raster=raster.ctypes.data,
             step_clocks=step_clocks.ctypes.data, window_clocks=window_clocks.ctypes.data,
             step_digests=digests.ctypes.data, records=ctypes.addressof(records), windows_done=0,
         )  # fmt: skip
@@ -195,7 +195,7 @@ class GateCore(Core):
         if status == 0:
             short = [n for n in notes if records[list(self._probes).index(n)].count < len(notes[n])]
             if short:
-                self._broken = f"did not show all of {short[0]}"
+                self._broken = f"did not record all of {short[0]}"
         else:
             self._broken = f"{FAILURES[status]} in window {job.windows_done} of the run"
         self._require_sound()
@@ -239,8 +239,8 @@ class GateCore(Core):
     def _state(self) -> LayerState:
         config, sizes = self._built, self._built.layer
         found = {
-            own.name: np.zeros(own.shape(config), np.int64)
-            for own in state_variables("neuron", "input")
+            variable.name: np.zeros(variable.shape(config), np.int64)
+            for variable in state_variables("neuron", "input")
         }
         memories = {"state": (sizes.slots, state_layout(config).size)}
         if self._learning:
@@ -325,7 +325,7 @@ class GateCore(Core):
             raise BitlifError(f"the core ({self.backend}) {self._broken}: reset it")
 
     def _close(self) -> None:
-        self._give_back()
+        self._release()
 
 
 def _fields(rows: Words, seen: Observable) -> NDArray[np.int64]:
@@ -355,7 +355,7 @@ def _load_library(path: Path) -> Any:
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
         raise BitlifError(
-            f"the compiled core '{path}' cannot be loaded ({error}): remove its folder, and it is "
-            "built anew"
+            f"the compiled core '{path}' cannot be loaded ({error}): remove its folder, so that it "
+            "is built again"
         ) from error
     return calls

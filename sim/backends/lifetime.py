@@ -43,10 +43,10 @@ class Lifetime(ABC):
 
     def _require_own(self) -> None:
         if not self._open:
-            raise BitlifError(f"the core ({self.backend}) is closed: open another")
+            raise BitlifError(f"the core ({self.backend}) is closed: open a new one")
         if self._in_child():
             raise BitlifError(
-                f"the core ({self.backend}) belongs to the process that opened it: open another"
+                f"the core ({self.backend}) belongs to the process that opened it: open a new one"
             )
 
     def _in_child(self) -> bool:

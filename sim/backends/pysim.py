@@ -49,7 +49,7 @@ class CoreRun:
 
 
 class _Bench:
-    """The host's processes around a core."""
+    """The simulated host of a core: one process per stream or port."""
 
     def __init__(
         self, config: Config, weights: NDArray[Any], events: Events, targets: NDArray[Any] | None,
@@ -72,7 +72,7 @@ class _Bench:
         self.raster = np.zeros((self.steps, sizes.neurons), np.uint8)
         self.window_clocks: list[int] = []
         self.clock, self.most = 0, most_clocks(config, events, stall)
-        # Ends all waiting. An exception would stop the other processes half way.
+        # Set to 1 to end all waits; an exception would leave the other processes waiting.
         self.over = Signal()
         self.began = -1
         self.received = 0
@@ -234,7 +234,7 @@ def most_clocks(config: Config, events: Events, stall: float) -> int:
     step = 4 * (synapses + sizes.slots + sizes.neurons + sizes.inputs) + 200
     memories = synapses + sizes.inputs + sizes.slots + 2 * config.error.entries
     work = steps * step + events.windows * 2 * synapses + 4 * memories
-    # A transfer of a stream waits 1 / (1 - stall) cycles on average: ten times that never happens.
+    # A transfer takes 1 / (1 - stall) clock cycles on average; ten times that is never reached.
     return int(10 * work / max(1 - stall, 0.01)) + 1000
 
 
@@ -290,8 +290,8 @@ def run_core(
     simulator.run()
     if not bench.result:
         raise BitlifError(
-            f"the core must end its windows within {bench.most} clock cycles, and did not: "
-            f"{bench.received} of {bench.steps} steps have ended"
+            f"the core must finish its windows within {bench.most} clock cycles, but finished only "
+            f"{bench.received} of {bench.steps} steps"
         )
     shape = (events.windows, events.steps)
     return CoreRun(

@@ -77,7 +77,7 @@ class SerialCore(Core):
     Opening takes over the board and discards its contents: the core is reset, all weights are zero,
     and table and schedule are those of the configuration.
 
-    A board counts no clock cycles, and its signature is read at the end of a run only. A result's
+    A board does not count clock cycles, and its signature is read only after a run. A result's
     ``step_clocks`` and ``step_signatures`` are empty, (0, T), and so is ``window_clocks``, (0,);
     `clocks` raises.
 
@@ -99,7 +99,7 @@ class SerialCore(Core):
     Raises
     ------
     BitlifError
-        If nothing answers at the port, or no bitlif core of this configuration.
+        If nothing answers at the port, or the board has no bitlif core of this configuration.
     """
 
     records = ()
@@ -179,10 +179,10 @@ class SerialCore(Core):
     def _reset(self) -> None:
         if self.link.session_lost:
             raise BitlifError(
-                f"the core ({self.backend}) holds what another program left, or nothing, as it was "
-                f"opened or started anew: close it and open another"
+                f"the core ({self.backend}) was reset or opened by another program, so its "
+                f"contents are lost: close it and open a new one"
             )
-        self._broken = "was broken off in its reset"
+        self._broken = "was interrupted in its reset"
         self._counted = Tally()
         if self.link.needs_open:
             self.link.open()
@@ -196,14 +196,16 @@ class SerialCore(Core):
     ) -> dict[str, NDArray[Any]]:
         self._require_sound()
         if self._half_loaded:
-            what = " and ".join(sorted(self._half_loaded))
-            raise BitlifError(f"the core ({self.backend}) has half of its {what}: load them again")
-        takes = learn or self._built.membrane.reset == "teacher"
-        items = encode_input(self._built, events, targets if takes else None)
-        self._broken = "was broken off in a run"
+            partial = " and ".join(sorted(self._half_loaded))
+            raise BitlifError(
+                f"the core ({self.backend}) has only part of its {partial}: load them again"
+            )
+        uses_targets = learn or self._built.membrane.reset == "teacher"
+        items = encode_input(self._built, events, targets if uses_targets else None)
+        self._broken = "was interrupted in a run"
         run_sync(self._driver.start(learn=learn))
-        spoken = self._exchange(items, events.windows)
-        raster = decode_raster(self._built, events.windows, spoken)
+        output_bytes = self._exchange(items, events.windows)
+        raster = decode_raster(self._built, events.windows, output_bytes)
         run_sync(self._driver.stop())
         done = self._counted
         self._counted = done._replace(
@@ -223,40 +225,38 @@ class SerialCore(Core):
         Single bytes do not count as progress, or a board that sends one per second would never time
         out. A run has a bounded amount of progress, so this terminates.
         """
-        spoken, begin, moved, ended = bytearray(), 0, time.monotonic(), 0
+        output_bytes, begin, progressed, ended = bytearray(), 0, time.monotonic(), 0
         while True:
             piece = items.chunk(begin)
             status, consumed, output = self.link.exchange(piece)
             begin += consumed
-            spoken += output
+            output_bytes += output
             ends = count_step_ends(self._built, output)
             ended += ends
             given = items.steps_ended(begin)
             most = max_output_bytes(self._built, given)
-            if ended > given or len(spoken) > most:
+            if ended > given or len(output_bytes) > most:
                 raise BitlifError(
-                    f"the core ({self.backend}) must send at most {given} ends in {most} bytes for "
-                    f"the steps that it has taken, not {ended} in {len(spoken)}: load its "
-                    f"bitstream anew"
+                    f"the core ({self.backend}) must send at most {given} ends of steps in {most} "
+                    f"bytes, not {ended} in {len(output_bytes)}: load its bitstream again"
                 )
             if status == Status.DONE and begin == len(items.data):
-                return bytes(spoken)
-            whole = piece and consumed == len(piece)
+                return bytes(output_bytes)
+            accepted = piece and consumed == len(piece)
             full = len(output) > MAX_OUTPUT_BYTES - bytes_for(self._built.layer.neurons)
-            if ends or whole or full:
-                moved = time.monotonic()
-            elif time.monotonic() - moved > self._stall_timeout:
-                raise self._stuck(ended, windows)
+            if ends or accepted or full:
+                progressed = time.monotonic()
+            elif time.monotonic() - progressed > self._stall_timeout:
+                raise self._stall_error(ended, windows)
 
-    def _stuck(self, steps: int, windows: int) -> BitlifError:
+    def _stall_error(self, steps: int, windows: int) -> BitlifError:
         control, status = (
             run_sync(self._driver.get(name)) for name in ("CONTROL", "STATUS")
         )  # fmt: skip
         return BitlifError(
-            f"the core ({self.backend}) ended no step and took no frame of events for "
-            f"{self._stall_timeout:g} s in window {steps // self._built.window.steps} of "
-            f"{windows} (CONTROL {control:#x}, STATUS {status:#x}): reset it; if it stops again, "
-            f"load its bitstream anew"
+            f"the core ({self.backend}) made no progress for {self._stall_timeout:g} s in window "
+            f"{steps // self._built.window.steps} of {windows} (CONTROL {control:#x}, STATUS "
+            f"{status:#x}): reset it; if it stalls again, load its bitstream again"
         )
 
     # -- reading -----------------------------------------------------------------------------

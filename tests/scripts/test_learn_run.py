@@ -359,7 +359,7 @@ WRONG_LEARN = {
     "not 0",
     "--spikes spikes.npz": "--spikes and --targets must be given together",
     "--targets targets.npz": "--spikes and --targets must be given together",
-    f"{FILES} --data teacher": "--task must be left out when --spikes gives the data",
+    f"{FILES} --data teacher": "--task cannot be used with --spikes",
     "--data digits": "the digits need a layer of 65 inputs and 10 neurons, not 6 and 4",
     "--epochs 0": r"--epochs must be in 1 \.\.= 1000000, not 0",
     "--epochs 1000001": r"--epochs must be in 1 \.\.= 1000000, not 1000001",
@@ -374,7 +374,7 @@ WRONG_RUN = {
     "--weights weights.npz --spikes none.npz": r"spikes 'none\.npz' must hold at least one window, "
     "not 0",
     **{
-        words: re.escape(f"--weights and --spikes must be given, for instance: {CHAIN}")
+        words: re.escape(f"--weights and --spikes are required, for example: {CHAIN}")
         for words in ("", "--weights weights.npz", "--spikes spikes.npz")
     },
     f"{RUN} --threads 0": r"threads must be in 1 \.\.= 256, not 0",

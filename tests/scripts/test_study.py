@@ -195,7 +195,7 @@ def test_dask_is_needed_only_for_a_scheduler(study: Path, tmp_path: Path) -> Non
         (["quickstart"], "--out must be given (or --list)"),
         (["quickstart", "--out", "x", "--workers", "0"], "--workers must be in 1 ..= 1024, not 0"),
         (["quickstart", "--out", "x", "--workers", "1", "--scheduler", "tcp://h:1"],
-         "--workers must be left out with --scheduler"),
+         "--workers cannot be used with --scheduler"),
         (["quickstrt", "--out", "x"], "did you mean 'quickstart'"),
         (["none.toml", "--out", "x"], "study 'none.toml' cannot be read: No such file"),
     ],

@@ -115,7 +115,7 @@ def test_seeds_give_different_lfsr_states() -> None:
 
 def test_raw_and_real_weights_are_not_mixed() -> None:
     config = Config.load("tiny")
-    with pytest.raises(TypeError, match=r"^weights go from an integer to an integer layer"):
+    with pytest.raises(TypeError, match=r"^weights can only be copied between"):
         copy_weights(Layer(config), FloatLayer(config))
 
 

@@ -240,7 +240,7 @@ def test_stalled_core_is_reported_without_waveform(
 
 def refused(message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--out", str(folder / "out")]) == 2
-    assert capsys.readouterr() == ("", f"bitlif demo: {message}; --no-gates leaves them out\n")
+    assert capsys.readouterr() == ("", f"bitlif demo: {message}; --no-gates skips them\n")
     assert list(folder.iterdir()) == []
 
 

@@ -101,13 +101,13 @@ def rewrite(**changes: Any) -> None:
         (
             {},
             "RUN --initial w.npz",
-            "--initial must be left out with --r",
+            "--initial cannot be used with --r",
         ),
         ({}, "learn tiny --out none --resume", "--resume needs an earlier run on the model or the"),
         (
             {},
             "RUN --backend rtl",
-            "--resume must go with --backend model",
+            "--resume needs --backend model",
         ),
         ({}, "RUN --float", "--backend must be 'model', as in 'run/rep"),
         (
@@ -118,7 +118,7 @@ def rewrite(**changes: Any) -> None:
         (
             {},
             f"{FILES} --out run --resume",
-            "the data must be those of 'run/report.json', 'teacher",
+            "the data must be 'teacher', as in 'run/report.json', not",
         ),
         (
             {},
@@ -134,7 +134,7 @@ def rewrite(**changes: Any) -> None:
         (
             {"windows": 4},
             "RUN",
-            "must tell of the 3 windows of state.npz,",
+            "must be 3, as in state.npz,",
         ),
         (
             {"windows": -1},
@@ -220,7 +220,7 @@ def test_changed_data_files_are_refused(
     assert bitlif(f"{FILES} --out run") == 0
     np.savez("t.npz", targets=np.zeros((5, 16, 4), int))
     assert bitlif(f"{FILES} --out run --resume") == 2
-    assert "the data must be those of 'run/report.json'" in capsys.readouterr().err
+    assert "as in 'run/report.json'" in capsys.readouterr().err
 
 
 def test_state_of_another_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,4 +228,4 @@ def test_state_of_another_run_is_refused(capsys: pytest.CaptureFixture[str]) -> 
     assert bitlif("learn tiny --epochs 3 --out other") == 0
     Path("run/state.npz").write_bytes(Path("other/state.npz").read_bytes())
     assert bitlif("learn tiny --epochs 1 --out run --resume") == 2
-    assert "must tell of the 3 windows of state.npz, not of 2" in capsys.readouterr().err
+    assert "must be 3, as in state.npz, not 2" in capsys.readouterr().err

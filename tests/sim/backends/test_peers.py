@@ -80,13 +80,13 @@ LIES: dict[str, tuple[Callable[[int], tuple[int, int, bytes]], str]] = {
     ),
     "full, all taken": (lambda n: (FULL, n, bytes(MAX_OUTPUT_BYTES)), "must send at most"),
     "full, one spike at a time": (lambda n: (FULL, 0, b"\x00"), "must send at most"),
-    "full, nothing": (lambda n: (FULL, 0, b""), "ended no step and took no frame"),
-    "stalled": (lambda n: (STALLED, 0, b""), "ended no step and took no frame"),
-    "stalled, all taken": (lambda n: (STALLED, n, b""), "ended no step and took no frame"),
-    "done, nothing taken": (lambda n: (DONE, 0, b""), "ended no step and took no frame"),
+    "full, nothing": (lambda n: (FULL, 0, b""), "made no progress"),
+    "stalled": (lambda n: (STALLED, 0, b""), "made no progress"),
+    "stalled, all taken": (lambda n: (STALLED, n, b""), "made no progress"),
+    "done, nothing taken": (lambda n: (DONE, 0, b""), "made no progress"),
     "ends for nothing": (lambda n: (STALLED, 0, END), "must send at most 0 ends"),
     "more ends than steps": (lambda n: (DONE, 0, END * n), "must send at most 0 ends"),
-    "a byte at a time": (lambda n: (STALLED, min(n, 1), b""), "ended no step and took no frame"),
+    "a byte at a time": (lambda n: (STALLED, min(n, 1), b""), "made no progress"),
     "done, no output": (lambda n: (DONE, n, b""), "must send 32 ends of steps, not 0"),
     "more taken than sent": (
         lambda n: (DONE, n + 1, b""),
@@ -247,7 +247,7 @@ def test_selftest_of_a_full_board_is_one_sentence(
     with Terminal(board) as there:
         assert main(["selftest", "tiny", "--port", there.path, "--windows", "2"]) == 2
     told = capsys.readouterr()
-    assert "must send at most 0 ends in 0 bytes" in " ".join(told.err.split())
+    assert "must send at most 0 ends of steps in 0 bytes" in " ".join(told.err.split())
     assert "Traceback" not in told.err + told.out
     assert board.asked == 1
 
@@ -261,9 +261,7 @@ def test_waiting_simulated_core_times_out(
     monkeypatch.setattr(pysim._Bench, "teach", no_targets)
     config = TINY.replace(window__steps=1, layer__neurons=1, layer__lanes=1, layer__inputs=1)
     work = random_work(config, 1, 1)
-    with pytest.raises(
-        BitlifError, match=r"must end its windows within .* 0 of 1 steps have ended"
-    ):
+    with pytest.raises(BitlifError, match=r"must finish its windows within .* 0 of 1 steps"):
         pysim.run_core(config, work.weights, work.events, work.targets)
 
 

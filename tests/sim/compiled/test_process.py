@@ -20,7 +20,7 @@ ENDS = {
         "    core.run(events)",
         "    raise SystemExit(3)",
         "except bitlif.model.errors.BitlifError as error:",
-        "    assert 'belongs to the process that opened it: open another' in str(error)",
+        "    assert 'belongs to the process that opened it' in str(error)",
         "core.close()",
         "with bitlif.sim.open(config, BACKEND) as own:",
         "    own.load(weights)",
