@@ -35,10 +35,10 @@ CLOCKS, RATIO = 1e6, 20.0
 """Targets: clock cycles per second of the compiled RTL, and its ratio to cocotb with Icarus."""
 
 COSIM_WINDOWS = 2
-"""Number of windows that run under cocotb, the first of those that compiled gates run."""
+"""Number of windows that run under cocotb: the first of those of the compiled gates."""
 
 REPEATS = 3
-"""Runs of compiled gates, of which the fastest counts."""
+"""Runs of compiled gates, of which the fastest is reported."""
 
 
 @dataclass(frozen=True, slots=True)

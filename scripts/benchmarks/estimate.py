@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bitlif.fpga.measure_area import MeasuredSize
 
 LEAST = 20
-"""Configurations that a fit needs: each error is that of a configuration left out of the fit."""
+"""Minimum number of configurations for a fit with cross-validated errors."""
 
 
 def add_parser(actions: SubParsers) -> None:

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 LANES = {"ecp5": (1, 2, 3, 4), "up5k": (1,)}
-"""Default numbers of lanes by family: as many as the device has multipliers for."""
+"""Default numbers of lanes by family, limited by the device's multipliers."""
 
 QUICK_LANES = {"ecp5": (3,), "up5k": (1,)}
 
 ECP5_MHZ, ECP5_RATE, UP5K_MHZ = 80.0, 60.0, 24.0
-"""Targets: MHz of every core on ECP5, rate of the best of them, MHz of the best on UP5K."""
+"""Targets: MHz of every core on ECP5, best rate on ECP5, and best MHz on UP5K."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def parse_lanes(text: str, config: Config) -> list[int]:
     Raises
     ------
     BitlifError
-        If it is none, or a number is no possible number of lanes.
+        If it is not such a list, or a number of lanes is out of range.
     """
     try:
         lanes = [int(word) for word in text.split(",")]

@@ -1,4 +1,4 @@
-"""The picture of one learning window, step by step."""
+"""The figure of one learning window, step by step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TITLE = "One training window in steps: from spikes to the update of the weights 
 
 
 def draw_bins(bins: Bins) -> Any:
-    """Return the page: a column for each model, a row for each quantity."""
+    """Return the figure: one column per model, one row per quantity."""
     figure = new_figure(13.5, 10.8)
     heights = (1.5, 1.4, 1.0, 1.0, 1.2, 1.3)
     panels = figure.subplots(len(heights), 2, height_ratios=heights, sharey="row")

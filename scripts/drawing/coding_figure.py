@@ -1,4 +1,4 @@
-"""The picture of the way from a temporal code to a rate code."""
+"""The figure of the transition from a temporal code to a rate code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Numbers = Callable[[Code], Any]
 
 
 def draw_coding(coding: Coding) -> Any:
-    """Return the page: precision in the upper row, information and its cost in the lower."""
+    """Return the figure: precision in the upper row, information and its cost in the lower."""
     figure = new_figure(13.5, 8.6)
     panels = figure.subplots(2, 4)
     jitter, correlation, fano, spikes = panels[0]
@@ -100,7 +100,7 @@ def _information(axes: Any, coding: Coding) -> None:
 
 
 def _smoothing(axes: Any, coding: Coding) -> None:
-    """Draw each sigma's information over the smoothing, by its most."""
+    """Draw each sigma's information as a function of smoothing, as a share of its maximum."""
     sigmas = coding.settings.sigmas
     chosen = sorted({sigmas[0], sigmas[len(sigmas) // 3], sigmas[2 * len(sigmas) // 3], sigmas[-1]})
     for sigma, colour in zip(chosen, (BLUE, GREEN, ORANGE, VERMILION), strict=False):
@@ -135,7 +135,7 @@ def _cost(axes: Any, coding: Coding, what: str, title: str) -> None:
 
 
 def _limits(coding: Coding) -> tuple[float, float]:
-    """Return the ends of the sigma axis, also where only some sigmas have a point."""
+    """Return the limits of the sigma axis, even if only some sigmas have a point."""
     return coding.settings.sigmas[0] / 1.25, coding.settings.sigmas[-1] * 1.25
 
 

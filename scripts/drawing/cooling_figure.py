@@ -1,4 +1,4 @@
-"""The picture of cooling against constant noise."""
+"""The figure of cooling against constant noise."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DENSEST = 1
 
 
 def draw_cooling(cooling: Cooling) -> Any:
-    """Return the page: learning curves above, ends over the density of the inputs below."""
+    """Return the figure: learning curves above; final values by density of the inputs below."""
     figure = new_figure(11.0, 8.6)
     panels = figure.subplots(2, 2, sharey=True)
     for column, rule in enumerate(("clipped", "likelihood")):

@@ -14,19 +14,19 @@ from bitlif.tasks.digits import BIAS_RATE, MAX_RATE, PIXELS
 
 from .pictures import own_style
 
-# Okabe and Ito's colours: apart from each other for every kind of colour vision.
+# Okabe and Ito's colours, which remain distinct with any colour vision.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
 
 FULL_COLOUR = 98.0
-"""Percentile of the weights' magnitudes from which on the colour is strongest.
+"""Percentile of the weights' magnitudes at which the colour scale saturates.
 
-A few weights are several times as large as all others, and would leave those pale.
+A few weights are several times larger than the others, which would otherwise look pale.
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """What the picture shows.
+    """Contents of the picture.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Shown:
         In the unit of `threshold`.
     weight_format : str
     recognised : bool
-        Whether the integers recognise the digit shown.
+        Whether the integer model recognises the digit.
     """
 
     label: int
@@ -165,7 +165,7 @@ def _draw_curves(axes: Any, shown: Shown) -> None:
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)
     axes.set_xlim(0.5, len(shown.accuracy["integer"]) + 0.5)
-    # Room for the legend under the curves, however few their points.
+    # Leave room for the legend below the curves.
     bottom, top = axes.get_ylim()
     axes.set_ylim(bottom - 0.35 * (top - bottom), top)
     axes.legend(loc="lower right", frameon=False)
@@ -199,5 +199,5 @@ def _draw_weights(figure: Any, shown: Shown) -> None:
 
 
 def full_colour(weights: NDArray[np.float64]) -> float:
-    """Return the magnitude, above zero, from which on weights have the strongest colour."""
+    """Return the magnitude, above 0, at which the colour scale saturates."""
     return float(np.percentile(np.abs(weights), FULL_COLOUR)) or 1.0

@@ -1,4 +1,4 @@
-"""Common to the figures of the claims: colours, page with title and caption, number formats."""
+"""Style of the claims' figures: colours, title, caption and number formats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from bitlif.study.statistics import Interval
 
-# Okabe and Ito's colours: apart from each other for every kind of colour vision.
+# Okabe and Ito's colours, which remain distinct with any colour vision.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
 
@@ -25,11 +25,11 @@ LABELS = {"float": "float", "fixed": "fixed point"}
 
 DPI = 100
 CAPTION_CHARACTERS = 14.6
-"""Characters of the caption's size in an inch of the page's width."""
+"""Characters of the caption per inch of the figure's width."""
 
 
 def new_figure(width: float, height: float) -> Any:
-    """Return an empty page, size in inches, that needs no screen."""
+    """Return an empty figure, with its size in inches, that needs no screen."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -39,19 +39,19 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save_page(path: Path, figure: Any, title: str, caption: str) -> None:
-    """Write the page as PNG, with its title above and its caption below."""
+    """Write the figure as PNG, with its title above and its caption below."""
     width = figure.get_size_inches()[0]
     figure.suptitle(title, fontsize=13, fontweight="bold")
-    # No line begins with a unit or an operator's second half.
+    # Keep numbers and their units on one line.
     text = caption.replace(" %", "\u00a0%").replace(" · ", "\u00a0·\u00a0")
     text = textwrap.fill(text, int(width * CAPTION_CHARACTERS))
     figure.supxlabel(text, x=0.01, ha="left", fontsize=9)
-    # Without the program's version the file depends on nothing but the numbers.
+    # Omit Matplotlib's version, so that the file depends only on the numbers.
     figure.savefig(path, format="png", backend="agg", metadata={"Software": None})
 
 
 def errors(axes: Any, x: Any, intervals: list[Interval], style: dict[str, Any], **more: Any) -> Any:
-    """Draw means with bars that span their intervals."""
+    """Draw means with error bars that span their intervals."""
     means = [own.mean for own in intervals]
     below = [own.mean - own.low for own in intervals]
     above = [own.high - own.mean for own in intervals]
@@ -61,7 +61,7 @@ def errors(axes: Any, x: Any, intervals: list[Interval], style: dict[str, Any], 
 
 
 def chance(p: float) -> str:
-    """Return a test's p as text, also where it is too small for a float.
+    """Return a test's p value as text, even if it is too small for a float.
 
     >>> chance(0.051), chance(0.0)
     ('p = 0.051', 'p < 1e-300')
@@ -70,7 +70,7 @@ def chance(p: float) -> str:
 
 
 def span(interval: Interval, digits: int = 2) -> str:
-    """Return the mean and the ends as text.
+    """Return the mean and the interval's ends as text.
 
     >>> span(Interval(0.5, 0.4, 0.6, 8), 1)
     '0.5 (0.4 to 0.6)'

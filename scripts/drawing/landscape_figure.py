@@ -1,4 +1,4 @@
-"""The picture of the gradient over one weight."""
+"""The figure of the gradient as a function of one weight."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .figure_style import BLACK, LABELS, STYLES, new_figure
 TITLE = "Gradient over one weight: it falls through zero at the teacher's, at every noise"
 
 LINEAR = {"likelihood": 1e-2, "clipped": 1e-4}
-"""Gradients are drawn linearly up to this, and by their logarithm beyond."""
+"""Largest gradient on the linear part of the axis; larger ones are on a log scale."""
 
 
 def draw_landscape(landscape: Landscape) -> Any:
-    """Return the page: a row for each rule, a column for each sigma."""
+    """Return the figure: one row per rule, one column per sigma."""
     sigmas = list(dict.fromkeys(scan.sigma for scan in landscape.scans))
     figure = new_figure(3.3 * len(sigmas) + 0.6, 7.4)
     panels = figure.subplots(len(RULES), len(sigmas), sharex=True, sharey="row", squeeze=False)

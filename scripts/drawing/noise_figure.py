@@ -1,4 +1,4 @@
-"""The picture of ``bitlif noise``: distribution, autocorrelation, correlation of lanes."""
+"""The figure of ``bitlif noise``: distribution, autocorrelation, correlation of lanes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from bitlif.model.noise_report.draws import LAGS, LEAST_EXPECTED, Measurement
 from .pictures import own_style, require_matplotlib
 
 BLACK, ORANGE, BLUE, GREEN, VERMILION = "#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"
-"""Okabe and Ito's colours, told apart with any colour vision."""
+"""Okabe and Ito's colours, which remain distinct with any colour vision."""
 
 LANE_STYLES = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (BLACK, "D"))
-"""Colour and shape of each lane, for no more lanes than this."""
+"""Colour and marker of each lane; further lanes are not drawn."""
 
 WRITTEN_LANES = 8
-"""Up to so many lanes every correlation is written into its cell."""
+"""Largest number of lanes for which correlations are printed in their cells."""
 
 POINTS = 60
-"""About how many measured levels of the distribution are drawn."""
+"""Approximate number of measured levels that are drawn."""
 
 SMALLEST_DENSITY = 1e-9
-"""The logarithmic axis goes no lower than this, in 1/sigma."""
+"""Lower limit of the logarithmic axis, in 1/sigma."""
 
 
 @own_style()
@@ -67,7 +67,7 @@ def _distribution(axes: Any, measurement: Measurement, *, logarithmic: bool) -> 
     axes.stairs(density, knots, color=BLUE, linewidth=1.6, label="this source, exact")
     counts = measurement.counts.sum(axis=0)
     total = int(counts.sum())
-    # Single levels, not groups of them: a group has no one density where the curve is steep.
+    # Show single levels, because the density varies within a group where the curve is steep.
     middle, stride = counts.size // 2, max(1, counts.size // POINTS)
     shown = np.arange(middle % stride, counts.size, stride)
     shown = shown[total * probabilities(pmf)[shown] >= LEAST_EXPECTED]
@@ -123,10 +123,10 @@ def _autocorrelation(axes: Any, measurement: Measurement) -> None:
 
 def _lanes(figure: Any, axes: Any, measurement: Measurement) -> None:
     values = measurement.cross_correlation
-    # A lane with itself says nothing and would set the colours.
+    # The correlation of a lane with itself is omitted: it would dominate the colour scale.
     np.fill_diagonal(values, np.nan)
     lanes = values.shape[0]
-    # What stays within the band looks pale.
+    # Values within the band are pale.
     limit = max(float(np.nanmax(np.abs(values))), 3.0 * measurement.band)
     power = _power(limit)
     values = values / 10.0**power
@@ -150,7 +150,7 @@ def _lanes(figure: Any, axes: Any, measurement: Measurement) -> None:
 
 
 def _power(largest: float) -> int:
-    """Return the power of ten in which correlations up to `largest` are written: 0 from 0.1 on."""
+    """Return the power of ten by which correlations up to `largest` are scaled; 0 from 0.1 up."""
     power = math.floor(math.log10(largest))
     return 0 if power == -1 else power
 

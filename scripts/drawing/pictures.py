@@ -1,4 +1,4 @@
-"""Matplotlib without a screen and with its default settings, whatever the user's are."""
+"""Matplotlib without a screen and with its default settings, whatever the user has set."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def require_matplotlib(need: str = "pictures need Matplotlib", extra: str = "dem
         If Matplotlib is not installed, or cannot be loaded.
     """
     if user_cache() is None:
-        # Matplotlib itself cannot do without a home.
+        # Matplotlib needs a home folder.
         os.environ.setdefault("MPLCONFIGDIR", str(own_cache() / "matplotlib"))
-    # It refuses to be loaded where this names something for notebooks that is not installed.
+    # Matplotlib cannot be imported if this names a notebook backend that is not installed.
     backend = os.environ.pop("MPLBACKEND", None)
     try:
         from matplotlib.figure import Figure
@@ -50,8 +50,8 @@ def require_matplotlib(need: str = "pictures need Matplotlib", extra: str = "dem
 def own_style() -> Iterator[None]:
     """Draw with Matplotlib's default settings, and restore the user's afterwards.
 
-    The same numbers then give the same bytes on every machine: colours, fonts, sizes and formats
-    of a matplotlibrc or a style change nothing, and no TeX is asked for.
+    The same numbers then give the same bytes on every machine: a matplotlibrc or style has no
+    effect on colours, fonts, sizes or formats, and TeX is not used.
     """
     require_matplotlib()
     import matplotlib

@@ -1,4 +1,4 @@
-"""The picture of the chance of a spike at a potential."""
+"""The figure of the probability of a spike at a given potential."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MARKERS = dict(zip((GAUSSIAN, *SOURCES), ("s", "o", "^"), strict=True))
 
 
 def draw_probability(probability: Probability) -> Any:
-    """Return the page: the chance, its lower tail, and its distance from Phi."""
+    """Return the figure: the probability, its lower tail, and its difference from Phi."""
     figure = new_figure(13.5, 5.2)
     whole, tail, distance = figure.subplots(1, 3)
     x = np.linspace(-5.5, 5.5, 400)

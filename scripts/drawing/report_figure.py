@@ -1,4 +1,4 @@
-"""The still pictures of ``bitlif report``: what its page shows, as PNG and PDF."""
+"""The plots of ``bitlif report`` as PNG and PDF."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from .pictures import own_style, require_matplotlib
 Told = Mapping[str, Any]
 
 MOST_GRIDS = 6
-"""Interactions drawn, the strongest."""
+"""Maximum number of interactions drawn, the strongest first."""
 
 MANY_CELLS = 48
-"""A heat map of more cells has no numbers in them."""
+"""Largest number of cells for which a heat map prints its values."""
 
 MANY_LEVELS = 9
-"""An axis of more levels has no tick at each."""
+"""Largest number of levels for which an axis has a tick per level."""
 
 LINE = 36
-"""Letters that a line of labels below a panel has room for; longer ones are turned."""
+"""Characters that fit in a row of tick labels; longer rows are rotated."""
 
 
 @own_style()
 def save_pictures(folder: Path, told: Told) -> None:
-    """Write the pictures of findings (`bitlif.study.report.findings`) that have something to show.
+    """Write the plots of findings (`bitlif.study.report.findings`) that are not empty.
 
-    The same findings give the same bytes: no file says when it was made.
+    The same findings give the same bytes: the files have no creation date.
     """
     drawn = {"pareto": told["fronts"], "effects": told["effects"], "interactions": told["grids"]}
     draw = {"pareto": _fronts, "effects": _effects, "interactions": _grids}
@@ -53,7 +53,7 @@ def _panels(count: int, width: float, height: float, title: str) -> tuple[Any, l
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for unused in axes[count:]:
         unused.set_axis_off()
-    # A study's words are no formulas.
+    # Text from a study is not parsed as formulas.
     figure.suptitle(title, parse_math=False, wrap=True)
     return figure, axes[:count]
 
@@ -73,7 +73,7 @@ def _half(summary: Told) -> float:
 
 
 def _varied(told: Told) -> tuple[list[Told], list[str]]:
-    """Return the fronts of costs that differ among the points, and the others' costs in words."""
+    """Return the fronts whose cost differs between points, and the other costs as text."""
     from bitlif.study.report.labels import mean_text, metric_of, with_unit
 
     varied, alike = [], []
@@ -85,7 +85,7 @@ def _varied(told: Told) -> tuple[list[Told], list[str]]:
         else:
             metric = metric_of(told, front["cost"])
             alike.append(f"{metric['title']} {with_unit(metric, mean_text(metric, summaries[0]))}")
-    # A study in which no cost differs still shows its points.
+    # If no cost differs between points, show all fronts.
     return (varied, alike) if varied else (told["fronts"], [])
 
 
@@ -205,7 +205,7 @@ def _ticks(axes: Any, effect: Told) -> None:
 
 
 def _turn(labels: Sequence[str]) -> int:
-    """Return by how many degrees labels are turned."""
+    """Return the rotation of labels in degrees."""
     return 30 if sum(len(own) + 2 for own in labels) > LINE else 0
 
 

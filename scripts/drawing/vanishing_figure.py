@@ -1,4 +1,4 @@
-"""The picture of the gradient at zero weights and of its rescue by noise."""
+"""The figure of the gradient at zero weights, without and with noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .figure_style import BLACK, BLUE, GREEN, LABELS, ORANGE, VERMILION, errors,
 TITLE = "At zero weights the clipped rule has no gradient until noise reaches the threshold"
 
 FLOOR = 1e-10
-"""Gradients below this are drawn here."""
+"""Lower limit of the axis; smaller gradients are drawn here."""
 
 COLOURS = {
     ("likelihood", "fixed"): BLUE,
@@ -25,7 +25,7 @@ COLOURS = {
 
 
 def draw_vanishing(vanishing: Vanishing) -> Any:
-    """Return the page: the gradient at zero weights, and what students reach from there."""
+    """Return the figure: the gradient at zero weights, and the results of students from there."""
     figure = new_figure(11.0, 5.4)
     size, reached = figure.subplots(1, 2)
     sigmas = list(dict.fromkeys(start.sigma for start in vanishing.starts))

@@ -1,4 +1,4 @@
-"""The demo's second picture: one learning step of the core, clock by clock, as it was simulated."""
+"""The demo's waveform: one simulated learning step of the core, clock cycle by clock cycle."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .demo_figure import BLUE, GREY
 from .pictures import own_style
 
 TALL, LOW, GAP, APART = 1.0, 0.62, 0.32, 0.3
-"""Heights of rows with and without two numbers; between rows, and more between groups of them."""
+"""Heights of rows with two numbers and with one, and gaps between rows and between groups."""
 
 CUT, SLANT = 1.3, 0.13
-"""Widths, in clocks: of the gap where some are left out, and of a hexagon's slanted side."""
+"""Widths in clock cycles: of the gap for omitted cycles, and of a hexagon's slanted side."""
 
 
 ROWS = (
@@ -27,14 +27,14 @@ ROWS = (
     ("trace written", None), ("gradient row written", None), ("o_events.valid", "out valid"),
     ("o_events.ready", "out ready"), ("o_events.address", None), ("step_done", "step done"),
 )  # fmt: skip
-"""From top to bottom, with the line that a row shows if it is no bus."""
+"""Rows from top to bottom, with the label of each row that is not a bus."""
 
 GROUPS = ("i_events.valid", "i_targets.valid", "turn", "o_events.valid", "step_done")
-"""Rows with which a group begins."""
+"""First row of each group."""
 
 
 class _Paper:
-    """Axes in clocks, with gaps, and rows from top to bottom."""
+    """Axes in clock cycles, with gaps, and rows from top to bottom."""
 
     def __init__(self, axes: Any, wave: Wave) -> None:
         self.axes, self.wave = axes, wave
@@ -46,7 +46,7 @@ class _Paper:
         self.width = place - CUT
 
     def pieces(self, start: int, stop: int) -> list[tuple[float, float]]:
-        """Return where the clocks of a value stand on paper."""
+        """Return the intervals on the axis in which a value is drawn."""
         return [
             (max(start, first) + offset, min(stop, final) + offset)
             for (first, final), offset in zip(self.parts, self.offsets, strict=True)
@@ -61,14 +61,14 @@ class _Paper:
             self.axes.stairs(own, edges, baseline=None, color=colour, linewidth=1.4)
 
     def clock(self, bottom: float, height: float) -> None:
-        """Draw the clock: it rises where a clock begins."""
+        """Draw the clock signal, which rises at the start of each cycle."""
         for (first, final), offset in zip(self.parts, self.offsets, strict=True):
             halves = np.arange(2 * first, 2 * final + 1) / 2 + offset
             levels = [bottom + height * (1 - half % 2) for half in range(2 * (final - first))]
             self.axes.stairs(levels, halves, baseline=None, color=GREY, linewidth=1.1)
 
     def bus(self, row: list[Beat], bottom: float, height: float) -> None:
-        """Draw values in hexagons, and a line where there are none."""
+        """Draw values as hexagons, and a line where the bus is idle."""
         middle, top = bottom + height / 2, bottom + height
         for part in self.parts:
             (piece,) = self.pieces(*part)
@@ -88,7 +88,7 @@ class _Paper:
                 self.axes.fill(xs, ys, facecolor=MOVED, edgecolor="none", zorder=3)
 
     def _say(self, text: str, left: float, right: float, middle: float) -> None:
-        """Write a value into its hexagon; a word that is too long stands after the last clock."""
+        """Print a value in its hexagon, or after the last clock cycle if it is too long."""
         where: dict[str, Any] = {"x": (left + right) / 2, "ha": "center"}
         if text.isalpha() and len(text) > 2.7 * (right - left) + 1.4:
             if right < self.width - 0.5:
@@ -141,7 +141,7 @@ def draw_waveform(path: Path, wave: Wave) -> None:
 
 
 def _draw_time(axes: Any, paper: _Paper, bottom: float) -> None:
-    """Draw the clocks' numbers, the edges, and where clocks are left out."""
+    """Draw the numbers of clock cycles, the clock edges and the gaps."""
     ticks, labels = [], []
     for (start, stop), offset in zip(paper.parts, paper.offsets, strict=True):
         for clock in range(start, stop):

@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from bitlif.tasks.scenario import Work
 
 SHOWN = range(CLASSES)
-"""Classes of which one digit is run."""
+"""Classes, of each of which one digit is run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gates:
-    """Result of the gates.
+    """Results of the gate simulation.
 
     Attributes
     ----------
     report : dict
     wave : Wave or None
-        A learning step, signal by signal; None where the gates did not come to its end.
+        The signals of one learning step; None if the gates did not finish it.
     """
 
     report: dict[str, Any]
@@ -75,7 +75,7 @@ def choose_simulator() -> str:
         try:
             require_simulator("icarus")
         except BitlifError:
-            # One that does not work does no harm where the other one is.
+            # A simulator that does not work is skipped if the other one works.
             if not complete:
                 raise
         else:
@@ -124,7 +124,7 @@ def run_gates(
     ):
         chosen = first_of_each(all_labels)
         labels[name] = all_labels[chosen]
-        # A teacher that resets is asked in inference too.
+        # A teacher that resets the neurons is needed for inference too.
         goals = target_levels(config, class_targets(labels[name]))
         learn = name == "learning"
         works[name] = Work(config, weights, events.select(chosen), goals, learn=learn)
@@ -133,7 +133,7 @@ def run_gates(
     samples = {"inference": Sample(), "learning": Sample(tuple(signal_paths().values()), step)}
     text = gates_text(config)
     scratch = Path(tempfile.mkdtemp(prefix="bitlif-demo-"))
-    # cocotb's runner talks; what it says is in the logs, which stay where it fails.
+    # Hide the output of cocotb's runner; the logs have it, and are kept on failure.
     with contextlib.redirect_stdout(io.StringIO()), ThreadPoolExecutor(threads) as pool:
         runs = {
             name: pool.submit(
@@ -165,9 +165,9 @@ def first_of_each(labels: NDArray[np.int64]) -> list[int]:
 
 
 def busy_step(work: Work, expected: Expected) -> int:
-    """Return the step of the first window, but its first, that has most to show in little time.
+    """Return the step of the first window to draw, other than its first step.
 
-    That is one with spikes and errors, if there is one; of those, the one with the fewest events.
+    Among the steps with spikes and errors, if any, it is the one with the fewest events.
     """
     events = np.diff(work.events.pointers)[: work.config.window.steps]
     spikes = expected.raster[0].any(axis=1)
@@ -209,7 +209,7 @@ def compare(
 
 
 def print_gates(report: dict[str, Any]) -> None:
-    """Print the results of the gates in short tables."""
+    """Print the results of the gates as tables."""
     screen = console()
     runs = [report[name] for name in ("inference", "learning")]
     titles = {"icarus": "Icarus Verilog", "verilator": "Verilator"}

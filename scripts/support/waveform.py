@@ -1,4 +1,4 @@
-"""One learning step of the core, cycle by cycle, as the rows of a waveform."""
+"""One learning step of the core, clock cycle by clock cycle, as rows of a waveform."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ SIGNALS = {
 TURNS = (
     "clear", "events", "neurons", "gradient", "spikes", "close", "update", "schedule", "settle",
 )  # fmt: skip
-"""States of the core, in the order in which Amaranth numbers them: that of first use."""
+"""States of the core as Amaranth numbers them, in the order of first use."""
 
 TINTS = {"events": "#CDE4F2", "neurons": "#FBE3B5", "gradient": "#C9E8DD", "spikes": "#F3D3E3"}
-"""Pale relatives of Okabe and Ito's colours; each also bears its word."""
+"""Pale variants of Okabe and Ito's colours; each state is also labelled."""
 
 MOVED, STRONG = "#A9D3EE", "#F7CFB4"
-"""Behind the clock in which a value is handed over; behind spikes and errors that are kept."""
+"""Backgrounds of clock cycles that transfer a value, and of spikes and errors that are stored."""
 
 
 def signal_paths() -> dict[str, str]:
-    """Return the path of each signal; those of the gradient's pass count its pipe's stages."""
+    """Return the path of each signal; paths in the gradient pass contain its latency."""
     from bitlif.hdl.gradient import GradientPipe
 
     place = GradientPipe.latency
@@ -84,7 +84,7 @@ class Wave:
         return len(self["turn"])
 
     def lanes(self, value: int, bits: int, *, signed: bool) -> str:
-        """Return the first two lanes' numbers, one above the other."""
+        """Return the values of the first two lanes, one above the other."""
         raws = [value >> (lane * bits) & ((1 << bits) - 1) for lane in range(2)]
         sign = 1 << (bits - 1)
         numbers = [(raw ^ sign) - sign if signed else raw for raw in raws]
@@ -93,7 +93,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A value that stands for some clocks.
+    """A value that a bus has for some clock cycles.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Beat:
     text : str
     fill : str
     moves : bool
-        Whether it is handed over in its last clock.
+        Whether it is transferred in its last clock cycle.
     """
 
     start: int
@@ -112,7 +112,7 @@ class Beat:
 
 
 def runs(keys: Sequence[Any]) -> list[tuple[int, int]]:
-    """Return where runs of equal values begin and end; None starts no run."""
+    """Return the start and end of each run of equal values; None is not a value."""
     found: list[tuple[int, int]] = []
     for clock, key in enumerate(keys):
         if key is None:
@@ -125,7 +125,7 @@ def runs(keys: Sequence[Any]) -> list[tuple[int, int]]:
 
 
 def stream_beats(valid: list[int], ready: list[int], texts: list[str]) -> list[Beat]:
-    """Return a stream's values: each lasts until it is accepted."""
+    """Return a stream's values, each of which lasts until it is accepted."""
     taken, keys = 0, []
     for clock, offered in enumerate(valid):
         keys.append(taken if offered else None)
@@ -136,7 +136,7 @@ def stream_beats(valid: list[int], ready: list[int], texts: list[str]) -> list[B
 
 
 def beats(wave: Wave) -> dict[str, list[Beat]]:
-    """Return all buses' values by row."""
+    """Return the values of all buses by row."""
     sizes, config = wave.config.layer, wave.config
 
     def events(payloads: list[int], units: int) -> list[str]:
@@ -206,7 +206,7 @@ def excerpts(wave: Wave) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for start, stop in wanted:
         start, stop = max(start, 0), min(stop, wave.clocks)
-        # A cut that would hide a clock or two only costs room.
+        # Do not cut out only one or two clock cycles.
         if found and start - found[-1][1] <= 2:
             found[-1] = (found[-1][0], max(stop, found[-1][1]))
         else:

@@ -359,7 +359,7 @@ WRONG_LEARN = {
     "not 0",
     "--spikes spikes.npz": "--spikes and --targets must be given together",
     "--targets targets.npz": "--spikes and --targets must be given together",
-    f"{FILES} --data teacher": "--task cannot be used with --spikes",
+    f"{FILES} --data teacher": "--task cannot be used with --spikes, which gives the data",
     "--data digits": "the digits need a layer of 65 inputs and 10 neurons, not 6 and 4",
     "--epochs 0": r"--epochs must be in 1 \.\.= 1000000, not 0",
     "--epochs 1000001": r"--epochs must be in 1 \.\.= 1000000, not 1000001",
