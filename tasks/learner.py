@@ -113,7 +113,9 @@ def copy_weights(source: Any, target: Any) -> None:
     """Load the weights of `source` into `target`, which must use the same units."""
     source, target = as_learner(source), as_learner(target)
     if source.units != target.units:
-        raise BitlifTypeError("weights can only be copied between two integer layers or two float layers")
+        raise BitlifTypeError(
+            "weights can only be copied between two integer layers or two float layers"
+        )
     target.load(source.weights())
 
 
