@@ -11,16 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
 from bitlif.model.events import Events
 from bitlif.model.extras import missing_extra
 from bitlif.model.result import Result
+from bitlif.model.text import array_kind, quoted
 
 from .learner import as_learner
 from .task import Epoch
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 """Okabe and Ito's colours, which remain distinct with any colour vision."""
+
+NUMBERED = 20
+"""Largest number of classes whose counts are written into the cells of a confusion matrix."""
+
+MARK = 3.0, 14.0
+"""Smallest and largest height of the mark of a spike, in points."""
 
 
 def draw_raster(spikes: Result | Events, *, window: int = 0) -> Any:
@@ -37,10 +44,15 @@ def draw_raster(spikes: Result | Events, *, window: int = 0) -> Any:
     BitlifError
         If the window is out of range, or Matplotlib is not installed.
     """
+    if not isinstance(spikes, (Events, Result)):
+        raise BitlifTypeError(f"spikes must be Events or a Result, not {quoted(spikes)}")
     events = spikes.spikes if isinstance(spikes, Result) else spikes
-    one = events.select([window])
+    one = events.select([require_int("window", window, 0, events.windows - 1)])
     figure, axes = _axes(8.0, 3.5)
-    axes.scatter(one.times, one.addresses, s=12, marker="|", color=BLUE)
+    # A mark is as high as most of its row, of the 200 points that the axes are high.
+    height = min(max(140.0 / one.units, MARK[0]), MARK[1])
+    axes.scatter(one.times, one.addresses, s=height**2, marker="|", color=BLUE)
+    _count(axes.xaxis, axes.yaxis)
     axes.set_xlim(-1, one.steps)
     axes.set_ylim(one.units - 0.5, -0.5)
     axes.set_xlabel("time (steps)")
@@ -54,6 +66,7 @@ def draw_weights(core: Any) -> Any:
     top = float(np.abs(weights).max()) or 1.0
     figure, axes = _axes(8.0, 3.5)
     image = axes.imshow(weights.T, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto")
+    _count(axes.xaxis, axes.yaxis)
     axes.set_xlabel("input")
     axes.set_ylabel("neuron")
     figure.colorbar(image, ax=axes, label="weight (threshold units)")
@@ -62,6 +75,8 @@ def draw_weights(core: Any) -> Any:
 
 def draw_learning_curve(history: list[Epoch]) -> Any:
     """Return a figure of training and test accuracy, or of spikes without labels, by epoch."""
+    if not isinstance(history, (list, tuple)) or not all(isinstance(own, Epoch) for own in history):
+        raise BitlifTypeError(f"history must be a list of Epoch, not {quoted(history)}")
     if not history:
         raise BitlifError("history must hold at least one epoch, not 0")
     figure, axes = _axes(6.0, 4.0)
@@ -76,25 +91,59 @@ def draw_learning_curve(history: list[Epoch]) -> Any:
         axes.plot(numbers, test, color=BLUE, marker="o", label="test")
         axes.set_ylabel("accuracy (%)")
         axes.legend(frameon=False)
+    _count(axes.xaxis)
     axes.set_xlabel("epoch")
     axes.grid(alpha=0.3)
     return figure
 
 
 def draw_confusion(matrix: NDArray[np.int64]) -> Any:
-    """Return a figure of a confusion matrix, (true class, predicted class), with its counts."""
+    """Return a figure of a confusion matrix, (true class, predicted class).
+
+    The counts are written into the cells of up to `NUMBERED` classes.
+
+    Raises
+    ------
+    BitlifError
+        If it is not a square matrix of counts, or Matplotlib is not installed.
+    """
+    matrix = np.asarray(matrix)
+    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 0
+    if not square or matrix.dtype.kind not in "iu":
+        raise BitlifTypeError(
+            f"matrix must be integers of shape (classes, classes), not {array_kind(matrix)}"
+        )
+    if matrix.min() < 0:
+        raise BitlifError(f"matrix must hold counts of at least 0, not {matrix.min()}")
     figure, axes = _axes(5.0, 4.5)
-    image = axes.imshow(matrix, cmap="Blues", vmin=0)
-    middle = matrix.max() / 2
-    for (true, predicted), count in np.ndenumerate(matrix):
-        colour = "white" if count > middle else "black"
-        axes.text(predicted, true, str(count), ha="center", va="center", color=colour, fontsize=8)
-    axes.set_xticks(range(len(matrix)))
-    axes.set_yticks(range(len(matrix)))
+    top = max(int(matrix.max()), 1)
+    image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=top)
+    if len(matrix) <= NUMBERED:
+        size = min(8.0, 100.0 / len(matrix) / len(str(top)) * 2)
+        for (true, predicted), count in np.ndenumerate(matrix):
+            colour = "white" if count > top / 2 else "black"
+            axes.text(
+                predicted, true, str(count), ha="center", va="center", color=colour, fontsize=size
+            )
+        axes.set_xticks(range(len(matrix)))
+        axes.set_yticks(range(len(matrix)))
+    else:
+        _count(axes.xaxis, axes.yaxis)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     figure.colorbar(image, ax=axes, label="test windows")
     return figure
+
+
+def _count(*lines: Any) -> None:
+    """Put the ticks of axes at whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    for line in lines:
+        # One tick is enough: an axis can show a single neuron or epoch.
+        line.set_major_locator(
+            MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+        )
 
 
 def _axes(width: float, height: float) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bitlif
-from bitlif import Config, tasks
+from bitlif import Config, Events, tasks
 from bitlif.model.errors import BitlifError
 from bitlif.tasks.stimulus import random_work
 from bitlif.tasks.task import Epoch
@@ -57,3 +57,51 @@ def test_missing_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 def test_curve_of_nothing_is_refused() -> None:
     with pytest.raises(BitlifError, match="history must hold at least one epoch, not 0"):
         tasks.draw_learning_curve([])
+
+
+def test_ticks_are_whole_numbers_at_any_size() -> None:
+    nan = float("nan")
+    one = bitlif.open(TINY.replace(layer__neurons=1, layer__lanes=1))
+    figures = (
+        tasks.draw_raster(Events.from_raster(np.ones((1, 1, 1), np.bool_))),
+        tasks.draw_raster(Events.from_raster(np.zeros((1, 3, 2), np.bool_))),
+        tasks.draw_weights(one),
+        tasks.draw_learning_curve([Epoch(1, 0.5, 0.5, 3.0, {})]),
+        tasks.draw_learning_curve([Epoch(n, nan, nan, 3.0, {}) for n in (20, 40)]),
+        tasks.draw_confusion(np.zeros((1, 1), np.int64)),
+        tasks.draw_confusion(np.ones((40, 40), np.int64)),
+    )
+    for number, figure in enumerate(figures):
+        saved(figure)
+        axes = figure.axes[0]
+        lines = (axes.xaxis,) if "epoch" in axes.get_xlabel() else (axes.xaxis, axes.yaxis)
+        for line in lines:
+            low, high = sorted(line.get_view_interval())
+            ticks = [tick for tick in line.get_ticklocs() if low <= tick <= high]
+            assert ticks, number
+            assert all(tick == round(tick) for tick in ticks), number
+
+
+def test_many_classes_have_no_numbers_and_no_counts_a_scale() -> None:
+    many = tasks.draw_confusion(np.ones((40, 40), np.int64)).axes[0]
+    assert not many.texts
+    assert len(many.get_xticks()) < 20
+    nothing = tasks.draw_confusion(np.zeros((1, 1), np.int64)).axes[0]
+    assert nothing.images[0].get_clim() == (0, 1)
+
+
+def test_what_cannot_be_drawn_is_refused() -> None:
+    events = Events.from_raster(np.zeros((2, 3, 4), np.bool_))
+    draws = (
+        (lambda: tasks.draw_raster(None), "spikes must be Events or a Result, not None"),
+        (lambda: tasks.draw_raster(events, window=2), "window must be in 0 ..= 1, not 2"),
+        (lambda: tasks.draw_raster(events, window=-1), "window must be in 0 ..= 1, not -1"),
+        (lambda: tasks.draw_confusion([[]]), r"matrix must be integers .* \(1, 0\)"),
+        (lambda: tasks.draw_confusion(np.zeros((2, 3), int)), r"\(classes, classes\), not"),
+        (lambda: tasks.draw_confusion(np.full((2, 2), 0.5)), "matrix must be integers .* float64"),
+        (lambda: tasks.draw_confusion([[1, -1], [0, 1]]), "matrix must hold counts .* not -1"),
+        (lambda: tasks.draw_learning_curve(3), "history must be a list of Epoch, not 3"),
+    )
+    for draw, text in draws:
+        with pytest.raises(BitlifError, match=text):
+            draw()
