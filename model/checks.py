@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import as_array, as_reals
 from .config.config import Config
 from .config.remarks import idle_rate
 from .errors import BitlifError, BitlifTypeError, warn
@@ -30,7 +31,7 @@ def check_weights(config: Config, weights: Integers) -> NDArray[np.int64]:
     BitlifError
         If the shape or dtype is wrong, or a weight is outside the weight format.
     """
-    array = np.asarray(weights)
+    array = as_array("weights", weights)
     check_weight_shape(config, array)
     _require_range("weights", array, config.synapse.weight.raw_min, config.synapse.weight.raw_max)
     # All callers get the same dtype: NumPy adds uint64 to int64 in floating point.
@@ -57,7 +58,7 @@ def check_real_weights(config: Config, weights: NDArray[Any]) -> Reals:
     BitlifError
         If the shape or dtype is wrong, or a weight is infinite or NaN.
     """
-    array = np.asarray(weights)
+    array = as_array("weights", weights)
     shape = (config.layer.inputs, config.layer.neurons)
     if array.shape != shape or array.dtype.kind not in "fiu":
         raise BitlifTypeError(
@@ -117,7 +118,7 @@ def check_targets(
     BitlifError
         If the shape or dtype is wrong, or a target is outside ``0 ..= 2**target_bits``.
     """
-    array = np.asarray(targets)
+    array = as_array("targets", targets)
     check_target_shape(config, array, windows)
     if not np.issubdtype(array.dtype, np.integer):
         raise _target_error(config, array, windows)
@@ -141,9 +142,9 @@ def check_real_targets(config: Config, targets: NDArray[Any], windows: int) -> R
     Raises
     ------
     BitlifError
-        If the shape is wrong, or a target is NaN or outside 0 ..= 1.
+        If the shape or dtype is wrong, or a target is NaN or outside 0 ..= 1.
     """
-    array = np.asarray(targets, np.float64)
+    array = as_reals("targets", targets)
     if array.shape not in _target_shapes(config, windows):
         raise _target_error(config, array, windows, "numbers")
     require_probabilities(array)

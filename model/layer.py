@@ -217,8 +217,8 @@ class Layer(BaseLayer[Snapshot]):
         BitlifError
             If an argument has the wrong type, shape or range, or required targets are missing.
         """
-        names = (*record, "gradient") if gradient else tuple(record)
-        wanted = check_records(names, LAYER_RECORDS)
+        names = check_records(record, LAYER_RECORDS)
+        wanted = (*names, "gradient") if gradient else names
         learning = {"errors", "traces", "gradient"} & set(wanted)
         mode = GRADIENT if "gradient" in wanted else PREPARE if learning else INFER
         spikes = check_events(self._config, events)
@@ -235,7 +235,7 @@ class Layer(BaseLayer[Snapshot]):
         BitlifWarning
             If no learning rate of the schedule can change a weight.
         """
-        wanted = check_records(tuple(record), LAYER_RECORDS)
+        wanted = check_records(record, LAYER_RECORDS)
         warn_of_idle(self._config)
         spikes = check_events(self._config, events)
         return self._run(spikes, self._levels(targets, spikes.windows, needed=True), LEARN, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .display import LINE, html_table, one_line
-from .errors import BitlifError, nearest_of
+from .errors import BitlifError, BitlifTypeError, nearest_of
 from .events import Events
 from .state import state_variables
 from .text import quoted
@@ -78,7 +79,7 @@ class Result:
     @property
     def spikes(self) -> Events:
         """The output spikes as events, the neurons being the units."""
-        return Events.from_raster(self.raster.view(np.bool_))
+        return Events.from_raster(np.asarray(self.raster, np.bool_))
 
     def _facts(self) -> dict[str, object]:
         windows, steps, neurons = self.raster.shape
@@ -128,12 +129,17 @@ class LayerState:
     phase: int
 
 
-def check_records(record: tuple[str, ...], known: tuple[str, ...] = RECORDS) -> tuple[str, ...]:
-    """Return `record`, or raise a `BitlifError` if it holds a name that is not `known`."""
-    for name in record:
+def check_records(record: Sequence[str], known: tuple[str, ...] = RECORDS) -> tuple[str, ...]:
+    """Return `record`, or raise a `BitlifError` unless it is a sequence of names in `known`."""
+    if isinstance(record, str) or not isinstance(record, Iterable):
+        raise BitlifTypeError(
+            f"record must be a tuple with some of {', '.join(known)}, not {quoted(record)}"
+        )
+    names = tuple(record)
+    for name in names:
         if name not in known:
+            near = nearest_of(name, known) if isinstance(name, str) else ""
             raise BitlifError(
-                f"record must name some of {', '.join(known)}, not {quoted(name)}"
-                f"{nearest_of(name, known)}"
+                f"record must name some of {', '.join(known)}, not {quoted(name)}{near}"
             )
-    return tuple(record)
+    return names

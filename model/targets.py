@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import as_reals
 from .config.config import Config
 from .errors import BitlifError, warn
 
@@ -21,7 +22,7 @@ def require_probabilities(targets: NDArray[np.float64]) -> None:
 
 def round_targets(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
     """Return real targets in 0 ..= 1 as raw targets, ``0 ..= 2**target_bits``."""
-    array = np.asarray(targets, np.float64)
+    array = as_reals("targets", targets)
     require_probabilities(array)
     return np.floor(array * (1 << config.error.target_bits) + 0.5).astype(np.uint16)
 

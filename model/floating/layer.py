@@ -198,7 +198,9 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
         BitlifError
             If an argument has the wrong type, shape or range, or required targets are missing.
         """
-        wanted = check_records((*record, "gradient") if gradient else tuple(record))
+        wanted = check_records(record)
+        if gradient:
+            wanted = (*wanted, "gradient")
         return self._run(events, targets, False, wanted, draws, resets)
 
     def learn(
@@ -214,7 +216,7 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
 
         Parameters, return value and errors are those of `run`.
         """
-        return self._run(events, targets, True, check_records(tuple(record)), draws, resets)
+        return self._run(events, targets, True, check_records(record), draws, resets)
 
     def _run(
         self,

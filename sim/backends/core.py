@@ -189,7 +189,7 @@ class Core(Lifetime):
         events = check_events(config, events)
         if events.windows == 0:
             raise BitlifError("events must hold at least one window, not 0")
-        wanted = self._check_records(tuple(record), learn)
+        wanted = self._check_records(record, learn)
         if learn and not self._learning:
             raise BitlifError("learn must be False: the core was opened with learning=False")
         levels = None
@@ -346,15 +346,16 @@ class Core(Lifetime):
         """Return targets as (W, 1 or T, M), or raise."""
         return check_targets(self._config, targets, windows)
 
-    def _check_records(self, record: tuple[str, ...], learn: bool) -> tuple[str, ...]:
-        for name in check_records(record):
+    def _check_records(self, record: Sequence[str], learn: bool) -> tuple[str, ...]:
+        names = check_records(record)
+        for name in names:
             if name not in self.records:
                 raise BitlifError(
                     f"record must be empty, not '{name}': {self.backend} shows its ports only"
                 )
             if name in LEARNING_RECORDS and not learn:
                 raise BitlifError(f"record must name '{name}' only with learn=True")
-        return record
+        return names
 
     # -- implemented by each backend ---------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitlif.model.arrays import as_array, as_reals
 from bitlif.model.checks import check_weights
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
@@ -165,7 +166,7 @@ class FloatCore(Modelled):
         They are in LSBs, or real numbers where `units` is ``"real"``.
         """
         self._require_open()
-        array = np.asarray(weights)
+        array = as_array("weights", weights)
         if self.units == "raw" and array.dtype.kind != "f":
             array = check_weights(self._config, array)
         self._load(array)
@@ -176,7 +177,7 @@ class FloatCore(Modelled):
     def _check_targets(self, targets: NDArray[Any], windows: int) -> NDArray[Any]:
         if self.units == "raw":
             return super()._check_targets(targets, windows)
-        array = np.asarray(targets, np.float64)
+        array = as_reals("targets", targets)
         neurons, steps = self._config.layer.neurons, self._config.window.steps
         shapes = (windows, neurons), (windows, steps, neurons)
         if array.shape not in shapes:
