@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .config.config import Config
 from .derive import derive
 from .fixed import Format
-from .state import state_variables
+from .state import recorded, require_fields, state_variables
 from .update import TILE
 from .window import GRADIENT, INFER, LEARN, Noise, Records, Scratch, State, Table
 
@@ -75,6 +75,7 @@ class Buffers:
 
     def state(self) -> State:
         """Return a cleared state."""
+        require_fields(State, (own.name for own in state_variables("neuron", "input")))
         shapes = {own.name: own.shape(self.config) for own in state_variables()}
         return State(*(self.zeros(shapes[name], np.int64) for name in State._fields))
 
@@ -106,6 +107,7 @@ class Buffers:
 
     def records(self, windows: int, mode: int, wanted: tuple[str, ...]) -> Records:
         """Return the arrays that a run writes; those that are not `wanted` have size zero."""
+        require_fields(Records, (*recorded("neuron"), *recorded("input")))
         inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
         steps = self.config.window.steps
         gradients = windows if "gradient" in wanted else 1 if mode >= GRADIENT else 0
@@ -117,11 +119,10 @@ class Buffers:
 
         return Records(
             raster=np.zeros((windows, steps, neurons), np.uint8),
-            current=optional("current", neurons),
-            membrane=optional("membrane", neurons),
+            **{name: optional(name, neurons) for name in recorded("neuron")},
             draws=optional("draws", neurons),
             errors=optional("errors", neurons),
-            traces=optional("traces", inputs),
+            **{name: optional(name, inputs) for name in recorded("input")},
             gradient=self.zeros((gradients, neurons, inputs), np.int64 if wide else np.int32),
             step_digests=optional("digests", self.config.layer.lanes),
             update_digests=self.zeros((updates, self.config.layer.lanes), np.int64),

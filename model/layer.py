@@ -156,9 +156,11 @@ class Layer(BaseLayer[Snapshot]):
     def state(self) -> LayerState:
         """A copy of the state before the next window, without the weights."""
         now = self._now
-        current, membrane, trace_current, trace = (np.array(own, np.int64) for own in now.state)
-        rest = (*self._opener.lfsr_states(now), self._phase(now))
-        return LayerState(current, membrane, trace_current, trace, *rest)
+        noise, update = self._opener.lfsr_states(now)
+        return LayerState(
+            **{name: np.array(own, np.int64) for name, own in now.state._asdict().items()},
+            noise_lfsr=noise, update_lfsr=update, phase=self._phase(now),
+        )  # fmt: skip
 
     def load(self, weights: Integers) -> None:
         """Set the raw weights: integers of shape (N, M).

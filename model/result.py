@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 from .display import LINE, html_table, one_line
 from .errors import BitlifError, BitlifTypeError, nearest_of
 from .events import Events
-from .state import state_variables
+from .state import recorded
 from .text import quoted
 
-
-def _recorded(per: str) -> list[str]:
-    return [own.record for own in state_variables(per) if own.record is not None]
-
-
-RECORDS = (*_recorded("neuron"), "draws", "errors", *_recorded("input"), "gradient")
+RECORDS = (*recorded("neuron"), "draws", "errors", *recorded("input"), "gradient")
 """Signals that every layer can record, as attributes of `Result`."""
 
 LAYER_RECORDS = (*RECORDS, "digests")

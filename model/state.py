@@ -9,9 +9,9 @@ probes of simulators (`bitlif.sim.probes`), the signals that layers can record
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import BitlifError
 from .fixed import Format
@@ -159,3 +159,18 @@ def state_variables(*per: str, learning: bool = True) -> tuple[StateVariable, ..
     return tuple(
         own for own in _variables if (not per or own.per in per) and (learning or not own.learning)
     )
+
+
+def require_fields(kind: Any, names: Iterable[str]) -> None:
+    """Raise a `BitlifError` if a NamedTuple lacks a field for a declared variable."""
+    for name in names:
+        if name not in kind._fields:
+            raise BitlifError(
+                f"{kind.__module__}.{kind.__name__} must have a field {name}: "
+                f"bitlif.model.state declares that variable"
+            )
+
+
+def recorded(per: str) -> tuple[str, ...]:
+    """Return the names under which runs record the variables of a kind."""
+    return tuple(own.record for own in state_variables(per) if own.record is not None)

@@ -90,6 +90,9 @@ def _imported(name: str, find: Callable[[], object]) -> Task:
     # The module is the user's code: it can raise anything, and even exit.
     except (Exception, SystemExit) as error:
         reason = shortened(terminal_text(f"{type(error).__name__}: {error}"))
+        package = name.partition(":")[0].partition(".")[0]
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            reason += "; it must be installed, or its folder be in PYTHONPATH"
         raise BitlifError(f"task {quoted(name)} cannot be {done}: {reason}") from error
     if not isinstance(made, Task):
         raise BitlifTypeError(f"task {quoted(name)} must be a Task, not {quoted(made)}")

@@ -33,6 +33,7 @@ from bitlif.model.files.save_file import Arrays
 from bitlif.model.fixed import Format
 from bitlif.model.result import LayerState, Result, check_records
 from bitlif.model.sections import DecayConfig
+from bitlif.model.state import recorded, require_fields, state_variables
 
 from .snapshot import FloatSnapshot
 from .step import (
@@ -44,6 +45,9 @@ from .step import (
     FloatRecords,
     run_float_windows,
 )
+
+_CARRIED = state_variables("neuron", "input")
+"""The variables that a layer carries from step to step."""
 
 PIECE_WORK = 1 << 26
 """Products between two checks for an interrupt: about 0.1 s."""
@@ -94,12 +98,12 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
             np.array(config.error.a, np.float64),
             np.array(config.error.b, np.float64),
         )
+        for kind in (FloatSnapshot, FloatArrays):
+            require_fields(kind, (own.name for own in _CARRIED))
+        require_fields(FloatRecords, (*recorded("neuron"), *recorded("input")))
         self._fresh = FloatSnapshot(
             weights=np.zeros((inputs, neurons)),
-            current=np.zeros(neurons),
-            membrane=np.zeros(neurons),
-            trace_current=np.zeros(inputs),
-            trace=np.zeros(inputs),
+            **{own.name: np.zeros(own.shape(config)) for own in _CARRIED},
             random=dict(self._random.bit_generator.state),
             learned=0,
         )
@@ -116,8 +120,8 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
         """A copy of the state before the next window, without the weights; it has no LFSRs."""
         now = self._now
         return LayerState(
-            now.current.copy(), now.membrane.copy(), now.trace_current.copy(),
-            now.trace.copy(), (), (), self._phase(now),
+            **{own.name: getattr(now, own.name).copy() for own in _CARRIED},
+            noise_lfsr=(), update_lfsr=(), phase=self._phase(now),
         )  # fmt: skip
 
     def load(self, weights: NDArray[np.floating]) -> None:
@@ -243,12 +247,11 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
             return np.zeros((events.windows if name in wanted else 0, *size))
 
         records = FloatRecords(
-            np.zeros(shape, np.uint8),
-            optional("current", steps, neurons),
-            optional("membrane", steps, neurons),
-            optional("errors", steps, neurons),
-            optional("traces", steps, inputs),
-            optional("gradient", neurons, inputs),
+            raster=np.zeros(shape, np.uint8),
+            **{name: optional(name, steps, neurons) for name in recorded("neuron")},
+            errors=optional("errors", steps, neurons),
+            **{name: optional(name, steps, inputs) for name in recorded("input")},
+            gradient=optional("gradient", neurons, inputs),
         )
         keeps = config.window
         clear = (keeps.state == "clear", keeps.trace == "clear")
@@ -269,7 +272,7 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
             if draws is None:
                 now = now._replace(random=self._draw(now.random, noise[first:last]))
             arrays = FloatArrays(
-                *self._functions, now.current, now.membrane, now.trace_current, now.trace
+                *self._functions, **{own.name: getattr(now, own.name) for own in _CARRIED}
             )
             compiled(run_float_windows)(
                 first, last, learn, need_errors, now.weights, events.pointers, events.addresses,

@@ -19,6 +19,7 @@ from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import LayerState
 from bitlif.model.signature import Signature
+from bitlif.model.state import state_variables
 from bitlif.model.text import array_kind
 
 from .modelled import Modelled, Stand, clock_cycles, no_clock_cycles, unpadded
@@ -226,10 +227,10 @@ class FloatCore(Modelled):
         state = layer.state
         return replace(
             state,
-            current=state.current / self._unit("current"),
-            membrane=state.membrane / self._unit("membrane"),
-            trace_current=state.trace_current / self._unit("trace_current"),
-            trace=state.trace / self._unit("traces"),
+            **{
+                own.name: getattr(state, own.name) / self._unit(own.name)
+                for own in state_variables("neuron", "input")
+            },
         )
 
     def _signature(self) -> None:
@@ -243,12 +244,7 @@ class FloatCore(Modelled):
         if name == "draws":
             return 1.0 / float(config.noise.pmf.sigma)
         error, trace = float(config.error.format.lsb), float(config.trace.format.lsb)
-        return {
-            "weights": float(config.synapse.weight.lsb),
-            "current": float(config.synapse.current.lsb),
-            "membrane": float(config.membrane.format.lsb),
-            "trace_current": float(config.trace.current.lsb),
-            "errors": error,
-            "traces": trace,
-            "gradient": error * trace,
-        }[name]
+        if name in ("errors", "gradient"):
+            return error if name == "errors" else error * trace
+        variable = next(own for own in state_variables() if name in (own.name, own.record))
+        return float(variable.format(config).lsb)

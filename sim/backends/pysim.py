@@ -19,6 +19,7 @@ from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.result import LayerState
+from bitlif.model.state import state_variables
 from bitlif.tasks.scenario import targets_by_step
 
 
@@ -164,23 +165,28 @@ class _Bench:
             await ctx.tick()
             values = ctx.get(core.host.weights)
             back[row, slot * lanes : (slot + 1) * lanes] = [values[lane] for lane in range(lanes)]
-        neurons = np.zeros((2, slots * lanes), np.int64)
+        variables = state_variables("neuron", "input")
+        counts = {"neuron": slots * lanes, "input": sizes.inputs}
+        found = {own.name: np.zeros(counts[own.per], np.int64) for own in variables}
         for slot in range(slots):
             ctx.set(core.host.address, slot)
             await ctx.tick()
             for lane in range(lanes):
                 values = ctx.get(core.host.state[lane])
-                neurons[:, slot * lanes + lane] = values.current, values.membrane
-        neurons *= 1 - ctx.get(core.host.state_blank)
-        traces = np.zeros((2, sizes.inputs), np.int64)
+                for own in state_variables("neuron"):
+                    found[own.name][slot * lanes + lane] = getattr(values, own.field)
+        for own in state_variables("neuron"):
+            found[own.name] *= 1 - ctx.get(core.host.state_blank)
         updates: tuple[int, ...] = ()
         if self.learning:
             for address in range(sizes.inputs):
                 ctx.set(core.host.address, address)
                 await ctx.tick()
                 values = ctx.get(core.host.trace)
-                traces[:, address] = values.current, values.trace
-            traces *= 1 - ctx.get(core.host.trace_blank)
+                for own in state_variables("input"):
+                    found[own.name][address] = getattr(values, own.field)
+            for own in state_variables("input"):
+                found[own.name] *= 1 - ctx.get(core.host.trace_blank)
             if hasattr(core.host, "update_lfsr"):
                 updates = tuple(ctx.get(state) for state in core.host.update_lfsr)
         self.result = {
@@ -188,13 +194,10 @@ class _Bench:
             "digest": ctx.get(core.digest),
             "counters": {name: ctx.get(getattr(core, name)) for name in COUNTERS},
             "state": LayerState(
-                neurons[0, : sizes.neurons],
-                neurons[1, : sizes.neurons],
-                traces[0],
-                traces[1],
-                tuple(ctx.get(state) for state in core.host.noise_lfsr),
-                updates,
-                ctx.get(core.phase),
+                **{own.name: found[own.name][: own.count(self.config)] for own in variables},
+                noise_lfsr=tuple(ctx.get(state) for state in core.host.noise_lfsr),
+                update_lfsr=updates,
+                phase=ctx.get(core.phase),
             ),
         }
 

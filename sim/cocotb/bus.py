@@ -17,6 +17,7 @@ from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.result import LayerState
+from bitlif.model.state import state_variables
 from bitlif.sim.simulators import require_simulator
 from bitlif.tasks.scenario import targets_by_step
 
@@ -180,10 +181,10 @@ def _result(config: Config, run: BusRun, found: dict[str, Any]) -> BusResult:
         found["counters"],
         found["digest"],
         LayerState(
-            current=np.array(state["current"], np.int64),
-            membrane=np.array(state["membrane"], np.int64),
-            trace_current=np.array(state["trace_current"], np.int64),
-            trace=np.array(state["trace"], np.int64),
+            **{
+                own.name: np.array(state[own.name], np.int64)
+                for own in state_variables("neuron", "input")
+            },
             noise_lfsr=tuple(state["noise_lfsr"]),
             update_lfsr=tuple(state["update_lfsr"]),
             phase=state["phase"],

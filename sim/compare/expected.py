@@ -16,9 +16,10 @@ from bitlif.model.derive import derive
 from bitlif.model.layer import Layer
 from bitlif.model.result import LayerState, Result
 from bitlif.model.signature import Signature
+from bitlif.model.state import recorded, state_variables
 from bitlif.tasks.scenario import Work, targets_by_step
 
-RECORD_INFERENCE = ("current", "membrane", "draws")
+RECORD_INFERENCE = (*recorded("neuron"), "draws")
 RECORD_LEARNING = (*RECORD_INFERENCE, "errors", "traces", "gradient")
 
 
@@ -142,7 +143,6 @@ def _neuron_signals(
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
     """Return the signals of all neurons in one window, each of shape (T, M)."""
     c: Constants = derive(config).constants
-    assert result.current is not None
     assert result.membrane is not None
     assert result.draws is not None
     before, draws = result.membrane[0], result.draws[0]
@@ -151,8 +151,11 @@ def _neuron_signals(
     kept = np.clip(before + noise * c.keep_noise, c.membrane.low, c.membrane.high)
     return {
         "weight sum": raster.astype(np.int64) @ weights,
-        "synaptic current": result.current[0],
-        "membrane potential": before,
+        **{
+            own.title: getattr(result, own.record)[0]
+            for own in state_variables("neuron")
+            if own.record is not None
+        },
         "noise draw": draws,
         "spike": result.raster[0],
         "kept membrane": np.where(resets, 0, kept),

@@ -17,6 +17,7 @@ from bitlif.model.config.toml import config_hash, config_to_dict, dump_config
 from bitlif.model.derive import derive
 from bitlif.model.lfsr import LfsrConfig
 from bitlif.model.signature import WIDTH
+from bitlif.model.state import state_variables
 from bitlif.model.storage.ownership import GOLDEN, MANIFEST
 from bitlif.sim.probes import Observable, observables
 from bitlif.tasks.scenario import Work
@@ -184,17 +185,13 @@ def _observed(work: Work, expected: Expected) -> Iterator[GoldenArray]:
 
 
 def _format(config: Config, one: Observable) -> str:
-    synapse, trace, error = config.synapse, config.trace, config.error
+    trace, error = config.trace, config.error
     frac = {
-        "weight sum": synapse.weight.frac,
-        "synaptic current": synapse.current.frac,
-        "membrane potential": config.membrane.format.frac,
+        **{own.title: own.format(config).frac for own in state_variables()},
+        "weight sum": config.synapse.weight.frac,
         "kept membrane": config.membrane.format.frac,
         "error": error.format.frac,
-        "synaptic trace": trace.current.frac,
-        "PSP trace": trace.format.frac,
         "gradient": error.format.frac + trace.format.frac,
-        "weight": synapse.weight.frac,
     }.get(one.name, 0)
     return f"{'s' if one.signed else 'u'}{one.bits}.{frac}"
 

@@ -33,7 +33,7 @@ from bitlif.sim.backends.open import backend_names, require_backend
 TINY = Config.load("tiny")
 
 ICESUGAR = Board(
-    name="icesugar",
+    name="lab-board",
     title="Muse Lab iCESugar",
     platform=("icesugar", "ICESugarPlatform"),
     family="ice40",
@@ -93,9 +93,9 @@ def test_family_refers_to_known_tools_and_plls(name: str) -> None:
 
 def test_new_board_is_listed_and_elaborates(capsys: pytest.CaptureFixture[str]) -> None:
     register_board(ICESUGAR)
-    assert board_named("icesugar") is ICESUGAR
+    assert board_named("lab-board") is ICESUGAR
     assert main(["build", "--list", "--json"]) == 0
-    shown = json.loads(capsys.readouterr().out)["icesugar"]
+    shown = json.loads(capsys.readouterr().out)["lab-board"]
     assert (shown["backend"], shown["device"]) == ("netlist:ice40", "iCE40 UP5K")
     made = settings(ICESUGAR.pll, ICESUGAR.reference, ICESUGAR.aim)
     rtlil, constraints = prepare(ICESUGAR, made, Echo())
@@ -105,7 +105,7 @@ def test_new_board_is_listed_and_elaborates(capsys: pytest.CaptureFixture[str]) 
 
 def test_unmeasured_board_borrows_the_clock_of_the_same_device() -> None:
     register_board(ICESUGAR)
-    own, other = clock_of("icesugar"), clock_of("icebreaker")
+    own, other = clock_of("lab-board"), clock_of("icebreaker")
     assert own.mhz == other.mhz
     assert "no placement of this board" in own.note
     assert own.note.endswith("icebreaker")
@@ -118,12 +118,12 @@ def test_unmeasured_board_borrows_the_clock_of_the_same_device() -> None:
 
 def test_new_board_is_estimated_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     register_board(ICESUGAR)
-    assert main(["estimate", "digits", "--board", "icesugar"]) == 1
-    assert main(["estimate", "tiny", "--board", "icesugar", "--inference"]) in (0, 1)
+    assert main(["estimate", "digits", "--board", "lab-board"]) == 1
+    assert main(["estimate", "tiny", "--board", "lab-board", "--inference"]) in (0, 1)
     shown = " ".join(capsys.readouterr().out.split())
-    assert "icesugar: no placement of this board has been measured" in shown
-    assert main(["fit", "tiny", "--board", "icesugar", "--vary", "lanes", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["board"] == "icesugar"
+    assert "lab-board: no placement of this board has been measured" in shown
+    assert main(["fit", "tiny", "--board", "lab-board", "--vary", "lanes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["board"] == "lab-board"
 
 
 def test_new_family_has_boards_estimates_and_a_backend(

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
-from bitlif.model.result import RECORDS, LayerState
-from bitlif.model.state import StateVariable, add_state_variable, state_variables
-from bitlif.model.window import State
+from bitlif.model.floating.snapshot import FloatSnapshot
+from bitlif.model.floating.step import FloatArrays, FloatRecords
+from bitlif.model.result import RECORDS, LayerState, Result
+from bitlif.model.state import (
+    StateVariable,
+    add_state_variable,
+    require_fields,
+    state_variables,
+)
+from bitlif.model.window import Records, State
 
 PLUG_IN = """
 import json
@@ -82,8 +90,19 @@ def test_added_variable_appears_in_all_interfaces() -> None:
 def test_layer_state_has_every_variable_per_neuron_and_input() -> None:
     names = tuple(own.name for own in state_variables("neuron", "input"))
     assert State._fields == names
+    assert set(names) <= set(FloatSnapshot._fields) & set(FloatArrays._fields)
+    recorded = {own.record for own in state_variables("neuron", "input")} - {None}
+    for fields in (Records._fields, FloatRecords._fields, Result.__dataclass_fields__):
+        assert recorded < set(fields)
     assert tuple(LayerState.__dataclass_fields__)[: len(names)] == names
     assert RECORDS == ("current", "membrane", "draws", "errors", "traces", "gradient")
+
+
+@pytest.mark.parametrize("kind", [State, Records, FloatSnapshot, FloatArrays, FloatRecords])
+def test_missing_field_of_a_declared_variable_is_named(kind: Any) -> None:
+    require_fields(kind, kind._fields)
+    with pytest.raises(BitlifError, match=rf"{kind.__name__} must have a field slow"):
+        require_fields(kind, (*kind._fields, "slow"))
 
 
 def test_variables_without_learning_hardware_have_no_traces() -> None:

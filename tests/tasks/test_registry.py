@@ -134,7 +134,7 @@ def test_layer_that_does_not_fit_is_refused() -> None:
 def test_unknown_task_names_the_known_ones() -> None:
     for name, text in (
         ("digit", "task must be one of digits, teacher.*'digit', did you mean 'digits'"),
-        ("no_module:X", "task 'no_module:X' cannot be imported"),
+        ("no_module:X", "task 'no_module:X' cannot be imported.*PYTHONPATH"),
         ("json:loads", "task 'json:loads' must be a Task"),
         (3, "task must be a Task or a name, not 3"),
     ):

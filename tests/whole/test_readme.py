@@ -69,7 +69,7 @@ def test_example_of_a_new_board_runs() -> None:
     _, board = examples(LAYOUT)
     exec(compile(board, "layout.md", "exec"), {})
     added = boards.BOARDS.keys() - before.keys()
-    assert added == {"icesugar"}
+    assert added == {"my-icesugar"}
     for name in added:
         del boards.BOARDS[name]
 
