@@ -278,7 +278,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_wheel_holds_every_source_configuration_and_the_mark_of_types(wheel: Path) -> None:
+def test_wheel_has_all_sources_configurations_and_py_typed(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {"bitlif/py.typed"}

@@ -29,11 +29,11 @@ def draw_bins(bins: Bins) -> Any:
         axes[3].plot(steps, window.trace[:, bins.shown], color=BLUE, linewidth=1.2)
         _gradient(axes[4], bins, window)
         _update(axes[5], bins, window)
-        for own in axes[:5]:
-            own.set_xlim(-1, window.error.size)
-            own.set_xticks(range(0, window.error.size + 1, 50))
-        for own in axes[:4]:
-            own.tick_params(labelbottom=False)
+        for panel in axes[:5]:
+            panel.set_xlim(-1, window.error.size)
+            panel.set_xticks(range(0, window.error.size + 1, 50))
+        for panel in axes[:4]:
+            panel.tick_params(labelbottom=False)
         axes[4].set_xlabel("time (steps)")
         axes[5].set_xlabel("input")
     names = (
@@ -52,9 +52,18 @@ def draw_bins(bins: Bins) -> Any:
 
 def _inputs(axes: Any, bins: Bins) -> None:
     times, addresses = bins.events.times, bins.events.addresses
-    own = addresses == bins.shown
-    axes.scatter(times[~own], addresses[~own], s=7, marker="|", linewidths=0.9, color=GREY)
-    axes.scatter(times[own], addresses[own], s=30, marker="|", linewidths=1.8, color=VERMILION)
+    highlighted = addresses == bins.shown
+    axes.scatter(
+        times[~highlighted], addresses[~highlighted], s=7, marker="|", linewidths=0.9, color=GREY
+    )
+    axes.scatter(
+        times[highlighted],
+        addresses[highlighted],
+        s=30,
+        marker="|",
+        linewidths=1.8,
+        color=VERMILION,
+    )
     axes.set_ylim(-1.5, bins.events.units + 0.5)
 
 
@@ -84,12 +93,13 @@ def _update(axes: Any, bins: Bins, window: Window) -> None:
 def caption_bins(bins: Bins) -> str:
     """Return the caption: what was measured, and the result."""
     real, fixed = bins.windows
-    own = bins.settings
+    settings = bins.settings
     apart = int(np.count_nonzero(real.output != fixed.output))
     return (
-        f"Window {own.windows + 1} of a student of the teacher task (likelihood rule, sigma "
-        f"{own.sigma:g}, T = {own.steps} steps, rate {own.rate:g}); both models from the same "
-        f"weights and with the same noise draws. A step is the bin of training: at most one spike "
+        f"Window {settings.windows + 1} of a student of the teacher task (likelihood rule, sigma "
+        f"{settings.sigma:g}, T = {settings.steps} steps, rate "
+        f"{settings.rate:g}); both models from the same weights and with the same noise "
+        f"draws. A step is the bin of training: at most one spike "
         f"of an input, of the target ({int(bins.target.sum())} in all) and of the output "
         f"({int(fixed.output.sum())} fixed point, {int(real.output.sum())} float; they differ in "
         f"{apart} steps); the target resets the membrane. An error is "

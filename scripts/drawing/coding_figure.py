@@ -141,22 +141,23 @@ def _limits(coding: Coding) -> tuple[float, float]:
 
 def caption_coding(coding: Coding) -> str:
     """Return the caption: what was measured, and the result."""
-    own = coding.settings
-    low, high = (_ends(coding, sigma) for sigma in (own.sigmas[0], own.sigmas[-1]))
+    settings = coding.settings
+    low, high = (_ends(coding, sigma) for sigma in (settings.sigmas[0], settings.sigmas[-1]))
     counts = [float(code.measures["count"].mean()) for code in coding.codes]
     return (
-        f"{own.stimuli} frozen stimuli of {own.steps} steps, {own.trials} trials each, "
-        f"{own.neurons} neurons, {own.seeds} seeds; 95 % intervals (Student's t). The threshold "
-        f"rises with sigma so that the mean count stays the noiseless one's: {min(counts):.2f} to "
+        f"{settings.stimuli} frozen stimuli of {settings.steps} steps, {settings.trials} trials "
+        f"each, {settings.neurons} neurons, {settings.seeds} seeds; 95 % intervals (Student's "
+        f"t). The threshold rises with sigma so that the mean count stays the noiseless one's: "
+        f"{min(counts):.2f} to "
         f"{max(counts):.2f} spikes a window and neuron over all sigmas and both models. Jitter: "
         f"standard deviation over trials of the spike nearest to a noiseless spike, within {CATCH} "
         f"steps and half way to its neighbours. Reliability: Schreiber's correlation, Gaussian of "
         f"{KERNEL_STEPS:g} steps. Information: decisions of a nearest-mean decoder on smoothed "
         f"trains (van Rossum's metric), cross-validated, Miller's bias correction; a lower bound. "
         f"Times: the best of {len(WIDTHS) - 1} smoothings; counts: nothing but the count. Costs: "
-        f"maximum-likelihood decoders of all {own.neurons} neurons over the window so far; no "
-        f"point where a seed never decides. Fixed point, sigma {own.sigmas[0]:g} and "
-        f"{own.sigmas[-1]:g}: jitter {low['jitter']} and {high['jitter']} steps; reliability "
+        f"maximum-likelihood decoders of all {settings.neurons} neurons over the window so far; no "
+        f"point where a seed never decides. Fixed point, sigma {settings.sigmas[0]:g} and "
+        f"{settings.sigmas[-1]:g}: jitter {low['jitter']} and {high['jitter']} steps; reliability "
         f"{low['reliability']} and {high['reliability']}; Fano factor {low['fano_factor']} and "
         f"{high['fano_factor']}; bits in times beyond counts {low['beyond']} and "
         f"{high['beyond']}; share of the times' bits at the finest smoothing {low['fine']} and "
@@ -172,4 +173,7 @@ def _ends(coding: Coding, sigma: float) -> dict[str, str]:
     values |= {"beyond": code.times_beyond_counts, "fine": code.fine_share}
     values["counts"] = code.widths[:, -1]
     digits = {"fano_factor": 3}
-    return {name: span(mean_interval(own), digits.get(name, 2)) for name, own in values.items()}
+    return {
+        name: span(mean_interval(values_of), digits.get(name, 2))
+        for name, values_of in values.items()
+    }

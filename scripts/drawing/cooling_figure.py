@@ -57,7 +57,9 @@ def _name(schedule: str) -> str:
 def _legend(axes: Any) -> None:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color=COLOURS[own], label=_name(own)) for own in SCHEDULES]
+    lines = [
+        Line2D([], [], color=COLOURS[schedule], label=_name(schedule)) for schedule in SCHEDULES
+    ]
     for model in ("fixed", "float"):
         style = {**_style(COOLED, model), "color": GREY, "marker": MARKERS[model]}
         lines.append(Line2D([], [], label=LABELS[model], markerfacecolor="none", **style))

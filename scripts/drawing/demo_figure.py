@@ -160,7 +160,7 @@ def _draw_curves(axes: Any, shown: Shown) -> None:
     for name, accuracy in shown.accuracy.items():
         epochs = range(1, len(accuracy) + 1)
         label = f"{name}: {100 * accuracy[-1]:.1f} % at the end"
-        axes.plot(epochs, [100 * own for own in accuracy], label=label, **styles[name])
+        axes.plot(epochs, [100 * share for share in accuracy], label=label, **styles[name])
     axes.set_xlabel("epoch (one pass over the training digits)")
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)

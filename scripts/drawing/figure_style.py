@@ -52,9 +52,9 @@ def save_page(path: Path, figure: Any, title: str, caption: str) -> None:
 
 def errors(axes: Any, x: Any, intervals: list[Interval], style: dict[str, Any], **more: Any) -> Any:
     """Draw means with error bars that span their intervals."""
-    means = [own.mean for own in intervals]
-    below = [own.mean - own.low for own in intervals]
-    above = [own.high - own.mean for own in intervals]
+    means = [interval.mean for interval in intervals]
+    below = [interval.mean - interval.low for interval in intervals]
+    above = [interval.high - interval.mean for interval in intervals]
     return axes.errorbar(
         x, means, yerr=(below, above), capsize=2, linewidth=1.3, elinewidth=0.9, **style, **more
     )

@@ -80,17 +80,17 @@ def caption_probability(probability: Probability) -> str:
     """Return the caption: what was measured, and the result."""
     parts = []
     for curve in probability.curves:
-        own = curve.chi_square(curve.expected)
+        fit = curve.chi_square(curve.expected)
         if curve.model == "float":
             parts.append(
-                f"float against Phi: chi-square {own[0]:.1f} on {own[1]} points, {chance(own[2])}"
+                f"float against Phi: chi-square {fit[0]:.1f} on {fit[1]} points, {chance(fit[2])}"
             )
             continue
         ideal = curve.chi_square(curve.gaussian)
         points, spikes, awaited = curve.beyond
         parts.append(
-            f"{curve.source}, ends at {curve.cutoff:.2f} sigma: {own[0]:.1f} on {own[1]} points, "
-            f"{chance(own[2])}, against Phi {ideal[0]:.0f} on {ideal[1]}, {chance(ideal[2])}; "
+            f"{curve.source}, ends at {curve.cutoff:.2f} sigma: {fit[0]:.1f} on {fit[1]} points, "
+            f"{chance(fit[2])}, against Phi {ideal[0]:.0f} on {ideal[1]}, {chance(ideal[2])}; "
             f"{spikes} spikes at the {points} potentials out of its reach, where Phi expects "
             f"{awaited:.1f}"
         )

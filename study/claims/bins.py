@@ -125,19 +125,19 @@ class Bins:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain numbers."""
-        own = self.settings
+        settings = self.settings
         return {
-            "sigma": own.sigma,
-            "windows_before": own.windows,
-            "steps": own.steps,
-            "learning_rate": own.rate,
-            "seed": own.seed,
+            "sigma": settings.sigma,
+            "windows_before": settings.windows,
+            "steps": settings.steps,
+            "learning_rate": settings.rate,
+            "seed": settings.seed,
             "weight_lsb": self.lsb,
             "input_steps": self.events.times.tolist(),
             "input_addresses": self.events.addresses.tolist(),
             "target_steps": np.flatnonzero(self.target).tolist(),
             "input_shown": self.shown,
-            "trace_shown": {own.model: own.trace[:, self.shown].tolist() for own in self.windows},
+            "trace_shown": {one.model: one.trace[:, self.shown].tolist() for one in self.windows},
             "largest_update_difference_lsb": self.largest_difference,
             "models": [window.to_json() for window in self.windows],
         }

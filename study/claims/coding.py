@@ -147,17 +147,17 @@ class Coding:
 
     def code(self, sigma: float, model: str) -> Code:
         """Return the code of one noise level and model."""
-        return next(own for own in self.codes if (own.sigma, own.model) == (sigma, model))
+        return next(code for code in self.codes if (code.sigma, code.model) == (sigma, model))
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain numbers."""
-        own = self.settings
+        settings = self.settings
         return {
-            "seeds": own.seeds,
-            "stimuli": own.stimuli,
-            "trials_a_stimulus": own.trials,
-            "steps": own.steps,
-            "neurons": own.neurons,
+            "seeds": settings.seeds,
+            "stimuli": settings.stimuli,
+            "trials_a_stimulus": settings.trials,
+            "steps": settings.steps,
+            "neurons": settings.neurons,
             "word_letters": LETTERS,
             "decision_accuracy": ACCURACY,
             "smoothing_steps": [width if np.isfinite(width) else "count" for width in WIDTHS],
@@ -272,12 +272,14 @@ def response_measures(trains: NDArray[np.uint8], shown: Stimulation, seed: int) 
     result = {
         "count": float(counts.mean()),
         "fano_factor": float(np.nanmean([fano_factor(counts[s, :, m]) for s, m in cells])),
-        "jitter": float(np.nanmean([own.jitter for own in precision])),
-        "found": float(np.nanmean([own.found for own in precision])),
+        "jitter": float(np.nanmean([precise.jitter for precise in precision])),
+        "found": float(np.nanmean([precise.found for precise in precision])),
         "reliability": float(np.mean([reliability(trains[s, :, :, m]) for s, m in cells])),
-        "information_counts": _mean([mutual_information(own) for own in counts.transpose(2, 0, 1)]),
-        "information_words": _mean([mutual_information(own) for own in coded]),
-        "information_words_shuffled": _mean([shuffled_information(own, seed) for own in coded]),
+        "information_counts": _mean(
+            [mutual_information(part) for part in counts.transpose(2, 0, 1)]
+        ),
+        "information_words": _mean([mutual_information(part) for part in coded]),
+        "information_words_shuffled": _mean([shuffled_information(part, seed) for part in coded]),
     }
     for code, accuracy in (("times", time_accuracy(trains)), ("counts", count_accuracy(trains))):
         result[f"accuracy_{code}"] = float(accuracy[-1])

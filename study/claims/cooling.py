@@ -106,9 +106,9 @@ class Cooling:
         """Return the curves of one condition."""
         wanted = (sparsity, rule, schedule, model)
         return next(
-            own
-            for own in self.courses
-            if (own.sparsity, own.rule, own.schedule, own.model) == wanted
+            course
+            for course in self.courses
+            if (course.sparsity, course.rule, course.schedule, course.model) == wanted
         )
 
     def gain(self, sparsity: int, rule: str, schedule: str, model: str) -> Interval:
@@ -142,8 +142,8 @@ class Cooling:
         }
 
     def _cells(self) -> Iterator[tuple[int, str, str, str]]:
-        for own in self.courses:
-            yield own.sparsity, own.rule, own.schedule, own.model
+        for course in self.courses:
+            yield course.sparsity, course.rule, course.schedule, course.model
 
 
 def measure_cooling(

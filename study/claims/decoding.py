@@ -114,8 +114,8 @@ def count_accuracy(trains: NDArray[np.integer]) -> NDArray[np.float64]:
         seen = counts[:, test]
         evidence = np.stack(
             [
-                -((seen - own) ** 2 / (2 * spread) + np.log(spread) / 2).sum(axis=-1)
-                for own, spread in zip(mean, variance, strict=True)
+                -((seen - center) ** 2 / (2 * spread) + np.log(spread) / 2).sum(axis=-1)
+                for center, spread in zip(mean, variance, strict=True)
             ],
             axis=-1,
         )
@@ -128,5 +128,5 @@ def _right(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
 
     `evidence` has the shape (S, trials, bins, S').
     """
-    own = np.arange(evidence.shape[0])[:, None, None]
-    return np.asarray((evidence.argmax(axis=-1) == own).mean(axis=(0, 1)))
+    stimulus = np.arange(evidence.shape[0])[:, None, None]
+    return np.asarray((evidence.argmax(axis=-1) == stimulus).mean(axis=(0, 1)))

@@ -142,7 +142,7 @@ class Landscape:
     def scan(self, sigma: float, rule: str, model: str) -> Scan:
         """Return the scan of one noise level, rule and model."""
         wanted = (sigma, rule, model)
-        return next(own for own in self.scans if (own.sigma, own.rule, own.model) == wanted)
+        return next(scan for scan in self.scans if (scan.sigma, scan.rule, scan.model) == wanted)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain numbers."""

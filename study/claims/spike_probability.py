@@ -132,7 +132,7 @@ class Probability:
 
     def curve(self, source: str) -> Curve:
         """Return the curve of one noise source."""
-        return next(own for own in self.curves if own.source == source)
+        return next(curve for curve in self.curves if curve.source == source)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain numbers."""
@@ -148,7 +148,10 @@ def measure_probability(
 ) -> Probability:
     """Measure the float twin and every source; `report` is called with 1 after each."""
     curves = []
-    wanted = ((GAUSSIAN, "float", {}), *((name, "fixed", own) for name, own in SOURCES.items()))
+    wanted = (
+        (GAUSSIAN, "float", {}),
+        *((name, "fixed", fields) for name, fields in SOURCES.items()),
+    )
     for source, model, words in wanted:
         curves.append(_curve(source, words, model, settings))
         report(1)
@@ -229,8 +232,8 @@ def exact_probabilities(config: Config, potentials: NDArray[np.integer]) -> NDAr
     lifted = [
         sum(
             count
-            for own, count in zip(noise, pmf.counts, strict=True)
-            if int(potential) + own >= constants.threshold
+            for draw, count in zip(noise, pmf.counts, strict=True)
+            if int(potential) + draw >= constants.threshold
         )
         for potential in potentials
     ]

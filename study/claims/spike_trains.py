@@ -106,8 +106,8 @@ def reliability(trains: Trains) -> float:
     unit = np.divide(smooth, size, out=np.zeros_like(smooth), where=size > 0)
     trials = int(unit.shape[0])
     # The square of the sum counts every pair twice and every train with itself.
-    own = float((unit**2).sum())
-    return (float((unit.sum(axis=0) ** 2).sum()) - own) / (trials * (trials - 1))
+    self_products = float((unit**2).sum())
+    return (float((unit.sum(axis=0) ** 2).sum()) - self_products) / (trials * (trials - 1))
 
 
 def gaussian_kernel(steps: int, width: float) -> NDArray[np.float64]:

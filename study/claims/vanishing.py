@@ -87,7 +87,9 @@ class Vanishing:
     def start(self, sigma: float, rule: str, model: str) -> Start:
         """Return the students of one noise level, rule and model."""
         wanted = (sigma, rule, model)
-        return next(own for own in self.starts if (own.sigma, own.rule, own.model) == wanted)
+        return next(
+            start for start in self.starts if (start.sigma, start.rule, start.model) == wanted
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain numbers."""

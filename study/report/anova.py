@@ -64,9 +64,9 @@ def decompose(values: Reals) -> Variances:
     rest = values - values.mean()
     total = float((rest**2).mean())
     alone = {axis: _over_others(rest, (axis,)) for axis in axes}
-    mains = {axis: float((own**2).mean()) for axis, own in alone.items()}
-    for own in alone.values():
-        rest = rest - own
+    mains = {axis: float((effect**2).mean()) for axis, effect in alone.items()}
+    for effect in alone.values():
+        rest = rest - effect
     pairs = {}
     for a, b in itertools.combinations(axes, 2):
         both = _over_others(rest, (a, b))

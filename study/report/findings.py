@@ -59,13 +59,13 @@ def analyse(
     return {
         "study": _study(results),
         "score": score,
-        "metrics": [dataclasses.asdict(own) for own in results.metrics.values()],
+        "metrics": [dataclasses.asdict(metric) for metric in results.metrics.values()],
         "confidence": CONFIDENCE,
         "loss": loss,
         "points": _points(results, means, best),
-        "failures": [dataclasses.asdict(own) for own in results.failures],
+        "failures": [dataclasses.asdict(failure) for failure in results.failures],
         "fronts": [] if best is None else _fronts(results, means),
-        "effects": [] if best is None else [_effect(results, own) for own in levels],
+        "effects": [] if best is None else [_effect(results, axis) for axis in levels],
         "sensitivity": None if found is None else _sensitivity(found),
         "grids": [] if best is None else _grids(levels, means[score].mean, found),
         "best": None if best is None else _point(results, means, best),
@@ -125,7 +125,7 @@ def _point(results: Results, means: dict[str, Means], index: int) -> dict[str, A
         "point": int(results.points[index]),
         "setting": results.setting(index),
         "seeds": int(means[results.score.name].count[index]),
-        "metrics": {name: _summary(own, index) for name, own in means.items()},
+        "metrics": {name: _summary(of_metric, index) for name, of_metric in means.items()},
     }
 
 
@@ -137,17 +137,17 @@ def _points(results: Results, means: dict[str, Means], best: int | None) -> list
     lost = (missing, missing) if best is None else losses(results, best)
     points = []
     for index in range(len(results.points)):
-        own = _point(results, means, index)
-        own["loss"], own["loss_high"] = (number(part[index]) for part in lost)
-        own["error"] = errors.get(own["point"], "")
-        points.append(own)
+        point = _point(results, means, index)
+        point["loss"], point["loss_high"] = (number(part[index]) for part in lost)
+        point["error"] = errors.get(point["point"], "")
+        points.append(point)
     return points
 
 
 def _fronts(results: Results, means: dict[str, Means]) -> list[dict[str, Any]]:
     """Return the Pareto fronts of the score against each cost and each further objective."""
     score = results.score.name
-    objectives = [own["name"] for own in results.description["objectives"][1:]]
+    objectives = [objective["name"] for objective in results.description["objectives"][1:]]
     fronts = []
     for cost in dict.fromkeys((*costs_of(results), *objectives)):
         if cost not in results.metrics or cost == score or np.isnan(means[cost].mean).all():
@@ -168,11 +168,11 @@ def _effect(results: Results, levels: AxisLevels) -> dict[str, Any]:
     values = results.values[results.score.name]
     rows = []
     for code, label in enumerate(levels.labels):
-        own = values[levels.codes == code]
-        there = ~np.isnan(own)
+        at_level = values[levels.codes == code]
+        there = ~np.isnan(at_level)
         count = there.sum(axis=0)
         with np.errstate(invalid="ignore"):
-            seeds = np.where(there, own, 0.0).sum(axis=0) / count
+            seeds = np.where(there, at_level, 0.0).sum(axis=0) / count
         rows.append(
             {
                 "label": label,
@@ -188,7 +188,7 @@ def _effect(results: Results, levels: AxisLevels) -> dict[str, Any]:
 
 def _sensitivity(found: Sensitivity) -> dict[str, Any]:
     fields = dataclasses.asdict(found)
-    return {**fields, **{kind: [{**own, "axes": list(own["axes"])} for own in fields[kind]]
+    return {**fields, **{kind: [{**effect, "axes": list(effect["axes"])} for effect in fields[kind]]
                        for kind in ("mains", "pairs")}}  # fmt: skip
 
 
@@ -196,8 +196,8 @@ def _grids(
     levels: list[AxisLevels], mean: Reals, found: Sensitivity | None
 ) -> list[dict[str, Any]]:
     """Return the mean score over each pair of axes, the strongest interaction first."""
-    strength = {} if found is None else {own.axes: own.share for own in found.pairs}
-    varied = [own for own in levels if len(own.labels) > 1]
+    strength = {} if found is None else {pair.axes: pair.share for pair in found.pairs}
+    varied = [axis for axis in levels if len(axis.labels) > 1]
     grids = []
     for a, b in itertools.combinations(varied, 2):
         sums = np.zeros((len(a.labels), len(b.labels)))

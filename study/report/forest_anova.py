@@ -96,11 +96,11 @@ def _decompose(model: Any, levels: list[NDArray[np.float32]]) -> Variances:
         for (a, b), sums in pairs.items():
             others = np.delete(shares, (a, b), axis=0).prod(axis=0)
             sums += (inside[a] * (value * others)[:, None]).T @ inside[b] / TREES
-    alone = {axis: own - mean for axis, own in mains.items()}
-    of_mains = {axis: float((own**2).mean()) for axis, own in alone.items()}
+    alone = {axis: main - mean for axis, main in mains.items()}
+    of_mains = {axis: float((effect**2).mean()) for axis, effect in alone.items()}
     of_pairs = {
-        (a, b): float(((own - mean - alone[a][:, None] - alone[b]) ** 2).mean())
-        for (a, b), own in pairs.items()
+        (a, b): float(((cell_means - mean - alone[a][:, None] - alone[b]) ** 2).mean())
+        for (a, b), cell_means in pairs.items()
     }
     total = _variance(model, levels)
     rest = total - sum(of_mains.values()) - sum(of_pairs.values())
@@ -122,18 +122,22 @@ def _leaves(tree: Any, levels: list[NDArray[np.float32]]) -> tuple[Reals, list[R
         high[left, axis] = low[right, axis] = cut
     leaves = tree.children_left < 0
     inside = [
-        ((own > low[leaves, axis, None]) & (own <= high[leaves, axis, None])).astype(np.float64)
-        for axis, own in enumerate(levels)
+        (
+            (axis_levels > low[leaves, axis, None]) & (axis_levels <= high[leaves, axis, None])
+        ).astype(np.float64)
+        for axis, axis_levels in enumerate(levels)
     ]
     return tree.value[leaves, 0, 0], inside
 
 
 def _variance(model: Any, levels: list[NDArray[np.float32]]) -> float:
-    sizes = [len(own) for own in levels]
+    sizes = [len(axis_levels) for axis_levels in levels]
     if np.prod(sizes, dtype=float) <= MAX_CELLS:
         cells = np.indices(sizes).reshape(len(sizes), -1)
     else:
         random = np.random.default_rng(0)
         cells = np.array([random.integers(0, size, MAX_CELLS) for size in sizes])
-    places = np.column_stack([own[cell] for own, cell in zip(levels, cells, strict=True)])
+    places = np.column_stack(
+        [axis_levels[cell] for axis_levels, cell in zip(levels, cells, strict=True)]
+    )
     return float(model.predict(places).var())

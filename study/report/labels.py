@@ -19,7 +19,7 @@ ROUNDING = 1e-9
 
 def metric_of(findings: Mapping[str, Any], name: str) -> dict[str, str]:
     """Return the description of a metric in findings."""
-    return next(own for own in findings["metrics"] if own["name"] == name)
+    return next(metric for metric in findings["metrics"] if metric["name"] == name)
 
 
 def factor_of(metric: Mapping[str, str]) -> float:
@@ -112,11 +112,16 @@ def score_range(findings: Mapping[str, Any]) -> tuple[float, float]:
     All means lie within the limits. At either side there is room for error bars of half the span
     of the means; the intervals of two or three seeds can be much longer and are clipped.
     """
-    summaries = [own["metrics"][findings["score"]] for own in findings["points"]]
-    there = [own for own in summaries if own["mean"] is not None]
-    lows = min(own["mean"] if own["low"] is None else own["low"] for own in there)
-    highs = max(own["mean"] if own["high"] is None else own["high"] for own in there)
-    least, most = min(own["mean"] for own in there), max(own["mean"] for own in there)
+    summaries = [point["metrics"][findings["score"]] for point in findings["points"]]
+    there = [summary for summary in summaries if summary["mean"] is not None]
+    lows = min(summary["mean"] if summary["low"] is None else summary["low"] for summary in there)
+    highs = max(
+        summary["mean"] if summary["high"] is None else summary["high"] for summary in there
+    )
+    least, most = (
+        min(summary["mean"] for summary in there),
+        max(summary["mean"] for summary in there),
+    )
     room = (most - least) / 2 or abs(most) / 20 or 1.0
     low, high = max(lows, least - room), min(highs, most + room)
     margin = (most - least + room) / 20

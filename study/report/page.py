@@ -126,14 +126,18 @@ def _sections(findings: Findings) -> list[dict[str, str]]:
         omitted.add("failures")
     if not (findings["recommended"] or findings["for_board"]):
         omitted.add("config")
-    return [{"id": own, "title": title} for own, title in SECTIONS.items() if own not in omitted]
+    return [
+        {"id": section, "title": title}
+        for section, title in SECTIONS.items()
+        if section not in omitted
+    ]
 
 
 def _plots(findings: Findings) -> dict[str, Plot]:
     """Return the plots of the page by name."""
     if not findings["best"]:
         return {}
-    plots = {f"front-{own['cost']}": front_plot(findings, own) for own in findings["fronts"]}
+    plots = {f"front-{front['cost']}": front_plot(findings, front) for front in findings["fronts"]}
     for number, effect in enumerate(findings["effects"]):
         plots[f"effect-{number}"] = effect_plot(findings, effect)
     found = findings["sensitivity"]
@@ -146,7 +150,7 @@ def _plots(findings: Findings) -> dict[str, Plot]:
 
 def _front_options(findings: Findings) -> list[tuple[str, str]]:
     """Return plot name and title of every front."""
-    costs = [own["cost"] for own in findings["fronts"]]
+    costs = [front["cost"] for front in findings["fronts"]]
     return [(f"front-{cost}", labels.metric_of(findings, cost)["title"]) for cost in costs]
 
 

@@ -33,7 +33,7 @@ def front(values: NDArray[np.float64], directions: Sequence[str]) -> NDArray[np.
     >>> front(np.array([[0.9, 100], [0.8, 50], [0.7, 60], [0.9, 100]]), ("max", "min")).tolist()
     [True, True, False, True]
     """
-    signs = np.array([-1.0 if own == "max" else 1.0 for own in directions])
+    signs = np.array([-1.0 if direction == "max" else 1.0 for direction in directions])
     losses = values * signs
     inside = np.zeros(len(values), dtype=np.bool_)
     whole = np.flatnonzero(~np.isnan(losses).any(axis=1))
@@ -41,12 +41,12 @@ def front(values: NDArray[np.float64], directions: Sequence[str]) -> NDArray[np.
     order = whole[np.lexsort(losses[whole].T[::-1])]
     kept: list[NDArray[np.float64]] = []
     for point in order:
-        own = losses[point]
+        loss = losses[point]
         if kept:
             so_far = np.array(kept)
-            beaten = (so_far <= own).all(axis=1) & (so_far < own).any(axis=1)
+            beaten = (so_far <= loss).all(axis=1) & (so_far < loss).any(axis=1)
             if beaten.any():
                 continue
-        kept.append(own)
+        kept.append(loss)
         inside[point] = True
     return inside

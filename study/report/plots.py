@@ -63,13 +63,13 @@ def hover_texts(findings: Findings) -> dict[str, str]:
 def _hover_text(findings: Findings, point: Findings) -> str:
     lines = [f"<b>point {point['point']}</b>"]
     lines += [html_text(line) for line in setting_text(point["setting"], "\n").split("\n")]
-    for own in findings["metrics"]:
-        summary = point["metrics"][own["name"]]
-        if summary["mean"] is None or own["name"] not in _shown_metrics(findings):
+    for metric in findings["metrics"]:
+        summary = point["metrics"][metric["name"]]
+        if summary["mean"] is None or metric["name"] not in _shown_metrics(findings):
             continue
-        line = f"{own['title']}: {with_unit(own, mean_text(own, summary))}"
-        if own["name"] == findings["score"] and summary["low"] is not None:
-            ends = (value_text(own, summary[end]) for end in ("low", "high"))
+        line = f"{metric['title']}: {with_unit(metric, mean_text(metric, summary))}"
+        if metric["name"] == findings["score"] and summary["low"] is not None:
+            ends = (value_text(metric, summary[end]) for end in ("low", "high"))
             line += f", {percent(findings['confidence'])} in [{', '.join(ends)}]"
         lines.append(html_text(line))
     lines.append(f"{point['seeds']} seed{'' if point['seeds'] == 1 else 's'}")
@@ -77,7 +77,7 @@ def _hover_text(findings: Findings, point: Findings) -> str:
 
 
 def _shown_metrics(findings: Findings) -> set[str]:
-    return {findings["score"], *(own["cost"] for own in findings["fronts"])}
+    return {findings["score"], *(front["cost"] for front in findings["fronts"])}
 
 
 def front_plot(findings: Findings, front: Findings) -> Plot:
@@ -87,7 +87,7 @@ def front_plot(findings: Findings, front: Findings) -> Plot:
     """
     score, cost = metric_of(findings, findings["score"]), metric_of(findings, front["cost"])
     by_number = {point["point"]: point for point in findings["points"]}
-    inside = [by_number[own] for own in front["points"]]
+    inside = [by_number[number] for number in front["points"]]
     numbers = set(front["points"])
     others = [
         point
@@ -161,8 +161,8 @@ def _scatter(
 
 def _bars(summaries: Sequence[Findings], score: Mapping[str, str]) -> Plot:
     halves = [
-        0.0 if own["high"] is None else factor_of(score) * (own["high"] - own["mean"])
-        for own in summaries
+        0.0 if summary["high"] is None else factor_of(score) * (summary["high"] - summary["mean"])
+        for summary in summaries
     ]
     return {"type": "data", "array": halves, "thickness": 1.2, "width": 3}
 
@@ -170,12 +170,14 @@ def _bars(summaries: Sequence[Findings], score: Mapping[str, str]) -> Plot:
 def effect_plot(findings: Findings, effect: Findings) -> Plot:
     """Return a plot of the score over one axis: every point and the mean of each level."""
     score = metric_of(findings, findings["score"])
-    axis = next(own for own in findings["study"]["axes"] if own["name"] == effect["axis"])
-    levels = [own for own in effect["levels"] if own["mean"] is not None]
+    axis = next(
+        described for described in findings["study"]["axes"] if described["name"] == effect["axis"]
+    )
+    levels = [level for level in effect["levels"] if level["mean"] is not None]
     points = [point for point in findings["points"] if _mean(point, findings["score"]) is not None]
     values = [point["setting"][effect["axis"]] for point in points]
     if not effect["binned"]:
-        place = {own["label"]: own["place"] for own in effect["levels"]}
+        place = {level["label"]: level["place"] for level in effect["levels"]}
         order = dict(zip(axis["values"], axis["labels"], strict=True))
         values = [place[order[value]] for value in values]
     spots = _scatter(findings, points, score, score, "points", {"color": GREY, "size": 6,
@@ -185,12 +187,12 @@ def effect_plot(findings: Findings, effect: Findings) -> Plot:
         # Text values have no order, so no line joins them.
         "mode": "markers" if effect["scale"] == "words" else "lines+markers",
         "name": "mean",
-        "x": [own["place"] for own in levels],
-        "y": [factor_of(score) * own["mean"] for own in levels],
+        "x": [level["place"] for level in levels],
+        "y": [factor_of(score) * level["mean"] for level in levels],
         "error_y": _bars(levels, score),
         "line": {"color": BLUE, "width": 2},
         "marker": {"color": BLUE, "size": 9},
-        "hovertext": [_level_text(score, effect["axis"], own) for own in levels],
+        "hovertext": [_level_text(score, effect["axis"], level) for level in levels],
         "hoverinfo": "text",
     }
     unit = f" ({axis['unit']})" if axis["unit"] else ""
@@ -201,16 +203,16 @@ def effect_plot(findings: Findings, effect: Findings) -> Plot:
 
 
 def _ticks(effect: Findings, values: Sequence[float]) -> Plot:
-    places = [own["place"] for own in effect["levels"]]
+    places = [level["place"] for level in effect["levels"]]
     ticks: Plot = {"ticklabeloverflow": "allow"}
     if effect["scale"] == "words":
         # Labels are centred below their positions and need half a step at either end.
         ticks["range"] = [-0.5, len(places) - 0.5]
     if effect["scale"] == "log":
         shown = log_ticks(min(values), max(values))
-        ticks |= {"type": "log", "tickvals": shown, "ticktext": [f"{own:g}" for own in shown]}
+        ticks |= {"type": "log", "tickvals": shown, "ticktext": [f"{tick:g}" for tick in shown]}
     if not effect["binned"] and len(places) <= MAX_TICKS:
-        labels = [html_text(own["label"]) for own in effect["levels"]]
+        labels = [html_text(level["label"]) for level in effect["levels"]]
         ticks |= {"tickvals": places, "ticktext": labels}
     return ticks
 

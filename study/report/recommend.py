@@ -52,7 +52,7 @@ class Choice:
 
 def costs_of(results: Results) -> tuple[str, ...]:
     """Return the costs that were measured: those of `COSTS` and other minimised objectives."""
-    objectives = [own["name"] for own in results.description["objectives"][1:]]
+    objectives = [objective["name"] for objective in results.description["objectives"][1:]]
     return tuple(
         name
         for name in dict.fromkeys((*COSTS, *objectives))

@@ -117,9 +117,9 @@ def _codes(
 ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
     columns, sizes = [], []
     for axis in axes:
-        own = results.settings[axis.name]
-        values = ordered_values(axis, own)
-        columns.append([values.index(own[n]) for n in np.flatnonzero(there)])
+        setting = results.settings[axis.name]
+        values = ordered_values(axis, setting)
+        columns.append([values.index(setting[n]) for n in np.flatnonzero(there)])
         sizes.append(len(values))
     return np.array(columns, dtype=np.int64).T, tuple(sizes)
 
@@ -166,9 +166,9 @@ def _exact(
 ) -> Sensitivity:
     points = int(np.prod(sizes))
 
-    def effect(own: tuple[int, ...], variance: float) -> Effect:
-        free = int(np.prod([sizes[n] - 1 for n in own]))
-        names = tuple(axes[n].name for n in own)
+    def effect(effect_axes: tuple[int, ...], variance: float) -> Effect:
+        free = int(np.prod([sizes[n] - 1 for n in effect_axes]))
+        names = tuple(axes[n].name for n in effect_axes)
         if noise is None:
             return Effect(names, _share(variance, found.total), None, None)
         # The expected sum of squares from noise is the degrees of freedom times its variance.
@@ -181,8 +181,8 @@ def _exact(
 
     own_noise = None if noise is None else noise[0] * (1 - 1 / points)
     return Sensitivity(
-        EXACT, _largest_first([effect((n,), own) for n, own in found.mains.items()]),
-        _largest_first([effect(pair, own) for pair, own in found.pairs.items()]),
+        EXACT, _largest_first([effect((n,), value) for n, value in found.mains.items()]),
+        _largest_first([effect(pair, value) for pair, value in found.pairs.items()]),
         _share(found.higher, found.total),
         None if own_noise is None else _share(own_noise, found.total),
         float(np.sqrt(found.total)), points, None,
@@ -208,15 +208,15 @@ def _forest(
 ) -> Sensitivity:
     own_noise = None if noise is None else _share(noise, spread)
 
-    def effect(own: tuple[int, ...], variance: float) -> Effect:
+    def effect(effect_axes: tuple[int, ...], variance: float) -> Effect:
         share = _share(variance, found.total)
         # A forest has no degrees of freedom: an effect must exceed the total share of the noise.
         clear = None if own_noise is None else share > own_noise
-        return Effect(tuple(axes[n].name for n in own), share, own_noise, clear)
+        return Effect(tuple(axes[n].name for n in effect_axes), share, own_noise, clear)
 
     return Sensitivity(
-        FOREST, _largest_first([effect((n,), own) for n, own in found.mains.items()]),
-        _largest_first([effect(pair, own) for pair, own in found.pairs.items()]),
+        FOREST, _largest_first([effect((n,), value) for n, value in found.mains.items()]),
+        _largest_first([effect(pair, value) for pair, value in found.pairs.items()]),
         _share(found.higher, found.total), own_noise, float(np.sqrt(found.total)), points, fit,
     )  # fmt: skip
 

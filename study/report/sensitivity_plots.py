@@ -35,7 +35,7 @@ MIN_SHARE, MIN_PAIRS = 0.001, 3
 def drawn_effects(found: Findings) -> list[Findings]:
     """Return the effects that have a bar in the plot."""
     pairs = [
-        own for n, own in enumerate(found["pairs"]) if n < MIN_PAIRS or own["share"] >= MIN_SHARE
+        pair for n, pair in enumerate(found["pairs"]) if n < MIN_PAIRS or pair["share"] >= MIN_SHARE
     ]
     return [*found["mains"][:MAX_BARS], *pairs[:MAX_BARS]]
 
@@ -44,24 +44,24 @@ def sensitivity_plot(found: Findings) -> Plot:
     """Return a bar plot of the shares of the variance, with marks for the share of noise alone."""
     rows = drawn_effects(found)
     places = list(range(len(rows)))
-    names = [html_text(effect_text(own["axes"])) for own in rows]
+    names = [html_text(effect_text(effect["axes"])) for effect in rows]
     bars = {
         "type": "bar",
         "orientation": "h",
-        "x": [100 * own["share"] for own in rows],
+        "x": [100 * effect["share"] for effect in rows],
         "y": places,
         "width": 0.42,
         "marker": {
-            "color": [BLUE if len(own["axes"]) == 1 else ORANGE for own in rows],
-            "pattern": {"shape": ["/" if own["clear"] is False else "" for own in rows]},
+            "color": [BLUE if len(effect["axes"]) == 1 else ORANGE for effect in rows],
+            "pattern": {"shape": ["/" if effect["clear"] is False else "" for effect in rows]},
         },
-        "text": [share_text(own) for own in rows],
+        "text": [share_text(effect) for effect in rows],
         "textposition": "outside",
         "cliponaxis": False,
         "hoverinfo": "text",
         "hovertext": [
-            f"{name}: {share_text(own)}{noise_text(own)}"
-            for name, own in zip(names, rows, strict=True)
+            f"{name}: {share_text(effect)}{noise_text(effect)}"
+            for name, effect in zip(names, rows, strict=True)
         ],
         "showlegend": False,
     }
@@ -85,14 +85,14 @@ def sensitivity_plot(found: Findings) -> Plot:
                 "type": "scatter",
                 "mode": "markers",
                 "name": "expected from the noise of the seeds alone",
-                "x": [100 * own["noise"] for own in rows],
+                "x": [100 * effect["noise"] for effect in rows],
                 "y": places,
                 "marker": mark,
                 "hoverinfo": "skip",
             }
         )
     layout = layout_of("share of the variance (%)", "", 150 + 48 * len(rows))
-    largest = 100 * max(own["share"] for own in rows)
+    largest = 100 * max(effect["share"] for effect in rows)
     layout["xaxis"] |= {"range": [0, 1.3 * largest or 1.0]}
     layout["yaxis"] |= {"range": [len(rows) - 0.6, -0.75], "showticklabels": False,
                         "showgrid": False}  # fmt: skip
@@ -135,7 +135,9 @@ def grid_plot(findings: Findings, grid: Findings) -> Plot:
         "type": "heatmap",
         "x": list(columns),
         "y": list(rows),
-        "z": [[None if own is None else factor_of(score) * own for own in row] for row in cells],
+        "z": [
+            [None if value is None else factor_of(score) * value for value in row] for row in cells
+        ],
         "colorscale": "Cividis",
         "colorbar": {"thickness": 14},
         "xgap": 2,
@@ -145,13 +147,13 @@ def grid_plot(findings: Findings, grid: Findings) -> Plot:
         "hoverongaps": True,
     }
     if few:
-        heat["text"] = [[value_text(score, own) for own in row] for row in cells]
+        heat["text"] = [[value_text(score, value) for value in row] for row in cells]
         heat["texttemplate"] = "%{text}"
     layout = layout_of(b, a, 150 + 48 * max(4, min(12, len(rows))))
     layout["xaxis"] |= {"tickvals": list(columns), "showgrid": False,
-                        "ticktext": [html_text(own) for own in grid["columns"]]}  # fmt: skip
+                        "ticktext": [html_text(label) for label in grid["columns"]]}  # fmt: skip
     layout["yaxis"] |= {"tickvals": list(rows), "showgrid": False,
-                        "ticktext": [html_text(own) for own in grid["rows"]]}  # fmt: skip
+                        "ticktext": [html_text(label) for label in grid["rows"]]}  # fmt: skip
     return {"data": [heat], "layout": layout}
 
 

@@ -74,11 +74,14 @@ def placed(config: Config, family: str) -> dict[str, float]:
     def make(folder: Path) -> None:
         (folder / "config.toml").write_text(dump_config(config), "utf-8")
         synthesise(config, own_family, folder)
-        own = place(folder, own_family, PLACEMENT_SEED)
+        placement = place(folder, own_family, PLACEMENT_SEED)
         values = {
-            "cells": own.cells, "flip_flops": own.flops, "block_rams": own.memories,
-            "multipliers": own.multipliers, "mhz": own.mhz,
-        }  # fmt: skip
+            "cells": placement.cells,
+            "flip_flops": placement.flops,
+            "block_rams": placement.memories,
+            "multipliers": placement.multipliers,
+            "mhz": placement.mhz,
+        }
         (folder / "placement.json").write_text(json.dumps(values), "utf-8")
 
     file = cached(key_of(parts), "placement.json", make)

@@ -64,7 +64,7 @@ class Axis:
     def whole(self) -> bool:
         """Whether the axis is a range of integers."""
         return self.kind == "range" and all(
-            isinstance(own, int) for own in (self.low, self.high, self.step)
+            isinstance(value, int) for value in (self.low, self.high, self.step)
         )
 
     @property
@@ -126,7 +126,7 @@ def read_axis(tree: object, config: Config, where: str) -> Axis:
     unit = tree.get("unit", "")
     if unit != "":
         require_name(f"{where}.unit", unit)
-    kinds = [own for own in ("values", "low", "case") if own in tree]
+    kinds = [kind for kind in ("values", "low", "case") if kind in tree]
     if len(kinds) != 1:
         raise BitlifError(f"{where} must have one of values, low and high, or case")
     if kinds == ["case"]:
@@ -135,10 +135,10 @@ def read_axis(tree: object, config: Config, where: str) -> Axis:
     if not isinstance(name, str):
         raise BitlifTypeError(f"{where}.field must be the name of a field, not {quoted(name)}")
     require_field(name, config)
-    own = tree.get("name", name)
-    require_name(f"{where}.name", own)
+    axis_name = tree.get("name", name)
+    require_name(f"{where}.name", axis_name)
     if kinds == ["low"]:
-        return _read_range(tree, name, own, where, unit)
+        return _read_range(tree, name, axis_name, where, unit)
     values = tree["values"]
     if not isinstance(values, list) or not values:
         raise BitlifTypeError(f"{where}.values must be a list of values, not {quoted(values)}")
@@ -153,7 +153,7 @@ def read_axis(tree: object, config: Config, where: str) -> Axis:
         raise BitlifError(f"{where}.values must differ from each other, not be {quoted(values)}")
     _require_one_kind(values, where)
     settings = tuple({name: value} for value in values)
-    return Axis(own, (name,), "values", tuple(values), settings, unit=unit)
+    return Axis(axis_name, (name,), "values", tuple(values), settings, unit=unit)
 
 
 def _require_few(what: str, values: list[Any]) -> None:
@@ -177,7 +177,7 @@ def require_name(what: str, name: object) -> str:
     return name
 
 
-def _read_range(tree: dict[str, Any], name: str, own: str, where: str, unit: str) -> Axis:
+def _read_range(tree: dict[str, Any], name: str, axis_name: str, where: str, unit: str) -> Axis:
     numbers: dict[str, Any] = {}
     whole = all(type(tree.get(key, 1)) is int for key in ("low", "high", "step"))
     for key, usual in (("low", None), ("high", None), ("step", 1 if whole else 0.0)):
@@ -204,11 +204,11 @@ def _read_range(tree: dict[str, Any], name: str, own: str, where: str, unit: str
             f"{where}.step must be at least {least:g} in a range to {largest:g}, "
             f"not {numbers['step']:g}"
         )
-    return Axis(own, (name,), "range", log=log, unit=unit, **numbers)
+    return Axis(axis_name, (name,), "range", log=log, unit=unit, **numbers)
 
 
 def _read_cases(tree: dict[str, Any], config: Config, where: str, unit: str) -> Axis:
-    own = require_name(f"{where}.name", tree.get("name"))
+    axis_name = require_name(f"{where}.name", tree.get("name"))
     if "field" in tree:
         raise BitlifError(f"{where}.field must be left out with cases: they name their fields")
     cases = tree["case"]
@@ -227,4 +227,4 @@ def _read_cases(tree: dict[str, Any], config: Config, where: str, unit: str) -> 
     if len(set(labels)) != len(labels):
         raise BitlifError(f"{where}: names of cases must differ, not be {quoted(labels)}")
     fields = tuple(dict.fromkeys(name for edits in settings for name in edits))
-    return Axis(own, fields, "cases", tuple(labels), tuple(settings), unit=unit)
+    return Axis(axis_name, fields, "cases", tuple(labels), tuple(settings), unit=unit)

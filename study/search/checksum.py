@@ -102,8 +102,8 @@ def _with_plain_texts(table: pa.Table) -> pa.Table:
         if pa.types.is_dictionary(field.type):
             column = table.column(number)
             size = sum(
-                pc.sum(pc.binary_length(own.dictionary).take(own.indices)).as_py() or 0
-                for own in column.chunks
+                pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
+                for chunk in column.chunks
             )
             if size > MAX_BYTES:
                 raise ValueError(f"its column {field.name} has {size} bytes")

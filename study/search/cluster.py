@@ -95,9 +95,9 @@ class Cluster:
                 else:
                     # Another run on the same worker may have caused the crash.
                     suspects += task
-            for own in outcomes:
-                require_same_version(own)
-                durations.append(own.seconds)
+            for outcome in outcomes:
+                require_same_version(outcome)
+                durations.append(outcome.seconds)
             refill()
             if outcomes:
                 yield outcomes

@@ -50,23 +50,23 @@ def read_description(content: bytes) -> dict[str, Any]:
     for key in ("axes", "objectives", "metrics"):
         _require(_is_list(description[key], dict), f"its {key} are not tables")
     _require(bool(description["objectives"]), "its first objective is not one of its metrics")
-    for own in description["axes"]:
-        _require_text("axis", own.get("name"))
-        _require(_is_list(own.get("fields"), str), "the fields of an axis are not names")
-        _require(own.get("kind") in KINDS, f"an axis is of kind {quoted(own.get('kind'))}")
-        labels = own.get("labels") or []
+    for axis in description["axes"]:
+        _require_text("axis", axis.get("name"))
+        _require(_is_list(axis.get("fields"), str), "the fields of an axis are not names")
+        _require(axis.get("kind") in KINDS, f"an axis is of kind {quoted(axis.get('kind'))}")
+        labels = axis.get("labels") or []
         _require(_is_list(labels, str, int, float, bool), "the labels of an axis are not values")
-        _require(isinstance(own.get("unit") or "", str), "the unit of an axis is not text")
-    for own in description["metrics"]:
+        _require(isinstance(axis.get("unit") or "", str), "the unit of an axis is not text")
+    for metric in description["metrics"]:
         for key in ("name", "title"):
-            _require_text(f"metric's {key}", own.get(key))
-        _require(isinstance(own.get("unit") or "", str), "the unit of a metric is not text")
-    for own in (*description["metrics"], *description["objectives"]):
-        _require_text("metric", own.get("name"))
-        direction = own.get("direction")
+            _require_text(f"metric's {key}", metric.get(key))
+        _require(isinstance(metric.get("unit") or "", str), "the unit of a metric is not text")
+    for metric in (*description["metrics"], *description["objectives"]):
+        _require_text("metric", metric.get("name"))
+        direction = metric.get("direction")
         _require(direction in DIRECTIONS, f"a metric has direction {quoted(direction)}")
-    _require_different("axes", [own["name"] for own in description["axes"]])
-    _require_different("metrics", [own["name"] for own in description["metrics"]])
+    _require_different("axes", [axis["name"] for axis in description["axes"]])
+    _require_different("metrics", [metric["name"] for metric in description["metrics"]])
     _require_different("seeds", description["seeds"])
     return dict(description)
 
@@ -92,7 +92,7 @@ def _require_different(what: str, values: list[Any]) -> None:
 
 def _is_list(value: object, *kinds: type) -> bool:
     return isinstance(value, list) and all(
-        isinstance(own, kinds) and (bool in kinds or not isinstance(own, bool)) for own in value
+        isinstance(item, kinds) and (bool in kinds or not isinstance(item, bool)) for item in value
     )
 
 
@@ -122,7 +122,9 @@ def reals(table: pa.Table, name: str) -> NDArray[np.float64]:
     """Return a column of numbers, (R,) float64, with NaN for nulls; raise ValueError otherwise."""
     column = _column(table, name)
     kinds = (pa.types.is_float64, pa.types.is_int64, pa.types.is_null)
-    _require(any(own(column.type) for own in kinds), f"its column {name} must be of numbers")
+    _require(
+        any(is_kind(column.type) for is_kind in kinds), f"its column {name} must be of numbers"
+    )
     values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
     # Nulls are NaN here, and comparisons with NaN are false.
     _require(not (np.abs(values) > LARGEST).any(), f"its column {name} must be finite")
@@ -133,11 +135,11 @@ def choices(table: pa.Table, name: str, *, kind: str, log: bool) -> list[Any]:
     """Return a column of R settings of an axis; raise ValueError if it is invalid."""
     column = _column(table, name)
     values: list[Any] = column.to_pylist()
-    good = not column.null_count and all(isinstance(own, int | float | str) for own in values)
+    good = not column.null_count and all(isinstance(item, int | float | str) for item in values)
     _require(good, f"its column {name} must be of values without gaps")
-    numbers = [own for own in values if isinstance(own, int | float)]
+    numbers = [item for item in values if isinstance(item, int | float)]
     _require(
-        all(math.isfinite(own) and abs(own) <= LARGEST for own in numbers),
+        all(math.isfinite(number) and abs(number) <= LARGEST for number in numbers),
         f"its column {name} must be finite",
     )
     if kind == "range":

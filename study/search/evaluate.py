@@ -27,7 +27,7 @@ from bitlif.tasks.training import total_counters, train
 
 from .area import area
 from .metrics import stored_bits, weight_bits
-from .space import Edits, edited
+from .space import Edits, apply_edits
 
 Values = dict[str, float]
 
@@ -161,15 +161,15 @@ def evaluate(job: Job) -> Outcome:
 
 def measure(job: Job) -> Values:
     """Return all measurements of a job."""
-    config = edited(_base(job.base), job.edits)
-    own = config.seeded(job.seed)
+    config = apply_edits(_base(job.base), job.edits)
+    seeded = config.seeded(job.seed)
     task = registry.get(job.task)
-    core = open_core(own, signature=False)
+    core = open_core(seeded, signature=False)
     learned = learn_task(job.task, core, core.fresh(), job.seed, job.length)
-    values = learned.values | _work(own, learned)
-    values |= {"bits": stored_bits(own), "weight_bits": weight_bits(own)}
+    values = learned.values | _work(seeded, learned)
+    values |= {"bits": stored_bits(seeded), "weight_bits": weight_bits(seeded)}
     if "float" in job.extras:
-        reached, weights = _twin(Ideal.of(own), job.task, job.length, job.seed)
+        reached, weights = _twin(Ideal.of(seeded), job.task, job.length, job.seed)
         values["float_accuracy"] = reached
         values["float_gap"] = reached - values[task.score.name]
         distance = weight_distance(core.real_weights(), weights)
@@ -273,18 +273,18 @@ def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArr
     """Return the score and the weights of the float twin, which many points of a study share."""
     # These seeds differ from each other and from those of teachers, which are below 2**31.
     twin, probe = (
-        open_core(ideal.config, "float", units="real", seed=(own << 32) + seed) for own in (2, 3)
+        open_core(ideal.config, "float", units="real", seed=(n << 32) + seed) for n in (2, 3)
     )
     values = learn_task(task, twin, probe, seed, length).values
     return values[registry.get(task).score.name], twin.real_weights()
 
 
-def weight_distance(own: NDArray[np.float64], twin: NDArray[np.float64]) -> float | None:
+def weight_distance(weights: NDArray[np.float64], twin: NDArray[np.float64]) -> float | None:
     """Return the RMS difference from the weights of a twin, relative to the RMS of the twin.
 
     Parameters
     ----------
-    own, twin : (N, M) float64
+    weights, twin : (N, M) float64
         Weights in thresholds.
 
     Returns
@@ -293,4 +293,4 @@ def weight_distance(own: NDArray[np.float64], twin: NDArray[np.float64]) -> floa
         None if all weights of the twin are zero.
     """
     size = float(np.sqrt(np.mean(twin**2)))
-    return float(np.sqrt(np.mean((own - twin) ** 2))) / size if size else None
+    return float(np.sqrt(np.mean((weights - twin) ** 2))) / size if size else None

@@ -77,11 +77,11 @@ family in `bitlif bench gates`, at the clock frequency that it reaches.
 
 def metrics_of(task: str, extras: tuple[str, ...]) -> tuple[Metric, ...]:
     """Return the metrics of a task, in the order of the columns."""
-    own = tuple(
+    of_task = tuple(
         Metric(one.name, one.title, one.unit, one.direction, group=task)
         for one in get(task).measures
     )
-    basic = own + BASIC
+    basic = of_task + BASIC
     twin = TWIN if "float" in extras else ()
     return basic + twin + (AREA if {"estimate", "synthesis"} & set(extras) else ())
 
@@ -101,13 +101,13 @@ def stored_bits(config: Config) -> int:
     sizes, ranges = config.layer, derive(config).ranges
     synapses = sizes.inputs * sizes.neurons
     noise, learning = config.noise.lfsr, config.learning
-    own = sizes.lanes if noise.sharing != "shared" else 1
-    registers = own * noise.width
+    lfsrs = sizes.lanes if noise.sharing != "shared" else 1
+    registers = lfsrs * noise.width
     if learning.random_bits:
-        own = sizes.lanes if learning.lfsr.sharing != "shared" else 1
-        registers += own * learning.lfsr.width
+        lfsrs = sizes.lanes if learning.lfsr.sharing != "shared" else 1
+        registers += lfsrs * learning.lfsr.width
     return (
-        sum(own.count(config) * own.format(config).bits for own in state_variables())
+        sum(variable.count(config) * variable.format(config).bits for variable in state_variables())
         + synapses * ranges["gradient"].bits
         + (2 << config.error.index_bits) * config.error.entry.bits
         + registers

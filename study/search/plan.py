@@ -47,7 +47,7 @@ from bitlif.tasks import registry
 from .area import require_board
 from .axis import Axis, read_axis, require_name
 from .metrics import EXTRAS, Metric, metrics_of
-from .space import Edits, edited, read_edits
+from .space import Edits, apply_edits, read_edits
 
 READY = importlib.resources.files("bitlif.study")
 SEARCHES = ("grid", "random", "guided")
@@ -120,7 +120,7 @@ class Plan:
 
     def metric(self, name: str) -> Metric:
         """Return the metric with a name."""
-        return next(own for own in self.metrics if own.name == name)
+        return next(metric for metric in self.metrics if metric.name == name)
 
     def describe(self, points: list[Edits], *, complete: bool) -> dict[str, Any]:
         """Return the description of the study for a file of results, as plain JSON data."""
@@ -148,10 +148,10 @@ class Plan:
             "board": self.board or None,
             "metrics": [
                 {
-                    "name": own.name, "title": own.title, "unit": own.unit,
-                    "direction": own.direction,
+                    "name": metric.name, "title": metric.title, "unit": metric.unit,
+                    "direction": metric.direction,
                 }
-                for own in self.metrics
+                for metric in self.metrics
             ],
             "points": points,
             "complete": complete,
@@ -195,7 +195,7 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
     if not name.replace("-", "").replace("_", "").isalnum():
         raise BitlifError(f"name must be of letters, digits, - and _, not {quoted(name)}")
     base = _base(tree, folder)
-    config = edited(base, read_edits(tree.get("set", {}), base, "set"))
+    config = apply_edits(base, read_edits(tree.get("set", {}), base, "set"))
     learned.check(config)
     epochs = tree.get(length_field, learned.study_epochs)
     length = require_int(length_field, epochs, 1, 1 << 20)
@@ -250,7 +250,7 @@ def _seeds(value: object) -> tuple[int, ...]:
         raise BitlifTypeError(f"seeds must be a list of integers, not {quoted(value)}")
     if len(value) > MAX_SEEDS:
         raise BitlifError(f"seeds must be at most {MAX_SEEDS}, not {len(value)}")
-    seeds = tuple(require_int("seeds", own, 0, (1 << 30) - 1) for own in value)
+    seeds = tuple(require_int("seeds", seed, 0, (1 << 30) - 1) for seed in value)
     if len(set(seeds)) != len(seeds):
         raise BitlifError(f"seeds must differ from each other, not be {quoted(value)}")
     return tuple(sorted(seeds))
@@ -262,7 +262,7 @@ def _axes(tree: dict[str, Any], config: Config, task: str) -> tuple[Axis, ...]:
         raise BitlifTypeError("a study must have at least one [[axis]]")
     if len(listed) > MAX_AXES:
         raise BitlifError(f"a study must have at most {MAX_AXES} axes, not {len(listed)}")
-    axes = tuple(read_axis(own, config, f"axis[{number}]") for number, own in enumerate(listed))
+    axes = tuple(read_axis(table, config, f"axis[{number}]") for number, table in enumerate(listed))
     names = [axis.name for axis in axes]
     fields = [name for axis in axes for name in axis.fields]
     for what, words in (("names", names), ("fields", fields)):
@@ -273,7 +273,7 @@ def _axes(tree: dict[str, Any], config: Config, task: str) -> tuple[Axis, ...]:
         if name in DRAWN:
             raise BitlifError(f"'{name}' must not vary: it follows from the seed of the run")
     reserved = {"point", "seed", "key", "error"} | {
-        own.name for known in {*registry.names(), task} for own in metrics_of(known, EXTRAS)
+        metric.name for known in {*registry.names(), task} for metric in metrics_of(known, EXTRAS)
     }
     for name in names:
         if name in reserved:
@@ -297,7 +297,7 @@ def _objectives(tree: dict[str, Any], task: str, extras: tuple[str, ...]) -> tup
     listed = tree.get("objectives", [registry.get(task).score.name])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError(f"objectives must be a list of metrics, not {quoted(listed)}")
-    measured = [own.name for own in metrics_of(task, extras)]
+    measured = [metric.name for metric in metrics_of(task, extras)]
     words = [require_choice("objectives", word, measured) for word in listed]
     return tuple(dict.fromkeys(words))
 

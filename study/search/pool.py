@@ -105,7 +105,7 @@ class _Tasks:
         return [self._suspects.popleft()] if self._suspects and alone else []
 
     def record_durations(self, outcomes: Sequence[Outcome]) -> None:
-        self._durations.extend(own.seconds for own in outcomes)
+        self._durations.extend(outcome.seconds for outcome in outcomes)
 
     def requeue(self, task: Sequence[Job]) -> None:
         self._waiting.extendleft(reversed(task))
@@ -144,33 +144,33 @@ class Pool:
         tasks = _Tasks(jobs, self.size)
         try:
             self._hand_out(tasks)
-            while busy := [own for own in self._workers if own.task]:
-                ready = wait([own.channel for own in busy])
+            while busy := [one for one in self._workers if one.task]:
+                ready = wait([one.channel for one in busy])
                 outcomes: list[Outcome] = []
                 for worker in busy:
                     if worker.channel in ready:
                         outcomes += self._receive(worker, tasks)
-                for own in outcomes:
-                    require_same_version(own)
+                for outcome in outcomes:
+                    require_same_version(outcome)
                 tasks.record_durations(outcomes)
                 # Workers continue while the caller stores the outcomes.
                 self._hand_out(tasks)
                 if outcomes:
                     yield outcomes
         finally:
-            for worker in [own for own in self._workers if own.task]:
+            for worker in [candidate for candidate in self._workers if candidate.task]:
                 self._drop(worker)
 
     def _hand_out(self, tasks: _Tasks) -> None:
         """Send a task to every idle worker, and start workers up to the size of the pool."""
-        while (busy := sum(bool(own.task) for own in self._workers)) < self.size:
+        while (busy := sum(bool(candidate.task) for candidate in self._workers)) < self.size:
             task = tasks.next(alone=not busy)
             if not task:
                 return
             if busy == len(self._workers):
                 with _interrupts_blocked():
                     self._workers.append(_Worker())
-            next(own for own in self._workers if not own.task).send(task)
+            next(candidate for candidate in self._workers if not candidate.task).send(task)
 
     def _receive(self, worker: _Worker, tasks: _Tasks) -> list[Outcome]:
         """Return the outcomes from a worker that answered or died."""

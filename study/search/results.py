@@ -158,10 +158,10 @@ class Results:
 
     def config(self, index: int) -> Config:
         """Return the complete configuration of the point with an index."""
-        from .space import edited
+        from .space import apply_edits
 
         base = parse_config(self.description["config"], "the study's configuration")
-        return edited(base, self.description["points"][int(self.points[index])])
+        return apply_edits(base, self.description["points"][int(self.points[index])])
 
 
 def means_of(values: Reals) -> Means:
@@ -263,14 +263,16 @@ def _arrange(description: dict[str, Any], table: pa.Table, checked: bool) -> Res
     """Return results in the order of points and seeds; raise ValueError if they are invalid."""
     axes = tuple(
         ResultAxis(
-            own["name"], tuple(own["fields"]), own["kind"], tuple(own.get("labels") or ()),
-            own.get("unit") or "", bool(own.get("log")),
+            item["name"], tuple(item["fields"]), item["kind"], tuple(item.get("labels") or ()),
+            item.get("unit") or "", bool(item.get("log")),
         )
-        for own in description["axes"]
+        for item in description["axes"]
     )  # fmt: skip
-    named = [ResultMetric(own["name"], own["title"], own["unit"] or "", own["direction"])
-             for own in description["metrics"]]  # fmt: skip
-    metrics = {own.name: own for own in named if own.name in table.column_names}
+    named = [
+        ResultMetric(metric["name"], metric["title"], metric["unit"] or "", metric["direction"])
+        for metric in description["metrics"]
+    ]
+    metrics = {metric.name: metric for metric in named if metric.name in table.column_names}
     if description["objectives"][0]["name"] not in metrics:
         raise ValueError("its first objective is not one of its metrics")
     numbers, first, row = np.unique(
@@ -282,8 +284,8 @@ def _arrange(description: dict[str, Any], table: pa.Table, checked: bool) -> Res
     seeds = _ordered_seeds(description["seeds"], seed)
     if len(numbers) * len(seeds) > MAX_ROWS:
         raise ValueError(f"it has more than {MAX_ROWS} runs (points times seeds)")
-    places = {own: place for place, own in enumerate(seeds)}
-    column = np.array([places[own] for own in seed], dtype=np.intp)
+    places = {value: place for place, value in enumerate(seeds)}
+    column = np.array([places[value] for value in seed], dtype=np.intp)
     if len(np.unique(row * len(seeds) + column)) != len(seed):
         raise ValueError("it has a run twice")
     values = {}
@@ -297,12 +299,14 @@ def _arrange(description: dict[str, Any], table: pa.Table, checked: bool) -> Res
     )
     settings = {}
     for axis in axes:
-        own = choices(table, axis.name, kind=axis.kind, log=axis.log)
-        settings[axis.name] = [own[n] for n in first]
+        chosen = choices(table, axis.name, kind=axis.kind, log=axis.log)
+        settings[axis.name] = [chosen[n] for n in first]
     return Results(description, axes, metrics, numbers, seeds, settings, values, failures, checked)
 
 
 def _ordered_seeds(planned: Sequence[int], found: Sequence[int]) -> tuple[int, ...]:
     """Return the seeds that occur, planned seeds first."""
     present = set(found)
-    return tuple(own for own in planned if own in present) + tuple(sorted(present - set(planned)))
+    return tuple(name for name in planned if name in present) + tuple(
+        sorted(present - set(planned))
+    )

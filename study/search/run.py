@@ -100,9 +100,9 @@ def run_study(
             report(progress)
             for outcomes in workers.run(missing):
                 store.add(outcomes)
-                for own in outcomes:
-                    progress.computed += times[own.key]
-                    progress.failed += times[own.key] * bool(own.error)
+                for outcome in outcomes:
+                    progress.computed += times[outcome.key]
+                    progress.failed += times[outcome.key] * bool(outcome.error)
                 report(progress)
             search.tell(batch, [_measured(plan, store, visited, point) for point in batch])
     except BaseException:
@@ -114,7 +114,7 @@ def run_study(
 def _measured(plan: Plan, store: Store, visited: _Visited, point: Point) -> RunMetrics:
     """Return the metrics of the successful runs of a point."""
     runs = [store.outcomes[visited.keys[point.number, seed]] for seed in plan.seeds]
-    return [own.values for own in runs if not own.error]
+    return [outcome.values for outcome in runs if not outcome.error]
 
 
 def _write(plan: Plan, store: Store, visited: _Visited, *, complete: bool) -> Path:

@@ -79,7 +79,10 @@ class Grid(Search):
     def batches(self) -> Iterator[list[Point]]:
         """Yield all points in one batch."""
         steps = [axis.steps() for axis in self.plan.axes]
-        yield [self._point(number, own) for number, own in enumerate(itertools.product(*steps))]
+        yield [
+            self._point(number, steps_of_point)
+            for number, steps_of_point in enumerate(itertools.product(*steps))
+        ]
 
 
 class Random(Search):
@@ -169,7 +172,7 @@ def distribution(axis: Axis) -> Any:
     if axis.kind != "range":
         return CategoricalDistribution(axis.labels)
     if axis.whole:
-        low, high, step = (int(own) for own in (axis.low, axis.high, axis.step))
+        low, high, step = (int(value) for value in (axis.low, axis.high, axis.step))
         return IntDistribution(low, high, log=axis.log, step=1 if axis.log else step)
     return FloatDistribution(axis.low, axis.high, log=axis.log, step=axis.step or None)
 

@@ -85,7 +85,7 @@ def _known(config: Config) -> dict[str, None]:
                 names.extend((f"{path}.bits", f"{path}.frac"))
             if name == "decay":
                 missing = {"tau", "shift"} - value.keys()
-                names.extend(f"{path}.{own}" for own in sorted(missing))
+                names.extend(f"{path}.{child}" for child in sorted(missing))
 
     tree = config_to_dict(config)
     del tree["name"]
@@ -111,7 +111,7 @@ def require_field(name: str, config: Config) -> None:
         raise BitlifError(f"{quoted(name)} is not a field of a configuration{hint}")
 
 
-def edited(config: Config, edits: Mapping[str, Any]) -> Config:
+def apply_edits(config: Config, edits: Mapping[str, Any]) -> Config:
     """Return a copy of a configuration with edits applied.
 
     Raises
@@ -121,7 +121,7 @@ def edited(config: Config, edits: Mapping[str, Any]) -> Config:
 
     Examples
     --------
-    >>> config = edited(Config(), {"synapse.weight.bits": 4, "schedule.sigma": 0.1})
+    >>> config = apply_edits(Config(), {"synapse.weight.bits": 4, "schedule.sigma": 0.1})
     >>> str(config.synapse.weight), config.schedule[0].sigma
     ('s4.2', 0.1)
     """

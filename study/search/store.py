@@ -50,7 +50,9 @@ PLAIN = ("key", "error", "seconds", "worker")
 
 _PART = re.compile(r"[0-9]{6,9}\.parquet")
 
-_METRICS = tuple(dict.fromkeys(own.name for task in BUILT_IN for own in metrics_of(task, EXTRAS)))
+_METRICS = tuple(
+    dict.fromkeys(metric.name for task in BUILT_IN for metric in metrics_of(task, EXTRAS))
+)
 
 
 def schema_of(others: Iterable[str] = ()) -> pa.Schema:
@@ -109,11 +111,11 @@ class Store:
         if not new:
             return
         self._write(new)
-        self.outcomes.update((own.key, own) for own in new)
+        self.outcomes.update((added.key, added) for added in new)
 
     def forget_failures(self) -> int:
         """Drop failed results, so that they are computed again; return their number."""
-        kept = {key: own for key, own in self.outcomes.items() if not own.error}
+        kept = {key: stored for key, stored in self.outcomes.items() if not stored.error}
         dropped = len(self.outcomes) - len(kept)
         if dropped:
             self.outcomes = kept
@@ -123,16 +125,16 @@ class Store:
     def merge(self) -> None:
         """Merge all parts into as few as possible."""
         old = _names(self._parts)
-        own = [outcome for _, outcome in sorted(self.outcomes.items())]
-        for start in range(0, len(own), MAX_ROWS):
-            self._write(own[start : start + MAX_ROWS])
+        ordered = [outcome for _, outcome in sorted(self.outcomes.items())]
+        for start in range(0, len(ordered), MAX_ROWS):
+            self._write(ordered[start : start + MAX_ROWS])
         # If the process ends here, results are stored twice, with equal values.
         for name in old:
             self._parts.remove(name)
 
     def _write(self, outcomes: list[Outcome]) -> None:
-        others = sorted({name for own in outcomes for name in own.values} - {*_METRICS})
-        table = pa.Table.from_pylist([_row(own) for own in outcomes], schema_of(others))
+        others = sorted({name for outcome in outcomes for name in outcome.values} - {*_METRICS})
+        table = pa.Table.from_pylist([_row(outcome) for outcome in outcomes], schema_of(others))
         self._parts.write(f"{self._next:06d}.parquet", to_bytes(table))
         self._next += 1
 
@@ -247,17 +249,22 @@ def _read(parts: Folder) -> tuple[dict[str, Outcome], list[str]]:
             damaged.append(name)
             continue
         for row in table.to_pylist():
-            own = _outcome(row)
-            known = outcomes.setdefault(own.key, own)
-            if (known.error, known.values) != (own.error, own.values):
+            outcome = _outcome(row)
+            known = outcomes.setdefault(outcome.key, outcome)
+            if (known.error, known.values) != (outcome.error, outcome.values):
                 where = path_text(parts.path / name)
-                raise BitlifError(f"'{where}' contradicts another part about run {own.key}")
+                raise BitlifError(f"'{where}' contradicts another part about run {outcome.key}")
     return outcomes, damaged
 
 
-def _row(own: Outcome) -> dict[str, Any]:
-    return {"key": own.key, "error": own.error, **own.values, "seconds": own.seconds,
-            "worker": own.worker}  # fmt: skip
+def _row(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "key": outcome.key,
+        "error": outcome.error,
+        **outcome.values,
+        "seconds": outcome.seconds,
+        "worker": outcome.worker,
+    }
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:

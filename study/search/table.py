@@ -43,10 +43,10 @@ def make_table(
         where it was not measured). Rows are in the order of points and seeds.
     """
     rows = [
-        (point, seed, own)
+        (point, seed, outcome)
         for point in points
         for seed in plan.seeds
-        if (own := outcomes.get(keys[point.number, seed])) is not None
+        if (outcome := outcomes.get(keys[point.number, seed])) is not None
     ]
     columns: dict[str, pa.Array] = {
         "point": pa.array([point.number for point, _, _ in rows], pa.int64()),
@@ -54,10 +54,10 @@ def make_table(
     }
     for number, axis in enumerate(plan.axes):
         columns[axis.name] = _column(axis, [point.choices[number] for point, _, _ in rows])
-    columns["key"] = pa.array([own.key for _, _, own in rows], pa.string())
-    columns["error"] = pa.array([own.error for _, _, own in rows], pa.string())
+    columns["key"] = pa.array([outcome.key for _, _, outcome in rows], pa.string())
+    columns["error"] = pa.array([outcome.error for _, _, outcome in rows], pa.string())
     for metric in plan.metrics:
-        values = [own.values.get(metric.name) for _, _, own in rows]
+        values = [outcome.values.get(metric.name) for _, _, outcome in rows]
         if metric.whole:
             columns[metric.name] = pa.array(
                 [None if value is None else int(value) for value in values], pa.int64()
@@ -71,10 +71,10 @@ def make_table(
 
 def _column(axis: Axis, choices: Sequence[Any]) -> pa.Array:
     shown = axis.labels or (axis.low, axis.high, axis.step)
-    if all(isinstance(own, bool) for own in shown):
+    if all(isinstance(value, bool) for value in shown):
         return pa.array(choices, pa.bool_())
-    if all(isinstance(own, int) for own in shown):
+    if all(isinstance(value, int) for value in shown):
         return pa.array(choices, pa.int64())
-    if all(isinstance(own, int | float) for own in shown):
-        return pa.array([float(own) for own in choices], pa.float64())
-    return pa.array([str(own) for own in choices], pa.string())
+    if all(isinstance(value, int | float) for value in shown):
+        return pa.array([float(value) for value in choices], pa.float64())
+    return pa.array([str(value) for value in choices], pa.string())

@@ -183,7 +183,7 @@ def test_list_names_every_board(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out).keys() == BOARDS.keys()
 
 
-def test_programmer_gets_the_bitstream_and_its_failure_is_reported(
+def test_programmer_gets_bitstream_and_failure_is_reported(
     asked: list[BuildRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

@@ -77,7 +77,7 @@ def follows(folder: Path) -> Again:
     return again
 
 
-def test_every_array_of_the_committed_set_follows_from_its_inputs() -> None:
+def test_arrays_of_committed_set_follow_from_its_inputs() -> None:
     again = follows(TINY)
     # The set says something of each part: spikes, ends of formats, and weights that moved.
     assert 0 < np.array(again.seen["spike"]).mean() < 1
@@ -99,7 +99,7 @@ def test_every_array_follows_whatever_the_configuration(
     assert read(out)[0] == 0
 
 
-def test_every_array_follows_over_a_change_of_the_schedules_phase(tmp_path: Path) -> None:
+def test_arrays_follow_across_a_phase_change(tmp_path: Path) -> None:
     told = golden("tiny", tmp_path / "out", "--windows", "9")
     assert arrays_of(tmp_path / "out")["phase"].tolist() == [0] * 8 + [1]
     assert told["final_phase"] == 1
@@ -207,7 +207,7 @@ def test_document_lists_every_array_with_its_axes_and_unit() -> None:
     ]
 
 
-def test_document_names_files_that_exist_and_commands_that_are_understood() -> None:
+def test_document_names_existing_files_and_valid_commands() -> None:
     text = (ROOT / "docs" / "golden.md").read_text("utf-8")
     for name in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / "docs" / name).exists(), name

@@ -112,7 +112,7 @@ savefig.format: pdf
 """
 
 
-def test_command_draws_the_same_under_any_settings_of_the_environment(tmp_path: Path) -> None:
+def test_user_settings_do_not_change_the_pictures(tmp_path: Path) -> None:
     folders = [tmp_path / "plain", tmp_path / "hostile"]
     for folder in folders:
         folder.mkdir()

@@ -26,7 +26,7 @@ from bitlif.study.search.evaluate import (
 from bitlif.study.search.metrics import metrics_of
 from bitlif.study.search.run import jobs_of
 from bitlif.study.search.search import make_search
-from bitlif.study.search.space import edited, known_fields
+from bitlif.study.search.space import apply_edits, known_fields
 from bitlif.tasks.digits import load_digits_task
 from bitlif.tasks.teacher import learn_from_teacher, make_teacher_task, teacher_correlation
 from bitlif.tasks.training import train
@@ -45,7 +45,7 @@ def test_digits_run_equals_training_by_hand() -> None:
     outcome = evaluate(digits_job(synapse__weight__bits=5))
     assert outcome.error == ""
     assert set(outcome.values) == {own.name for own in metrics_of("digits", ("float", "estimate"))}
-    config = edited(DIGITS, {"synapse.weight.bits": 5}).seeded(2)
+    config = apply_edits(DIGITS, {"synapse.weight.bits": 5}).seeded(2)
     digits = load_digits_task(64, 2)
     layer = Layer(config)
     (epoch,) = train(layer, "digits", epochs=1, seed=2, examples=digits)
@@ -75,7 +75,7 @@ def test_teacher_run_equals_training_by_hand() -> None:
     job = jobs_of(plan, point)[0]
     outcome = evaluate(job)
     assert set(outcome.values) == {own.name for own in plan.metrics}
-    config = edited(plan.config, point.edits).seeded(job.seed)
+    config = apply_edits(plan.config, point.edits).seeded(job.seed)
     layer, task = Layer(config), make_teacher_task(config, job.seed)
     learn_from_teacher(layer, task, plan.length)
     assert outcome.values["correlation"] == teacher_correlation(layer, task)
@@ -98,7 +98,7 @@ def test_weight_distance_is_relative_to_the_twin() -> None:
     assert weight_distance(twin, np.zeros((1, 2))) is None
 
 
-TEACHER = edited(
+TEACHER = apply_edits(
     Config.load("teacher"),
     {"window.steps": 40, "layer.inputs": 8, "layer.neurons": 2, "noise.words": 4},
 )
@@ -152,7 +152,7 @@ def learned(config: Config) -> Any:
 
 @pytest.mark.parametrize("name", NO_PART)
 def test_equal_ideals_learn_the_same(name: str) -> None:
-    config = edited(TEACHER, {name: NO_PART[name]})
+    config = apply_edits(TEACHER, {name: NO_PART[name]})
     assert config != TEACHER
     assert Ideal.of(config) == Ideal.of(TEACHER)
     assert np.array_equal(learned(config), learned(TEACHER))
@@ -166,7 +166,7 @@ def test_equal_ideals_learn_the_same(name: str) -> None:
     ],
 )  # fmt: skip
 def test_different_ideals_are_not_equal(edits: dict[str, Any]) -> None:
-    config = edited(TEACHER, edits)
+    config = apply_edits(TEACHER, edits)
     assert Ideal.of(config) != Ideal.of(TEACHER)
     assert not np.array_equal(learned(config), learned(TEACHER))
 

@@ -27,13 +27,13 @@ def test_plan_holds_the_contents_of_its_file() -> None:
 @pytest.mark.parametrize("name", ready_studies())
 def test_ready_made_studies_have_valid_points(name: str) -> None:
     from bitlif.study.search.search import make_search
-    from bitlif.study.search.space import edited
+    from bitlif.study.search.space import apply_edits
 
     plan, text = load_plan(name)
     assert plan.name == name
     assert text.startswith("# ")
     for point in next(make_search(plan).batches()):
-        edited(plan.config, point.edits)
+        apply_edits(plan.config, point.edits)
 
 
 def test_configuration_is_found_beside_the_study(tmp_path: Path) -> None:

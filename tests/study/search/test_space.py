@@ -10,7 +10,7 @@ import pytest
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_to_dict
 from bitlif.model.errors import BitlifError
-from bitlif.study.search.space import edited, known_fields, read_edits
+from bitlif.study.search.space import apply_edits, known_fields, read_edits
 
 DIGITS = Config.load("digits")
 
@@ -37,27 +37,27 @@ def test_setting_a_field_to_its_value_changes_nothing(name: str) -> None:
     for own in path:
         node = node[own]
     if isinstance(node, str):  # bits of a format
-        same = edited(DIGITS, {name: int(node[1:].split(".")[last == "frac"])})
+        same = apply_edits(DIGITS, {name: int(node[1:].split(".")[last == "frac"])})
         assert same == DIGITS
     elif isinstance(node, dict) and last in node:
-        assert edited(DIGITS, {name: node[last]}) == DIGITS
+        assert apply_edits(DIGITS, {name: node[last]}) == DIGITS
 
 
 def test_bits_keep_the_range_and_frac_keeps_the_bits() -> None:
     assert str(DIGITS.synapse.weight) == "s10.7"
-    assert str(edited(DIGITS, {"synapse.weight.bits": 4}).synapse.weight) == "s4.1"
-    assert str(edited(DIGITS, {"synapse.weight.frac": 5}).synapse.weight) == "s10.5"
-    both = edited(DIGITS, {"synapse.weight.frac": 3, "synapse.weight.bits": 5})
+    assert str(apply_edits(DIGITS, {"synapse.weight.bits": 4}).synapse.weight) == "s4.1"
+    assert str(apply_edits(DIGITS, {"synapse.weight.frac": 5}).synapse.weight) == "s10.5"
+    both = apply_edits(DIGITS, {"synapse.weight.frac": 3, "synapse.weight.bits": 5})
     assert str(both.synapse.weight) == "s5.3"
     # Bits apply to a format that is edited as well, in either order.
     for order in itertools.permutations([("trace.format", "u12.8"), ("trace.format.bits", 10)]):
-        assert str(edited(DIGITS, dict(order)).trace.format) == "u10.6"
+        assert str(apply_edits(DIGITS, dict(order)).trace.format) == "u10.6"
 
 
 def test_leak_has_a_shift_or_a_time_constant() -> None:
-    shifted = edited(DIGITS, {"membrane.decay.shift": 2})
+    shifted = apply_edits(DIGITS, {"membrane.decay.shift": 2})
     assert (shifted.membrane.decay.tau, shifted.membrane.decay.shift) == (0.0, 2)
-    assert edited(shifted, {"membrane.decay.tau": 4.0}) == DIGITS
+    assert apply_edits(shifted, {"membrane.decay.tau": 4.0}) == DIGITS
 
 
 def test_schedule_edits_have_a_fixed_order() -> None:
@@ -69,7 +69,7 @@ def test_schedule_edits_have_a_fixed_order() -> None:
         "schedule.phases": 3,
     }
     for order in (edits, dict(reversed(edits.items()))):
-        config = edited(DIGITS, order)
+        config = apply_edits(DIGITS, order)
         assert [phase.windows for phase in config.schedule] == [5, 5, 0]
         assert [phase.sigma for phase in config.schedule] == [0.4, 0.2, 0.1]
         assert [phase.rate for phase in config.schedule] == [0.125] * 3
@@ -78,7 +78,7 @@ def test_schedule_edits_have_a_fixed_order() -> None:
 
 def test_cooling_ends_exactly_at_its_last_sigma() -> None:
     for last in (0.015, 0.1, 0.25, 0.9):
-        config = edited(DIGITS, {"schedule.last_sigma": last})
+        config = apply_edits(DIGITS, {"schedule.last_sigma": last})
         sigmas = [phase.sigma for phase in config.schedule]
         assert (sigmas[0], sigmas[-1]) == (0.25, last)
         assert sigmas == sorted(sigmas, reverse=last < 0.25)
@@ -99,7 +99,7 @@ def test_cooling_ends_exactly_at_its_last_sigma() -> None:
 )
 def test_invalid_edit_raises_with_its_name(edits: dict[str, Any], message: str) -> None:
     with pytest.raises(BitlifError, match=message):
-        edited(DIGITS, edits)
+        apply_edits(DIGITS, edits)
 
 
 def test_edits_can_be_written_as_tables() -> None:
