@@ -92,7 +92,7 @@ def _imported(name: str, find: Callable[[], object]) -> Task:
         reason = shortened(terminal_text(f"{type(error).__name__}: {error}"))
         package = name.partition(":")[0].partition(".")[0]
         if isinstance(error, ModuleNotFoundError) and error.name == package:
-            reason += "; it must be installed, or its folder be in PYTHONPATH"
+            reason += "; it must be installed, or its absolute folder be in PYTHONPATH"
         raise BitlifError(f"task {quoted(name)} cannot be {done}: {reason}") from error
     if not isinstance(made, Task):
         raise BitlifTypeError(f"task {quoted(name)} must be a Task, not {quoted(made)}")
