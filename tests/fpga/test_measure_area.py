@@ -1,15 +1,36 @@
-"""The recorded measurements, and their stamp."""
+"""The stamp of the recorded measurements: they must be those of the core as it is now."""
 
 from __future__ import annotations
+
+import pytest
 
 from bitlif.fpga.estimate import calibration
 from bitlif.fpga.families import FAMILIES
 from bitlif.fpga.measure_area import (
     AGAIN,
+    core_hashes,
     recorded_sizes,
     stale_rows,
     stamp_of,
 )
+
+CHECKED = ("tiny", "digits-4bit", "teacher", "sample-3", "sample-9")
+"""Every kind of noise, both resets, cores with and without learning, one and more lanes."""
+
+
+def require_current(names: tuple[str, ...]) -> None:
+    stale = stale_rows(recorded_sizes(), core_hashes(names))
+    if stale:
+        pytest.fail(f"the core has changed since {', '.join(stale)} was measured: run {AGAIN}")
+
+
+def test_recorded_measurements_are_of_the_present_core() -> None:
+    require_current(CHECKED)
+
+
+@pytest.mark.long
+def test_all_recorded_measurements_are_of_the_present_core() -> None:
+    require_current(tuple(dict.fromkeys(row.name for row in recorded_sizes())))
 
 
 def test_calibration_carries_the_stamp_of_its_measurements() -> None:
