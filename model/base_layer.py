@@ -36,12 +36,15 @@ class BaseLayer(ABC, Generic[S]):
 
     _snapshot_type: ClassVar[type]
     _config: Config
+    _phase_ends: tuple[int, ...]
     _now: S
 
     def __init__(self, config: Config) -> None:
         if not isinstance(config, Config):
             raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
         self._config = config
+        # Kept, since every call of a small layer would pay for the hash of the configuration.
+        self._phase_ends = derive(config).phase_ends
 
     @property
     @abstractmethod
@@ -126,7 +129,7 @@ class BaseLayer(ABC, Generic[S]):
         self._now = self.from_arrays(saved["arrays"])
 
     def _phase(self, now: S) -> int:
-        return sum(now.learned >= end for end in derive(self._config).phase_ends)
+        return sum(now.learned >= end for end in self._phase_ends)
 
     def _facts(self) -> dict[str, object]:
         """Return what `__repr__` and `_repr_html_` show."""

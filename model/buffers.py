@@ -6,6 +6,7 @@ The engine uses the narrowest dtypes that the derived widths allow.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -107,7 +108,7 @@ class Buffers:
 
     def records(self, windows: int, mode: int, wanted: tuple[str, ...]) -> Records:
         """Return the arrays that a run writes; those that are not `wanted` have size zero."""
-        require_fields(Records, (*recorded("neuron"), *recorded("input")))
+        of_neurons, of_inputs = _recorded_names()
         inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
         steps = self.config.window.steps
         gradients = windows if "gradient" in wanted else 1 if mode >= GRADIENT else 0
@@ -119,11 +120,19 @@ class Buffers:
 
         return Records(
             raster=np.zeros((windows, steps, neurons), np.uint8),
-            **{name: optional(name, neurons) for name in recorded("neuron")},
+            **{name: optional(name, neurons) for name in of_neurons},
             draws=optional("draws", neurons),
             errors=optional("errors", neurons),
-            **{name: optional(name, inputs) for name in recorded("input")},
+            **{name: optional(name, inputs) for name in of_inputs},
             gradient=self.zeros((gradients, neurons, inputs), np.int64 if wide else np.int32),
             step_digests=optional("digests", self.config.layer.lanes),
             update_digests=self.zeros((updates, self.config.layer.lanes), np.int64),
         )
+
+
+@functools.cache
+def _recorded_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what runs record per neuron and per input; the declarations are complete by now."""
+    names = recorded("neuron"), recorded("input")
+    require_fields(Records, (*names[0], *names[1]))
+    return names

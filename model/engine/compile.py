@@ -34,6 +34,9 @@ _marked: list[tuple[Callable[..., Any], dict[str, bool]]] = []
 _observers: list[Callable[[], None]] = []
 """Functions to call when a compilation starts."""
 
+_dispatchers: set[Any] = set()
+"""What `compiled` returned."""
+
 _lock = threading.RLock()
 """Held while Numba is imported, and while functions are made known to it."""
 
@@ -55,7 +58,7 @@ def inlined(function: F) -> F:
 
 
 def on_compilation(observer: Callable[[], None]) -> None:
-    """Call `observer` whenever Numba compiles a function, rather than load it from the cache.
+    """Call `observer` whenever a function is compiled, rather than loaded from the cache.
 
     Registering the same observer again has no effect.
     """
@@ -73,8 +76,10 @@ def _load_numba() -> Any:
         """Calls the observers when a compilation starts."""
 
         def on_start(self, event: Any) -> None:
-            for observer in _observers:
-                observer()
+            # Numba also compiles functions of others.
+            if event.data["dispatcher"] in _dispatchers:
+                for observer in _observers:
+                    observer()
 
         def on_end(self, event: Any) -> None:
             pass
@@ -130,4 +135,5 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         from .cache import EngineCache
 
         dispatcher._cache = EngineCache(function, source_stamp())
+    _dispatchers.add(dispatcher)
     return dispatcher  # type: ignore[no-any-return]
