@@ -59,7 +59,8 @@ def refusal(field: str, value: object) -> str:
     except BitlifError as error:
         message = str(error)
         # Any other error concerns several fields: the value itself is legal.
-        return message if re.match(rf"{name} must be (in|above|an integer)", message) else ""
+        alone = re.match(rf"{name} must be (in|above|an integer)(?!.* if )", message)
+        return message if alone else ""
     return ""
 
 
