@@ -19,7 +19,7 @@ import pytest
 from pythons import ROOT, SUPPORTED, environment, found
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-FOLDERS = ("bitlif", "model", "hdl", "sim", "study", "scripts", "tests")
+FOLDERS = ("bitlif", "model", "tasks", "hdl", "host", "fpga", "sim", "study", "scripts", "tests")
 
 WORK = """
 import importlib, json, pkgutil, sys
@@ -69,7 +69,7 @@ def test_metadata_names_the_supported_versions() -> None:
 
 def test_syntax_is_that_of_the_oldest_version() -> None:
     oldest = tuple(int(part) for part in SUPPORTED[0].split("."))
-    paths = [path for folder in FOLDERS for path in (ROOT / folder).glob("*.py")]
+    paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     assert len(paths) > 200
     for path in paths:
         ast.parse(path.read_text("utf-8"), str(path), feature_version=oldest)
