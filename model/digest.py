@@ -154,6 +154,17 @@ def take_digests(
                 states[lane] = times(states[lane], update_tables[lane]) ^ updates[w, lane]
 
 
+@functools.lru_cache(maxsize=64)
+def _tables(sizes: LayerConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `step_tables` and `update_tables` of `take_digests`; every run needs the same ones."""
+    counts = [len(range(lane, sizes.neurons, sizes.lanes)) for lane in range(sizes.lanes)]
+    steps, updates = (
+        np.stack([multiples(power(words * count)) for count in counts])
+        for words in (1, sizes.inputs)
+    )
+    return steps, updates
+
+
 def sign_digests(
     sizes: LayerConfig,
     states: tuple[int, ...],
@@ -177,12 +188,7 @@ def sign_digests(
     tuple
         The states, and the signatures: (W, T) int64, without the updates of their windows.
     """
-    counts = [len(range(lane, sizes.neurons, sizes.lanes)) for lane in range(sizes.lanes)]
     lanes = np.array(states, np.int64)
     values = np.zeros(steps.shape[:2], np.int64)
-    step_tables, update_tables = (
-        np.stack([multiples(power(words * count)) for count in counts])
-        for words in (1, sizes.inputs)
-    )
-    compiled(take_digests)(lanes, steps, updates, step_tables, update_tables, values)
+    compiled(take_digests)(lanes, steps, updates, *_tables(sizes), values)
     return tuple(int(lane) for lane in lanes), values
