@@ -33,8 +33,9 @@ check: lint
 lint: $(VENV)/test.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@# Type checkers do not understand the folder map of an editable install: check a copy.
-	rm -rf build/typed
+	@# Type checkers do not understand the folder map of an editable install: check a copy. Setuptools
+	@# would copy modules that have moved since from build/lib.
+	rm -rf build/typed build/lib
 	$(INSTALL) --no-build-isolation --no-deps --target build/typed .
 	MYPYPATH=build/typed $(BIN)/mypy -p bitlif
 
