@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.text import quoted
-from bitlif.sim.backends.open import KINDS, require_backend
+from bitlif.sim.backends.open import accepted_names, require_backend
 from bitlif.sim.backends.serial import PREFIX
 
 from .console.terminal import (
@@ -58,7 +58,7 @@ def add_parser(subparsers: SubParsers) -> None:
         "--backends",
         default="model,rtl",
         metavar="LIST",
-        help=f"comma-separated list of {', '.join(KINDS)} (default: model,rtl)",
+        help=f"comma-separated list of {accepted_names()} (default: model,rtl)",
     )
     parser.add_argument("--windows", type=int, default=20, help="windows to run (default: 20)")
     parser.add_argument(

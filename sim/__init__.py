@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backends.core import Core
-    from .backends.open import BACKENDS, open
+    from .backends.open import backend_names, open
     from .backends.result import CoreResult
 
-__all__ = ["BACKENDS", "Core", "CoreResult", "open"]
+__all__ = ["Core", "CoreResult", "backend_names", "open"]
 
 _MODULES = {
-    "BACKENDS": "backends.open", "open": "backends.open", "Core": "backends.core",
+    "backend_names": "backends.open", "open": "backends.open", "Core": "backends.core",
     "CoreResult": "backends.result",
 }  # fmt: skip
 

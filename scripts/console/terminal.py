@@ -61,10 +61,10 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_backend(parser: argparse.ArgumentParser, verb: str) -> None:
     """Add ``--backend``, and ``--float`` as a short form of one of its values."""
-    from bitlif.sim.backends.open import KINDS
+    from bitlif.sim.backends.open import accepted_names
 
     parser.add_argument(
-        "--backend", metavar="NAME", help=f"{verb} on {', '.join(KINDS)} (default: model)"
+        "--backend", metavar="NAME", help=f"{verb} on {accepted_names()} (default: model)"
     )
     parser.add_argument("--float", action="store_true", help="short for --backend float")
 

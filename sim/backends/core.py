@@ -6,7 +6,6 @@ unit without rounding, as float64, or real numbers if it is opened with ``units=
 
 from __future__ import annotations
 
-import html
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from bitlif.hdl.loadable import require_loadable
 from bitlif.model.checks import Spikes, check_events, check_targets, check_weights, warn_of_idle
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
+from bitlif.model.display import html_table
 from bitlif.model.errors import BitlifError, BitlifTypeError, warn
 from bitlif.model.events import Events
 from bitlif.model.result import RECORDS, LayerState, check_records
@@ -88,11 +88,7 @@ class Core(Lifetime):
 
     def _repr_html_(self) -> str:
         facts = {"configuration": self._config.name, "backend": self.backend, **self._facts()}
-        rows = "".join(
-            f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"
-            for name, value in facts.items()
-        )
-        return f"<table><caption>bitlif core</caption>{rows}</table>"
+        return html_table("bitlif core", facts)
 
     def _facts(self) -> dict[str, Any]:
         """Return what a representation shows. Nothing is read from hardware."""
@@ -291,6 +287,7 @@ class Core(Lifetime):
 
     # -- keeping -----------------------------------------------------------------------------
 
+    @abstractmethod
     def fresh(self) -> Core:
         """Return a new core like this one, as after opening: same backend, same configuration.
 
@@ -298,7 +295,6 @@ class Core(Lifetime):
         is the integer model, which computes the same bits. For a float twin the noise has the next
         seed.
         """
-        raise NotImplementedError
 
     def save(self, path: str | Path) -> None:
         """Write the core's state, counters included, to an ``.npz`` file for `resume`.

@@ -27,12 +27,6 @@ def backend_names() -> tuple[str, ...]:
     return ("float", "model", "rtl", *(family.backend for family in FAMILIES.values()))
 
 
-BACKENDS = backend_names()
-"""Backends of the package, other than boards."""
-
-KINDS = (*BACKENDS, f"{PREFIX}PORT")
-"""The same, and the form of a board's name."""
-
 UNITS = ("raw", "real")
 """Units of the float twin."""
 
@@ -42,7 +36,8 @@ DEFAULTS = {"threads": 1, "signature": True, "units": "raw", "seed": None}
 OPTIONS = {"model": ("threads", "signature"), "float": ("units", "seed")}
 
 
-def _accepted() -> str:
+def accepted_names() -> str:
+    """Return all backends and the form of a board's name, as a list for messages."""
     return ", ".join((*backend_names(), f"{PREFIX}PORT"))
 
 
@@ -51,7 +46,9 @@ def require_backend(wanted: str, name: str) -> None:
     if name.startswith(PREFIX):
         port_of(name)
     elif name not in (names := backend_names()):
-        raise BitlifError(f"{wanted} {_accepted()}, not {quoted(name)}{nearest_of(name, names)}")
+        raise BitlifError(
+            f"{wanted} {accepted_names()}, not {quoted(name)}{nearest_of(name, names)}"
+        )
 
 
 def open(
@@ -109,7 +106,7 @@ def open(
     if not isinstance(config, Config):
         raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
     if not isinstance(backend, str):
-        raise BitlifTypeError(f"backend must be one of {_accepted()}, not {quoted(backend)}")
+        raise BitlifTypeError(f"backend must be one of {accepted_names()}, not {quoted(backend)}")
     require_backend("backend must be one of", backend)
     require_bool("learning", learning)
     options = {

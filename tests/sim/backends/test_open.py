@@ -19,7 +19,7 @@ from bitlif.hdl.export.verilog import core_verilog
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
-from bitlif.sim import BACKENDS, Core
+from bitlif.sim import Core, backend_names
 from bitlif.sim.backends.core import STOPPING
 from bitlif.sim.backends.gates import GateCore
 from bitlif.sim.backends.models import ModelCore
@@ -153,14 +153,14 @@ def test_tables_of_another_configuration_are_loaded(core: Core) -> None:
     assert core.config == TINY
 
 
-@on(*BACKENDS)
+@on(*backend_names())
 def test_built_in_fields_cannot_be_loaded(core: Core) -> None:
     with pytest.raises(BitlifError, match=r"^window\.steps must be 16, as the core was built"):
         core.load_tables(TINY.replace(window__steps=17))
     assert core.config == TINY
 
 
-@on(*BACKENDS)
+@on(*backend_names())
 def test_all_backends_refuse_wrong_arguments_alike(core: Core) -> None:
     work = random_work(TINY, 8, 2)
     core.load(work.weights)
@@ -182,7 +182,7 @@ def test_all_backends_refuse_wrong_arguments_alike(core: Core) -> None:
     np.testing.assert_array_equal(core.weights(), work.weights)
 
 
-@on(*BACKENDS)
+@on(*backend_names())
 def test_errors_are_recorded_only_while_learning(core: Core) -> None:
     work = random_work(TINY, 8, 1)
     text = "with learn=True" if core.records else "shows its ports only"
