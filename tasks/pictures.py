@@ -17,11 +17,9 @@ from bitlif.model.extras import missing_extra
 from bitlif.model.result import Result
 from bitlif.model.text import array_kind, quoted
 
+from .colours import BLUE, VERMILION
 from .learner import as_learner
 from .task import Epoch
-
-BLUE, VERMILION = "#0072B2", "#D55E00"
-"""Okabe and Ito's colours, which remain distinct with any colour vision."""
 
 NUMBERED = 20
 """Largest number of classes whose counts are written into the cells of a confusion matrix."""

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from bitlif.study.claims.bins import Bins, Window
+from bitlif.tasks.colours import BLACK, BLUE, GREY, VERMILION
 
-from .figure_style import BLACK, BLUE, GREY, LABELS, VERMILION, new_figure
+from .figure_style import LABELS, new_figure
 
 TITLE = "One training window in steps: from spikes to the update of the weights at its end"
 

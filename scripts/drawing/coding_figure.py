@@ -11,20 +11,9 @@ from bitlif.study.claims.coding import ACCURACY, WIDTHS, Code, Coding
 from bitlif.study.claims.models import MODELS
 from bitlif.study.claims.spike_trains import CATCH, KERNEL_STEPS, chance_jitter
 from bitlif.study.statistics import Interval, mean_interval
+from bitlif.tasks.colours import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION
 
-from .figure_style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    LABELS,
-    ORANGE,
-    STYLES,
-    VERMILION,
-    errors,
-    new_figure,
-    span,
-)
+from .figure_style import LABELS, STYLES, errors, new_figure, span
 
 TITLE = "From a temporal to a rate code as the noise grows, at the same number of spikes"
 

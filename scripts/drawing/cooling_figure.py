@@ -10,19 +10,9 @@ from bitlif.study.claims.cooling import COOLED, HOT, SCHEDULES, Cooling
 from bitlif.study.claims.models import MODELS
 from bitlif.study.claims.students import TEACHER_SIGMA
 from bitlif.study.statistics import mean_interval
+from bitlif.tasks.colours import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION
 
-from .figure_style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    LABELS,
-    ORANGE,
-    VERMILION,
-    errors,
-    new_figure,
-    span,
-)
+from .figure_style import LABELS, errors, new_figure, span
 
 TITLE = "Cooling from high noise learns what constant noise does not, on sparse inputs too"
 

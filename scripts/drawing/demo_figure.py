@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.events import Events
+from bitlif.tasks.colours import BLUE, GREY, VERMILION
 from bitlif.tasks.digits import BIAS_RATE, MAX_RATE, PIXELS
 
 from .pictures import own_style
-
-# Okabe and Ito's colours, which remain distinct with any colour vision.
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
 
 FULL_COLOUR = 98.0
 """Percentile of the weights' magnitudes at which the colour scale saturates.

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bitlif.study.statistics import Interval
-
-# Okabe and Ito's colours, which remain distinct with any colour vision.
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
+from bitlif.tasks.colours import BLUE, VERMILION
 
 FIXED: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "o", "markersize": 4}
 FLOAT: dict[str, Any] = {

@@ -7,8 +7,9 @@ from typing import Any
 from bitlif.study.claims.landscape import Landscape, Scan
 from bitlif.study.claims.models import MODELS, RULES
 from bitlif.study.statistics import mean_interval
+from bitlif.tasks.colours import BLACK
 
-from .figure_style import BLACK, LABELS, STYLES, new_figure
+from .figure_style import LABELS, STYLES, new_figure
 
 TITLE = "Gradient over one weight: it falls through zero at the teacher's, at every noise"
 

@@ -11,11 +11,9 @@ import numpy as np
 from bitlif.model.config.config import Config
 from bitlif.model.noise_report.distribution import levels_in_sigma, probabilities
 from bitlif.model.noise_report.draws import LAGS, LEAST_EXPECTED, Measurement
+from bitlif.tasks.colours import BLACK, BLUE, GREEN, ORANGE, VERMILION
 
 from .pictures import own_style, require_matplotlib
-
-BLACK, ORANGE, BLUE, GREEN, VERMILION = "#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"
-"""Okabe and Ito's colours, which remain distinct with any colour vision."""
 
 LANE_STYLES = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (BLACK, "D"))
 """Colour and marker of each lane; further lanes are not drawn."""

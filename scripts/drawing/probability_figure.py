@@ -8,8 +8,9 @@ import numpy as np
 
 from bitlif.study.claims.spike_probability import GAUSSIAN, SOURCES, Curve, Probability
 from bitlif.study.statistics import gaussian_cumulative, proportion_interval
+from bitlif.tasks.colours import BLACK, BLUE, GREEN, VERMILION
 
-from .figure_style import BLACK, BLUE, GREEN, VERMILION, chance, new_figure
+from .figure_style import chance, new_figure
 
 TITLE = "Chance of a spike: the integers follow their own noise's distribution, not a Gaussian's"
 

@@ -90,17 +90,8 @@ def _varied(told: Told) -> tuple[list[Told], list[str]]:
 
 
 def _fronts(told: Told) -> Any:
-    from bitlif.study.report.labels import (
-        BLUE,
-        GREEN,
-        GREY,
-        ORANGE,
-        VERMILION,
-        factor_of,
-        metric_of,
-        score_range,
-        title_of,
-    )
+    from bitlif.study.report.labels import GREY, factor_of, metric_of, score_range, title_of
+    from bitlif.tasks.colours import BLUE, GREEN, ORANGE, VERMILION
 
     score = metric_of(told, told["score"])
     points = {own["point"]: own for own in told["points"]}
@@ -150,7 +141,8 @@ def _fronts(told: Told) -> Any:
 
 
 def _effects(told: Told) -> Any:
-    from bitlif.study.report.labels import BLUE, GREY, factor_of, metric_of, score_range, title_of
+    from bitlif.study.report.labels import GREY, factor_of, metric_of, score_range, title_of
+    from bitlif.tasks.colours import BLUE
 
     score = metric_of(told, told["score"])
     factor = factor_of(score)

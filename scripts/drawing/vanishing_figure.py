@@ -8,8 +8,9 @@ from bitlif.study.claims.models import MODELS, RULES
 from bitlif.study.claims.students import TEACHER_SIGMA
 from bitlif.study.claims.vanishing import Vanishing
 from bitlif.study.statistics import mean_interval
+from bitlif.tasks.colours import BLACK, BLUE, GREEN, ORANGE, VERMILION
 
-from .figure_style import BLACK, BLUE, GREEN, LABELS, ORANGE, VERMILION, errors, new_figure, span
+from .figure_style import LABELS, errors, new_figure, span
 
 TITLE = "At zero weights the clipped rule has no gradient until noise reaches the threshold"
 

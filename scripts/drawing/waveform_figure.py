@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from bitlif.scripts.support.waveform import MOVED, Beat, Wave, beats, excerpts
+from bitlif.tasks.colours import BLUE, GREY
 
-from .demo_figure import BLUE, GREY
 from .pictures import own_style
 
 TALL, LOW, GAP, APART = 1.0, 0.62, 0.32, 0.3

@@ -8,10 +8,8 @@ from typing import Any
 
 from .axis_levels import scalar_text
 
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, GREY = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#8C8C8C",
-)  # fmt: skip
-"""The palette of Okabe and Ito, distinguishable with any colour vision, and a grey."""
+GREY = "#8C8C8C"
+"""Grey of the marks of single points."""
 
 ROUNDING = 1e-9
 """An interval narrower than this fraction of its mean is attributed to rounding."""

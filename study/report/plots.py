@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bitlif.model.text import html_text
+from bitlif.tasks.colours import BLUE, GREEN, ORANGE, VERMILION
 
 from .axis_levels import log_ticks
 from .labels import (
-    BLUE,
-    GREEN,
     GREY,
-    ORANGE,
-    VERMILION,
     factor_of,
     mean_text,
     metric_of,

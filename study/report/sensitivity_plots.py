@@ -6,18 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bitlif.model.text import html_text
+from bitlif.tasks.colours import BLACK, BLUE, ORANGE
 
-from .labels import (
-    BLACK,
-    BLUE,
-    ORANGE,
-    effect_text,
-    factor_of,
-    metric_of,
-    percent,
-    value_text,
-    with_unit,
-)
+from .labels import effect_text, factor_of, metric_of, percent, value_text, with_unit
 from .plots import Plot, layout_of
 
 Findings = Mapping[str, Any]

@@ -24,8 +24,9 @@ from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.storage.ownership import MARKER, write_marker
 from bitlif.scripts import demo as demo_command
-from bitlif.scripts.drawing.demo_figure import BLUE, GREY, VERMILION, full_colour
+from bitlif.scripts.drawing.demo_figure import full_colour
 from bitlif.scripts.main import main
+from bitlif.tasks.colours import BLUE, GREY, VERMILION
 from bitlif.tasks.digits import class_targets, load_digits_task
 from bitlif.tasks.learner import target_levels
 from bitlif.tasks.task import classify

@@ -19,7 +19,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.noise_report.draws import measure_draws
 from bitlif.model.noise_report.report import describe_noise
 from bitlif.scripts import noise
-from bitlif.scripts.drawing.noise_figure import BLACK, BLUE, ORANGE, VERMILION
+from bitlif.tasks.colours import BLACK, BLUE, ORANGE, VERMILION
 
 OFFERED_BY_BOTH = ("tiny", "teacher")
 """Configurations with two lanes and with one."""

@@ -25,9 +25,10 @@ from bitlif.model.config.config import Config
 from bitlif.scripts.drawing.report_figure import _varied
 from bitlif.scripts.main import main
 from bitlif.study.report.findings import analyse
-from bitlif.study.report.labels import BLUE, GREY, VERMILION
+from bitlif.study.report.labels import GREY
 from bitlif.study.report.page import render_page
 from bitlif.study.search.results import read_results
+from bitlif.tasks.colours import BLUE, VERMILION
 
 from study_rows import (
     BEST_OF_GRID,
