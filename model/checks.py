@@ -146,7 +146,7 @@ def check_real_targets(config: Config, targets: NDArray[Any], windows: int) -> R
     """
     array = as_reals("targets", targets)
     if array.shape not in _target_shapes(config, windows):
-        raise _target_error(config, array, windows, "numbers")
+        raise _target_error(config, array, windows, "real numbers")
     require_probabilities(array)
     return np.ascontiguousarray(array[:, None, :] if array.ndim == 2 else array)
 

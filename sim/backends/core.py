@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.bus.registers import COUNTER_STOPPED, REGISTERS
 from bitlif.hdl.loadable import require_loadable
-from bitlif.model.checks import Spikes, check_events, check_targets, check_weights, warn_of_idle
+from bitlif.model.checks import (
+    Spikes,
+    check_events,
+    check_targets,
+    check_weights,
+    require_no_targets,
+    warn_of_idle,
+)
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
 from bitlif.model.display import html_table
@@ -191,8 +198,8 @@ class Core(Lifetime):
         levels = None
         if targets is not None:
             levels = self._check_targets(targets, events.windows)
-        elif learn or config.membrane.reset == "teacher":
-            raise BitlifError("targets must be given for learning or a teacher's reset")
+        else:
+            require_no_targets(config, needed=learn)
         if learn:
             warn_of_idle(config)
         before = self.counters()

@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.arrays import as_array, as_reals
-from bitlif.model.checks import check_weights
+from bitlif.model.arrays import as_array
+from bitlif.model.checks import check_real_targets, check_weights
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
 from bitlif.model.digest import sign_digests
-from bitlif.model.errors import BitlifError, BitlifTypeError
+from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.result import LayerState
 from bitlif.model.signature import Signature
 from bitlif.model.state import state_variables
-from bitlif.model.text import array_kind
 
 from .modelled import Modelled, Stand, clock_cycles, no_clock_cycles, unpadded
 
@@ -178,15 +177,7 @@ class FloatCore(Modelled):
     def _check_targets(self, targets: NDArray[Any], windows: int) -> NDArray[Any]:
         if self.units == "raw":
             return super()._check_targets(targets, windows)
-        array = as_reals("targets", targets)
-        neurons, steps = self._config.layer.neurons, self._config.window.steps
-        shapes = (windows, neurons), (windows, steps, neurons)
-        if array.shape not in shapes:
-            raise BitlifTypeError(
-                f"targets must be real numbers of shape {shapes[0]} or {shapes[1]}, "
-                f"not {array_kind(array)}"
-            )
-        return array[:, None, :] if array.ndim == 2 else array
+        return check_real_targets(self._config, targets, windows)
 
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]

@@ -20,6 +20,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
 from bitlif.sim import Core, backend_names
+from bitlif.sim.backends import modelled
 from bitlif.sim.backends.core import STOPPING
 from bitlif.sim.backends.gates import GateCore
 from bitlif.sim.backends.models import ModelCore
@@ -448,6 +449,17 @@ def test_float_backend_has_real_units() -> None:
         real.learn(work.events, work.targets)
     with pytest.raises(BitlifError, match=r"^targets must be real numbers of shape \(4, 4\)"):
         real.learn(work.events, work.targets[0])
+
+
+def test_real_targets_are_checked_before_any_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modelled, "CALL_STEPS", TINY.window.steps)
+    work = random_work(TINY, 3, 4)
+    core = bitlif.open(TINY, "float", units="real")
+    targets = np.asarray(work.targets) / 16
+    targets[-1] = 2.0
+    with pytest.raises(BitlifError, match=r"^targets must be in 0 \.\.= 1"):
+        core.learn(work.events, targets)
+    assert core.windows_learned() == 0
 
 
 def test_float_seed_selects_the_noise() -> None:
