@@ -22,8 +22,8 @@ from bitlif.model.files.target_file import load_targets
 from bitlif.model.files.weight_file import load_weights, save_weights
 from bitlif.model.text import path_text, quoted
 from bitlif.sim.backends.core import Core
-from bitlif.tasks.task import Epoch, Task, check_examples
-from bitlif.tasks.training import orders
+from bitlif.tasks.task import Epoch, Task
+from bitlif.tasks.training import checked_examples, orders
 
 from .console.output_files import OutputFolder
 from .console.terminal import (
@@ -188,8 +188,7 @@ def _learn(
     args: argparse.Namespace, task: Task, core: Core, stack: contextlib.ExitStack
 ) -> Outcome:
     """Train on a task."""
-    task.check(core.config)
-    examples = check_examples(task, task.load(core.config, args.seed), core.config)
+    examples = checked_examples(task, core.config, args.seed)
     labelled = examples.train_labels is not None
     earlier = Earlier()
     if args.resume:

@@ -78,7 +78,7 @@ def train(
     first = require_int("first", first, 0, 1 << 30)
     if progress is not None and not callable(progress):
         raise BitlifTypeError(f"progress must be callable or None, not {quoted(progress)}")
-    examples = _examples(task, core.config, seed, examples)
+    examples = checked_examples(task, core.config, seed, examples)
     targets = targets_for(core, task.targets(examples, core.config.layer.neurons))
     labels, windows = examples.train_labels, examples.train.windows
     if len(targets) != windows:
@@ -132,7 +132,7 @@ def predict(
     change.
     """
     task, core = get(task), as_learner(core)
-    examples = _examples(task, core.config, seed, examples)
+    examples = checked_examples(task, core.config, seed, examples)
     if examples.test_labels is None:
         raise BitlifError(f"task '{task.name}' must have labels to be classified, not only targets")
     probe = as_learner(core.fresh() if probe is None else probe)
@@ -163,12 +163,14 @@ def evaluate(
 ) -> dict[str, float]:  # fmt: skip
     """Return all measures of a trained core by name: `Task.measure`."""
     task, core = get(task), as_learner(core)
-    examples = _examples(task, core.config, seed, examples)
+    examples = checked_examples(task, core.config, seed, examples)
     probe = as_learner(core.fresh() if probe is None else probe)
     return task.measure(core, probe, examples, history)
 
 
-def _examples(task: Task, config: Config, seed: int, examples: Examples | None) -> Examples:
+def checked_examples(
+    task: Task, config: Config, seed: int, examples: Examples | None = None
+) -> Examples:
     """Return the examples of a task, loaded unless given, or raise if they do not fit a layer."""
     task.check(config)
     return check_examples(task, task.load(config, seed) if examples is None else examples, config)

@@ -92,9 +92,9 @@ class Job:
     edits : dict
         Edits of the base configuration, by field.
     task : str
-        ``"digits"`` or ``"teacher"``.
+        Name of a task, as `bitlif.tasks.get` takes it.
     length : int
-        Epochs of the digits, or windows of the teacher.
+        Passes over the training windows.
     seed : int
     extras : tuple of str
         Optional measurements, from `bitlif.study.search.metrics.EXTRAS`.
