@@ -122,7 +122,7 @@ def test_disconnected_line_is_one_error_after_the_retries(board: SimulatedBoard)
         with bitlif.open(TINY, f"serial:{terminal.path}") as core:
             cut = True
             # The error comes after the retries of the link, independent of the load of the machine.
-            said = f"{terminal.path}.*must answer, .* was sent {1 + RETRIES} times"
+            said = f"{terminal.path}.*did not answer: .* was sent {1 + RETRIES} times"
             with pytest.raises(LinkTimeoutError, match=said):
                 core.weights()
         with pytest.raises(BitlifError, match="did not answer"):

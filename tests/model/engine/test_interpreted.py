@@ -25,6 +25,7 @@ from bitlif.sim.backends.models import ModelCore
 from strategies import random_configs, stimulus
 
 HERE = Path(__file__)
+SUPPORT = HERE.parents[2] / "support"
 CONFIGS = 40
 
 
@@ -93,7 +94,8 @@ def with_and_without_jit(expression: str) -> Any:
         )
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=HERE.parent, capture_output=True, text=True,
-            check=True, env={**os.environ, "NUMBA_DISABLE_JIT": disabled},
+            check=True,
+            env={**os.environ, "NUMBA_DISABLE_JIT": disabled, "PYTHONPATH": str(SUPPORT)},
         )  # fmt: skip
         value, off = ast.literal_eval(done.stdout)
         assert off == (disabled == "1")

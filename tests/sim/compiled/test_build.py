@@ -551,7 +551,7 @@ def test_cache_key_depends_on_native_yosys(
 def test_cache_key_is_equal_in_another_process(keys: Callable[..., str]) -> None:
     code = """
 from bitlif import Config
-from bitlif.sim import build
+from bitlif.sim.compiled import build
 build.cached = lambda key, product, make: print(key)
 build.library(Config.load("tiny"), "rtl")
 """
