@@ -1,0 +1,113 @@
+"""Configurations as TOML files in which each field is explained by a line above it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tomli_w
+
+from bitlif.model.sections import Settings
+from bitlif.model.text import terminal_text
+
+from .fields import SECTIONS, field_of
+from .toml import config_to_dict
+
+WIDTH = 100
+"""Most characters of a line of a comment or of a list."""
+
+
+def dump_commented(config: Settings, header: Sequence[str] = ()) -> str:
+    """Return a configuration as TOML text with all fields, each explained in a comment.
+
+    The phases of the schedule after the first are written without comments.
+
+    Parameters
+    ----------
+    config : Settings
+    header : sequence of str
+        Paragraphs of the comment at the top of the file.
+
+    Returns
+    -------
+    str
+        Text that `bitlif.Config.load` reads back as an equal configuration.
+
+    Examples
+    --------
+    >>> from bitlif.model.config.config import Config
+    >>> print(dump_commented(Config.load("tiny"), ["A tiny layer."])[:140])
+    # A tiny layer.
+    <BLANKLINE>
+    # name of the configuration; 1 to 200 printable characters
+    name = "tiny"
+    <BLANKLINE>
+    # sizes of the layer
+    [layer]
+    # number of inputs N
+    """
+    tree = config_to_dict(config)
+    lines: list[str] = []
+    for paragraph in header:
+        lines += _comment(paragraph)
+    if lines:
+        lines.append("")
+    lines += _field("", "name", tree.pop("name"))
+    phases = tree.pop("schedule")
+    for name, section in tree.items():
+        lines += _section(name, section)
+    for number, phase in enumerate(phases):
+        lines.append("")
+        if number == 0:
+            lines += _comment(SECTIONS["schedule[]"])
+        lines.append("[[schedule]]")
+        for name, value in phase.items():
+            lines += _field("schedule[]", name, value) if number == 0 else _value(name, value)
+    return "\n".join(lines) + "\n"
+
+
+def _section(path: str, section: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a section: its own fields first, then the sections in it."""
+    yield ""
+    yield from _comment(SECTIONS[path])
+    yield f"[{path}]"
+    for name, value in section.items():
+        if not isinstance(value, dict):
+            yield from _field(path, name, value)
+    if path.endswith(".decay"):
+        # The field that is left out is shown, too: the other way to give the same decay.
+        other = "shift" if "tau" in section else "tau"
+        yield from (*_comment(field_of(f"{path}.{other}").line), f"# {other} = 0")
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from _section(f"{path}.{name}", value)
+
+
+def _field(section: str, name: str, value: Any) -> Iterator[str]:
+    field = field_of(f"{section}.{name}" if section else name)
+    yield from _comment(field.line)
+    yield from _value(name, value)
+
+
+def _value(name: str, value: Any) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield tomli_w.dumps({name: value}).rstrip("\n")
+        return
+    items = ", ".join(tomli_w.dumps({"x": item}).strip()[4:] for item in value)
+    if len(items) + len(name) + 5 <= WIDTH:
+        yield f"{name} = [{items}]"
+        return
+    yield f"{name} = ["
+    yield from _wrapped(items, "    ")
+    yield "]"
+
+
+def _comment(paragraph: str) -> Iterator[str]:
+    yield from _wrapped(terminal_text(paragraph), "# ")
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
