@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import shlex
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
-from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import DUPLICATES
 from bitlif.model.text import quoted
 from bitlif.sim.backends.open import accepted_names, require_backend
 from bitlif.sim.backends.serial import PREFIX
@@ -24,11 +24,24 @@ from .console.terminal import (
     require_gates,
     result_table,
 )
+from .support.stimuli import (
+    HELP,
+    SPIKES,
+    TRAINED,
+    add_stimuli,
+    check_numbers,
+    chosen_work,
+    given_stimuli,
+)
 
 if TYPE_CHECKING:
     from bitlif.sim.compare.crosscheck import BackendComparison
     from bitlif.sim.compare.float_check import Distance
     from bitlif.tasks.scenario import Work
+
+
+MAX_WINDOWS = 1_000_000
+WINDOWS = 20
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -38,19 +51,24 @@ def add_parser(subparsers: SubParsers) -> None:
         "crosscheck",
         run,
         "run the same windows on several backends and compare all values",
-        """
-        Runs random spikes, weights and targets from one seed on each backend and compares each
-        backend with the first one after every window: spikes, signatures, clock cycles, weights,
-        counters, state and LFSRs. The model and RTL also show currents, membranes, noise draws,
-        errors, traces and gradients of every step. The float twin is checked against its derived
-        error bound instead. Exits with status 1 on a mismatch and reports the first value that
-        differs: its step and neuron, both integers and the operation.
-        """,
+        f"""
+        Runs the same windows on each backend and compares each backend with the first one after
+        every window: spikes, signatures, clock cycles, weights, counters, state and LFSRs. The
+        model and RTL also show currents, membranes, noise draws, errors, traces and gradients of
+        every step. The float twin is checked against its derived error bound instead. Exits with
+        status 1 on a mismatch and reports the first value that differs: its step and neuron, both
+        integers and the operation.
+        {HELP}""",
         (
             "bitlif crosscheck tiny",
             "bitlif crosscheck tiny --backends model,rtl,netlist:ice40,netlist:ecp5 --windows 5",
             "bitlif crosscheck tiny --backends float,model,rtl --json",
             "bitlif crosscheck tiny --inject threshold-greater",
+            f"{SPIKES} && bitlif crosscheck tiny --spikes own.aer",
+            (
+                f"{TRAINED} && bitlif crosscheck tiny --weights tiny-run/weights.npz "
+                "--spikes tiny-run/spikes.npz"
+            ),
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
@@ -60,10 +78,7 @@ def add_parser(subparsers: SubParsers) -> None:
         metavar="LIST",
         help=f"comma-separated list of {accepted_names()} (default: model,rtl)",
     )
-    parser.add_argument("--windows", type=int, default=20, help="windows to run (default: 20)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
-    )
+    add_stimuli(parser, WINDOWS)
     parser.add_argument(
         "--inference", action="store_true", help="use cores without learning hardware"
     )
@@ -77,8 +92,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the backends and report whether they agree."""
-    windows = require_int("--windows", args.windows, 1, 1_000_000)
-    seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
+    check_numbers(args, MAX_WINDOWS)
     names = parse_backends(args.backends)
     if args.inject and args.inference:
         raise BitlifError(
@@ -92,11 +106,7 @@ def run(args: argparse.Namespace) -> int:
     config = Config.load(args.config)
     if args.inject or not set(names) <= {"float", "model", *boards}:
         require_gates()
-    from bitlif.tasks.stimulus import random_work
-
-    work = random_work(config, seed, windows)
-    if args.inference:
-        work = dataclasses.replace(work, learning=False)
+    work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, learning=not args.inference)
     outcomes, distances = _compare(work, names, args.inject)
     agree = all(outcome.agrees for outcome in outcomes)
     agree = agree and not any(distance.beyond for distance in distances.values())
@@ -106,8 +116,12 @@ def run(args: argparse.Namespace) -> int:
         _print(config, outcomes, distances, agree)
         wrong = [outcome.backend for outcome in outcomes if not outcome.agrees]
         if "rtl" in wrong and not args.inference:
-            words = ["bitlif", "verify", args.config, "--windows", str(windows)]
-            words += ["--seed", str(seed)]
+            words = ["bitlif", "verify", args.config, "--windows", str(work.events.windows)]
+            words += ["--seed", str(args.seed)]
+            for name in given_stimuli(args):
+                words += [f"--{name}", getattr(args, name)]
+            if args.spikes and args.duplicates != DUPLICATES[0]:
+                words += ["--duplicates", args.duplicates]
             words += ["--inject", args.inject] if args.inject else []
             console().print(f"for a waveform, run: {shlex.join(words)}")
         if args.inject and agree:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bitlif.model.config.config import Config
-from bitlif.model.errors import require_int
 from bitlif.model.storage.ownership import GOLDEN
 
 from .console.output_files import OutputFolder, require_place
 from .console.terminal import SubParsers, add_command, add_json, console, print_json
+from .support.stimuli import (
+    HELP,
+    SPIKES,
+    TRAINED,
+    add_stimuli,
+    check_numbers,
+    chosen_work,
+    given_stimuli,
+)
 
 MAX_WINDOWS = 10_000
+WINDOWS = 3
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -25,25 +33,27 @@ def add_parser(subparsers: SubParsers) -> None:
         "golden",
         run,
         "write golden vectors: inputs and every value, as text",
-        """
-        Runs the integer model on random spikes, weights and targets (the same as `bitlif verify`
-        with equal --windows and --seed) and writes the inputs, the configuration with its derived
-        integers, and every value of every step. Each array is a file of decimal text;
-        manifest.json describes them. docs/golden.md in the sources documents the format, and
-        docs/golden_reader.py reads and checks a folder without bitlif.
-        """,
+        f"""
+        Runs the integer model over a few windows (the same as `bitlif verify` with equal options)
+        and writes the inputs, the configuration with its derived integers, and every value of
+        every step. Each array is a file of decimal text; manifest.json describes them.
+        docs/golden.md in the sources documents the format, and docs/golden_reader.py reads and
+        checks a folder without bitlif.
+        {HELP}""",
         (
             "bitlif golden tiny -o tiny-golden",
             "bitlif golden digits --windows 5 --seed 7 -o digits-golden --json",
             "bitlif golden tiny --inference -o tiny-golden --force",
+            f"{SPIKES} && bitlif golden tiny --spikes own.aer -o own-golden",
+            (
+                f"{TRAINED} && bitlif golden tiny --weights tiny-run/weights.npz "
+                "--spikes tiny-run/spikes.npz -o own-golden --force"
+            ),
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
     parser.add_argument("-o", "--out", metavar="DIR", required=True, help="folder to write")
-    parser.add_argument("--windows", type=int, default=3, help="windows to run (default: 3)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
-    )
+    add_stimuli(parser, WINDOWS)
     parser.add_argument("--inference", action="store_true", help="without learning")
     parser.add_argument(
         "--force", action="store_true", help="replace an existing folder of golden vectors"
@@ -53,20 +63,17 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the model, write the folder and report what it contains."""
-    windows = require_int("--windows", args.windows, 1, MAX_WINDOWS)
-    seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
+    check_numbers(args, MAX_WINDOWS)
     require_place("--out", Path(args.out), GOLDEN, force=args.force)
     config = Config.load(args.config)
     from bitlif.sim.compare.expected import compute_expected
     from bitlif.sim.compare.golden import write_golden
-    from bitlif.tasks.stimulus import random_work
 
-    work = random_work(config, seed, windows)
-    if args.inference:
-        work = replace(work, learning=False, learn=False)
+    work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, learning=not args.inference)
+    windows, given = work.events.windows, given_stimuli(args)
 
     def fill(folder: Path) -> tuple[dict[str, Any], int]:
-        manifest = write_golden(work, expected, folder)
+        manifest = write_golden(work, expected, folder, given)
         return manifest, sum(file.stat().st_size for file in folder.iterdir())
 
     with OutputFolder(Path(args.out), GOLDEN, force=args.force) as out:
@@ -76,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
         "config": config.name,
         "hash": manifest["config"]["hash"],
         "windows": windows,
-        "seed": seed,
+        "seed": args.seed,
+        **({"given": list(given)} if given else {}),
         "learns": work.learns,
         "arrays": len(manifest["arrays"]),
         "values": sum(math.prod(array["shape"]) for array in manifest["arrays"]),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
-from bitlif.model.errors import BitlifError, require_int, require_real
+from bitlif.model.errors import BitlifError, require_real
 from bitlif.model.text import file_name
 
 from .console.output_files import KeptElsewhere, OutputFolder
@@ -27,11 +27,23 @@ from .console.terminal import (
     say,
 )
 from .support.replay import make_replay, read_replay, replay_command
+from .support.stimuli import (
+    HELP,
+    SPIKES,
+    TRAINED,
+    add_stimuli,
+    check_numbers,
+    chosen_work,
+    given_stimuli,
+)
 
 if TYPE_CHECKING:
     from bitlif.sim.compare.compare import RunComparison
     from bitlif.sim.compare.float_check import Distance
     from bitlif.tasks.scenario import Work
+
+MAX_WINDOWS = 100_000
+WINDOWS = 3
 
 Outcomes = dict[str, tuple["RunComparison", dict[str, "Distance"]]]
 
@@ -43,25 +55,29 @@ def add_parser(subparsers: SubParsers) -> None:
         "verify",
         run,
         "simulate the core's Verilog and compare it with the model",
-        """
-        Writes the layer core of a configuration in SystemVerilog, runs learning windows of random
-        spikes, weights and targets through it under cocotb, and compares every signal of every step
-        with the integer model bit for bit, and with the float model within its derived bound. Exits
-        with status 1 on a mismatch, reports the first signal that differs with its step, neuron,
-        both integers and the operation, and leaves a folder with a waveform that replays it.
-        --inject injects a fault to show this. --replay reads the inputs of such a folder and
-        generates its core again.
-        """,
+        f"""
+        Writes the layer core of a configuration in SystemVerilog, runs learning windows through it
+        under cocotb, and compares every signal of every step with the integer model bit for bit,
+        and with the float model within its derived bound. Exits with status 1 on a mismatch,
+        reports the first signal that differs with its step, neuron, both integers and the
+        operation, and leaves a folder with a waveform that replays it. --inject injects a fault to
+        show this. --replay reads the inputs of such a folder and generates its core again.
+        {HELP}""",
         (
             "bitlif verify tiny --simulator icarus",
             "bitlif verify tiny --windows 5 --stall 0.3 --json",
             "bitlif verify tiny --inject threshold-greater --simulator icarus",
             "bitlif verify --list-faults",
             "bitlif verify --replay bitlif-verify-tiny",
+            f"{SPIKES} && bitlif verify tiny --spikes own.aer --simulator icarus",
+            (
+                f"{TRAINED} && bitlif verify tiny --weights tiny-run/weights.npz "
+                "--spikes tiny-run/spikes.npz --simulator icarus"
+            ),
         ),
     )
     parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
-    parser.add_argument("--windows", type=int, default=3, help="windows to learn (default: 3)")
+    add_stimuli(parser, WINDOWS, "learn")
     parser.add_argument(
         "--simulator",
         choices=("icarus", "verilator", "both"),
@@ -73,9 +89,6 @@ def add_parser(subparsers: SubParsers) -> None:
         type=float,
         default=0.0,
         help="chance that a stream stalls in a clock cycle (default: 0)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
     )
     parser.add_argument("--inject", metavar="FAULT", help="inject this fault into the gates")
     parser.add_argument(
@@ -97,19 +110,21 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the chosen simulators and report whether gates and model agree."""
-    windows = require_int("--windows", args.windows, 1, 100_000)
+    check_numbers(args, MAX_WINDOWS)
     stall = require_real("--stall", args.stall, 0.0, 0.99)
-    seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     if args.list_faults:
         return _list_faults(args.json)
     if (args.config is None) == (args.replay is None):
         raise BitlifError("verify needs either a CONFIG or --replay with a folder")
     if args.trust_core and args.replay is None:
         raise BitlifError("--trust-core can only be used with --replay")
+    if args.replay is not None and given_stimuli(args):
+        raise BitlifError(
+            f"--{given_stimuli(args)[0]} cannot be used with --replay: the folder holds all inputs"
+        )
     require_gates()
     from bitlif.sim.compare.faults import faulty_verilog
     from bitlif.sim.simulators import require_simulator
-    from bitlif.tasks.stimulus import random_work
 
     names = ("icarus", "verilator") if args.simulator == "both" else (args.simulator,)
     for name in names:
@@ -120,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
         outcomes, _ = _simulate(work, names, verilog, None, None)
     else:
         config = Config.load(args.config)
-        work = random_work(config, seed, windows, stall=stall)
+        work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, stall=stall)
         faulty = faulty_verilog(args.inject, config) if args.inject else None
         place = Path(args.out or f"bitlif-verify-{file_name(config.name)}")
         # An earlier replay is replaced without --force.

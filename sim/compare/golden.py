@@ -209,8 +209,13 @@ def _final(work: Work, expected: Expected) -> Iterator[GoldenArray]:
         yield GoldenArray("final_weight", expected.weights, axes, str(synapse.weight))
 
 
-def manifest(work: Work, expected: Expected, arrays: Sequence[GoldenArray]) -> dict[str, Any]:
-    """Return the manifest of a set; docs/golden.md documents its keys."""
+def manifest(
+    work: Work, expected: Expected, arrays: Sequence[GoldenArray], given: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the manifest of a set; docs/golden.md documents its keys.
+
+    `given` names the inputs that were not drawn from the seed: weights, spikes, targets.
+    """
     config = work.config
     derived, sizes, keeps = derive(config), config.layer, config.window
     constants = {
@@ -229,6 +234,7 @@ def manifest(work: Work, expected: Expected, arrays: Sequence[GoldenArray]) -> d
             "windows": work.events.windows, "steps": keeps.steps, "inputs": sizes.inputs,
             "neurons": sizes.neurons, "lanes": sizes.lanes, "slots": sizes.slots,
             "learns": work.learns, "seed": work.seed,
+            **({"given": list(given)} if given else {}),
         },
         "cleared": {
             name: getattr(keeps, name) == "clear" for name in ("state", "trace", "lfsr")
@@ -264,10 +270,15 @@ def _lfsrs(config: Config, source: LfsrConfig) -> dict[str, Any]:
     }
 
 
-def write_golden(work: Work, expected: Expected, folder: Path) -> dict[str, Any]:
-    """Write a set of golden vectors into an existing folder, and return its manifest."""
+def write_golden(
+    work: Work, expected: Expected, folder: Path, given: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Write a set of golden vectors into an existing folder, and return its manifest.
+
+    `given` is as for `manifest`.
+    """
     arrays = golden_arrays(work, expected)
-    entries = manifest(work, expected, arrays)
+    entries = manifest(work, expected, arrays, given)
     texts = {one.file: one.text for one in arrays}
     texts["config.toml"] = dump_config(work.config)
     texts[MANIFEST] = json.dumps(entries, indent=1, allow_nan=False) + "\n"

@@ -215,7 +215,7 @@ def test_document_names_existing_files_and_valid_commands() -> None:
         assert (ROOT / name).exists(), name
     lines = re.findall(r"^    bitlif (.*?)(?:  +#.*)?$", text, re.MULTILINE)
     lines += re.findall(r"`bitlif (golden (?:tiny|digits)[^`]+)`", text)
-    assert len(lines) == 4
+    assert len(lines) == 6
     for line in lines:
         build_parser().parse_args(line.split())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from bitlif import Config
 from bitlif.hdl.export.verilog import core_verilog
 from bitlif.model.errors import BitlifError
+from bitlif.model.files.event_file import save_events
+from bitlif.model.files.weight_file import save_weights
 from bitlif.scripts.main import main
 from bitlif.sim.backends.gates import GateCore
 from bitlif.sim.backends.models import FloatCore, ModelCore
@@ -131,6 +134,33 @@ def test_command_prints_table_and_first_mismatch(
     assert "bitlif verify tiny --windows 30 --seed 0 --inject lfsr-taps" in printed
     assert main(["crosscheck", "tiny", "--inference", "--windows", "2"]) == 0
     assert "all agree" in capsys.readouterr().out
+
+
+def test_own_inputs_run_on_gates_and_are_named_in_the_hint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = random_work(TINY, 0, 2)
+    files = {name: str(tmp_path / f"{name}.npz") for name in ("weights", "spikes", "targets")}
+    save_weights(files["weights"], work.weights, TINY)
+    save_events(files["spikes"], work.events)
+    assert work.targets is not None
+    np.savez(files["targets"], targets=work.targets.astype(np.uint16))
+    options = [word for name, file in files.items() for word in (f"--{name}", file)]
+    signatures = []
+    # The same inputs, from files and from the seed: only a part of them is in files.
+    for own in (options, options[:2], ["--windows", "2"]):
+        capsys.readouterr()
+        assert main(["crosscheck", "tiny", *own, "--windows", "2", "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["by"]["rtl"]["windows"] == 2
+        signatures.append(report["by"]["rtl"]["signature"])
+    assert len(set(signatures)) == 1
+    assert main(["crosscheck", "tiny", *options, "--inject", "lfsr-taps"]) == 1
+    words = " ".join(["tiny", "--windows 2", "--seed 0", *options, "--inject lfsr-taps"])
+    assert words in capsys.readouterr().out.replace("\n", "")
+    call = ["verify", "tiny", *options, "--simulator", "icarus", "--json"]
+    assert main(call) == 0
+    assert json.loads(capsys.readouterr().out)["by"]["icarus"]["compared"]["spike"] == 2 * 16 * 4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""The windows that ``bitlif golden``, ``verify`` and ``crosscheck`` run: drawn, or from files."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bitlif.model.errors import BitlifError, require_int
+from bitlif.model.text import path_text
+from bitlif.scripts.console.terminal import add_duplicates, chosen_events
+
+if TYPE_CHECKING:
+    from bitlif.model.config.config import Config
+    from bitlif.tasks.scenario import Work
+
+STIMULI = ("weights", "spikes", "targets")
+"""Inputs of a run; each has an option of its name."""
+
+SPIKES = r"printf '# windows 2\n0 5\n3 1\n20 1\n' > own.aer"
+"""A shell command that writes input spikes for the layer `tiny`, for examples."""
+
+TRAINED = "bitlif learn tiny --out tiny-run --force"
+"""A shell command that writes weights and spikes for the layer `tiny`, for examples."""
+
+HELP = """
+        Inputs are drawn at random from --seed. --weights, --spikes and --targets read them from
+        files instead, in the formats of docs/files.md; what has no file is still drawn. All windows
+        of the files are run, or the first --windows of them.
+        """
+"""A paragraph for the descriptions of the commands, indented as they are."""
+
+
+def add_stimuli(parser: argparse.ArgumentParser, windows: int, verb: str = "run") -> None:
+    """Add the options that choose the windows; `windows` is the default number of drawn ones."""
+    parser.add_argument(
+        "--windows",
+        type=int,
+        help=f"windows to {verb} (default: {windows}, or all windows of the files)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
+    )
+    parser.add_argument("--weights", metavar="FILE", help="initial weights (.npz)")
+    parser.add_argument("--spikes", metavar="FILE", help="input spikes")
+    parser.add_argument("--targets", metavar="FILE", help="targets (.npz)")
+    add_duplicates(parser)
+
+
+def given_stimuli(args: argparse.Namespace) -> tuple[str, ...]:
+    """Return the names of the inputs that come from files."""
+    return tuple(name for name in STIMULI if getattr(args, name) is not None)
+
+
+def check_numbers(args: argparse.Namespace, most: int) -> None:
+    """Raise unless ``--windows``, at most `most`, and ``--seed`` are in range."""
+    if args.windows is not None:
+        require_int("--windows", args.windows, 1, most)
+    require_int("--seed", args.seed, 0, (1 << 31) - 1)
+
+
+def chosen_work(
+    args: argparse.Namespace, config: Config, *, windows: int, most: int, stall: float = 0.0,
+    learning: bool = True,
+) -> Work:  # fmt: skip
+    """Return the windows to run: from files, the rest drawn by `bitlif.tasks.stimulus.random_work`.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the options of `add_stimuli`, checked by `check_numbers`.
+    config : Config
+    windows : int
+        Number of windows if neither an option nor a file says it.
+    most : int
+        Largest number of windows.
+    stall : float
+        See `bitlif.tasks.scenario.Work`.
+    learning : bool
+        Whether the windows are learned.
+
+    Raises
+    ------
+    BitlifError
+        If a file cannot be read or does not fit the configuration, the files and ``--windows``
+        do not agree, or targets are given that nothing reads.
+    """
+    from bitlif.model.files.weight_file import load_weights
+    from bitlif.tasks.scenario import targets_by_step
+    from bitlif.tasks.stimulus import random_work
+
+    if args.targets is not None and not learning and config.membrane.reset != "teacher":
+        raise BitlifError(
+            "--targets can only be used with --inference if membrane.reset is 'teacher', "
+            f"not '{config.membrane.reset}'"
+        )
+    weights = None if args.weights is None else load_weights(args.weights, config)
+    events = None if args.spikes is None else chosen_events(args, config)
+    found = {"--spikes": events.windows} if events is not None else {}
+    targets = None
+    if args.targets is not None:
+        from bitlif.model.files.target_file import load_targets
+
+        stored = _stored_windows(args.targets) if events is None else events.windows
+        found["--targets"] = stored
+        targets = load_targets(args.targets, config, stored)
+    for option, count in found.items():
+        _check_count(option, getattr(args, option[2:]), count, args.windows, most)
+        windows = count
+    windows = args.windows or windows
+    work = random_work(config, args.seed, windows, stall=stall)
+    if weights is not None:
+        work = replace(work, weights=weights)
+    if events is not None:
+        work = replace(work, events=events.select(range(windows)))
+    if targets is not None:
+        shape = (windows, config.window.steps, config.layer.neurons)
+        rows = targets_by_step(config, work.events, targets[:windows])
+        work = replace(work, targets=rows.reshape(shape))
+    return work if learning else replace(work, learning=False, learn=False)
+
+
+def _stored_windows(path: str) -> int:
+    """Return the number of windows of a target file, 0 if it has none."""
+    from bitlif.model.files.npz_file import open_arrays
+
+    with open_arrays("targets", path) as file:
+        shape = file.headers["targets"].shape if "targets" in file.headers else ()
+    return int(shape[0]) if shape else 0
+
+
+def _check_count(option: str, path: str, count: int, wanted: int | None, most: int) -> None:
+    """Raise unless a file has windows, enough of them, and not too many."""
+    what = f"{option[2:]} '{path_text(path)}'"
+    if count == 0:
+        raise BitlifError(f"{what} must hold at least one window, not 0")
+    if wanted is None and count > most:
+        raise BitlifError(f"{what} must have at most {most} windows, not {count}: use --windows")
+    if wanted is not None and wanted > count:
+        raise BitlifError(
+            f"--windows must be in 1 ..= {count}, the number of windows of {option}, not {wanted}"
+        )
