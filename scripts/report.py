@@ -37,8 +37,9 @@ def add_parser(subparsers: SubParsers) -> None:
         every metric at every point; report.json with all numbers; and recommended.toml, the
         configuration with the lowest --cost among those whose score is at most --loss below the
         best. With --board, it is the configuration with the best score among those estimated to fit
-        the board. The same results give the same bytes. Exits with status 1 if every run failed or
-        no point fits the board.
+        the board. If the study measured chance, points that are not above it are not recommended.
+        The same results give the same bytes. Exits with status 1, after writing the report, if a
+        run failed or nothing can be recommended.
         """,
         (
             "bitlif study quickstart --out quickstart && bitlif report quickstart",
@@ -105,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(findings)
     else:
         _print(findings, folder, checked=results.checked)
-    return 0 if chosen else 1
+    return 0 if chosen and not findings["failures"] else 1
 
 
 def write_points(path: Path, findings: dict[str, Any]) -> None:
@@ -164,8 +165,12 @@ def _print(findings: dict[str, Any], out: Path, *, checked: bool) -> None:
         for title, own in points:
             if "reason" in own:
                 screen.print(f"{title}: {own['reason']}", markup=False)
+        chance = findings["chance"]
+        if chance and chance["reason"]:
+            screen.print(chance["reason"].replace("\N{NO-BREAK SPACE}", " "), markup=False)
         if findings["board"] and not findings["for_board"]:
-            screen.print(f"no point is estimated to fit {findings['board']}", markup=False)
+            what = "no point that is above chance" if chance else "no point"
+            screen.print(f"{what} is estimated to fit {findings['board']}", markup=False)
     found = findings["sensitivity"]
     if found:
         effects = sorted(found["mains"] + found["pairs"], key=lambda own: -own["share"])
@@ -184,9 +189,13 @@ def _print(findings: dict[str, Any], out: Path, *, checked: bool) -> None:
         if found["noise"] is None:
             noise = "with one seed the noise is unknown"
         screen.print(f"{how}; {noise}")
-    elif not findings["best"]:
-        first = findings["failures"][0]["error"] if findings["failures"] else "no runs"
-        screen.print(f"every run failed: {first}", markup=False)
+    elif not findings["best"] and not findings["failures"]:
+        screen.print("every run failed: no runs", markup=False)
+    if findings["failures"]:
+        failed, first = study["failed_runs"], findings["failures"][0]
+        what = f"{failed} of {study['runs']} runs" if findings["best"] else "every run"
+        where = f"point {first['point']}, seed {first['seed']}"
+        screen.print(f"{what} failed: {first['error']} ({where}, the first)", markup=False)
     if not checked:
         screen.print("the results have no checksum: an earlier version of bitlif wrote them")
     screen.print(f"written: {out / 'report.html'}", markup=False)

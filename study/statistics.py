@@ -117,6 +117,33 @@ def proportion_interval(
     return low, np.where(counts < trials, high, 1.0)
 
 
+def binomial_tail(
+    successes: NDArray[np.integer], trials: NDArray[np.integer], share: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return the probability of at least so many successes, exactly.
+
+    Parameters
+    ----------
+    successes, trials : (K,) int
+        Numbers of successes, 0 to the number of trials.
+    share : (K,) float
+        Probability of a success.
+
+    Returns
+    -------
+    (K,) float64
+        One-sided p-values of the exact binomial test.
+
+    Examples
+    --------
+    >>> tail = binomial_tail(np.array([0, 2, 3]), np.array([3, 3, 3]), np.array([0.5, 0.5, 0.5]))
+    >>> tail.tolist()
+    [1.0, 0.5, 0.125]
+    """
+    above = np.asarray(successes, np.float64) - 1
+    return np.where(above < 0, 1.0, _special().bdtrc(np.maximum(above, 0), trials, share))
+
+
 def chi_square_p(statistic: float, freedom: int) -> float:
     """Return the p-value of a chi-square statistic with `freedom` degrees of freedom."""
     return float(_special().chdtrc(freedom, statistic))

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from bitlif.model.config.toml import dump_config
 from bitlif.study.search.results import CONFIDENCE, Means, Results, means_of
 
+from .above_chance import AboveChance, above_chance
 from .axis_levels import AxisLevels, axis_levels, ordered_values
+from .labels import percent
 from .pareto import front
 from .recommend import Choice, best_of, costs_of, for_board, losses, recommend
 from .sensitivity import Sensitivity, sensitivity
@@ -42,7 +44,7 @@ def analyse(
     -------
     dict
         Points, fronts, effects, sensitivities and recommendations. The entries that compare points
-        are empty or None if every run failed.
+        are empty or None if every run failed. ``chance`` is None unless the study measured it.
 
     Raises
     ------
@@ -56,13 +58,14 @@ def analyse(
     fitting = for_board(results, board) if board else None
     levels = [axis_levels(results, axis) for axis in results.axes]
     found = None if best is None else sensitivity(results)
+    tested = above_chance(results)
     return {
         "study": _study(results),
         "score": score,
         "metrics": [dataclasses.asdict(metric) for metric in results.metrics.values()],
         "confidence": CONFIDENCE,
         "loss": loss,
-        "points": _points(results, means, best),
+        "points": _points(results, means, best, tested),
         "failures": [dataclasses.asdict(failure) for failure in results.failures],
         "fronts": [] if best is None else _fronts(results, means),
         "effects": [] if best is None else [_effect(results, axis) for axis in levels],
@@ -72,7 +75,29 @@ def analyse(
         "recommended": None if cheapest is None else _choice(results, means, cheapest),
         "board": board,
         "for_board": None if fitting is None else _choice(results, means, fitting),
+        "chance": None if tested is None else _chance(tested, cheapest),
     }
+
+
+def _chance(tested: AboveChance, recommended: Choice | None) -> dict[str, Any]:
+    """Return the test against chance, and why nothing is recommended if it is the reason."""
+    there = int((~np.isnan(tested.p)).sum())
+    above = int(tested.above.sum())
+    share = float(np.nanmax(tested.share))
+    windows = int(tested.windows.max())
+    reason = ""
+    if recommended is None:
+        seeds = f"{windows} test windows of all seeds together"
+        reason = (
+            f"no point is recommended: none of {there} is above chance, which is "
+            f"{percent(share)} (the largest class; exact binomial test, {seeds})"
+            if not above
+            else "no point is recommended: those that are good enough are not above chance"
+        )
+    return {
+        "share": share, "windows": windows, "limit": tested.limit, "points": there,
+        "points_above": above, "reason": reason,
+    }  # fmt: skip
 
 
 def _study(results: Results) -> dict[str, Any]:
@@ -129,7 +154,9 @@ def _point(results: Results, means: dict[str, Means], index: int) -> dict[str, A
     }
 
 
-def _points(results: Results, means: dict[str, Means], best: int | None) -> list[dict[str, Any]]:
+def _points(
+    results: Results, means: dict[str, Means], best: int | None, tested: AboveChance | None
+) -> list[dict[str, Any]]:
     errors: dict[int, str] = {}
     for failure in results.failures:
         errors.setdefault(failure.point, failure.error)
@@ -140,6 +167,8 @@ def _points(results: Results, means: dict[str, Means], best: int | None) -> list
         point = _point(results, means, index)
         point["loss"], point["loss_high"] = (number(part[index]) for part in lost)
         point["error"] = errors.get(point["point"], "")
+        if tested is not None:
+            point["chance"] = tested.describe(index)
         points.append(point)
     return points
 

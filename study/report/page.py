@@ -98,6 +98,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
+        "capitalised": lambda text: text[:1].upper() + text[1:],
         "percent": labels.percent,
         "plural": lambda count: "" if count == 1 else "s",
         "preformatted": lambda text: Markup(html_text(text, lines=True)),

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from bitlif.model.errors import BitlifError, nearest_of, require_real
 from bitlif.study.search.results import CONFIDENCE, Results, half_widths
 
+from .above_chance import above_chance
+
 Reals = NDArray[np.float64]
 
 COSTS = (
@@ -103,6 +105,7 @@ def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> 
 
     A point is good enough if the upper bound of its loss (see `losses`) is at most `loss`. With one
     seed there is no interval, and the loss itself is compared. Ties are broken by the smaller loss.
+    Points that are not above chance (`bitlif.study.report.above_chance`) are never recommended.
 
     Parameters
     ----------
@@ -115,7 +118,7 @@ def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> 
     Returns
     -------
     Choice or None
-        None if every run failed.
+        None if every run failed, or no point that is good enough is above chance.
 
     Raises
     ------
@@ -132,18 +135,23 @@ def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> 
         return None
     score = results.score.title
     mean, high = losses(results, best)
+    single = bool(np.isnan(high[best]))
+    allowed = _allowed(results)
+    good = ((mean if single else high) <= loss) & allowed
+    if not good.any():
+        return None
+    first = best if good[best] else int(np.argmin(np.where(good, mean, np.inf)))
     if not known:
         reason = f"the best mean {score}: the study measured no cost"
-        return Choice(best, best, 0.0, float(high[best]), "", reason, best)
+        return Choice(first, best, float(mean[first]), float(high[first]), "", reason, first)
     cost = cost or known[0]
     price = results.means(cost).mean
-    single = bool(np.isnan(high[best]))
-    known_price = ~np.isnan(price)
-    enough = ((mean if single else high) <= loss) & known_price
+    known_price = ~np.isnan(price) & allowed
+    enough = good & known_price
     if not enough.any():
         # Even the best point lacks this cost.
         reason = f"the best mean {score}: {cost} is unknown for every point that is good enough"
-        return Choice(best, best, 0.0, float(high[best]), "", reason, best)
+        return Choice(first, best, float(mean[first]), float(high[first]), "", reason, first)
     index = _cheapest(price, mean, enough)
     how = (
         "on average (one seed gives no interval)"
@@ -159,6 +167,12 @@ def recommend(results: Results, loss: float = 0.01, cost: str | None = None) -> 
     if by_mean != index:
         reason += f"; the means alone favour point {results.points[by_mean]}: use more seeds"
     return Choice(index, best, float(mean[index]), float(high[index]), cost, reason, by_mean)
+
+
+def _allowed(results: Results) -> NDArray[np.bool_]:
+    """Return which points may be recommended: all, unless it is known that some are at chance."""
+    tested = above_chance(results)
+    return np.ones(len(results.points), np.bool_) if tested is None else tested.above
 
 
 def _cheapest(price: Reals, loss: Reals, allowed: NDArray[np.bool_]) -> int:
@@ -178,7 +192,7 @@ def for_board(results: Results, board: str) -> Choice | None:
     Returns
     -------
     Choice or None
-        None if no point fits, or every run failed.
+        None if no point that is above chance fits, or every run failed.
 
     Raises
     ------
@@ -193,7 +207,9 @@ def for_board(results: Results, board: str) -> Choice | None:
         return None
     mean, high = losses(results, best)
     score = results.score.title
-    for tried, index in enumerate(np.argsort(mean, kind="stable").tolist()):
+    allowed = _allowed(results)
+    ranked = [index for index in np.argsort(mean, kind="stable").tolist() if allowed[index]]
+    for tried, index in enumerate(ranked):
         if np.isnan(mean[index]):
             break
         if fits(results.config(index), there):

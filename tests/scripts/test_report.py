@@ -56,11 +56,11 @@ def strict_json(text: str) -> Any:
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a study with its report and the printed summary."""
+    """Return the folder of a study with failed runs, its report and the printed summary."""
     folder = grid_study(tmp_path_factory.mktemp("grid"))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        assert main(["report", str(folder)]) == 0
+        assert main(["report", str(folder)]) == 1
     (folder / "printed.txt").write_text(printed.getvalue(), "utf-8")
     return folder
 
@@ -73,7 +73,7 @@ def test_report_folder_holds_exactly_the_documented_files(grid: Path) -> None:
 def test_same_results_give_the_same_bytes(grid: Path, tmp_path: Path) -> None:
     # From the file instead of the folder, in another place.
     shutil.copy(grid / "results.parquet", tmp_path / "moved.parquet")
-    assert main(["report", str(tmp_path / "moved.parquet"), "--out", str(tmp_path / "again")]) == 0
+    assert main(["report", str(tmp_path / "moved.parquet"), "--out", str(tmp_path / "again")]) == 1
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (grid / "report" / name).read_bytes()
 
@@ -81,7 +81,7 @@ def test_same_results_give_the_same_bytes(grid: Path, tmp_path: Path) -> None:
 def test_json_output_equals_report_json(
     grid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["report", str(grid), "--out", str(tmp_path / "r"), "--json"]) == 0
+    assert main(["report", str(grid), "--out", str(tmp_path / "r"), "--json"]) == 1
     captured = capsys.readouterr()
     assert captured.err == ""
     told = strict_json(captured.out)
@@ -89,6 +89,7 @@ def test_json_output_equals_report_json(
     assert set(told) == {
         "study", "score", "metrics", "confidence", "loss", "points", "failures", "fronts",
         "effects", "sensitivity", "grids", "best", "recommended", "board", "for_board",
+        "chance",
     }  # fmt: skip
     assert told["best"]["point"] == BEST_OF_GRID
     assert [own["cost"] for own in told["fronts"]] == ["bits", "synaptic_operations"]
@@ -141,7 +142,7 @@ def test_larger_loss_recommends_a_cheaper_point(grid: Path) -> None:
 
 def test_loss_and_cost_options_are_used(grid: Path, tmp_path: Path) -> None:
     words = ["report", str(grid), "--loss", "1", "--cost", "synaptic_operations"]
-    assert main([*words, "--out", str(tmp_path / "r")]) == 0
+    assert main([*words, "--out", str(tmp_path / "r")]) == 1
     told = strict_json((tmp_path / "r" / "report.json").read_text())
     costs = [
         own["metrics"]["synaptic_operations"]["mean"]
@@ -183,6 +184,7 @@ def test_terminal_shows_best_recommended_and_effects(grid: Path) -> None:
     assert shown.startswith("made: 24 points, 72 runs, 3 failed")
     for part in (
         f"best mean: point {BEST_OF_GRID}", "recommended: point", "test accuracy (% of digits)",
+        "3 of 72 runs failed: noise.words must be", "(point 5, seed 0, the first)",
         "shares of the variance of test accuracy", "noise.words × schedule.sigma",
         "from a forest, which predicts", "not distinguishable from the noise", "written: ",
     ):  # fmt: skip
