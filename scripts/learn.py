@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +14,10 @@ import bitlif
 from bitlif import tasks
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
-from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
-from bitlif.model.events import Events
+from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.files.event_file import save_events
-from bitlif.model.files.target_file import load_targets
 from bitlif.model.files.weight_file import load_weights, save_weights
-from bitlif.model.text import path_text, quoted
 from bitlif.sim.backends.core import Core
-from bitlif.tasks.task import Epoch, Task
-from bitlif.tasks.training import checked_examples, orders
 
 from .console.output_files import OutputFolder
 from .console.terminal import (
@@ -33,41 +27,14 @@ from .console.terminal import (
     add_duplicates,
     add_json,
     chosen_backend,
-    chosen_events,
     console,
     print_json,
-    progress_bars,
     report_table,
 )
-from .support.resume import (
-    Earlier,
-    check_resume,
-    counters_of,
-    data_hash,
-    resume,
-    save_state,
-)
-
-
-class Outcome(NamedTuple):
-    """Outcome of training.
-
-    Attributes
-    ----------
-    report : dict
-        Covers all epochs, including those before a --resume.
-    events : Events
-        Windows to run the layer with.
-    seconds : float
-        Time of this call.
-    windows : int
-        Windows learned in this call.
-    """
-
-    report: dict[str, Any]
-    events: Events
-    seconds: float
-    windows: int
+from .learning.from_targets import learn_targets
+from .learning.from_task import learn_task
+from .learning.outcome import Outcome
+from .support.resume import check_resume, save_state
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -146,10 +113,10 @@ def run(args: argparse.Namespace) -> int:
             real = core.units == "real"
             core.load(weights * float(config.synapse.weight.lsb) if real else weights)
         if args.spikes:
-            done = _from_files(args, core, stack)
+            done = learn_targets(args, core, stack)
         else:
             task = tasks.default_task(config) if task is None else task
-            done = _learn(args, task, core, stack)
+            done = learn_task(args, task, core, stack)
         return _finish(args, out, core, done)
 
 
@@ -182,112 +149,6 @@ def _finish(args: argparse.Namespace, out: OutputFolder, core: Core, done: Outco
     else:
         _print(report, out.path)
     return 0
-
-
-def _learn(
-    args: argparse.Namespace, task: Task, core: Core, stack: contextlib.ExitStack
-) -> Outcome:
-    """Train on a task."""
-    examples = checked_examples(task, core.config, args.seed)
-    labelled = examples.train_labels is not None
-    earlier = Earlier()
-    if args.resume:
-        windows = examples.train.windows
-        earlier = resume(args, core, task.name, windows, length=task.length_field, tested=labelled)
-    epochs = args.epochs or task.epochs
-    probe = stack.enter_context(core.fresh())
-    # A spare core learns one window first, so that loading the engine is not timed.
-    spare = stack.enter_context(core.fresh())
-    one = examples.head(1)
-    tasks.train(spare, task, epochs=1, seed=args.seed, examples=one, probe=spare)
-    start = time.perf_counter()
-    with progress_bars() as bars:
-        bar = bars.add_task(task.length_field, total=epochs)
-
-        def step(epoch: Epoch) -> None:
-            text = f"test accuracy {100 * epoch.test_accuracy:.1f} %" if labelled else None
-            bars.update(bar, completed=epoch.number - earlier.epochs, description=text)
-
-        history = tasks.train(
-            core, task, epochs=epochs, seed=args.seed, progress=step, examples=examples,
-            probe=probe, first=earlier.epochs,
-        )  # fmt: skip
-    seconds = time.perf_counter() - start
-    told = _reported(task, task.report(core, probe, examples, history))
-    if labelled:
-        accuracies = [epoch.test_accuracy for epoch in history]
-        told["test_accuracy_by_epoch"] = [*earlier.accuracies, *accuracies]
-    counted = {"epochs": earlier.epochs + epochs} if task.length_field == "epochs" else {}
-    report = {
-        "data": task.name,
-        **counted,
-        "windows": core.windows_learned(),
-        **told,
-        **_counters(core, earlier, [epoch.counters for epoch in history]),
-    }
-    return Outcome(report, examples.test, seconds, core.windows_learned() - earlier.windows)
-
-
-def _reported(task: Task, told: Any) -> dict[str, Any]:
-    """Return what a task reports as values of JSON, with None for NaN and infinity, or raise."""
-    if not isinstance(told, dict):
-        raise BitlifTypeError(f"report of task '{task.name}' must be a dict, not {quoted(told)}")
-    values = {}
-    for name, value in told.items():
-        plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-        if isinstance(plain, float) and not np.isfinite(plain):
-            plain = None
-        try:
-            json.dumps({name: plain}, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise BitlifTypeError(
-                f"{quoted(name, 40)} in the report of task '{task.name}' must be finite numbers, "
-                f"texts and lists, not {quoted(value, 60)}"
-            ) from error
-        values[name] = plain
-    return values
-
-
-def _from_files(args: argparse.Namespace, core: Core, stack: contextlib.ExitStack) -> Outcome:
-    """Train on spikes and targets from files."""
-    config = core.config
-    events = chosen_events(args, config)
-    levels = load_targets(args.targets, config, events.windows)
-    if events.windows == 0:
-        raise BitlifError(f"spikes '{path_text(args.spikes)}' must hold at least one window, not 0")
-    real = core.units == "real"
-    targets: Any = levels / (1 << config.error.target_bits) if real else levels
-    epochs = args.epochs or 1
-    name = data_hash(events, levels)
-    earlier = resume(args, core, name, events.windows) if args.resume else Earlier()
-    tallies = []
-    spikes = 0
-    stack.enter_context(core.fresh()).learn(events.select([0]), targets[:1])
-    start = time.perf_counter()
-    with progress_bars() as bars:
-        bar = bars.add_task("epochs", total=epochs)
-        for order in orders(events.windows, epochs, args.seed, first=earlier.epochs):
-            result = core.learn(events.select(order), targets[order])
-            tallies.append(result.counters)
-            spikes = int(result.counts.sum())
-            bars.update(bar, advance=1)
-    seconds = time.perf_counter() - start
-    report = {
-        "data": args.spikes,
-        "data_hash": name,
-        "epochs": earlier.epochs + epochs,
-        "windows": core.windows_learned(),
-        "output_spikes_per_window": spikes / events.windows,
-        **_counters(core, earlier, tallies),
-    }
-    return Outcome(report, events, seconds, core.windows_learned() - earlier.windows)
-
-
-def _counters(core: Core, earlier: Earlier, tallies: list[dict[str, int]]) -> dict[str, int]:
-    """Return the sums of counters over calls."""
-    known = [earlier.counters] if earlier.counters else []
-    names = counters_of(core.backend)
-    return {name: sum(tally[name] for tally in (*known, *tallies)) for name in names}
 
 
 def _print(report: dict[str, Any], out: Path) -> None:

@@ -19,7 +19,8 @@ from bitlif.model.files.event_file import load_events, save_events
 from bitlif.model.files.weight_file import load_weights, save_weights
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
-from bitlif.scripts import learn, run
+from bitlif.scripts import run
+from bitlif.scripts.learning import from_targets, from_task
 from bitlif.scripts.main import main
 from bitlif.scripts.run import CHAIN
 from bitlif.tasks.digits import load_digits_task
@@ -427,7 +428,7 @@ def test_loading_the_engine_is_not_timed(
 
         return call
 
-    for module in (learn, run):
+    for module in (from_targets, from_task, run):
         monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=clock))
     for kind in (Layer, FloatLayer):
         for name in ("learn", "run"):

@@ -28,7 +28,7 @@ TINY = Config.load("tiny")
 
 WORK = {
     "demo --no-gates --epochs 1 --out {}": (bitlif.scripts.demo, "train"),
-    "learn tiny --epochs 1 --out {}": (bitlif.scripts.learn, "_learn"),
+    "learn tiny --epochs 1 --out {}": (bitlif.scripts.learn, "learn_task"),
     "run tiny --weights weights.npz --spikes spikes.npz --out {}": (bitlif.scripts.run, "_run_on"),
     "noise tiny --draws 1000 --out {}": (bitlif.scripts.noise, "measure_draws"),
     "figures --quick --only bins --out {}": (bitlif.scripts.figures, "_measure_and_write"),

@@ -1,0 +1,1 @@
+"""Parts of ``bitlif learn``: where examples come from, training, and the result folder."""

@@ -1,0 +1,59 @@
+"""Training on spikes and targets from files."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from typing import Any
+
+from bitlif.model.errors import BitlifError
+from bitlif.model.files.target_file import load_targets
+from bitlif.model.text import path_text
+from bitlif.scripts.console.terminal import chosen_events, progress_bars
+from bitlif.scripts.support.resume import Earlier, data_hash, resume
+from bitlif.sim.backends.core import Core
+from bitlif.tasks.training import orders
+
+from .outcome import Outcome, summed_counters
+
+
+def learn_targets(args: argparse.Namespace, core: Core, stack: contextlib.ExitStack) -> Outcome:
+    """Train on the spikes of --spikes and the targets of --targets.
+
+    Raises
+    ------
+    BitlifError
+        If a file does not fit the configuration, or there are no windows.
+    """
+    config = core.config
+    events = chosen_events(args, config)
+    levels = load_targets(args.targets, config, events.windows)
+    if events.windows == 0:
+        raise BitlifError(f"spikes '{path_text(args.spikes)}' must hold at least one window, not 0")
+    real = core.units == "real"
+    targets: Any = levels / (1 << config.error.target_bits) if real else levels
+    epochs = args.epochs or 1
+    name = data_hash(events, levels)
+    earlier = resume(args, core, name, events.windows) if args.resume else Earlier()
+    tallies = []
+    spikes = 0
+    stack.enter_context(core.fresh()).learn(events.select([0]), targets[:1])
+    start = time.perf_counter()
+    with progress_bars() as bars:
+        bar = bars.add_task("epochs", total=epochs)
+        for order in orders(events.windows, epochs, args.seed, first=earlier.epochs):
+            result = core.learn(events.select(order), targets[order])
+            tallies.append(result.counters)
+            spikes = int(result.counts.sum())
+            bars.update(bar, advance=1)
+    seconds = time.perf_counter() - start
+    report = {
+        "data": args.spikes,
+        "data_hash": name,
+        "epochs": earlier.epochs + epochs,
+        "windows": core.windows_learned(),
+        "output_spikes_per_window": spikes / events.windows,
+        **summed_counters(core, earlier, tallies),
+    }
+    return Outcome(report, events, seconds, core.windows_learned() - earlier.windows)

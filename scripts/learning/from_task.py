@@ -1,0 +1,86 @@
+"""Training on a task, registered or made from own data."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from bitlif import tasks
+from bitlif.model.errors import BitlifTypeError
+from bitlif.model.text import quoted
+from bitlif.scripts.console.terminal import progress_bars
+from bitlif.scripts.support.resume import Earlier, resume
+from bitlif.sim.backends.core import Core
+from bitlif.tasks.task import Epoch, Task
+from bitlif.tasks.training import checked_examples
+
+from .outcome import Outcome, summed_counters
+
+
+def learn_task(
+    args: argparse.Namespace, task: Task, core: Core, stack: contextlib.ExitStack
+) -> Outcome:
+    """Train on a task, and test after each epoch if it has labels."""
+    examples = checked_examples(task, core.config, args.seed)
+    labelled = examples.train_labels is not None
+    earlier = Earlier()
+    if args.resume:
+        windows = examples.train.windows
+        earlier = resume(args, core, task.name, windows, length=task.length_field, tested=labelled)
+    epochs = args.epochs or task.epochs
+    probe = stack.enter_context(core.fresh())
+    # A spare core learns one window first, so that loading the engine is not timed.
+    spare = stack.enter_context(core.fresh())
+    one = examples.head(1)
+    tasks.train(spare, task, epochs=1, seed=args.seed, examples=one, probe=spare)
+    start = time.perf_counter()
+    with progress_bars() as bars:
+        bar = bars.add_task(task.length_field, total=epochs)
+
+        def step(epoch: Epoch) -> None:
+            text = f"test accuracy {100 * epoch.test_accuracy:.1f} %" if labelled else None
+            bars.update(bar, completed=epoch.number - earlier.epochs, description=text)
+
+        history = tasks.train(
+            core, task, epochs=epochs, seed=args.seed, progress=step, examples=examples,
+            probe=probe, first=earlier.epochs,
+        )  # fmt: skip
+    seconds = time.perf_counter() - start
+    told = reported(task, task.report(core, probe, examples, history))
+    if labelled:
+        accuracies = [epoch.test_accuracy for epoch in history]
+        told["test_accuracy_by_epoch"] = [*earlier.accuracies, *accuracies]
+    counted = {"epochs": earlier.epochs + epochs} if task.length_field == "epochs" else {}
+    report = {
+        "data": task.name,
+        **counted,
+        "windows": core.windows_learned(),
+        **told,
+        **summed_counters(core, earlier, [epoch.counters for epoch in history]),
+    }
+    return Outcome(report, examples.test, seconds, core.windows_learned() - earlier.windows)
+
+
+def reported(task: Task, told: Any) -> dict[str, Any]:
+    """Return what a task reports as values of JSON, with None for NaN and infinity, or raise."""
+    if not isinstance(told, dict):
+        raise BitlifTypeError(f"report of task '{task.name}' must be a dict, not {quoted(told)}")
+    values = {}
+    for name, value in told.items():
+        plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+        if isinstance(plain, float) and not np.isfinite(plain):
+            plain = None
+        try:
+            json.dumps({name: plain}, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise BitlifTypeError(
+                f"{quoted(name, 40)} in the report of task '{task.name}' must be finite numbers, "
+                f"texts and lists, not {quoted(value, 60)}"
+            ) from error
+        values[name] = plain
+    return values

@@ -1,0 +1,40 @@
+"""What training returns, whatever it learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bitlif.model.events import Events
+from bitlif.scripts.support.resume import Earlier, counters_of
+from bitlif.sim.backends.core import Core
+
+
+class Outcome(NamedTuple):
+    """Outcome of training.
+
+    Attributes
+    ----------
+    report : dict
+        Covers all epochs, including those before a --resume.
+    events : Events
+        Windows to run the layer with.
+    seconds : float
+        Time of this call.
+    windows : int
+        Windows learned in this call.
+    """
+
+    report: dict[str, Any]
+    events: Events
+    seconds: float
+    windows: int
+
+
+def summed_counters(
+    core: Core, earlier: Earlier, tallies: Sequence[dict[str, int]]
+) -> dict[str, int]:
+    """Return the sums of counters over calls, those of earlier runs included."""
+    known = [earlier.counters] if earlier.counters else []
+    names = counters_of(core.backend)
+    return {name: sum(tally[name] for tally in (*known, *tallies)) for name in names}
