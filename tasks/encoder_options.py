@@ -30,7 +30,9 @@ KINDS = {
 
 _SCALING: dict[str, Any] = {"quantile": 0.01, "shared": False}
 OPTIONS: dict[str, dict[str, Any]] = {
-    "rate": {"max_rate": 0.875, "bias_rate": 0.25, "regular": True, **_SCALING},
+    "rate": {
+        "max_rate": 0.875, "bias_rate": 0.25, "regular": True, "opponent": False, **_SCALING,
+    },
     "latency": _SCALING,
     "level_crossing": {"delta": 0.1, "reference": "first", **_SCALING},
     "population": {
@@ -67,7 +69,7 @@ def _checked_option(key: str, value: Any) -> Any:
         return require_real(key, value, 0.0, 1.0, open_low=key == "max_rate")
     if key == "quantile":
         return require_real(key, value, 0.0, 0.25)
-    if key in ("regular", "shared"):
+    if key in ("regular", "shared", "opponent"):
         require_bool(key, value)
         return value
     if key == "delta":

@@ -6,7 +6,6 @@ An `Encoder` scales each feature to 0 ..= 1 by the training data, and applies a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,7 @@ from bitlif.model.text import quoted
 
 from .encoder_options import ENCODERS, KINDS, checked_options, named_kind, wrong_kind
 from .encoders import delta_level, field_width
-from .numeric import as_inputs, kind_of, windows_of
+from .numeric import as_inputs, kind_of, levels_of, scale_of, windows_of
 from .spike_codes import (
     LEVEL_BITS,
     ONE,
@@ -68,6 +67,8 @@ class Encoder:
         All options and their values.
     low, high : tuple of float
         Values of each feature that are scaled to 0 and 1.
+    middle : tuple of float
+        With the option `opponent`, the median of each feature; else empty.
 
     Examples
     --------
@@ -84,6 +85,7 @@ class Encoder:
     settings: tuple[tuple[str, Any], ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    middle: tuple[float, ...] = ()
 
     @classmethod
     def fit(cls, name: str, X: Any, *, steps: int, **options: Any) -> Encoder:
@@ -105,6 +107,9 @@ class Encoder:
             Spikes per step at the largest value, for ``"rate"`` and ``"population"``.
         bias_rate : float
             Spikes per step of an additional last input, for ``"rate"``; 0 for no such input.
+        opponent : bool
+            For ``"rate"``: two inputs per feature, for the distance above and below its median,
+            each scaled to 0 ..= 1 by itself. A usual value then spikes little.
         regular : bool
             True: evenly spaced spikes, each input with a phase that the seed determines. False: a
             draw per step.
@@ -139,10 +144,11 @@ class Encoder:
             encoder = cls(name, steps, kind, values.units, 0, (), (), ())
             encoder._check_spikes(values)
             return encoder
-        low, high = _scale(values, settings["quantile"], settings["shared"])
+        low, middle, high = scale_of(values, settings["quantile"], settings["shared"])
+        middle = middle if settings.get("opponent") else ()
         samples = values.shape[2] if kind == "series" else 0
         options_now = tuple(sorted(settings.items()))
-        made = cls(name, steps, kind, values.shape[1], samples, options_now, low, high)
+        made = cls(name, steps, kind, values.shape[1], samples, options_now, low, high, middle)
         if made.inputs > MAX_UNITS:
             raise BitlifError(
                 f"encoder '{name}' must have at most {MAX_UNITS} inputs, not {made.inputs}"
@@ -161,7 +167,7 @@ class Encoder:
             return 2 * self.features
         if self.name == "population":
             return self.features * int(self.options["fields"])
-        return self.features + self._has_bias
+        return self.features * (2 if self.middle else 1) + self._has_bias
 
     @property
     def _has_bias(self) -> bool:
@@ -180,10 +186,14 @@ class Encoder:
             return tuple(f"{own} {way}" for own in names for way in ("up", "down"))
         if self.name == "population":
             return tuple(f"{own} [{k}]" for own in names for k in range(self.options["fields"]))
+        if self.middle:
+            names = tuple(f"{own} {side}" for own in names for side in ("above", "below"))
         return (*names, "bias") if self._has_bias else names
 
     def scaled(self, X: Any) -> NDArray[np.int64]:
         """Return the levels of data, 0 ..= 2**16, of the shape of `X`; values outside are clipped.
+
+        With the option `opponent`, a feature or channel has two: above and below the median.
 
         Raises
         ------
@@ -206,12 +216,12 @@ class Encoder:
                 f"not {values.shape[2]}"
             )
         shape = (1, self.features) if self.kind == "table" else (1, self.features, 1)
-        low = np.array(self.low).reshape(shape)
-        high = np.array(self.high).reshape(shape)
-        # Halves, so that the difference of two large doubles stays finite.
-        span = high / 2 - low / 2
-        part = (np.clip(values, low, high) / 2 - low / 2) / np.where(span > 0, span, 1.0)
-        return np.floor(np.clip(part, 0.0, 1.0) * ONE + 0.5).astype(np.int64)
+        low, high = np.reshape(self.low, shape), np.reshape(self.high, shape)
+        if not self.middle:
+            return levels_of(values, low, high)
+        middle = np.reshape(self.middle, shape)
+        both = levels_of(values, middle, high), levels_of(-values, -middle, -low)
+        return np.stack(both, axis=2).reshape(len(values), 2 * self.features, *values.shape[2:])
 
     def encode(self, X: Any, *, seed: int = 0) -> Events:
         """Return the spikes of data.
@@ -300,6 +310,7 @@ class Encoder:
             "options": self.options,
             "low": list(self.low),
             "high": list(self.high),
+            "middle": list(self.middle),
         }
 
     @classmethod
@@ -337,13 +348,14 @@ class Encoder:
         settings = tuple(sorted(checked_options(name, tree["options"]).items()))
         count = 0 if kind == "spikes" else features
         low, high = (_reals(key, tree[key], count) for key in ("low", "high"))
-        wrong = [k for k in range(count) if low[k] > high[k]]
+        middle = _reals("middle", tree["middle"], count if dict(settings).get("opponent") else 0)
+        wrong = [k for k in range(count) if not low[k] <= (middle or low)[k] <= high[k]]
         if wrong:
             raise BitlifError(
-                f"low of the encoder must be at most high, not for feature {wrong[0]}"
+                f"low, middle and high of the encoder must ascend, not for feature {wrong[0]}"
             )
         steps = require_int("steps of the encoder", tree["steps"], 1, MOST_STEPS)
-        return cls(name, steps, kind, features, samples, settings, low, high)
+        return cls(name, steps, kind, features, samples, settings, low, high, middle)
 
 
 def _sixteen_bits(rate: float) -> int:
@@ -360,32 +372,6 @@ def _joined(parts: list[Events], steps: int, inputs: int) -> Events:
         pointers.append(part.pointers[1:] + count)
         count += part.count
     return Events(np.concatenate(addresses), np.concatenate(pointers), steps, inputs)
-
-
-def _scale(
-    values: NDArray[np.float64], quantile: float, shared: bool
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the values of each feature that are scaled to 0 and to 1.
-
-    They are values of the data, so that they do not depend on the order of the windows.
-    """
-    features = values.shape[1]
-    columns: Iterator[NDArray[np.float64]] = (values[:, k].ravel() for k in range(features))
-    if shared:
-        columns = iter([values.ravel()])
-    low, high = [], []
-    for column in columns:
-        last = column.size - 1
-        below = int(quantile * last)
-        placed = np.partition(column, [below, last - below])
-        least, most = float(placed[below]), float(placed[last - below])
-        if least == most:
-            least, most = float(column.min()), float(column.max())
-        # Adding 0.0 removes the sign of -0.0, so that equal scales have equal text.
-        low.append(least + 0.0)
-        high.append(most + 0.0)
-    repeat = features if shared else 1
-    return tuple(low * repeat), tuple(high * repeat)
 
 
 def _reals(key: str, values: Any, count: int) -> tuple[float, ...]:

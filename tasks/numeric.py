@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from bitlif.model.errors import BitlifError, BitlifTypeError
 from bitlif.model.events import Events
 from bitlif.model.text import array_kind, quoted
+
+from .spike_codes import ONE
 
 SHAPES = (
     "a table (windows, features), time series (windows, channels, samples) or spikes "
@@ -101,3 +104,51 @@ def kind_of(values: NDArray[np.float64] | Events) -> str:
 def windows_of(values: NDArray[np.float64] | Events) -> int:
     """Return the number of windows."""
     return values.windows if isinstance(values, Events) else len(values)
+
+
+def scale_of(
+    values: NDArray[np.float64], quantile: float, shared: bool
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Return low, middle and high of each feature: two quantiles and the median between them.
+
+    They are values of the data, so that they do not depend on the order of the windows.
+
+    Parameters
+    ----------
+    values : (windows, features) or (windows, channels, samples) float64
+    quantile : float
+        Share of the values below the low one, and above the high one. If both are equal, the
+        extremes are used.
+    shared : bool
+        Whether all features have one scale.
+    """
+    features = values.shape[1]
+    columns: Iterator[NDArray[np.float64]] = (values[:, k].ravel() for k in range(features))
+    if shared:
+        columns = iter([values.ravel()])
+    scales = []
+    for column in columns:
+        last = column.size - 1
+        below = int(quantile * last)
+        placed = np.partition(column, [below, last // 2, last - below])
+        least, middle, most = (float(placed[k]) for k in (below, last // 2, last - below))
+        if least == most:
+            least, most = float(column.min()), float(column.max())
+        # Adding 0.0 removes the sign of -0.0, so that equal scales have equal text.
+        scales.append((least + 0.0, middle + 0.0, most + 0.0))
+    low, middles, high = zip(*(scales * (features if shared else 1)), strict=True)
+    return low, middles, high
+
+
+def levels_of(
+    values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return values as levels from 0 at `low` to 2**16 at `high`, clipped; 0 where both are equal.
+
+    >>> levels_of(np.array([[1.0, 9.0]]), np.array([0.0, 0.0]), np.array([4.0, 0.0])).tolist()
+    [[16384, 0]]
+    """
+    # Halves, so that the difference of two large doubles stays finite.
+    span = high / 2 - low / 2
+    part = (np.clip(values, low, high) / 2 - low / 2) / np.where(span > 0, span, 1.0)
+    return np.floor(np.clip(part, 0.0, 1.0) * ONE + 0.5).astype(np.int64)

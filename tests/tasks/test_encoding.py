@@ -33,6 +33,8 @@ CASES: list[tuple[str, Any, dict[str, Any], int]] = [
     ("rate", TABLE, {"regular": False}, 4),
     ("rate", SERIES, {}, 3),
     ("rate", SERIES, {"regular": False, "bias_rate": 0}, 2),
+    ("rate", TABLE, {"opponent": True}, 7),
+    ("rate", SERIES, {"opponent": True, "bias_rate": 0}, 4),
     ("latency", TABLE, {"shared": True}, 3),
     ("level_crossing", SERIES, {"delta": 0.05}, 4),
     ("level_crossing", SERIES, {"reference": "middle"}, 4),
@@ -102,6 +104,18 @@ def test_rates_follow_the_values_between_robust_extremes() -> None:
     counts = encoder.encode(np.array([[-5.0], [2.0], [100.0], [198.0], [1e9]])).counts()
     assert counts[:, 0].tolist() == [0, 0, 50, 100, 100]
     assert (counts[:, 1] == 50).all()
+
+
+def test_opponent_inputs_share_the_values_at_the_median() -> None:
+    X = np.array([[0.0], [1.0], [2.0], [3.0], [10.0]])
+    encoder = Encoder.fit("rate", X, steps=100, max_rate=1.0, opponent=True, quantile=0.0)
+    assert (encoder.low, encoder.middle, encoder.high) == ((0.0,), (2.0,), (10.0,))
+    assert encoder.input_names(("salt",)) == ("salt above", "salt below", "bias")
+    counts = encoder.encode(np.array([[2.0], [6.0], [1.0], [-9.0], [99.0]])).counts()
+    assert counts[:, :2].tolist() == [[0, 0], [50, 0], [0, 50], [0, 100], [100, 0]]
+    tree = {**encoder.to_json(), "middle": [11.0]}
+    with pytest.raises(BitlifError, match="must ascend, not for feature 0"):
+        Encoder.from_json(tree)
 
 
 def test_regular_rates_are_those_of_the_plain_encoder() -> None:
