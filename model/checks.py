@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_array, as_reals
+from .arrays import as_array
 from .config.config import Config
 from .config.remarks import idle_rate
 from .errors import BitlifError, BitlifTypeError, warn
 from .events import Events
 from .result import Result
-from .targets import require_probabilities
+from .targets import RAW, REAL, levels_of, real_targets, warn_of_small, warn_of_zeros
 from .text import array_kind
 
 Integers = NDArray[np.integer]
@@ -105,29 +105,30 @@ def check_events(config: Config, spikes: Spikes) -> Events:
 
 
 def check_targets(
-    config: Config, targets: Integers, windows: int, *, meant: bool = False
+    config: Config, targets: NDArray[Any], windows: int, prefix: str = ""
 ) -> NDArray[np.uint16]:
-    """Return raw targets as a uint16 array of shape (W, T or 1, M).
+    """Return targets of any kind as a uint16 array of raw targets, of shape (W, T or 1, M).
 
-    Integers are raw targets: 1 is the smallest target above 0, not a spike in every step. Small
-    integers issue a warning (see `warn_of_small`) unless `meant` is true or their dtype is uint16,
-    the dtype that `target_levels` returns.
+    The rule of `bitlif.model.targets` decides what they mean; real targets are rounded to nearest.
 
     Raises
     ------
     BitlifError
-        If the shape or dtype is wrong, or a target is outside ``0 ..= 2**target_bits``.
+        If the shape or dtype is wrong, a target is out of range, or integers are all 0 or 1.
+
+    Warns
+    -----
+    BitlifWarning
+        If integers are probably spike counts, or all real targets round to 0. The text starts with
+        `prefix`.
     """
     array = as_array("targets", targets)
-    check_target_shape(config, array, windows)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise _target_error(config, array, windows)
-    _require_range("targets", array, 0, 1 << config.error.target_bits)
-    if not meant and array.dtype != np.uint16:
-        warn_of_small(config, array)
-    if array.ndim == 2:
-        array = array[:, None, :]
-    return np.ascontiguousarray(array, np.uint16)
+    levels, meaning = levels_of(config, array, windows)
+    if meaning == REAL:
+        warn_of_zeros(config, array, levels, prefix)
+    elif meaning == RAW and array.dtype != np.uint16:
+        warn_of_small(config, levels, prefix)
+    return np.ascontiguousarray(levels[:, None, :] if levels.ndim == 2 else levels)
 
 
 def require_no_targets(config: Config, *, needed: bool) -> None:
@@ -137,59 +138,21 @@ def require_no_targets(config: Config, *, needed: bool) -> None:
 
 
 def check_real_targets(config: Config, targets: NDArray[Any], windows: int) -> Reals:
-    """Return real targets as a float64 array of shape (W, T or 1, M).
+    """Return real targets, or the targets of labels, as a float64 array of shape (W, T or 1, M).
 
     Raises
     ------
     BitlifError
         If the shape or dtype is wrong, or a target is NaN or outside 0 ..= 1.
     """
-    array = as_reals("targets", targets)
-    if array.shape not in _target_shapes(config, windows):
-        raise _target_error(config, array, windows, "real numbers")
-    require_probabilities(array)
+    array = real_targets(config, targets, windows, units="real")
     return np.ascontiguousarray(array[:, None, :] if array.ndim == 2 else array)
-
-
-def check_target_shape(config: Config, targets: NDArray[Any], windows: int) -> None:
-    """Raise unless targets have shape (W, M) or (W, T, M), whatever their dtype."""
-    if targets.shape not in _target_shapes(config, windows):
-        raise _target_error(config, targets, windows)
-
-
-def _target_shapes(config: Config, windows: int) -> tuple[tuple[int, ...], ...]:
-    neurons, steps = config.layer.neurons, config.window.steps
-    return (windows, neurons), (windows, steps, neurons)
-
-
-def _target_error(
-    config: Config, targets: NDArray[Any], windows: int, kind: str = "integers"
-) -> BitlifTypeError:
-    per_window, per_step = _target_shapes(config, windows)
-    return BitlifTypeError(
-        f"targets must be {kind} of shape {per_window} or {per_step}, not {array_kind(targets)}"
-    )
 
 
 def _require_range(name: str, array: Integers, low: int, high: int) -> None:
     if array.size and (array.min() < low or array.max() > high):
         wrong = int(array.min()) if array.min() < low else int(array.max())
         raise BitlifError(f"{name} must be in {low} ..= {high}, not {wrong}")
-
-
-def warn_of_small(config: Config, targets: Integers, prefix: str = "") -> None:
-    """Warn of raw targets that are likely to be real targets of 0 and 1, or spike counts.
-
-    That is, all are at most 1/16 of a spike per step, and either all are 0 or 1, or all are less
-    than one spike per window.
-    """
-    one, most = 1 << config.error.target_bits, int(targets.max(initial=0))
-    if 0 < 16 * most <= one and (most == 1 or most * config.window.steps < one):
-        warn(
-            f"{prefix}integer targets are raw, 0 ..= {one}: the largest, {most}, means "
-            f"{most}/{one} = {most / one:.2g} spikes per step; pass real targets in 0 ..= 1 if "
-            f"this is not intended"
-        )
 
 
 def warn_of_idle(config: Config) -> None:

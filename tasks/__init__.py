@@ -11,30 +11,38 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .labels import as_targets, class_codes
     from .pictures import (
         draw_confusion,
         draw_learning_curve,
         draw_raster,
         draw_weights,
     )
+    from .readouts import READOUTS, Readout, readout
     from .registry import default_task, get, names, register
     from .task import Classification, Epoch, Examples, Measure, Task
     from .training import accuracy, confusion, evaluate, predict, train
 
 _EXPORTS = {
+    "labels": ("as_targets", "class_codes"),
     "pictures": ("draw_confusion", "draw_learning_curve", "draw_raster", "draw_weights"),
+    "readouts": ("READOUTS", "Readout", "readout"),
     "registry": ("default_task", "get", "names", "register"),
     "task": ("Classification", "Epoch", "Examples", "Measure", "Task"),
     "training": ("accuracy", "confusion", "evaluate", "predict", "train"),
 }
 
 __all__ = [
+    "READOUTS",
     "Classification",
     "Epoch",
     "Examples",
     "Measure",
+    "Readout",
     "Task",
     "accuracy",
+    "as_targets",
+    "class_codes",
     "confusion",
     "default_task",
     "draw_confusion",
@@ -45,6 +53,7 @@ __all__ = [
     "get",
     "names",
     "predict",
+    "readout",
     "register",
     "train",
 ]

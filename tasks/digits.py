@@ -17,7 +17,8 @@ from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.extras import missing_extra
 
 from .encoders import encode_rate
-from .task import Classification, Examples, label_targets
+from .labels import label_targets
+from .task import Classification, Examples
 
 PIXELS = 64
 CLASSES = len(string.digits)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.checks import check_targets, check_weight_shape, check_weights
+from bitlif.model.checks import check_weight_shape, check_weights
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, located, require_bool, require_int, require_real
 from bitlif.model.events import Events
 from bitlif.model.files.npz_file import open_arrays
+from bitlif.model.targets import raw_targets
 from bitlif.model.text import array_kind, path_text
 
 SCALARS = ("windows", "learning", "learn", "stall", "seed")
@@ -34,7 +35,8 @@ class Work:
     config : Config
     weights : (N, M) int
     events : Events
-    targets : (W, M) or (W, T, M) int or None
+    targets : (W, M) or (W, T, M) uint16 or None
+        Raw.
     learning : bool
         Whether the core has learning hardware.
     learn : bool
@@ -105,7 +107,7 @@ class Work:
             targets = None
             if data["targets"].size:
                 targets = data["targets"].reshape(windows, steps, neurons)
-                targets = np.asarray(check_targets(config, targets, windows), np.int64)
+                targets = raw_targets(config, targets)
             work = cls(
                 config,
                 check_weights(config, data["weights"]),

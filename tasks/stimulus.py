@@ -45,4 +45,4 @@ def random_work(config: Config, seed: int, windows: int, *, stall: float = 0.0) 
     one = 1 << config.error.target_bits
     targets = random.integers(0, one, (windows, steps, sizes.neurons), endpoint=True)
     targets[2::3] = one * random.integers(0, 2, targets[2::3].shape)
-    return Work(config, weights, events, targets, stall=stall, seed=seed)
+    return Work(config, weights, events, targets.astype(np.uint16), stall=stall, seed=seed)

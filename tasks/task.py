@@ -16,7 +16,14 @@ from bitlif.model.events import Events
 from bitlif.model.result import Result
 from bitlif.model.text import array_kind, quoted
 
+from .labels import TRUE_TARGET, label_targets
 from .learner import Learner, copy_weights
+from .readouts import Readout, classify, readout
+
+__all__ = [
+    "Classification", "Epoch", "Examples", "Measure", "Task", "check_examples", "classify",
+    "judged_by", "label_targets", "run_test",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,9 @@ class Task(ABC):
     config: str = ""
     """Ready-made configuration that suits the task, if one does."""
 
+    readout: str | Readout = "count"
+    """How the class of a window is read: a name of `bitlif.tasks.READOUTS`, or a `Readout`."""
+
     item = "window"
     """What a window shows, as a noun."""
 
@@ -188,9 +198,12 @@ class Task(ABC):
 
 
 class Classification(Task):
-    """A task with one class per window: the neuron with the most spikes is the answer."""
+    """A task with one class per window: its `readout` names a neuron, and that is the answer.
 
-    true_target = 0.5
+    By default this is the neuron with the most spikes.
+    """
+
+    true_target = TRUE_TARGET
     """Target of the neuron of the true class; that of all others is 0."""
 
     def __init__(self) -> None:
@@ -211,9 +224,10 @@ class Classification(Task):
         """Return test accuracy, training accuracy, and spikes and operations per window."""
         if not history:
             raise BitlifError("history must hold at least one epoch, not 0")
-        result = run_test(core, probe, examples)
+        read = readout(self.readout)
+        result = run_test(core, probe, examples, read)
         windows = examples.test.windows
-        right = classify_run(probe, result) == examples.test_labels
+        right = read.classify(result) == examples.test_labels
         return {
             "accuracy": float(right.mean()),
             "train_accuracy": float(history[-1].train_accuracy),
@@ -225,12 +239,14 @@ class Classification(Task):
         self, core: Learner, probe: Learner, examples: Examples, history: list[Epoch]
     ) -> dict[str, Any]:
         """Return the accuracies and spikes of the last epoch, and test accuracy by epoch."""
-        last = history[-1]
+        last, read = history[-1], readout(self.readout)
+        named = {} if read.name == "count" else {"readout": read.name}
         return {
+            **named,
             "test_accuracy": last.test_accuracy,
             "train_accuracy": last.train_accuracy,
             f"output_spikes_per_{self.item}": last.spikes,
-            "ties_go_to": "the lower class" if judged_by(probe)[1] else "the higher membrane",
+            "ties_go_to": read.ties(probe),
             "test_accuracy_by_epoch": [epoch.test_accuracy for epoch in history],
         }
 
@@ -272,48 +288,14 @@ def _classes(name: str, labels: Any, events: Events, config: Config) -> NDArray[
     return array.astype(np.int64)
 
 
-def label_targets(
-    labels: NDArray[np.int64], classes: int, true_target: float
-) -> NDArray[np.float64]:
-    """Return the real targets of labels: `true_target` for the true class, else 0; (W, M).
-
-    >>> label_targets(np.array([1]), 3, 0.5).tolist()
-    [[0.0, 0.5, 0.0]]
-    """
-    targets = np.zeros((labels.size, classes))
-    targets[np.arange(labels.size), labels] = true_target
-    return targets
-
-
-def classify(result: Result, *, by_spikes: bool = False) -> NDArray[np.int64]:
-    """Return the class of each window: the neuron with most spikes.
-
-    Ties go to the neuron with the higher summed membrane, which must have been recorded; or, with
-    `by_spikes`, to the lower class.
-    """
-    counts = result.counts
-    if by_spikes:
-        return np.asarray(counts.argmax(axis=1), np.int64)
-    if result.membrane is None:
-        raise BitlifError("classify needs a run that recorded 'membrane'")
-    tied = counts == counts.max(axis=1, keepdims=True)
-    potential = result.membrane.sum(axis=1)
-    best = np.where(tied, potential.astype(np.float64), -np.inf).argmax(axis=1)
-    return np.asarray(best, np.int64)
-
-
 def judged_by(layer: Any) -> tuple[tuple[str, ...], bool]:
-    """Return the records that `classify` needs, and whether it uses spikes alone."""
-    return (("membrane",), False) if "membrane" in layer.records else ((), True)
+    """Return the records that counts are judged by, and whether spikes alone are."""
+    records = readout("count").records(layer)
+    return records, not records
 
 
-def classify_run(layer: Learner, result: Result) -> NDArray[np.int64]:
-    """Return the class of each window of a run of `layer` with the records of `judged_by`."""
-    return classify(result, by_spikes=judged_by(layer)[1])
-
-
-def run_test(core: Learner, probe: Learner, examples: Examples) -> Result:
+def run_test(core: Learner, probe: Learner, examples: Examples, read: Readout) -> Result:
     """Run the test windows on `probe`, fresh from its reset, with the weights of `core`."""
     probe.reset()
     copy_weights(core, probe)
-    return probe.run(examples.test, record=judged_by(probe)[0])
+    return probe.run(examples.test, record=read.records(probe))

@@ -13,8 +13,9 @@ from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
 from bitlif.model.text import quoted
 
 from .learner import Learner, as_learner, targets_for
+from .readouts import Readout, readout
 from .registry import get
-from .task import Epoch, Examples, Task, check_examples, classify_run, judged_by, run_test
+from .task import Epoch, Examples, Task, check_examples, run_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,8 @@ def train(
     tested = (
         as_learner(probe if probe is not None else core.fresh()) if labels is not None else core
     )
-    shown = judged_by(core)[0] if labels is not None else ()
+    read = readout(task.readout)
+    shown = read.records(core) if labels is not None else ()
     at_once = CALL_WINDOWS if labels is None and windows == 1 else 1
     history = []
     order, number = [], first
@@ -99,8 +101,8 @@ def train(
         result = core.learn(examples.train.select(chosen), targets[chosen], record=shown)
         right = test = float("nan")
         if labels is not None:
-            right = float((classify_run(core, result) == labels[chosen]).mean())
-            test = _accuracy(core, tested, examples)
+            right = float((read.classify(result) == labels[chosen]).mean())
+            test = _accuracy(core, tested, examples, read)
         spikes = float(result.counts.sum() / chosen.size)
         history.append(Epoch(number, right, test, spikes, result.counters))
         if progress is not None:
@@ -135,8 +137,8 @@ def predict(
     examples = checked_examples(task, core.config, seed, examples)
     if examples.test_labels is None:
         raise BitlifError(f"task '{task.name}' must have labels to be classified, not only targets")
-    probe = as_learner(core.fresh() if probe is None else probe)
-    return classify_run(probe, run_test(core, probe, examples)), examples.test_labels
+    probe, read = as_learner(core.fresh() if probe is None else probe), readout(task.readout)
+    return read.classify(run_test(core, probe, examples, read)), examples.test_labels
 
 
 def accuracy(core: Any, task: Task | str, **options: Any) -> float:
@@ -176,6 +178,6 @@ def checked_examples(
     return check_examples(task, task.load(config, seed) if examples is None else examples, config)
 
 
-def _accuracy(core: Learner, probe: Learner, examples: Examples) -> float:
-    classes = classify_run(probe, run_test(core, probe, examples))
+def _accuracy(core: Learner, probe: Learner, examples: Examples, read: Readout) -> float:
+    classes = read.classify(run_test(core, probe, examples, read))
     return float((classes == examples.test_labels).mean())

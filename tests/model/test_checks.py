@@ -27,40 +27,45 @@ def warnings_of(config: Config, targets: np.ndarray) -> list[str]:
     return [str(own.message) for own in caught]
 
 
-def test_one_hot_integers_issue_a_warning() -> None:
-    config = Config.load("digits")
-    (sentence,) = warnings_of(config, np.eye(10, dtype=int))
-    for fact in ("0 ..= 1024", "1/1024 = 0.00098", "0 ..= 1"):
-        assert fact in sentence
-    assert len(sentence) < 200
+@pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint8])
+def test_one_hot_integers_are_refused_with_both_readings(kind: type) -> None:
+    layer = Layer(Config.load("digits"))
     events = Events.from_times([0], [0], steps=64, units=65, windows=10)
-    layer = Layer(config)
-    with pytest.warns(BitlifWarning, match=r"^integer targets are raw, 0 \.\.= 1024"):
-        layer.learn(events, np.eye(10, dtype=int))
-    # They are used as raw targets, with or without the warning.
-    again = Layer(config)
-    again.learn(events, np.eye(10, dtype=np.uint16))
-    np.testing.assert_array_equal(layer.weights, again.weights)
+    with pytest.raises(BitlifError) as caught:
+        layer.learn(events, np.eye(10, dtype=kind))
+    sentence = str(caught.value)
+    for fact in ("0 or 1", ".astype(bool)", "every step", "1/1024", "uint16"):
+        assert fact in sentence
+    assert layer.windows_learned == 0
+    # Each cure works, and has the meaning that the message gives.
+    same = []
+    for targets in (np.eye(10, dtype=bool), np.eye(10), 1024 * np.eye(10, dtype=np.int64)):
+        own = Layer(layer.config)
+        own.learn(events, targets)
+        same.append(own.weights)
+    for weights in same[1:]:
+        np.testing.assert_array_equal(weights, same[0])
+    layer.learn(events, np.eye(10, dtype=np.uint16))
+    assert (layer.weights != same[0]).any()
 
 
 def test_warning_only_if_all_targets_are_far_too_small() -> None:
     config = Config.load("digits")  # 64 steps, 1 is 1024
 
-    def warned(*values: int) -> bool:
-        return bool(warnings_of(config, np.resize(np.array(values), (1, 10))))
+    def warned(*values: int, kind: type = np.int64) -> bool:
+        return bool(warnings_of(config, np.resize(np.array(values, kind), (1, 10))))
 
     assert not warned(0)
-    assert warned(0, 3, 9)  # counts, or labels: less than one spike in a window
+    assert warned(0, 3, 9)  # counts: less than one spike in a window
     assert warned(15)
     assert not warned(16)
     assert not warned(0, 0, 512)
-    # In a long window a target of 2 is more than a spike, but 0 and 1 alone look like booleans.
+    assert not warned(0, 3, 9, kind=np.uint16)  # only raw targets have this dtype
+    # In a long window a target of 2 is more than a spike.
     long = config.replace(window__steps=1024)
-    assert warnings_of(long, np.eye(10, dtype=int))
     assert not warnings_of(long, 2 * np.eye(10, dtype=int))
-    # With few bits, 1 is a plausible raw target.
-    few = config.replace(error__target_bits=3, error__format="s8.5")
-    assert not warnings_of(few, np.eye(10, dtype=int))
+    # With 0 bits, 1 is a spike in every step in both readings.
+    assert not warnings_of(config.replace(error__target_bits=0), np.eye(10, dtype=int))
 
 
 def test_targets_made_from_real_ones_issue_no_warning() -> None:

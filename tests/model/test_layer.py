@@ -245,9 +245,9 @@ def test_reset_reproduces_the_first_run() -> None:
         ),
         (
             lambda layer: layer.learn(
-                Events.from_raster(np.zeros((1, 16, 6), bool)), np.zeros((1, 4))
+                Events.from_raster(np.zeros((1, 16, 6), bool)), np.zeros((1, 5))
             ),
-            r"^targets must be integers of shape",
+            r"^targets must be numbers of shape",
         ),
         (
             lambda layer: layer.run(

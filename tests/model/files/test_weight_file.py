@@ -159,27 +159,41 @@ def test_truth_values_are_real_targets(tmp_path: Path) -> None:
     assert load_targets(path, TINY, 4).tolist() == (16 * np.eye(4)).tolist()
 
 
-@pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint8, np.uint16])
-def test_integer_targets_that_read_like_real_ones_are_warned_of(kind: type, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint8])
+def test_integer_targets_that_read_like_real_ones_are_refused(kind: type, tmp_path: Path) -> None:
     path = savez(tmp_path, targets=np.eye(4, dtype=kind))
-    with pytest.warns(BitlifWarning) as caught:
-        assert load_targets(path, TINY, 4).tolist() == np.eye(4).tolist()
-    (warning,) = caught
-    for fact in (f"targets '{path}': ", "0 ..= 16", "1/16 = 0.062"):
-        assert fact in str(warning.message)
-    # As real numbers they mean what they say, and so do small ones.
+    with pytest.raises(BitlifError) as caught:
+        load_targets(path, TINY, 4)
+    for fact in (f"targets '{path}': ", "0 or 1", ".astype(bool)", "1/16", "uint16"):
+        assert fact in str(caught.value)
+    # Only raw targets are uint16; and as real numbers, 0 and 1 mean what they say.
+    path = savez(tmp_path, targets=np.eye(4, dtype=np.uint16))
+    assert load_targets(path, TINY, 4).tolist() == np.eye(4).tolist()
     for real in (np.eye(4), np.eye(4) / 16):
         load_targets(savez(tmp_path, targets=real), TINY, 4)
+
+
+def test_targets_can_be_labels(tmp_path: Path) -> None:
+    for labels in (np.array([2, 0, 3, 1]), np.array(["c", "a", "d", "b"])):
+        found = load_targets(savez(tmp_path, targets=labels), TINY, 4)
+        assert found.tolist() == (8 * np.eye(4)[[2, 0, 3, 1]]).tolist()
+
+
+def test_integer_targets_that_read_like_spike_counts_are_warned_of(tmp_path: Path) -> None:
+    digits = Config.load("digits")
+    path = savez(tmp_path, targets=9 * np.eye(10, dtype=int))
+    with pytest.warns(BitlifWarning, match=r"^targets '.*': .* 0 \.\.= 1024: .* 9/1024 = 0\.0088 "):
+        load_targets(path, digits, 10)
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"target": np.zeros((1, 4), int)}, r" must hold the array targets$"),
-        ({"targets": np.zeros((2, 4), int)}, r": targets must be integers of shape \(1, 4\) or"),
-        ({"targets": np.zeros((1, 4), complex)}, r": targets must be integers .*, not complex128"),
-        ({"targets": np.zeros((1, 15, 4))}, r": targets must be integers .*\(1, 15, 4\)$"),
-        ({"targets": np.array(["x"])}, r": targets must be integers of shape .*, not <U1"),
+        ({"targets": np.zeros((2, 4), int)}, r": targets must be numbers of shape \(1, 4\) or"),
+        ({"targets": np.zeros((1, 4), complex)}, r": targets must be numbers .*, not complex128"),
+        ({"targets": np.zeros((1, 15, 4))}, r": targets must be numbers .*\(1, 15, 4\)$"),
+        ({"targets": np.array(["x"])}, r": labels .* as many classes .* 4, not 1: 'x'$"),
         ({"targets": np.full((1, 4), 17)}, r": targets must be in 0 \.\.= 16, not 17$"),
         ({"targets": np.full((1, 4), -1)}, r": targets must be in 0 \.\.= 16, not -1$"),
         ({"targets": np.full((1, 4), 1.1)}, r": targets must be in 0 \.\.= 1, not [\w.]+$"),
