@@ -202,9 +202,9 @@ class Layer(BaseLayer[Snapshot]):
         ----------
         events : Events or Result
             Input spikes, or the result of another layer whose output spikes are the input.
-        targets : (W, M) or (W, T, M) int
-            Raw targets, ``0 ..= 2**target_bits``, per window or per step. Required for errors, for
-            the gradient and for the teacher's reset.
+        targets : (W,), (W, M) or (W, T, M) array
+            Labels, or targets per window or per step, by the rule of `bitlif.model.targets`.
+            Required for errors, for the gradient and for the teacher's reset.
         gradient : bool
             Also return the gradient of each window.
         record : sequence of str

@@ -180,7 +180,7 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
         events : Events or Result
             Input spikes, or the result of another layer whose output spikes are the input.
         targets : (W, M) or (W, T, M) float
-            Target spike probabilities in 0 ..= 1, per window or per step.
+            Target spike probabilities in 0 ..= 1, per window or per step; or labels, (W,).
         gradient : bool
             Also return the gradient of each window.
         record : sequence of str

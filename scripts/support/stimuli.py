@@ -85,6 +85,8 @@ def chosen_work(
         If a file cannot be read or does not fit the configuration, the files and ``--windows``
         do not agree, or targets are given that nothing reads.
     """
+    import numpy as np
+
     from bitlif.model.files.weight_file import load_weights
     from bitlif.tasks.scenario import targets_by_step
     from bitlif.tasks.stimulus import random_work
@@ -116,7 +118,7 @@ def chosen_work(
     if targets is not None:
         shape = (windows, config.window.steps, config.layer.neurons)
         rows = targets_by_step(config, work.events, targets[:windows])
-        work = replace(work, targets=rows.reshape(shape))
+        work = replace(work, targets=rows.reshape(shape).astype(np.uint16))
     return work if learning else replace(work, learning=False, learn=False)
 
 

@@ -164,8 +164,8 @@ class Core(Lifetime):
         events : Events or Result
             W windows of T steps and N inputs. The result of another layer stands for its output
             spikes.
-        targets : (W, M) or (W, T, M) int or None
-            Raw, ``0 ..= 2**target_bits``; in 0 ..= 1 where `units` is ``"real"``. Required to
+        targets : (W,), (W, M) or (W, T, M) array, or None
+            Labels, or real or raw targets, by the rule of `bitlif.model.targets`. Required to
             learn, and for a teacher's reset.
         learn : bool
             Update all weights at the end of each window.

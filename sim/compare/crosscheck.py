@@ -111,7 +111,9 @@ def crosscheck(
     targets = None
     if work.targets is not None:
         shape = (work.events.windows, work.events.steps, work.config.layer.neurons)
-        targets = targets_by_step(work.config, work.events, work.targets).reshape(shape)
+        by_step = targets_by_step(work.config, work.events, work.targets)
+        # Their dtype says that they are raw; see `bitlif.model.targets`.
+        targets = by_step.reshape(shape).astype(np.uint16)
     for w in range(work.events.windows):
         goals = None if targets is None else targets[w : w + 1]
         reference = _run_window(cores[0], work, w, goals)

@@ -77,7 +77,8 @@ def compute_expected(work: Work) -> Expected:
         phase, weights = derive(config).phases[layer.phase], layer.weights
         phases.append(layer.phase)
         one = work.events.select([w])
-        goals = targets[w : w + 1] if work.takes_targets else None
+        # Their dtype says that they are raw; see `bitlif.model.targets`.
+        goals = targets[w : w + 1].astype(np.uint16) if work.takes_targets else None
         if learn:
             assert goals is not None
             result = layer.learn(one, goals, record=RECORD_LEARNING)
