@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bitlif.model.errors import BitlifError, nearest_of
+from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted
 
 from .families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Toolchain, family_named
@@ -178,9 +178,13 @@ def register_board(board: Board) -> None:
 
     Raises
     ------
+    BitlifTypeError
+        If it is not a `Board`.
     BitlifError
         If there is a board of this name, or no such family.
     """
+    if not isinstance(board, Board):
+        raise BitlifTypeError(f"board must be a Board, not {quoted(board)}")
     if board.name in BOARDS:
         raise BitlifError(f"board {quoted(board.name)} is already registered")
     family_named(board.family)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitlif.model.errors import BitlifError, nearest_of
+from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted
 
 from .yosys_mapping import (
@@ -323,9 +323,13 @@ def register_family(family: Family) -> None:
 
     Raises
     ------
+    BitlifTypeError
+        If it is not a `Family`.
     BitlifError
         If there is a family of this name.
     """
+    if not isinstance(family, Family):
+        raise BitlifTypeError(f"family must be a Family, not {quoted(family)}")
     if family.name in FAMILIES:
         raise BitlifError(f"family {quoted(family.name)} is already registered")
     FAMILIES[family.name] = family

@@ -73,10 +73,10 @@ def link(mapped: Path, core: str, folder: Path) -> None:
         If Yosys is missing or fails: the message names its log; if a cell of the core has changed.
     """
     command = find_tool("yosys")
-    own = json.loads(mapped.read_text("utf-8"))
+    netlist = json.loads(mapped.read_text("utf-8"))
     # The modules of the cell library are in the top already.
-    own["modules"] = {core: own["modules"][core]}
-    (folder / CORE_NETLIST).write_text(json.dumps(own), "utf-8")
+    netlist["modules"] = {core: netlist["modules"][core]}
+    (folder / CORE_NETLIST).write_text(json.dumps(netlist), "utf-8")
     script = (
         f"read_json {TOP_NETLIST}; read_json {CORE_NETLIST}; hierarchy -top {TOP}; "
         f"flatten; delete t:$scopeinfo; write_json {LINKED}"
@@ -87,7 +87,7 @@ def link(mapped: Path, core: str, folder: Path) -> None:
         json.loads((folder / name).read_text("utf-8"))["modules"][TOP]
         for name in (TOP_NETLIST, LINKED)
     )
-    check_linked(own["modules"][core], core, top, linked)
+    check_linked(netlist["modules"][core], core, top, linked)
 
 
 def check_linked(
@@ -115,12 +115,12 @@ def check_linked(
     BitlifError
         For the first cell that differs.
     """
-    instances = [cell for cell, own in top["cells"].items() if own["type"] == name]
+    instances = [key for key, cell in top["cells"].items() if cell["type"] == name]
     if len(instances) != 1:
         raise BitlifError(f"the top must hold one {name}, not {len(instances)}")
     (instance,) = instances
     pairs = dict(_paired(core["cells"], instance, linked["cells"]))
-    others = {cell: own for cell, own in top["cells"].items() if cell != instance}
+    others = {key: cell for key, cell in top["cells"].items() if key != instance}
     unknown = linked["cells"].keys() - others.keys() - set(pairs.values())
     if unknown:
         raise BitlifError(
@@ -130,12 +130,12 @@ def check_linked(
     for cell, twin in pairs.items():
         _compare(f"cell {cell} of the core", core["cells"][cell], linked["cells"][twin], inner)
     outer: dict[int, int | str] = {}
-    for cell, own in others.items():
-        if cell not in linked["cells"]:
-            raise BitlifError(f"the linked netlist lacks cell {cell} of the top")
-        _compare(f"cell {cell} of the top", own, linked["cells"][cell], outer)
-    for port, own in top["ports"].items():
-        _map(f"port {port}", own["bits"], linked["ports"][port]["bits"], outer)
+    for key, cell in others.items():
+        if key not in linked["cells"]:
+            raise BitlifError(f"the linked netlist lacks cell {key} of the top")
+        _compare(f"cell {key} of the top", cell, linked["cells"][key], outer)
+    for port, wires in top["ports"].items():
+        _map(f"port {port}", wires["bits"], linked["ports"][port]["bits"], outer)
     _require_joined(core, top["cells"][instance]["connections"], inner, outer)
     return pairs
 
@@ -147,12 +147,13 @@ def _require_joined(
     outer: Mapping[int, int | str],
 ) -> None:
     """Raise unless core and top are connected at the core's ports, and nowhere else."""
-    given: set[int | str] = set()
-    shown: set[int | str] = set()
+    inputs: set[int | str] = set()
+    outputs: set[int | str] = set()
     for port, wires in connections.items():
-        own = core["ports"][port]
-        (given if own["direction"] == "input" else shown).update(own["bits"])
-        for inside, outside in zip(own["bits"], wires, strict=True):
+        bits = core["ports"][port]["bits"]
+        is_input = core["ports"][port]["direction"] == "input"
+        (inputs if is_input else outputs).update(bits)
+        for inside, outside in zip(bits, wires, strict=True):
             ends = [
                 known.get(bit) if isinstance(bit, int) else bit
                 for bit, known in ((inside, inner), (outside, outer))
@@ -163,13 +164,13 @@ def _require_joined(
                     f"port {port} of the core is connected to another net in the linked netlist"
                 )
     # Only inputs may share a net outside the core, or be constant.
-    own_nets = [net for bit, net in inner.items() if bit not in given]
-    hidden = {net for bit, net in inner.items() if bit not in given | shown}
-    given_nets = {net for bit, net in inner.items() if bit in given}
+    driven = [net for bit, net in inner.items() if bit not in inputs]
+    hidden = {net for bit, net in inner.items() if bit not in inputs | outputs}
+    received = {net for bit, net in inner.items() if bit in inputs}
     if (
-        len(set(own_nets)) != len(own_nets)
-        or not all(isinstance(net, int) for net in own_nets)
-        or not given_nets.isdisjoint(hidden)
+        len(set(driven)) != len(driven)
+        or not all(isinstance(net, int) for net in driven)
+        or not received.isdisjoint(hidden)
         or not hidden.isdisjoint(outer.values())
     ):
         raise BitlifError("a net of the core is joined to another one in the linked netlist")
@@ -189,14 +190,14 @@ def _paired(
         yield cell, twin
 
 
-def _compare(what: str, own: Cell, twin: Cell, known: dict[int, int | str]) -> None:
+def _compare(what: str, cell: Cell, twin: Cell, known: dict[int, int | str]) -> None:
     """Raise unless two cells have equal type, parameters and ports; record their nets."""
     for field in ("type", "parameters"):
-        if own[field] != twin[field]:
-            raise BitlifError(f"{what} has another {field.rstrip('s')} in the linked netlist")
-    if own["connections"].keys() != twin["connections"].keys():
-        raise BitlifError(f"{what} has other ports in the linked netlist")
-    for port, bits in own["connections"].items():
+        if cell[field] != twin[field]:
+            raise BitlifError(f"{what} has a different {field.rstrip('s')} in the linked netlist")
+    if cell["connections"].keys() != twin["connections"].keys():
+        raise BitlifError(f"{what} has different ports in the linked netlist")
+    for port, bits in cell["connections"].items():
         _map(f"{what}, port {port},", bits, twin["connections"][port], known)
 
 
@@ -205,7 +206,7 @@ def _map(
 ) -> None:
     """Record the mapping of nets; raise if a net maps to two nets or a constant changes."""
     if len(bits) != len(become):
-        raise BitlifError(f"{what} has another width in the linked netlist")
+        raise BitlifError(f"{what} has a different width in the linked netlist")
     for bit, net in zip(bits, become, strict=True):
         if isinstance(bit, int):
             if known.setdefault(bit, net) != net:

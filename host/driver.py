@@ -132,7 +132,7 @@ class Driver:
         """
         if (identity := await self.get("IDENTITY")) != IDENTITY:
             raise BitlifError(
-                f"there is no bitlif core: IDENTITY must be {IDENTITY:#010x}, not {identity:#010x}"
+                f"no bitlif core was found: IDENTITY must be {IDENTITY:#010x}, not {identity:#010x}"
             )
         version = await self.get("VERSION")
         if not MAJOR << 16 | MINOR <= version < MAJOR + 1 << 16:
@@ -147,10 +147,10 @@ class Driver:
                 f"the core must have been built from configuration {shortened(self.config.name)} "
                 f"({expected}), not from {found_hash}"
             )
-        has = bool(await self.get("VARIANT") & REGISTERS["VARIANT"].field("learning").mask)
-        if has != self.learning:
+        learning = bool(await self.get("VARIANT") & REGISTERS["VARIANT"].field("learning").mask)
+        if learning != self.learning:
             raise BitlifError(
-                f"the core was built with learning={has}, so it must not be opened with "
+                f"the core was built with learning={learning}: open it with that, not with "
                 f"learning={self.learning}"
             )
         for name, value in constants(self.config, learning=self.learning).items():
@@ -294,7 +294,7 @@ class Driver:
         Traces are zero for a core without learning.
         """
         variables = state_variables("neuron", "input")
-        counts = {own.name: own.count(self.config) for own in variables}
+        counts = {variable.name: variable.count(self.config) for variable in variables}
         found = {
             name: await self.read_memory(name) if name in self.elements else [0] * count
             for name, count in (*counts.items(), ("noise_lfsr", 0), ("update_lfsr", 0))

@@ -17,7 +17,7 @@ from .access_error import AccessError
 from .frames import MAX_ITEM_BYTES, MAX_WORDS, Answer, Deframer, encode_frame, request
 
 TIMEOUT, RETRIES = 0.5, 10
-"""Seconds without an answer, besides the transfer time, before a retry; and number of retries."""
+"""Seconds to wait for an answer, in addition to the transfer time; and number of retries."""
 
 SEQUENCE_NUMBERS = 1 << 32
 WORD_MAX = (1 << 32) - 1
@@ -59,8 +59,8 @@ class Link:
     ----------
     port : Port
     timeout : float
-        Seconds to wait for an answer, besides the transfer time of the longest frames. Repeating
-        a request to a board that is only slow does no harm.
+        Seconds to wait for an answer, in addition to the transfer time of the longest frames.
+        Repeating a request to a board that is only slow does no harm.
     retries : int
         Number of times that a request is repeated before the link gives up.
 
@@ -226,7 +226,7 @@ class Link:
         """Send the next request of this session and return its answer."""
         if self._number is None:
             raise BitlifError(
-                f"{self.name} must be opened or reset first: its last request was not answered"
+                f"{self.name} did not answer its last request: open or reset it before the next one"
             )
         number = (self._number + 1) % SEQUENCE_NUMBERS
         # Until it is answered, it is unknown whether the request was executed.
@@ -234,8 +234,8 @@ class Link:
         answer = self._transact(number, command, payload)
         if answer.status == Status.UNKNOWN:
             raise BitlifError(
-                f"{self.name} does not know the command {command.name}: its bridge is of another "
-                f"version"
+                f"{self.name} does not know the command {command.name}: its bitstream was built by "
+                f"another version of bitlif"
             )
         self._number = number
         return answer
@@ -293,10 +293,10 @@ class Link:
             return answer.status == Status.OPENED
         before = (number - 1) % SEQUENCE_NUMBERS
         # An answer or request of this session that arrived late has a number of this session.
-        own = (answer.number - self._first) % SEQUENCE_NUMBERS <= (
+        from_session = (answer.number - self._first) % SEQUENCE_NUMBERS <= (
             number - self._first
         ) % SEQUENCE_NUMBERS
-        if answer.status == Status.OUT_OF_ORDER and not own:
+        if answer.status == Status.OUT_OF_ORDER and not from_session:
             self.session_lost = True
             raise SessionLostError(
                 f"{self.name} no longer serves this program (its last request has number "
@@ -314,7 +314,7 @@ class Link:
 
     def _unexpected(self, answer: Answer) -> BitlifError:
         return BitlifError(
-            f"{self.name} must answer as docs/uart.md specifies, not with status "
+            f"{self.name} sent an answer that violates its protocol (docs/uart.md): status "
             f"{answer.status}, count {answer.count} and {len(answer.payload)} bytes"
         )
 

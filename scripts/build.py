@@ -109,13 +109,13 @@ def run(args: argparse.Namespace) -> int:
     from bitlif.fpga.synthesis import DoesNotFit
 
     try:
-        with OutputFolder(out, "build", force=args.force) as made:
+        with OutputFolder(out, "build", force=args.force) as output:
             request = BuildRequest(
                 config=config, board=args.board, seeds=seeds, mhz=args.mhz, baud=baud,
                 learning=not args.inference, weights=weights,
             )  # fmt: skip
-            report = build_in(request, made.folder, notify=_notify)
-            made.settle()
+            report = build_in(request, output.folder, notify=_notify)
+            output.settle()
     except (DoesNotFit, MissesTiming) as error:
         say(f"bitlif build: {error}")
         return 1
@@ -124,13 +124,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(report, out)
     if program:
-        call = [*program, str(Path(out / report.files["bitstream"]).absolute())]
+        command = [*program, str(Path(out / report.files["bitstream"]).absolute())]
         from bitlif.hdl.export.programs import run_program
 
         # Its output goes to standard error: it is not part of the result.
-        done = run_program(call, out, output=2)
+        done = run_program(command, out, output=2)
         if done.returncode:
-            say(f"bitlif build: {call[0]} failed ({done.returncode})")
+            say(f"bitlif build: {command[0]} failed ({done.returncode})")
             return 1
     return 0
 
@@ -147,10 +147,10 @@ def _programmer(command: tuple[str, ...]) -> list[str]:
 
     if not command:
         raise BitlifError("--program needs a board with a programmer, which this board lacks")
-    found = find_program(command[0])
-    if found is None:
+    loader = find_program(command[0])
+    if loader is None:
         raise BitlifError(f"--program needs {command[0]}, which is not on the PATH: install it")
-    return [found, *command[1:]]
+    return [loader, *command[1:]]
 
 
 def _notify(what: str, seconds: float | None) -> None:
@@ -216,9 +216,9 @@ def _print(report: BitstreamReport, out: Path) -> None:
     ]
     screen.print(result_table(title, ("", ""), rows))
     placements = [
-        (own["seed"], f"{own['asked_mhz']:.3f}", f"{own['fmax_mhz']:.2f}",
-         "meets" if own["meets"] else "misses")
-        for own in report.placements
+        (placed["seed"], f"{placed['asked_mhz']:.3f}", f"{placed['fmax_mhz']:.2f}",
+         "meets" if placed["meets"] else "misses")
+        for placed in report.placements
     ]  # fmt: skip
     titles = ("seed", "clock, MHz", "reached, MHz", "")
     screen.print(result_table("placements", titles, placements))
@@ -227,8 +227,8 @@ def _print(report: BitstreamReport, out: Path) -> None:
     for tool, version in report.tools.items():
         # The compiler options of a tool are only in report.json.
         screen.print(f"{tool}: {version.partition(', Clang')[0]}")
-    begins = ", with the given weights" if report.with_weights else ""
-    screen.print(f"the core is the netlist that {report.backend} simulates{begins}")
+    weights = ", with the given weights" if report.with_weights else ""
+    screen.print(f"the core is the netlist that {report.backend} simulates{weights}")
     screen.print(f"written to {out / report.files['bitstream']}")
 
 

@@ -31,7 +31,7 @@ def add_parser(subparsers: SubParsers) -> None:
         (
             "bitlif estimate digits",
             "bitlif estimate digits --board icebreaker",
-            "bitlif estimate my.toml --board ulx3s-85f --inference --json",
+            "bitlif estimate teacher --board ulx3s-85f --inference --json",
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
@@ -69,14 +69,14 @@ def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
     size = estimate(config, board.family, learning=learning)
     use: dict[str, dict[str, Any]] = {}
     for kind, used in size.total.items():
-        there = board.limit(kind)
+        available = board.limit(kind)
         use[kind] = {
-            "used": used, "core": size.core[kind], "available": there,
-            "percent": round(100 * used / there, 1) if there else 0.0,
+            "used": used, "core": size.core[kind], "available": available,
+            "percent": round(100 * used / available, 1) if available else 0.0,
             "error": asdict(error_of(board.family, kind)),
         }  # fmt: skip
     clock = clock_of(name)
-    fits = all(own["used"] <= own["available"] for own in use.values())
+    fits = all(kind["used"] <= kind["available"] for kind in use.values())
     # A design that does not fit has no speed.
     pace = asdict(speed(config, clock.mhz, learning=learning)) if fits else None
     return {
@@ -93,8 +93,8 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
     listed = []
     for row in rows:
         cells = [
-            f"{own['used']}/{own['available']} ({own['percent']:.0f} %)"
-            for own in row["use"].values()
+            f"{use['used']}/{use['available']} ({use['percent']:.0f} %)"
+            for use in row["use"].values()
         ]
         listed.append((row["board"], *cells, "yes" if row["fits"] else "no"))
     what = "learning" if learning else "inference only"
@@ -104,16 +104,16 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
     titles = ("", "MHz", "cycles/step", "cycles/window, at most", "steps/s", "Msyn/s")
     screen.print(result_table("at the clock that placements reach", titles, paces))
     for family in dict.fromkeys(row["family"] for row in rows):
-        own = next(row for row in rows if row["family"] == family)
-        said = ", ".join(
+        row = next(row for row in rows if row["family"] == family)
+        errors = ", ".join(
             f"{kind} {_errors(Error(**use['error']))}"
-            for kind, use in own["use"].items()
+            for kind, use in row["use"].items()
             if use["available"]
         )
-        configs = own["use"]["cells"]["error"]["configs"]
+        configs = row["use"]["cells"]["error"]["configs"]
         screen.print(
             f"{family}: median and worst error over {configs} configurations outside the "
-            f"fit: {said}"
+            f"fit: {errors}"
         )
     reached = ", ".join(
         f"{row['board']} {row['clock']['placements']}" for row in rows if not row["clock"]["note"]
@@ -132,15 +132,15 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
 
 def _pace(row: dict[str, Any]) -> list[str]:
     """Return clock and speed as printed: dashes where the layer does not fit."""
-    own = row["speed"]
-    if own is None:
+    speed = row["speed"]
+    if speed is None:
         return ["-"] * 5
     return [
         f"{row['clock']['mhz']:.1f}",
-        f"{own['quiet_clocks']} to {own['full_clocks']}",
-        f"{own['window_clocks']}",
-        f"{own['full_steps_per_s']:,.0f} to {own['quiet_steps_per_s']:,.0f}",
-        f"{own['operations_per_s'] / 1e6:.0f}",
+        f"{speed['quiet_clocks']} to {speed['full_clocks']}",
+        f"{speed['window_clocks']}",
+        f"{speed['full_steps_per_s']:,.0f} to {speed['quiet_steps_per_s']:,.0f}",
+        f"{speed['operations_per_s'] / 1e6:.0f}",
     ]
 
 

@@ -182,7 +182,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(report)
         return 0
-    rows = [(name, own["title"]) for name, own in report["figures"].items()]
+    rows = [(name, figure["title"]) for name, figure in report["figures"].items()]
     screen = console()
     screen.print(result_table(f"written to {out.path}", ("figure", "title"), rows))
     screen.print(f"captions: {out.path / INDEX}")
@@ -195,7 +195,7 @@ def _measure_and_write(
     settings = {name: TOPICS[name].settings(args.seeds, args.quick) for name in names}
     results = {}
     with progress_bars() as bars:
-        bar = bars.add_task("measuring", total=sum(own.units for own in settings.values()))
+        bar = bars.add_task("measuring", total=sum(chosen.units for chosen in settings.values()))
         for name in names:
             bars.update(bar, description=name)
             results[name] = TOPICS[name].measure(
@@ -210,11 +210,11 @@ def _measure_and_write(
             caption = topic.caption(result)
             with own_style():
                 save_page(folder / f"{name}.png", topic.draw(result), topic.title, caption)
-            own = {"title": topic.title, "caption": caption}
-            numbers = {**own, "command": command, "numbers": result.to_json()}
+            texts = {"title": topic.title, "caption": caption}
+            numbers = {**texts, "command": command, "numbers": result.to_json()}
             _write_json(folder / f"{name}.json", numbers)
             files = {"picture": f"{name}.png", "numbers": f"{name}.json"}
-            report["figures"][name] = {**own, **files}
+            report["figures"][name] = {**texts, **files}
         (folder / INDEX).write_text(index(report), "utf-8")
         _write_json(folder / "report.json", report)
 
@@ -258,9 +258,10 @@ def index(report: dict[str, Any]) -> str:
     """Return the index of a report in Markdown: titles, pictures and captions."""
     lines = ["# The source's claims, in float and in fixed point", ""]
     lines += [f"Made by `{report['command']}`.", ""]
-    for own in report["figures"].values():
-        lines += [f"## {own['title']}", "", f"![{own['title']}]({own['picture']})", ""]
-        lines += [own["caption"], "", f"Numbers: [{own['numbers']}]({own['numbers']})", ""]
+    for figure in report["figures"].values():
+        title, numbers = figure["title"], figure["numbers"]
+        lines += [f"## {title}", "", f"![{title}]({figure['picture']})", ""]
+        lines += [figure["caption"], "", f"Numbers: [{numbers}]({numbers})", ""]
     return "\n".join(lines)
 
 
@@ -275,7 +276,7 @@ def rounded(value: Any) -> Any:
     {'a': [0.333333, 7, 'b']}
     """
     if isinstance(value, dict):
-        return {key: rounded(own) for key, own in value.items()}
+        return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [rounded(own) for own in value]
+        return [rounded(part) for part in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value

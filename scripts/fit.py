@@ -107,16 +107,16 @@ def search(
 
     alone = []
     for what in vary:
-        best, why = largest(config, room, what, bounds[what], learning=learning)
-        alone.append({"vary": what, "ends": why, **_sized(best, room, learning)})
-    over: list[dict[str, Any]] = []
+        best, limit = largest(config, room, what, bounds[what], learning=learning)
+        alone.append({"vary": what, "ends": limit, **_sized(best, room, learning)})
+    by_inputs: list[dict[str, Any]] = []
     if {"inputs", "neurons"} <= set(vary):
         counts = sorted({n for n in INPUTS if n <= bounds["inputs"]} | {config.layer.inputs})
         _, rows = frontier(config, room, counts, bounds["neurons"], learning=learning)
         for inputs, best in rows:
-            over.append({"inputs": inputs, **_sized(best, room, learning)})
+            by_inputs.append({"inputs": inputs, **_sized(best, room, learning)})
     margins = {kind: room.margin_of(kind) for kind in room.limits if kind != "large RAMs"}
-    return {"margins": margins, "alone": alone, "frontier": over}
+    return {"margins": margins, "alone": alone, "frontier": by_inputs}
 
 
 def _sized(config: Config | None, room: Room, learning: bool) -> dict[str, Any]:
@@ -143,8 +143,8 @@ def _print(config: Config, board: str, result: dict[str, Any]) -> None:
         listed = [(str(row["inputs"]), *_cells(row, kinds)[1:]) for row in result["frontier"]]
         titles = ("inputs", "neurons", "lanes", *kinds)
         screen.print(result_table("most neurons by number of inputs", titles, listed))
-    said = ", ".join(f"{kind} {100 * own:.1f} %" for kind, own in result["margins"].items())
-    screen.print(f"Estimated, with a margin of {said}.")
+    margins = ", ".join(f"{kind} {100 * part:.1f} %" for kind, part in result["margins"].items())
+    screen.print(f"Estimated, with a margin of {margins}.")
 
 
 def _cells(row: dict[str, Any], kinds: list[str]) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any
 
 from bitlif.model.derive import derive
 from bitlif.model.display import html_table, one_line
-from bitlif.model.errors import BitlifError, located, warn
+from bitlif.model.errors import BitlifError, BitlifTypeError, located, warn
 from bitlif.model.period import check_draws
 from bitlif.model.sections import Settings
-from bitlif.model.text import path_text
+from bitlif.model.text import path_text, quoted
 
 from .remarks import remarks
 from .schema import build, to_plain
@@ -66,6 +66,8 @@ class Config(Settings):
 
         Raises
         ------
+        BitlifTypeError
+            If `path` is not a string or a `Path`.
         BitlifError
             If the name does not end in ``.toml``.
         OSError
@@ -75,6 +77,8 @@ class Config(Settings):
         # Files are locked while they are written, which not every system can do.
         from bitlif.model.storage.atomic import write_file
 
+        if not isinstance(path, str | Path):
+            raise BitlifTypeError(f"a configuration's file must be a path, not {quoted(path)}")
         path = Path(path)
         if path.suffix != ".toml":
             raise BitlifError(f"a configuration's file must end in .toml, not '{path_text(path)}'")

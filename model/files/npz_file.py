@@ -89,8 +89,10 @@ class ArrayFile:
         if name == member.filename:
             raise ValueError("a member is no array")
         if name in self.headers:
-            raise BitlifError(f"{self._name} must hold each array once, not twice {quoted(name)}")
-        if member.flag_bits & ENCRYPTED or self._own_flags(member) & ENCRYPTED:
+            raise BitlifError(
+                f"{self._name} must contain each array once, but contains {quoted(name)} twice"
+            )
+        if member.flag_bits & ENCRYPTED or self._member_flags(member) & ENCRYPTED:
             raise BitlifError(f"{self._name} must not be encrypted")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BitlifError(
@@ -108,7 +110,7 @@ class ArrayFile:
             raise ValueError("the member has another size")
         self.headers[name] = header
 
-    def _own_flags(self, member: zipfile.ZipInfo) -> int:
+    def _member_flags(self, member: zipfile.ZipInfo) -> int:
         """Return the flags in the header of a member, which may differ from the directory's."""
         file = self._archive.fp
         assert file is not None
@@ -158,8 +160,8 @@ def open_arrays(what: str, path: str | Path, needed: int = 0) -> Iterator[ArrayF
     Raises
     ------
     BitlifError
-        If the file cannot be read, is not an ``.npz`` file, is encrypted, holds Python objects or
-        an array twice, or is larger than `MOST_BYTES` and `needed`.
+        If the file cannot be read, is not an ``.npz`` file, is encrypted, contains Python
+        objects or an array twice, or is larger than `MOST_BYTES` and `needed`.
     """
     with open_regular(what, path) as file, contextlib.ExitStack() as stack:
         with _one_error(what, path):

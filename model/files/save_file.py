@@ -40,7 +40,7 @@ def save_arrays(path: str | Path, kind: str, config: Config, arrays: Arrays) -> 
     kind : str
         Kind of the layer; only layers of the same kind can load the file.
     config : Config
-        The file holds its hash.
+        The file contains its hash.
     arrays : dict of str to array
 
     Raises
@@ -67,20 +67,22 @@ def load_saved(path: str | Path, kind: str, config: Config) -> Arrays:
     sizes = config.layer
     most = 8 * (sizes.inputs * sizes.neurons + 2 * sizes.inputs + 2 * sizes.neurons) + OTHER_BYTES
     with open_arrays("state", path, most) as file:
-        size = sum(header.size for header in file.headers.values())
+        size = sum(array.size for array in file.headers.values())
         if size > most:
             raise BitlifError(f"{name} must hold at most {most} bytes of arrays, not {size}")
         arrays: Arrays = {key: file.read(key) for key in file.headers}
-    said = {key: str(arrays.pop(key)) if key in arrays else "" for key in HEADER}
-    if said["format"] != FORMAT:
-        raise BitlifError(f"{name} must have the format '{FORMAT}', not {quoted(said['format'])}")
-    if said["kind"] != kind:
-        raise BitlifError(f"{name} must be of a layer of kind '{kind}', not {quoted(said['kind'])}")
-    own = config_hash(config)
-    if said["config"] != own:
+    header = {key: str(arrays.pop(key)) if key in arrays else "" for key in HEADER}
+    if header["format"] != FORMAT:
+        raise BitlifError(f"{name} must have the format '{FORMAT}', not {quoted(header['format'])}")
+    if header["kind"] != kind:
         raise BitlifError(
-            f"{name} must be of the configuration {own} ({config.name}), "
-            f"not {quoted(said['config'])}"
+            f"{name} must be of a layer of kind '{kind}', not {quoted(header['kind'])}"
+        )
+    expected = config_hash(config)
+    if header["config"] != expected:
+        raise BitlifError(
+            f"{name} must be of the configuration {expected} ({config.name}), "
+            f"not {quoted(header['config'])}"
         )
     return arrays
 
@@ -89,9 +91,9 @@ def require_names(arrays: Arrays, names: Iterable[str]) -> None:
     """Raise unless the arrays have exactly these names."""
     wanted = set(names)
     if missing := sorted(wanted - arrays.keys()):
-        raise BitlifError(f"{missing[0]} must be among the arrays of a state, and is missing")
+        raise BitlifError(f"a state must contain the array {missing[0]}, which is missing")
     if strange := sorted(arrays.keys() - wanted):
-        raise BitlifError(f"a state must hold no array {quoted(strange[0])}")
+        raise BitlifError(f"a state must not contain an array {quoted(strange[0])}")
 
 
 def require_array(

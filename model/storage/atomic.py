@@ -312,7 +312,11 @@ class NewFile:
         while self._handle is None:
             self.file = hidden(self.path, end)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self._handle = os.open(self.file, flags, 0o666)
+            try:
+                self._handle = os.open(self.file, flags, 0o666)
+            except OSError as error:
+                # The caller knows the final path, not the hidden one.
+                raise OSError(error.errno, error.strerror, str(self.path)) from error
             try:
                 lock_exclusively(self._handle, wait=True)
             except OSError:

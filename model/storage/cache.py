@@ -32,7 +32,7 @@ VARIABLE = "BITLIF_CACHE"
 """Environment variable that names the folder; the default is ``bitlif`` in the user's cache."""
 
 NOTE = "entry.json"
-"""File of an entry that holds the hash of its product."""
+"""Name of the file with the hash of an entry's product."""
 
 
 def cache_folder() -> Path | None:
@@ -117,13 +117,15 @@ def _make_once(entry: Path, product: str, make: Callable[[Path], None]) -> None:
 
 
 def _make(entry: Path, product: str, make: Callable[[Path], None]) -> None:
-    """Build an entry. Its lock is held, so older hidden folders of its name belong to no one."""
+    """Build an entry, whose lock is held: no other process is using its older hidden folders."""
     for old in entry.parent.glob(f".{entry.name}-*"):
         shutil.rmtree(old, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
     make(made)
     if not (made / product).is_file():
-        raise BitlifError(f"no {product} was made, and no tool said why; its logs are in '{made}'")
+        raise BitlifError(
+            f"{product} was not built, and no tool reported an error; the logs are in '{made}'"
+        )
     note = {"sha256": _digest(made / product)}
     (made / NOTE).write_text(json.dumps(note) + "\n", "utf-8")
     for path in made.rglob("*"):
@@ -139,11 +141,11 @@ def _check(product: Path) -> None:
     if fault:
         raise BitlifError(f"{fault}: remove '{product.parent}' to rebuild it")
     try:
-        noted = json.loads(product.with_name(NOTE).read_text("utf-8"))["sha256"]
+        recorded = json.loads(product.with_name(NOTE).read_text("utf-8"))["sha256"]
         found = _digest(product)
     except (OSError, ValueError, KeyError, TypeError):
-        noted, found = "", "nothing"
-    if noted != found:
+        recorded, found = "", "nothing"
+    if recorded != found:
         raise BitlifError(
             f"'{product}' has changed since it was built: remove '{product.parent}' to rebuild it"
         )

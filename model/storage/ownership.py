@@ -1,9 +1,9 @@
 """Which folders bitlif may replace: those with a marker file that only bitlif writes.
 
-A result folder holds `MARKER`, a JSON object with the name and version of the format, the command
-that made the folder (``kind``) and the names of all files in it. A folder is replaced only if it
-has such a marker, is of the same kind and holds nothing else. In a golden set, ``manifest.json``
-serves as the marker: it states its kind and lists the files.
+A result folder contains `MARKER`, a JSON object with the name and version of the format, the
+command that made the folder (``kind``) and the names of all files in it. A folder is replaced only
+if it has such a marker, is of the same kind and contains nothing else. In a golden set,
+``manifest.json`` serves as the marker: it states its kind and lists the files.
 
 Locks and folders are opened without following symbolic links, so that a link planted by another
 user has no effect.
@@ -98,7 +98,7 @@ def _read_manifest(folder: Path) -> Marker | None:
         return None
     _require_version(folder / MANIFEST, parsed.get("version"))
     try:
-        files = [parsed["config"]["file"], *(own["file"] for own in parsed["arrays"])]
+        files = [parsed["config"]["file"], *(array["file"] for array in parsed["arrays"])]
     except (LookupError, TypeError):
         files = None
     if not _are_names(files):
@@ -110,7 +110,7 @@ def _read_manifest(folder: Path) -> Marker | None:
 def _damaged(path: Path) -> BitlifError:
     return BitlifError(
         f"'{path_text(path)}', the marker of a result folder, is damaged: "
-        "remove the folder yourself, or choose another"
+        "remove it by hand, or choose another folder"
     )
 
 
@@ -157,7 +157,7 @@ def _are_names(files: object) -> bool:
 def _names(folder: Path, above: str = "") -> Iterator[str]:
     """Yield the names of everything in a folder; each folder, with ``/``, before its content."""
     with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda own: own.name):
+        for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir(follow_symlinks=False):
                 yield f"{above}{entry.name}/"
                 yield from _names(Path(entry.path), f"{above}{entry.name}/")
@@ -196,7 +196,7 @@ def unknown(folder: Path, files: Collection[str]) -> Iterator[str]:
 
 
 def require_ours(what: str, folder: Path, kind: str, *, place: Path | None = None) -> None:
-    """Raise unless a folder was made by the command `kind` and holds nothing else.
+    """Raise unless a folder was made by the command `kind` and contains nothing else.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def require_ours(what: str, folder: Path, kind: str, *, place: Path | None = Non
     Raises
     ------
     BitlifError
-        If the folder has no marker or one of another kind, or holds any other file.
+        If the folder has no marker or one of another kind, or contains any other file.
     """
     shown = path_text(place or folder)
     marker = read_marker(folder)
@@ -218,7 +218,7 @@ def require_ours(what: str, folder: Path, kind: str, *, place: Path | None = Non
         if any((folder / name).is_file() for name in EARLIER):
             raise BitlifError(
                 f"{what} must be a new folder, not '{shown}', which has no marker of bitlif: "
-                "if an earlier version made it, remove it yourself"
+                "if an earlier version made it, remove it by hand"
             )
         first = next(_names(folder), "")
         raise BitlifError(
@@ -258,7 +258,7 @@ def open_folder(what: str, name: str | Path, folder: int | None = None) -> int:
     except OSError as error:
         # For a link, Linux reports that it is not a directory.
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            raise BitlifError(f"{what} '{path_text(name)}' must be a folder and no link") from error
+            raise BitlifError(f"{what} '{path_text(name)}' must be a folder, not a link") from error
         reason = error.strerror or error
         raise BitlifError(f"{what} '{path_text(name)}' cannot be opened: {reason}") from error
 
@@ -286,10 +286,10 @@ def open_lock(what: str, name: str | Path, folder: int | None = None) -> int:
         handle = os.open(name, flags, 0o666, dir_fd=folder)
     except OSError as error:
         link = error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO)
-        reason = "it must be a regular file and no link" if link else error.strerror or error
+        reason = "it must be a regular file, not a link" if link else error.strerror or error
         raise BitlifError(f"{what} '{path_text(name)}' cannot be opened: {reason}") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        reason = "it must be a regular file and no link"
+        reason = "it must be a regular file, not a link"
         raise BitlifError(f"{what} '{path_text(name)}' cannot be opened: {reason}")
     return handle

@@ -30,7 +30,7 @@ from bitlif.model.display import html_table
 from bitlif.model.errors import BitlifError, BitlifTypeError, warn
 from bitlif.model.events import Events
 from bitlif.model.result import RECORDS, LayerState, check_records
-from bitlif.model.text import quoted
+from bitlif.model.text import quoted, shortened
 
 from .lifetime import Lifetime
 from .result import CoreResult, Tally
@@ -88,10 +88,9 @@ class Core(Lifetime):
 
     def __repr__(self) -> str:
         sizes, state = self._config.layer, self._facts()["state"]
-        return (
-            f"<bitlif core '{self._config.name}' on {self.backend}: {sizes.inputs} inputs, "
-            f"{sizes.neurons} neurons, {state}>"
-        )
+        about = f"{sizes.inputs} inputs, {sizes.neurons} neurons, {state}"
+        name, backend = shortened(self._config.name, 24), shortened(self.backend, 20)
+        return f"<bitlif core '{name}' on {backend}: {about}>"
 
     def _repr_html_(self) -> str:
         facts = {"configuration": self._config.name, "backend": self.backend, **self._facts()}

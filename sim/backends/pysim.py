@@ -167,26 +167,26 @@ class _Bench:
             back[row, slot * lanes : (slot + 1) * lanes] = [values[lane] for lane in range(lanes)]
         variables = state_variables("neuron", "input")
         counts = {"neuron": slots * lanes, "input": sizes.inputs}
-        found = {own.name: np.zeros(counts[own.per], np.int64) for own in variables}
+        found = {variable.name: np.zeros(counts[variable.per], np.int64) for variable in variables}
         for slot in range(slots):
             ctx.set(core.host.address, slot)
             await ctx.tick()
             for lane in range(lanes):
                 values = ctx.get(core.host.state[lane])
-                for own in state_variables("neuron"):
-                    found[own.name][slot * lanes + lane] = getattr(values, own.field)
-        for own in state_variables("neuron"):
-            found[own.name] *= 1 - ctx.get(core.host.state_blank)
+                for variable in state_variables("neuron"):
+                    found[variable.name][slot * lanes + lane] = getattr(values, variable.field)
+        for variable in state_variables("neuron"):
+            found[variable.name] *= 1 - ctx.get(core.host.state_blank)
         updates: tuple[int, ...] = ()
         if self.learning:
             for address in range(sizes.inputs):
                 ctx.set(core.host.address, address)
                 await ctx.tick()
                 values = ctx.get(core.host.trace)
-                for own in state_variables("input"):
-                    found[own.name][address] = getattr(values, own.field)
-            for own in state_variables("input"):
-                found[own.name] *= 1 - ctx.get(core.host.trace_blank)
+                for variable in state_variables("input"):
+                    found[variable.name][address] = getattr(values, variable.field)
+            for variable in state_variables("input"):
+                found[variable.name] *= 1 - ctx.get(core.host.trace_blank)
             if hasattr(core.host, "update_lfsr"):
                 updates = tuple(ctx.get(state) for state in core.host.update_lfsr)
         self.result = {
@@ -194,7 +194,10 @@ class _Bench:
             "digest": ctx.get(core.digest),
             "counters": {name: ctx.get(getattr(core, name)) for name in COUNTERS},
             "state": LayerState(
-                **{own.name: found[own.name][: own.count(self.config)] for own in variables},
+                **{
+                    variable.name: found[variable.name][: variable.count(self.config)]
+                    for variable in variables
+                },
                 noise_lfsr=tuple(ctx.get(state) for state in core.host.noise_lfsr),
                 update_lfsr=updates,
                 phase=ctx.get(core.phase),

@@ -128,7 +128,7 @@ def read_axis(tree: object, config: Config, where: str) -> Axis:
         require_name(f"{where}.unit", unit)
     kinds = [kind for kind in ("values", "low", "case") if kind in tree]
     if len(kinds) != 1:
-        raise BitlifError(f"{where} must have one of values, low and high, or case")
+        raise BitlifError(f"{where} must have exactly one of these: values; low and high; case")
     if kinds == ["case"]:
         return _read_cases(tree, config, where, unit)
     name = tree.get("field")
@@ -150,7 +150,7 @@ def read_axis(tree: object, config: Config, where: str) -> Axis:
             )
         require_value(f"{where}.values", value)
     if len({(type(value) is bool, value) for value in values}) != len(values):
-        raise BitlifError(f"{where}.values must differ from each other, not be {quoted(values)}")
+        raise BitlifError(f"{where}.values must differ from each other, but are {quoted(values)}")
     _require_one_kind(values, where)
     settings = tuple({name: value} for value in values)
     return Axis(axis_name, (name,), "values", tuple(values), settings, unit=unit)
@@ -158,7 +158,7 @@ def read_axis(tree: object, config: Config, where: str) -> Axis:
 
 def _require_few(what: str, values: list[Any]) -> None:
     if len(values) > MAX_LABELS:
-        raise BitlifError(f"{what} must be at most {MAX_LABELS}, not {len(values)}")
+        raise BitlifError(f"{what} must have at most {MAX_LABELS} entries, not {len(values)}")
 
 
 def _require_one_kind(values: list[Scalar], where: str) -> None:
@@ -189,14 +189,14 @@ def _read_range(tree: dict[str, Any], name: str, axis_name: str, where: str, uni
         raise BitlifTypeError(f"{where}.log must be true or false, not {quoted(log)}")
     if numbers["low"] >= numbers["high"]:
         raise BitlifError(
-            f"{where}.high must be more than low = {numbers['low']:g}, not {numbers['high']:g}"
+            f"{where}.high must be above low = {numbers['low']:g}, not {numbers['high']:g}"
         )
     if numbers["step"] < 0 or (whole and numbers["step"] < 1):
         raise BitlifError(f"{where}.step must be above 0, not {numbers['step']:g}")
     if log and numbers["low"] <= 0:
-        raise BitlifError(f"{where}.low must be above 0 with log, not {numbers['low']:g}")
+        raise BitlifError(f"{where}.low must be above 0 if log is true, not {numbers['low']:g}")
     if log and "step" in tree:
-        raise BitlifError(f"{where}.step must be left out with log, not {quoted(tree['step'])}")
+        raise BitlifError(f"{where}.step must be left out with log, but is {quoted(tree['step'])}")
     largest = max(abs(numbers["low"]), abs(numbers["high"]))
     least = max(MIN_STEP, MIN_RELATIVE_STEP * largest)
     if 0 < numbers["step"] < least:
@@ -210,7 +210,7 @@ def _read_range(tree: dict[str, Any], name: str, axis_name: str, where: str, uni
 def _read_cases(tree: dict[str, Any], config: Config, where: str, unit: str) -> Axis:
     axis_name = require_name(f"{where}.name", tree.get("name"))
     if "field" in tree:
-        raise BitlifError(f"{where}.field must be left out with cases: they name their fields")
+        raise BitlifError(f"{where}.field must be left out with cases, which name their own fields")
     cases = tree["case"]
     if not isinstance(cases, list) or not cases:
         raise BitlifTypeError(f"{where}.case must be a list of tables, not {quoted(cases)}")
@@ -220,11 +220,11 @@ def _read_cases(tree: dict[str, Any], config: Config, where: str, unit: str) -> 
     for number, case in enumerate(cases):
         place = f"{where}.case[{number}]"
         if not isinstance(case, dict) or set(case) != {"name", "set"}:
-            raise BitlifTypeError(f"{place} must be a table of name and set, not {quoted(case)}")
+            raise BitlifTypeError(f"{place} must be a table with name and set, not {quoted(case)}")
         require_name(f"{place}.name", case["name"])
         settings.append(read_edits(case["set"], config, f"{place}.set"))
         labels.append(case["name"])
     if len(set(labels)) != len(labels):
-        raise BitlifError(f"{where}: names of cases must differ, not be {quoted(labels)}")
+        raise BitlifError(f"{where}: the names of the cases must differ, but are {quoted(labels)}")
     fields = tuple(dict.fromkeys(name for edits in settings for name in edits))
     return Axis(axis_name, fields, "cases", tuple(labels), tuple(settings), unit=unit)

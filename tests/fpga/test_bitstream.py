@@ -115,13 +115,13 @@ def change_table(made: Module, pairs: dict[str, str]) -> str:
     name, cell = table(made["cells"], pairs)
     own = cell["parameters"]["LUT_INIT"]
     cell["parameters"]["LUT_INIT"] = own[:-1] + ("0" if own[-1] == "1" else "1")
-    return rf"cell {re.escape(name)} of the core has another parameter"
+    return rf"cell {re.escape(name)} of the core has a different parameter"
 
 
 def change_type(made: Module, pairs: dict[str, str]) -> str:
     name, twin = next(pair for pair in pairs.items() if made["cells"][pair[1]]["type"] == "SB_DFF")
     made["cells"][twin]["type"] = "SB_DFFN"
-    return rf"cell {re.escape(name)} of the core has another type"
+    return rf"cell {re.escape(name)} of the core has a different type"
 
 
 def lose_cell(made: Module, pairs: dict[str, str]) -> str:
@@ -133,7 +133,7 @@ def lose_cell(made: Module, pairs: dict[str, str]) -> str:
 def lose_port(made: Module, pairs: dict[str, str]) -> str:
     name, cell = table(made["cells"], pairs)
     del cell["connections"]["I0"]
-    return rf"cell {re.escape(name)} of the core has other ports"
+    return rf"cell {re.escape(name)} of the core has different ports"
 
 
 def add_cell(made: Module, pairs: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from echo_front import Echo
@@ -26,7 +27,7 @@ from bitlif.fpga.measure_area import board_of
 from bitlif.fpga.tools import TOOLS
 from bitlif.hdl.pll import PLLS, settings
 from bitlif.model.config.config import Config
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, BitlifTypeError
 from bitlif.scripts.main import main
 from bitlif.sim.backends.open import backend_names, require_backend
 
@@ -155,6 +156,14 @@ def test_family_of_an_unknown_fabric_needs_a_calibration() -> None:
         estimate(TINY, "ice40lp")
     with pytest.raises(BitlifError, match=r"'ice40lp' has no board"):
         board_of("ice40lp")
+
+
+@pytest.mark.parametrize("record", [None, "x", BOARDS, Board])
+def test_record_of_another_type_is_an_error(record: Any) -> None:
+    with pytest.raises(BitlifTypeError, match=r"^board must be a Board, not "):
+        register_board(record)
+    with pytest.raises(BitlifTypeError, match=r"^family must be a Family, not "):
+        register_family(record)
 
 
 def test_fingerprint_changes_with_synthesis_and_models() -> None:

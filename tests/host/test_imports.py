@@ -62,7 +62,7 @@ print(len(encode_input(config, events, None).data))
 
 def run_blocked(allowed: tuple[str, ...], code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a new Python in which only some packages can be imported."""
-    # The finder of an editable installation is no package of its own.
+    # The finder of an editable installation is not a separate package.
     finders = tuple(name for name in sys.modules if name.startswith("__editable__"))
     command = [sys.executable, "-c", BLOCK.format(allowed=(*allowed, *finders)) + code]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -138,7 +138,7 @@ def test_silent_board_raises_timeout() -> None:
         r"sent 3 times in \d+\.\d s \(3 times without an answer\): check the port",
     ):
         link.read(0)
-    with pytest.raises(BitlifError, match="must be opened or reset first: its last request was no"):
+    with pytest.raises(BitlifError, match="did not answer its last request: open or reset it"):
         link.read(0)
     del line.back.pass_on
     link.open()
@@ -208,9 +208,9 @@ def test_late_open_answer_is_retried() -> None:
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (bytes([0, 2, 0, 1, 1, 1, 1]), "must answer as docs/uart.md specifies, not with status 0"),
+        (bytes([0, 2, 0, 1, 1, 1, 1]), "violates its protocol .docs/uart.md.: status 0"),
         (bytes([0, 1, 0, 1, 1]), "count 1 and 2 bytes"),
-        (bytes([1, 1, 0]), "not with status 1"),
+        (bytes([1, 1, 0]), ": status 1"),
     ],
 )
 def test_undocumented_answer_raises(answer: bytes, text: str) -> None:

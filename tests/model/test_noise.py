@@ -21,7 +21,7 @@ from bitlif.model.polynomials import DEFAULT_TAPS
 
 
 def naive_draw(noise: NoiseConfig, word: int) -> int:
-    """Return the draw that a word of bits makes, by the contract's own words."""
+    """Return the draw that a word of bits makes, as the contract defines it."""
     if noise.kind == "inverse_cdf":
         return quantile_table(noise.word_bits, noise.level_bits)[word]
     if noise.kind == "popcount":

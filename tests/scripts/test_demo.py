@@ -260,7 +260,7 @@ def test_foreign_folder_is_left_alone(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Config, "load", pytest.fail)
-    earlier = "which has no marker of bitlif: if an earlier version made it, remove it yourself"
+    earlier = "which has no marker of bitlif: if an earlier version made it, remove it by hand"
     folders = {
         "notes": (["notes.txt"], "a new or empty folder, not 'notes', which holds 'notes.txt'"),
         # A file of that name alone does not make a folder ours.

@@ -436,7 +436,7 @@ def test_loading_the_engine_is_not_timed(
     assert bitlif(f"{words} {model}") == 0
     first, last = (place for place, what in enumerate(told) if what == "clock")
     name = words.split()[0]
-    # One window of a throw-away layer, then all of the layer's own.
+    # One window of a temporary layer, then all windows of the layer itself.
     assert told[first - 1] == f"{name} 1"
     timed = [what.split() for what in told[first + 1 : last]]
     assert {what for what, _ in timed} == {name}

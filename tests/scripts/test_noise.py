@@ -49,7 +49,7 @@ def strict_json(text: str) -> Any:
 @pytest.mark.parametrize("name", OFFERED_BY_BOTH)
 def test_json_is_the_whole_report(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     config = Config.load(name)
-    # First, for the engine may have to be compiled for it, which is said on standard error.
+    # First, because the engine may have to be compiled, which is reported on standard error.
     expected = describe_noise(config, measure_draws(config, 2000))
     capsys.readouterr()
     assert bitlif(name, "--draws", "2000", "--json") == 0

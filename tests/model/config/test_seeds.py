@@ -1,4 +1,4 @@
-"""Each layer its own noise: seeds by number or name, the same for ever."""
+"""Seeds by number or name give each layer different noise, and never change."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 import warnings
 from pathlib import Path
@@ -20,7 +21,7 @@ from bitlif.model.config.config import (
     summary_of,
 )
 from bitlif.model.config.toml import config_hash, config_to_dict, dump_config
-from bitlif.model.errors import BitlifError, BitlifWarning
+from bitlif.model.errors import BitlifError, BitlifTypeError, BitlifWarning
 
 from strategies import configs
 
@@ -412,14 +413,21 @@ def test_file_that_load_would_refuse_is_not_saved(name: str, tmp_path: Path) -> 
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize("path", [None, 3, b"config.toml", ["config.toml"]])
+def test_path_of_another_type_is_an_error(path: Any) -> None:
+    with pytest.raises(BitlifTypeError, match=f"must be a path, not {re.escape(repr(path))}"):
+        Config().save(path)
+
+
 def test_failed_save_leaves_everything_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "folder.toml").mkdir()
     with pytest.raises(IsADirectoryError):
         Config().save(tmp_path / "folder.toml")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         Config().save(tmp_path / "missing" / "config.toml")
+    assert caught.value.filename == str(tmp_path / "missing" / "config.toml")
     path = tmp_path / "config.toml"
     path.write_text("old")
 

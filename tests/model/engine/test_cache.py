@@ -43,7 +43,7 @@ MODULE = "bitlif_kernel"
 
 
 def kernel() -> Any:
-    """Return a function whose source is in a folder of the test's own."""
+    """Return a function whose source is in a folder that belongs to the test."""
     return sys.modules[MODULE].add  # type: ignore[attr-defined]
 
 

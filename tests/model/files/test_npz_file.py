@@ -172,7 +172,7 @@ def test_an_array_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     ):
         for _ in range(2):
             archive.writestr("weights.npy", header((0,)))
-    refuse(tmp_path / "file.npz", "must hold each array once, not twice 'weights'")
+    refuse(tmp_path / "file.npz", "must contain each array once, but contains 'weights' twice")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

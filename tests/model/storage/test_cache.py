@@ -118,7 +118,8 @@ def test_unfinished_folders_of_other_entries_stay(root: Path) -> None:
 
 def test_missing_product_is_an_error(root: Path) -> None:
     with pytest.raises(
-        BitlifError, match=r"^no core\.so was made, and no tool said why; its logs are in '(.*)'$"
+        BitlifError,
+        match=r"^core\.so was not built, and no tool reported .*; the logs are in '(.*)'$",
     ) as info:
         cached(KEY, PRODUCT, lambda folder: None)
     assert Path(str(info.value).split("'")[1]).parent == root

@@ -101,7 +101,7 @@ def test_temporary_files_are_known(made: Path) -> None:
 def test_folder_of_an_earlier_version_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("{}")
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(BitlifError, match=r"if an earlier version made it, remove it yourself$"):
+    with pytest.raises(BitlifError, match=r"if an earlier version made it, remove it by hand$"):
         require_ours("--out", tmp_path, "learn")
 
 
@@ -120,7 +120,7 @@ def test_unmarked_folder_is_refused_naming_a_file(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_damaged_marker_is_refused(made: Path, content: bytes) -> None:
     (made / MARKER).write_bytes(content)
-    with pytest.raises(BitlifError, match=r"^'.*bitlif\.json'.* damaged: remove the folder yours"):
+    with pytest.raises(BitlifError, match=r"^'.*bitlif\.json'.* damaged: remove it by hand"):
         require_ours("--out", made, "learn")
 
 
@@ -172,10 +172,10 @@ def test_links_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nothing")
     (tmp_path / "parts").symlink_to("folder")
     for name in (".lock", "dangling", "folder"):
-        with pytest.raises(BitlifError, match=r"it must be a regular file and no link$"):
+        with pytest.raises(BitlifError, match=r"it must be a regular file, not a link$"):
             open_lock("lock", tmp_path / name)
     for name in ("parts", "victim"):
-        with pytest.raises(BitlifError, match=r"^parts '.*' must be a folder and no link$"):
+        with pytest.raises(BitlifError, match=r"^parts '.*' must be a folder, not a link$"):
             open_folder("parts", tmp_path / name)
     assert (tmp_path / "victim").read_text() == "mine"
     assert not (tmp_path / "nothing").exists()
@@ -183,7 +183,7 @@ def test_links_are_not_opened(tmp_path: Path) -> None:
 
 def test_pipe_is_refused_as_a_lock(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(BitlifError, match=r"it must be a regular file and no link$"):
+    with pytest.raises(BitlifError, match=r"it must be a regular file, not a link$"):
         open_lock("lock", tmp_path / "pipe")
 
 

@@ -14,7 +14,7 @@ Caught = pytest.CaptureFixture[str]
 
 
 def refused(words: list[str], capsys: Caught) -> str:
-    """Return the last line of what is said to a command line that exits with 2."""
+    """Return the last line of the error message of a command line that exits with 2."""
     try:
         code: object = main(words)
     except SystemExit as stop:

@@ -1,4 +1,4 @@
-"""The demo's gates: what it says of them is what a model of its own says; faults are told."""
+"""The gates of the demo: it reports what a separate model computes, and every fault."""
 
 from __future__ import annotations
 

@@ -495,6 +495,13 @@ def test_representation_is_one_line_and_html(backend: str) -> None:
     assert "closed" in repr(core)
 
 
+def test_representation_of_a_long_name_fits_a_line() -> None:
+    core = bitlif.open(TINY.replace(name="n" * 200))
+    assert len(repr(core)) <= 100
+    assert "nnn...nnn" in repr(core)
+    core.close()
+
+
 def test_reset_and_close_are_idempotent() -> None:
     work = random_work(TINY, 3, 1)
     core = fresh_model(work)

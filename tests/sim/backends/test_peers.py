@@ -90,7 +90,7 @@ LIES: dict[str, tuple[Callable[[int], tuple[int, int, bytes]], str]] = {
     "done, no output": (lambda n: (DONE, n, b""), "must send 32 ends of steps, not 0"),
     "more taken than sent": (
         lambda n: (DONE, n + 1, b""),
-        "must answer as docs/uart.md specifies, not with status 0, count",
+        "violates its protocol .docs/uart.md.: status 0, count",
     ),
 }
 

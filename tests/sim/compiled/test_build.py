@@ -83,7 +83,7 @@ def seeded(runtime: Path, empty: Path) -> Path:
 
 @pytest.fixture
 def filled(tiny_library: Path, seeded: Path) -> Path:
-    """Return the library of `tiny` in a cache of the test's own, which has not been loaded."""
+    """Return the library of `tiny` in a separate cache, which has not been loaded."""
     shutil.copytree(tiny_library.parent, seeded / tiny_library.parent.name)
     return seeded / tiny_library.parent.name / tiny_library.name
 
