@@ -11,6 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .data_file import Data, load_data
+    from .diagnosis import Finding, diagnose, warn_of_findings
+    from .encoding import Encoder
     from .labels import as_targets, class_codes
     from .pictures import (
         draw_confusion,
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from .training import accuracy, confusion, evaluate, predict, train
 
 _EXPORTS = {
+    "data_file": ("Data", "load_data"),
+    "diagnosis": ("Finding", "diagnose", "warn_of_findings"),
+    "encoding": ("Encoder",),
     "labels": ("as_targets", "class_codes"),
     "pictures": ("draw_confusion", "draw_learning_curve", "draw_raster", "draw_weights"),
     "readouts": ("READOUTS", "Readout", "readout"),
@@ -35,8 +41,11 @@ _EXPORTS = {
 __all__ = [
     "READOUTS",
     "Classification",
+    "Data",
+    "Encoder",
     "Epoch",
     "Examples",
+    "Finding",
     "Measure",
     "Readout",
     "Task",
@@ -45,17 +54,20 @@ __all__ = [
     "class_codes",
     "confusion",
     "default_task",
+    "diagnose",
     "draw_confusion",
     "draw_learning_curve",
     "draw_raster",
     "draw_weights",
     "evaluate",
     "get",
+    "load_data",
     "names",
     "predict",
     "readout",
     "register",
     "train",
+    "warn_of_findings",
 ]
 
 
