@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from bitlif.model.events import Events
 from bitlif.model.result import Result
 from bitlif.model.text import array_kind, quoted
 
+from .independent import run_independent
 from .labels import TRUE_TARGET, label_targets
 from .learner import Learner, copy_weights
 from .readouts import Readout, classify, readout
@@ -57,6 +59,9 @@ class Examples:
         Targets in 0 ..= 1 of the training windows. None: `Task.targets` of the labels.
     detail : object
         Further data that the task's score needs.
+    independent : bool
+        Whether each test window is run from a reset, so that its answer does not depend on the
+        other test windows. False: they are run one after another, and the LFSRs carry on.
     """
 
     train: Events
@@ -65,6 +70,7 @@ class Examples:
     test_labels: Any = None
     train_targets: NDArray[np.float64] | None = None
     detail: Any = None
+    independent: bool = False
 
     def head(self, count: int) -> Examples:
         """Return the first `count` windows of both sets."""
@@ -79,6 +85,7 @@ class Examples:
             cut(self.test_labels),
             cut(self.train_targets),
             self.detail,
+            self.independent,
         )
 
 
@@ -142,6 +149,41 @@ class Task(ABC):
     def score(self) -> Measure:
         """The measure of how well the task was learned: the first of `measures`."""
         return self.measures[0]
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: Any,
+        y: Any,
+        *,
+        test: float | tuple[Any, Any] = 0.25,
+        encoder: str = "rate",
+        readout: str = "count",
+        name: str = "arrays",
+    ) -> Task:
+        """Return the task of classifying windows: see `bitlif.tasks.arrays.ArrayTask`.
+
+        Parameters
+        ----------
+        X : (windows, features) or (windows, channels, samples) of numbers, or spikes
+            A table, time series, or spikes as `Events` or (windows, steps, inputs) bool.
+        y : (windows,) of integers or strings
+            The class of each window.
+        test : float, or pair of arrays
+            Share of the windows to test with, or ``(X_test, y_test)``.
+        encoder, readout, name : str
+
+        Raises
+        ------
+        BitlifError
+            If an argument is not accepted, or does not fit the others.
+        """
+        # By its name: the module imports this one.
+        arrays = importlib.import_module(".arrays", __package__)
+        made: Task = arrays.task_of_arrays(
+            X, y, test=test, encoder=encoder, readout=readout, name=name
+        )
+        return made
 
     def check(self, config: Config) -> None:  # noqa: B027 - any layer will do
         """Raise `BitlifError` if a layer of this configuration cannot learn the task."""
@@ -298,4 +340,6 @@ def run_test(core: Learner, probe: Learner, examples: Examples, read: Readout) -
     """Run the test windows on `probe`, fresh from its reset, with the weights of `core`."""
     probe.reset()
     copy_weights(core, probe)
+    if examples.independent:
+        return run_independent(probe, examples.test, record=read.records(probe))
     return probe.run(examples.test, record=read.records(probe))

@@ -1,0 +1,56 @@
+"""Windows that are run independently of each other: each from the reset state of its layer.
+
+The LFSRs usually carry on from window to window, so that a window's noise, and with it now and then
+its answer, depends on how many windows were run before. The answers of a classifier must not depend
+on the other windows of a batch, or on their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bitlif.model.config.config import Config
+from bitlif.model.events import Events
+from bitlif.model.layer import Layer
+from bitlif.model.result import Result
+
+from .learner import Learner
+
+
+def prediction_config(config: Config) -> Config:
+    """Return a configuration whose windows all start from the reset state, LFSRs included.
+
+    A run of it equals runs of `config` with a reset before each window.
+
+    >>> window = prediction_config(Config.load("tiny")).window
+    >>> window.state, window.trace, window.lfsr
+    ('clear', 'clear', 'clear')
+    """
+    return config.replace(window__state="clear", window__trace="clear", window__lfsr="clear")
+
+
+def run_independent(layer: Learner, events: Events, *, record: Sequence[str] = ()) -> Result:
+    """Run windows, each from a reset; return one result of all, without signatures and clocks.
+
+    The integer model runs them together, in `prediction_config`; other layers are reset before each
+    window, and after the last one.
+    """
+    if layer.backend == "model":
+        model = Layer(prediction_config(layer.config))
+        model.load(layer.weights())
+        return model.run(events, record=record)
+    layer.reset()
+    parts = []
+    for window in range(events.windows):
+        parts.append(layer.run(events.select([window]), record=record))
+        layer.reset()
+    sizes = layer.config.layer
+    empty = np.zeros((0, events.steps, sizes.neurons), np.uint8)
+    counters: dict[str, int] = {}
+    for part in parts:
+        for name, count in part.counters.items():
+            counters[name] = counters.get(name, 0) + count
+    recorded = {name: np.concatenate([getattr(part, name) for part in parts]) for name in record}
+    return Result(np.concatenate([empty, *(part.raster for part in parts)]), counters, **recorded)
