@@ -111,7 +111,8 @@ class ArrayTask(Classification):
         self.test: float | Data = self._checked_test(test)
         self.encoder_name = encoder_for(encoder, data.kind)
         self.encoder_options = encoder_options_for(self.encoder_name, data.kind, encoder_options)
-        self.readout = readout_of(readout).name
+        readout_of(readout)  # Raises unless it is one.
+        self.readout = readout
         self.true_target = require_real("true_target", true_target, 0.0, 1.0, open_low=True)
         # Fitted to one window: its number of inputs does not depend on the values.
         steps = data.inputs.steps if isinstance(data.inputs, Events) else 1
