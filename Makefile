@@ -3,13 +3,15 @@
 #   make check      set up, then lint, types, and the quick tests that need no simulator
 #   make test       set up, then lint, types and all tests
 #   make test-long  the same, then the tests that take hours
+#   make docs       set up, then build the site into build/site
+#   make tutorials  set up, then execute the tutorials and store their outputs
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo check lint test test-long
+.PHONY: demo check lint test test-long docs tutorials
 .DELETE_ON_ERROR:
 
 # Icarus Verilog is not a Python package.
@@ -48,12 +50,19 @@ test: lint
 test-long: test
 	$(BIN)/python -m pytest -m long
 
+docs: $(VENV)/test.done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# After a change of a script in docs/tutorials; the notebooks are committed.
+tutorials: $(VENV)/test.done
+	$(BIN)/python docs/site/notebooks.py
+
 $(VENV)/demo.done: $(VENV)/pip.done
 	$(INSTALL) --no-build-isolation --editable '.[demo,gates]'
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
-	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,boards,study,dev]'
+	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,boards,study,docs,dev]'
 	@touch $@
 
 $(VENV)/pip.done: $(SETUP)
