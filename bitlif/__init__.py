@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bitlif.sim.backends.core import Core
     from bitlif.sim.backends.open import open
     from bitlif.sim.backends.result import CoreResult as Result
+    from bitlif.sim.classifier import SpikingClassifier
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Core",
     "Events",
     "Result",
+    "SpikingClassifier",
     "__version__",
     "open",
     "tasks",
@@ -34,6 +36,7 @@ _HOMES = {
     "Core": ("sim.backends.core", "Core"),
     "Events": ("model.events", "Events"),
     "Result": ("sim.backends.result", "CoreResult"),
+    "SpikingClassifier": ("sim.classifier", "SpikingClassifier"),
     "open": ("sim.backends.open", "open"),
     "tasks": ("tasks", ""),
 }

@@ -52,6 +52,14 @@ class Readout(ABC):
         Ties are decided by membranes if `result` has them.
         """
 
+    def scores(self, result: Result) -> NDArray[np.float64]:
+        """Return a score per window and neuron, (W, M): `classify` names the highest.
+
+        Equal values, such as equal spike counts, differ by fractions below 1 in the order in which
+        the readout prefers them. This one, for readouts that only classify, is 1 for the class.
+        """
+        return np.asarray(np.eye(result.raster.shape[2])[self.classify(result)])
+
     def ties(self, core: Any) -> str:
         """Return where ties go on this core, for reports."""
         return "the higher membrane" if "membrane" in core.records else "the lower class"
@@ -69,6 +77,15 @@ class CountReadout(Readout):
         """Return the neurons with the most spikes: (W,) int64."""
         return _best(result.counts, _potential(result))
 
+    def scores(self, result: Result) -> NDArray[np.float64]:
+        """Return the number of spikes of each neuron, with fractions for ties: (W, M).
+
+        >>> raster = np.uint8([[[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0]]])
+        >>> CountReadout().scores(Result(raster)).round(2).tolist()
+        [[2.67, 2.33, 0.0]]
+        """
+        return _ranked(result.counts, _potential(result))
+
 
 class FirstSpikeReadout(Readout):
     """The neuron that spikes first."""
@@ -77,6 +94,17 @@ class FirstSpikeReadout(Readout):
 
     def classify(self, result: Result) -> NDArray[np.int64]:
         """Return the neurons that spike first: (W,) int64."""
+        first, potential = self._compared(result)
+        return _best(-first, potential)
+
+    def scores(self, result: Result) -> NDArray[np.float64]:
+        """Return minus the step of the first spike of each neuron, fractions for ties: (W, M)."""
+        first, potential = self._compared(result)
+        return _ranked(-first, potential)
+
+    @staticmethod
+    def _compared(result: Result) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+        """Return the step of each neuron's first spike, and what decides ties."""
         steps = result.raster.shape[1]
         spiked = result.raster.any(axis=1)
         first = np.where(spiked, result.raster.argmax(axis=1), steps)
@@ -86,7 +114,7 @@ class FirstSpikeReadout(Readout):
             windows = np.arange(len(first))
             at = result.membrane[windows, np.minimum(earliest, steps - 1)].astype(np.float64)
             potential = np.where((earliest < steps)[:, None], at, potential)
-        return _best(-first, potential)
+        return first, potential
 
 
 class MembraneReadout(Readout):
@@ -109,6 +137,13 @@ class MembraneReadout(Readout):
         if potential is None:
             raise BitlifError("readout 'membrane' needs a run that recorded 'membrane'")
         return np.asarray(potential.argmax(axis=1), np.int64)
+
+    def scores(self, result: Result) -> NDArray[np.float64]:
+        """Return the summed membranes: (W, M)."""
+        potential = _potential(result)
+        if potential is None:
+            raise BitlifError("readout 'membrane' needs a run that recorded 'membrane'")
+        return potential
 
     def ties(self, core: Any) -> str:
         """Return that ties go to the lower class on every core."""
@@ -171,3 +206,14 @@ def _best(values: NDArray[np.int64], potential: NDArray[np.float64] | None) -> N
         return np.asarray(values.argmax(axis=1), np.int64)
     tied = values == values.max(axis=1, keepdims=True)
     return np.asarray(np.where(tied, potential, -np.inf).argmax(axis=1), np.int64)
+
+
+def _ranked(
+    values: NDArray[np.int64], potential: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return values plus fractions that order equal ones as `_best` does."""
+    compared = np.zeros(values.shape) if potential is None else potential
+    # The lower of two neurons wins a tie: it comes last in the ascending order of reversed columns.
+    order = np.argsort(compared[:, ::-1], axis=1, kind="stable")
+    rank = np.argsort(order, axis=1)[:, ::-1]
+    return np.asarray(values + rank / values.shape[1], np.float64)

@@ -34,7 +34,7 @@ EFFECT = 3.5
 GAIN_BITS = 5
 """Significant bits of the gain."""
 
-FIRST_RATE, LAST_RATE = 0.25, 0.015625
+FIRST_RATE, LAST_RATE = 0.125, 0.0078125
 """Learning rates of the first and of the last phase."""
 
 MOST_PHASES = 20
@@ -198,7 +198,7 @@ def suit_config(
         Choice(
             "schedule", len(schedule),
             f"{events.windows} training windows, {epochs} times; the rate falls from {first:g} "
-            f"to {last:g}, as for '{BASE}'",
+            f"to {last:g}",
         ),
     ]  # fmt: skip
 

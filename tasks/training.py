@@ -112,11 +112,16 @@ def train(
 
 def orders(windows: int, epochs: int, seed: int, *, first: int = 0) -> Iterator[NDArray[np.int64]]:
     """Yield the order of the training windows in each epoch, starting after `first` epochs."""
-    random = np.random.default_rng([seed, 0x02DE2])
+    random = order_source(seed)
     for number in range(first + epochs):
         order = random.permutation(windows)
         if number >= first:
             yield order
+
+
+def order_source(seed: int) -> np.random.Generator:
+    """Return the generator whose permutations are the orders of the windows."""
+    return np.random.default_rng([seed, 0x02DE2])
 
 
 def total_counters(history: list[Epoch]) -> dict[str, int]:

@@ -41,6 +41,7 @@ SLOW = (
     "scripts/test_learn_run.py",
     "scripts/test_report.py",
     "scripts/test_study.py",
+    "sim/test_classifier_tables.py",
     "study/claims",
     "study/search/test_cluster.py",
     "study/search/test_evaluate.py",

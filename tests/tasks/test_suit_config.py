@@ -86,9 +86,9 @@ def test_schedule_spans_all_epochs() -> None:
         assert [phase.windows for phase in config.schedule] == lengths
         rates = [phase.rate for phase in config.schedule]
         assert rates == sorted(rates, reverse=True)
-        assert rates[0] == 0.25
+        assert rates[0] == 0.125
         if epochs > 1:
-            assert rates[-1] == 0.01562
+            assert rates[-1] == 0.007812
 
 
 def test_windows_without_spikes_are_refused() -> None:
