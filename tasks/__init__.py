@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .class_pictures import draw_classes
     from .data_file import Data, load_data
     from .diagnosis import Finding, diagnose, warn_of_findings
     from .encoding import Encoder
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from .readouts import READOUTS, Readout, readout
     from .registry import default_task, get, names, register
     from .task import Classification, Epoch, Examples, Measure, Task
+    from .temporal_targets import count_targets, first_spike_targets, spike_time_targets
     from .training import accuracy, confusion, evaluate, predict, train
 
 _EXPORTS = {
+    "class_pictures": ("draw_classes",),
     "data_file": ("Data", "load_data"),
     "diagnosis": ("Finding", "diagnose", "warn_of_findings"),
     "encoding": ("Encoder",),
@@ -35,6 +38,7 @@ _EXPORTS = {
     "readouts": ("READOUTS", "Readout", "readout"),
     "registry": ("default_task", "get", "names", "register"),
     "task": ("Classification", "Epoch", "Examples", "Measure", "Task"),
+    "temporal_targets": ("count_targets", "first_spike_targets", "spike_time_targets"),
     "training": ("accuracy", "confusion", "evaluate", "predict", "train"),
 }
 
@@ -53,19 +57,23 @@ __all__ = [
     "as_targets",
     "class_codes",
     "confusion",
+    "count_targets",
     "default_task",
     "diagnose",
+    "draw_classes",
     "draw_confusion",
     "draw_learning_curve",
     "draw_raster",
     "draw_weights",
     "evaluate",
+    "first_spike_targets",
     "get",
     "load_data",
     "names",
     "predict",
     "readout",
     "register",
+    "spike_time_targets",
     "train",
     "warn_of_findings",
 ]

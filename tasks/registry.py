@@ -11,13 +11,14 @@ from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted, shortened, terminal_text
 
 from .digits import DigitsTask
+from .patterns import PatternsTask
 from .task import Measure, Task
 from .teacher import HiddenTeacher
 
 ENTRY_POINTS = "bitlif.tasks"
 """Group of entry points in which an installed package names its tasks."""
 
-BUILT_IN = ("digits", "teacher")
+BUILT_IN = ("digits", "teacher", "patterns")
 """Names of the tasks that come with bitlif."""
 
 _TASKS: dict[str, Task] = {}
@@ -75,8 +76,13 @@ def get(task: Task | str) -> Task:
 
 
 def default_task(config: Config) -> Task:
-    """Return the first registered task that a layer of this configuration can learn."""
-    return next(task for task in _TASKS.values() if task.fits(config))
+    """Return the task whose ready-made configuration this is, or else one that fits the layer.
+
+    Of registered tasks that name this configuration as theirs (`Task.config`), or else of all, it
+    is the first that the layer can learn.
+    """
+    own = [task for task in _TASKS.values() if task.config and task.config == config.name]
+    return next(task for task in (*own, *_TASKS.values()) if task.fits(config))
 
 
 def _imported(name: str, find: Callable[[], object]) -> Task:
@@ -118,3 +124,5 @@ def _checked(task: Task) -> Task:
 # The first task that fits a layer is the default. The teacher fits layers of any size.
 register(DigitsTask())
 register(HiddenTeacher())
+# After the teacher, so that only its own configuration learns the patterns by default.
+register(PatternsTask())
