@@ -22,24 +22,20 @@ from bitlif.tasks.finding import CHANCE, Finding, binomial_tail, percent
 from bitlif.tasks.independent import prediction_config, run_independent
 from bitlif.tasks.labels import label_targets
 from bitlif.tasks.learner import Engine, Learner, targets_for
-from bitlif.tasks.numeric import as_inputs, kind_of, windows_of
+from bitlif.tasks.numeric import kind_of, windows_of
 from bitlif.tasks.readouts import readout
 from bitlif.tasks.suit_config import Choice, suit_config
 from bitlif.tasks.task import Epoch, Examples
 from bitlif.tasks.training import order_source
 
 from .backends.open import open
+from .estimator_inputs import checked_inputs, codes_among
 
 MISSING: ImportError | None = None
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import (
-        check_consistent_length,
-        check_is_fitted,
-        column_or_1d,
-        validate_data,
-    )
+    from sklearn.utils.validation import check_is_fitted, column_or_1d
 except ImportError as error:  # The class then says so when it is used.
     MISSING = error
     BaseEstimator = ClassifierMixin = object
@@ -217,7 +213,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
                     f"not {quoted(np.unique(classes).tolist())}"
                 )
             events = self.encoder_.encode(inputs, seed=self.seed)
-            codes = _codes(labels, self.classes_)
+            codes = codes_among(labels, self.classes_)
         self._learn(events, codes)
         self._finish()
         return self
@@ -238,32 +234,9 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         readout(self.readout)
         if y is None:
             raise BitlifError("requires y to be passed, but the target y is None")
-        inputs, labels = self._inputs(X, y, reset=first)
+        inputs, labels = checked_inputs(self, X, y, reset=first)
         check_classification_targets(labels)
         return inputs, labels
-
-    def _inputs(self, X: Any, y: Any = None, *, reset: bool) -> tuple[Any, Any]:
-        """Return inputs as `as_inputs` does, checked as scikit-learn checks them, and labels."""
-        raster = isinstance(X, np.ndarray) and X.dtype == np.bool_ and X.ndim == 3
-        if isinstance(X, Events) or raster:
-            spikes = as_inputs(X)
-            assert isinstance(spikes, Events)
-            if reset:
-                self.n_features_in_ = spikes.units
-                vars(self).pop("feature_names_in_", None)
-            if y is not None:
-                y = column_or_1d(y, warn=True)
-                if len(y) != spikes.windows:
-                    raise BitlifError(
-                        f"y must have a class for each of {spikes.windows} windows, not {len(y)}"
-                    )
-            return spikes, y
-        options: dict[str, Any] = {"reset": reset, "dtype": np.float64, "allow_nd": True}
-        if y is None:
-            return as_inputs(validate_data(self, X, **options)), None
-        X, y = validate_data(self, X, y, **options)
-        check_consistent_length(X, y)
-        return as_inputs(X), y
 
     def _begin(
         self, inputs: Any, labels: NDArray[Any], classes: NDArray[Any]
@@ -271,7 +244,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         """Fit encoder and configuration, and make a layer; return events and codes of classes."""
         if classes.size < 2:
             raise BitlifError(f"y must have at least two classes, not {classes.size} class")
-        codes = _codes(labels, classes)
+        codes = codes_among(labels, classes)
         given = None
         if self.config is not None:
             given = self.config if isinstance(self.config, Config) else Config.load(self.config)
@@ -382,7 +355,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         return scores[:, 1] - scores[:, 0] if self.classes_.size == 2 else scores
 
     def _scores_of(self, X: Any) -> NDArray[np.float64]:
-        inputs, _ = self._inputs(X, reset=False)
+        inputs, _ = checked_inputs(self, X, reset=False)
         parts = [np.zeros((0, self.classes_.size))]
         size = self.encoder_.steps * max(self.classes_.size, self.encoder_.inputs)
         for chosen in _blocks(np.arange(windows_of(inputs)), size):
@@ -408,16 +381,6 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         if not isinstance(state.get("_layer"), Engine | None):
             state["_layer"] = None
         return state
-
-
-def _codes(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the place of each label among the classes, or raise if it is not one."""
-    new = np.setdiff1d(labels, classes)
-    if new.size:
-        raise BitlifError(
-            f"y must be of the classes {quoted(classes.tolist())}, not {quoted(new[0].item())}"
-        )
-    return np.searchsorted(classes, labels).astype(np.int64)
 
 
 def _blocks(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

@@ -26,6 +26,9 @@ from .labels import TRUE_TARGET
 from .readouts import readout as readout_of
 from .task import Classification, Examples
 
+BIAS_RATE = 0.25
+"""Spikes per step of the bias input of latencies and level crossings."""
+
 
 def encoder_for(name: str, kind: str) -> str:
     """Return the encoder of data of a kind: ready spikes are used as they are.
@@ -40,14 +43,19 @@ def encoder_for(name: str, kind: str) -> str:
 def encoder_options_for(
     name: str, kind: str, options: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the options of an encoder: those given, and `opponent` for the rates of a table.
+    """Return the options of an encoder: those given, and by default those that suit learning.
 
-    Two inputs per feature, around its median, make a layer learn faster than one, since few inputs
-    are active in all windows; and a neuron can then prefer middle values.
+    They are `opponent` for the rates of a table: few of its inputs are then active in all windows,
+    which makes a layer learn faster, and a neuron can prefer values in the middle. And a bias input
+    for codes in which a window may have no spikes.
     """
     if options is not None and not isinstance(options, Mapping):
         raise BitlifTypeError(f"encoder_options must be a mapping or None, not {quoted(options)}")
-    usual: dict[str, Any] = {"opponent": True} if (name, kind) == ("rate", "table") else {}
+    usual: dict[str, Any] = {}
+    if (name, kind) == ("rate", "table"):
+        usual = {"opponent": True}
+    elif name in ("latency", "level_crossing"):
+        usual = {"bias_rate": BIAS_RATE}
     return {**usual, **(options or {})}
 
 

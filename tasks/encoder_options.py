@@ -33,8 +33,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "rate": {
         "max_rate": 0.875, "bias_rate": 0.25, "regular": True, "opponent": False, **_SCALING,
     },
-    "latency": _SCALING,
-    "level_crossing": {"delta": 0.1, "reference": "first", **_SCALING},
+    "latency": {"bias_rate": 0.0, **_SCALING},
+    "level_crossing": {"delta": 0.1, "reference": "first", "bias_rate": 0.0, **_SCALING},
     "population": {
         "fields": 8, "width": 1.0, "code": "rate", "max_rate": 0.875, "regular": True, **_SCALING,
     },

@@ -106,7 +106,8 @@ class Encoder:
         max_rate : float
             Spikes per step at the largest value, for ``"rate"`` and ``"population"``.
         bias_rate : float
-            Spikes per step of an additional last input, for ``"rate"``; 0 for no such input.
+            Spikes per step of an additional last input, except for ``"population"``, whose inputs
+            need none; 0 for no such input. By default 0.25 for ``"rate"``, else 0.
         opponent : bool
             For ``"rate"``: two inputs per feature, for the distance above and below its median,
             each scaled to 0 ..= 1 by itself. A usual value then spikes little.
@@ -163,15 +164,14 @@ class Encoder:
     @property
     def inputs(self) -> int:
         """Number of inputs that the encoder drives: N of the layer, a bias input included."""
-        if self.name == "level_crossing":
-            return 2 * self.features
         if self.name == "population":
             return self.features * int(self.options["fields"])
-        return self.features * (2 if self.middle else 1) + self._has_bias
+        two = self.name == "level_crossing" or bool(self.middle)
+        return self.features * (2 if two else 1) + self._has_bias
 
     @property
     def _has_bias(self) -> bool:
-        return self.name == "rate" and self.options["bias_rate"] > 0
+        return bool(self.options.get("bias_rate", 0.0) > 0)
 
     def input_names(self, names: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Return a name for each input, made of those of the features.
@@ -183,7 +183,7 @@ class Encoder:
         if len(names) != self.features:
             raise BitlifError(f"names must be of {self.features} features, not {len(names)}")
         if self.name == "level_crossing":
-            return tuple(f"{own} {way}" for own in names for way in ("up", "down"))
+            names = tuple(f"{own} {way}" for own in names for way in ("up", "down"))
         if self.name == "population":
             return tuple(f"{own} [{k}]" for own in names for k in range(self.options["fields"]))
         if self.middle:
@@ -266,12 +266,12 @@ class Encoder:
         """Return the spikes of a block of windows: (windows, steps, inputs) bool."""
         options = self.options
         if self.name == "latency":
-            return latency_spikes(levels, self.steps)
+            return self._biased(latency_spikes(levels, self.steps), seed)
         values = resampled(levels, self.steps) if self.kind == "series" else levels[..., None]
         if self.name == "level_crossing":
             first = options["reference"] == "first"
             start = values[:, :, 0] if first else ONE // 2
-            return crossings(values, delta_level(options["delta"]), start)
+            return self._biased(crossings(values, delta_level(options["delta"]), start), seed)
         values = values.transpose(0, 2, 1)
         if self.name == "population":
             values = receptive_fields(values, options["fields"], field_width(options["width"]))
@@ -285,8 +285,21 @@ class Encoder:
         rates = np.broadcast_to(rates, (len(rates), self.steps, self.inputs))
         if not options["regular"]:
             return drawn_spikes(rates, levels, seed)
-        phase = (random_words(self.inputs, seed) >> np.uint64(64 - 2 * LEVEL_BITS)).astype(np.int64)
-        return regular_spikes(rates, phase)
+        return regular_spikes(rates, self._phases(seed))
+
+    def _phases(self, seed: int) -> NDArray[np.int64]:
+        """Return the phase of each input's evenly spaced spikes: (inputs,)."""
+        return (random_words(self.inputs, seed) >> np.uint64(64 - 2 * LEVEL_BITS)).astype(np.int64)
+
+    def _biased(self, raster: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+        """Return spikes with those of a bias input, if there is one."""
+        if not self._has_bias:
+            return raster
+        rate = _sixteen_bits(self.options["bias_rate"]) * ONE
+        rates = np.full((1, self.steps, 1), rate, np.int64)
+        bias = regular_spikes(rates, self._phases(seed)[-1:])
+        bias = np.broadcast_to(bias, (*raster.shape[:2], 1))
+        return np.concatenate((raster, bias), axis=2)
 
     def _check_spikes(self, spikes: Events) -> None:
         """Raise unless spikes have the steps and units of this encoder."""

@@ -82,7 +82,7 @@ def test_ready_spikes_and_series_need_no_options() -> None:
     with pytest.raises(BitlifError, match=r"window.steps must be 16, .* not 64"):
         task.check(CONFIG.replace(layer__inputs=6, window__steps=64))
     series = ArrayTask(Data.of(RANDOM.normal(0, 1, (60, 2, 30)), Y), encoder="level_crossing")
-    assert series.inputs == 4
+    assert series.inputs == 5
     assert encoder_options_for("rate", "table", {"opponent": False}) == {"opponent": False}
 
 

@@ -38,6 +38,8 @@ CASES: list[tuple[str, Any, dict[str, Any], int]] = [
     ("latency", TABLE, {"shared": True}, 3),
     ("level_crossing", SERIES, {"delta": 0.05}, 4),
     ("level_crossing", SERIES, {"reference": "middle"}, 4),
+    ("level_crossing", SERIES, {"bias_rate": 0.5}, 5),
+    ("latency", TABLE, {"bias_rate": 0.25}, 4),
     ("population", TABLE, {"fields": 5}, 15),
     ("population", TABLE, {"code": "latency", "width": 0.5}, 24),
     ("population", TABLE, {"regular": False}, 24),
