@@ -41,11 +41,12 @@ def add_parser(subparsers: SubParsers) -> None:
         "search the space of configurations: bits, noise sources, sizes",
         """
         Trains every point of a study file (a grid, random points or an Optuna search) with every
-        seed, and stores each result in the study's folder as it arrives. A study is resumable: if
-        it is killed and started again, the final table is exactly the same. Failed points are
-        stored with their errors. Workers are started on this machine, or --scheduler uses those of
-        a Dask cluster, on which bitlif must be installed. `bitlif report` makes a page and pictures
-        from the folder. --list shows the ready-made studies.
+        seed, on a ready task or on your own data (`[task]` in the file; see docs/studies.md). Each
+        result is stored in the study's folder as it arrives. A study is resumable: if it is killed
+        and started again, the final table is exactly the same. Failed points are stored with their
+        errors. Workers are started on this machine, or --scheduler uses those of a Dask cluster, on
+        which bitlif must be installed. `bitlif report` makes a page and pictures from the folder.
+        --list shows the ready-made studies.
         """,
         (
             "bitlif study quickstart --out quickstart",
@@ -135,7 +136,7 @@ def _run(
     from bitlif.study.search.store import open_store
 
     with (
-        open_store(Path(args.out), text, force=args.force) as store,
+        open_store(Path(args.out), text, force=args.force, own=plan.own) as store,
         progress_bars() as bars,
     ):
         for part in store.damaged:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 from collections.abc import Callable
 from importlib import metadata
 
@@ -51,6 +53,9 @@ def names() -> list[str]:
 def get(task: Task | str) -> Task:
     """Return a task by its name, or by ``"MODULE:NAME"``; a `Task` is returned unchanged.
 
+    NAME is a task, a subclass of `Task`, or a function that returns a task. Functions are called
+    once, without arguments.
+
     Raises
     ------
     BitlifError
@@ -86,13 +91,16 @@ def default_task(config: Config) -> Task:
 
 
 def _imported(name: str, find: Callable[[], object]) -> Task:
-    """Return the task that `find` imports; a class is called without arguments."""
+    """Return the task that `find` imports; a class or function is called without arguments."""
     done = "imported"
     try:
         made = find()
         if isinstance(made, type) and issubclass(made, Task):
             done = "created"
             made = made()
+        elif callable(made) and not isinstance(made, Task | type) and _needs_no_argument(made):
+            done = "created"
+            made = _called(made)
     # The module is the user's code: it can raise anything, and even exit.
     except (Exception, SystemExit) as error:
         reason = shortened(terminal_text(f"{type(error).__name__}: {error}"))
@@ -103,6 +111,20 @@ def _imported(name: str, find: Callable[[], object]) -> Task:
     if not isinstance(made, Task):
         raise BitlifTypeError(f"task {quoted(name)} must be a Task, not {quoted(made)}")
     return _checked(made)
+
+
+def _needs_no_argument(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except (TypeError, ValueError):  # it needs arguments, or has no signature
+        return False
+    return True
+
+
+@functools.cache
+def _called(function: Callable[[], object]) -> object:
+    """Return what a function returns; it is called once in each process."""
+    return function()
 
 
 def _checked(task: Task) -> Task:

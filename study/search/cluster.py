@@ -10,9 +10,11 @@ from __future__ import annotations
 import collections
 import contextlib
 import logging
+import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
+from typing import Any
 
 import distributed
 from distributed import Client, as_completed
@@ -21,6 +23,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.text import quoted
 
 from .evaluate import Job, Outcome, evaluate
+from .own_data import OwnData, keep
 from .pool import CRASHED, MAX_RUNS, require_same_version, task_size
 
 TASKS_PER_THREAD = 3
@@ -41,6 +44,7 @@ class Cluster:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._sent: dict[str, Any] = {}
 
     @property
     def threads(self) -> int:
@@ -66,7 +70,9 @@ class Cluster:
             # Not pure: Dask must not take a repeated run for the earlier one.
             key = f"{task[0].key}-{'alone' if alone else len(task)}"
             running[key] = task, alone
-            arriving.add(self._client.submit(evaluate_here, task, key=key, pure=False))
+            data = self._data_of(task)
+            given = ([job.bare() for job in task], data) if data else (task,)
+            arriving.add(self._client.submit(evaluate_here, *given, key=key, pure=False))
 
         def refill() -> None:
             threads = self.threads
@@ -102,9 +108,31 @@ class Cluster:
             if outcomes:
                 yield outcomes
 
+    def _data_of(self, task: Sequence[Job]) -> list[Any]:
+        """Return the data of jobs as Dask's futures, which each worker fetches once.
 
-def evaluate_here(jobs: Sequence[Job]) -> list[Outcome]:
+        The data are the result of a task of their own, not scattered: the scheduler keeps the task,
+        so that data whose workers have died are made again on another one.
+        """
+        needed = {job.own.digest: job.own for job in task if job.own is not None}
+        for digest, own in needed.items():
+            known = self._sent.get(digest)
+            if known is None or known.status in ("error", "cancelled", "lost"):
+                # Not the digest alone: the result of another client's task might be an error.
+                key = f"bitlif-data-{digest[:16]}-{uuid.uuid4().hex}"
+                self._sent[digest] = self._client.submit(hand_over, own, key=key, pure=False)
+        return [self._sent[digest] for digest in needed]
+
+
+def hand_over(own: OwnData) -> OwnData:
+    """Return own data: the task whose result the tasks of a study share."""
+    return own
+
+
+def evaluate_here(jobs: Sequence[Job], data: Sequence[OwnData] = ()) -> list[Outcome]:
     """Evaluate jobs on a Dask worker and add its address to the outcomes."""
+    for own in data:
+        keep(own)
     address = distributed.get_worker().address
     return [replace(evaluate(job), worker=address) for job in jobs]
 

@@ -8,7 +8,7 @@ import importlib.resources
 import time
 import warnings
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,13 +20,14 @@ from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.floating.layer import real_leak
 from bitlif.model.text import shortened
 from bitlif.sim.backends.open import open as open_core
-from bitlif.tasks import registry
+from bitlif.tasks.diagnosis import diagnose
 from bitlif.tasks.learner import Learner
-from bitlif.tasks.task import Examples
+from bitlif.tasks.task import Epoch, Examples, Task
 from bitlif.tasks.training import total_counters, train
 
 from .area import area
-from .metrics import stored_bits, weight_bits
+from .metrics import DIAGNOSIS, stored_bits, weight_bits
+from .own_data import OwnData, keep, task_of
 from .space import Edits, apply_edits
 
 Values = dict[str, float]
@@ -36,24 +37,48 @@ MAX_ERROR_LENGTH = 1000
 
 
 class Learned(NamedTuple):
-    """What came of learning: results, and the counters of so many training windows."""
+    """What came of learning: results, and the counters of so many training windows.
+
+    The examples and the history are for `diagnosis`.
+    """
 
     values: Values
     counters: dict[str, int]
     windows: int
+    examples: Examples
+    history: list[Epoch]
 
 
 DECIDING = {
     "bitlif.tasks": (
+        "arrays.py",
+        "csv_file.py",
+        "cures.py",
+        "data_file.py",
+        "diagnosis.py",
         "digits.py",
+        "encoder_options.py",
         "encoders.py",
+        "encoding.py",
+        "finding.py",
+        "independent.py",
+        "labels.py",
         "learner.py",
+        "numeric.py",
+        "readouts.py",
         "registry.py",
+        "spike_codes.py",
         "task.py",
         "teacher.py",
         "training.py",
     ),
-    "bitlif.study.search": ("area.py", "evaluate.py", "metrics.py", "space.py"),
+    "bitlif.study.search": (
+        "area.py",
+        "evaluate.py",
+        "metrics.py",
+        "own_data.py",
+        "space.py",
+    ),
     "bitlif.fpga": (
         "boards.py",
         "estimate.py",
@@ -92,7 +117,7 @@ class Job:
     edits : dict
         Edits of the base configuration, by field.
     task : str
-        Name of a task, as `bitlif.tasks.get` takes it.
+        Name of a task, as `bitlif.study.search.own_data.task_of` takes it.
     length : int
         Passes over the training windows.
     seed : int
@@ -100,6 +125,9 @@ class Job:
         Optional measurements, from `bitlif.study.search.metrics.EXTRAS`.
     board : str
         Board for area and clock frequency, or "".
+    own : OwnData or None
+        The data of the task, if it is one of own data and this process may not have them yet. It
+        is left out where jobs are sent to workers, which receive the data once.
     """
 
     key: str
@@ -110,6 +138,11 @@ class Job:
     seed: int
     extras: tuple[str, ...] = ()
     board: str = ""
+    own: OwnData | None = field(default=None, compare=False, repr=False)
+
+    def bare(self) -> Job:
+        """Return this job without data."""
+        return self if self.own is None else replace(self, own=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +194,11 @@ def evaluate(job: Job) -> Outcome:
 
 def measure(job: Job) -> Values:
     """Return all measurements of a job."""
+    if job.own is not None:
+        keep(job.own)
     config = apply_edits(_base(job.base), job.edits)
     seeded = config.seeded(job.seed)
-    task = registry.get(job.task)
+    task = task_of(job.task)
     core = open_core(seeded, signature=False)
     learned = learn_task(job.task, core, core.fresh(), job.seed, job.length)
     values = learned.values | _work(seeded, learned)
@@ -175,6 +210,8 @@ def measure(job: Job) -> Values:
         distance = weight_distance(core.real_weights(), weights)
         if distance is not None:
             values["weight_distance"] = distance
+    if "diagnosis" in job.extras:
+        values |= diagnosis(core, task, learned)
     for kind in ("estimate", "synthesis"):
         if kind in job.extras:
             # The seed of the run is not applied: LFSR seeds do not change the gates.
@@ -199,7 +236,7 @@ class ExamplesKey:
 
 @functools.lru_cache(maxsize=8)
 def _examples(key: ExamplesKey) -> Examples:
-    return registry.get(key.task).load(key.config, key.seed)
+    return task_of(key.task).load(key.config, key.seed)
 
 
 def learn_task(name: str, core: Learner, probe: Learner, seed: int, length: int) -> Learned:
@@ -218,14 +255,27 @@ def learn_task(name: str, core: Learner, probe: Learner, seed: int, length: int)
     length : int
         Number of epochs (windows for the teacher).
     """
-    task, config = registry.get(name), core.config
+    task, config = task_of(name), core.config
     task.check(config)
     examples = _examples(ExamplesKey(name, task.depends_on(config), seed, config))
     history = train(core, task, epochs=length, seed=seed, examples=examples, probe=probe)
     values = task.measure(core, probe, examples, history)
     if examples.train_labels is not None:
-        return Learned(values, history[-1].counters, examples.train.windows)
-    return Learned(values, total_counters(history), length * examples.train.windows)
+        return Learned(values, history[-1].counters, examples.train.windows, examples, history)
+    windows = length * examples.train.windows
+    return Learned(values, total_counters(history), windows, examples, history)
+
+
+def diagnosis(core: Learner, task: Task, learned: Learned) -> Values:
+    """Return the metrics of `bitlif.study.search.metrics.DIAGNOSIS` of a trained core."""
+    found = diagnose(core, learned.examples, learned.history, task=task)
+    known = {metric.name for metric in DIAGNOSIS}
+    values = {finding.name: float(finding.value) for finding in found if finding.name in known}
+    labels = learned.examples.test_labels
+    if labels is not None and len(labels):
+        largest = float(np.bincount(labels).max())
+        values |= {"chance": largest / len(labels), "test_windows": float(len(labels))}
+    return values
 
 
 def _work(config: Config, learned: Learned) -> Values:
@@ -276,7 +326,7 @@ def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArr
         open_core(ideal.config, "float", units="real", seed=(n << 32) + seed) for n in (2, 3)
     )
     values = learn_task(task, twin, probe, seed, length).values
-    return values[registry.get(task).score.name], twin.real_weights()
+    return values[task_of(task).score.name], twin.real_weights()
 
 
 def weight_distance(weights: NDArray[np.float64], twin: NDArray[np.float64]) -> float | None:

@@ -8,9 +8,10 @@ from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.state import state_variables
 from bitlif.tasks.registry import get
+from bitlif.tasks.task import Task
 
-EXTRAS = ("float", "estimate", "synthesis")
-"""Optional measurements of a study; the last two exclude each other."""
+EXTRAS = ("float", "estimate", "synthesis", "diagnosis")
+"""Optional measurements of a study; "estimate" and "synthesis" exclude each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,46 @@ family in `bitlif bench gates`, at the clock frequency that it reaches.
 """
 
 
-def metrics_of(task: str, extras: tuple[str, ...]) -> tuple[Metric, ...]:
+def _share(name: str, title: str, of: str, direction: str = "min") -> Metric:
+    return Metric(name, title, f"share of {of}", direction, group="diagnosis")
+
+
+DIAGNOSIS = (
+    _share("chance", "largest class of the test set", "windows", "max"),
+    Metric("test_windows", "test windows", "windows", "max", whole=True, group="diagnosis"),
+    _share("current_saturated", "saturated currents", "neuron-steps"),
+    _share("membrane_saturated", "saturated membranes", "neuron-steps"),
+    _share("error_saturated", "saturated errors", "neuron-steps"),
+    _share("synaptic_trace_saturated", "saturated synaptic traces", "input-steps"),
+    _share("trace_saturated", "saturated traces", "input-steps"),
+    _share("weight_saturated", "saturated weights", "updates"),
+    _share("active_errors", "errors that are not 0", "neuron-steps", "max"),
+    _share("weights_at_ends", "weights at an end of their format", "weights"),
+    _share("updates_lost", "updates that always round to 0", "updates"),
+    Metric("silent_neurons", "neurons that never spike", "neurons", "min", whole=True,
+           group="diagnosis"),
+    Metric("always_firing", "neurons that spike in nearly all steps", "neurons", "min", whole=True,
+           group="diagnosis"),
+    Metric("unused_classes", "classes that are never the answer", "classes", "min", whole=True,
+           group="diagnosis"),
+)  # fmt: skip
+"""What `bitlif.tasks.diagnosis.diagnose` finds, and the accuracy that a constant answer reaches.
+
+Only tasks with classes have `chance`, `test_windows` and `unused_classes`.
+"""
+
+
+def metrics_of(task: Task | str, extras: tuple[str, ...]) -> tuple[Metric, ...]:
     """Return the metrics of a task, in the order of the columns."""
+    group = task if isinstance(task, str) else task.name
     of_task = tuple(
-        Metric(one.name, one.title, one.unit, one.direction, group=task)
+        Metric(one.name, one.title, one.unit, one.direction, group=group)
         for one in get(task).measures
     )
     basic = of_task + BASIC
     twin = TWIN if "float" in extras else ()
-    return basic + twin + (AREA if {"estimate", "synthesis"} & set(extras) else ())
+    area = AREA if {"estimate", "synthesis"} & set(extras) else ()
+    return basic + twin + area + (DIAGNOSIS if "diagnosis" in extras else ())
 
 
 def weight_bits(config: Config) -> int:

@@ -5,7 +5,7 @@ A study file is TOML::
     name = "weight-bits"
     title = "How few bits can a weight have?"
     config = "digits"              # ready-made name, or a TOML file beside this one
-    task = "digits"                # or "teacher"
+    task = "digits"                # or "teacher", "module:Class", or a table [task]
     epochs = 3                     # of the digits; "windows" for the teacher
     seeds = [0, 1, 2]              # each point is run with each
     search = "grid"                # or "random" or "guided", with points = ...
@@ -20,7 +20,8 @@ A study file is TOML::
     field = "synapse.weight.bits"
     values = [3, 4, 6, 8]
 
-See `bitlif.study.search.axis` for kinds of axes and `bitlif.study.search.space` for fields.
+See `bitlif.study.search.axis` for kinds of axes, `bitlif.study.search.space` for fields, and
+`bitlif.study.search.task_table` for tasks of your own data.
 """
 
 from __future__ import annotations
@@ -43,16 +44,22 @@ from bitlif.model.errors import (
 )
 from bitlif.model.text import quoted, shortened, terminal_text
 from bitlif.tasks import registry
+from bitlif.tasks.task import Task
 
 from .area import require_board
 from .axis import Axis, read_axis, require_name
 from .metrics import EXTRAS, Metric, metrics_of
+from .own_data import OwnData
 from .space import Edits, apply_edits, read_edits
+from .task_table import StudyTask, read_task, suited
 
 READY = importlib.resources.files("bitlif.study")
 SEARCHES = ("grid", "random", "guided")
 DRAWN = ("noise.lfsr.seed", "learning.lfsr.seed")
 """Fields that follow from the seed of a run."""
+
+AUTO = "auto"
+"""Name of the configuration that is made for own data."""
 
 COMMON = ("name", "title", "config", "task", "seeds", "search", "points", "seed", "batch",
           "objectives", "measure", "board", "set", "axis")  # fmt: skip
@@ -71,6 +78,7 @@ class Plan:
     config : Config
         Base configuration, with the edits of ``[set]`` applied.
     task : str
+        Name of the task, as `bitlif.study.search.own_data.task_of` takes it.
     length : int
         Epochs or windows.
     seeds : tuple of int
@@ -86,6 +94,10 @@ class Plan:
     extras : tuple of str
     board : str
     axes : tuple of Axis
+    learned : Task
+        The task itself.
+    own : OwnData or None
+        The data, if the task is one of own data.
     """
 
     name: str
@@ -102,11 +114,13 @@ class Plan:
     extras: tuple[str, ...]
     board: str
     axes: tuple[Axis, ...]
+    learned: Task
+    own: OwnData | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Metrics in the order of the columns."""
-        return metrics_of(self.task, self.extras)
+        return metrics_of(self.learned, self.extras)
 
     @property
     def size(self) -> int:
@@ -128,8 +142,9 @@ class Plan:
             "name": self.name,
             "title": self.title,
             "config": dump_config(self.config),
-            "task": self.task,
-            registry.get(self.task).length_field: self.length,
+            "task": self.task if self.own is None else self.learned.name,
+            **({} if self.own is None else {"data": self.own.describe()}),
+            self.learned.length_field: self.length,
             "seeds": list(self.seeds),
             "search": self.search,
             "axes": [
@@ -183,8 +198,8 @@ def parse_plan(content: str, origin: str, folder: Path | None = None) -> Plan:
 
 
 def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
-    task = _text(tree, "task", "digits")
-    learned = registry.get(task)
+    source = read_task(tree.get("task", "digits"), folder)
+    task, learned = source.name, source.task
     length_field = learned.length_field
     for name in tree:
         if name not in (*COMMON, length_field):
@@ -194,11 +209,13 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
     name = _text(tree, "name", "study")
     if not name.replace("-", "").replace("_", "").isalnum():
         raise BitlifError(f"name must be of letters, digits, - and _, not {quoted(name)}")
-    base = _base(tree, folder)
+    # The data of most people are small: a study of them trains as long as `bitlif learn` does.
+    usual = learned.study_epochs if source.own is None else learned.epochs
+    length = require_int(length_field, tree.get(length_field, usual), 1, 1 << 20)
+    seeds = _seeds(tree.get("seeds", [0]))
+    base = _base(tree, folder, source, length, seeds[0])
     config = apply_edits(base, read_edits(tree.get("set", {}), base, "set"))
     learned.check(config)
-    epochs = tree.get(length_field, learned.study_epochs)
-    length = require_int(length_field, epochs, 1, 1 << 20)
     search = require_choice("search", tree.get("search", "grid"), SEARCHES)
     if (search == "grid") == ("points" in tree):
         raise BitlifError(
@@ -208,23 +225,25 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
         raise BitlifError(f"batch must be left out for search = '{search}', which is not guided")
     if search == "grid" and "seed" in tree:
         raise BitlifError("seed must be left out for a grid, which draws nothing")
-    axes = _axes(tree, config, task)
-    extras = _extras(tree)
+    axes = _axes(tree, config, learned)
+    extras = _extras(tree, diagnosed=source.diagnosed)
     plan = Plan(
         name=name,
         title=_text(tree, "title", name),
         config=config,
         task=task,
         length=length,
-        seeds=_seeds(tree.get("seeds", [0])),
+        seeds=seeds,
         search=search,
         points=require_int("points", tree.get("points", 0), 0, MAX_RUNS),
         seed=require_int("seed", tree.get("seed", 0), 0, (1 << 31) - 1),
         batch=require_int("batch", tree.get("batch", 8), 1, 1 << 10),
-        objectives=_objectives(tree, task, extras),
+        objectives=_objectives(tree, learned, extras),
         extras=extras,
         board=_board(tree, extras),
         axes=axes,
+        learned=learned,
+        own=source.own,
     )
     runs = plan.size * len(plan.seeds)
     if not 1 <= runs <= MAX_RUNS:
@@ -238,8 +257,15 @@ def _text(tree: dict[str, Any], name: str, usual: str) -> str:
     return require_name(name, tree.get(name, usual))
 
 
-def _base(tree: dict[str, Any], folder: Path | None) -> Config:
-    source = _text(tree, "config", "digits")
+def _base(
+    tree: dict[str, Any], folder: Path | None, task: StudyTask, length: int, seed: int
+) -> Config:
+    """Return the base configuration: of a file, or made for the data of the first seed."""
+    source = _text(tree, "config", "digits" if task.own is None else AUTO)
+    if source == AUTO:
+        return suited(task, epochs=length, seed=seed)
+    if task.steps is not None:
+        raise BitlifError(f"task.steps must be left out unless config = '{AUTO}'")
     if source in ready_made() or folder is None:
         return load_config(source)
     return load_config(folder / source)
@@ -256,7 +282,7 @@ def _seeds(value: object) -> tuple[int, ...]:
     return tuple(sorted(seeds))
 
 
-def _axes(tree: dict[str, Any], config: Config, task: str) -> tuple[Axis, ...]:
+def _axes(tree: dict[str, Any], config: Config, task: Task) -> tuple[Axis, ...]:
     listed = tree.get("axis", [])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError("a study must have at least one [[axis]]")
@@ -283,18 +309,18 @@ def _axes(tree: dict[str, Any], config: Config, task: str) -> tuple[Axis, ...]:
     return axes
 
 
-def _extras(tree: dict[str, Any]) -> tuple[str, ...]:
+def _extras(tree: dict[str, Any], *, diagnosed: bool) -> tuple[str, ...]:
     listed = tree.get("measure", [])
     if not isinstance(listed, list):
         raise BitlifTypeError(f"measure must be a list of words, not {quoted(listed)}")
     words = tuple(require_choice("measure", word, EXTRAS) for word in listed)
     if {"estimate", "synthesis"} <= set(words):
         raise BitlifError("measure must be one of 'estimate' and 'synthesis', not both")
-    return tuple(word for word in EXTRAS if word in words)
+    return tuple(word for word in EXTRAS if word in words or (diagnosed and word == "diagnosis"))
 
 
-def _objectives(tree: dict[str, Any], task: str, extras: tuple[str, ...]) -> tuple[str, ...]:
-    listed = tree.get("objectives", [registry.get(task).score.name])
+def _objectives(tree: dict[str, Any], task: Task, extras: tuple[str, ...]) -> tuple[str, ...]:
+    listed = tree.get("objectives", [task.score.name])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError(f"objectives must be a list of metrics, not {quoted(listed)}")
     measured = [metric.name for metric in metrics_of(task, extras)]

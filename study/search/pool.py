@@ -47,7 +47,8 @@ class _Worker:
     def __init__(self) -> None:
         self.ready = False
         self.task: list[Job] = []
-        self.channel: Connection[list[Job], Any]
+        self.sent: set[str] = set()
+        self.channel: Connection[Any, Any]
         self.channel, theirs = Pipe()
         flags = [
             flag
@@ -73,10 +74,23 @@ class _Worker:
             theirs.close()
 
     def send(self, task: list[Job]) -> None:
+        """Give the worker a task, which it gets as soon as it is ready."""
         self.task = task
+        if self.ready:
+            self.transmit()
+
+    def transmit(self) -> None:
+        """Send the task to the worker, after its data unless the worker has them.
+
+        Only to a worker that is ready: large data would block this process until it reads them.
+        """
         # A dead worker has closed its end of the pipe, which `wait` reports.
         with contextlib.suppress(OSError):
-            self.channel.send(task)
+            for job in self.task:
+                if job.own is not None and job.own.digest not in self.sent:
+                    self.channel.send(job.own)
+                    self.sent.add(job.own.digest)
+            self.channel.send([job.bare() for job in self.task])
 
     def close(self) -> None:
         self.process.kill()
@@ -189,6 +203,7 @@ class Pool:
             raise BitlifError(f"a worker failed: {answer}")
         worker.ready, self._failed_starts = True, 0
         if answer is None:
+            worker.transmit()
             return []
         worker.task = []
         outcomes: list[Outcome] = answer

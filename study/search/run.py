@@ -138,7 +138,6 @@ def jobs_of(plan: Plan, point: Point) -> list[Job]:
         }  # fmt: skip
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         key = hashlib.sha256(text.encode()).hexdigest()[:24]
-        jobs.append(
-            Job(key, base, point.edits, plan.task, plan.length, seed, plan.extras, plan.board)
-        )
+        plain = (plan.task, plan.length, seed, plan.extras, plan.board)
+        jobs.append(Job(key, base, point.edits, *plain, own=plan.own))
     return jobs

@@ -10,6 +10,9 @@
 ``results.parquet``
     The table with one row per point and seed. It is made from the parts and is identical for every
     run of the same study.
+``data.json``, ``data.npz``, ``test.npz``
+    Of studies of own data: the digests of the data, and a copy of them and of separate test data,
+    which `bitlif.tasks.data_file.load_data` reads. A study cannot be resumed with other data.
 """
 
 from __future__ import annotations
@@ -25,12 +28,14 @@ import pyarrow as pa
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text
+from bitlif.tasks.data_file import Data
 from bitlif.tasks.registry import BUILT_IN
 
 from .checksum import MAX_BYTES, parse_table, to_bytes, verify_checksum
 from .evaluate import Outcome, results_stamp
 from .files import Folder, opened_folder
 from .metrics import EXTRAS, metrics_of
+from .own_data import OwnData, to_npz
 from .results import FILE, MARKER
 
 KIND, VERSION = "bitlif study", 2
@@ -38,6 +43,7 @@ KIND, VERSION = "bitlif study", 2
 
 MAX_MARKER_BYTES = 4096
 STUDY, PARTS, LOCK = "study.toml", "parts", ".lock"
+DATA, TEST, DIGESTS = "data.npz", "test.npz", "data.json"
 
 MAX_PARTS = 200
 """Number of parts at which they are merged when a study is opened."""
@@ -145,7 +151,9 @@ class Store:
 
 
 @contextmanager
-def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]:
+def open_store(
+    path: Path, text: str, *, force: bool = False, own: OwnData | None = None
+) -> Iterator[Store]:
     """Lock the folder of a study, new or from an earlier run, and read its results.
 
     Parameters
@@ -156,12 +164,14 @@ def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]
         Content of the study file, of which a copy is kept.
     force : bool
         Start over: discard existing results.
+    own : OwnData or None
+        The data of the study, if its task is one of own data; a copy is kept.
 
     Raises
     ------
     BitlifError
         If the folder holds foreign files, another process runs a study in it, or its results were
-        computed by another version.
+        computed by another version or from other data.
     """
     if path.exists() and not path.is_dir():
         raise BitlifError(f"--out must be a folder, not the file '{path_text(path)}'")
@@ -178,7 +188,8 @@ def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]
         if force:
             for name in _names(parts):
                 parts.remove(name)
-            folder.remove(FILE)
+            for name in (FILE, DIGESTS, DATA, TEST):
+                folder.remove(name)
         for name in parts.names():
             if name.startswith(".") and _PART.fullmatch(name[1:]):
                 parts.remove(name)
@@ -187,6 +198,8 @@ def open_store(path: Path, text: str, *, force: bool = False) -> Iterator[Store]
             marker = {"kind": KIND, "version": VERSION, "sources": results_stamp()}
             folder.write(MARKER, json.dumps(marker).encode() + b"\n")
         _require_same_version(folder)
+        if own is not None:
+            _keep_data(folder, own)
         folder.write(STUDY, text.encode())
         yield Store(folder, parts)
 
@@ -226,6 +239,36 @@ def _require_same_version(folder: Folder) -> None:
             f"'{path_text(folder.path)}' holds results of another version of bitlif, which may "
             "differ: give --force to start over, or another --out"
         )
+
+
+def _keep_data(folder: Folder, own: OwnData) -> None:
+    """Write a copy of own data and their digests, or raise if the folder has those of other data.
+
+    The digests are written last, so that they vouch for a complete copy.
+    """
+    content = folder.read(DIGESTS, MAX_MARKER_BYTES)
+    if content is None:
+        folder.write(DATA, to_npz(own.data))
+        if isinstance(own.test, Data):
+            folder.write(TEST, to_npz(own.test))
+        folder.write(DIGESTS, json.dumps(own.digests()).encode() + b"\n")
+        return
+    try:
+        known = json.loads(content)
+    except (ValueError, RecursionError):
+        known = None
+    now = own.digests()
+    if known == now:
+        return
+    again = "give --force to start over, or another --out"
+    if not isinstance(known, dict) or known.keys() != now.keys():
+        raise BitlifError(f"'{path_text(folder.path / DIGESTS)}' is damaged: {again}")
+    what, copy = ("data", DATA) if known["data"] != now["data"] else ("test data", TEST)
+    where = f", of which {copy} is a copy" if copy in folder.names() else ""
+    raise BitlifError(
+        f"'{path_text(folder.path)}' holds results of other {what}{where}: the {what} of the study "
+        f"have changed since; {again}"
+    )
 
 
 def _names(parts: Folder) -> list[str]:

@@ -16,7 +16,8 @@ from multiprocessing.connection import Connection
 def main(descriptor: int) -> None:
     """Receive lists of jobs and send lists of outcomes, or an error message.
 
-    The first message is None, which is sent when everything is imported.
+    The first message is None, which is sent when everything is imported. Own data arrive before the
+    first job that needs them, and are not answered.
 
     Parameters
     ----------
@@ -28,11 +29,20 @@ def main(descriptor: int) -> None:
     channel: Connection = Connection(descriptor)
     name = f"process {os.getpid()}"
     try:
+        from bitlif.model.errors import BitlifError
+
         from .evaluate import evaluate
+        from .own_data import OwnData, keep
 
         channel.send(None)
         while True:
             jobs = channel.recv()
+            if isinstance(jobs, OwnData):
+                try:
+                    keep(jobs)
+                except BitlifError as error:
+                    channel.send(str(error))
+                continue
             channel.send([replace(evaluate(job), worker=name) for job in jobs])
     except ImportError as error:
         channel.send(str(error))

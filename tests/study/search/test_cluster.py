@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import os
 import signal
 import subprocess
@@ -17,15 +20,22 @@ from typing import Any, ClassVar
 import dask
 import pyarrow.parquet as pq
 import pytest
+from distributed import Client as DaskClient
 from distributed import LocalCluster
+from study_data import FLASKS, flasks
+from study_data import write_study as write_data_study
 
 from bitlif.model.errors import BitlifError
-from bitlif.study.search import cluster
+from bitlif.scripts.main import main
+from bitlif.study.search import cluster, own_data
 from bitlif.study.search.cluster import Cluster, open_cluster
 from bitlif.study.search.evaluate import Job, Outcome
 from bitlif.study.search.open_pool import open_pool
+from bitlif.study.search.own_data import OwnData
+from bitlif.study.search.plan import load_plan
 from bitlif.study.search.run import run_study
 from bitlif.study.search.store import open_store
+from bitlif.tasks.arrays import ArrayTask
 
 import study_plans
 from study_plans import SMALL, Here, jobs, small
@@ -53,6 +63,50 @@ def test_cluster_gives_the_same_table_as_this_process(workers: Cluster, tmp_path
         with open_store(tmp_path / name, SMALL) as store:
             tables.append(run_study(small(), store, own)[0].read_bytes())
     assert tables[0] == tables[1]
+
+
+def kept_by_worker() -> list[str]:
+    return list(own_data._KEPT)
+
+
+def test_workers_receive_own_data_through_the_scheduler(workers: Cluster, tmp_path: Path) -> None:
+    file = write_data_study(tmp_path, DATA)
+    plan, text = load_plan(file)
+    assert plan.own is not None
+    # Not from the client's disk.
+    (tmp_path / "flasks.csv").unlink()
+    tables = []
+    for name, own in (("here", Here()), ("there", workers)):
+        with open_store(tmp_path / name, text, own=plan.own) as store:
+            tables.append(run_study(plan, store, own)[0].read_bytes())
+    assert tables[0] == tables[1]
+    kept: dict[str, list[str]] = workers._client.run(kept_by_worker)
+    assert set(map(tuple, kept.values())) == {(plan.own.name,)}
+
+
+def test_lost_data_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Submitter(Client):
+        """A client that notes what is submitted."""
+
+        def __init__(self) -> None:
+            self.submitted: list[Any] = []
+
+        def submit(self, function: Any, *given: Any, key: str, pure: bool) -> Future:
+            self.submitted.append((function, given))
+            return Future(key)
+
+    own = OwnData.of(ArrayTask(flasks()), "x")
+    (job,) = jobs()[:1]
+    client = Submitter()
+    one = Cluster(client)
+    (future,) = one._data_of([replace(job, own=own)])
+    assert client.submitted == [(cluster.hand_over, (own,))]
+    future.status = "finished"
+    assert one._data_of([replace(job, own=own)]) == [future]
+    future.status = "error"
+    assert one._data_of([replace(job, own=own)]) != [future]
+    assert len(client.submitted) == 2
+    assert one._data_of([job]) == []
 
 
 def test_every_run_is_returned_exactly_once(workers: Cluster) -> None:
@@ -225,3 +279,69 @@ def test_killed_cluster_worker_loses_no_run(
     assert len({row["worker"] for row in rows}) == 2
     with open_store(tmp_path / "here", LONGER) as store:
         assert run_study(small(LONGER), store, Here())[0].read_bytes() == path.read_bytes()
+
+
+DATA = FLASKS.replace("seeds = [3, 1]", "seeds = [0, 1, 2, 3, 4, 5]").replace(
+    "values = [4, 8]", "values = [3, 4, 5, 6, 8]"
+)
+
+
+KILLED = """\
+import os, signal, sys
+from bitlif.scripts.main import main
+from bitlif.study.search.store import Store
+
+add = Store.add
+
+
+def killed_after(self, outcomes):
+    add(self, outcomes)
+    if len(self.outcomes) >= 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+Store.add = killed_after
+sys.exit(main(sys.argv[1:]))
+"""
+"""A command that is killed while other results are on their way."""
+
+
+def test_killed_study_of_own_data_resumes_to_the_same_table(tmp_path: Path) -> None:
+    """A study of own data on two workers is killed and resumed, like one that nobody stopped."""
+    source, out = write_data_study(tmp_path, DATA), tmp_path / "s"
+    file = tmp_path / "scheduler.json"
+    quiet = ("--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file))
+    with (
+        process("scheduler", "--port", "0", "--host", "127.0.0.1", "--scheduler-file", str(file),
+                "--no-dashboard", log=tmp_path / "scheduler.log") as scheduler,
+    ):  # fmt: skip
+        address = awaited(file, scheduler).partition('"address": "')[2].partition('"')[0]
+        command = ["study", str(source), "--out", str(out), "--scheduler", address, "--json"]
+        with (
+            process("worker", *quiet, "--local-directory", str(tmp_path / "one"),
+                    log=tmp_path / "one.log"),
+            process("worker", *quiet, "--local-directory", str(tmp_path / "two"),
+                    log=tmp_path / "two.log"),
+        ):  # fmt: skip
+            with DaskClient(address) as client:
+                client.wait_for_workers(2, timeout=3600)
+            log = tmp_path / "killed.log"
+            with log.open("wb") as printed_log:
+                killed = subprocess.run(
+                    [sys.executable, "-P", "-c", KILLED, *command], stdout=printed_log,
+                    stderr=printed_log, stdin=subprocess.DEVNULL, check=False,
+                )  # fmt: skip
+            assert killed.returncode == -signal.SIGKILL, log.read_text()
+            parts = out / "parts"
+            before = sum(len(pq.read_table(part)) for part in parts.glob("[0-9]*.parquet"))
+            assert 0 < before < 60
+            assert not (out / "results.parquet").exists()
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                assert main(command) == 0
+    told = json.loads(printed.getvalue())
+    assert (told["reused"], told["computed"], told["failed"]) == (before, 60 - before, 0)
+    plan, text = load_plan(source)
+    with open_store(tmp_path / "here", text, own=plan.own) as store:
+        whole = run_study(plan, store, Here())[0].read_bytes()
+    assert (out / "results.parquet").read_bytes() == whole
