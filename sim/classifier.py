@@ -15,12 +15,12 @@ from bitlif.model.extras import missing_extra
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
 from bitlif.model.text import quoted
-from bitlif.tasks.arrays import TRUE_TARGET, encoder_for, encoder_options_for
+from bitlif.tasks.arrays import encoder_for, encoder_options_for
 from bitlif.tasks.diagnosis import diagnose
 from bitlif.tasks.encoding import Encoder
 from bitlif.tasks.finding import CHANCE, Finding, binomial_tail, percent
 from bitlif.tasks.independent import prediction_config, run_independent
-from bitlif.tasks.labels import label_targets
+from bitlif.tasks.labels import TRUE_TARGET, label_targets
 from bitlif.tasks.learner import Engine, Learner, targets_for
 from bitlif.tasks.numeric import kind_of, windows_of
 from bitlif.tasks.readouts import readout

@@ -112,8 +112,8 @@ class ArrayTask(Classification):
     ) -> None:
         super().__init__()
         self.name = name
-        self.data = _labelled("data", data)
-        self.classes: NDArray[Any] = np.unique(self.data.labels)
+        self.data = data
+        self.classes: NDArray[Any] = np.unique(labels_of("data", data))
         if self.classes.size < 2:
             raise BitlifError(f"labels must be of at least two classes, not {self.classes.size}")
         self.test: float | Data = self._checked_test(test)
@@ -163,7 +163,7 @@ class ArrayTask(Classification):
         """
         if isinstance(self.test, Data):
             return self.data, self.test
-        train, test = stratified_split(self.data.labels, self.test, seed)
+        train, test = stratified_split(labels_of("data", self.data), self.test, seed)
         return self.data.select(train), self.data.select(test)
 
     def encoder(self, config: Config, seed: int) -> Encoder:
@@ -185,8 +185,8 @@ class ArrayTask(Classification):
         return Examples(
             encoder.encode(train.inputs, seed=seed),
             encoder.encode(test.inputs, seed=seed),
-            np.searchsorted(self.classes, train.labels),
-            np.searchsorted(self.classes, test.labels),
+            np.searchsorted(self.classes, labels_of("data", train)),
+            np.searchsorted(self.classes, labels_of("test", test)),
             independent=True,
         )
 
@@ -206,7 +206,7 @@ class ArrayTask(Classification):
                 f"test windows must be {own.kind} of {len(own.names)} columns as the training "
                 f"windows, not {test.kind} of {len(test.names)}"
             )
-        labels = _labelled("test", test).labels
+        labels = labels_of("test", test)
         kinds = [array.dtype.kind for array in (labels, self.classes)]
         new = np.setdiff1d(labels, self.classes) if kinds[0] == kinds[1] else labels[:1]
         if new.size:
@@ -228,15 +228,21 @@ def task_of_arrays(X: Any, y: Any, *, test: float | tuple[Any, Any], **options: 
     return ArrayTask(Data.of(X, y), test=test, **options)
 
 
-def _labelled(name: str, data: object) -> Data:
-    """Return data, or raise unless they have windows with labels."""
+def labels_of(name: str, data: object) -> NDArray[Any]:
+    """Return the labels of data: (windows,).
+
+    Raises
+    ------
+    BitlifError
+        If it is not `Data`, or has no labels or no windows.
+    """
     if not isinstance(data, Data):
         raise BitlifTypeError(f"{name} must be Data, not {quoted(data)}")
     if data.labels is None:
         raise BitlifError(f"{name} must have a label for each window")
     if data.windows == 0:
         raise BitlifError(f"{name} must have at least one window, not 0")
-    return data
+    return data.labels
 
 
 def stratified_split(

@@ -8,6 +8,7 @@ on the other windows of a batch, or on their order.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -52,5 +53,7 @@ def run_independent(layer: Learner, events: Events, *, record: Sequence[str] = (
     for part in parts:
         for name, count in part.counters.items():
             counters[name] = counters.get(name, 0) + count
-    recorded = {name: np.concatenate([getattr(part, name) for part in parts]) for name in record}
+    recorded: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in record
+    }
     return Result(np.concatenate([empty, *(part.raster for part in parts)]), counters, **recorded)

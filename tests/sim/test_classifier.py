@@ -130,7 +130,8 @@ def test_series_and_spikes_are_accepted() -> None:
         assert (made.n_features_in_, made.encoder_.kind) == (2, "series")
         assert made.predict(series).shape == (60,)
     assert made.score(series, np.arange(60) % 2) > 0.9
-    raster = RANDOM.random((60, 24, 7)) < np.where(np.arange(60) % 2, 0.4, 0.1)[:, None, None]
+    own = np.arange(7) % 2 == np.arange(60)[:, None] % 2
+    raster = RANDOM.random((60, 24, 7)) < np.where(own, 0.4, 0.1)[:, None, :]
     answers = []
     for spikes in (raster, Events.from_raster(raster)):
         made = SpikingClassifier(**SMALL).fit(spikes, np.arange(60) % 2)
