@@ -20,6 +20,7 @@ SUBCOMMANDS = {
     "demo": "learn handwritten digits in integers and in float, side by side",
     "learn": "train a layer and write its weights",
     "run": "run input spikes through a layer with given weights",
+    "encode": "encode tables, images or time series as spikes",
     "noise": "analyse a noise source: exact distribution, streams, measured draws",
     "teacher": "learn a hidden teacher's weights at several noise levels, with both rules",
     "figures": "measure and draw the claims of the poster, float and fixed point side by side",

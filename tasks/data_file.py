@@ -31,6 +31,7 @@ from bitlif.model.text import array_kind, path_text, quoted
 
 from .csv_file import LABEL_NAMES, label_column, listed, read_csv
 from .numeric import as_inputs, kind_of, windows_of
+from .samples import PREFIX, load_sample
 
 __all__ = ["LABEL_NAMES", "Data", "load_data"]
 
@@ -144,6 +145,7 @@ def load_data(
     Parameters
     ----------
     path : str or Path
+        Or ``"sklearn:NAME"`` for a sample of scikit-learn; see `bitlif.tasks.samples`.
     labels : str or None
         Column (or NPZ array) of the labels; None for the first one of `LABEL_NAMES` that exists.
     required : bool
@@ -159,6 +161,8 @@ def load_data(
         If the file cannot be read, has no such labels, or a cell that is missing, not a number, or
         not finite. The message names line and column.
     """
+    if str(path).startswith(PREFIX) and labels is None and not images:
+        return Data.of(*load_sample(str(path)))
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise BitlifError(

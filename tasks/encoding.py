@@ -6,6 +6,7 @@ An `Encoder` scales each feature to 0 ..= 1 by the training data, and applies a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,7 +224,9 @@ class Encoder:
         both = levels_of(values, middle, high), levels_of(-values, -middle, -low)
         return np.stack(both, axis=2).reshape(len(values), 2 * self.features, *values.shape[2:])
 
-    def encode(self, X: Any, *, seed: int = 0) -> Events:
+    def encode(
+        self, X: Any, *, seed: int = 0, progress: Callable[[int], Any] | None = None
+    ) -> Events:
         """Return the spikes of data.
 
         The spikes of a window depend on its own values and the seed only: not on the other windows,
@@ -236,6 +239,8 @@ class Encoder:
         seed : int
             Seed of phases and draws, 0 ..= 2**64 - 1. The codes latency and level crossing draw
             nothing.
+        progress : callable or None
+            Called with the number of windows encoded so far.
 
         Raises
         ------
@@ -256,10 +261,11 @@ class Encoder:
                 f"encode fewer windows at a time"
             )
         size = max(1, BLOCK // (self.steps * max(self.inputs, self.samples)))
-        parts = [
-            Events.from_raster(self._raster(levels[first : first + size], seed))
-            for first in range(0, len(levels), size)
-        ]
+        parts = []
+        for first in range(0, len(levels), size):
+            parts.append(Events.from_raster(self._raster(levels[first : first + size], seed)))
+            if progress is not None:
+                progress(min(first + size, len(levels)))
         return _joined(parts, self.steps, self.inputs)
 
     def _raster(self, levels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
