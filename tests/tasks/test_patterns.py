@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,17 @@ def accuracies(task: Task | str) -> list[float]:
 
 def test_target_spikes_teach_the_patterns() -> None:
     assert min(accuracies("patterns")) > 0.99
+
+
+def test_picture_of_the_documentation_is_made_by_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "timing.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(code, "timing.md", "exec"), {"__name__": "example"})
+    assert float(capsys.readouterr().out) == 1.0
+    assert Path("patterns.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_first_spikes_tell_the_patterns_apart_if_they_are_taught() -> None:
