@@ -13,7 +13,16 @@ from .config.remarks import idle_rate
 from .errors import BitlifError, BitlifTypeError, warn
 from .events import Events
 from .result import Result
-from .targets import RAW, REAL, levels_of, real_targets, warn_of_small, warn_of_zeros
+from .targets import (
+    RAW,
+    REAL,
+    as_target_array,
+    is_uint16,
+    levels_of,
+    real_targets,
+    warn_of_small,
+    warn_of_zeros,
+)
 from .text import array_kind
 
 Integers = NDArray[np.integer]
@@ -122,11 +131,11 @@ def check_targets(
         If integers are probably spike counts, or all real targets round to 0. The text starts with
         `prefix`.
     """
-    array = as_array("targets", targets)
+    array = as_target_array(targets)
     levels, meaning = levels_of(config, array, windows)
     if meaning == REAL:
         warn_of_zeros(config, array, levels, prefix)
-    elif meaning == RAW and array.dtype != np.uint16:
+    elif meaning == RAW and not is_uint16(array):
         warn_of_small(config, levels, prefix)
     return np.ascontiguousarray(levels[:, None, :] if levels.ndim == 2 else levels)
 

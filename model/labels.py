@@ -18,6 +18,20 @@ SHOWN = 5
 """Largest number of classes that an error lists."""
 
 
+LABEL_KINDS = "iubfUTO"
+"""NumPy's letters for dtypes that labels can have."""
+
+
+def require_one_kind(labels: Any, name: str = "labels") -> None:
+    """Raise if a list holds both texts and other values, which NumPy would turn into texts."""
+    if isinstance(labels, (list, tuple)) and any(isinstance(own, str) for own in labels):
+        others = [own for own in labels if not isinstance(own, str)]
+        if others:
+            raise BitlifTypeError(
+                f"{name} must be all integers or all texts, not also {quoted(others[0])}"
+            )
+
+
 def as_labels(labels: Any, name: str = "labels") -> NDArray[Any]:
     """Return labels as an array of shape (W,): integers, texts, booleans or whole floats.
 
@@ -33,8 +47,11 @@ def as_labels(labels: Any, name: str = "labels") -> NDArray[Any]:
     >>> as_labels(["b", "a"])
     array(['b', 'a'], dtype='<U1')
     """
+    require_one_kind(labels, name)
     array = as_array(name, labels)
-    if array.ndim != 1 or array.dtype.kind not in "iubfUO":
+    if array.dtype.kind == "T":
+        array = np.array(array.tolist())
+    if array.ndim != 1 or array.dtype.kind not in LABEL_KINDS:
         raise BitlifTypeError(
             f"{name} must be integers, texts or booleans of shape (windows,), "
             f"not {array_kind(array)}"

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from .arrays import as_array, as_reals
 from .config.config import Config
 from .errors import BitlifError, BitlifTypeError, warn
-from .labels import TRUE_TARGET, label_targets, neuron_codes
+from .labels import LABEL_KINDS, TRUE_TARGET, label_targets, neuron_codes, require_one_kind
 from .text import array_kind
 
 LABELS, REAL, RAW = "labels", "real", "raw"
@@ -53,13 +53,30 @@ def meaning_of(config: Config, targets: NDArray[Any], windows: int) -> str:
         raise _target_error(config, targets, windows)
     one = 1 << config.error.target_bits
     zeros_and_ones = targets.min(initial=0) == 0 and targets.max(initial=0) == 1
-    if zeros_and_ones and targets.dtype != np.uint16 and one > 1:
+    if zeros_and_ones and not is_uint16(targets) and one > 1:
         raise BitlifError(
             f"targets that are integers must not all be 0 or 1, which has two meanings: pass "
             f".astype(bool) if 1 is a spike in every step, as in one-hot rows, or "
             f".astype(numpy.uint16) if 1 is the raw target 1/{one}"
         )
     return RAW
+
+
+def as_target_array(targets: Any) -> NDArray[Any]:
+    """Return targets as an array of whatever dtype they have.
+
+    Raises
+    ------
+    BitlifTypeError
+        If they are a list with rows of unequal lengths, or with texts among other values.
+    """
+    require_one_kind(targets)
+    return as_array("targets", targets)
+
+
+def is_uint16(targets: NDArray[Any]) -> bool:
+    """Return whether the dtype is uint16, in either byte order: that of raw targets."""
+    return targets.dtype.kind == "u" and targets.dtype.itemsize == 2
 
 
 def real_targets(
@@ -88,7 +105,7 @@ def real_targets(
     BitlifError
         If the shape or dtype is wrong, a value is out of range, or the meaning is ambiguous.
     """
-    array = as_array("targets", targets)
+    array = as_target_array(targets)
     if units == "real":
         check_target_shape(config, array, windows)
         meaning = REAL if array.ndim > 1 else LABELS
@@ -156,9 +173,13 @@ def round_targets(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
 def check_target_shape(config: Config, targets: NDArray[Any], windows: int) -> None:
     """Raise unless targets have shape (W,), (W, M) or (W, T, M), and a dtype that fits it."""
     shapes = ((windows,), *_target_shapes(config, windows))
-    kinds = "iubfUO" if targets.ndim == 1 else "iubfO"
-    if targets.shape not in shapes or targets.dtype.kind not in kinds:
+    if targets.shape not in shapes or (targets.ndim > 1 and targets.dtype.kind not in "iubfO"):
         raise _target_error(config, targets, windows)
+    if targets.dtype.kind not in LABEL_KINDS:
+        raise BitlifTypeError(
+            f"targets of shape ({windows},) must be labels: integers, texts or booleans, "
+            f"not {array_kind(targets)}"
+        )
 
 
 def _target_shapes(config: Config, windows: int) -> tuple[tuple[int, ...], ...]:

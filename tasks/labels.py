@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.arrays import as_array
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
-from bitlif.model.labels import TRUE_TARGET, class_codes, codes_of, label_targets
-from bitlif.model.targets import real_targets
+from bitlif.model.labels import TRUE_TARGET, as_labels, class_codes, codes_of, label_targets
+from bitlif.model.targets import as_target_array, real_targets
 from bitlif.model.text import quoted
 
 __all__ = ["TRUE_TARGET", "as_targets", "class_codes", "label_targets"]
@@ -67,9 +66,9 @@ def as_targets(
     if not isinstance(config, Config):
         raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
     windows = require_int("windows", windows, 0, 1 << 40)
-    array = as_array("targets", values)
+    array = as_target_array(values)
     if classes is not None and array.ndim == 1:
-        neurons, known = config.layer.neurons, len(as_array("classes", classes))
+        neurons, known = config.layer.neurons, as_labels(classes, "classes").size
         if known > neurons:
             raise BitlifError(
                 f"classes must be at most {neurons}, the number of neurons, not {known}"

@@ -75,7 +75,7 @@ class CountReadout(Readout):
 
     def classify(self, result: Result) -> NDArray[np.int64]:
         """Return the neurons with the most spikes: (W,) int64."""
-        return _best(result.counts, _potential(result))
+        return _best(_checked(result).counts, _potential(result))
 
     def scores(self, result: Result) -> NDArray[np.float64]:
         """Return the number of spikes of each neuron, with fractions for ties: (W, M).
@@ -105,7 +105,7 @@ class FirstSpikeReadout(Readout):
     @staticmethod
     def _compared(result: Result) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
         """Return the step of each neuron's first spike, and what decides ties."""
-        steps = result.raster.shape[1]
+        steps = _checked(result).raster.shape[1]
         spiked = result.raster.any(axis=1)
         first = np.where(spiked, result.raster.argmax(axis=1), steps)
         earliest = first.min(axis=1)
@@ -133,14 +133,14 @@ class MembraneReadout(Readout):
 
     def classify(self, result: Result) -> NDArray[np.int64]:
         """Return the neurons with the highest summed membrane: (W,) int64."""
-        potential = _potential(result)
+        potential = _potential(_checked(result))
         if potential is None:
             raise BitlifError("readout 'membrane' needs a run that recorded 'membrane'")
         return np.asarray(potential.argmax(axis=1), np.int64)
 
     def scores(self, result: Result) -> NDArray[np.float64]:
         """Return the summed membranes: (W, M)."""
-        potential = _potential(result)
+        potential = _potential(_checked(result))
         if potential is None:
             raise BitlifError("readout 'membrane' needs a run that recorded 'membrane'")
         return potential
@@ -191,6 +191,13 @@ def classify(result: Result, *, by_spikes: bool = False) -> NDArray[np.int64]:
     if not by_spikes and result.membrane is None:
         raise BitlifError("classify needs a run that recorded 'membrane'")
     return _best(result.counts, None if by_spikes else _potential(result))
+
+
+def _checked(result: Result) -> Result:
+    """Return a result, or raise unless it is one."""
+    if not isinstance(result, Result):
+        raise BitlifTypeError(f"result must be a Result of a run, not {quoted(result)}")
+    return result
 
 
 def _potential(result: Result) -> NDArray[np.float64] | None:

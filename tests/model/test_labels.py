@@ -21,6 +21,7 @@ from bitlif.model.labels import class_codes, codes_of, label_targets, neuron_cod
         ([True, False, True], [False, True]),
         (np.array([2.0, 1.0, 2.0], np.float32), [1.0, 2.0]),
         (np.array([2, 1, 2], object), [1, 2]),
+        (np.array(["b", "a", "b"], np.dtypes.StringDType()), ["a", "b"]),
     ],
 )
 def test_classes_are_sorted_and_keep_their_dtype(labels: Any, classes: list[Any]) -> None:
@@ -28,7 +29,8 @@ def test_classes_are_sorted_and_keep_their_dtype(labels: Any, classes: list[Any]
     assert codes.tolist() == [1, 0, 1]
     assert codes.dtype == np.int64
     assert found.tolist() == classes
-    assert found.dtype == np.asarray(labels).dtype
+    dtype = np.asarray(labels).dtype
+    assert found.dtype == ("<U1" if dtype.kind == "T" else dtype)
     assert found[codes].tolist() == np.asarray(labels).tolist()
     assert codes_of(labels, found).tolist() == [1, 0, 1]
 
@@ -44,6 +46,9 @@ def test_classes_are_sorted_and_keep_their_dtype(labels: Any, classes: list[Any]
         ([1j], "not complex128"),
         (np.array(["a", None], object), "all integers or all texts, not None"),
         (np.array(["a", 3], object), "not both texts and integers"),
+        (["a", 3], "all integers or all texts, not also 3"),
+        ([b"a"], "not |S1 of shape"),
+        ("ab", "not <U2 of shape"),
         ([[0], [0, 1]], "rows of equal length"),
     ],
 )

@@ -81,6 +81,12 @@ def test_result_without_windows_has_no_classes() -> None:
         assert readout(name).classify(empty).shape == (0,)
 
 
+@pytest.mark.parametrize("name", READOUTS)
+def test_what_is_no_result_is_refused(name: str) -> None:
+    with pytest.raises(BitlifError, match="result must be a Result of a run, not 'raster'"):
+        readout(name).classify("raster")  # type: ignore[arg-type]
+
+
 def test_unknown_readouts_are_refused() -> None:
     assert readout(readout("count")) is readout("count")
     with pytest.raises(BitlifError, match="count, first_spike, membrane, not 'counts', did you"):
