@@ -248,12 +248,11 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         given = None
         if self.config is not None:
             given = self.config if isinstance(self.config, Config) else Config.load(self.config)
-        kind = kind_of(inputs)
-        name = encoder_for(self.encoder, kind)
+        name = encoder_for(self.encoder, kind_of(inputs))
         steps = self.steps if given is None else given.window.steps
         if isinstance(inputs, Events):
             steps = inputs.steps
-        options = encoder_options_for(name, kind, self.encoder_options)
+        options = encoder_options_for(name, self.encoder_options)
         encoder = Encoder.fit(name, inputs, steps=steps, **options)
         events = encoder.encode(inputs, seed=self.seed)
         choices: list[Choice] = []

