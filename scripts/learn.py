@@ -1,23 +1,22 @@
-"""``bitlif learn``: train a layer on a task, or on your own files."""
+"""``bitlif learn``: train a layer on own data, on a task, or on spikes and targets."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import bitlif
 from bitlif import tasks
 from bitlif.model.config.config import Config
-from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError, require_int
-from bitlif.model.files.event_file import save_events
-from bitlif.model.files.weight_file import load_weights, save_weights
+from bitlif.model.files.weight_file import load_weights
 from bitlif.sim.backends.core import Core
+from bitlif.tasks.data_file import Data, load_data
+from bitlif.tasks.finding import warn_of_findings
+from bitlif.tasks.label_file import load_labels
+from bitlif.tasks.readouts import READOUTS
 
 from .console.output_files import OutputFolder
 from .console.terminal import (
@@ -27,14 +26,22 @@ from .console.terminal import (
     add_duplicates,
     add_json,
     chosen_backend,
-    console,
+    chosen_events,
     print_json,
-    report_table,
 )
 from .learning.from_targets import learn_targets
 from .learning.from_task import learn_task
 from .learning.outcome import Outcome
-from .support.resume import check_resume, save_state
+from .learning.own_data import (
+    READOUT,
+    OwnData,
+    add_data_options,
+    own_data,
+    require_data_file,
+    require_layer,
+)
+from .learning.results import fill_folder, print_result
+from .support.resume import check_resume
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -43,17 +50,25 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "learn",
         run,
-        "train a layer and write its weights",
+        "train a layer on own data or a task, and write its weights",
         """
-        Train a layer, starting from zero weights or from --initial. The default task depends on
-        the size: a layer of 65 inputs and 10 neurons learns scikit-learn's digits, any other layer
-        learns from a teacher with hidden weights. Tasks of installed packages are selected by
-        their registered name or by MODULE:NAME. --spikes and --targets train on your own files
-        instead: spikes as for `bitlif run`; targets as .npz with an array `targets` of shape
-        (windows, neurons) or (windows, steps, neurons), raw integers or floats in 0 ..= 1. A board
-        must have been built from the configuration that is written to --out, which contains the
-        LFSR seeds derived from --seed. --resume continues the earlier run in --out, bit for bit as
-        if it had not stopped, and replaces the folder; configuration, data and seed must match.
+        Train a layer, starting from zero weights or from --initial.
+
+        Own data: --data names a .csv, .tsv or .npz file with a label for each window, and `bitlif
+        new NAME --data FILE` writes a configuration for it. A share of the windows, or another
+        file, is kept to test with; the result has the accuracy, a table by class, the confusion
+        matrix and pictures. Ready spikes (as for `bitlif run`) are given by --spikes with --labels,
+        or with --targets: .npz with an array `targets` of shape (windows, neurons) or (windows,
+        steps, neurons), raw integers or floats in 0 ..= 1.
+
+        Without data, the layer learns a --task: one of 65 inputs and 10 neurons scikit-learn's
+        digits, any other one a teacher with hidden weights. Tasks of installed packages are
+        selected by their registered name or by MODULE:NAME.
+
+        After the training, what is out of range is told as warnings with their likely cures. A
+        board must have been built from the configuration that is written to --out, which contains
+        the LFSR seeds derived from --seed. --resume continues the earlier run in --out, bit for bit
+        as if it had not stopped, and replaces the folder; configuration, data and seed must match.
         """,
         (
             "bitlif learn tiny --out tiny-run",
@@ -65,22 +80,37 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
+    parser.add_argument("--data", metavar="FILE", help="windows with labels: .csv, .tsv or .npz")
+    parser.add_argument("--spikes", metavar="FILE", help="input spikes, with --labels or --targets")
+    parser.add_argument("--targets", metavar="FILE", help="targets (.npz) of --spikes")
+    add_data_options(
+        parser,
+        "labels: the column or array of --data (default: y, label, labels, class or target), or "
+        "the file (.npz, .csv, .txt) of --spikes",
+    )
     parser.add_argument(
-        "--task", "--data", metavar="NAME", dest="task",
+        "--readout", choices=READOUTS, help=f"how a class is read (default: {READOUT})"
+    )
+    parser.add_argument(
+        "--task", metavar="NAME",
         help="digits, teacher, another task's name or MODULE:NAME (default: by size)",
     )  # fmt: skip
-    parser.add_argument("--spikes", metavar="FILE", help="input spikes, with --targets")
-    parser.add_argument("--targets", metavar="FILE", help="targets (.npz), with --spikes")
     add_duplicates(parser)
     parser.add_argument(
-        "--epochs", type=int, help="passes over the data (default: set by the task; digits: 20)"
-    )
+        "--epochs", type=int,
+        help="passes over the data (default: as many as the schedule of own data has, or set by "
+        "the task; digits: 20)",
+    )  # fmt: skip
     parser.add_argument(
-        "--seed", type=int, default=0, help="seed of the data, their order and LFSRs (default: 0)"
-    )
+        "--seed", type=int, default=0,
+        help="seed of the split, the order, spikes and LFSRs (default: 0)",
+    )  # fmt: skip
     parser.add_argument("--initial", metavar="FILE", help="initial weights (default: zero)")
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out for --epochs more epochs"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with status 1 if something is out of range"
     )
     add_backend(parser, "train")
     parser.add_argument("--force", action="store_true", help="replace an earlier result folder")
@@ -89,13 +119,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the folder, print the report."""
-    require_int("--seed", args.seed, 0, (1 << 31) - 1)
-    if args.epochs is not None:
-        require_int("--epochs", args.epochs, 1, 1_000_000)
-    if (args.spikes is None) != (args.targets is None):
-        raise BitlifError("--spikes and --targets must be given together")
-    if args.spikes and args.task:
-        raise BitlifError("--task cannot be used with --spikes, which gives the data")
+    _check(args)
     task = tasks.get(args.task) if args.task else None
     backend = chosen_backend(args)
     if args.resume:
@@ -104,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(OutputFolder(Path(args.out), "learn", force=args.force))
         config = Config.load(args.config).seeded(args.seed)
+        own = _own(args, config)
         options: dict[str, Any] = {"model": {"signature": False}}.get(backend, {})
         if backend == "float":
             options = {"units": "real", "seed": args.seed}
@@ -112,12 +137,51 @@ def run(args: argparse.Namespace) -> int:
             weights = load_weights(args.initial, config)
             real = core.units == "real"
             core.load(weights * float(config.synapse.weight.lsb) if real else weights)
-        if args.spikes:
+        if args.targets:
             done = learn_targets(args, core, stack)
+        elif own is not None:
+            done = learn_task(args, own.task, core, stack, own)
         else:
             task = tasks.default_task(config) if task is None else task
             done = learn_task(args, task, core, stack)
         return _finish(args, out, core, done)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise unless the options go together."""
+    require_int("--seed", args.seed, 0, (1 << 31) - 1)
+    if args.epochs is not None:
+        require_int("--epochs", args.epochs, 1, 1_000_000)
+    given = [name for name in ("data", "spikes", "task") if getattr(args, name)]
+    if len(given) > 1:
+        raise BitlifError(
+            f"--{given[0]} cannot be used with --{given[1]}, which gives other windows"
+        )
+    if args.data:
+        require_data_file(args.data, tasks.names())
+    if args.targets and not args.spikes:
+        raise BitlifError("--targets needs --spikes")
+    if args.spikes and bool(args.targets) == bool(args.labels):
+        raise BitlifError("--spikes needs either --labels or --targets")
+    labelled = args.data or (args.spikes and args.labels)
+    for name in ("labels", "test", "encoder", "readout"):
+        if getattr(args, name) and not labelled:
+            raise BitlifError(f"--{name} needs --data, or --spikes with --labels")
+
+
+def _own(args: argparse.Namespace, config: Config) -> OwnData | None:
+    """Return the task on --data, or on --spikes with --labels; None without them."""
+    if args.data:
+        data, source = load_data(args.data, args.labels), args.data
+    elif args.spikes and args.labels:
+        events = chosen_events(args, config)
+        labels = load_labels(args.labels, events.windows)
+        data, source = Data.of(events, labels.values), args.spikes
+    else:
+        return None
+    own = own_data(args, "data", data, source)
+    require_layer(own, config)
+    return own
 
 
 def _finish(args: argparse.Namespace, out: OutputFolder, core: Core, done: Outcome) -> int:
@@ -131,27 +195,12 @@ def _finish(args: argparse.Namespace, out: OutputFolder, core: Core, done: Outco
         **done.report,
         "seconds": done.seconds,
         "learning_steps_per_second": done.windows * config.window.steps / done.seconds,
+        "findings": [finding.to_json() for finding in done.findings],
     }
-
-    def fill(folder: Path) -> None:
-        if core.backend == "float":
-            np.savez_compressed(folder / "float_weights.npz", weights=core.weights())
-        else:
-            save_weights(folder / "weights.npz", core.weights(), config)
-        (folder / "config.toml").write_text(dump_config(config), "utf-8")
-        save_events(folder / "spikes.npz", done.events)
-        save_state(folder, core)
-        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-
-    out.write(fill)
+    out.write(lambda folder: fill_folder(folder, core, done, report))
     if args.json:
         print_json(report)
     else:
-        _print(report, out.path)
-    return 0
-
-
-def _print(report: dict[str, Any], out: Path) -> None:
-    screen = console()
-    screen.print(report_table("learned", report))
-    screen.print(f"written to {out}")
+        print_result(report, done, out.path)
+    wrong = warn_of_findings(done.findings)
+    return 1 if wrong and args.strict else 0

@@ -16,7 +16,7 @@ from .console.standard_streams import guarded_streams
 from .console.terminal import announce_compilation, say, warnings_as_sentences
 
 SUBCOMMANDS = {
-    "new": "write a configuration file that explains its fields",
+    "new": "write a configuration file that explains its fields, scaled to own data",
     "demo": "learn handwritten digits in integers and in float, side by side",
     "learn": "train a layer and write its weights",
     "run": "run input spikes through a layer with given weights",

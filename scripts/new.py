@@ -1,20 +1,47 @@
-"""``bitlif new``: write a configuration file that explains its fields."""
+"""``bitlif new``: write a configuration file that explains its fields, scaled to own data."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, located, require_int
 from bitlif.model.text import path_text, quoted
 
 from .console.terminal import SubParsers, add_command, add_json
+from .learning.own_data import add_data_options
 
 if TYPE_CHECKING:
     from bitlif.model.config.config import Config
 
 TITLE = "A configuration of bitlif. Above each field: its meaning; the values it accepts."
+STEPS = 64
+EPOCHS = 20
+
+NEEDING = ("labels", "test", "encoder", "steps", "epochs", "seed")
+"""Options that mean something for own data only."""
+
+
+class Made(NamedTuple):
+    """A configuration and what is said about it.
+
+    Attributes
+    ----------
+    config : Config
+    header : list of str
+        Paragraphs at the top of the file.
+    report : dict
+        Facts about the data, and ``chosen``: field, value and reason.
+    follow : str
+        The command that uses the file.
+    """
+
+    config: Config
+    header: list[str]
+    report: dict[str, Any]
+    follow: str
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -23,17 +50,36 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "new",
         run,
-        "write a configuration file that explains its fields",
+        "write a configuration file that explains its fields, scaled to own data",
         """
         Write NAME.toml with all fields of a configuration, each explained in a comment with the
-        values it accepts. The values are the defaults.
+        values it accepts.
+
+        With --data, a .csv, .tsv or .npz file with a label for each window, the layer is scaled to
+        the training windows: sizes, gain and formats so that the spikes drive the neurons well, and
+        a schedule of noise and learning rates. What was chosen from what is printed, and the
+        command that trains the layer; the test windows are not looked at. Give that command the
+        same --labels, --test, --seed and --encoder. Without --data, all values are the defaults.
         """,
         (
             "bitlif new mine",
+            "bitlif new wine --data wine.csv",
+            "bitlif new wine --data wine.csv --labels class --steps 32 --epochs 10 --force --json",
             "bitlif new mine --out other.toml && bitlif config validate other.toml",
         ),
     )
     parser.add_argument("name", metavar="NAME", help="name of the configuration")
+    parser.add_argument("--data", metavar="FILE", help="windows with labels: .csv, .tsv or .npz")
+    add_data_options(
+        parser, "column or array of the labels (default: y, label, labels, class or target)"
+    )
+    parser.add_argument("--seed", type=int, help="seed of the split and of the spikes (default: 0)")
+    parser.add_argument(
+        "--steps", type=int, help=f"steps of a window (default: {STEPS}, or those of the spikes)"
+    )
+    parser.add_argument(
+        "--epochs", type=int, help=f"passes over the training windows (default: {EPOCHS})"
+    )
     parser.add_argument(
         "-o", "--out", metavar="FILE", help="file to write, ending in .toml (default: NAME.toml)"
     )
@@ -47,24 +93,118 @@ def run(args: argparse.Namespace) -> int:
     from bitlif.model.config.toml import config_hash
 
     from .console.output_files import OutputFile
-    from .console.terminal import console, print_json
+    from .console.terminal import console, print_json, report_table, result_table
 
     path = _path(args)
-    with OutputFile(path) as out:
-        config, header, report = _default(args.name)
-        out.write_text(dump_commented(config, [TITLE, *header]))
-    report = {"config": config.name, "hash": config_hash(config), **report, "written": str(path)}
+    with OutputFile(path, {"--data": args.data, "--test": args.test}) as out:
+        made = _suited(args, path) if args.data else _default(args)
+        out.write_text(dump_commented(made.config, [TITLE, *made.header]))
+    report = {
+        "config": made.config.name,
+        "hash": config_hash(made.config),
+        **made.report,
+        "written": str(path),
+        "next": made.follow,
+    }
     if args.json:
         print_json(report)
-    else:
-        console().print(f"written to {path}")
+        return 0
+    screen = console()
+    if chosen := report["chosen"]:
+        screen.print(report_table("data", made.report))
+        rows = [(own["field"], _value(own["field"], own["value"]), own["reason"]) for own in chosen]
+        screen.print(result_table("chosen", ("field", "value", "from"), rows))
+    screen.print(f"written to {path}")
+    screen.print(f"next: {made.follow}")
     return 0
 
 
-def _default(name: str) -> tuple[Config, list[str], dict[str, Any]]:
+def _default(args: argparse.Namespace) -> Made:
+    """Return the default configuration."""
     from bitlif.model.config.config import Config
 
-    return Config(name=name), ["All values are the defaults."], {"fields": []}
+    for name in NEEDING:
+        if getattr(args, name) is not None:
+            raise BitlifError(f"--{name} needs --data")
+    path = shlex.quote(args.out or f"{args.name}.toml")
+    return Made(
+        Config(name=args.name),
+        ["All values are the defaults."],
+        {"chosen": []},
+        f"bitlif config validate {path}",
+    )
+
+
+def _suited(args: argparse.Namespace, path: Path) -> Made:
+    """Return a configuration that is scaled to the training windows of ``--data``."""
+    from bitlif.model.events import Events
+    from bitlif.tasks.data_file import load_data
+    from bitlif.tasks.suit_config import suit_config
+
+    from .learning.own_data import own_data, require_data_file
+
+    require_data_file(args.data, [])
+    seed = require_int("--seed", 0 if args.seed is None else args.seed, 0, (1 << 31) - 1)
+    epochs = require_int("--epochs", args.epochs or EPOCHS, 1, 1_000_000)
+    data = load_data(args.data, args.labels)
+    own = own_data(args, "data", data, args.data)
+    steps = args.steps
+    if isinstance(data.inputs, Events):
+        if steps not in (None, data.inputs.steps):
+            raise BitlifError(
+                f"--steps must be {data.inputs.steps}, those of the spikes, or left out, "
+                f"not {steps}"
+            )
+        steps = data.inputs.steps
+    steps = require_int("--steps", STEPS if steps is None else steps, 1, 1 << 20)
+    with located(f"data '{path_text(args.data)}'"):
+        examples = own.task.encoded(steps, seed)
+        config, choices = suit_config(
+            examples.train, len(own.task.classes), epochs=epochs, name=args.name
+        )
+    report = {
+        "data": args.data,
+        "kind": data.kind,
+        "windows": data.windows,
+        "training_windows": examples.train.windows,
+        "test_windows": examples.test.windows,
+        "features": len(data.names),
+        "encoder": own.told["encoder"],
+        "classes": own.task.classes.tolist(),
+        "chosen": [
+            {"field": own.field, "value": own.value, "reason": own.reason} for own in choices
+        ],
+    }
+    follow = _follow(args, path, epochs)
+    scaled = (
+        f"Scaled to the {examples.train.windows} training windows of {path_text(args.data)}, "
+        f"{len(own.task.classes)} classes, for {epochs} epochs. Train it by"
+    )
+    header = [
+        scaled,
+        f"  {follow}",
+        "Chosen from the data, all others as in the ready-made 'digits':",
+        *(f"  {own.field}: {_value(own.field, own.value)}; {own.reason}" for own in choices),
+    ]
+    return Made(config, header, report, follow)
+
+
+def _value(field: str, value: Any) -> str:
+    """Return a chosen value in words; that of the schedule is its number of phases."""
+    return f"{value} phase{'s' * (value != 1)}" if field == "schedule" else str(value)
+
+
+def _follow(args: argparse.Namespace, path: Path, epochs: int) -> str:
+    """Return the command that trains the layer with the same options."""
+    words = ["bitlif", "learn", str(path), "--data", args.data]
+    for name in ("labels", "test", "encoder", "seed"):
+        value = getattr(args, name)
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    if args.epochs is not None:
+        words += ["--epochs", str(epochs)]
+    folder = path.stem if path.stem not in ("", ".") else "result"
+    return shlex.join([*words, "--out", folder])
 
 
 def _path(args: argparse.Namespace) -> Path:

@@ -6,7 +6,10 @@ import argparse
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 import bitlif
 from bitlif.model.config.config import Config
@@ -17,7 +20,13 @@ from bitlif.model.files.target_file import load_targets
 from bitlif.model.files.weight_file import load_weights
 from bitlif.model.result import Result
 from bitlif.model.text import path_text
+from bitlif.tasks.independent import prediction_config, run_independent
+from bitlif.tasks.label_file import Labels, load_labels
+from bitlif.tasks.learner import as_learner
+from bitlif.tasks.readouts import READOUTS, readout
+from bitlif.tasks.scores import confusion_matrix
 
+from .console.class_tables import class_tables
 from .console.output_files import OutputFile
 from .console.terminal import (
     SubParsers,
@@ -31,10 +40,15 @@ from .console.terminal import (
     print_json,
     report_table,
 )
+from .learning.judged import scores_report
+from .learning.trained import is_trained, load_trained
 from .support.resume import counters_of
 
 MODELS = ("float", "model")
 """Backends that are not gates."""
+
+SHOWN = 32
+"""Most values of a list that are printed."""
 
 CHAIN = (
     "bitlif learn tiny --out tiny-run && "
@@ -48,21 +62,40 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "run",
         run,
-        "run input spikes through a layer with given weights",
+        "run input spikes or own data through a layer with given weights",
         """
         Run all windows of a spike file through a layer, without learning. Spike files are .npz
         (arrays addresses, pointers, steps, units) or text with one 'time address' per line (AER).
+        With --labels, the windows are classified, and the accuracy, a table by class and the
+        confusion matrix are printed.
+
+        CONFIG can be a result folder of `bitlif learn`, which has weights, test windows and labels;
+        and the encoder of own data, so that --data classifies the windows of another file.
         """,
         (
             CHAIN,
+            "bitlif learn digits --epochs 2 --out digits-2 && bitlif run digits-2",
             "bitlif run digits --weights out/demo/weights.npz --spikes out/demo/spikes.npz --json",
             f"{CHAIN} --backend rtl",
         ),
     )
-    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
-    parser.add_argument("--weights", metavar="FILE", help="weights (.npz); required")
-    parser.add_argument("--spikes", metavar="FILE", help="input spikes; required")
+    parser.add_argument(
+        "config", metavar="CONFIG", help="TOML file, ready-made name, or folder of bitlif learn"
+    )
+    parser.add_argument("--weights", metavar="FILE", help="weights (.npz); needed unless a folder")
+    parser.add_argument("--spikes", metavar="FILE", help="input spikes; needed unless a folder")
     add_duplicates(parser)
+    parser.add_argument(
+        "--data", metavar="FILE", help="windows to encode as in training: .csv, .tsv or .npz"
+    )
+    parser.add_argument(
+        "--labels", metavar="FILE",
+        help="true classes of the windows (.npz, .csv, .txt); of --data, their column or array",
+    )  # fmt: skip
+    parser.add_argument(
+        "--readout", choices=READOUTS,
+        help="how a class is read (default: as in training, or count)",
+    )  # fmt: skip
     parser.add_argument(
         "--targets", metavar="FILE", help="targets (.npz); required if a teacher resets the neurons"
     )
@@ -72,24 +105,44 @@ def add_parser(subparsers: SubParsers) -> None:
     add_json(parser)
 
 
+class Inputs(NamedTuple):
+    """What a run needs.
+
+    Attributes
+    ----------
+    config : Config
+    weights : (N, M) int64
+    events : Events
+    labels : Labels or None
+        True classes of the windows.
+    known : Labels or None
+        Classes of the neurons of a trained classifier; its values do not matter.
+    readout : str
+    """
+
+    config: Config
+    weights: NDArray[np.int64]
+    events: Events
+    labels: Labels | None
+    known: Labels | None
+    readout: str
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the windows and print the result."""
-    if not args.weights or not args.spikes:
-        raise BitlifError(f"--weights and --spikes are required, for example: {CHAIN}")
     backend = chosen_backend(args)
-    config = Config.load(args.config)
-    events = chosen_events(args, config)
-    weights = load_weights(args.weights, config)
+    inputs = _inputs(args)
+    config, events = inputs.config, inputs.events
     levels = load_targets(args.targets, config, events.windows) if args.targets else None
     if events.windows == 0:
         raise BitlifError(f"spikes '{path_text(args.spikes)}' must hold at least one window, not 0")
-    inputs = {
+    files = {
         "CONFIG": args.config, "--weights": args.weights, "--spikes": args.spikes,
-        "--targets": args.targets,
+        "--targets": args.targets, "--data": args.data, "--labels": args.labels,
     }  # fmt: skip
     with ExitStack() as stack:
-        out = stack.enter_context(OutputFile(Path(args.out), inputs)) if args.out else None
-        result, seconds, told = _run_on(backend, args.threads, config, weights, events, levels)
+        out = stack.enter_context(OutputFile(Path(args.out), files)) if args.out else None
+        result, predicted, seconds, told = _run_on(backend, args.threads, inputs, levels)
         if out:
             out.write(lambda path: save_events(path, result.spikes))
     steps = events.windows * events.steps
@@ -103,6 +156,7 @@ def run(args: argparse.Namespace) -> int:
         "output_spikes": int(counts.sum()),
         "spikes_by_neuron": counts.tolist(),
         "output_rate": float(counts.sum() / (steps * config.layer.neurons)),
+        **_scores(inputs, predicted),
         **{name: result.counters[name] for name in counters_of(backend)},
         "seconds": seconds,
         "neuron_steps_per_second": steps * config.layer.neurons / seconds,
@@ -114,16 +168,79 @@ def run(args: argparse.Namespace) -> int:
         return 0
     screen = console()
     screen.print(report_table("run", report))
-    shown = counts[:32].tolist()
-    more = f" ... ({counts.size} neurons)" if counts.size > 32 else ""
-    screen.print(f"spikes by neuron: {' '.join(map(str, shown))}{more}")
+    for table in class_tables(report):
+        screen.print(table)
+    if "predicted" in report:
+        screen.print(f"classes of the windows: {_listed(report['predicted'], 'windows')}")
+    screen.print(f"spikes by neuron: {_listed(counts.tolist(), 'neurons')}")
     return 0
 
 
+def _listed(values: list[Any], what: str) -> str:
+    more = f" ... ({len(values)} {what})" if len(values) > SHOWN else ""
+    return " ".join(map(str, values[:SHOWN])) + more
+
+
+def _inputs(args: argparse.Namespace) -> Inputs:
+    """Return configuration, weights, spikes and labels, from files or from a result folder."""
+    trained = None
+    if is_trained(args.config):
+        trained = load_trained(args.config)
+        args.weights = args.weights or str(trained.folder / "weights.npz")
+        if not args.spikes and not args.data:
+            args.spikes = str(trained.folder / "spikes.npz")
+            if trained.labels is not None:
+                args.labels = args.labels or str(trained.folder / "labels.npz")
+    elif args.data:
+        raise BitlifError(
+            "--data needs the encoder of a training: CONFIG must be a folder of bitlif learn --data"
+        )
+    if not args.weights or not (args.spikes or args.data):
+        raise BitlifError(f"--weights and --spikes are required, for example: {CHAIN}")
+    if args.data and args.spikes:
+        raise BitlifError("--data cannot be used with --spikes, which gives other windows")
+    config = Config.load(args.config) if trained is None else trained.config
+    known = None if trained is None else trained.labels
+    readout = args.readout or ("count" if trained is None else trained.readout)
+    if trained is not None and args.data:
+        events, labels = trained.encoded(args.data, args.labels)
+        weights = load_weights(args.weights, config)
+        return Inputs(config, weights, events, labels, known, readout)
+    events = chosen_events(args, config)
+    weights = load_weights(args.weights, config)
+    labels = load_labels(args.labels, events.windows) if args.labels else None
+    if labels is not None and labels.classes is None and known is not None:
+        labels = known._replace(values=labels.values)
+    return Inputs(config, weights, events, labels, known, readout)
+
+
+def _scores(inputs: Inputs, predicted: NDArray[np.int64] | None) -> dict[str, Any]:
+    """Return the entries of the report on the classes of the windows."""
+    if predicted is None:
+        return {}
+    neurons = inputs.config.layer.neurons
+    if inputs.labels is None:
+        assert inputs.known is not None
+        names = inputs.known.neurons(neurons)[1]
+        return {"readout": inputs.readout, "predicted": [names[own] for own in predicted]}
+    true, names = inputs.labels.neurons(neurons)
+    matrix = confusion_matrix(true, predicted, neurons)
+    return {
+        "readout": inputs.readout,
+        "accuracy": float((true == predicted).mean()),
+        **scores_report(names, matrix),
+        "predicted": [names[own] for own in predicted],
+    }
+
+
 def _run_on(
-    backend: str, threads: int, config: Config, weights: Any, events: Events, levels: Any
-) -> tuple[Result, float, dict[str, Any]]:
-    """Return the result, its time in seconds, and what the report says of the backend."""
+    backend: str, threads: int, inputs: Inputs, levels: Any
+) -> tuple[Result, NDArray[np.int64] | None, float, dict[str, Any]]:
+    """Return the result, the predicted neurons, the time in seconds, and facts of the backend.
+
+    Windows are classified only if there are labels, or the layer is a classifier.
+    """
+    config, events = inputs.config, inputs.events
     told: dict[str, Any] = {"model": "float" if backend == "float" else "integer"}
     told["backend"] = backend
     options: dict[str, Any] = {}
@@ -133,15 +250,30 @@ def _run_on(
         raise BitlifError(f"--threads must be 1 with --backend {backend}, not {threads}")
     elif backend == "float":
         options = {"seed": 0}
+    labels = inputs.labels or inputs.known
+    # Each window from a reset, as in training, unless its targets reset the neurons.
+    independent = labels is not None and labels.independent and levels is None
+    if labels is not None:
+        # Labels are checked before any window runs.
+        labels.neurons(config.layer.neurons)
+    if independent and backend == "model":
+        config = prediction_config(config)
     with bitlif.open(config, backend, **options) as core:
-        core.load(weights)
+        core.load(inputs.weights)
+        read = readout(inputs.readout)
+        record = read.records(core) if labels is not None else ()
         if backend in MODELS:
             # A spare core runs one window first, so that loading the engine is not timed.
-            core.fresh().run(events.select([0]), None if levels is None else levels[:1])
+            first = None if levels is None else levels[:1]
+            core.fresh().run(events.select([0]), first, record=record)
         start = time.perf_counter()
-        result = core.run(events, levels)
+        if independent and backend != "model":
+            result = run_independent(as_learner(core), events, record=record)
+        else:
+            result = core.run(events, levels, record=record)
         seconds = time.perf_counter() - start
-        if backend not in MODELS:
+        if backend not in MODELS and not independent:
             clocks = {"clocks": core.clocks()} if core.counts_clocks else {}
             told |= {**clocks, "signature": f"{core.signature():08x}"}
-        return result, seconds, told
+        predicted = None if labels is None else read.classify(result)
+        return result, predicted, seconds, told

@@ -6,6 +6,7 @@ and ``figure.savefig(path)`` writes them to a file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,18 @@ from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
 from bitlif.model.events import Events
 from bitlif.model.extras import missing_extra
 from bitlif.model.result import Result
-from bitlif.model.text import array_kind, quoted
+from bitlif.model.text import quoted, shortened, terminal_text
 
 from .colours import BLUE, VERMILION
 from .learner import as_learner
+from .scores import require_matrix
 from .task import Epoch
 
 NUMBERED = 20
 """Largest number of classes whose counts are written into the cells of a confusion matrix."""
+
+LABEL = 16
+"""Most characters of the name of a class at an axis."""
 
 MARK = 3.0, 14.0
 """Smallest and largest height of the mark of a spike, in points."""
@@ -95,24 +100,27 @@ def draw_learning_curve(history: list[Epoch]) -> Any:
     return figure
 
 
-def draw_confusion(matrix: NDArray[np.int64]) -> Any:
+def draw_confusion(matrix: NDArray[np.int64], *, classes: Sequence[object] | None = None) -> Any:
     """Return a figure of a confusion matrix, (true class, predicted class).
 
     The counts are written into the cells of up to `NUMBERED` classes.
 
+    Parameters
+    ----------
+    matrix : (K, K) int
+    classes : sequence of (int or str), optional
+        Name of each class, for the axes of up to `NUMBERED` classes; None: its number.
+
     Raises
     ------
     BitlifError
-        If it is not a square matrix of counts, or Matplotlib is not installed.
+        If it is not a square matrix of counts, the names are not one per class, or Matplotlib is
+        not installed.
     """
-    matrix = np.asarray(matrix)
-    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 0
-    if not square or matrix.dtype.kind not in "iu":
-        raise BitlifTypeError(
-            f"matrix must be integers of shape (classes, classes), not {array_kind(matrix)}"
-        )
-    if matrix.min() < 0:
-        raise BitlifError(f"matrix must hold counts of at least 0, not {matrix.min()}")
+    matrix = require_matrix(matrix)
+    names = range(len(matrix)) if classes is None else classes
+    if len(names) != len(matrix):
+        raise BitlifError(f"classes must be {len(matrix)} names, not {len(names)}")
     figure, axes = _axes(5.0, 4.5)
     top = max(int(matrix.max()), 1)
     image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=top)
@@ -123,8 +131,11 @@ def draw_confusion(matrix: NDArray[np.int64]) -> Any:
             axes.text(
                 predicted, true, str(count), ha="center", va="center", color=colour, fontsize=size
             )
-        axes.set_xticks(range(len(matrix)))
-        axes.set_yticks(range(len(matrix)))
+        texts = [shortened(terminal_text(name), LABEL) for name in names]
+        # Names that are longer than their column are written upwards.
+        steep = 90 if max(map(len, texts)) * len(texts) > 36 else 0
+        axes.set_xticks(range(len(matrix)), texts, rotation=steep, parse_math=False)
+        axes.set_yticks(range(len(matrix)), texts, parse_math=False)
     else:
         _count(axes.xaxis, axes.yaxis)
     axes.set_xlabel("predicted class")

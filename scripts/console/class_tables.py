@@ -55,7 +55,7 @@ def class_tables(report: dict[str, Any]) -> Iterator[ResultTable]:
         for own in report["by_class"]
     ]
     columns = ("class", "windows", "predicted", "precision", "recall")
-    yield result_table("test windows by class", columns, rows)
+    yield result_table("windows by class", columns, rows)
     if len(rows) <= MOST_CLASSES:
         names = [_name(own) for own in report["classes"]]
         lines = [(name, *counts) for name, counts in zip(names, report["confusion"], strict=True)]

@@ -197,11 +197,11 @@ def result_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any
 
 
 def report_table(title: str, report: dict[str, Any]) -> ResultTable:
-    """Return a table of the single values of a report; lists are omitted."""
+    """Return a table of the single values of a report; lists and objects are omitted."""
     rows = [
         (name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
         for name, value in report.items()
-        if not isinstance(value, list)
+        if not isinstance(value, (dict, list))
     ]
     return result_table(title, ("", ""), rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import time
 from typing import Any
 
@@ -13,6 +14,8 @@ from bitlif.model.text import path_text
 from bitlif.scripts.console.terminal import chosen_events, progress_bars
 from bitlif.scripts.support.resume import Earlier, data_hash, resume
 from bitlif.sim.backends.core import Core
+from bitlif.tasks.diagnosis import diagnose
+from bitlif.tasks.task import Epoch, Examples
 from bitlif.tasks.training import orders
 
 from .outcome import Outcome, summed_counters
@@ -36,16 +39,16 @@ def learn_targets(args: argparse.Namespace, core: Core, stack: contextlib.ExitSt
     epochs = args.epochs or 1
     name = data_hash(events, levels)
     earlier = resume(args, core, name, events.windows) if args.resume else Earlier()
-    tallies = []
-    spikes = 0
+    history: list[Epoch] = []
     stack.enter_context(core.fresh()).learn(events.select([0]), targets[:1])
     start = time.perf_counter()
     with progress_bars() as bars:
         bar = bars.add_task("epochs", total=epochs)
         for order in orders(events.windows, epochs, args.seed, first=earlier.epochs):
             result = core.learn(events.select(order), targets[order])
-            tallies.append(result.counters)
-            spikes = int(result.counts.sum())
+            spikes = int(result.counts.sum()) / events.windows
+            number = earlier.epochs + len(history) + 1
+            history.append(Epoch(number, math.nan, math.nan, spikes, result.counters))
             bars.update(bar, advance=1)
     seconds = time.perf_counter() - start
     report = {
@@ -53,7 +56,13 @@ def learn_targets(args: argparse.Namespace, core: Core, stack: contextlib.ExitSt
         "data_hash": name,
         "epochs": earlier.epochs + epochs,
         "windows": core.windows_learned(),
-        "output_spikes_per_window": spikes / events.windows,
-        **summed_counters(core, earlier, tallies),
+        "output_spikes_per_window": history[-1].spikes,
+        **summed_counters(core, earlier, [epoch.counters for epoch in history]),
     }
-    return Outcome(report, events, seconds, core.windows_learned() - earlier.windows)
+    examples = Examples(
+        events, events.select([]), train_targets=levels / (1 << config.error.target_bits)
+    )
+    return Outcome(
+        report, events, seconds, core.windows_learned() - earlier.windows,
+        findings=diagnose(core, examples, history),
+    )  # fmt: skip

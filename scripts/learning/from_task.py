@@ -16,23 +16,33 @@ from bitlif.model.text import quoted
 from bitlif.scripts.console.terminal import progress_bars
 from bitlif.scripts.support.resume import Earlier, resume
 from bitlif.sim.backends.core import Core
-from bitlif.tasks.task import Epoch, Task
+from bitlif.tasks.diagnosis import diagnose
+from bitlif.tasks.readouts import readout
+from bitlif.tasks.task import Epoch, Examples, Task, run_test
 from bitlif.tasks.training import checked_examples
 
+from .judged import Judged
 from .outcome import Outcome, summed_counters
+from .own_data import OwnData, default_epochs
 
 
 def learn_task(
-    args: argparse.Namespace, task: Task, core: Core, stack: contextlib.ExitStack
+    args: argparse.Namespace,
+    task: Task,
+    core: Core,
+    stack: contextlib.ExitStack,
+    own: OwnData | None = None,
 ) -> Outcome:
-    """Train on a task, and test after each epoch if it has labels."""
+    """Train on a task, and test after each epoch if it has labels.
+
+    `own` is given for own data, of which `task` is made.
+    """
     examples = checked_examples(task, core.config, args.seed)
     labelled = examples.train_labels is not None
-    earlier = Earlier()
-    if args.resume:
-        windows = examples.train.windows
-        earlier = resume(args, core, task.name, windows, length=task.length_field, tested=labelled)
+    earlier = _earlier(args, task, core, examples, own)
     epochs = args.epochs or task.epochs
+    if own is not None and args.epochs is None:
+        epochs = default_epochs(core.config, examples.train.windows) or epochs
     probe = stack.enter_context(core.fresh())
     # A spare core learns one window first, so that loading the engine is not timed.
     spare = stack.enter_context(core.fresh())
@@ -52,18 +62,59 @@ def learn_task(
         )  # fmt: skip
     seconds = time.perf_counter() - start
     told = reported(task, task.report(core, probe, examples, history))
+    judged = None
     if labelled:
-        accuracies = [epoch.test_accuracy for epoch in history]
-        told["test_accuracy_by_epoch"] = [*earlier.accuracies, *accuracies]
+        judged = _judged(task, core, probe, examples, [*earlier.history, *history])
+        told |= {
+            "test_accuracy_by_epoch": [epoch.test_accuracy for epoch in judged.history],
+            "train_accuracy_by_epoch": [epoch.train_accuracy for epoch in judged.history],
+            **judged.report(),
+        }
     counted = {"epochs": earlier.epochs + epochs} if task.length_field == "epochs" else {}
+    source: dict[str, Any] = {"data": task.name}
+    if own is not None:
+        names = list(own.task.data.names)
+        source = {
+            "data": own.source, "data_hash": own.data_hash, "features": names, **own.told,
+        }  # fmt: skip
     report = {
-        "data": task.name,
+        **source,
         **counted,
         "windows": core.windows_learned(),
         **told,
         **summed_counters(core, earlier, [epoch.counters for epoch in history]),
     }
-    return Outcome(report, examples.test, seconds, core.windows_learned() - earlier.windows)
+    return Outcome(
+        report, examples.test, seconds, core.windows_learned() - earlier.windows, judged,
+        diagnose(core, examples, history, task=task),
+        own.task.encoder(core.config, args.seed) if own else None,
+    )  # fmt: skip
+
+
+def _earlier(
+    args: argparse.Namespace, task: Task, core: Core, examples: Examples, own: OwnData | None
+) -> Earlier:
+    """Return what the earlier run of --resume learned, after restoring its state."""
+    if not args.resume:
+        return Earlier()
+    return resume(
+        args, core, task.name if own is None else own.data_hash, examples.train.windows,
+        length=task.length_field, tested=examples.train_labels is not None,
+        options={} if own is None else own.told,
+    )  # fmt: skip
+
+
+def _judged(
+    task: Task, core: Core, probe: Core, examples: Examples, history: list[Epoch]
+) -> Judged:
+    """Run the test windows with the final weights."""
+    read = readout(task.readout)
+    result = run_test(core, probe, examples, read)
+    classes = getattr(task, "classes", np.arange(core.config.layer.neurons)).tolist()
+    return Judged(
+        classes, examples.test_labels, read.classify(result), examples.test, result, history,
+        examples.independent,
+    )  # fmt: skip
 
 
 def reported(task: Task, told: Any) -> dict[str, Any]:

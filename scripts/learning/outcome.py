@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 from bitlif.model.events import Events
 from bitlif.scripts.support.resume import Earlier, counters_of
 from bitlif.sim.backends.core import Core
+from bitlif.tasks.encoding import Encoder
+from bitlif.tasks.finding import Finding
+
+from .judged import Judged
 
 
 class Outcome(NamedTuple):
@@ -23,12 +27,21 @@ class Outcome(NamedTuple):
         Time of this call.
     windows : int
         Windows learned in this call.
+    judged : Judged or None
+        The test of a classifier.
+    findings : list of Finding
+        The diagnosis of a training on a task.
+    encoder : Encoder or None
+        The encoder of own data.
     """
 
     report: dict[str, Any]
     events: Events
     seconds: float
     windows: int
+    judged: Judged | None = None
+    findings: Sequence[Finding] = ()
+    encoder: Encoder | None = None
 
 
 def summed_counters(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from bitlif.model.storage.reading import read_text
 from bitlif.model.text import path_text, quoted
 from bitlif.sim.backends.core import Core
 from bitlif.sim.backends.modelled import Modelled
+from bitlif.tasks.task import Epoch
 
 STATE = "state.npz"
 REPORT = "report.json"
@@ -38,14 +41,14 @@ class Earlier:
     windows : int
     counters : dict of str to int
         Sums over all windows; empty if there were none.
-    accuracies : list of float
-        Test accuracy by epoch.
+    history : list of Epoch
+        Epochs of a run with labels; their spikes and counters are unknown.
     """
 
     epochs: int = 0
     windows: int = 0
     counters: dict[str, int] = field(default_factory=dict)
-    accuracies: list[float] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
 
 
 def data_hash(events: Events, targets: Any) -> str:
@@ -93,6 +96,7 @@ def resume(
     *,
     length: str = "epochs",
     tested: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> Earlier:
     """Restore the state at the end of the earlier run, and return what it had learned.
 
@@ -108,7 +112,10 @@ def resume(
     length : str
         Field of the report that counts epochs.
     tested : bool
-        Whether the report has the test accuracy of each epoch.
+        Whether the report has the accuracies of each epoch.
+    options : mapping or None
+        Further options that must be those of the earlier run, by the names of their entries in the
+        report.
 
     Raises
     ------
@@ -119,8 +126,10 @@ def resume(
     assert isinstance(core, Modelled)
     path = Path(args.out) / REPORT
     report = _Report(path)
-    asked = {"backend": core.backend, "seed": args.seed}
+    options = options or {}
+    asked = {"backend": core.backend, "seed": args.seed, **options}
     found = {"backend": report.get("backend"), "seed": report.integer("seed", MOST)}
+    found |= {name: report.get(name) for name in options}
     for name in asked:
         if found[name] != asked[name]:
             raise BitlifError(
@@ -135,14 +144,14 @@ def resume(
     windows = report.integer("windows", MOST)
     epochs = report.integer("epochs", MOST_EPOCHS) if length == "epochs" else windows
     counters = {name: report.integer(name, MOST) for name in counters_of(core.backend)}
-    accuracies = report.shares("test_accuracy_by_epoch", epochs) if tested else []
+    history = report.history(epochs) if tested else []
     core.resume_layer(Path(args.out) / STATE)
     if not core.windows_learned() == windows == epochs * per_epoch:
         raise BitlifError(
             f"windows in report '{path_text(path)}' must be {core.windows_learned()}, as in "
             f"{STATE}, not {windows} in {epochs} epochs"
         )
-    return Earlier(epochs, windows, counters, accuracies)
+    return Earlier(epochs, windows, counters, history)
 
 
 class _Report:
@@ -171,6 +180,15 @@ class _Report:
             return require_int(name, value, 0, most)
         except BitlifError as error:
             raise type(error)(f"report '{self._name}': {error}") from error
+
+    def history(self, epochs: int) -> list[Epoch]:
+        tests, trains = (
+            self.shares(f"{part}_accuracy_by_epoch", epochs) for part in ("test", "train")
+        )
+        return [
+            Epoch(number, train, test, math.nan, {})
+            for number, (train, test) in enumerate(zip(trains, tests, strict=True), 1)
+        ]
 
     def shares(self, name: str, count: int) -> list[float]:
         values = self.get(name)

@@ -98,6 +98,7 @@ def test_result_folder_matches_the_model(
     assert list(report) == [
         "config", "model", "backend", "seed", "data", "windows", "correlation_with_teacher",
         "coincident_spikes", "teacher_spikes", *COUNTERS, "seconds", "learning_steps_per_second",
+        "findings",
     ]  # fmt: skip
     assert (report["config"], report["model"], report["seed"]) == ("tiny", "integer", 4)
     assert (report["data"], report["windows"]) == ("teacher", 30)
@@ -114,6 +115,7 @@ def test_learned_table_shows_the_report(capsys: pytest.CaptureFixture[str]) -> N
     assert bitlif("learn tiny --epochs 2 --out out") == 0
     lines = capsys.readouterr().out.splitlines()
     report = json.loads(Path("out/report.json").read_text())
+    assert report.pop("findings")
     for name, value in report.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
         pattern = rf"│ {name.replace('_', ' ')} +│ +{re.escape(shown)} │"
@@ -274,7 +276,7 @@ def test_failed_write_keeps_the_old_result(
         assert (path.parent / "weights.npz").exists()
         raise error
 
-    monkeypatch.setattr("bitlif.scripts.learn.save_events", fail)
+    monkeypatch.setattr("bitlif.scripts.learning.results.save_events", fail)
     capsys.readouterr()
     for out in ("new", "old --force"):
         assert bitlif(f"learn tiny --epochs 3 --seed 1 --out {out}") == code
@@ -358,10 +360,17 @@ WRONG_LEARN = {
     **{f"--spikes spikes.npz --targets {name}": text for name, text in BAD_TARGETS.items()},
     "--spikes none.npz --targets t-none.npz": r"spikes 'none\.npz' must hold at least one window, "
     "not 0",
-    "--spikes spikes.npz": "--spikes and --targets must be given together",
-    "--targets targets.npz": "--spikes and --targets must be given together",
-    f"{FILES} --data teacher": "--task cannot be used with --spikes, which gives the data",
-    "--data digits": "the digits need a layer of 65 inputs and 10 neurons, not 6 and 4",
+    "--spikes spikes.npz": "--spikes needs either --labels or --targets",
+    "--targets targets.npz": "--targets needs --spikes",
+    f"{FILES} --labels labels.npz": "--spikes needs either --labels or --targets",
+    f"{FILES} --task teacher": "--spikes cannot be used with --task, which gives other windows",
+    f"{FILES} --data own.csv": "--data cannot be used with --spikes, which gives other windows",
+    f"{FILES} --test 0.5": "--test needs --data, or --spikes with --labels",
+    "--labels y": "--labels needs --data, or --spikes with --labels",
+    "--readout count": "--readout needs --data, or --spikes with --labels",
+    "--task digits": "the digits need a layer of 65 inputs and 10 neurons, not 6 and 4",
+    "--data digits": r"--data must be a .* file, not 'digits': use --task digits",
+    "--data own.xlsx": r"--data must be a \.csv, \.tsv or \.npz file, not 'own\.xlsx'",
     "--epochs 0": r"--epochs must be in 1 \.\.= 1000000, not 0",
     "--epochs 1000001": r"--epochs must be in 1 \.\.= 1000000, not 1000001",
     "--seed -1": r"--seed must be in 0 \.\.= 2147483647, not -1",

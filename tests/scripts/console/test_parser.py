@@ -35,7 +35,7 @@ def refused(words: list[str], capsys: Caught) -> str:
         (["learn", "tiny", "--otu", "x", "--out", "y"], "--out"),
         (["learn", "tiny", "--out", "x", "--eopchs=3"], "--epochs"),
         (["config", "show", "tiny", "--derivd"], "--derived"),
-        (["learn", "tiny", "--out", "x", "--data", "digit"], "digits"),
+        (["learn", "tiny", "--out", "x", "--task", "digit"], "digits"),
         (["verify", "tiny", "--simulator", "verlator"], "verilator"),
         (["registers", "--format", "pyton"], "python"),
         (["config", "show", "tyny"], "tiny"),

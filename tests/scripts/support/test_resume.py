@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from result_folder import content
 
 from bitlif.model.config.config import Config
 from bitlif.model.events import Events
@@ -35,22 +36,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def bitlif(line: str) -> int:
     return main(line.split())
-
-
-def content(path: str) -> dict[str, Any]:
-    """Return all that a result folder holds, but times."""
-    found: dict[str, Any] = {}
-    for file in sorted(Path(path).iterdir()):
-        if file.suffix == ".npz":
-            with np.load(file) as data:
-                found |= {f"{file.name} {name}": data[name].tolist() for name in data}
-        elif file.name == "report.json":
-            report = json.loads(file.read_text())
-            del report["seconds"], report["learning_steps_per_second"]
-            found |= report
-        else:
-            found[file.name] = file.read_text()
-    return found
 
 
 CASES = {
@@ -122,7 +107,7 @@ def rewrite(**changes: Any) -> None:
         ),
         (
             {},
-            "learn teacher --data teacher --out run --resume",
+            "learn teacher --task teacher --out run --resume",
             "state 'run/state.npz' must be",
         ),
         (
