@@ -31,8 +31,8 @@ def by_slot(config: Config, values: NDArray[Any]) -> NDArray[Any]:
     Lanes without a neuron are zero.
     """
     sizes = config.layer
-    missing = sizes.slots * sizes.lanes - sizes.neurons
-    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
+    padded = np.zeros((*values.shape[:-1], sizes.slots * sizes.lanes), values.dtype)
+    padded[..., : sizes.neurons] = values
     return padded.reshape(*values.shape[:-1], sizes.slots, sizes.lanes)
 
 

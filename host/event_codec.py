@@ -101,16 +101,16 @@ def encode_input(config: Config, events: Events, targets: NDArray[Any] | None) -
     return EncodedInput(data.tobytes(), ends, after)
 
 
-def decode_raster(config: Config, windows: int, items: bytes) -> NDArray[np.uint8]:
+def decode_raster(config: Config, items: bytes, windows: int, steps_each: int) -> NDArray[np.uint8]:
     """Decode output items into spikes.
 
     Parameters
     ----------
     config : Config
-    windows : int
-        Number of windows W.
     items : bytes
         Output items of all windows.
+    windows, steps_each : int
+        Number of windows W, and of steps T in each.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def decode_raster(config: Config, windows: int, items: bytes) -> NDArray[np.uint
     BitlifError
         If the items are not a valid output of that many windows.
     """
-    neurons, steps = config.layer.neurons, windows * config.window.steps
+    neurons, steps = config.layer.neurons, windows * steps_each
     number = bytes_for(neurons)
     if len(items) % number:
         raise BitlifError(f"the board must send items of {number} bytes, not {len(items)} bytes")
@@ -142,7 +142,7 @@ def decode_raster(config: Config, windows: int, items: bytes) -> NDArray[np.uint
         raise BitlifError(
             f"the board must send each spike once: neuron {neuron} has two in step {step}"
         )
-    return raster.reshape(windows, config.window.steps, neurons)
+    return raster.reshape(windows, steps_each, neurons)
 
 
 def max_output_bytes(config: Config, steps: int) -> int:

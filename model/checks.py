@@ -113,6 +113,49 @@ def check_events(config: Config, spikes: Spikes) -> Events:
     return events
 
 
+def check_step_spikes(config: Config, spikes: Any) -> NDArray[np.int32]:
+    """Return the inputs that spike in one step, in ascending order: (n,) int32.
+
+    Parameters
+    ----------
+    config : Config
+    spikes : (n,) int or (N,) bool
+        Numbers of inputs, in any order, or a mask.
+
+    Raises
+    ------
+    BitlifError
+        If the shape, the dtype or a number is wrong, or an input is named twice.
+
+    Examples
+    --------
+    >>> check_step_spikes(Config.load("tiny"), [4, 0]).tolist()
+    [0, 4]
+    """
+    inputs, array = config.layer.inputs, as_array("spikes", spikes)
+    if array.dtype == np.bool_ and array.shape == (inputs,):
+        return np.flatnonzero(array).astype(np.int32)
+    if array.shape == (0,):
+        return np.zeros(0, np.int32)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise BitlifTypeError(
+            f"spikes of a step must be numbers of inputs, or booleans of shape ({inputs},), "
+            f"not {array_kind(array)}"
+        )
+    ordered = array.copy()
+    ordered.sort()
+    if ordered[0] < 0 or ordered[-1] >= inputs:
+        _require_range("spikes", array, 0, inputs - 1)
+    ordered = ordered.astype(np.int32)
+    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if twice.size:
+        mask = "; pass a mask as booleans" if array.size == inputs else ""
+        raise BitlifError(
+            f"spikes must name each input at most once, not {ordered[twice[0]]} twice{mask}"
+        )
+    return ordered
+
+
 def check_targets(
     config: Config, targets: NDArray[Any], windows: int, prefix: str = ""
 ) -> NDArray[np.uint16]:

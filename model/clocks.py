@@ -54,20 +54,58 @@ def step_clocks(
     ValueError
         If `learn` and the errors were not recorded.
     """
+    if learn and result.errors is None:
+        raise ValueError("the clock cycles of learning need a run that recorded 'errors'")
+    walked = np.diff(events.pointers).reshape(events.windows, events.steps)
+    wrong = _activity(config, result.errors)[1] if learn and result.errors is not None else None
+    active = _activity(config, result.raster)
+    return np.asarray(_formula(config, walked, *active, wrong, learning_core=learning_core))
+
+
+def one_step_clocks(
+    config: Config, walked: int, spikes: NDArray[Any], errors: NDArray[Any] | None,
+    *, learning_core: bool,
+) -> int:  # fmt: skip
+    """Return the clock cycles of one step, from the end of the step before.
+
+    Parameters
+    ----------
+    config : Config
+    walked : int
+        Number of input events.
+    spikes : (M,) uint8
+    errors : (M,) or None
+        None if the core does not learn.
+    learning_core : bool
+        Whether the core has learning hardware.
+    """
+    lanes = config.layer.lanes
+    active = [int(array[0]) for array in _counts(spikes[None], lanes)]
+    wrong = None if errors is None else int(_counts(errors[None], lanes)[1][0])
+    return int(_formula(config, walked, *active, wrong, learning_core=learning_core))
+
+
+def _formula(
+    config: Config, walked: Any, spikes: Any, speaking: Any, wrong: Any, *, learning_core: bool
+) -> Any:
+    """Return the clock cycles of steps; arguments are integers, or arrays of one shape.
+
+    Parameters
+    ----------
+    config : Config
+    walked, spikes, speaking, wrong : int or array
+        Input events, output spikes, slots with output spikes, and slots with a non-zero error
+        (None: the core does not learn).
+    learning_core : bool
+    """
     inputs, slots = config.layer.inputs, config.layer.slots
-    shape = (events.windows, events.steps)
-    walked = np.diff(events.pointers).reshape(shape)
-    spikes, speaking = _activity(config, result.raster)
     clocks = walked * slots + 2 * (walked > 0) + TURN
     sending = spikes + 2 * speaking + SPIKE_DEPTH
     neurons = slots + (ERROR_DEPTH if learning_core else NEURON_DEPTH)
-    if not learn:
-        return np.asarray(clocks + neurons + sending)
-    if result.errors is None:
-        raise ValueError("the clock cycles of learning need a run that recorded 'errors'")
-    _, wrong = _activity(config, result.errors)
-    adding = np.where(wrong > 0, wrong * inputs + GRADIENT_DEPTH, 0)
-    return np.asarray(clocks + max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending))
+    if wrong is None:
+        return clocks + neurons + sending
+    adding = (wrong > 0) * (wrong * inputs + GRADIENT_DEPTH)
+    return clocks + max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending)
 
 
 def quiet_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
@@ -109,9 +147,15 @@ def window_clocks(
 def _activity(config: Config, array: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the number of non-zero neurons, and of slots with one, per step: two (W, T) int64."""
     windows, steps, neurons = array.shape
-    counts = np.zeros((2, windows * steps), np.int64)
-    compiled(count_active)(array.reshape(-1, neurons), config.layer.lanes, *counts)
+    counts = _counts(array.reshape(-1, neurons), config.layer.lanes)
     return counts[0].reshape(windows, steps), counts[1].reshape(windows, steps)
+
+
+def _counts(rows: NDArray[Any], lanes: int) -> NDArray[np.int64]:
+    """Return the number of non-zero neurons, and of slots with one, per row of (R, M): (2, R)."""
+    counts = np.zeros((2, len(rows)), np.int64)
+    compiled(count_active)(rows, lanes, *counts)
+    return counts
 
 
 def count_active(array: Any, lanes: int, neurons: Any, slots: Any) -> None:

@@ -9,15 +9,19 @@ from .neuron import leaky_sum
 
 
 @compilable
-def trace_window(pointers, addresses, first, state, spiked, traces, counters, c):  # type: ignore[no-untyped-def]
-    """Compute the traces of one window.
+def trace_steps(  # type: ignore[no-untyped-def]
+    pointers, addresses, first, begin, end, state, spiked, traces, counters, c,
+):  # fmt: skip
+    """Compute the traces of steps ``begin ..< end`` of a window.
 
     Parameters
     ----------
     pointers, addresses : arrays of int
         Input events; see `bitlif.model.events`.
     first : int
-        First step of the window.
+        First step of the window, counted through all windows.
+    begin, end : int
+        Steps of the window.
     state : (trace_current, trace), each (N,) int, updated
     spiked : (N,) uint8
         Scratch.
@@ -28,7 +32,7 @@ def trace_window(pointers, addresses, first, state, spiked, traces, counters, c)
     c : Constants
     """
     trace_current, trace = state
-    for t in range(traces.shape[0]):
+    for t in range(begin, end):
         set_zero(spiked)
         for k in range(pointers[first + t], pointers[first + t + 1]):
             spiked[addresses[k]] = 1

@@ -28,7 +28,7 @@ from .lfsr import advance_offset, advance_stream, fill_stream, restart_streams
 from .neuron import fires, keep_membrane, leaky_sum, noise_level
 from .noise import draw_noise
 from .table import error_value, table_bin
-from .trace import trace_window
+from .trace import trace_steps
 from .update import update_window
 
 INFER, PREPARE, GRADIENT, LEARN = range(4)
@@ -63,7 +63,7 @@ class Noise(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Work arrays whose content is not used between windows."""
+    """Work arrays whose content is not used from one window to the next."""
 
     narrow_sum: Any
     """(M,) int, twice as wide as the weights"""
@@ -222,14 +222,19 @@ def take_targets(targets, w, t, scratch, c):  # type: ignore[no-untyped-def]
 
 
 def run_windows(  # type: ignore[no-untyped-def]
-    first, last, mode, learned, weights, pointers, addresses, targets, state, table, noise,
-    streams, update_streams, scratch, records, counters, lanes, clear, phase, c,
+    first, last, begin, end, mode, learned, weights, pointers, addresses, targets, state, table,
+    noise, streams, update_streams, scratch, records, counters, lanes, clear, phase, c,
 ):  # fmt: skip
-    """Run windows ``first ..< last`` of the events.
+    """Run steps ``begin ..< end`` of each of the windows ``first ..< last`` of the events.
+
+    A part of a window continues from the state, scratch arrays and records that the part before it
+    left. The part with the last step ends the window.
 
     Parameters
     ----------
     first, last : int
+    begin, end : int
+        0 and T for whole windows.
     mode : int
         INFER, PREPARE, GRADIENT or LEARN.
     learned : int
@@ -254,17 +259,18 @@ def run_windows(  # type: ignore[no-untyped-def]
     block = scratch.draws.size // neurons
     recording = records.current.size + records.membrane.size + records.draws.size > 0
     for w in range(first, last):
-        if clear[0]:
-            set_zero(state.current)
-            set_zero(state.membrane)
-        if clear[1]:
-            set_zero(state.trace_current)
-            set_zero(state.trace)
-        if clear[2]:
-            restart_streams(streams)
-            restart_streams(update_streams)
-        for t0 in range(0, steps, block):
-            count = min(block, steps - t0)
+        if begin == 0:
+            if clear[0]:
+                set_zero(state.current)
+                set_zero(state.membrane)
+            if clear[1]:
+                set_zero(state.trace_current)
+                set_zero(state.trace)
+            if clear[2]:
+                restart_streams(streams)
+                restart_streams(update_streams)
+        for t0 in range(begin, end, block):
+            count = min(block, end - t0)
             draws = scratch.draws[: count * neurons]
             draw_block(streams, noise, lanes, count, scratch.lane_draws, draws)
             for t in range(t0, t0 + count):
@@ -285,15 +291,16 @@ def run_windows(  # type: ignore[no-untyped-def]
         if mode != INFER:
             traced = (state.trace_current, state.trace)
             if learned == 0:
-                copy_into(scratch.trace_current, state.trace_current)
-                copy_into(scratch.trace, state.trace)
                 traced = (scratch.trace_current, scratch.trace)
-            trace_window(
-                pointers, addresses, w * steps, traced, scratch.spiked, scratch.traces,
-                counters, c,
+                if begin == 0:
+                    copy_into(scratch.trace_current, state.trace_current)
+                    copy_into(scratch.trace, state.trace)
+            trace_steps(
+                pointers, addresses, w * steps, begin, end, traced, scratch.spiked,
+                scratch.traces, counters, c,
             )  # fmt: skip
-            record_learning(scratch, records, w)
-        if mode >= GRADIENT:
+            record_learning(scratch, records, w, begin, end)
+        if mode >= GRADIENT and end == steps:
             gradient = records.gradient[w if records.gradient.shape[0] > 1 else 0]
             sparse_gradient(
                 scratch.errors, scratch.traces, gradient, scratch.by_neuron, scratch.active
@@ -320,9 +327,9 @@ def record_step(state, scratch, draws, records, w, t):  # type: ignore[no-untype
 
 
 @compilable
-def record_learning(scratch, records, w):  # type: ignore[no-untyped-def]
-    """Record the errors and traces of a window."""
-    for t in range(scratch.errors.shape[0]):
+def record_learning(scratch, records, w, begin, end):  # type: ignore[no-untyped-def]
+    """Record the errors and traces of steps ``begin ..< end`` of a window."""
+    for t in range(begin, end):
         if records.errors.size > 0:
             for i in range(scratch.errors.shape[1]):
                 records.errors[w, t, i] = scratch.errors[t, i]

@@ -143,14 +143,16 @@ def _row_fields(config: Config, per: str) -> list[tuple[StateVariable, Format, i
     return fields
 
 
-def rows_of_window(config: Config, observable: Observable) -> int:
-    """Return the number of rows that a window shows of an observable."""
-    return prod(_shape(config, observable, 1)[:-1])
+def rows_of_window(config: Config, observable: Observable, steps: int | None = None) -> int:
+    """Return the number of rows that a window, or `steps` steps of it, shows of an observable."""
+    return prod(_shape(config, observable, 1, steps)[:-1])
 
 
-def _shape(config: Config, observable: Observable, windows: int) -> tuple[int, ...]:
+def _shape(
+    config: Config, observable: Observable, windows: int, steps: int | None
+) -> tuple[int, ...]:
     """Return the shape of the rows in the order of the core; the last axis is the row's values."""
-    sizes, steps = config.layer, config.window.steps
+    sizes, steps = config.layer, steps or config.window.steps
     inputs, slots, lanes = sizes.inputs, sizes.slots, sizes.lanes
     return {
         "drawn": (windows, steps, slots, lanes),
@@ -164,16 +166,20 @@ def _shape(config: Config, observable: Observable, windows: int) -> tuple[int, .
 
 
 def arrange(
-    config: Config, observable: Observable, rows: NDArray[Any], windows: int
+    config: Config,
+    observable: Observable,
+    rows: NDArray[Any],
+    windows: int,
+    steps: int | None = None,
 ) -> NDArray[Any]:
     """Return rows (R, count) from a bench, rearranged as the model records them.
 
     The result has shape (W, T, M) for neurons, (W, T, N) for traces, (W, N, M) for gradient and
     weights, and (W, count) for all others. Missing rows are filled with `MISSING`; rows after the
-    last window are ignored.
+    last window are ignored. T is `steps`, by default that of the configuration.
     """
-    sizes, steps = config.layer, config.window.steps
-    shape = _shape(config, observable, windows)
+    sizes, steps = config.layer, steps or config.window.steps
+    shape = _shape(config, observable, windows, steps)
     full = np.full((int(np.prod(shape[:-1])), shape[-1]), MISSING, rows.dtype)
     given = rows[: len(full)]
     full[: len(given)] = given

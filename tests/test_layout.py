@@ -52,11 +52,14 @@ TESTED_ELSEWHERE = {
     "model/clocks.py": "sim/backends/test_core.py",  # clock cycles that gates need
     "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place
     "model/counters.py": "model/test_reference.py",  # places in the array of counters
+    "model/floating/constants.py": "model/floating/test_layer.py",  # parameters of every twin
+    "model/floating/stepping.py": "sim/backends/test_stepping.py",  # windows in steps
     "model/gradient.py": "model/test_layer.py",  # sparse and dense sums
     "model/engine/loops.py": "model/engine/test_compile.py",  # loops of every kernel
     "model/logging.py": "model/storage/test_trust.py",  # one sentence a process
     "model/result.py": "model/test_layer.py",  # what a layer returns
     "model/signature.py": "sim/backends/test_core.py",  # what gates are compared by
+    "model/stepping.py": "sim/backends/test_stepping.py",  # windows in steps
     "model/targets.py": "model/files/test_weight_file.py",  # rounding of real targets
     "model/trace.py": "model/test_reference.py",  # one step of the contract
     "model/update.py": "model/test_reference.py",  # one step of the contract

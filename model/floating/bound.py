@@ -28,7 +28,7 @@ from bitlif.model.derive import derive, leak_factor
 from bitlif.model.fixed import Format, Rounding
 from bitlif.model.result import Result
 
-from .layer import real_leak
+from .constants import real_leak
 
 Reals = NDArray[np.float64]
 

@@ -9,7 +9,6 @@ that model by no more than the bounds of `bitlif.model.floating.bound`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,32 +29,18 @@ from bitlif.model.derive import derive
 from bitlif.model.engine.compile import compiled
 from bitlif.model.errors import BitlifTypeError, require_bool, require_int
 from bitlif.model.files.save_file import Arrays
-from bitlif.model.fixed import Format
 from bitlif.model.result import LayerState, Result, check_records
-from bitlif.model.sections import DecayConfig
 from bitlif.model.state import recorded, require_fields, state_variables
 
+from .constants import error_functions, float_constants
 from .snapshot import FloatSnapshot
-from .step import (
-    GAUSSIAN,
-    PIECEWISE,
-    TABLE,
-    FloatArrays,
-    FloatConstants,
-    FloatRecords,
-    run_float_windows,
-)
+from .step import FloatArrays, FloatRecords, float_scratch, run_float_windows
 
 _CARRIED = state_variables("neuron", "input")
 """The variables that a layer carries from step to step."""
 
 PIECE_WORK = 1 << 26
 """Products between two checks for an interrupt: about 0.1 s."""
-
-
-def real_leak(decay: DecayConfig) -> float:
-    """Return the unrounded leak factor of a time constant or shift."""
-    return 1.0 - 2.0**-decay.shift if decay.shift else math.exp(-1.0 / decay.tau)
 
 
 class FloatLayer(BaseLayer[FloatSnapshot]):
@@ -91,13 +76,7 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
         sizes = config.layer
         inputs, neurons = sizes.inputs, sizes.neurons
         self._random = np.random.default_rng(self._seed)
-        pmf = config.noise.pmf
-        self._functions = (
-            pmf.knots_in_sigma(),
-            pmf.cumulative(),
-            np.array(config.error.a, np.float64),
-            np.array(config.error.b, np.float64),
-        )
+        self._functions = error_functions(config)
         for kind in (FloatSnapshot, FloatArrays):
             require_fields(kind, (own.name for own in _CARRIED))
         require_fields(FloatRecords, (*recorded("neuron"), *recorded("input")))
@@ -255,10 +234,7 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
         )
         keeps = config.window
         clear = (keeps.state == "clear", keeps.trace == "clear")
-        scratch = (
-            np.zeros(neurons), np.zeros((steps, neurons)), np.zeros((steps, inputs)),
-            np.zeros((neurons, inputs)), np.zeros(inputs), np.zeros((2, inputs)),
-        )  # fmt: skip
+        scratch = float_scratch(config)
         most = max(1, PIECE_WORK // (steps * inputs * neurons))
         first = 0
         ends = derive(config).phase_ends
@@ -275,8 +251,9 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
                 *self._functions, **{own.name: getattr(now, own.name) for own in _CARRIED}
             )
             compiled(run_float_windows)(
-                first, last, learn, need_errors, now.weights, events.pointers, events.addresses,
-                levels, noise, forced, arrays, *scratch, records, clear, self._constants(phase),
+                first, last, 0, steps, learn, need_errors, now.weights, events.pointers,
+                events.addresses, levels, noise, forced, arrays, *scratch, records, clear,
+                float_constants(config, phase, matched=self._matched),
             )  # fmt: skip
             self._now = now._replace(learned=now.learned + (last - first) * learn)
             first = last
@@ -297,43 +274,3 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
             require_no_targets(self._config, needed=needed)
             return np.zeros((0, 1, self._config.layer.neurons))
         return check_real_targets(self._config, targets, windows)
-
-    def _constants(self, number: int) -> FloatConstants:
-        config, matched = self._config, self._matched
-        phase = config.schedule[number]
-        error = config.error
-        rule = PIECEWISE if matched else GAUSSIAN
-        rule = TABLE if error.rule == "table" else rule
-
-        def ends(fmt: Format) -> tuple[float, float]:
-            if not matched:
-                return -math.inf, math.inf
-            return float(fmt.real(fmt.raw_min)), float(fmt.real(fmt.raw_max))
-
-        current, membrane = ends(config.synapse.current), ends(config.membrane.format)
-        weight, errors = ends(config.synapse.weight), ends(error.format)
-        return FloatConstants(
-            leak_s=real_leak(config.synapse.decay),
-            leak_m=real_leak(config.membrane.decay),
-            gain=config.membrane.gain,
-            threshold=config.membrane.threshold,
-            sigma=phase.sigma,
-            rate=(phase.rate or config.learning.rate) / config.window.steps,
-            teacher_reset=config.membrane.reset == "teacher",
-            keep_noise=config.membrane.injection == "membrane",
-            rule=rule,
-            clipped=error.rule == "clipped",
-            guard=error.guard,
-            limit=error.limit,
-            span=float(1 << error.span),
-            current_low=current[0],
-            current_high=current[1],
-            membrane_low=membrane[0],
-            membrane_high=membrane[1],
-            trace_current_high=ends(config.trace.current)[1],
-            trace_high=ends(config.trace.format)[1],
-            error_low=errors[0],
-            error_high=errors[1],
-            weight_low=weight[0],
-            weight_high=weight[1],
-        )

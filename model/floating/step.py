@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from bitlif.model.config.config import Config
 from bitlif.model.engine.compile import compilable
 from bitlif.model.engine.loops import copy_into, set_zero
 
@@ -69,6 +72,13 @@ class FloatRecords(NamedTuple):
     errors: Any
     traces: Any
     gradient: Any
+
+
+def float_scratch(config: Config) -> tuple[Any, ...]:
+    """Return the scratch arrays of `run_float_windows`, in the order of its parameters."""
+    inputs, neurons, steps = config.layer.inputs, config.layer.neurons, config.window.steps
+    shapes = (neurons, (steps, neurons), (steps, inputs), (neurons, inputs), inputs, (2, inputs))
+    return tuple(np.zeros(shape) for shape in shapes)
 
 
 @compilable
@@ -156,10 +166,12 @@ def float_error(x, target, f, arrays):  # type: ignore[no-untyped-def]
 
 
 def run_float_windows(  # type: ignore[no-untyped-def]
-    first, last, learn, need_errors, weights, pointers, addresses, targets, noise, resets,
-    arrays, weight_sum, errors, traces, gradient, spiked, spare, records, clear, f,
+    first, last, begin, end, learn, need_errors, weights, pointers, addresses, targets, noise,
+    resets, arrays, weight_sum, errors, traces, gradient, spiked, spare, records, clear, f,
 ):  # fmt: skip
-    """Run windows ``first ..< last`` in float64; see also `bitlif.model.window.run_windows`.
+    """Run steps ``begin ..< end`` of windows ``first ..< last`` in float64.
+
+    See also `bitlif.model.window.run_windows`.
 
     Parameters
     ----------
@@ -174,19 +186,20 @@ def run_float_windows(  # type: ignore[no-untyped-def]
     steps, neurons = records.raster.shape[1:]
     inputs = weights.shape[0]
     for w in range(first, last):
-        if clear[0]:
+        if clear[0] and begin == 0:
             set_zero(arrays.current)
             set_zero(arrays.membrane)
-        if clear[1]:
+        if clear[1] and begin == 0:
             set_zero(arrays.trace_current)
             set_zero(arrays.trace)
         trace_current, trace = arrays.trace_current, arrays.trace
         if need_errors and not learn:
             # Only learned windows update the traces; see `bitlif.model.window.run_windows`.
-            copy_into(spare[0], arrays.trace_current)
-            copy_into(spare[1], arrays.trace)
+            if begin == 0:
+                copy_into(spare[0], arrays.trace_current)
+                copy_into(spare[1], arrays.trace)
             trace_current, trace = spare[0], spare[1]
-        for t in range(steps):
+        for t in range(begin, end):
             set_zero(weight_sum)
             set_zero(spiked)
             for k in range(pointers[w * steps + t], pointers[w * steps + t + 1]):
@@ -229,6 +242,8 @@ def run_float_windows(  # type: ignore[no-untyped-def]
                     trace[j] = value
                     traces[t, j] = value
         if need_errors:
+            record_errors(w, begin, end, errors, traces, records)
+        if need_errors and end == steps:
             finish_window(w, learn, weights, errors, traces, gradient, records, f)
 
 
@@ -252,10 +267,15 @@ def finish_window(w, learn, weights, errors, traces, gradient, records, f):  # t
         if records.gradient.size > 0:
             for j in range(inputs):
                 records.gradient[w, i, j] = row[j]
-    for t in range(steps):
+
+
+@compilable
+def record_errors(w, begin, end, errors, traces, records):  # type: ignore[no-untyped-def]
+    """Record the errors and traces of steps ``begin ..< end`` of a window."""
+    for t in range(begin, end):
         if records.errors.size > 0:
-            for i in range(neurons):
+            for i in range(errors.shape[1]):
                 records.errors[w, t, i] = errors[t, i]
         if records.traces.size > 0:
-            for j in range(inputs):
+            for j in range(traces.shape[1]):
                 records.traces[w, t, j] = traces[t, j]

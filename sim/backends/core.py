@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.bus.registers import COUNTER_STOPPED, REGISTERS
+from bitlif.hdl.bus.registers import COUNTER_STOPPED
 from bitlif.hdl.loadable import require_loadable
 from bitlif.model.checks import (
     Spikes,
@@ -27,25 +27,19 @@ from bitlif.model.checks import (
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
 from bitlif.model.display import html_table
-from bitlif.model.errors import BitlifError, BitlifTypeError, warn
+from bitlif.model.errors import BitlifError, BitlifTypeError
 from bitlif.model.events import Events
-from bitlif.model.result import RECORDS, LayerState, check_records
+from bitlif.model.result import LayerState
 from bitlif.model.text import quoted, shortened
 
-from .lifetime import Lifetime
 from .result import CoreResult, Tally
-
-STOPPING = tuple(name for name in COUNTERS if name.upper() in REGISTERS)
-"""Counters that the hardware has: they saturate."""
-
-LEARNING_RECORDS = ("errors", "traces", "gradient")
-"""Members of `bitlif.model.result.RECORDS` that a core computes only while it learns."""
+from .stepping import STOPPING, Stepped
 
 CALL_STEPS = 1 << 15
 """Maximum steps per call of a backend: an interrupt is handled when the call returns."""
 
 
-class Core(Lifetime):
+class Core(Stepped):
     """A layer that loads weights, runs and learns windows, and can be read back.
 
     `bitlif.open` returns one. A core is a context manager. It is not thread-safe.
@@ -61,9 +55,6 @@ class Core(Lifetime):
         False: inference only, without learning hardware.
     """
 
-    records: tuple[str, ...] = RECORDS
-    """Names that `run` can record. Empty for netlists and boards, which show only their ports."""
-
     units = "raw"
     """Unit of weights, targets and records: ``"raw"`` LSBs, or ``"real"`` numbers."""
 
@@ -74,7 +65,6 @@ class Core(Lifetime):
         super().__init__()
         self._config = self._built = config
         self._learning = learning
-        self._half_loaded_tables = False
 
     @property
     def config(self) -> Config:
@@ -129,6 +119,7 @@ class Core(Lifetime):
             what runs on the model runs on gates.
         """
         self._require_own()
+        self._require_between_windows()
         if not isinstance(config, Config):
             raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
         require_loadable(self._built, config)
@@ -141,9 +132,9 @@ class Core(Lifetime):
     def reset(self) -> None:
         """Reset state, traces, LFSRs, phase, counters, signature and clock count. Idempotent.
 
-        Weights, error table and schedule stay.
+        Weights, error table and schedule stay. A window that `step` has begun is abandoned.
         """
-        self._require_open()
+        self._require_usable()
         self._reset()
 
     # -- running -----------------------------------------------------------------------------
@@ -213,13 +204,7 @@ class Core(Lifetime):
         joined = parts[0]
         if len(parts) > 1:
             joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        stopped = tuple(n for n in after if n in STOPPING and after[n] == COUNTER_STOPPED)
-        if stopped:
-            more = f" and {len(stopped) - 1} other counters" if stopped[1:] else ""
-            warn(
-                f"{stopped[0]}{more} stopped counting at {COUNTER_STOPPED}: the result's counts "
-                f"are lower bounds; reset the core to count from 0"
-            )
+        stopped = self._stopped_counters(after)
         counted = {name: after[name] - before[name] for name in after}
         return CoreResult(counters=counted, stopped=stopped, **joined)
 
@@ -332,14 +317,6 @@ class Core(Lifetime):
             f"and float can be set to a state"
         )
 
-    def _require_open(self) -> None:
-        self._require_own()
-        if self._half_loaded_tables:
-            raise BitlifError(
-                f"the core ({self.backend}) was interrupted while tables were loaded: load them "
-                f"again"
-            )
-
     def _windows_at_once(self, events: Events) -> int:
         """Return how many windows one call of the backend runs."""
         return max(1, CALL_STEPS // events.steps)
@@ -347,17 +324,6 @@ class Core(Lifetime):
     def _check_targets(self, targets: NDArray[Any], windows: int) -> NDArray[Any]:
         """Return targets as (W, 1 or T, M), or raise."""
         return check_targets(self._config, targets, windows)
-
-    def _check_records(self, record: Sequence[str], learn: bool) -> tuple[str, ...]:
-        names = check_records(record)
-        for name in names:
-            if name not in self.records:
-                raise BitlifError(
-                    f"record must be empty, not '{name}': {self.backend} shows its ports only"
-                )
-            if name in LEARNING_RECORDS and not learn:
-                raise BitlifError(f"record must name '{name}' only with learn=True")
-        return names
 
     # -- implemented by each backend ---------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,50 +26,35 @@ from bitlif.sim.compiled.shell import MEMORIES, READ_PORTS, probe_bits, probes
 from bitlif.sim.probes import Observable, arrange, rows_of_window, state_layouts
 
 from .core import Core
-from .result import Tally
+from .gate_library import FAILURES, NOT_BEGUN, Counters, Job, Record, StepJob, load_library
+from .result import StepResult, Tally
 
 SLACK = 100
 """Clock cycles of tolerance added to what a step or a reset takes."""
 
+FEW = 64
+"""Maximum number of targets that are packed faster one by one."""
+
 CALL_CLOCKS = 1 << 20
 """Maximum clock cycles per call, tolerance included: an interrupt is handled when it returns."""
 
-FAILURES = {
-    1: "stalled", 2: "sent the address of no neuron", 3: "sent or recorded too much",
-}  # fmt: skip
-"""Descriptions of the driver's status codes."""
-
-
-class _Record(ctypes.Structure):
-    _fields_ = (("rows", ctypes.c_void_p), ("capacity", ctypes.c_int64), ("count", ctypes.c_int64))
-
-
-class _Job(ctypes.Structure):
-    """The driver's ``Job``, with its fields in the same order."""
-
-    _fields_ = (
-        ("windows", ctypes.c_int64), ("pointers", ctypes.c_void_p),
-        ("addresses", ctypes.c_void_p), ("targets", ctypes.c_void_p),
-        ("target_words", ctypes.c_int32), ("learn", ctypes.c_int32),
-        ("max_step_clocks", ctypes.c_int64), ("raster", ctypes.c_void_p),
-        ("step_clocks", ctypes.c_void_p), ("window_clocks", ctypes.c_void_p),
-        ("step_digests", ctypes.c_void_p), ("records", ctypes.c_void_p),
-        ("windows_done", ctypes.c_int64),
-    )  # fmt: skip
-
-
-class _Counters(ctypes.Structure):
-    """The driver's ``Counters``: one field per counter, by its name."""
-
-    _fields_ = tuple((name, ctypes.c_uint32) for name in COUNTERS)
-
 
 class _Piece(NamedTuple):
-    """Windows that the driver was given and that are not yet in the tally."""
+    """Windows, or a step, that the driver was given and that are not yet in the account."""
 
-    job: _Job
-    events: Events
+    job: Job
+    events: int
     window_clocks: NDArray[np.int64]
+    step: bool = False
+
+
+class _Account(NamedTuple):
+    """What the gates have done. Replaced as a whole, so that an interrupt cannot tear it."""
+
+    tally: Tally = Tally()
+    piece: _Piece | None = None
+    position: int = 0
+    """Steps of the current window that have run."""
 
 
 class GateCore(Core):
@@ -105,9 +89,8 @@ class GateCore(Core):
         self._probes = probes(config, learning=learning) if backend == "rtl" else {}
         self.records = tuple(name for name in RECORDS if name in self._probes)
         path = library(config, backend, learning=learning, verilog=verilog)
-        self._calls = _load_library(path)
-        # One attribute, so that an interrupt cannot separate the two.
-        self._account: tuple[Tally, _Piece | None] = Tally(), None
+        self._calls = load_library(path)
+        self._account, self._step_job = _Account(), StepJob(config, len(self._probes))
         self._broken = ""
         self._handle = self._calls.bitlif_open(self._max_clocks())
         if not self._handle:
@@ -152,7 +135,7 @@ class GateCore(Core):
 
     def _reset(self) -> None:
         self._broken = "was interrupted in its reset"
-        self._account = Tally(), None
+        self._account = _Account()
         if self._calls.bitlif_reset(self._handle, self._max_clocks()):
             self._broken = "does not come out of its reset"
             self._require_sound()
@@ -173,16 +156,13 @@ class GateCore(Core):
         raster = np.zeros((windows, steps, config.layer.neurons), np.uint8)
         step_clocks, digests = (np.zeros((windows, steps), np.int64) for _ in range(2))
         window_clocks = np.zeros(windows, np.int64)
-        rows = self._targets(events, targets, learn)
-        notes = self._notes(record, windows)
-        records = (_Record * max(1, len(self._probes)))()
-        for number, name in enumerate(self._probes):
-            if name in notes:
-                records[number] = _Record(notes[name].ctypes.data, len(notes[name]), 0)
+        rows = self._targets((windows, steps), targets, learn)
+        records = (Record * max(1, len(self._probes)))()
+        notes = self._notes(record, windows, records)
         pointers = np.ascontiguousarray(events.pointers, np.int64)
         addresses = np.ascontiguousarray(events.addresses, np.int32)
         most = int(np.diff(pointers).max())
-        job = _Job(
+        job = Job(
             windows=windows, pointers=pointers.ctypes.data, addresses=addresses.ctypes.data,
             targets=None if rows is None else rows.ctypes.data,
             target_words=0 if rows is None else rows.shape[1],
@@ -190,42 +170,91 @@ class GateCore(Core):
             step_clocks=step_clocks.ctypes.data, window_clocks=window_clocks.ctypes.data,
             step_digests=digests.ctypes.data, records=ctypes.addressof(records), windows_done=0,
         )  # fmt: skip
-        self._account = self._account[0], _Piece(job, events, window_clocks)
+        self._account = self._account._replace(piece=_Piece(job, events.count, window_clocks))
         status = self._calls.bitlif_run(self._handle, ctypes.byref(job))
-        if status == 0:
-            short = [n for n in notes if records[list(self._probes).index(n)].count < len(notes[n])]
-            if short:
-                self._broken = f"did not record all of {short[0]}"
-        else:
-            self._broken = f"{FAILURES[status]} in window {job.windows_done} of the run"
-        self._require_sound()
+        self._check(status, notes, records, f"window {job.windows_done}")
         found = {name: self._arranged(name, notes[name], windows) for name in record}
         return {
             "raster": raster, "step_signatures": digests, "step_clocks": step_clocks,
             "window_clocks": window_clocks, **found,
         }  # fmt: skip
 
-    def _targets(self, events: Events, targets: NDArray[Any] | None, learn: bool) -> Words | None:
-        """Return a row per step and slot, if the core takes targets."""
+    def _step(
+        self,
+        addresses: NDArray[np.int32],
+        targets: NDArray[Any] | None,
+        learn: bool,
+        record: tuple[str, ...],
+    ) -> StepResult:
+        self._require_sound()
+        config, position = self._built, self._account.position
+        ended = position + 1 == config.window.steps
+        desk = self._step_job
+        rows = self._targets((1, 1), targets, learn)
+        job = desk.prepare(addresses, rows, learn, self._max_clocks(len(addresses)))
+        shown = tuple(name for name in record if ended or name != "gradient")
+        notes = self._notes(shown, 1, desk.records, steps=1)
+        self._account = self._account._replace(
+            piece=_Piece(job, len(addresses), desk.window_clocks, step=True)
+        )
+        status = self._calls.bitlif_step(self._handle, ctypes.byref(job))
+        self._check(status, notes, desk.records, f"step {position}")
+        clocks, whole = desk.clocks, int(desk.window_clocks[0]) if ended else None
+        found = {name: self._arranged(name, notes[name], 1, steps=1)[0] for name in shown}
+        facts = {name: rows if name == "gradient" else rows[0] for name, rows in found.items()}
+        spikes = desk.raster.astype(np.bool_)
+        return StepResult(spikes, position, ended, clocks, whole, desk.digest, **facts)
+
+    def _check(
+        self, status: int, notes: dict[str, Words], records: ctypes.Array[Record], where: str
+    ) -> None:
+        """Raise unless the driver has run its job and recorded everything."""
+        if status:
+            self._broken = f"{FAILURES[status]} in {where} of the run"
+        else:
+            short = [n for n in notes if records[list(self._probes).index(n)].count < len(notes[n])]
+            if short:
+                self._broken = f"did not record all of {short[0]}"
+        self._require_sound()
+
+    def _position(self) -> int:
+        self._settle()
+        return 0 if self._broken else self._account.position
+
+    def _targets(
+        self, shape: tuple[int, int], targets: NDArray[Any] | None, learn: bool
+    ) -> Words | None:
+        """Return a row per step and slot, if the core takes targets; shape is (W, T)."""
         if targets is None or not (learn or self._built.membrane.reset == "teacher"):
             return None
         sizes = self._built.layer
-        full = np.broadcast_to(targets, (events.windows, events.steps, sizes.neurons))
+        bits = self._built.error.target_bits + 1
+        full = targets if shape == (1, 1) else np.broadcast_to(targets, (*shape, sizes.neurons))
         rows = by_slot(self._built, full).reshape(-1, sizes.lanes)
-        return pack(rows, self._built.error.target_bits + 1)
+        if rows.size > FEW:
+            return pack(rows, bits)
+        packed = [sum(v << bits * lane for lane, v in enumerate(row)) for row in rows.tolist()]
+        return from_integers(packed, bits * sizes.lanes)
 
-    def _notes(self, record: tuple[str, ...], windows: int) -> dict[str, Words]:
-        """Return zeroed rows for each record."""
+    def _notes(
+        self, record: tuple[str, ...], windows: int, records: ctypes.Array[Record],
+        steps: int | None = None,
+    ) -> dict[str, Words]:  # fmt: skip
+        """Return zeroed rows for each record, and let the driver write them."""
         config, notes = self._built, {}
         for name in record:
             probe = self._probes[name]
-            rows = windows * rows_of_window(config, probe)
+            rows = windows * rows_of_window(config, probe, steps)
             notes[name] = np.zeros((rows, words_for(probe_bits(config, probe))), np.uint32)
+            place = list(self._probes).index(name)
+            records[place] = Record(notes[name].ctypes.data, rows, 0)
         return notes
 
-    def _arranged(self, name: str, rows: Words, windows: int) -> NDArray[np.int64]:
+    def _arranged(
+        self, name: str, rows: Words, windows: int, steps: int | None = None
+    ) -> NDArray[np.int64]:
         probe = self._probes[name]
-        values = arrange(self._built, probe, _fields(rows, probe), windows)
+        values = arrange(self._built, probe, _fields(rows, probe), windows, steps)
         return values.transpose(0, 2, 1) if name == "gradient" else values
 
     # -- reading -----------------------------------------------------------------------------
@@ -272,14 +301,14 @@ class GateCore(Core):
 
     def _counters(self) -> dict[str, int]:
         self._require_sound()
-        counters = _Counters()
+        counters = Counters()
         self._calls.bitlif_counters(self._handle, ctypes.byref(counters))
         counted = {name: int(getattr(counters, name)) for name in COUNTERS}
-        return {**counted, "synaptic_events": self._account[0].synaptic_events}
+        return {**counted, "synaptic_events": self._account.tally.synaptic_events}
 
     def _tally(self) -> Tally:
         self._require_sound()
-        return self._account[0]
+        return self._account.tally
 
     def _signature(self) -> int:
         return self._port("digest", 32)
@@ -303,20 +332,27 @@ class GateCore(Core):
         return int.from_bytes(words.astype("<u4").tobytes(), "little")
 
     def _settle(self) -> None:
-        """Add the windows of the last call to the tally."""
-        done, piece = self._account
+        """Add what the driver was given last to the account."""
+        done, piece, position = self._account
         if piece is None:
             return
-        job, events = piece.job, piece.events
+        job = piece.job
+        if piece.step and job.windows_done == NOT_BEGUN:
+            self._account = _Account(done, None, position)
+            return
         if job.windows_done < job.windows and not self._broken:
-            self._broken = f"was interrupted in window {job.windows_done} of the run"
-        self._account = (
+            where = "step" if piece.step else "window"
+            self._broken = f"was interrupted in {where} {job.windows_done} of the run"
+        ended = not piece.step or position + 1 == self._built.window.steps
+        windows = job.windows * ended
+        self._account = _Account(
             Tally(
-                done.windows_learned + job.windows * bool(job.learn),
-                done.clocks + int(piece.window_clocks.sum()),
-                done.synaptic_events + events.count * self._built.layer.neurons,
+                done.windows_learned + windows * bool(job.learn),
+                done.clocks + int(piece.window_clocks.sum()) * ended,
+                done.synaptic_events + piece.events * self._built.layer.neurons,
             ),
             None,
+            0 if ended else position + 1,
         )
 
     def _require_sound(self) -> None:
@@ -333,29 +369,3 @@ def _fields(rows: Words, seen: Observable) -> NDArray[np.int64]:
     return unpack(
         rows, seen.bits, seen.count, offset=seen.offset, stride=seen.stride, signed=seen.signed
     )
-
-
-def _load_library(path: Path) -> Any:
-    """Return the library with its functions' types declared."""
-    handle, number, array = ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p
-    large = ctypes.c_int64
-    try:
-        calls = ctypes.CDLL(str(path))
-        for name, result, arguments in (
-            ("open", handle, [large]),
-            ("close", None, [handle]),
-            ("reset", number, [handle, large]),
-            ("run", number, [handle, ctypes.c_void_p]),
-            ("write", number, [handle, number, large, number, array]),
-            ("read", number, [handle, number, large, array]),
-            ("port", number, [handle, number, array]),
-            ("counters", None, [handle, ctypes.c_void_p]),
-        ):
-            function = getattr(calls, f"bitlif_{name}")
-            function.restype, function.argtypes = result, arguments
-    except (OSError, AttributeError) as error:
-        raise BitlifError(
-            f"the compiled core '{path}' cannot be loaded ({error}): remove its folder, so that it "
-            "is built again"
-        ) from error
-    return calls

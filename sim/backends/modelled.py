@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.clocks import step_clocks, window_end
+from bitlif.model.clocks import one_step_clocks, step_clocks, window_end
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
 from bitlif.model.events import Events
@@ -24,7 +24,7 @@ from bitlif.model.result import Result
 from bitlif.model.signature import MASK, Signature
 
 from .core import Core
-from .result import Tally
+from .result import StepResult, Tally
 
 CALL_STEPS = 1 << 20
 """Maximum steps per call of the engine, which handles interrupts by itself."""
@@ -42,6 +42,10 @@ class Stand(NamedTuple):
     lanes: tuple[int, ...]
     """states of the signature's lanes"""
     clocks: int
+    window: Any = None
+    """the window that `step` has begun; `layer` and `clocks` are those before it"""
+    spent: int = 0
+    """clock cycles of the steps of that window"""
 
 
 class Modelled(Core):
@@ -58,6 +62,10 @@ class Modelled(Core):
     def _options(self) -> dict[str, Any]:
         """Return the constructor's other arguments."""
 
+    @abstractmethod
+    def _new_stepper(self) -> Any:
+        """Return what runs windows of the current configuration step by step."""
+
     @property
     def _layer(self) -> Any:
         """The layer in the core's state: an interrupted run may have left it in a later one."""
@@ -66,7 +74,19 @@ class Modelled(Core):
 
     def _begin(self) -> None:
         self._worker = self._new_layer()
+        self._own_stepper: Any = None
         self._now = self._fresh(self._worker)
+
+    @property
+    def _stepper(self) -> Any:
+        """Runs windows step by step; made for the first one."""
+        if self._own_stepper is None:
+            self._own_stepper = self._new_stepper()
+        return self._own_stepper
+
+    def _position(self) -> int:
+        window = self._now.window
+        return 0 if window is None else int(window.step)
 
     def _fresh(self, layer: Any) -> Stand:
         lanes = Signature(self._config.layer).lanes
@@ -80,7 +100,7 @@ class Modelled(Core):
     def _load_tables(self) -> None:
         layer = self._new_layer()
         layer.load(self._layer.weights)
-        self._worker, self._now = layer, self._fresh(layer)
+        self._worker, self._own_stepper, self._now = layer, None, self._fresh(layer)
 
     def _reset(self) -> None:
         layer = self._layer
@@ -158,6 +178,48 @@ class Modelled(Core):
         window = events.steps * self._config.layer.neurons
         return max(1, min(CALL_STEPS // events.steps, CALL_VALUES // window))
 
+    def _after_step(
+        self,
+        window: Any,
+        addresses: NDArray[np.int32],
+        counted: dict[str, int],
+        lanes: tuple[int, ...],
+        facts: dict[str, Any],
+    ) -> StepResult:
+        """Take over the state after a step, and return its result.
+
+        Parameters
+        ----------
+        window : OpenWindow or OpenFloatWindow
+            Records ``errors`` if it is learned and clock cycles are counted.
+        addresses : (n,) int32
+        counted : dict of str to int
+            The core's counters, up to this step.
+        lanes : tuple of int
+            States of the signature's lanes.
+        facts : dict
+            Signature and recorded signals: attributes of the result.
+        """
+        config, now, t, learn = self._config, self._now, window.step - 1, window.learn
+        ended = window.step == config.window.steps
+        spikes = window.records.raster[0, t]
+        clocks, spent, whole = None, 0, None
+        if self.counts_clocks:
+            errors = window.records.errors[0, t] if learn else None
+            if errors is not None and errors.dtype == object:
+                errors = errors.astype(np.int64)
+            clocks = one_step_clocks(
+                config, len(addresses), spikes, errors, learning_core=self._learning
+            )
+            spent = now.spent + clocks
+            if ended:
+                whole = spent + window_end(config, learn=learn)
+        if ended:
+            self._now = Stand(window.layer, counted, lanes, now.clocks + (whole or 0))
+        else:
+            self._now = Stand(now.layer, counted, lanes, now.clocks, window, spent)
+        return StepResult(spikes.astype(np.bool_), t, ended, clocks, whole, **facts)
+
     def _counters(self) -> dict[str, int]:
         return self._now.counted
 
@@ -183,6 +245,15 @@ def no_clock_cycles(events: Events) -> dict[str, NDArray[np.int64]]:
         "step_clocks": np.zeros((0, events.steps), np.int64),
         "window_clocks": np.zeros(0, np.int64),
     }
+
+
+def recorded_rows(window: Any, record: tuple[str, ...], ended: bool) -> dict[str, NDArray[Any]]:
+    """Return copies of the recorded signals of a window's last step."""
+    rows = {name: getattr(window.records, name)[0] for name in record if name != "gradient"}
+    found = {name: array[window.step - 1].copy() for name, array in rows.items()}
+    if "gradient" in record and ended:
+        found["gradient"] = window.records.gradient[0].copy()
+    return found
 
 
 def unpadded(targets: NDArray[Any]) -> NDArray[Any]:

@@ -16,12 +16,22 @@ from bitlif.model.digest import sign_digests
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
+from bitlif.model.floating.stepping import FloatStepper
 from bitlif.model.layer import Layer
 from bitlif.model.result import LayerState
 from bitlif.model.signature import Signature
 from bitlif.model.state import state_variables
+from bitlif.model.stepping import Stepper
 
-from .modelled import Modelled, Stand, clock_cycles, no_clock_cycles, unpadded
+from .modelled import (
+    Modelled,
+    Stand,
+    clock_cycles,
+    no_clock_cycles,
+    recorded_rows,
+    unpadded,
+)
+from .result import StepResult
 
 
 class ModelCore(Modelled):
@@ -95,6 +105,37 @@ class ModelCore(Modelled):
             "raster": result.raster, "step_signatures": signatures, **clocks,
             **{name: getattr(result, name) for name in record},
         }  # fmt: skip
+
+    def _new_stepper(self) -> Stepper:
+        return Stepper(self._config, interpreted=self._interpreted, signed=self._signed)
+
+    def _step(
+        self,
+        addresses: NDArray[np.int32],
+        targets: NDArray[Any] | None,
+        learn: bool,
+        record: tuple[str, ...],
+    ) -> StepResult:
+        now, stepper = self._now, self._stepper
+        needed = ("errors",) if learn and self._signed else ()
+        window = now.window or stepper.begin(now.layer, learn=learn)
+        window = stepper.step(window, addresses, targets, tuple({*record, *needed}))
+        ended, records, t = window.step == self._config.window.steps, window.records, window.step
+        counted, lanes = now.counted, now.lanes
+        facts: dict[str, Any] = {
+            name: np.asarray(values, np.int64)
+            for name, values in recorded_rows(window, record, ended).items()
+        }
+        if self._signed:
+            lanes, signed = sign_digests(
+                self._config.layer, lanes, np.array(records.step_digests[:, t - 1 : t], np.int64),
+                np.array(records.update_digests[: int(ended)], np.int64),
+            )  # fmt: skip
+            facts["signature"] = int(signed[0, 0])
+        if ended:
+            pairs = zip(COUNTERS, window.counters, strict=True)
+            counted = {name: counted[name] + int(count) for name, count in pairs}
+        return self._after_step(window, addresses, counted, lanes, facts)
 
     def _weights(self) -> NDArray[np.int64]:
         layer: Layer = self._layer
@@ -208,6 +249,35 @@ class FloatCore(Modelled):
             **clocks,
             **{name: getattr(result, name) / self._unit(name) for name in record},
         }
+
+    def _new_stepper(self) -> FloatStepper:
+        return FloatStepper(self._config)
+
+    def _step(
+        self,
+        addresses: NDArray[np.int32],
+        targets: NDArray[Any] | None,
+        learn: bool,
+        record: tuple[str, ...],
+    ) -> StepResult:
+        config, now, stepper = self._config, self._now, self._stepper
+        if targets is not None and self.units == "raw":
+            targets = targets / (1 << config.error.target_bits)
+        window = now.window or stepper.begin(now.layer, learn=learn)
+        window = stepper.step(window, addresses, targets, (*record, *(("errors",) * learn)))
+        ended = window.step == config.window.steps
+        counted = dict(now.counted)
+        counted["synaptic_events"] += len(addresses) * config.layer.neurons
+        if learn:
+            counted["active_errors"] += int(
+                np.count_nonzero(window.records.errors[0, window.step - 1])
+            )
+        shown = tuple(name for name in record if name != "draws")
+        facts = recorded_rows(window, shown, ended)
+        if "draws" in record:
+            facts["draws"] = stepper.draws[0, window.step - 1].copy()
+        facts = {name: values / self._unit(name) for name, values in facts.items()}
+        return self._after_step(window, addresses, counted, now.lanes, facts)
 
     def _weights(self) -> NDArray[np.float64]:
         layer: FloatLayer = self._layer

@@ -1,13 +1,14 @@
-"""What a run returns, and what is counted beside a core."""
+"""What a run and a step return, and what is counted beside a core."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitlif.model.display import one_line
 from bitlif.model.result import Result
 
 
@@ -44,3 +45,55 @@ class CoreResult(Result):
     window_clocks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     step_signatures: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     stopped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepResult:
+    """Result of one step of a window. Values are those that `run` returns for the same step.
+
+    Attributes
+    ----------
+    spikes : (M,) bool
+    step : int
+        Number of the step in its window, 0 ..= T - 1.
+    ended : bool
+        Whether this step ended the window.
+    clocks : int or None
+        Clock cycles of the step, counted from the end of the step before. None where the core
+        counts none.
+    window_clocks : int or None
+        Clock cycles of the window, including the update and the schedule. None except in its last
+        step.
+    signature : int or None
+        Signature at the end of the step, before the weight update. None from the float twin, a
+        board, and a core that was opened with ``signature=False``.
+    current, membrane, draws, errors : (M,) or None
+        Recorded signals.
+    traces : (N,) or None
+    gradient : (M, N) or None
+        Of the whole window, in its last step.
+
+    Examples
+    --------
+    >>> StepResult(np.array([True, False]), step=3, ended=False)
+    <StepResult step=3 spikes=1>
+    """
+
+    spikes: NDArray[np.bool_]
+    step: int
+    ended: bool
+    clocks: int | None = None
+    window_clocks: int | None = None
+    signature: int | None = None
+    current: NDArray[Any] | None = None
+    membrane: NDArray[Any] | None = None
+    draws: NDArray[Any] | None = None
+    errors: NDArray[Any] | None = None
+    traces: NDArray[Any] | None = None
+    gradient: NDArray[Any] | None = None
+
+    def __repr__(self) -> str:
+        facts: dict[str, object] = {"step": self.step, "spikes": int(self.spikes.sum())}
+        if self.ended:
+            facts["ended"] = True
+        return one_line(type(self).__name__, facts)

@@ -29,7 +29,7 @@ from bitlif.model.text import quoted
 
 from .core import Core
 from .models import ModelCore
-from .result import Tally
+from .result import StepResult, Tally
 
 PREFIX = "serial:"
 DIGITS = 12
@@ -123,7 +123,7 @@ class SerialCore(Core):
             read_many=self._read_many, write_many=self._write_many, max_polls=POLLS,
             timeout=stall_timeout,
         )  # fmt: skip
-        self._counted = Tally()
+        self._counted, self._stepped = Tally(), 0
         self._broken = ""
         self._half_loaded: set[str] = set()
         try:
@@ -183,7 +183,7 @@ class SerialCore(Core):
                 f"contents are lost: close it and open a new one"
             )
         self._broken = "was interrupted in its reset"
-        self._counted = Tally()
+        self._counted, self._stepped = Tally(), 0
         if self.link.needs_open:
             self.link.open()
         run_sync(self._driver.reset(flush=True))
@@ -194,18 +194,13 @@ class SerialCore(Core):
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
     ) -> dict[str, NDArray[Any]]:
-        self._require_sound()
-        if self._half_loaded:
-            partial = " and ".join(sorted(self._half_loaded))
-            raise BitlifError(
-                f"the core ({self.backend}) has only part of its {partial}: load them again"
-            )
+        self._require_loaded()
         uses_targets = learn or self._built.membrane.reset == "teacher"
         items = encode_input(self._built, events, targets if uses_targets else None)
         self._broken = "was interrupted in a run"
         run_sync(self._driver.start(learn=learn))
-        output_bytes = self._exchange(items, events.windows)
-        raster = decode_raster(self._built, events.windows, output_bytes)
+        output_bytes = self._exchange(items, f"window {{}} of {events.windows}")
+        raster = decode_raster(self._built, output_bytes, events.windows, events.steps)
         run_sync(self._driver.stop())
         done = self._counted
         self._counted = done._replace(
@@ -219,7 +214,39 @@ class SerialCore(Core):
             "window_clocks": np.zeros(0, np.int64),
         }  # fmt: skip
 
-    def _exchange(self, items: EncodedInput, windows: int) -> bytes:
+    def _step(
+        self,
+        addresses: NDArray[np.int32],
+        targets: NDArray[Any] | None,
+        learn: bool,
+        record: tuple[str, ...],
+    ) -> StepResult:
+        self._require_loaded()
+        position, steps = self._stepped, self._built.window.steps
+        ended = position + 1 == steps
+        uses_targets = learn or self._built.membrane.reset == "teacher"
+        one = Events(addresses, np.array([0, len(addresses)]), 1, self._built.layer.inputs)
+        items = encode_input(self._built, one, targets if uses_targets else None)
+        self._broken = "was interrupted in a step"
+        if not position:
+            run_sync(self._driver.start(learn=learn))
+        output_bytes = self._exchange(items, f"step {position} of {steps}")
+        raster = decode_raster(self._built, output_bytes, 1, 1)
+        if ended:
+            run_sync(self._driver.stop())
+        done = self._counted
+        self._counted = done._replace(
+            windows_learned=done.windows_learned + (learn and ended),
+            synaptic_events=done.synaptic_events + one.count * self._built.layer.neurons,
+        )
+        self._stepped = 0 if ended else position + 1
+        self._broken = ""
+        return StepResult(raster[0, 0].astype(np.bool_), position, ended)
+
+    def _position(self) -> int:
+        return 0 if self._broken else self._stepped
+
+    def _exchange(self, items: EncodedInput, where: str) -> bytes:
         """Send all items; return all output, up to the end of the last step.
 
         Single bytes do not count as progress, or a board that sends one per second would never time
@@ -247,16 +274,16 @@ class SerialCore(Core):
             if ends or accepted or full:
                 progressed = time.monotonic()
             elif time.monotonic() - progressed > self._stall_timeout:
-                raise self._stall_error(ended, windows)
+                raise self._stall_error(where.format(ended // self._built.window.steps))
 
-    def _stall_error(self, steps: int, windows: int) -> BitlifError:
+    def _stall_error(self, where: str) -> BitlifError:
         control, status = (
             run_sync(self._driver.get(name)) for name in ("CONTROL", "STATUS")
         )  # fmt: skip
         return BitlifError(
-            f"the core ({self.backend}) made no progress for {self._stall_timeout:g} s in window "
-            f"{steps // self._built.window.steps} of {windows} (CONTROL {control:#x}, STATUS "
-            f"{status:#x}): reset it; if it stalls again, load its bitstream again"
+            f"the core ({self.backend}) made no progress for {self._stall_timeout:g} s in {where} "
+            f"(CONTROL {control:#x}, STATUS {status:#x}): reset it; if it stalls again, load its "
+            f"bitstream again"
         )
 
     # -- reading -----------------------------------------------------------------------------
@@ -285,6 +312,14 @@ class SerialCore(Core):
     def _require_sound(self) -> None:
         if self._broken:
             raise BitlifError(f"the core ({self.backend}) {self._broken}: reset it")
+
+    def _require_loaded(self) -> None:
+        self._require_sound()
+        if self._half_loaded:
+            partial = " and ".join(sorted(self._half_loaded))
+            raise BitlifError(
+                f"the core ({self.backend}) has only part of its {partial}: load them again"
+            )
 
     def _close(self) -> None:
         self.link.close()

@@ -93,7 +93,9 @@ def run_uart(
     )  # fmt: skip
     found = json.loads(result.read_text("utf-8"))
     return UartResult(
-        decode_raster(config, work.events.windows, bytes.fromhex(found["output"])),
+        decode_raster(
+            config, bytes.fromhex(found["output"]), work.events.windows, config.window.steps
+        ),
         np.array(found["weights"], np.int64),
         found["counters"],
         found["signature"],

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from bitlif.hdl.core_signals import COUNTERS
 from bitlif.model.errors import BitlifError
 from bitlif.model.state import state_variables
-from bitlif.sim.backends.core import LEARNING_RECORDS, Core
+from bitlif.sim.backends.core import Core
 from bitlif.sim.backends.result import CoreResult
+from bitlif.sim.backends.stepping import LEARNING_RECORDS
 from bitlif.sim.probes import MISSING, RECORDED
 from bitlif.tasks.scenario import Work, targets_by_step
 

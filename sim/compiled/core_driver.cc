@@ -1,4 +1,5 @@
-// Drives one layer core, compiled by Verilator, through its ports: whole windows in one call.
+// Drives one layer core, compiled by Verilator, through its ports: whole windows, or one step of a
+// window, in one call.
 //
 // A clock cycle is two evaluations: with the clock low, after which the outputs follow the inputs,
 // and with the clock high, which is the rising edge. A stream transfers what its ports hold before
@@ -92,9 +93,17 @@ struct Counters {
 #undef X
 };
 
+// Clock cycles of a window so far, and the one in which its last step ended.
+struct Window {
+  int64_t now = 0, before = -1;
+};
+
 struct Core {
   std::unique_ptr<VerilatedContext> context;
   std::unique_ptr<Vtop> top;
+  // The window that is run step by step, and how many of its steps have run.
+  Window window;
+  int64_t steps = 0;
 };
 
 }  // extern "C"
@@ -162,67 +171,119 @@ inline int32_t record_probes(Vtop &top, Job &job) {
   return DONE;
 }
 
-int32_t run(Vtop &top, Job &job) {
-  const int64_t *ends = job.pointers + 1;
-  int64_t event = job.pointers[0], sent_steps = 0, sent_targets = 0, step = 0, received_steps = 0;
-  deassert_inputs(top);
+// How much of a job has been done.
+struct Progress {
+  int64_t event, sent_steps, sent_targets, step, received_steps;
+};
+
+// Allows steps to begin, with or without learning.
+void allow(Vtop &top, const Job &job) {
   top.o_events_ready = 1;
 #if HAS_LEARN
   top.learn = job.learn != 0;
 #endif
-  for (int64_t window = 0; window < job.windows; ++window) {
-    const int64_t last_step = (window + 1) * STEPS;
-    // Clock cycles of this window so far, and the cycle at which its last step ended.
-    int64_t now = 0, before = -1;
-    bool closed = false;
-    for (;; ++now) {
-      const bool offers = sent_steps < last_step;
-      const bool ends_step = offers && event == ends[sent_steps];
-      top.i_events_valid = offers;
-      if (offers) top.i_events_payload = ends_step ? LAST_IN : job.addresses[event];
+}
+
+// Runs until `last_step` steps of the job have ended and, if `ends`, their window has too.
+int32_t advance(Vtop &top, Job &job, Progress &done, Window &window, int64_t last_step, bool ends) {
+  const int64_t *ends_of_steps = job.pointers + 1;
+  int64_t event = done.event, sent_steps = done.sent_steps, sent_targets = done.sent_targets;
+  int64_t step = done.step, received_steps = done.received_steps;
+  int64_t now = window.now, before = window.before;
+  bool closed = false;
+  for (;; ++now) {
+    if (!ends && step == last_step && received_steps == last_step) break;
+    const bool offers = sent_steps < last_step;
+    const bool ends_step = offers && event == ends_of_steps[sent_steps];
+    top.i_events_valid = offers;
+    if (offers) top.i_events_payload = ends_step ? LAST_IN : job.addresses[event];
 #if HAS_TARGETS
-      const bool teaches = job.targets && sent_targets < last_step * SLOTS;
-      top.i_targets_valid = teaches;
-      if (teaches) put(top.i_targets_payload, job.targets + sent_targets * job.target_words);
+    const bool teaches = job.targets && sent_targets < last_step * SLOTS;
+    top.i_targets_valid = teaches;
+    if (teaches) put(top.i_targets_payload, job.targets + sent_targets * job.target_words);
 #endif
-      settle(top);
-      if (closed && top.host_idle) break;
-      if (now - before > job.max_step_clocks) return STALLED;
-      if (offers && top.i_events_ready) {
-        if (ends_step) ++sent_steps;
-        else ++event;
-      }
-#if HAS_TARGETS
-      if (teaches && top.i_targets_ready) ++sent_targets;
-#endif
-      if (top.o_events_valid) {
-        if (received_steps == last_step) return TOO_MUCH;
-        const unsigned output = top.o_events_payload;
-        if (output & LAST_OUT) ++received_steps;
-        else if (output >= NEURONS) return WRONG_EVENT;
-        else ++job.raster[received_steps * NEURONS + output];
-      }
-      const int32_t recorded = record_probes(top, job);
-      if (recorded != DONE) return recorded;
-      if (top.step_done) {
-        if (step == last_step) return TOO_MUCH;
-        job.step_clocks[step] = now - before;
-        before = now;
-      }
-      const bool ended = top.step_done;
-      closed |= top.window_done;
-      edge(top);
-      if (ended) {
-        // The signature includes the last word of a step when the step ends.
-        job.step_digests[step++] = top.digest;
-      }
+    settle(top);
+    if (closed && top.host_idle) break;
+    if (now - before > job.max_step_clocks) return STALLED;
+    if (offers && top.i_events_ready) {
+      if (ends_step) ++sent_steps;
+      else ++event;
     }
-    if (step != last_step || received_steps != last_step) return TOO_MUCH;
-    job.window_clocks[window] = now;
-    job.windows_done = window + 1;
+#if HAS_TARGETS
+    if (teaches && top.i_targets_ready) ++sent_targets;
+#endif
+    if (top.o_events_valid) {
+      if (received_steps == last_step) return TOO_MUCH;
+      const unsigned output = top.o_events_payload;
+      if (output & LAST_OUT) ++received_steps;
+      else if (output >= NEURONS) return WRONG_EVENT;
+      else ++job.raster[received_steps * NEURONS + output];
+    }
+    const int32_t recorded = record_probes(top, job);
+    if (recorded != DONE) return recorded;
+    if (top.step_done) {
+      if (step == last_step) return TOO_MUCH;
+      job.step_clocks[step] = now - before;
+      before = now;
+    }
+    const bool ended = top.step_done;
+    closed |= top.window_done;
+    edge(top);
+    if (ended) {
+      // The signature includes the last word of a step when the step ends.
+      job.step_digests[step++] = top.digest;
+    }
+  }
+  if (step != last_step || received_steps != last_step) return TOO_MUCH;
+  done = {event, sent_steps, sent_targets, step, received_steps};
+  window.now = now;
+  window.before = before;
+  return DONE;
+}
+
+int32_t run(Vtop &top, Job &job) {
+  deassert_inputs(top);
+  allow(top, job);
+  Progress done = {job.pointers[0], 0, 0, 0, 0};
+  for (int64_t number = 0; number < job.windows; ++number) {
+    Window window;
+    const int32_t status = advance(top, job, done, window, (number + 1) * STEPS, true);
+    if (status != DONE) return status;
+    job.window_clocks[number] = window.now;
+    job.windows_done = number + 1;
   }
   deassert_inputs(top);
   settle(top);
+  return DONE;
+}
+
+// Runs the next step of the current window; the last one ends it. The arrays of the job have room
+// for one step and one window. `windows_done` counts steps; it is negative until a step begins.
+int32_t run_step(Core &core, Job &job) {
+  Vtop &top = *core.top;
+  job.windows_done = 0;
+  if (core.steps == 0) {
+    deassert_inputs(top);
+    core.window = Window();
+  }
+  allow(top, job);
+  Progress done = {job.pointers[0], 0, 0, 0, 0};
+  const bool ends = core.steps == STEPS - 1;
+  const int32_t status = advance(top, job, done, core.window, 1, ends);
+  if (status != DONE) return status;
+  if (ends) {
+    deassert_inputs(top);
+    settle(top);
+  } else {
+    // No clock cycle passes until the next step.
+    top.i_events_valid = 0;
+#if HAS_TARGETS
+    top.i_targets_valid = 0;
+#endif
+  }
+  job.window_clocks[0] = core.window.now;
+  core.steps = ends ? 0 : core.steps + 1;
+  job.windows_done = 1;
   return DONE;
 }
 
@@ -284,9 +345,14 @@ void bitlif_close(Core *core) {
   delete core;
 }
 
-int32_t bitlif_reset(Core *core, int64_t max_clocks) { return reset(*core->top, max_clocks); }
+int32_t bitlif_reset(Core *core, int64_t max_clocks) {
+  core->steps = 0;
+  return reset(*core->top, max_clocks);
+}
 
 int32_t bitlif_run(Core *core, Job *job) { return run(*core->top, *job); }
+
+int32_t bitlif_step(Core *core, Job *job) { return run_step(*core, *job); }
 
 int32_t bitlif_write(Core *core, int32_t memory, int64_t count, int32_t words,
                      const uint32_t *rows) {

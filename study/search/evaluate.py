@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bitlif.model.config.config import Config, parse_config
 from bitlif.model.engine.compile import source_stamp
 from bitlif.model.errors import BitlifError, BitlifWarning
-from bitlif.model.floating.layer import real_leak
+from bitlif.model.floating.constants import real_leak
 from bitlif.model.text import shortened
 from bitlif.sim.backends.open import open as open_core
 from bitlif.tasks.diagnosis import diagnose

@@ -333,7 +333,7 @@ def test_encoded_input_matches_naive_encoder(inputs: int, target_bits: int) -> N
 )
 def test_invalid_output_raises(output: bytes, text: str) -> None:
     with pytest.raises(BitlifError, match=text):
-        decode_raster(TINY, 1, output)
+        decode_raster(TINY, output, 1, TINY.window.steps)
 
 
 # -- the core ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ has arrived. No code of the host's side is used.
 from __future__ import annotations
 
 import binascii
+import copy
 import os
 import random
 import select
@@ -164,7 +165,7 @@ class Layer:
             row = [int.from_bytes(items[k : k + lane], "little") for k in range(0, size, lane)]
             self.targets[-1] += row
             self.due -= 1
-            return size, self.window() if not self.due else []
+            return size, self.step() if not self.due else []
         size = width(sizes.inputs)
         if len(items) < size:
             return 0, []
@@ -183,33 +184,34 @@ class Layer:
                 self.targets.append([])
                 self.due = sizes.slots
             else:
-                return size, self.window()
+                return size, self.step()
         return size, []
 
-    def window(self) -> list[int]:
-        """Run the window if it is complete, and return its output."""
+    def step(self) -> list[int]:
+        """Return the output of the step that has ended; the last step ends the window."""
         config, sizes = self.config, self.config.layer
-        if len(self.steps) <= config.window.steps:
-            return []
+        t, steps = len(self.steps) - 2, config.window.steps
         pairs = [(t, i) for t, step in enumerate(self.steps) for i in step]
         events = Events.from_times(
             [t for t, _ in pairs], [i for _, i in pairs],
-            steps=config.window.steps, units=sizes.inputs, windows=1,
+            steps=steps, units=sizes.inputs, windows=1,
         )  # fmt: skip
         goals = None
         if self.targets:
-            goals = np.array([self.targets])[:, :, : sizes.neurons]
-        if not self.windows:
+            rows = np.array(self.targets)[:, : sizes.neurons]
+            goals = np.pad(rows, [(0, steps - len(rows)), (0, 0)])[None]
+        if not self.windows and not t:
             self.core = ModelCore(self.tabled(), learning=self.learning)
-        self.core.load(np.array(self.loaded["weights"]).reshape(sizes.inputs, -1))
-        out = self.core.run(events, goals, learn=bool(self.learn))
-        self.loaded["weights"] = self.core.weights().ravel().tolist()
-        self.windows += 1
-        self.drop_window()
-        spoken = []
-        for row in out.raster[0]:
-            spoken += [*np.flatnonzero(row).tolist(), sizes.neurons]
-        return spoken
+        last = t + 1 == steps
+        # Later steps do not change the spikes of this one: a copy runs them without events.
+        core = self.core if last else copy.copy(self.core)
+        core.load(np.array(self.loaded["weights"]).reshape(sizes.inputs, -1))
+        out = core.run(events, goals, learn=bool(self.learn))
+        if last:
+            self.loaded["weights"] = core.weights().ravel().tolist()
+            self.windows += 1
+            self.drop_window()
+        return [*np.flatnonzero(out.raster[0, t]).tolist(), sizes.neurons]
 
 
 class Board:

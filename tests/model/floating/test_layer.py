@@ -12,7 +12,8 @@ from scipy.special import ndtr
 
 from bitlif.model.config.config import Config
 from bitlif.model.events import Events
-from bitlif.model.floating.layer import FloatLayer, real_leak
+from bitlif.model.floating.constants import real_leak
+from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.floating.step import gaussian_error
 from bitlif.model.layer import Layer
 from bitlif.model.result import RECORDS

@@ -21,9 +21,9 @@ from bitlif.model.events import Events
 from bitlif.model.layer import Layer
 from bitlif.sim import Core, backend_names
 from bitlif.sim.backends import modelled
-from bitlif.sim.backends.core import STOPPING
 from bitlif.sim.backends.gates import GateCore
 from bitlif.sim.backends.models import ModelCore
+from bitlif.sim.backends.stepping import STOPPING
 from bitlif.tasks.scenario import Work
 from bitlif.tasks.stimulus import random_work
 
