@@ -80,9 +80,9 @@ def one_step_clocks(
         Whether the core has learning hardware.
     """
     lanes = config.layer.lanes
-    active = [int(array[0]) for array in _counts(spikes[None], lanes)]
+    spiked, speaking = (int(counted[0]) for counted in _counts(spikes[None], lanes))
     wrong = None if errors is None else int(_counts(errors[None], lanes)[1][0])
-    return int(_formula(config, walked, *active, wrong, learning_core=learning_core))
+    return int(_formula(config, walked, spiked, speaking, wrong, learning_core=learning_core))
 
 
 def _formula(

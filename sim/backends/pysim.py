@@ -49,7 +49,7 @@ class CoreRun:
     state: LayerState
 
 
-class _Bench:
+class Bench:
     """The simulated host of a core: one process per stream or port."""
 
     def __init__(
@@ -101,22 +101,14 @@ class _Bench:
 
     async def host(self, ctx: Any) -> None:
         """Load the weights, send the events, read everything back."""
-        core, sizes = self.core, self.config.layer
-        lanes, slots = sizes.lanes, sizes.slots
+        core = self.core
         if self.learning:
             ctx.set(core.learn, int(self.learn))
         while not ctx.get(core.host.idle | self.over):
             await ctx.tick()
-        ctx.set(core.host.weights_enable, (1 << lanes) - 1)
-        for address in range(sizes.inputs * slots):
-            row, slot = divmod(address, slots)
-            ctx.set(core.host.address, address)
-            values = self.padded[row, slot * lanes : (slot + 1) * lanes]
-            ctx.set(core.host.weights_data, [int(value) for value in values])
-            await ctx.tick()
-        ctx.set(core.host.weights_enable, 0)
+        await self.load_weights(ctx)
         if self.loads:
-            await self._load_memories(ctx)
+            await self.load_memories(ctx)
         for step in range(self.steps):
             start, stop = self.events.pointers[step : step + 2]
             for address in [*self.events.addresses[start:stop], None]:
@@ -131,9 +123,22 @@ class _Bench:
             if ctx.get(self.over):
                 return
             await ctx.tick()
-        await self._read_back(ctx)
+        await self.read_back(ctx)
 
-    async def _load_memories(self, ctx: Any) -> None:
+    async def load_weights(self, ctx: Any) -> None:
+        """Write the weights in `padded`."""
+        host, sizes = self.core.host, self.config.layer
+        lanes, slots = sizes.lanes, sizes.slots
+        ctx.set(host.weights_enable, (1 << lanes) - 1)
+        for address in range(sizes.inputs * slots):
+            row, slot = divmod(address, slots)
+            ctx.set(host.address, address)
+            values = self.padded[row, slot * lanes : (slot + 1) * lanes]
+            ctx.set(host.weights_data, [int(value) for value in values])
+            await ctx.tick()
+        ctx.set(host.weights_enable, 0)
+
+    async def load_memories(self, ctx: Any) -> None:
         """Load table and schedule, and verify them."""
         host = self.core.host
         rows = [("schedule", row) for row in phase_rows(self.built, self.config)]
@@ -154,7 +159,7 @@ class _Bench:
                 if kept[key] != value:
                     raise AssertionError(f"{name} {address}: {key} {kept[key]}, loaded {value}")
 
-    async def _read_back(self, ctx: Any) -> None:
+    async def read_back(self, ctx: Any) -> None:
         """Read weights, state, traces, LFSRs and counters."""
         core, sizes = self.core, self.config.layer
         lanes, slots = sizes.lanes, sizes.slots
@@ -284,7 +289,7 @@ def run_core(
     built = config if built is None else built
     if built != config:
         require_loadable(built, config)
-    bench = _Bench(config, weights, events, targets, learning=learning, learn=learn and learning,
+    bench = Bench(config, weights, events, targets, learning=learning, learn=learn and learning,
                    stall=stall, seed=seed, built=built)  # fmt: skip
     simulator = Simulator(bench.core)
     simulator.add_clock(1e-6)

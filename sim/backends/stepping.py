@@ -70,8 +70,8 @@ class Stepped(Lifetime):
         ----------
         spikes : (n,) int or (N,) bool
             The inputs that spike: their numbers, each at most once and in any order, or a mask.
-        targets : (M,) int or None
-            Targets of this step, in the units of `run`. Required to learn, and for a teacher's
+        targets : (M,) array or None
+            Targets of this step, by the rule of `run`. Required to learn, and for a teacher's
             reset.
         learn : bool
             Whether to learn from this window: the same for all its steps.

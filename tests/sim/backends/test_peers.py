@@ -258,7 +258,7 @@ def test_waiting_simulated_core_times_out(
     async def no_targets(self: Any, ctx: Any) -> None:
         pass
 
-    monkeypatch.setattr(pysim._Bench, "teach", no_targets)
+    monkeypatch.setattr(pysim.Bench, "teach", no_targets)
     config = TINY.replace(window__steps=1, layer__neurons=1, layer__lanes=1, layer__inputs=1)
     work = random_work(config, 1, 1)
     with pytest.raises(BitlifError, match=r"must finish its windows within .* 0 of 1 steps"):
