@@ -141,7 +141,7 @@ def test_series_and_spikes_are_accepted() -> None:
     with pytest.raises(BitlifError, match="7 inputs"):
         made.predict(raster[:, :, :5])
     with pytest.raises(BitlifError, match="encodes spikes"):
-        made.predict(X)
+        made.predict(np.ones((2, 7)))
     with pytest.raises(BitlifError, match="for each of 60 windows, not 3"):
         made.fit(raster, [0, 1, 0])
 
