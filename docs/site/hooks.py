@@ -45,9 +45,9 @@ has 10 bits, of which 6 are fractional. Conditions between several fields are li
 API_TEXT = """\
 # API reference
 
-`import bitlif` gives `bitlif.open`, `Config`, `Core`, `Events`, `Result`, `tasks`, `BitlifError`
-and `BitlifWarning`. These pages show them in the modules that define them. The texts are the
-docstrings, which `help(bitlif.open)` prints too.
+`import bitlif` gives `SpikingClassifier`, `open`, `Config`, `Core`, `Events`, `Result`, `tasks`,
+`BitlifError` and `BitlifWarning`. These pages show them in the modules that define them. The texts
+are the docstrings, which `help(bitlif.open)` prints too.
 """
 
 TUTORIALS_TEXT = """\
@@ -59,6 +59,7 @@ environment.
 """
 
 API = {
+    "Classifier": ("bitlif.sim.classifier",),
     "Package": ("bitlif.sim.backends.open", "bitlif.sim.backends.core",
                 "bitlif.sim.backends.result", "bitlif.model.events", "bitlif.model.errors"),
     "Configuration": ("bitlif.model.config.config", "bitlif.model.sections",
@@ -145,7 +146,8 @@ def tutorial_page(name: str, images: dict[str, bytes]) -> str:
         if cell.cell_type == "markdown":
             lines += [cell.source, ""]
             continue
-        lines += ["```python", cell.source, "```", ""]
+        source = re.sub(r" +# fmt: skip$", "", cell.source, flags=re.MULTILINE)
+        lines += ["```python", source, "```", ""]
         for output in cell.outputs:
             picture = output.get("data", {}).get("image/png")
             if picture:
@@ -156,6 +158,7 @@ def tutorial_page(name: str, images: dict[str, bytes]) -> str:
                           "", "</div>", ""]  # fmt: skip
                 continue
             text = output.get("text") or output.get("data", {}).get("text/plain", "")
+            text = re.sub(r"\x1b\[[0-9;]*m", "", text)  # colours of a terminal
             if text:
                 lines += ['<div class="output" markdown>', "", "```text", text.rstrip("\n"), "```",
                           "", "</div>", ""]  # fmt: skip

@@ -39,7 +39,7 @@ def read_script(script: str) -> Any:
     """Return the notebook, without outputs, of a script with cells."""
     cells = []
     for number, (head, body) in enumerate(
-        re.findall(r"^# %%(.*)\n(.*?)(?=^# %%|\Z)", script, re.MULTILINE | re.DOTALL)
+        re.findall(r"^# %%([^\n]*)\n(.*?)(?=^# %%|\Z)", script, re.MULTILINE | re.DOTALL)
     ):
         if "[markdown]" in head:
             text = re.sub(r"^# ?", "", body, flags=re.MULTILINE).strip()
