@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .arrays import ArrayTask
     from .class_pictures import draw_classes
     from .data_file import Data, load_data
     from .diagnosis import Finding, diagnose, warn_of_findings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .training import accuracy, confusion, evaluate, predict, train
 
 _EXPORTS = {
+    "arrays": ("ArrayTask",),
     "class_pictures": ("draw_classes",),
     "data_file": ("Data", "load_data"),
     "diagnosis": ("Finding", "diagnose", "warn_of_findings"),
@@ -44,6 +46,7 @@ _EXPORTS = {
 
 __all__ = [
     "READOUTS",
+    "ArrayTask",
     "Classification",
     "Data",
     "Encoder",

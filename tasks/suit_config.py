@@ -187,6 +187,10 @@ def suit_config(
             "membrane.gain", gain,
             f"{spikes}: they move a membrane as the pixels of '{BASE}' do, for the same weights",
         ),
+        Choice(
+            "membrane.threshold", membrane.threshold,
+            f"as for '{BASE}': the gain is scaled, not the threshold",
+        ),
         Choice("membrane.gain_bits", gain_bits, f"{GAIN_BITS} significant bits of the gain"),
         Choice(
             "synapse.current", str(current),
@@ -194,6 +198,11 @@ def suit_config(
         ),
         Choice(
             "trace.format", str(traced), f"holds the highest trace, {drive.peak * gain:.2g}"
+        ),
+        Choice(
+            "schedule[0].sigma", schedule[0].sigma,
+            f"noise of {schedule[0].sigma / membrane.threshold:g} thresholds in all phases, as for "
+            f"'{BASE}'",
         ),
         Choice(
             "schedule", len(schedule),
