@@ -22,6 +22,9 @@ LABEL_NAMES = ("y", "label", "labels", "class", "target")
 
 MOST_BYTES = 1 << 30
 MOST_COLUMNS = 1 << 16
+LONGEST = 1 << 24
+"""Most characters of a line of comments."""
+
 MOST_SHOWN = 20
 """Most column names in an error message."""
 
@@ -109,15 +112,29 @@ class _Rows:
         self.line = 0
 
     def __iter__(self) -> Iterator[list[str]]:
-        first = self._text.readline(1 << 24)
+        comments, first = self._head()
         bare = re.sub(r'"[^"]*"', "", first)
         delimiter = "\t" if self._tabs else next((sign for sign in "\t;" if sign in bare), ",")
+        # NumPy writes a header as a comment: it has as many cells as the next line.
+        if comments and comments[-1].count(delimiter) == first.count(delimiter) > 0:
+            comments.pop()
         self._text.seek(0)
+        for _ in comments:
+            self._text.readline()
         reader = csv.reader(self._text, delimiter=delimiter, skipinitialspace=True, strict=True)
         for row in reader:
-            self.line = reader.line_num
+            self.line = reader.line_num + len(comments)
             if len(row) > 1 or (row and row[0].strip()):
                 yield row
+
+    def _head(self) -> tuple[list[str], str]:
+        """Return the lines of comments at the start, and the line after them."""
+        comments: list[str] = []
+        while (line := self._text.readline(LONGEST)).startswith("#") and len(
+            comments
+        ) < MOST_COLUMNS:
+            comments.append(line)
+        return comments, line
 
 
 def _read(name: str, rows: _Rows, labels: str | None, *, required: bool) -> Table:
@@ -142,7 +159,7 @@ def _read(name: str, rows: _Rows, labels: str | None, *, required: bool) -> Tabl
     for row in content:
         if len(row) != width:
             raise BitlifError(
-                f"{name}: line {rows.line} must have {width} cells as line {first_line} has, "
+                f"{name}: line {rows.line} must have {width} cells, like line {first_line}, "
                 f"not {len(row)}"
             )
         if place is not None:
@@ -183,7 +200,8 @@ def _header(name: str, first: list[str], labels: str | None) -> list[str] | None
     # NumPy writes a header as a comment.
     cells[0] = cells[0].removeprefix("#").strip()
     known = LABEL_NAMES if labels is None else (labels,)
-    if any(map(_is_number, cells)) and not any(cell in known for cell in cells):
+    numbers = sum(map(_is_number, cells))
+    if numbers == len(cells) or (numbers and not any(cell in known for cell in cells)):
         return None
     seen: set[str] = set()
     for column, cell in enumerate(cells, 1):
@@ -215,7 +233,7 @@ def _not_a_number(name: str, line: int, row: Sequence[str], names: Sequence[str]
     if cell.lower() in MISSING:
         shown = f"not {quoted(cell)}" if cell else "not empty"
         return f"{place} must be a number, {shown}: fill in missing values or remove the row"
-    hint = ""
+    hint = "; if it holds the labels, say so, else remove it or write numbers"
     if re.fullmatch(r"[-+]?\d+,\d+", cell):
         hint = "; write decimals with a point"
     elif line == 1:

@@ -3,8 +3,8 @@
 CSV is UTF-8 text with one window per row and one feature per column; the labels are one of the
 columns. The delimiter is a tab, a semicolon or a comma, whichever the first line contains (the
 first of these). The first line is a header if none of its cells is a number, or if one of them is
-the name of the labels; else the columns are named ``x0``, ``x1``, and so on. Blank lines are
-skipped.
+the name of the labels and not all are numbers; else the columns are named ``x0``, ``x1``, and so
+on. Blank lines, and comments after ``#`` before the first row, are skipped.
 
 NPZ has the inputs as an array ``X``, or as the arrays of an event file
 (`bitlif.model.files.event_file`), and the labels as another array. An array ``names`` may name the
@@ -275,7 +275,7 @@ def _read_npz(path: str | Path, labels: str | None, *, required: bool, images: b
             )
         others = [key for key in found if key not in ("X", "names", *KEYS)]
         key = label_column(name, "array", others, labels, required=required)
-        values = None if events else file.read("X")
+        values: Any = None if events else file.read("X")
         given = None if key is None else file.read(key)
         names = file.read("names") if "names" in found else None
     if values is None:

@@ -56,14 +56,15 @@ def resampled(levels: NDArray[np.int64], steps: int) -> NDArray[np.int64]:
         total = np.zeros((*levels.shape[:-1], samples + 1), np.int64)
         np.cumsum(levels, axis=-1, out=total[..., 1:])
         size = np.diff(edges)
-        return (2 * np.diff(total[..., edges], axis=-1) + size) // (2 * size)
+        means = (2 * np.diff(total[..., edges], axis=-1) + size) // (2 * size)
+        return np.asarray(means, np.int64)
     if samples == 1:
         return np.repeat(levels, steps, axis=-1)
     gaps = steps - 1
     place, rest = np.divmod(np.arange(steps) * (samples - 1), gaps)
     after = np.minimum(place + 1, samples - 1)
     product = levels[..., place] * (gaps - rest) + levels[..., after] * rest
-    return (2 * product + gaps) // (2 * gaps)
+    return np.asarray((2 * product + gaps) // (2 * gaps), np.int64)
 
 
 def regular_spikes(rates: NDArray[np.int64], phase: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -193,7 +194,8 @@ def receptive_fields(levels: NDArray[np.int64], fields: int, width: int) -> NDAr
     rest = np.minimum(place - (index << LEVEL_BITS), ONE)
     value = table[index] * (ONE - rest) + table[index + 1] * rest
     half = 1 << (TABLE_BITS - 1)
-    return ((value + half) >> TABLE_BITS).reshape(*levels.shape[:-1], -1)
+    active = (value + half) >> TABLE_BITS
+    return np.asarray(active.reshape(*levels.shape[:-1], -1), np.int64)
 
 
 @functools.cache
