@@ -15,6 +15,7 @@ from bitlif.study.search.results import CONFIDENCE, Means, Results, means_of
 
 from .above_chance import AboveChance, above_chance
 from .axis_levels import AxisLevels, axis_levels, ordered_values
+from .diagnosis import diagnosed
 from .labels import percent
 from .pareto import front
 from .recommend import Choice, best_of, costs_of, for_board, losses, recommend
@@ -44,7 +45,8 @@ def analyse(
     -------
     dict
         Points, fronts, effects, sensitivities and recommendations. The entries that compare points
-        are empty or None if every run failed. ``chance`` is None unless the study measured it.
+        are empty or None if every run failed. ``chance`` is None, and ``diagnosis`` is
+        empty, unless the study measured them.
 
     Raises
     ------
@@ -76,6 +78,7 @@ def analyse(
         "board": board,
         "for_board": None if fitting is None else _choice(results, means, fitting),
         "chance": None if tested is None else _chance(tested, cheapest),
+        "diagnosis": diagnosed(results),
     }
 
 
@@ -117,8 +120,10 @@ def _study(results: Results) -> dict[str, Any]:
             }
         )
     score = results.values[results.score.name]
+    own = description.get("data")
     return {
         **{name: description[name] for name in kept},
+        **({} if own is None else {"data": own}),
         # The length of training has the unit of the task.
         "length": {
             name: description[name] for name in ("epochs", "windows") if name in description

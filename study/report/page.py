@@ -21,6 +21,7 @@ from bitlif.model.text import html_text
 
 from . import labels
 from .axis_levels import scalar_text
+from .diagnosis import NAMES
 from .forest_anova import TREES
 from .plots import Plot, effect_plot, front_plot, hover_texts
 from .sensitivity_plots import drawn_effects, grid_plot, sensitivity_plot
@@ -35,6 +36,7 @@ SECTIONS = {
     "effects": "Effect of each axis",
     "sensitivity": "Sensitivity",
     "interactions": "Interactions",
+    "diagnosis": "Diagnosis",
     "study": "What was studied",
     "failures": "Failed runs",
     "points": "All points",
@@ -125,6 +127,8 @@ def _sections(findings: Findings) -> list[dict[str, str]]:
     omitted: set[str] = set() if findings["best"] else set(PLOTTED)
     if not findings["failures"]:
         omitted.add("failures")
+    if not findings["diagnosis"]:
+        omitted.add("diagnosis")
     if not (findings["recommended"] or findings["for_board"]):
         omitted.add("config")
     return [
@@ -184,9 +188,14 @@ def _failures(findings: Findings) -> list[dict[str, Any]]:
     ]
 
 
+def _shown_metrics(findings: Findings) -> list[dict[str, str]]:
+    """Return the metrics that the table of points shows: not those of the diagnosis."""
+    return [metric for metric in findings["metrics"] if metric["name"] not in NAMES]
+
+
 def _point_columns(findings: Findings) -> list[str]:
     axes = [axis["name"] for axis in findings["study"]["axes"]]
-    metrics = [labels.title_of(metric) for metric in findings["metrics"]]
+    metrics = [labels.title_of(metric) for metric in _shown_metrics(findings)]
     return ["point", *axes, "seeds", *metrics, "on the front against", "error"]
 
 
@@ -204,7 +213,7 @@ def _rows(findings: Findings) -> list[dict[str, Any]]:
         cells = [(number, str(number))]
         cells += [(value, scalar_text(value)) for value in setting.values()]
         cells.append((point["seeds"], str(point["seeds"])))
-        for metric in findings["metrics"]:
+        for metric in _shown_metrics(findings):
             summary = point["metrics"][metric["name"]]
             cells.append((summary["mean"], labels.mean_text(metric, summary)))
         cells.append((on_fronts, on_fronts))

@@ -45,6 +45,7 @@ def read_description(content: bytes) -> dict[str, Any]:
         description["board"] is None or isinstance(description["board"], str),
         "its board is not text",
     )
+    _require_data(description.get("data"))
     _require(_is_list(description["seeds"], int), "its seeds are not integers")
     _require(_is_list(description["points"], dict), "its points are not tables")
     for key in ("axes", "objectives", "metrics"):
@@ -69,6 +70,23 @@ def read_description(content: bytes) -> dict[str, Any]:
     _require_different("metrics", [metric["name"] for metric in description["metrics"]])
     _require_different("seeds", description["seeds"])
     return dict(description)
+
+
+def _require_data(data: object) -> None:
+    """Raise unless the description of own data, which most studies lack, has plain values."""
+    if data is None:
+        return
+    _require(isinstance(data, dict), "its data are not a table")
+    assert isinstance(data, dict)
+    for key in ("source", "digest", "kind"):
+        _require_text(f"data's {key}", data.get(key))
+    for key in ("windows", "features"):
+        _require(type(data.get(key)) is int, f"its data's {key} is {quoted(data.get(key))}")
+    _require(isinstance(data.get("test"), str | float), "its data's test is not a share or digest")
+    _require(_is_list(data.get("classes"), int, str), "its data's classes are not labels")
+    options = data.get("options")
+    good = isinstance(options, dict) and all(isinstance(own, str) for own in options)
+    _require(good, "its data's options are not a table")
 
 
 def _no_constant(word: str) -> float:

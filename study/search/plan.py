@@ -298,8 +298,9 @@ def _axes(tree: dict[str, Any], config: Config, task: Task) -> tuple[Axis, ...]:
     for name in fields:
         if name in DRAWN:
             raise BitlifError(f"'{name}' must not vary: it follows from the seed of the run")
+    all_tasks: list[Task | str] = [*registry.names(), task]
     reserved = {"point", "seed", "key", "error"} | {
-        metric.name for known in {*registry.names(), task} for metric in metrics_of(known, EXTRAS)
+        metric.name for known in all_tasks for metric in metrics_of(known, EXTRAS)
     }
     for name in names:
         if name in reserved:
