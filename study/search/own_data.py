@@ -86,7 +86,7 @@ class OwnData:
         classes = [] if labels is None else np.unique(labels).tolist()
         return {
             "source": self.source,
-            "digest": self.digest,
+            "digest": self.data.digest,
             "test": _test_digest(self.test),
             "kind": self.data.kind,
             "windows": self.data.windows,
