@@ -1,8 +1,8 @@
 """Read golden vectors: check every file, and recompute the signatures from the values.
 
 The reader uses only the standard library and flat arrays, so that it is easy to port.
-`python golden_reader.py DIR` prints one line. It begins with OK and the exit status is 0, or it
-says what is wrong and the exit status is 1.
+`python golden_reader.py DIR [DIR ...]` prints one line for each folder. It begins with OK, or
+says what is wrong. The exit status is 0 if all begin with OK, and 1 otherwise.
 """
 
 import hashlib
@@ -85,14 +85,18 @@ def check(folder: Path) -> str:
     return f"{config['name']}, {run['windows']} windows, {count} values, all signatures"
 
 
-if len(sys.argv) != 2:
-    sys.exit("usage: python golden_reader.py DIR")
-try:
-    print(f"OK: {check(Path(sys.argv[1]))}")
-except (
-    OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
-) as error:  # fmt: skip
-    clear = isinstance(error, (OSError, ValueError))  # these say what is wrong
-    message = error if clear else f"manifest.json: {error!r}"
-    print(f"not OK: {message}")
-    sys.exit(1)
+folders = sys.argv[1:]
+if not folders:
+    sys.exit("usage: python golden_reader.py DIR [DIR ...]")
+right = True
+for name in folders:
+    try:
+        print(f"OK: {check(Path(name))}")
+    except (
+        OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
+        clear = isinstance(error, (OSError, ValueError))  # these say what is wrong
+        message = error if clear else f"manifest.json: {error!r}"
+        print(f"not OK: {name + ': ' if len(folders) > 1 else ''}{message}")
+        right = False
+sys.exit(not right)

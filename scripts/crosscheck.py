@@ -29,6 +29,7 @@ from .support.stimuli import (
     SPIKES,
     TRAINED,
     add_stimuli,
+    check_conformance,
     check_numbers,
     chosen_work,
     given_stimuli,
@@ -57,13 +58,15 @@ def add_parser(subparsers: SubParsers) -> None:
         model and RTL also show currents, membranes, noise draws, errors, traces and gradients of
         every step. The float twin is checked against its derived error bound instead. Exits with
         status 1 on a mismatch and reports the first value that differs: its step and neuron, both
-        integers and the operation.
+        integers and the operation. --conformance runs the fixed set of small configurations that
+        `bitlif golden --conformance` writes.
         {HELP}""",
         (
             "bitlif crosscheck tiny",
             "bitlif crosscheck tiny --backends model,rtl,netlist:ice40,netlist:ecp5 --windows 5",
             "bitlif crosscheck tiny --backends float,model,rtl --json",
             "bitlif crosscheck tiny --inject threshold-greater",
+            "bitlif crosscheck --conformance --backends model,float",
             f"{SPIKES} && bitlif crosscheck tiny --spikes own.aer",
             (
                 f"{TRAINED} && bitlif crosscheck tiny --weights tiny-run/weights.npz "
@@ -71,7 +74,7 @@ def add_parser(subparsers: SubParsers) -> None:
             ),
         ),
     )
-    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
     parser.add_argument(
         "--backends",
         default="model,rtl",
@@ -81,6 +84,11 @@ def add_parser(subparsers: SubParsers) -> None:
     add_stimuli(parser, WINDOWS)
     parser.add_argument(
         "--inference", action="store_true", help="use cores without learning hardware"
+    )
+    parser.add_argument(
+        "--conformance",
+        action="store_true",
+        help="run the conformance set: every one of its configurations, three windows each",
     )
     parser.add_argument(
         "--inject",
@@ -93,6 +101,7 @@ def add_parser(subparsers: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the backends and report whether they agree."""
     check_numbers(args, MAX_WINDOWS)
+    check_conformance(args, ("inference", "inject"))
     names = parse_backends(args.backends)
     if args.inject and args.inference:
         raise BitlifError(
@@ -103,9 +112,15 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError(
             f"--inject cannot be used with {boards[0]}: the gates of a board cannot be changed"
         )
-    config = Config.load(args.config)
+    if args.conformance and boards:
+        raise BitlifError(
+            f"--conformance cannot be used with {boards[0]}: a board holds one configuration"
+        )
+    config = None if args.conformance else Config.load(args.config)
     if args.inject or not set(names) <= {"float", "model", *boards}:
         require_gates()
+    if config is None:
+        return _run_conformance(args, names)
     work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, learning=not args.inference)
     outcomes, distances = _compare(work, names, args.inject)
     agree = all(outcome.agrees for outcome in outcomes)
@@ -132,6 +147,43 @@ def run(args: argparse.Namespace) -> int:
     return 0 if agree else 1
 
 
+def _run_conformance(args: argparse.Namespace, names: list[str]) -> int:
+    """Run the backends on every conformance configuration, and report each."""
+    from bitlif.sim.compare.conformance import conformance_works
+
+    reports = {}
+    rows: list[tuple[str, ...]] = []
+    firsts: list[str] = []
+    for name, work in conformance_works():
+        outcomes, distances = _compare(work, names, None, f"{name}: ")
+        agree = all(outcome.agrees for outcome in outcomes)
+        agree = agree and not any(distance.beyond for distance in distances.values())
+        reports[name] = _report(work.config, outcomes, distances, agree)
+        values = sum(outcome.values for outcome in outcomes)
+        differ = sum(sum(outcome.mismatches.values()) for outcome in outcomes)
+        row: tuple[str, ...] = (name, f"{values:,}", f"{differ:,}", _signature(outcomes[0]))
+        if "float" in names:
+            row = (*row, f"{sum(distance.beyond for distance in distances.values()):,}")
+        rows.append(row)
+        for outcome in outcomes:
+            if outcome.first:
+                text = outcome.first.describe(outcome.backend, outcomes[0].backend)
+                firsts.append(f"{name}: first difference: {text}")
+    agree = all(report["agree"] for report in reports.values())
+    if args.json:
+        print_json({"agree": agree, "configs": reports})
+        return 0 if agree else 1
+    out = console()
+    columns: tuple[str, ...] = ("configuration", "values", "differ", "signature")
+    if "float" in names:
+        columns = (*columns, "outside the float bound")
+    out.print(result_table(f"conformance: {', '.join(names)}", columns, rows))
+    for first in firsts:
+        out.print(first, highlight=False)
+    out.print("all agree" if agree else "MISMATCH")
+    return 0 if agree else 1
+
+
 def parse_backends(text: str) -> list[str]:
     """Return the backends of a comma-separated list such as ``model,rtl``.
 
@@ -149,7 +201,7 @@ def parse_backends(text: str) -> list[str]:
 
 
 def _compare(
-    work: Work, names: list[str], fault: str | None
+    work: Work, names: list[str], fault: str | None, prefix: str = ""
 ) -> tuple[list[BackendComparison], dict[str, Distance]]:
     """Return the comparison of each bit-exact backend, and the distances of the float twin."""
     from bitlif.sim.backends.core import Core
@@ -168,7 +220,7 @@ def _compare(
         bar = bars.add_task("", total=len(exact) + work.events.windows)
         cores: list[Core] = []
         for name in exact:
-            bars.update(bar, description=f"opening {name}")
+            bars.update(bar, description=f"{prefix}opening {name}")
             if verilog is not None and name != "model":
                 from bitlif.sim.backends.gates import GateCore
 
@@ -177,7 +229,7 @@ def _compare(
                 core = open_core(work.config, name, learning=work.learning)
             cores.append(stack.enter_context(core))
             bars.update(bar, advance=1)
-        bars.update(bar, description="windows")
+        bars.update(bar, description=f"{prefix}windows")
         outcomes = crosscheck(cores, work, lambda window: bars.update(bar, advance=1))
         distances = {}
         if "float" in names:

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
 from bitlif.model.storage.ownership import GOLDEN
 
 from .console.output_files import OutputFolder, require_place
-from .console.terminal import SubParsers, add_command, add_json, console, print_json
+from .console.terminal import (
+    SubParsers,
+    add_command,
+    add_json,
+    console,
+    print_json,
+    progress_bars,
+)
 from .support.stimuli import (
     HELP,
     SPIKES,
     TRAINED,
     add_stimuli,
+    check_conformance,
     check_numbers,
     chosen_work,
     given_stimuli,
 )
+
+if TYPE_CHECKING:
+    from bitlif.sim.compare.expected import Expected
+    from bitlif.tasks.scenario import Work
 
 MAX_WINDOWS = 10_000
 WINDOWS = 3
@@ -38,12 +51,14 @@ def add_parser(subparsers: SubParsers) -> None:
         and writes the inputs, the configuration with its derived integers, and every value of
         every step. Each array is a file of decimal text; manifest.json describes them.
         docs/golden.md in the sources documents the format, and docs/golden_reader.py reads and
-        checks a folder without bitlif.
+        checks folders without bitlif. --conformance writes a fixed set of small configurations
+        that together notice common mistakes of an implementation.
         {HELP}""",
         (
             "bitlif golden tiny -o tiny-golden",
             "bitlif golden digits --windows 5 --seed 7 -o digits-golden --json",
             "bitlif golden tiny --inference -o tiny-golden --force",
+            "bitlif golden --conformance -o conformance",
             f"{SPIKES} && bitlif golden tiny --spikes own.aer -o own-golden",
             (
                 f"{TRAINED} && bitlif golden tiny --weights tiny-run/weights.npz "
@@ -51,10 +66,16 @@ def add_parser(subparsers: SubParsers) -> None:
             ),
         ),
     )
-    parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
+    parser.add_argument("config", metavar="CONFIG", nargs="?", help="TOML file or ready-made name")
     parser.add_argument("-o", "--out", metavar="DIR", required=True, help="folder to write")
     add_stimuli(parser, WINDOWS)
     parser.add_argument("--inference", action="store_true", help="without learning")
+    parser.add_argument(
+        "--conformance",
+        action="store_true",
+        help="write the conformance set, one folder for each of its configurations, "
+        "and nothing else",
+    )
     parser.add_argument(
         "--force", action="store_true", help="replace an existing folder of golden vectors"
     )
@@ -64,41 +85,85 @@ def add_parser(subparsers: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the model, write the folder and report what it contains."""
     check_numbers(args, MAX_WINDOWS)
+    check_conformance(args, ("inference",))
+    if args.conformance:
+        return _write_conformance(args)
     require_place("--out", Path(args.out), GOLDEN, force=args.force)
     config = Config.load(args.config)
     from bitlif.sim.compare.expected import compute_expected
-    from bitlif.sim.compare.golden import write_golden
 
     work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, learning=not args.inference)
-    windows, given = work.events.windows, given_stimuli(args)
-
-    def fill(folder: Path) -> tuple[dict[str, Any], int]:
-        manifest = write_golden(work, expected, folder, given)
-        return manifest, sum(file.stat().st_size for file in folder.iterdir())
+    given = given_stimuli(args)
 
     with OutputFolder(Path(args.out), GOLDEN, force=args.force) as out:
         expected = compute_expected(work)
-        manifest, size = out.write(fill)
-    report = {
-        "config": config.name,
+        report = out.write(lambda folder: _write(work, expected, folder, given))
+    report["written"] = args.out
+    if args.json:
+        print_json(report)
+    else:
+        console().print(_sentence(report))
+        console().print(f"written to {args.out}")
+    return 0
+
+
+def _write_conformance(args: argparse.Namespace) -> int:
+    """Write the golden sets of all conformance configurations, and report them."""
+    from bitlif.sim.compare.conformance import conformance_works
+    from bitlif.sim.compare.expected import compute_expected
+
+    with (
+        OutputFolder(Path(args.out), "conformance", force=args.force) as out,
+        progress_bars() as bars,
+    ):
+        works = dict(conformance_works())
+        bar = bars.add_task("", total=len(works))
+        expected = {}
+        for name, work in works.items():
+            bars.update(bar, description=name)
+            # So small that compiling the engine for each of them would take longer.
+            expected[name] = compute_expected(work, interpreted=True)
+            bars.update(bar, advance=1)
+
+        def fill(folder: Path) -> dict[str, dict[str, Any]]:
+            reports = {}
+            for name, work in works.items():
+                (folder / name).mkdir()
+                reports[name] = _write(work, expected[name], folder / name, ())
+            return reports
+
+        reports = out.write(fill)
+    if args.json:
+        print_json({"sets": reports, "written": args.out})
+    else:
+        for report in reports.values():
+            console().print(_sentence(report))
+        console().print(f"written to {args.out}")
+    return 0
+
+
+def _write(work: Work, expected: Expected, folder: Path, given: Sequence[str]) -> dict[str, Any]:
+    """Write a golden set to a folder, and return the report."""
+    from bitlif.sim.compare.golden import write_golden
+
+    manifest = write_golden(work, expected, folder, given)
+    return {
+        "config": work.config.name,
         "hash": manifest["config"]["hash"],
-        "windows": windows,
-        "seed": args.seed,
+        "windows": work.events.windows,
+        "seed": work.seed,
         **({"given": list(given)} if given else {}),
         "learns": work.learns,
         "arrays": len(manifest["arrays"]),
         "values": sum(math.prod(array["shape"]) for array in manifest["arrays"]),
-        "bytes": size,
+        "bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "signature": int(expected.observed["signature"][-1, 0]),
-        "written": args.out,
     }
-    if args.json:
-        print_json(report)
-    else:
-        screen = console()
-        screen.print(
-            f"{config.name}: {windows} windows, {report['values']:,} values in "
-            f"{report['arrays']} arrays, {size:,} bytes, signature {report['signature']:#010x}"
-        )
-        screen.print(f"written to {args.out}")
-    return 0
+
+
+def _sentence(report: dict[str, Any]) -> str:
+    return (
+        f"{report['config']}: {report['windows']} windows, {report['values']:,} values in "
+        f"{report['arrays']} arrays, {report['bytes']:,} bytes, "
+        f"signature {report['signature']:#010x}"
+    )

@@ -20,6 +20,9 @@ from .seeds import seeds_of
 from .toml import config_hash, config_to_dict, dump_config, read_source, read_tree
 
 READY_MADE = importlib.resources.files("bitlif.configs")
+
+CONFORMANCE = "conformance"
+"""The folder of the conformance set below `READY_MADE`."""
 """Folder of the configurations that come with the package."""
 
 
@@ -137,6 +140,12 @@ def ready_made() -> list[str]:
     return sorted(item.name[:-5] for item in READY_MADE.iterdir() if item.name.endswith(".toml"))
 
 
+def conformance() -> list[str]:
+    """Return the names of the conformance set's configurations: ``"conformance/hold"``."""
+    files = READY_MADE.joinpath(CONFORMANCE).iterdir()
+    return sorted(f"{CONFORMANCE}/{one.name[:-5]}" for one in files if one.name.endswith(".toml"))
+
+
 def summary_of(name: str) -> str:
     """Return the description of a ready-made configuration: the first comment of its file."""
     first = (READY_MADE / f"{name}.toml").read_text("utf-8").splitlines()[0]
@@ -157,7 +166,8 @@ def load_config(source: str | Path) -> Config:
         For each value that is legal but probably not intended; see
         `bitlif.model.config.remarks`.
     """
-    content, origin, folder = read_source("configuration", source, READY_MADE, ready_made())
+    known = conformance() if str(source).startswith(f"{CONFORMANCE}/") else ready_made()
+    content, origin, folder = read_source("configuration", source, READY_MADE, known)
     config = parse_config(content, origin, folder)
     for remark in remarks(config):
         warn(f"{origin}: {remark}")

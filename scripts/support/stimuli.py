@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,20 @@ def check_numbers(args: argparse.Namespace, most: int) -> None:
     if args.windows is not None:
         require_int("--windows", args.windows, 1, most)
     require_int("--seed", args.seed, 0, (1 << 31) - 1)
+
+
+def check_conformance(args: argparse.Namespace, others: Sequence[str] = ()) -> None:
+    """Raise unless either a CONFIG or ``--conformance`` is given, and the latter without inputs.
+
+    `others` names more options that ``--conformance`` does not go with.
+    """
+    if args.conformance == (args.config is not None):
+        raise BitlifError(f"{args.parser.prog.split()[-1]} needs either a CONFIG or --conformance")
+    given = [name for name in (*STIMULI, "windows", "seed", *others) if getattr(args, name)]
+    if args.conformance and given:
+        raise BitlifError(
+            f"--{given[0]} cannot be used with --conformance, whose windows are fixed"
+        )
 
 
 def chosen_work(

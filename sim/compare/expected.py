@@ -63,10 +63,13 @@ class Expected:
     targets: NDArray[np.int64]
 
 
-def compute_expected(work: Work) -> Expected:
-    """Run the integer model over the same windows."""
+def compute_expected(work: Work, *, interpreted: bool = False) -> Expected:
+    """Run the integer model over the same windows.
+
+    `interpreted` runs it without compiling it, which is faster for a few small windows.
+    """
     config, learn = work.config, work.learns
-    layer, signature = Layer(config), Signature(config.layer)
+    layer, signature = Layer(config, interpreted=interpreted), Signature(config.layer)
     layer.load(work.weights)
     seen: dict[str, list[NDArray[Any]]] = {}
     counters = dict.fromkeys(COUNTERS, 0)

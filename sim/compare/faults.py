@@ -7,12 +7,10 @@ is generated; the modules of the units contain no trace of it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib.wiring import Component, In, connect, flipped
 
 from bitlif.hdl import (
     forward,
@@ -35,33 +33,8 @@ from bitlif.model.lfsr import Lfsr
 from bitlif.model.signature import POLYNOMIAL
 from bitlif.model.text import quoted, shortened
 
-Patch = tuple[Any, str, Any]
-"""An object, the name of its attribute, and the temporary value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault in one unit.
-
-    Attributes
-    ----------
-    unit : str
-        Module of `bitlif.hdl`.
-    description : str
-        What is wrong.
-    signal : str
-        The signal in which the fault must show first.
-    patches : callable
-        Given a configuration, returns the patches that inject the fault.
-    no_effect : callable
-        Given a configuration, returns the reason why the fault has no effect in it, or "".
-    """
-
-    unit: str
-    description: str
-    signal: str
-    patches: Callable[[Config], list[Patch]]
-    no_effect: Callable[[Config], str] = lambda config: ""
+from .patches import Fault, Patch, WrongConstants, change_constants, patched, rewire
+from .rare_faults import RARE_FAULTS
 
 
 def faulty_verilog(name: str, config: Config) -> str:
@@ -89,73 +62,8 @@ def faulty_verilog(name: str, config: Config) -> str:
         raise BitlifError(f"fault {name} has no effect in {shortened(config.name)}: {reason}")
     with contextlib.ExitStack() as stack:
         for owner, attribute, value in fault.patches(config):
-            stack.enter_context(_patched(owner, attribute, value))
+            stack.enter_context(patched(owner, attribute, value))
         return core_verilog(config)
-
-
-@contextlib.contextmanager
-def _patched(owner: Any, attribute: str, value: Any) -> Iterator[None]:
-    kept = getattr(owner, attribute)
-    setattr(owner, attribute, value)
-    try:
-        yield
-    finally:
-        setattr(owner, attribute, kept)
-
-
-def _rewired(unit: type[Component], change: Callable[[Module, Any, Any], None]) -> type[Component]:
-    """Return a wrapper of a unit: all ports are connected through, then `change` rewires some."""
-
-    class Rewired(unit):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._inside = unit(*args, **kwargs)
-            super().__init__(*args, **kwargs)
-
-        def elaborate(self, platform: object) -> Module:
-            m = Module()
-            m.submodules.true = true = self._inside
-            for name, member in self.signature.members.items():
-                own, inner = getattr(self, name), getattr(true, name)
-                if not member.is_port:
-                    connect(m, flipped(own), inner)
-                elif member.flow is In:
-                    m.d.comb += inner.eq(own)
-                else:
-                    m.d.comb += own.eq(inner)
-            change(m, self, true)
-            return m
-
-    return Rewired
-
-
-def _constants(owner: Any, **changes: Callable[[Any], Any]) -> Callable[[Config], list[Patch]]:
-    """Return patches that give one unit wrong constants."""
-
-    def patches(config: Config) -> list[Patch]:
-        true = derive(config)
-        c = true.constants
-        wrong = c._replace(**{name: change(getattr(c, name)) for name, change in changes.items()})
-
-        def derive_wrong(asked: Config) -> Any:
-            return _WrongConstants(derive(asked), wrong)
-
-        return [(owner, "derive", derive_wrong)]
-
-    return patches
-
-
-class _WrongConstants:
-    """The values derived from a configuration, with other constants."""
-
-    def __init__(self, true: Any, constants: Any) -> None:
-        self._true, self.constants = true, constants
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._true, name)
-
-
-def _rewire(owner: Any, name: str, change: Callable[[Module, Any, Any], None]) -> Any:
-    return lambda config: [(owner, name, _rewired(getattr(owner, name), change))]
 
 
 # -- the patches -----------------------------------------------------------------------------
@@ -201,7 +109,7 @@ def _floor(owner: Any) -> Callable[[Config], list[Patch]]:
 
 
 def _swap_columns(config: Config) -> list[Patch]:
-    wrong = _WrongConstants(derive(config), derive(config).constants)
+    wrong = WrongConstants(derive(config), derive(config).constants)
     wrong.table = tuple(reversed(derive(config).table))  # type: ignore[attr-defined]
     return [(table, "derive", lambda asked: wrong)]
 
@@ -302,15 +210,15 @@ FAULTS: dict[str, Fault] = {
     "lfsr-leap": Fault("lfsr", "the noise LFSR leaps one bit short", "noise draw", _leap_short),
     "noise-bit": Fault(
         "noise", "the lowest random bit is stuck at 0", "noise draw",
-        _rewire(forward, "NoiseDraw", _stuck_bit),
+        rewire(forward, "NoiseDraw", _stuck_bit),
     ),
     "row-ignored": Fault(
         "forward", "the weight row of the last input is ignored", "weight sum",
-        _rewire(layer, "ForwardEngine", _ignore_row),
+        rewire(layer, "ForwardEngine", _ignore_row),
     ),
     "current-floor": Fault(
         "neuron", "the synaptic current is rounded down, not to nearest", "synaptic current",
-        _constants(neuron, current=lambda f: f._replace(bias=0)),
+        change_constants(neuron, current=lambda f: f._replace(bias=0)),
         _rounds_nearest("synapse", "current"),
     ),
     "current-wraps": Fault(
@@ -319,32 +227,33 @@ FAULTS: dict[str, Fault] = {
     ),
     "membrane-leak": Fault(
         "neuron", "the lowest bit of the membrane's leak factor is flipped", "membrane potential",
-        _constants(neuron, membrane=lambda f: f._replace(keep=f.keep ^ 1)),
+        change_constants(neuron, membrane=lambda f: f._replace(keep=f.keep ^ 1)),
     ),
     "threshold-greater": Fault(
         "neuron", "the threshold comparison uses > instead of >=", "spike",
-        _constants(neuron, threshold=lambda u: u + 1),
+        change_constants(neuron, threshold=lambda u: u + 1),
     ),
     "reset-other": Fault(
         "neuron", "teacher reset and free reset are exchanged",
-        "kept membrane", _constants(neuron, teacher_reset=lambda r: 1 - r),
+        "kept membrane", change_constants(neuron, teacher_reset=lambda r: 1 - r),
     ),
     "table-columns": Fault("table", "the columns A and B are exchanged", "error", _swap_columns),
     "target-complement": Fault(
         "table", "1 - q is computed by inverting bits: one too small", "error",
-        _constants(table, target_one=lambda one: one - 1),
+        change_constants(table, target_one=lambda one: one - 1),
     ),
     "trace-floor": Fault(
         "trace", "the PSP trace is rounded down, not to nearest", "PSP trace",
-        _constants(trace, trace=lambda f: f._replace(bias=0)), _rounds_nearest("trace", "trace"),
+        change_constants(trace, trace=lambda f: f._replace(bias=0)),
+        _rounds_nearest("trace", "trace"),
     ),
     "mark-missed": Fault(
         "learning", "spikes of input 0 do not reach the traces", "synaptic trace",
-        _rewire(layer, "LearningEngine", _miss_mark),
+        rewire(layer, "LearningEngine", _miss_mark),
     ),
     "error-bit": Fault(
         "gradient", "the error's lowest bit does not reach the product", "gradient",
-        _rewire(learning, "GradientPipe", _even_error),
+        rewire(learning, "GradientPipe", _even_error),
     ),
     "update-floor": Fault(
         "update", "the update is rounded down below its random bits", "weight", _floor(update),
@@ -352,7 +261,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "update-magnitude": Fault(
         "update", "the most negative weight's magnitude overflows", "weight",
-        _rewire(learning, "UpdatePipe", _magnitude),
+        rewire(learning, "UpdatePipe", _magnitude),
     ),
     "draws-shared": Fault(
         "learning", "all lanes of an update share one random number", "weight", _share_draws,
@@ -367,15 +276,15 @@ FAULTS: dict[str, Fault] = {
     ),
     "spike-dropped": Fault(
         "emitter", "the last lane's spike is dropped when another lane spikes", "output event",
-        _rewire(layer, "SpikeEmitter", _drop_spike), _many_lanes,
+        rewire(layer, "SpikeEmitter", _drop_spike), _many_lanes,
     ),
     "flag-lost": Fault(
         "observers", "saturations of the synaptic current are not counted", "counters",
-        _rewire(forward, "NeuronPipe", _lose_flag),
+        rewire(forward, "NeuronPipe", _lose_flag),
     ),
     "counter-short": Fault(
         "counter", "counters ignore their first lane", "counters",
-        _rewire(observers, "SaturatingCounter", _first_unseen),
+        rewire(observers, "SaturatingCounter", _first_unseen),
     ),
     "polynomial": Fault(
         "signature", "a bit of the signature's polynomial is flipped", "signature",
@@ -383,7 +292,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "bubble": Fault(
         "emitter", "spikes start eight clock cycles late", "clocks of steps",
-        _rewire(layer, "SpikeEmitter", _late_start),
+        rewire(layer, "SpikeEmitter", _late_start),
     ),
+    **RARE_FAULTS,
 }  # fmt: skip
 """All faults by name."""

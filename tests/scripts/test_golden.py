@@ -25,6 +25,7 @@ from strategies import random_configs
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "golden" / "tiny"
+CONFORMANCE = ROOT / "tests" / "golden" / "conformance"
 READER = ROOT / "docs" / "golden_reader.py"
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -57,8 +58,9 @@ def golden(config: str | Path, out: Path, *options: str) -> dict[str, Any]:
     return manifest(out)
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+def contents(folder: Path, pattern: str = "*") -> dict[str, bytes]:
+    files = (path for path in folder.glob(pattern) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def follows(folder: Path) -> Again:
@@ -72,7 +74,7 @@ def follows(folder: Path) -> Again:
     assert again.phase(told["run"]["windows"]) == told["final_phase"]
     rest = {"input_spike", "target", "initial_weight", "error_table_a", "error_table_b"}
     rest |= {"noise_quantile", "noise_lfsr_start", "update_lfsr_start"}
-    rest |= {"signature", "signature_by_step", "step_clocks"}
+    rest |= {"step_clocks"}
     assert not set(given) - set(found) - rest
     return again
 
@@ -122,6 +124,57 @@ def test_command_writes_the_committed_set_again_byte_for_byte(tmp_path: Path) ->
     golden("tiny", tmp_path / "out")
     assert contents(tmp_path / "out") == contents(TINY)
     assert sum(len(content) for content in contents(TINY).values()) < 300_000
+
+
+def test_command_writes_the_conformance_set_again_byte_for_byte(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["golden", "--conformance", "-o", str(out), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert contents(out, "**/*") == contents(CONFORMANCE, "**/*")
+    names = [path.name for path in sorted(CONFORMANCE.iterdir()) if path.is_dir()]
+    assert list(report["sets"]) == names
+    for name in names:
+        last = arrays_of(CONFORMANCE / name)["signature"][-1]
+        assert report["sets"][name]["signature"] == int(last)
+    # The same as one set by itself, and it is replaced only by force.
+    golden("conformance/hold", tmp_path / "hold")
+    assert contents(tmp_path / "hold") == contents(CONFORMANCE / "hold")
+    assert main(["golden", "--conformance", "-o", str(out)]) == 2
+    assert main(["golden", "--conformance", "-o", str(out), "--force"]) == 0
+
+
+def test_reader_takes_all_sets_of_the_conformance_set(tmp_path: Path) -> None:
+    folders = sorted(str(path) for path in CONFORMANCE.iterdir() if path.is_dir())
+    command = [sys.executable, "-I", "-S", str(READER), *folders]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
+        f"OK: {Path(folder).name}" for folder in folders
+    ]
+    command.insert(4, str(tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0].startswith(f"not OK: {tmp_path}: [Errno 2]")
+    assert done.stdout.count("OK: ") == len(folders) + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "golden needs either a CONFIG or --conformance"),
+        (["tiny", "--conformance"], "golden needs either a CONFIG or --conformance"),
+        (["--conformance", "--windows", "2"], "--windows cannot be used with --conformance"),
+        (["--conformance", "--weights", "w.npz"], "--weights cannot be used with --conformance"),
+        (["--conformance", "--inference"], "--inference cannot be used with --conformance"),
+    ],
+)
+def test_conformance_set_has_no_options(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["golden", *arguments, "-o", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_seed_gives_another_set(tmp_path: Path) -> None:
@@ -215,7 +268,7 @@ def test_document_names_existing_files_and_valid_commands() -> None:
         assert (ROOT / name).exists(), name
     lines = re.findall(r"^    bitlif (.*?)(?:  +#.*)?$", text, re.MULTILINE)
     lines += re.findall(r"`bitlif (golden (?:tiny|digits)[^`]+)`", text)
-    assert len(lines) == 6
+    assert len(lines) == 10
     for line in lines:
         build_parser().parse_args(line.split())
 
@@ -390,7 +443,7 @@ def test_reader_without_a_folder_says_how_it_is_used() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", READER], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (1, "usage: python golden_reader.py DIR\n")
+    assert (done.returncode, done.stderr) == (1, "usage: python golden_reader.py DIR [DIR ...]\n")
 
 
 # -- the command -----------------------------------------------------------------------------

@@ -53,6 +53,34 @@ class Registers:
         return np.array(found, object)
 
 
+class Signature:
+    """The signature of a run: one register of 32 bits for each lane."""
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = [0] * lanes
+
+    def take(self, values: np.ndarray) -> None:
+        """Take one value of each neuron, neuron by neuron."""
+        for i, value in enumerate(values.tolist()):
+            lane = i % len(self.lanes)
+            state = self.lanes[lane]
+            polynomial = 0x04C11DB7 if state >> 31 else 0
+            self.lanes[lane] = (state << 1 & 0xFFFFFFFF) ^ polynomial ^ (value & 0xFFFFFFFF)
+
+    def take_weights(self, weights: np.ndarray) -> None:
+        """Take the new weights: slot by slot, and within a slot input by input."""
+        for i in range(0, weights.shape[1], len(self.lanes)):
+            for row in weights[:, i : i + len(self.lanes)]:
+                self.take(row)
+
+    def value(self) -> int:
+        found = 0
+        for lane, state in enumerate(self.lanes):
+            turned = state << lane % 32
+            found ^= (turned | turned >> 32) & 0xFFFFFFFF
+        return found
+
+
 class Again:
     """A run computed from the inputs and the manifest of a set, without bitlif."""
 
@@ -68,6 +96,7 @@ class Again:
         if "update" in told["lfsrs"]:
             start = given["update_lfsr_start"]
             self.update = Registers(told["lfsrs"]["update"], start, told["update"]["leap"])
+        self.signature = Signature(self.run["lanes"])
         self.weights = given["initial_weight"].copy()
         zeros = {"neurons": ("I", "V"), "inputs": ("c", "eps")}
         self.state = {
@@ -108,6 +137,8 @@ class Again:
             self.note("gradient", gradient)
             self.learn(gradient, self.told["phases"][number])
             self.note("weight", self.weights)
+            self.signature.take_weights(self.weights)
+        self.note("signature", self.signature.value())
         self.note("noise_lfsr", self.noise.states())
         if self.update:
             self.note("update_lfsr", self.update.states())
@@ -148,6 +179,8 @@ class Again:
         noise = (phase["noise_scale"] * draws + c["noise_bias"]) >> c["noise_shift"]
         spike = before + noise >= c["threshold"]
         self.note("spike", spike)
+        self.signature.take(before ^ spike.astype(np.int64) << 31)
+        self.note("signature_by_step", self.signature.value())
         low, high = c["membrane"]["low"], c["membrane"]["high"]
         kept = self.held(before + noise * c["keep_noise"], low, high, "membrane")
         target = self.given["target"][w, t] if "target" in self.given else None
@@ -184,7 +217,7 @@ class Again:
         self.weights = self.held(changed, c["weight_low"], c["weight_high"], "weight")
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return all arrays but inputs, constants, signatures and clock cycles."""
+        """Return all arrays but inputs, constants and clock cycles."""
         shapes = {entry["name"]: entry["shape"] for entry in self.told["arrays"]}
         found = {name: np.array(rows).reshape(shapes[name]) for name, rows in self.seen.items()}
         found["final_synaptic_current"], found["final_membrane"] = self.state["I"], self.state["V"]

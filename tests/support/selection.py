@@ -31,6 +31,7 @@ SLOW = (
     "model/engine/test_interpreted.py",
     "model/test_extras.py",
     "model/test_gradient_range.py",
+    "model/test_mutants.py",
     "scripts/console/test_terminal.py",
     "scripts/learning/test_own_data.py",
     "scripts/support/test_resume.py",

@@ -25,8 +25,8 @@ WITH_GATES = (
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_is_detected_in_its_signal(name: str, tmp_path: Path) -> None:
-    config = Config.load("tiny")
-    work = random_work(config, 3, 3)
+    config = Config.load(FAULTS[name].shown_in)
+    work = random_work(config, 3 if config.name == "tiny" else 0, 3)
     core = run_cosim(work, tmp_path, simulator="icarus", verilog=faulty_verilog(name, config))
     verdict = compare_run(work, core)
     assert not verdict.agrees
@@ -49,6 +49,12 @@ def test_fault_without_effect_raises() -> None:
     config = Config.load("tiny").replace(synapse__rounding="floor")
     with pytest.raises(BitlifError, match="synapse does not round to nearest"):
         faulty_verilog("current-floor", config)
+    for name, reason in (
+        ("hold-missing", "membrane.injection"), ("empty-slot-draws", "layer.lanes"),
+        ("empty-slot-update", "layer.lanes"), ("rate-left", "no rate is shifted left"),
+    ):  # fmt: skip
+        with pytest.raises(BitlifError, match=f"^fault {name} has no effect in tiny: .*{reason}"):
+            faulty_verilog(name, Config.load("tiny"))
     with pytest.raises(BitlifError, match="did you mean 'lfsr-taps'"):
         faulty_verilog("lfsr-tap", config)
 

@@ -1,0 +1,114 @@
+"""Patches of `bitlif.hdl` that inject a fault while a core's Verilog is generated."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib.wiring import Component, In, connect, flipped
+
+from bitlif.model.config.config import Config
+from bitlif.model.derive import derive
+
+Patch = tuple[Any, str, Any]
+"""An object, the name of its attribute, and the temporary value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault in one unit.
+
+    Attributes
+    ----------
+    unit : str
+        Module of `bitlif.hdl`.
+    description : str
+        What is wrong.
+    signal : str
+        The signal in which the fault must show first.
+    patches : callable
+        Given a configuration, returns the patches that inject the fault.
+    no_effect : callable
+        Given a configuration, returns the reason why the fault has no effect in it, or "".
+    shown_in : str
+        A configuration that shows it within three windows of random inputs.
+    """
+
+    unit: str
+    description: str
+    signal: str
+    patches: Callable[[Config], list[Patch]]
+    no_effect: Callable[[Config], str] = lambda config: ""
+    shown_in: str = "tiny"
+
+
+@contextlib.contextmanager
+def patched(owner: Any, attribute: str, value: Any) -> Iterator[None]:
+    """Give an attribute another value for a while."""
+    kept = getattr(owner, attribute)
+    setattr(owner, attribute, value)
+    try:
+        yield
+    finally:
+        setattr(owner, attribute, kept)
+
+
+def rewired(unit: type[Component], change: Callable[[Module, Any, Any], None]) -> type[Component]:
+    """Return a wrapper of a unit: all ports are connected through, then `change` rewires some."""
+
+    class Rewired(unit):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._inside = unit(*args, **kwargs)
+            super().__init__(*args, **kwargs)
+
+        def elaborate(self, platform: object) -> Module:
+            m = Module()
+            m.submodules.true = true = self._inside
+            for name, member in self.signature.members.items():
+                own, inner = getattr(self, name), getattr(true, name)
+                if not member.is_port:
+                    connect(m, flipped(own), inner)
+                elif member.flow is In:
+                    m.d.comb += inner.eq(own)
+                else:
+                    m.d.comb += own.eq(inner)
+            change(m, self, true)
+            return m
+
+    return Rewired
+
+
+def change_constants(
+    owner: Any, **changes: Callable[[Any], Any]
+) -> Callable[[Config], list[Patch]]:
+    """Return patches that give one unit wrong constants."""
+
+    def patches(config: Config) -> list[Patch]:
+        true = derive(config)
+        c = true.constants
+        wrong = c._replace(**{name: change(getattr(c, name)) for name, change in changes.items()})
+
+        def derive_wrong(asked: Config) -> Any:
+            return WrongConstants(derive(asked), wrong)
+
+        return [(owner, "derive", derive_wrong)]
+
+    return patches
+
+
+class WrongConstants:
+    """The values derived from a configuration, with other constants."""
+
+    def __init__(self, true: Any, constants: Any) -> None:
+        self._true, self.constants = true, constants
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._true, name)
+
+
+def rewire(owner: Any, name: str, change: Callable[[Module, Any, Any], None]) -> Any:
+    """Return patches that replace a unit by its wrapper from `rewired`."""
+    return lambda config: [(owner, name, rewired(getattr(owner, name), change))]
