@@ -20,6 +20,7 @@ from bitlif.model.errors import require_int
 from bitlif.model.files.event_file import save_events
 from bitlif.model.files.weight_file import save_weights
 from bitlif.sim.backends.core import Core
+from bitlif.tasks.diagnosis import diagnose, warn_of_findings
 from bitlif.tasks.task import Epoch, Examples
 from bitlif.tasks.training import predict, total_counters, train
 
@@ -123,6 +124,9 @@ def _run(
             seconds[name] = time.perf_counter() - start
     report = make_report(examples, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling
+    findings = diagnose(integer, examples, histories["integer"], task=tasks.get(TASK))
+    report["diagnosis"] = [finding.to_json() for finding in findings]
+    warn_of_findings(findings)
     shown = show_one(examples, integer, histories, twin)
     gates = None
     if simulator is not None:

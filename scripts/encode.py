@@ -22,6 +22,7 @@ from .console.terminal import (
     progress_bars,
     report_table,
 )
+from .support.encoder_options import add_encoder_options, encoder_options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +52,6 @@ class Outputs(NamedTuple):
 
 def add_parser(subparsers: SubParsers) -> None:
     """Add the subcommand."""
-    known = "; ".join(f"{name}: {', '.join(own) or 'none'}" for name, own in OPTIONS.items())
     parser = add_command(
         subparsers,
         "encode",
@@ -92,13 +92,7 @@ def add_parser(subparsers: SubParsers) -> None:
         help="how values become spikes (default: rate, or spikes for ready spikes)",
     )
     parser.add_argument("--steps", type=int, metavar="T", help=f"steps (default: {STEPS})")
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help=f"option of the encoder, may be repeated ({known})",
-    )
+    add_encoder_options(parser)
     parser.add_argument(
         "--like", metavar="FILE", help="use the encoder of an earlier .encoder.json"
     )
@@ -206,7 +200,7 @@ def _fitted(args: argparse.Namespace, data: Data) -> Encoder:
 
     ready = isinstance(data.inputs, Events)
     name = args.encoder or ("spikes" if ready else "rate")
-    options = dict(_option(text) for text in args.option)
+    options = encoder_options(args.option)
     if args.images and "shared" in OPTIONS[name]:
         # The pixels of an image have one unit.
         options.setdefault("shared", True)
@@ -214,16 +208,6 @@ def _fitted(args: argparse.Namespace, data: Data) -> Encoder:
     if steps is None:
         steps = data.inputs.steps if isinstance(data.inputs, Events) else STEPS
     return Encoder.fit(name, data.inputs, steps=steps, **options)
-
-
-def _option(text: str) -> tuple[str, Any]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        raise BitlifError(f"--option must be NAME=VALUE, not {quoted(text)}")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _classes(args: argparse.Namespace, data: Data) -> NDArray[Any] | None:

@@ -43,6 +43,16 @@ from .learning.own_data import (
 from .learning.results import fill_folder, print_result
 from .support.resume import check_resume
 
+WINE = (
+    "bitlif new wine --data sklearn:wine && "
+    "bitlif learn wine.toml --data sklearn:wine --out wine-run"
+)
+SPIKES = (
+    "bitlif encode sklearn:iris -o iris.npz && "
+    "bitlif new iris --spikes iris.npz --labels iris.labels.npz && "
+    "bitlif learn iris.toml --spikes iris.npz --labels iris.labels.npz --out iris-run"
+)
+
 
 def add_parser(subparsers: SubParsers) -> None:
     """Add the subcommand."""
@@ -54,12 +64,12 @@ def add_parser(subparsers: SubParsers) -> None:
         """
         Train a layer, starting from zero weights or from --initial.
 
-        Own data: --data names a .csv, .tsv or .npz file with a label for each window, and `bitlif
-        new NAME --data FILE` writes a configuration for it. A share of the windows, or another
-        file, is kept to test with; the result has the accuracy, a table by class, the confusion
-        matrix and pictures. Ready spikes (as for `bitlif run`) are given by --spikes with --labels,
-        or with --targets: .npz with an array `targets` of shape (windows, neurons) or (windows,
-        steps, neurons), raw integers or floats in 0 ..= 1.
+        Own data: --data names a .csv, .tsv or .npz file with a label for each window (or a sample
+        of scikit-learn), and `bitlif new NAME --data FILE` writes a configuration for it. A share
+        of the windows, or another file, is kept to test with; the result has the accuracy, a table
+        by class, the confusion matrix and pictures. Ready spikes (as for `bitlif run`) are given by
+        --spikes with --labels, or with --targets: .npz with an array `targets` of shape (windows,
+        neurons) or (windows, steps, neurons), raw integers or floats in 0 ..= 1.
 
         Without data, the layer learns a --task: one of 65 inputs and 10 neurons scikit-learn's
         digits, any other one a teacher with hidden weights. Tasks of installed packages are
@@ -72,6 +82,8 @@ def add_parser(subparsers: SubParsers) -> None:
         """,
         (
             "bitlif learn tiny --out tiny-run",
+            WINE,
+            SPIKES,
             "bitlif learn digits --seed 3 --out digits-3",
             "bitlif learn digits --seed 3 --out digits-3 --epochs 5 --resume",
             "bitlif learn teacher --float --out teacher-float --json",
@@ -83,11 +95,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("--data", metavar="FILE", help="windows with labels: .csv, .tsv or .npz")
     parser.add_argument("--spikes", metavar="FILE", help="input spikes, with --labels or --targets")
     parser.add_argument("--targets", metavar="FILE", help="targets (.npz) of --spikes")
-    add_data_options(
-        parser,
-        "labels: the column or array of --data (default: y, label, labels, class or target), or "
-        "the file (.npz, .csv, .txt) of --spikes",
-    )
+    add_data_options(parser)
     parser.add_argument(
         "--readout", choices=READOUTS, help=f"how a class is read (default: {READOUT})"
     )
@@ -164,7 +172,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.spikes and bool(args.targets) == bool(args.labels):
         raise BitlifError("--spikes needs either --labels or --targets")
     labelled = args.data or (args.spikes and args.labels)
-    for name in ("labels", "test", "encoder", "readout"):
+    for name in ("labels", "test", "encoder", "option", "readout"):
         if getattr(args, name) and not labelled:
             raise BitlifError(f"--{name} needs --data, or --spikes with --labels")
 

@@ -15,12 +15,18 @@ from .learning.own_data import add_data_options
 
 if TYPE_CHECKING:
     from bitlif.model.config.config import Config
+    from bitlif.tasks.data_file import Data
 
 TITLE = "A configuration of bitlif. Above each field: its meaning; the values it accepts."
 STEPS = 64
 EPOCHS = 20
 
-NEEDING = ("labels", "test", "encoder", "steps", "epochs", "seed")
+SPIKES = (
+    "bitlif encode sklearn:iris -o iris.npz && "
+    "bitlif new iris --spikes iris.npz --labels iris.labels.npz"
+)
+
+NEEDING = ("labels", "test", "encoder", "option", "steps", "epochs", "seed")
 """Options that mean something for own data only."""
 
 
@@ -55,7 +61,8 @@ def add_parser(subparsers: SubParsers) -> None:
         Write NAME.toml with all fields of a configuration, each explained in a comment with the
         values it accepts.
 
-        With --data, a .csv, .tsv or .npz file with a label for each window, the layer is scaled to
+        With --data, a .csv, .tsv or .npz file with a label for each window (or sklearn:iris, wine,
+        breast_cancer or digits, samples that scikit-learn ships), the layer is scaled to
         the training windows: sizes, gain and formats so that the spikes drive the neurons well, and
         a schedule of noise and learning rates. What was chosen from what is printed, and the
         command that trains the layer; the test windows are not looked at. Give that command the
@@ -63,16 +70,16 @@ def add_parser(subparsers: SubParsers) -> None:
         """,
         (
             "bitlif new mine",
-            "bitlif new wine --data wine.csv",
-            "bitlif new wine --data wine.csv --labels class --steps 32 --epochs 10 --force --json",
+            "bitlif new wine --data sklearn:wine",
+            "bitlif new pop --data sklearn:iris --encoder population --option fields=5 --steps 32",
+            SPIKES,
             "bitlif new mine --out other.toml && bitlif config validate other.toml",
         ),
     )
     parser.add_argument("name", metavar="NAME", help="name of the configuration")
-    parser.add_argument("--data", metavar="FILE", help="windows with labels: .csv, .tsv or .npz")
-    add_data_options(
-        parser, "column or array of the labels (default: y, label, labels, class or target)"
-    )
+    parser.add_argument("--data", metavar="FILE", help="windows with labels: .csv, .tsv, .npz")
+    parser.add_argument("--spikes", metavar="FILE", help="or ready spikes, with --labels")
+    add_data_options(parser)
     parser.add_argument("--seed", type=int, help="seed of the split and of the spikes (default: 0)")
     parser.add_argument(
         "--steps", type=int, help=f"steps of a window (default: {STEPS}, or those of the spikes)"
@@ -96,8 +103,9 @@ def run(args: argparse.Namespace) -> int:
     from .console.terminal import console, print_json, report_table, result_table
 
     path = _path(args)
-    with OutputFile(path, {"--data": args.data, "--test": args.test}) as out:
-        made = _suited(args, path) if args.data else _default(args)
+    inputs = {"--data": args.data, "--spikes": args.spikes, "--test": args.test}
+    with OutputFile(path, inputs) as out:
+        made = _suited(args, path) if args.data or args.spikes else _default(args)
         out.write_text(dump_commented(made.config, [TITLE, *made.header]))
     report = {
         "config": made.config.name,
@@ -124,8 +132,8 @@ def _default(args: argparse.Namespace) -> Made:
     from bitlif.model.config.config import Config
 
     for name in NEEDING:
-        if getattr(args, name) is not None:
-            raise BitlifError(f"--{name} needs --data")
+        if getattr(args, name) not in (None, []):
+            raise BitlifError(f"--{name} needs --data or --spikes")
     path = shlex.quote(args.out or f"{args.name}.toml")
     return Made(
         Config(name=args.name),
@@ -138,16 +146,14 @@ def _default(args: argparse.Namespace) -> Made:
 def _suited(args: argparse.Namespace, path: Path) -> Made:
     """Return a configuration that is scaled to the training windows of ``--data``."""
     from bitlif.model.events import Events
-    from bitlif.tasks.data_file import load_data
     from bitlif.tasks.suit_config import suit_config
 
-    from .learning.own_data import own_data, require_data_file
+    from .learning.own_data import own_data
 
-    require_data_file(args.data, [])
     seed = require_int("--seed", 0 if args.seed is None else args.seed, 0, (1 << 31) - 1)
-    epochs = require_int("--epochs", args.epochs or EPOCHS, 1, 1_000_000)
-    data = load_data(args.data, args.labels)
-    own = own_data(args, "data", data, args.data)
+    epochs = require_int("--epochs", EPOCHS if args.epochs is None else args.epochs, 1, 1_000_000)
+    data, source = _data(args)
+    own = own_data(args, "data", data, source)
     steps = args.steps
     if isinstance(data.inputs, Events):
         if steps not in (None, data.inputs.steps):
@@ -157,13 +163,13 @@ def _suited(args: argparse.Namespace, path: Path) -> Made:
             )
         steps = data.inputs.steps
     steps = require_int("--steps", STEPS if steps is None else steps, 1, 1 << 20)
-    with located(f"data '{path_text(args.data)}'"):
+    with located(f"data '{path_text(source)}'"):
         examples = own.task.encoded(steps, seed)
         config, choices = suit_config(
             examples.train, len(own.task.classes), epochs=epochs, name=args.name
         )
     report = {
-        "data": args.data,
+        "data": source,
         "kind": data.kind,
         "windows": data.windows,
         "training_windows": examples.train.windows,
@@ -177,7 +183,7 @@ def _suited(args: argparse.Namespace, path: Path) -> Made:
     }
     follow = _follow(args, path, epochs)
     scaled = (
-        f"Scaled to the {examples.train.windows} training windows of {path_text(args.data)}, "
+        f"Scaled to the {examples.train.windows} training windows of {path_text(source)}, "
         f"{len(own.task.classes)} classes, for {epochs} epochs. Train it by"
     )
     header = [
@@ -189,6 +195,25 @@ def _suited(args: argparse.Namespace, path: Path) -> Made:
     return Made(config, header, report, follow)
 
 
+def _data(args: argparse.Namespace) -> tuple[Data, str]:
+    """Return the windows of ``--data``, or of ``--spikes`` with ``--labels``, and their file."""
+    from bitlif.model.files.event_file import load_events
+    from bitlif.tasks.data_file import Data, load_data
+    from bitlif.tasks.label_file import load_labels
+
+    from .learning.own_data import require_data_file
+
+    if args.data and args.spikes:
+        raise BitlifError("--data cannot be used with --spikes, which gives other windows")
+    if args.data:
+        require_data_file(args.data, [])
+        return load_data(args.data, args.labels), args.data
+    if not args.labels:
+        raise BitlifError("--spikes needs --labels")
+    events = load_events(args.spikes)
+    return Data.of(events, load_labels(args.labels, events.windows).values), args.spikes
+
+
 def _value(field: str, value: Any) -> str:
     """Return a chosen value in words; that of the schedule is its number of phases."""
     return f"{value} phase{'s' * (value != 1)}" if field == "schedule" else str(value)
@@ -196,11 +221,14 @@ def _value(field: str, value: Any) -> str:
 
 def _follow(args: argparse.Namespace, path: Path, epochs: int) -> str:
     """Return the command that trains the layer with the same options."""
-    words = ["bitlif", "learn", str(path), "--data", args.data]
+    data = ["--data", args.data] if args.data else ["--spikes", args.spikes]
+    words = ["bitlif", "learn", str(path), *data]
     for name in ("labels", "test", "encoder", "seed"):
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name}", str(value)]
+    for option in args.option:
+        words += ["--option", option]
     if args.epochs is not None:
         words += ["--epochs", str(epochs)]
     folder = path.stem if path.stem not in ("", ".") else "result"

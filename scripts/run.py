@@ -44,6 +44,11 @@ from .learning.judged import scores_report
 from .learning.trained import is_trained, load_trained
 from .support.resume import counters_of
 
+WINE = (
+    "bitlif new wine --data sklearn:wine && "
+    "bitlif learn wine.toml --data sklearn:wine --out wine-run"
+)
+
 MODELS = ("float", "model")
 """Backends that are not gates."""
 
@@ -74,7 +79,8 @@ def add_parser(subparsers: SubParsers) -> None:
         """,
         (
             CHAIN,
-            "bitlif learn digits --epochs 2 --out digits-2 && bitlif run digits-2",
+            f"{WINE} && bitlif run wine-run",
+            "bitlif run wine-run --data sklearn:wine --json",
             "bitlif run digits --weights out/demo/weights.npz --spikes out/demo/spikes.npz --json",
             f"{CHAIN} --backend rtl",
         ),
@@ -193,7 +199,8 @@ def _inputs(args: argparse.Namespace) -> Inputs:
                 args.labels = args.labels or str(trained.folder / "labels.npz")
     elif args.data:
         raise BitlifError(
-            "--data needs the encoder of a training: CONFIG must be a folder of bitlif learn --data"
+            f"--data needs the encoder of a training: CONFIG must be a folder of bitlif learn "
+            f"--data, not '{path_text(args.config)}'"
         )
     if not args.weights or not (args.spikes or args.data):
         raise BitlifError(f"--weights and --spikes are required, for example: {CHAIN}")

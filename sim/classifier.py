@@ -36,9 +36,9 @@ try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, column_or_1d
-except ImportError as error:  # The class then says so when it is used.
+except ImportError as error:  # The class can be imported, and says so when it is used.
     MISSING = error
-    BaseEstimator = ClassifierMixin = object
+    ClassifierMixin, BaseEstimator = type("ClassifierMixin", (), {}), object
 
 BLOCK = 1 << 22
 """Most windows times steps times neurons whose membranes are recorded at once."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bitlif.model.errors import BitlifError, located
 from bitlif.model.text import path_text, quoted
+from bitlif.scripts.support.encoder_options import add_encoder_options, encoder_options
 
 if TYPE_CHECKING:
     from bitlif.model.config.config import Config
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
 SHARE = "0.25"
 """Default of ``--test``."""
+
+LABELS = (
+    "labels: the column or array of --data (default: y, label, labels, class or target), or the "
+    "file (.npz, .csv, .txt) of --spikes"
+)
+"""Help of ``--labels``."""
 
 ENCODER = "rate"
 READOUT = "count"
@@ -35,13 +43,16 @@ class OwnData(NamedTuple):
     source : str
         The file, for messages.
     told : dict
-        How the data are used, for the report: test, encoder, readout. A training that is resumed
-        must use them alike.
+        How the data are used, for the report: test, encoder, its options, readout. A training
+        that is resumed must use them alike.
+    whole : bool
+        Whether the file has the labels, too.
     """
 
     task: ArrayTask
     source: str
     told: dict[str, Any]
+    whole: bool = True
 
     @property
     def data_hash(self) -> str:
@@ -54,11 +65,11 @@ class OwnData(NamedTuple):
         return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def add_data_options(parser: argparse.ArgumentParser, labels: str) -> None:
+def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that describe own data, but the data themselves."""
     from bitlif.tasks.encoder_options import ENCODERS
 
-    parser.add_argument("--labels", metavar="NAME", help=labels)
+    parser.add_argument("--labels", metavar="NAME", help=LABELS)
     parser.add_argument(
         "--test", metavar="SHARE|FILE",
         help=f"test windows: a share of the data, or another file (default: {SHARE})",
@@ -67,14 +78,19 @@ def add_data_options(parser: argparse.ArgumentParser, labels: str) -> None:
         "--encoder", choices=ENCODERS,
         help=f"code of the spikes (default: {ENCODER}; ready spikes need none)",
     )  # fmt: skip
+    add_encoder_options(parser)
 
 
 def require_data_file(path: str, names: list[str]) -> None:
     """Raise unless ``--data`` is the name of a data file; `names` are those of the tasks."""
-    if Path(path).suffix.lower() in SUFFIXES:
+    from bitlif.tasks.samples import PREFIX
+
+    if Path(path).suffix.lower() in SUFFIXES or path.startswith(PREFIX):
         return
     cure = f": use --task {path}" if path in names or ":" in path else ""
-    raise BitlifError(f"--data must be a .csv, .tsv or .npz file, not {quoted(path)}{cure}")
+    raise BitlifError(
+        f"--data must be a .csv, .tsv or .npz file, or sklearn:NAME, not {quoted(path)}{cure}"
+    )
 
 
 def own_data(args: argparse.Namespace, name: str, data: Data, source: str) -> OwnData:
@@ -98,13 +114,14 @@ def own_data(args: argparse.Namespace, name: str, data: Data, source: str) -> Ow
     from bitlif.tasks.arrays import ArrayTask
 
     readout = getattr(args, "readout", None) or READOUT
+    test, options = _test(args, data), encoder_options(args.option)
     with located(f"data '{path_text(source)}'"):
         task = ArrayTask(
-            data, test=_test(args, data), encoder=args.encoder or ENCODER, readout=readout,
-            name=name,
+            data, test=test, encoder=args.encoder or ENCODER, encoder_options=options,
+            readout=readout, name=name,
         )  # fmt: skip
-    test = task.test if isinstance(task.test, float) else args.test
-    return OwnData(task, source, {"test": test, "encoder": task.encoder_name, "readout": readout})
+    told = {"test": test if isinstance(test, float) else args.test, "encoder": task.encoder_name}
+    return OwnData(task, source, {**told, "option": options, "readout": readout}, bool(args.data))
 
 
 def _test(args: argparse.Namespace, data: Data) -> float | Data:
@@ -171,7 +188,9 @@ def _cure(own: OwnData, inputs: int) -> str:
             return f"--encoder {name} gives {inputs} inputs"
     encoder = own.task.encoder_name
     more = "" if encoder in (ENCODER, "spikes") else f" --encoder {encoder}"
-    return f"`bitlif new NAME --data {own.source}{more}` writes a configuration that fits"
+    file = shlex.quote(own.source)
+    given = f"--data {file}" if own.whole else f"--spikes {file} --labels FILE"
+    return f"`bitlif new NAME {given}{more}` writes a configuration that fits"
 
 
 def default_epochs(config: Config, windows: int) -> int | None:

@@ -145,7 +145,7 @@ def test_report_names_the_run(demo: Demo) -> None:
         "train_accuracy", "test_accuracy_by_epoch", "training_seconds",
         "learning_steps_per_second", "output_spikes_per_digit", "input_spikes_per_digit",
         "synaptic_events_per_digit", "active_error_share", "counters", "weights", "noise",
-        "compiling_seconds", "test_accuracy_difference", "gates",
+        "compiling_seconds", "test_accuracy_difference", "gates", "diagnosis",
     }  # fmt: skip
     assert (report["config"], report["config_hash"]) == ("digits", config_hash(demo.config))
     assert (report["seed"], report["epochs"]) == (SEED, EPOCHS)

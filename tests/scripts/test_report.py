@@ -89,7 +89,7 @@ def test_json_output_equals_report_json(
     assert set(told) == {
         "study", "score", "metrics", "confidence", "loss", "points", "failures", "fronts",
         "effects", "sensitivity", "grids", "best", "recommended", "board", "for_board",
-        "chance",
+        "chance", "diagnosis",
     }  # fmt: skip
     assert told["best"]["point"] == BEST_OF_GRID
     assert [own["cost"] for own in told["fronts"]] == ["bits", "synaptic_operations"]

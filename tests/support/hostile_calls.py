@@ -192,7 +192,13 @@ def _targets(chance: random.Random, folder: Path) -> Call:
         if found is None or "targets" not in found:
             return "what cannot be targets was accepted"
         targets = found["targets"]
-        top = {"i": 16, "u": 16, "f": 1}.get(targets.dtype.kind)
+        kind = targets.dtype.kind
+        if targets.shape == (3,) and kind in "iubf":  # labels
+            good = ((targets >= 0) & (targets < NEURONS) & (targets == np.floor(targets))).all()
+            return "" if good else "what cannot be labels was accepted"
+        if kind in "iu" and targets.dtype.str[1:] != "u2" and targets.max(initial=0) == 1:
+            return "targets that are all 0 or 1 were accepted"
+        top = {"i": 16, "u": 16, "f": 1, "b": 1}.get(kind)
         if top is None or not ((targets >= 0) & (targets <= top)).all():
             return "what cannot be targets was accepted"
         if targets.shape not in ((3, NEURONS), (3, STEPS, NEURONS)):

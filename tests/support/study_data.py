@@ -6,7 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bitlif.study.search.plan import load_plan
+from bitlif.study.search.run import run_study
+from bitlif.study.search.store import open_store
 from bitlif.tasks.data_file import Data
+
+from study_plans import Here
 
 WINDOWS, FEATURES, CLASSES = 36, 3, ("ale", "bock", "kriek")
 
@@ -42,6 +47,13 @@ def flasks(seed: int = 0) -> Data:
     return Data.of(values.round(3), [CLASSES[kind] for kind in kinds], ("a", "b", "c"))
 
 
+def unrelated() -> Data:
+    """Return the same table with labels that have nothing to do with it."""
+    data = flasks()
+    labels = np.random.default_rng(5).permutation(data.labels)
+    return Data(data.inputs, labels, data.names)
+
+
 def write_csv(path: Path, data: Data) -> None:
     """Write a table with its labels in a column ``kind``."""
     assert data.labels is not None
@@ -59,3 +71,11 @@ def write_study(folder: Path, text: str = FLASKS, data: Data | None = None) -> P
     file = folder / "flasks.toml"
     file.write_text(text, "utf-8")
     return file
+
+
+def run_here(folder: Path, data: Data | None = None) -> Path:
+    """Run the study `FLASKS` in this process; return its folder."""
+    plan, text = load_plan(write_study(folder, data=data))
+    with open_store(folder / "s", text, own=plan.own) as store:
+        run_study(plan, store, Here())
+    return folder / "s"

@@ -61,6 +61,35 @@ def test_labels_are_found_by_their_usual_names(tmp_path: Path, name: str) -> Non
     assert data.labels.tolist() == [7, 8]
 
 
+@pytest.mark.parametrize(
+    "head",
+    ["# wines\na,b,y", "# it's \"old\n#\n# a,b,y", "# a,b,y", "#a,b,y", "# 7, or so\n#a,b,y"],
+)
+def test_comments_before_the_table_are_skipped(tmp_path: Path, head: str) -> None:
+    data = load_data(written(tmp_path / "a.csv", f"{head}\n1,2,3\n4,5,6\n"))
+    assert (data.names, data.windows) == (("a", "b"), 2)
+
+
+def test_line_of_numbers_is_no_header(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "1,2,3\n4,5,6\n")
+    assert load_data(path, "x2").windows == 2
+    # The name of the labels could be that of the third column, which would hide the first row.
+    with pytest.raises(BitlifError, match=r"column '3' of labels; it has 'x0', 'x1', 'x2'"):
+        load_data(path, "3")
+
+
+def test_samples_of_scikit_learn_are_data() -> None:
+    data = load_data("sklearn:wine")
+    assert (data.kind, data.windows, data.names[0]) == ("table", 178, "alcohol")
+    assert data.labels is not None
+    assert set(data.labels.tolist()) == {"class_0", "class_1", "class_2"}
+    digits = load_data("sklearn:digits").labels
+    assert digits is not None
+    assert digits.dtype == np.int64
+    with pytest.raises(BitlifError, match="did you mean 'wine'"):
+        load_data("sklearn:wines")
+
+
 def test_labels_may_be_missing_unless_required(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", "a,b\n1,2\n")
     assert load_data(path, required=False).labels is None
@@ -104,7 +133,8 @@ def test_labels_are_integers_or_words(tmp_path: Path, words: str, expected: Any)
         (",a,y\n0,1,2\n", ["column 1", "index=False"]),
         ("a,b,y\n1,2,3\n1,2\n", ["line 3", "3 cells", "not 2"]),
         ("a,b,y\n1,2,3\n\n1,2,3,4\n", ["line 4", "3 cells", "not 4"]),
-        ("a,b,y\n1,2,3\n1,red,3\n", ["line 3", "'b'", "'red'"]),
+        ("a,b,y\n1,2,3\n1,red,3\n", ["line 3", "'b'", "'red'", "labels"]),
+        ("# wines\na,b,y\n1,red,3\n", ["line 3", "'b'", "'red'"]),
         ("a,b,y\n1,2,3\n1,,3\n", ["line 3", "'b'", "empty", "missing"]),
         ("a,b,y\n1,2,3\nNA,1,3\n", ["line 3", "'a'", "'NA'", "missing"]),
         ("a,b,y\n1,2,3\n1,nan,3\n", ["line 3", "'b'", "finite", "nan"]),

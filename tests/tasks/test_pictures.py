@@ -105,3 +105,13 @@ def test_what_cannot_be_drawn_is_refused() -> None:
     for draw, text in draws:
         with pytest.raises(BitlifError, match=text):
             draw()
+
+
+def test_confusion_matrices_show_the_names_of_classes() -> None:
+    figure = tasks.draw_confusion(np.eye(2, dtype=int), classes=["no$x", "y" * 50])
+    labels = [own.get_text() for own in figure.axes[0].get_yticklabels()]
+    assert labels[0] == "no$x"
+    assert len(labels[1]) == 16
+    assert saved(figure).startswith(b"\x89PNG")
+    with pytest.raises(BitlifError, match="classes must be 2 names, not 1"):
+        tasks.draw_confusion(np.eye(2, dtype=int), classes=["a"])

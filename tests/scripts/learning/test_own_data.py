@@ -103,6 +103,20 @@ def test_new_scales_the_layer_and_says_from_what(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("folder")
+def test_options_of_the_encoder_are_the_same_in_both_commands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = "--data own.csv --encoder population --option fields=4 --option code=latency"
+    report = report_of(f"new pop {given} --steps 16", capsys)
+    assert Config.load("pop.toml").layer.inputs == 12
+    learned = report_of(f"{report['next'].removeprefix('bitlif ')} --epochs 1", capsys)
+    assert learned["option"] == {"fields": 4, "code": "latency"}
+    assert json.loads(Path("pop/encoder.json").read_text())["options"]["fields"] == 4
+    assert bitlif(f"learn pop.toml {given} --option code=rate --out b") == 2
+    assert "'code' must be given once" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
 def test_new_prints_a_table_of_its_choices(capsys: pytest.CaptureFixture[str]) -> None:
     assert bitlif("new mine --data own.csv") == 0
     out = capsys.readouterr().out
@@ -138,6 +152,10 @@ def test_new_takes_the_steps_of_ready_spikes(
         ("--data missing.csv", "No such file"),
         ("--data own.csv --out own.csv", "--out must end in .toml"),
         ("--data own.csv --encoder level_crossing", "time series"),
+        ("--data own.csv --option fields", "--option must be NAME=VALUE"),
+        ("--data own.csv --option fields=5", "fields"),
+        ("--spikes s.npz", "--spikes needs --labels"),
+        ("--data own.csv --spikes s.npz", "--data cannot be used with --spikes"),
     ],
 )
 def test_new_refuses_in_one_line(
@@ -238,8 +256,10 @@ def test_labels_of_ready_spikes(capsys: pytest.CaptureFixture[str]) -> None:
     events = Events.from_raster(RANDOM.random((24, 16, 6)) < 0.3)
     save_events("s.npz", events)
     Path("labels.txt").write_text("\n".join(("no", "yes")[n % 2] for n in range(24)))
-    Path("two.toml").write_text("[layer]\ninputs = 6\nneurons = 2\n[window]\nsteps = 16\n")
-    line = "learn two.toml --spikes s.npz --labels labels.txt --epochs 2 --out a"
+    given = "--spikes s.npz --labels labels.txt --epochs 2"
+    made = report_of(f"new two {given}", capsys)
+    line = f"learn two.toml {given} --out a"
+    assert made["next"] == f"bitlif {line.replace('--out a', '--out two')}"
     report = report_of(line, capsys)
     assert (report["data"], report["encoder"], report["classes"]) == (
         "s.npz",
@@ -426,7 +446,10 @@ def test_run_predicts_without_labels(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("run own.toml --data test.csv", "CONFIG must be a folder of bitlif learn --data"),
+        (
+            "run own.toml --data test.csv",
+            "CONFIG must be a folder of bitlif learn --data, not 'own.toml'",
+        ),
         ("run empty", "lacks config.toml or report.json"),
         ("run whole --data lacking.csv", "it lacks 'c'"),
         ("run whole --data test.csv --labels colour", "'colour'"),

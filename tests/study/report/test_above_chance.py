@@ -140,3 +140,35 @@ def test_other_score_does_not_recommend_a_point_at_chance(tmp_path: Path) -> Non
     # Within the loss, only the point at chance is left.
     assert recommend(made, loss=0.5) is None
     assert "not above chance" in analyse(made, 0.5)["chance"]["reason"]
+
+
+def test_diagnosis_shows_what_is_out_of_range(tmp_path: Path) -> None:
+    metrics = (
+        SCORE, BITS, CHANCE, WINDOWS,
+        ("membrane_saturated", "saturated membranes", "share of neuron-steps", "min"),
+        ("active_errors", "errors that are not 0", "share of neuron-steps", "max"),
+        ("silent_neurons", "neurons that never spike", "neurons", "min"),
+    )  # fmt: skip
+
+    def run(point: int, seed: int) -> dict[str, Any]:
+        if point == 0 and seed == 1:
+            return {"error": "it failed"}
+        return {"accuracy": 0.9, "bits": 100, "chance": 0.4, "test_windows": TESTED,
+                "membrane_saturated": 0.7 * (point == 1), "active_errors": 0.005 * (seed + 1),
+                "silent_neurons": 0}  # fmt: skip
+
+    lanes = (1, 2, 3)
+    folder = write_study(
+        tmp_path, [axis("layer.lanes", lanes)], [(lane,) for lane in lanes], run, metrics=metrics
+    )
+    told = analyse(read_results(folder))
+    membrane, errors, silent = told["diagnosis"]
+    assert (membrane["low"], membrane["high"], membrane["points"]) == (0.0, 0.7, [1])
+    assert (errors["at_least"], errors["limit"], errors["points"]) == (True, 0.01, [0, 1, 2])
+    assert (silent["high"], silent["points"]) == (0.0, [])
+    page = render_page(told).replace(get_plotlyjs(), "")
+    assert '<section id="diagnosis">' in page
+    # The table of points would be too wide with them.
+    columns = page.partition('<section id="points">')[2].partition("</thead>")[0]
+    assert "saturated membranes" not in columns
+    assert "test accuracy" in columns

@@ -20,6 +20,7 @@ from bitlif.study.report.page import render_page
 from bitlif.study.search.results import read_results
 
 import study_rows
+from study_data import flasks, run_here, unrelated
 
 WIDTHS = (1200, 480)
 HEIGHT = 900
@@ -59,6 +60,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         folder = getattr(study_rows, name)(tmp_path_factory.mktemp(name))
         made[name] = folder / "report.html"
         made[name].write_text(render_page(analyse(read_results(folder), board=board)), "utf-8")
+    for name, data in (("own_data", flasks()), ("own_chance", unrelated())):
+        folder = run_here(tmp_path_factory.mktemp(name), data)
+        made[name] = folder / "report.html"
+        made[name].write_text(render_page(analyse(read_results(folder), 0.1)), "utf-8")
     return made
 
 
@@ -99,7 +104,9 @@ def requests_of(browser: Chrome) -> list[str]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["grid_study", "random_study", "line_study", "failed_study"])
+@pytest.mark.parametrize(
+    "name", ["grid_study", "random_study", "line_study", "failed_study", "own_data", "own_chance"]
+)
 def test_page_loads_nothing_and_fits_the_width(
     browser: Chrome, pages: dict[str, Path], name: str, width: int
 ) -> None:
@@ -221,3 +228,25 @@ def test_recommended_configuration_can_be_copied(browser: Chrome, pages: dict[st
     # The selection ends before the final line feed.
     selected = in_page(browser, "getSelection().toString()")
     assert selected.rstrip("\n") == found["recommended"]["config"].rstrip("\n")
+
+
+def test_study_of_own_data_shows_chance_and_diagnosis(
+    browser: Chrome, pages: dict[str, Path]
+) -> None:
+    show(browser, pages["own_data"])
+    summary = browser.find_element(By.ID, "summary").text
+    assert "Recommended: point" in summary
+    assert "points are above chance" in summary
+    assert "flasks.csv: 36 windows (table)" in browser.find_element(By.ID, "study").text
+    rows = browser.find_elements(By.CSS_SELECTOR, "#diagnosis tbody tr")
+    assert len(rows) == 12
+    assert "saturated membranes (% of neuron-steps)" in rows[1].text
+
+
+def test_study_at_chance_recommends_nothing(browser: Chrome, pages: dict[str, Path]) -> None:
+    show(browser, pages["own_chance"])
+    cards = [card.text for card in browser.find_elements(By.CSS_SELECTOR, ".card")]
+    assert cards[1].startswith(
+        "Nothing is recommended\nNo point is recommended: none of 4 is above"
+    )
+    assert not browser.find_elements(By.ID, "config")

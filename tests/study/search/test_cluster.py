@@ -22,8 +22,6 @@ import pyarrow.parquet as pq
 import pytest
 from distributed import Client as DaskClient
 from distributed import LocalCluster
-from study_data import FLASKS, flasks
-from study_data import write_study as write_data_study
 
 from bitlif.model.errors import BitlifError
 from bitlif.scripts.main import main
@@ -38,6 +36,8 @@ from bitlif.study.search.store import open_store
 from bitlif.tasks.arrays import ArrayTask
 
 import study_plans
+from study_data import FLASKS, flasks
+from study_data import write_study as write_data_study
 from study_plans import SMALL, Here, jobs, small
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from study_data import FLASKS, flasks, write_csv, write_study
 
 import bitlif
 from bitlif import tasks
@@ -34,6 +33,7 @@ from bitlif.tasks.arrays import ArrayTask
 from bitlif.tasks.data_file import Data, load_data
 from bitlif.tasks.training import train
 
+from study_data import FLASKS, flasks, write_csv, write_study
 from study_plans import Here
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_data import CLASSES, FEATURES, FLASKS, flasks, write_csv, write_study
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
@@ -21,6 +20,8 @@ from bitlif.study.search.task_table import StudyTask, read_task
 from bitlif.tasks.arrays import ArrayTask
 from bitlif.tasks.data_file import Data
 from bitlif.tasks.digits import DigitsTask
+
+from study_data import CLASSES, FEATURES, FLASKS, flasks, write_csv, write_study
 
 
 @pytest.fixture
