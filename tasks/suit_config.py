@@ -40,7 +40,13 @@ FIRST_RATE, LAST_RATE = 0.125, 0.0078125
 MOST_PHASES = 20
 """Most phases of the schedule."""
 
-BLOCK = 1 << 22
+TRACE_BITS = 12
+"""Fractional bits of the traces that are measured."""
+
+LONG_TRACE_BITS = 16
+"""Bits of the synaptic trace if it lasts as long as a window: rounding must not stop its decay."""
+
+BLOCK = 1 << 20
 """Most windows times inputs whose traces are computed at once."""
 
 
@@ -73,13 +79,14 @@ class Drive:
         Spikes of all inputs per step.
     effect : float
         Root of the mean, over windows and steps, of the sum of the squared PSP traces.
-    peak : float
-        Highest PSP trace.
+    peak, current : float
+        Highest PSP trace, and highest synaptic trace.
     """
 
     spikes: float
     effect: float
     peak: float
+    current: float
 
 
 def drive_of(events: Events, synapse: DecayConfig, membrane: DecayConfig) -> Drive:
@@ -94,7 +101,7 @@ def drive_of(events: Events, synapse: DecayConfig, membrane: DecayConfig) -> Dri
     --------
     >>> spikes = Events.from_times([0], [0], steps=1, units=4)
     >>> drive_of(spikes, DecayConfig(tau=2.0), DecayConfig(tau=4.0))
-    Drive(spikes=1.0, effect=1.0, peak=1.0)
+    Drive(spikes=1.0, effect=1.0, peak=1.0, current=1.0)
     """
     if events.count == 0:
         raise BitlifError(
@@ -104,8 +111,8 @@ def drive_of(events: Events, synapse: DecayConfig, membrane: DecayConfig) -> Dri
     (keep_current, current_bits), (keep_trace, trace_bits) = (
         leak_factor("decay", own) for own in (synapse, membrane)
     )
-    one = 1 << 8
-    total, peak = 0, 0
+    one = 1 << TRACE_BITS
+    total, peak, highest = 0, 0, 0
     size = max(1, BLOCK // (events.steps * events.units))
     for first in range(0, events.windows, size):
         some = events.select(range(first, min(first + size, events.windows)))
@@ -116,9 +123,29 @@ def drive_of(events: Events, synapse: DecayConfig, membrane: DecayConfig) -> Dri
             current = (current * keep_current >> current_bits) + one * raster[:, step]
             trace = (trace * keep_trace >> trace_bits) + current
             total += int((trace * trace).sum())
-            peak = max(peak, int(trace.max()))
+            peak, highest = max(peak, int(trace.max())), max(highest, int(current.max()))
     steps = events.windows * events.steps
-    return Drive(events.count / steps, (total / steps) ** 0.5 / one, peak / one)
+    effect = (total / steps) ** 0.5 / one
+    return Drive(events.count / steps, effect, peak / one, highest / one)
+
+
+def is_time_code(events: Events) -> bool:
+    """Return whether at least half of the inputs that spike in a window do so once only.
+
+    What they tell is then when they spike, not how often.
+
+    >>> raster = np.zeros((1, 8, 3), bool)
+    >>> raster[0, [0, 4], [0, 1]] = True
+    >>> is_time_code(Events.from_raster(raster)), is_time_code(Events.from_raster(~raster))
+    (True, False)
+    """
+    counts = events.counts()
+    return bool(2 * np.count_nonzero(counts == 1) >= max(1, np.count_nonzero(counts)))
+
+
+def _lasting(steps: int) -> DecayConfig:
+    """Return the decay of a current that lasts for a window."""
+    return DecayConfig(tau=float(steps), bits=min(16, max(8, steps.bit_length() + 3)))
 
 
 def suit_config(
@@ -157,7 +184,9 @@ def suit_config(
     epochs = require_int("epochs", epochs, 1, 1 << 30)
     base = Config.load(BASE)
     membrane, synapse, trace = base.membrane, base.synapse, base.trace
-    drive = drive_of(events, synapse.decay, membrane.decay)
+    timed = events.steps > synapse.decay.tau and is_time_code(events)
+    decay = _lasting(events.steps) if timed else synapse.decay
+    drive = drive_of(events, decay, membrane.decay)
     gain, gain_bits = _gain(EFFECT / drive.effect)
     # The current that holds the highest membrane must fit, or the membrane's range cannot be used;
     # and so must the spikes of two inputs with the largest weight.
@@ -166,11 +195,14 @@ def suit_config(
     held = highest * (1 - leak_ratio(membrane.decay)) / gain
     current = _fitted(synapse.current, max(held, 2 * weight))
     traced = _fitted(trace.format, drive.peak * gain)
+    bits = LONG_TRACE_BITS if timed else trace.current.bits
+    trace_current = _fitted(Format(bits, bits, False), max(drive.current, 1.0))
     schedule = _schedule(events.windows, epochs, base.schedule[0].sigma)
     config = base.replace(
         name=name, layer__inputs=events.units, layer__neurons=classes, layer__lanes=1,
         window__steps=events.steps, membrane__gain=gain, membrane__gain_bits=gain_bits,
-        synapse__current=current, trace__format=traced,
+        synapse__decay={"tau": decay.tau, "bits": decay.bits}, synapse__current=current,
+        trace__current=trace_current, trace__format=traced,
         schedule=[
             {"windows": phase.windows, "sigma": phase.sigma, "rate": phase.rate}
             for phase in schedule
@@ -195,6 +227,18 @@ def suit_config(
         Choice(
             "synapse.current", str(current),
             f"holds the current of a membrane of {highest:.0f}, and two of the largest weights",
+        ),
+        *(
+            Choice(f"synapse.decay.{field}", value, reason)
+            for field, value, reason in (
+                ("tau", decay.tau, "most inputs spike once in a window: currents last as long"),
+                ("bits", decay.bits, "resolves this decay"),
+            )
+            if timed
+        ),
+        Choice(
+            "trace.current", str(trace_current),
+            f"holds the highest synaptic trace, {drive.current:.2g}",
         ),
         Choice(
             "trace.format", str(traced), f"holds the highest trace, {drive.peak * gain:.2g}"

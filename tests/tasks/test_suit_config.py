@@ -34,11 +34,12 @@ def test_drive_is_that_of_the_traces_of_a_layer() -> None:
     assert drive.spikes == events.count / (12 * 40)
     assert drive.effect == pytest.approx(np.sqrt((traces**2).sum(axis=2).mean()), rel=0.01)
     assert drive.peak == pytest.approx(traces.max(), rel=0.01)
+    assert 1 <= drive.current < drive.peak
     assert leak_ratio(BASE.membrane.decay) == 199 / 256
 
 
 @pytest.mark.parametrize(
-    ("rate", "inputs"), [(0.002, 5), (0.02, 1000), (0.2, 27), (0.9, 4), (0.5, 400)]
+    ("rate", "inputs"), [(0.004, 5), (0.02, 300), (0.2, 27), (0.9, 4), (0.5, 100)]
 )
 def test_inputs_of_any_number_and_rate_have_the_same_effect(rate: float, inputs: int) -> None:
     events = spikes(rate, inputs)
@@ -50,6 +51,8 @@ def test_inputs_of_any_number_and_rate_have_the_same_effect(rate: float, inputs:
     drive = drive_of(events, config.synapse.decay, config.membrane.decay)
     assert drive.effect * config.membrane.gain == pytest.approx(EFFECT, rel=0.04)
     # The traces fit their format, and use at least a quarter of it.
+    most = float(config.trace.current.real(config.trace.current.raw_max))
+    assert drive.current <= most
     most = float(config.trace.format.real(config.trace.format.raw_max))
     peak = drive.peak * config.membrane.gain
     assert most / 4 < peak <= most or config.trace.format.frac == 8
@@ -61,6 +64,19 @@ def test_inputs_of_any_number_and_rate_have_the_same_effect(rate: float, inputs:
         else:
             assert str(flat[choice.field]) == str(choice.value)
         assert choice.reason
+
+
+def test_currents_of_inputs_that_spike_once_last_for_a_window() -> None:
+    time = RANDOM.integers(0, 40, (12, 1, 9))
+    once = Events.from_raster(np.arange(40)[:, None] == time)
+    config, choices = suit_config(once, 2)
+    assert (config.synapse.decay.tau, config.synapse.decay.bits) == (40.0, 9)
+    assert "synapse.decay.tau" in {choice.field for choice in choices}
+    assert config.trace.current.bits == 16
+    assert suit_config(spikes(0.2, 9), 2)[0].synapse.decay == BASE.synapse.decay
+    # Of a window of two steps it would be shorter than usual.
+    short = Events.from_raster(np.arange(2)[:, None] == RANDOM.integers(0, 2, (12, 1, 9)))
+    assert suit_config(short, 2)[0].synapse.decay == BASE.synapse.decay
 
 
 def test_all_that_differs_from_the_base_is_listed() -> None:
