@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bitlif.model.errors import BitlifError, located
+import numpy as np
+
+from bitlif.model.errors import BitlifError, located, warn
 from bitlif.model.text import path_text, quoted
 from bitlif.scripts.support.encoder_options import add_encoder_options, encoder_options
 
@@ -143,7 +145,20 @@ def _test(args: argparse.Namespace, data: Data) -> float | Data:
     test = load_data(text, getattr(args, "labels", None) if args.data else None)
     if data.kind == test.kind == "table":
         test = in_order(test, data.names, f"--test '{path_text(text)}'")
+    if _all_known(test, data):
+        warn(
+            f"all windows of --test '{path_text(text)}' are among the training windows, so the "
+            f"accuracy says nothing about new ones: give other windows, or a share"
+        )
     return test
+
+
+def _all_known(test: Data, data: Data) -> bool:
+    """Return whether all test windows are also windows of the data."""
+    if isinstance(test.inputs, np.ndarray) and isinstance(data.inputs, np.ndarray):
+        known = {row.tobytes() for row in data.inputs}
+        return all(row.tobytes() in known for row in test.inputs)
+    return test.digest == data.digest
 
 
 def in_order(data: Data, names: Sequence[str], what: str) -> Data:

@@ -269,6 +269,15 @@ def test_labels_of_ready_spikes(capsys: pytest.CaptureFixture[str]) -> None:
     assert (report["windows"], sum(map(sum, report["confusion"]))) == (2 * 18, 6)
 
 
+@pytest.mark.usefixtures("folder")
+def test_testing_on_training_windows_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Path("own.csv").read_text().splitlines()
+    Path("some.csv").write_text("\n".join(lines[:10]))
+    for test, warned in (("some.csv", True), ("test.csv", False)):
+        assert bitlif(f"learn own.toml --data own.csv --test {test} --epochs 1 --out {test}-a") == 0
+        assert ("among the training windows" in capsys.readouterr().err) == warned
+
+
 RESUMED = {
     "share": ("learn own.toml --data own.csv", (2, 3)),
     "float": ("learn own.toml --data own.csv --float --seed 1", (1, 2)),
