@@ -86,10 +86,10 @@ class Labels(NamedTuple):
 
 def save_labels(path: str | Path, labels: Labels) -> None:
     """Write labels with their classes to an ``.npz`` file."""
-    np.savez_compressed(
-        path, labels=labels.values, independent=labels.independent,
-        **({} if labels.classes is None else {"classes": labels.classes}),
-    )  # fmt: skip
+    arrays = {"labels": labels.values, "independent": np.array(labels.independent)}
+    if labels.classes is not None:
+        arrays["classes"] = labels.classes
+    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def load_labels(path: str | Path, windows: int) -> Labels:
