@@ -140,7 +140,8 @@ def is_time_code(events: Events) -> bool:
     (True, False)
     """
     counts = events.counts()
-    return bool(2 * np.count_nonzero(counts == 1) >= max(1, np.count_nonzero(counts)))
+    once, active = int((counts == 1).sum()), int((counts > 0).sum())
+    return 2 * once >= max(1, active)
 
 
 def _lasting(steps: int) -> DecayConfig:
