@@ -67,6 +67,7 @@ DECIDING = {
         "numeric.py",
         "readouts.py",
         "registry.py",
+        "samples.py",
         "spike_codes.py",
         "task.py",
         "teacher.py",

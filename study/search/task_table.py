@@ -6,7 +6,7 @@ A table names a registered task or a function of a module, or a file of data::
     name = "digits"                # a registered task, or "module:function"
 
     [task]
-    data = "wine.csv"              # .csv, .tsv or .npz, beside the study file
+    data = "wine.csv"              # .csv, .tsv or .npz beside the study file, or "sklearn:wine"
     labels = "y"                   # column or array of the labels
     test = 0.25                    # share to test with, or a file like `data`
     encoder = "rate"
@@ -40,6 +40,7 @@ from bitlif.model.text import quoted, shortened, terminal_text
 from bitlif.tasks import registry
 from bitlif.tasks.arrays import ArrayTask
 from bitlif.tasks.data_file import Data, load_data
+from bitlif.tasks.samples import PREFIX
 from bitlif.tasks.suit_config import suit_config
 from bitlif.tasks.task import Task
 
@@ -109,8 +110,8 @@ def read_task(tree: object, folder: Path | None) -> StudyTask:
             "[task] must have either name (a registered task or module:function) or data (a file)"
         )
     if "data" in tree:
-        path = _path("data", tree["data"], folder)
-        return _own(tree, load_data(path, _labels(tree)), folder, path.name)
+        source = _source("data", tree["data"], folder)
+        return _own(tree, load_data(source, _labels(tree)), folder, Path(source).name)
     name = require_name("task.name", tree["name"])
     made = _made(name)
     if isinstance(made, Data):
@@ -167,7 +168,7 @@ def _own(tree: dict[str, Any], data: Data, folder: Path | None, source: str) -> 
     """Return the task of data with the options of a table."""
     test = tree.get("test", TEST_SHARE)
     if isinstance(test, str):
-        test = load_data(_path("test", test, folder), _labels(tree))
+        test = load_data(_source("test", test, folder), _labels(tree))
     arguments = {key: tree[key] for key in ARGUMENTS if key in tree}
     with located("task"):
         task = ArrayTask(data, test=test, **arguments)
@@ -186,9 +187,10 @@ def _labels(tree: dict[str, Any]) -> str | None:
     return None if "labels" not in tree else require_name("task.labels", tree["labels"])
 
 
-def _path(key: str, value: object, folder: Path | None) -> Path:
+def _source(key: str, value: object, folder: Path | None) -> str | Path:
+    """Return the path of a data file, or the name of a sample as it is."""
     text = require_name(f"task.{key}", value)
-    return Path(text) if folder is None else folder / text
+    return text if folder is None or text.startswith(PREFIX) else folder / text
 
 
 def suited(task: StudyTask, *, epochs: int, seed: int) -> Config:

@@ -52,6 +52,13 @@ def test_file_is_read_beside_the_study(folder: Path) -> None:
     assert read.name.startswith("data@")
 
 
+def test_sample_needs_no_file(folder: Path) -> None:
+    read = read_task({"data": "sklearn:iris"}, folder)
+    assert arrays(read).classes.tolist() == ["setosa", "versicolor", "virginica"]
+    assert read.own is not None
+    assert read.own.source == "sklearn:iris"
+
+
 def test_options_are_arguments_of_the_task(folder: Path) -> None:
     write_csv(folder / "more.csv", flasks(1))
     read = read_task(
