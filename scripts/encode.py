@@ -123,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
         outputs = _open(args, stack, labelled=classes is not None)
         with located(f"data '{path_text(args.data)}'"):
             encoder = _fitted(args, data) if earlier is None else earlier
+            _check_size(data.windows, encoder.steps)
             bars.update(bar, description="encoding", total=data.windows, completed=0)
             events = encoder.encode(
                 data.inputs, seed=args.seed,
@@ -152,6 +153,17 @@ def _check_names(args: argparse.Namespace) -> None:
                         ("--option", args.option)):  # fmt: skip
         if args.like and given:
             raise BitlifError(f"{name} cannot be used with --like, which gives the encoder")
+
+
+def _check_size(windows: int, steps: int) -> None:
+    """Raise unless a spike file may have so many steps; see `bitlif.model.files.aer`."""
+    from bitlif.model.files.aer import MOST_STEPS
+
+    if windows * steps > MOST_STEPS:
+        raise BitlifError(
+            f"a spike file may have at most {MOST_STEPS} steps, not {windows} windows of {steps}: "
+            f"give fewer --steps, or encode parts with --like"
+        )
 
 
 def _beside(out: str, ending: str) -> Path:
@@ -219,10 +231,10 @@ def _classes(args: argparse.Namespace, data: Data) -> NDArray[Any] | None:
     classes: NDArray[Any] = np.unique(data.labels)
     known = (args.like or "").removesuffix(".encoder.json") + ".labels.npz"
     if args.like and Path(known).is_file():
-        from bitlif.model.files.npz_file import load_arrays
+        from bitlif.tasks.label_file import read_labels
 
-        earlier = load_arrays("labels", known).get("classes")
-        if earlier is None or earlier.ndim != 1:
+        earlier = read_labels(known).classes
+        if earlier is None:
             raise BitlifError(f"labels '{path_text(known)}' must hold the array classes")
         new = classes[~np.isin(classes, earlier)]
         if new.size:
@@ -237,14 +249,13 @@ def _classes(args: argparse.Namespace, data: Data) -> NDArray[Any] | None:
 def _write(
     outputs: Outputs, data: Data, encoder: Encoder, events: Events, classes: NDArray[Any] | None
 ) -> None:
-    import numpy as np
-
     from bitlif.model.files.event_file import save_events
+    from bitlif.tasks.label_file import Labels, save_labels
 
     outputs.spikes.write(lambda path: save_events(path, events))
     labels = data.labels
     if outputs.labels is not None and labels is not None and classes is not None:
-        outputs.labels.write(lambda path: np.savez_compressed(path, labels=labels, classes=classes))
+        outputs.labels.write(lambda path: save_labels(path, Labels(labels, classes)))
     outputs.encoder.write_text(json.dumps(encoder.to_json(), indent=1, allow_nan=False) + "\n")
     if outputs.plot is not None:
         from .drawing.encoding_figure import save_figure

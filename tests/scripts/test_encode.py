@@ -154,6 +154,8 @@ def test_silent_windows_give_a_warning(capsys: pytest.CaptureFixture[str]) -> No
         ("table.csv -o t.npz --like list.json", ["list.json", "bitlif encoder"]),
         ("table.csv -o t.npz --like list.json --steps 4", ["--steps", "--like"]),
         ("bad.csv -o t.npz", ["bad.csv", "line 3", "'x1'", "'?'"]),
+        ("table.csv -o t.npz --steps 1048576 --like none.json", ["--steps"]),
+        ("long.npz -o t.npz --steps 1048576", ["33554432", "40 windows", "--steps"]),
         ("table.csv -o no/t.npz", ["--out", "no/t.npz"]),
     ],
 )
@@ -161,6 +163,7 @@ def test_bad_arguments_are_named(
     words: str, facts: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("list.json").write_text("[]")
+    np.savez("long.npz", X=np.ones((40, 1)))
     Path("bad.csv").write_text("x0,x1,y\n1,2,a\n3,?,b\n")
     before = sorted(path.name for path in folder.iterdir())
     try:

@@ -514,3 +514,14 @@ def test_two_commands_give_the_numbers_of_the_classifier(
     assert floats["accuracy"] > 0.9
     config = Config.load("wine/config.toml")
     np.testing.assert_array_equal(load_weights("wine/weights.npz", config), model.weights_)
+
+
+def test_sample_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert bitlif("new mine --data sklearn:iris") == 0
+    assert (
+        main(["learn", "mine.toml", "--data", "sklearn:iris", "--epochs", "2", "--out", "r"]) == 0
+    )
+    report = json.loads(Path("r/report.json").read_text("utf-8"))
+    assert report["data"] == "sklearn:iris"
+    assert report["test_accuracy"] > 0.6
