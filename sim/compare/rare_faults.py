@@ -12,6 +12,7 @@ from typing import Any
 from amaranth.hdl import Const, Mux, Signal
 
 from bitlif.hdl import forward, layer, learning, neuron, table, update
+from bitlif.hdl.fixed import saturate
 from bitlif.hdl.lfsr import lane_words
 from bitlif.hdl.loadable import phase_rows, rate_shifts
 from bitlif.model.config.config import Config
@@ -30,10 +31,9 @@ def _toward_zero(config: Config) -> list[Patch]:
 
 def _short_table(config: Config) -> list[Patch]:
     calls = itertools.count()
-    true = table.saturate
 
     def short(value: Any, shape: Any) -> Any:
-        held, flag = true(value, shape)
+        held, flag = saturate(value, shape)
         if next(calls) % 2:  # the second is that of the error
             return held, flag
         last = (1 << (shape.width - 1)) - 1
@@ -44,11 +44,10 @@ def _short_table(config: Config) -> list[Patch]:
 
 def _not_held(config: Config) -> list[Patch]:
     calls = itertools.count()
-    true = neuron.saturate
 
     def wrapped(value: Any, shape: Any) -> Any:
         if next(calls) % 3 < 2:  # the third is that of the membrane with its noise
-            return true(value, shape)
+            return saturate(value, shape)
         return value[: shape.width].as_signed(), Const(0, 1)
 
     return [(neuron, "saturate", wrapped)]
