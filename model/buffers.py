@@ -33,10 +33,19 @@ def storage(fmt: Format) -> type[np.signedinteger[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """Creates the arrays of a layer, with Python integers if `interpreted` is true."""
+    """Creates the arrays of a layer, with Python integers if `interpreted` is true.
+
+    `weight_type` is the NumPy type of the weights; None: the narrowest one.
+    """
 
     config: Config
     interpreted: bool
+    weight_type: Any = None
+
+    @property
+    def stored(self) -> Any:
+        """NumPy type of the weights."""
+        return self.weight_type or storage(self.config.synapse.weight)
 
     def zeros(self, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
         """Return zeros of a NumPy type, or Python integers."""
@@ -61,7 +70,7 @@ class Buffers:
     def weights(self) -> NDArray[Any]:
         """Return zero weights with an additional row that stays zero: (N + 1, M)."""
         sizes = self.config.layer
-        return self.zeros((sizes.inputs + 1, sizes.neurons), storage(self.config.synapse.weight))
+        return self.zeros((sizes.inputs + 1, sizes.neurons), self.stored)
 
     def table(self) -> Table:
         """Return the error table."""
@@ -84,7 +93,7 @@ class Buffers:
         """Return scratch arrays for one thread; those not used in `mode` have size zero."""
         inputs, neurons = self.config.layer.inputs, self.config.layer.neurons
         steps = self.config.window.steps if mode != INFER else 0
-        weight = storage(self.config.synapse.weight)
+        weight = self.stored
         wider: dict[Any, Any] = {np.int8: np.int16, np.int16: np.int32, np.int32: np.int64}
         zeros = self.zeros
         return Scratch(

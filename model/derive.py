@@ -288,7 +288,8 @@ def _phases(
                 f"schedule[{number}].sigma must be closer to the other sigmas of the schedule with "
                 f"{config.error.reciprocal_bits} error.reciprocal_bits, not {phase.sigma:g}"
             )
-        mantissa, shift = _rate(config, number)
+        unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
+        mantissa, shift = _rate(config, number, unit)
         step = StochasticShift.of(shift, config.learning.random_bits)
         most = (1 << config.learning.rate_bits) - 1
         update = ranges["gradient"].scaled(most << step.left) + Interval.point(step.bias)
@@ -302,12 +303,43 @@ def _widen(ranges: dict[str, Interval], name: str, interval: Interval, remedy: s
     ranges[name] = known.union(interval).checked(name, remedy)
 
 
-def _rate(config: Settings, number: int) -> tuple[int, int]:
-    """Return the mantissa and right shift that convert a raw gradient to weight LSBs."""
+def rate_constants(
+    config: Settings,
+    phases: tuple[PhaseConstants, ...],
+    unit: Fraction,
+    gradient: Interval,
+    ranges: dict[str, Interval],
+) -> tuple[PhaseConstants, ...]:
+    """Return phases with the rate for a gradient whose LSB is `unit` weight LSBs.
+
+    Raises
+    ------
+    BitlifError
+        If a rate has no mantissa and shift, or the product could be too wide.
+    """
+    changed = []
+    most = (1 << config.learning.rate_bits) - 1
+    for number, phase in enumerate(phases):
+        mantissa, shift = _rate(config, number, unit)
+        step = StochasticShift.of(shift, config.learning.random_bits)
+        update = gradient.scaled(most << step.left) + Interval.point(step.bias)
+        _widen(ranges, "update product", update, "narrow learning.rate_bits")
+        changed.append(
+            phase._replace(
+                rate=mantissa, rate_left=step.left, rate_bias=step.bias, rate_right=step.right
+            )
+        )
+    return tuple(changed)
+
+
+def _rate(config: Settings, number: int, unit: Fraction) -> tuple[int, int]:
+    """Return the mantissa and right shift that convert a raw gradient to weight LSBs.
+
+    `unit` is the LSB of the gradient in weight LSBs.
+    """
     own = config.schedule[number].rate
     field = f"schedule[{number}].rate" if own else "learning.rate"
     rate = own or config.learning.rate
-    unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
     ratio = Fraction(Decimal(repr(rate))) / config.window.steps * unit
     bits = config.learning.rate_bits
     shift = 0

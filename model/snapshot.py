@@ -38,13 +38,14 @@ class Snapshot(NamedTuple):
         return Snapshot(
             self.weights.copy(),
             State(*(array.copy() for array in self.state)),
-            _copied(self.streams),
-            _copied(self.update_streams),
+            copied_streams(self.streams),
+            copied_streams(self.update_streams),
             self.learned,
         )
 
 
-def _copied(streams: Streams) -> Streams:
+def copied_streams(streams: Streams) -> Streams:
+    """Return a copy of streams that a run may modify."""
     return streams._replace(buffer=streams.buffer.copy(), offset=streams.offset.copy())
 
 
@@ -103,8 +104,10 @@ class Opener:
         return make_streams(sources, noise.leap, noise.draw_bits, draws, self._start)
 
     def _update(self, sources: Sequence[Lfsr]) -> Streams:
-        learning, inputs = self._config.learning, self._config.layer.inputs
-        return make_streams(sources, learning.leap, learning.random_bits, inputs, self._start)
+        learning, sizes = self._config.learning, self._config.layer
+        # At the end of a window a lane draws for all inputs at a time; in a sweep, for its slots.
+        draws = max(sizes.inputs, sizes.slots)
+        return make_streams(sources, learning.leap, learning.random_bits, draws, self._start)
 
     # -- files -------------------------------------------------------------------------------
 

@@ -221,6 +221,7 @@ def take_targets(targets, w, t, scratch, c):  # type: ignore[no-untyped-def]
         scratch.resets[i] = c.teacher_reset * (2 * target >= c.target_one)
 
 
+@compilable
 def run_windows(  # type: ignore[no-untyped-def]
     first, last, begin, end, mode, learned, weights, pointers, addresses, targets, state, table,
     noise, streams, update_streams, scratch, records, counters, lanes, clear, phase, c,

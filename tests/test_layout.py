@@ -50,6 +50,10 @@ TESTED_ELSEWHERE = {
     "model/constants.py": "model/test_derive.py",  # what derivation makes
     "model/sections.py": "model/config/test_config.py",  # parts of every configuration
     "model/clocks.py": "sim/backends/test_core.py",  # clock cycles that gates need
+    "model/derive_sweep.py": "model/test_surrogate.py",  # and test_network: all of its integers
+    "model/network_part.py": "model/test_network.py",  # the arrays of a network's layer
+    "model/network_window.py": "model/test_network.py",  # the windows of a network
+    "model/sweep_sections.py": "model/config/test_network.py",  # parts of its configuration
     "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place
     "model/counters.py": "model/test_reference.py",  # places in the array of counters
     "model/floating/constants.py": "model/floating/test_layer.py",  # parameters of every twin

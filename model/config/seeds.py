@@ -46,6 +46,12 @@ def seeds_of(settings: Settings, which: int | str) -> tuple[int, int]:
     >>> [seeds_of(tiny, which)[0] for which in (0, 1, "hidden")]
     [39400, 23687, 39081]
     """
+    noise, learning = states_of(which, settings.noise.lfsr.width, settings.learning.lfsr.width)
+    return noise, learning
+
+
+def states_of(which: int | str, *widths: int) -> tuple[int, ...]:
+    """Return an LFSR state for each width, drawn from a number or a name; see `seeds_of`."""
     if isinstance(which, str):
         if not which:
             raise BitlifError("the name that gives a layer its seeds must not be empty")
@@ -53,8 +59,7 @@ def seeds_of(settings: Settings, which: int | str) -> tuple[int, int]:
     else:
         number = require_int("seed", which, 0, (1 << 31) - 1)
     random = np.random.default_rng([number, STREAM])
-    noise, learning = (
+    return tuple(
         int(random.integers(1, (1 << width) - 1, endpoint=True, dtype=np.uint64))
-        for width in (settings.noise.lfsr.width, settings.learning.lfsr.width)
+        for width in widths
     )
-    return noise, learning

@@ -32,6 +32,7 @@ SLOW = (
     "model/test_extras.py",
     "model/test_gradient_range.py",
     "model/test_mutants.py",
+    "model/test_network.py",
     "scripts/console/test_terminal.py",
     "scripts/learning/test_own_data.py",
     "scripts/support/test_resume.py",

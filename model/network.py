@@ -1,0 +1,318 @@
+"""A network of the integer model: layers in a row that learn by a backward sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .checks import check_events, check_targets, check_weights, require_no_targets
+from .config.network import NetworkConfig
+from .counters import COUNTERS
+from .engine.compile import compiled, jit_disabled
+from .errors import BitlifError, BitlifTypeError, require_bool
+from .events import Events
+from .lfsr import Streams, stream_states
+from .network_part import FORWARD_RECORDS, NETWORK_RECORDS, NetworkPart
+from .network_window import WindowRecords, run_network
+from .result import Result, check_records
+from .snapshot import Snapshot, copied_streams
+from .sweep import SWEEP_COUNTERS
+from .text import quoted
+
+LENGTHS = (4, 16)
+"""Lengths of the kernel's tuples, which are padded, for the same reason."""
+
+PIECE_WORK = 1 << 26
+"""Work between two checks for an interrupt, in synapses times steps: about 0.1 s."""
+
+
+class NetworkSnapshot(NamedTuple):
+    """The complete state of a network: that of each layer, and the LFSRs of the sweeps."""
+
+    layers: tuple[Snapshot, ...]
+    streams: tuple[Streams, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NetworkResult:
+    """What a run of a network returns.
+
+    Attributes
+    ----------
+    layers : tuple of Result
+        One per layer, in order; the last holds the outputs.
+    sweep_counters : tuple of dict
+        Counters of the sweep of each layer, keyed by `bitlif.model.sweep.SWEEP_COUNTERS`.
+    adjoints : tuple of (W, T, M) int64
+        Adjoint currents of each layer, if recorded.
+    gradients : tuple of (W, N, M) int64
+        Gradients of each layer, if recorded.
+    """
+
+    layers: tuple[Result, ...]
+    sweep_counters: tuple[dict[str, int], ...] = ()
+    adjoints: tuple[NDArray[np.int64], ...] = ()
+    gradients: tuple[NDArray[np.int64], ...] = ()
+
+    @property
+    def output(self) -> Result:
+        """The result of the last layer."""
+        return self.layers[-1]
+
+
+class Network:
+    """A network of noisy neurons in the integer model, which runs and learns whole windows.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    interpreted : bool
+        Run the specification itself on Python integers; see `bitlif.model.layer.Layer`.
+
+    Raises
+    ------
+    BitlifError
+        If an argument has the wrong type.
+
+    Examples
+    --------
+    >>> from bitlif.model.config.config import Config
+    >>> from bitlif.model.config.network import NetworkLayer
+    >>> tiny = Config.load("tiny")
+    >>> hidden = NetworkLayer(config=tiny)
+    >>> output = NetworkLayer(config=tiny.replace(layer__inputs=4, layer__neurons=2))
+    >>> network = Network(NetworkConfig(layers=(hidden, output)).seeded(0))
+    """
+
+    def __init__(self, config: NetworkConfig, *, interpreted: bool = False) -> None:
+        if not isinstance(config, NetworkConfig):
+            raise BitlifTypeError(f"config must be a NetworkConfig, not {quoted(config)}")
+        self._config = config
+        self._interpreted = require_bool("interpreted", interpreted) or jit_disabled()
+        self._parts = [
+            NetworkPart(config, number, interpreted=self._interpreted)
+            for number in range(len(config.layers))
+        ]
+        self._kernel = run_network if self._interpreted else compiled(run_network)
+        # The complete state, only ever replaced as a whole.
+        self._now = self._fresh()
+
+    def _fresh(self) -> NetworkSnapshot:
+        return NetworkSnapshot(
+            tuple(part.opener.fresh() for part in self._parts),
+            tuple(part.streams for part in self._parts),
+        )
+
+    @property
+    def config(self) -> NetworkConfig:
+        """The configuration."""
+        return self._config
+
+    @property
+    def windows_learned(self) -> int:
+        """Windows learned since the reset."""
+        return self._now.layers[-1].learned
+
+    def weights(self) -> list[NDArray[np.int64]]:
+        """Return copies of the raw weights of all layers: (N, M) int64 each."""
+        return [np.array(own.weights[:-1], np.int64) for own in self._now.layers]
+
+    def sweep_lfsr(self) -> tuple[tuple[int, ...], ...]:
+        """Return the states of the sweeps' LFSRs: per layer, one per distinct stream."""
+        return tuple(
+            stream_states(own, part.sweep_config.lfsr.width)
+            for own, part in zip(self._now.streams, self._parts, strict=True)
+        )
+
+    def snapshot(self) -> NetworkSnapshot:
+        """Return the complete state, weights included, for `restore`."""
+        return self._now
+
+    def restore(self, snapshot: NetworkSnapshot) -> None:
+        """Return to a snapshot of this network."""
+        self._now = snapshot
+
+    def load(self, weights: Sequence[NDArray[np.integer]]) -> None:
+        """Set the raw weights of all layers: a list of (N, M) integers.
+
+        Raises
+        ------
+        BitlifError
+            If the number of arrays, a shape, a dtype or a value is wrong: nothing changes then.
+        """
+        if len(weights) != len(self._parts):
+            raise BitlifError(
+                f"weights must be a list of {len(self._parts)} arrays, one per layer, "
+                f"not of {len(weights)}"
+            )
+        checked = [
+            check_weights(part.config, own) for part, own in zip(self._parts, weights, strict=True)
+        ]
+        self._now = self._now._replace(
+            layers=tuple(
+                now._replace(weights=part.opener.weights(raw))
+                for now, part, raw in zip(self._now.layers, self._parts, checked, strict=True)
+            )
+        )
+
+    def reset(self) -> None:
+        """Reset states, LFSRs and schedules to their initial values; keep the weights."""
+        fresh = self._fresh()
+        layers = tuple(
+            new._replace(weights=old.weights)
+            for new, old in zip(fresh.layers, self._now.layers, strict=True)
+        )
+        self._now = fresh._replace(layers=layers)
+
+    def run(
+        self, events: Events | Result, targets: Any = None, *, record: Sequence[str] = ()
+    ) -> NetworkResult:
+        """Run windows through all layers without changing a weight.
+
+        Parameters
+        ----------
+        events : Events or Result
+            W windows of input spikes of the first layer.
+        targets : (W, M) or (W, T, M) int or None
+            Raw targets of the last layer; required for a teacher's reset.
+        record : sequence of str
+            Signals of all layers: ``"current"``, ``"membrane"``, ``"draws"``.
+        """
+        spikes, levels = self._checked(events, targets, needed=False)
+        return self._run(spikes, levels, 0, check_records(record, FORWARD_RECORDS))
+
+    def learn(
+        self,
+        events: Events | Result,
+        targets: NDArray[np.integer],
+        *,
+        record: Sequence[str] = (),
+    ) -> NetworkResult:
+        """Run windows one after another, and learn from each by a backward sweep.
+
+        Parameters
+        ----------
+        events, targets
+            As for `run`; targets are required.
+        record : sequence of str
+            Signals of all layers; besides those of `run`, ``"adjoints"`` and ``"gradients"``.
+
+        Raises
+        ------
+        BitlifError
+            If an argument does not fit the configuration: nothing has run then.
+        """
+        spikes, levels = self._checked(events, targets, needed=True)
+        return self._run(spikes, levels, 1, check_records(record, NETWORK_RECORDS))
+
+    def _checked(
+        self, events: Events | Result, targets: Any, *, needed: bool
+    ) -> tuple[Events, NDArray[np.uint16]]:
+        spikes = check_events(self._parts[0].config, events)
+        last = self._parts[-1].config
+        if targets is None:
+            require_no_targets(last, needed=needed)
+            return spikes, np.zeros((0, 1, last.layer.neurons), np.uint16)
+        levels = check_targets(last, targets, spikes.windows)
+        return spikes, levels.astype(object) if self._interpreted else levels
+
+    def _run(
+        self, spikes: Events, levels: NDArray[np.uint16], learn: int, wanted: tuple[str, ...]
+    ) -> NetworkResult:
+        records = tuple(part.records(spikes.windows, wanted) for part in self._parts)
+        totals = [dict.fromkeys(COUNTERS, 0) for _ in self._parts]
+        sweeps = [dict.fromkeys(SWEEP_COUNTERS, 0) for _ in self._parts]
+        keeps = self._parts[0].config.window
+        clear = tuple(int(keep == "clear") for keep in (keeps.state, keeps.trace, keeps.lfsr))
+        none = levels[:0]
+        first = 0
+        while first < spikes.windows:
+            # An interrupt is handled between two pieces, each of a whole number of windows.
+            last = self._piece_end(first, spikes.windows, learn)
+            now = self._now
+            layers = [own.copied() for own in now.layers]
+            streams = [copied_streams(own) for own in now.streams]
+            parts = tuple(
+                part.parts(own, stream)
+                for part, own, stream in zip(self._parts, layers, streams, strict=True)
+            )
+            numbers = [
+                part.phase(own.learned) for part, own in zip(self._parts, layers, strict=True)
+            ]
+            self._kernel(
+                first, last, learn, len(parts), spikes.pointers, spikes.addresses, levels, none,
+                padded(parts),
+                padded([p.base.phases[n] for p, n in zip(self._parts, numbers, strict=True)]),
+                padded([p.swept.phases[n] for p, n in zip(self._parts, numbers, strict=True)]),
+                padded(records), clear,
+            )  # fmt: skip
+            learned = (last - first) * learn
+            self._now = NetworkSnapshot(
+                tuple(own._replace(learned=own.learned + learned) for own in layers),
+                tuple(streams),
+            )
+            for number, part in enumerate(parts):
+                for name, count in zip(COUNTERS, part.counters, strict=True):
+                    totals[number][name] += int(count)
+                for name, count in zip(SWEEP_COUNTERS, part.sweep_counters, strict=True):
+                    sweeps[number][name] += int(count)
+            first = last
+        return _result(records, totals, sweeps if learn else [], wanted)
+
+    def _piece_end(self, first: int, windows: int, learn: int) -> int:
+        """Return the end of a piece that takes about 0.1 s at most and ends with a phase."""
+        work = (
+            sum(part.config.layer.inputs * part.config.layer.neurons for part in self._parts)
+            * self._parts[0].config.window.steps
+        )
+        last = min(windows, first + (1 if self._interpreted else max(1, PIECE_WORK // work)))
+        if learn:
+            for part, own in zip(self._parts, self._now.layers, strict=True):
+                for end in part.base.phase_ends:
+                    if own.learned < end:
+                        last = min(last, first + end - own.learned)
+        return last
+
+
+def padded(items: Sequence[Any]) -> tuple[Any, ...]:
+    """Return items of the layers as a tuple of one of `LENGTHS`; the last one is repeated."""
+    length = next(length for length in LENGTHS if length >= len(items))
+    return (*items, *(items[-1],) * (length - len(items)))
+
+
+def _forward(records: WindowRecords, wanted: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        name: np.asarray(getattr(records, name), np.int64)
+        for name in FORWARD_RECORDS
+        if name in wanted
+    }
+
+
+def _result(
+    records: tuple[WindowRecords, ...],
+    totals: list[dict[str, int]],
+    sweeps: list[dict[str, int]],
+    wanted: tuple[str, ...],
+) -> NetworkResult:
+    def plain(array: NDArray[Any]) -> NDArray[np.int64]:
+        return np.asarray(array, np.int64)
+
+    return NetworkResult(
+        tuple(
+            Result(
+                own.raster,
+                counted,
+                **_forward(own, wanted),
+            )
+            for own, counted in zip(records, totals, strict=True)
+        ),
+        tuple(sweeps),
+        *(
+            tuple(plain(getattr(own, name)) for own in records) if name in wanted else ()
+            for name in ("adjoints", "gradients")
+        ),
+    )

@@ -1,0 +1,202 @@
+"""Windows of a network: forward through all layers, then the sweep back and the updates.
+
+A window runs forward layer by layer: the output spikes of a layer in a step are the input events of
+the next layer in the same step. Then the layers are swept from the last to the first; see
+`bitlif.model.sweep`. Then, with ``update = "window"``, the weights of all learned layers are
+updated, as in a single layer. With ``update = "spike"`` the sweep has updated them.
+
+The functions run interpreted, or compiled by `bitlif.model.engine.compile`. For the compiler, the
+records of all layers have the same types.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .engine.compile import compilable
+from .lfsr import restart_streams
+from .sweep import WEIGHT_SATURATIONS, derivatives, drive_by_errors, sweep_layer
+from .update import update_window
+from .window import INFER, run_windows
+
+
+class LayerParts(NamedTuple):
+    """Everything that the windows of one layer read and write; M neurons, N inputs, T steps."""
+
+    weights: Any
+    """(N + 1, M) int"""
+    state: Any
+    table: Any
+    noise: Any
+    streams: Any
+    update_streams: Any
+    sweep_streams: Any
+    scratch: Any
+    records: Any
+    """Records of one window, with its membranes"""
+    sweep: Any
+    pointers: Any
+    """(T + 1,) int64: input events of one window of a hidden or last layer"""
+    addresses: Any
+    """(T N,) int32"""
+    transposed: Any
+    """(M, N) int64: the gradient in the order of the update"""
+    counters: Any
+    sweep_counters: Any
+    constants: Any
+    """Constants"""
+    sweep_constants: Any
+    """SweepConstants"""
+    lanes: int
+    sweep_bits: int
+    """Random bits of a rounding in the sweep"""
+    learned: int
+    """1 if the layer is learned, and with it swept"""
+    teacher: int
+    """1 if the targets reset its neurons"""
+
+
+class WindowRecords(NamedTuple):
+    """Records of all windows of one layer; all but the raster may have size zero."""
+
+    raster: Any
+    """(W, T, M) uint8"""
+    current: Any
+    membrane: Any
+    draws: Any
+    adjoints: Any
+    """(W, T, M) int64 each"""
+    gradients: Any
+    """(W, N, M) int64"""
+
+
+@compilable
+def copy_window(records, w, window):  # type: ignore[no-untyped-def]
+    """Copy the values of one window, (rows, columns), to the records of all, if they are wanted."""
+    if records.size > 0:
+        for a in range(window.shape[0]):
+            for b in range(window.shape[1]):
+                records[w, a, b] = window[a, b]
+
+
+@compilable
+def list_events(raster, pointers, addresses):  # type: ignore[no-untyped-def]
+    """Write the spikes of a window, (T, M), as events of the next layer."""
+    count = 0
+    for t in range(raster.shape[0]):
+        for i in range(raster.shape[1]):
+            if raster[t, i]:
+                addresses[count] = i
+                count += 1
+        pointers[t + 1] = count
+
+
+@compilable
+def forward_window(own, pointers, addresses, targets, clear, phase):  # type: ignore[no-untyped-def]
+    """Run one window of one layer."""
+    run_windows(
+        0, 1, 0, own.records.raster.shape[1], INFER, 0, own.weights, pointers, addresses,
+        targets, own.state, own.table,
+        own.noise, own.streams, own.update_streams, own.scratch, own.records, own.counters,
+        own.lanes, clear, phase, own.constants,
+    )  # fmt: skip
+
+
+@compilable
+def update_layer(own, phase):  # type: ignore[no-untyped-def]
+    """Update the weights of a layer by the gradient of its sweep."""
+    gradient, transposed = own.sweep.gradient, own.transposed
+    for j in range(gradient.shape[0]):
+        for i in range(gradient.shape[1]):
+            transposed[i, j] = gradient[j, i]
+    own.sweep_counters[WEIGHT_SATURATIONS] += update_window(
+        own.weights, transposed, own.update_streams, own.lanes, own.scratch.tile,
+        own.scratch.randoms, phase, own.constants,
+    )  # fmt: skip
+
+
+def run_network(  # type: ignore[no-untyped-def]
+    first, last, learn, count, pointers, addresses, targets, none, layers, phases, sweep_phases,
+    records, clear,
+):  # fmt: skip
+    """Run windows ``first ..< last`` through all layers, and learn from them if `learn` is 1.
+
+    Parameters
+    ----------
+    first, last, learn : int
+    count : int
+        Number of layers. The tuples may be longer: code is compiled for each length of them.
+    pointers, addresses : arrays of int
+        Input events of the first layer; see `bitlif.model.events.Events`.
+    targets : (windows or 0, T or 1, M) unsigned
+        Raw targets of the last layer.
+    none : (0, 1, M) unsigned
+        No targets.
+    layers : tuple of LayerParts
+    phases, sweep_phases : tuples of PhaseConstants
+        Of each layer; the latter have the rate of the sweep.
+    records : tuple of WindowRecords
+    clear : (state, trace, lfsr) of int
+        Whether each is cleared at the start of a window.
+    """
+    steps = records[0].raster.shape[1]
+    for w in range(first, last):
+        goals = targets[w : w + 1] if targets.size > 0 else none
+        if clear[2]:
+            for number in range(count):
+                restart_streams(layers[number].sweep_streams)
+        for number in range(count):
+            own = layers[number]
+            given = goals if own.teacher else none
+            if number == 0:
+                start = pointers[w * steps : (w + 1) * steps + 1]
+                forward_window(own, start, addresses, given, clear, phases[number])
+            else:
+                forward_window(own, own.pointers, own.addresses, given, clear, phases[number])
+            shown = records[number]
+            for t in range(steps):
+                for i in range(shown.raster.shape[2]):
+                    shown.raster[w, t, i] = own.records.raster[0, t, i]
+            if number + 1 < count:
+                after = layers[number + 1]
+                list_events(own.records.raster[0], after.pointers, after.addresses)
+            copy_window(shown.membrane, w, own.records.membrane[0])
+            if shown.current.size > 0:
+                copy_window(shown.current, w, own.records.current[0])
+            if shown.draws.size > 0:
+                copy_window(shown.draws, w, own.records.draws[0])
+        if learn:
+            own = layers[count - 1]
+            drive_by_errors(
+                own.records.membrane[0], goals, 0, own.table, own.sweep, own.sweep_counters,
+                phases[count - 1], own.constants,
+            )  # fmt: skip
+            for back in range(count):
+                number = count - 1 - back
+                own = layers[number]
+                if own.learned:
+                    # The first layer of all hands no credit back: a copy of it stands for none.
+                    passes = number > 0 and layers[max(number - 1, 0)].learned
+                    before = layers[max(number - 1, 0)]
+                    if passes:
+                        derivatives(
+                            before.records.membrane[0], before.sweep, before.constants.threshold,
+                            before.sweep_constants.surrogate,
+                        )  # fmt: skip
+                    start, listed = own.pointers, own.addresses
+                    if number == 0:
+                        start = pointers[w * steps : (w + 1) * steps + 1]
+                        listed = addresses
+                    sweep_layer(
+                        start, listed, own.records.raster[0], own.weights, own.sweep,
+                        before.sweep, int(passes), before.sweep_constants.credit.feedback,
+                        own.sweep_streams, own.update_streams, own.lanes, own.sweep_bits,
+                        own.sweep_counters, sweep_phases[number], own.constants,
+                        own.sweep_constants,
+                    )  # fmt: skip
+                    copy_window(records[number].adjoints, w, own.sweep.adjoints)
+                    copy_window(records[number].gradients, w, own.sweep.gradient)
+            for number in range(count):
+                own = layers[number]
+                if own.learned and not own.sweep_constants.spike_update:
+                    update_layer(own, sweep_phases[number])

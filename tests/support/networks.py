@@ -1,0 +1,93 @@
+"""Random networks of small layers, with spikes, weights and targets for them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, NetworkLayer
+from bitlif.model.config.schema import build
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+from bitlif.model.sweep_sections import SweepConfig
+
+from strategies import random_configs, stimulus
+
+BASES = 120
+
+
+def _sweep(random: np.random.Generator) -> SweepConfig:
+    def fmt() -> str:
+        bits = int(random.integers(4, 17))
+        return f"s{bits}.{int(random.integers(0, bits + 3))}"
+
+    width = int(random.integers(16, 65))
+    tree = {
+        "membrane": fmt(),
+        "current": fmt(),
+        "credit": fmt(),
+        "rounding": str(random.choice(("stochastic", "stochastic", "toward_zero", "nearest"))),
+        "random_bits": int(random.integers(1, 13)),
+        "lfsr": {
+            "width": width,
+            "leap": int(random.choice((0, 16, 40))),
+            "sharing": str(random.choice(("phase", "polynomial", "shared"))),
+        },
+        "feedback": str(random.choice(("transpose", "transpose", "sign", "none"))),
+        "surrogate": {
+            "width": float(random.uniform(0.1, 1.5)), "bits": int(random.choice((1, 1, 2, 5, 8)))
+        },
+        "update": str(random.choice(("window", "spike"))),
+    }  # fmt: skip
+    sweep: SweepConfig = build(SweepConfig, tree, "sweep.")
+    return sweep
+
+
+def _layer(base: Config, inputs: int | None, first: Config | None, hidden: bool) -> Config:
+    changes: dict[str, Any] = {}
+    if inputs is not None:
+        changes["layer__inputs"] = inputs
+    if first is not None:
+        changes |= {
+            f"window__{name}": getattr(first.window, name)
+            for name in ("steps", "state", "trace", "lfsr")
+        }
+    if hidden:
+        changes["membrane__reset"] = "free"
+    return base.replace(**changes)
+
+
+@functools.cache
+def random_networks(count: int, seed: int = 0) -> tuple[NetworkConfig, ...]:
+    """Return `count` networks of 1 to 4 layers, all different, of a fixed random sequence."""
+    random = np.random.default_rng(seed)
+    bases = random_configs(BASES)
+    found: list[NetworkConfig] = []
+    while len(found) < count:
+        depth = int(random.integers(1, 5))
+        layers: list[NetworkLayer] = []
+        try:
+            for number in range(depth):
+                base = bases[int(random.integers(BASES))]
+                before = layers[-1].config if layers else None
+                config = _layer(
+                    base, before and before.layer.neurons, layers[0].config if layers else None,
+                    number < depth - 1,
+                )  # fmt: skip
+                layers.append(NetworkLayer(config=config, sweep=_sweep(random)))
+            found.append(NetworkConfig.of(*layers, seed=len(found)))
+        except BitlifError:
+            # The formats of two layers or a rate did not go together: draw another network.
+            continue
+    return tuple(found)
+
+
+def network_stimulus(
+    network: NetworkConfig, seed: int
+) -> tuple[Events, list[np.ndarray], np.ndarray]:
+    """Return events of the first layer, raw weights of all layers, and raw targets of the last."""
+    drawn = [stimulus(own.config, seed + number) for number, own in enumerate(network.layers)]
+    return drawn[0][0], [weights for _, weights, _ in drawn], drawn[-1][2]
