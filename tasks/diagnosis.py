@@ -117,7 +117,8 @@ def diagnose(
         found += _updates(core, examples, targets)
     found += _spikes(core, examples, targets)
     if examples.test_labels is not None and examples.test.windows > 0:
-        found += _answers(core, examples, history[-1], task)
+        others = any(own.problem for own in found)
+        found += _answers(core, examples, history[-1], task, others=others)
     return found
 
 
@@ -247,15 +248,12 @@ def _targets(core: Learner, examples: Examples, task: Task | None) -> Targets:
 
 
 def _answers(
-    core: Learner, examples: Examples, last: Epoch, task: Task | None
+    core: Learner, examples: Examples, last: Epoch, task: Task | None, *, others: bool
 ) -> list[Finding]:  # fmt: skip
     """Return the findings on the accuracy and on classes that are never the answer."""
     labels = np.asarray(examples.test_labels)
     sizes = np.bincount(labels)
     found = []
-    if math.isfinite(last.test_accuracy):
-        right = round(last.test_accuracy * labels.size)
-        found.append(chance_finding(right, labels.size, float(sizes.max() / labels.size)))
     if task is not None:
         answers, _ = predict(core, task, examples=examples, probe=_probe(core))
         missing = (sizes >= EXPECTED) & (
@@ -264,6 +262,10 @@ def _answers(
         cure = cures.lower_gain(core.config) or "train for more epochs, or lower learning.rate"
         title = "classes that are never the answer"
         found.append(list_finding("unused_classes", title, "classes", missing, cure))
+    if math.isfinite(last.test_accuracy):
+        alone = not others and not any(own.problem for own in found)
+        right, chance = round(last.test_accuracy * labels.size), float(sizes.max() / labels.size)
+        found.append(chance_finding(right, labels.size, chance, alone=alone))
     return found
 
 

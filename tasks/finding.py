@@ -130,7 +130,7 @@ def list_finding(name: str, title: str, unit: str, wrong: NDArray[np.bool_], cur
     return Finding(name, title, float(len(places)), unit, high=0.0, problem=problem, cure=cure)
 
 
-def chance_finding(right: int, windows: int, chance: float) -> Finding:
+def chance_finding(right: int, windows: int, chance: float, *, alone: bool = False) -> Finding:
     """Return whether an accuracy is above chance, by an exact one-sided binomial test.
 
     Parameters
@@ -139,6 +139,8 @@ def chance_finding(right: int, windows: int, chance: float) -> Finding:
         Test windows that were classified correctly, and all.
     chance : float
         Accuracy of always answering the largest class.
+    alone : bool
+        Whether nothing else is out of range.
     """
     p = binomial_tail(right, windows, chance)
     title = "probability of this accuracy by chance"
@@ -148,7 +150,8 @@ def chance_finding(right: int, windows: int, chance: float) -> Finding:
         f"test accuracy {percent(right / windows)} is not above chance, {percent(chance)} for "
         f"always answering the largest class (p = {p:.2g})"
     )
-    cure = "the other warnings first; then more epochs, and labels in the order of the windows"
+    first = "" if alone else "the other warnings first; then "
+    cure = f"{first}more epochs, another learning.rate, and labels in the order of the windows"
     if chance == 1.0:
         problem, cure = "all test windows have one class", "give windows of at least two classes"
     elif binomial_tail(windows, windows, chance) > CHANCE:

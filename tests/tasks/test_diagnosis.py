@@ -214,6 +214,8 @@ def test_chance_of_one_class_and_of_few_windows_is_explained() -> None:
     assert "two classes" in chance_finding(9, 9, 1.0).cure
     assert "more test windows" in chance_finding(3, 3, 1 / 3).cure
     assert "more epochs" in chance_finding(20, 54, 0.4).cure
+    assert "other warnings" in chance_finding(20, 54, 0.4).cure
+    assert "other warnings" not in chance_finding(20, 54, 0.4, alone=True).cure
     assert not chance_finding(40, 54, 0.4).message
 
 
