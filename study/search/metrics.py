@@ -48,7 +48,7 @@ BASIC = (
 )  # fmt: skip
 """Metrics of every task, besides its own (`bitlif.tasks.task.Task.measures`).
 
-A decision is a window without learning: a test digit, or the window of the teacher. Synaptic
+A decision is a window without learning: a test window, or the window of the teacher. Synaptic
 operations are input events times neurons; learning operations are active errors times inputs.
 """
 
