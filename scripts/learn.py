@@ -69,11 +69,13 @@ def add_parser(subparsers: SubParsers) -> None:
         of the windows, or another file, is kept to test with; the result has the accuracy, a table
         by class, the confusion matrix and pictures. Ready spikes (as for `bitlif run`) are given by
         --spikes with --labels, or with --targets: .npz with an array `targets` of shape (windows,
-        neurons) or (windows, steps, neurons), raw integers or floats in 0 ..= 1.
+        neurons) or (windows, steps, neurons): floats in 0 ..= 1, booleans, or raw integers (of
+        dtype uint16 if all are 0 or 1); or labels of shape (windows,).
 
         Without data, the layer learns a --task: one of 65 inputs and 10 neurons scikit-learn's
-        digits, any other one a teacher with hidden weights. Tasks of installed packages are
-        selected by their registered name or by MODULE:NAME.
+        digits, the configuration `patterns` three patterns that differ in time only, any other one
+        a teacher with hidden weights. Tasks of installed packages are selected by their registered
+        name or by MODULE:NAME.
 
         After the training, what is out of range is told as warnings with their likely cures. A
         board must have been built from the configuration that is written to --out, which contains
@@ -86,6 +88,7 @@ def add_parser(subparsers: SubParsers) -> None:
             SPIKES,
             "bitlif learn digits --seed 3 --out digits-3",
             "bitlif learn digits --seed 3 --out digits-3 --epochs 5 --resume",
+            "bitlif learn patterns --out patterns-run",
             "bitlif learn teacher --float --out teacher-float --json",
             "bitlif learn tiny --backend rtl --out tiny-rtl",
         ),
@@ -101,7 +104,7 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument(
         "--task", metavar="NAME",
-        help="digits, teacher, another task's name or MODULE:NAME (default: by size)",
+        help="digits, teacher, patterns, another task's name or MODULE:NAME (default: by size)",
     )  # fmt: skip
     add_duplicates(parser)
     parser.add_argument(
