@@ -90,7 +90,8 @@ SOURCES = ROOT / "build" / "api"
 def root_page(name: str) -> str:
     """Return a page of the root folder with its links as seen from docs/."""
     text = (ROOT / name).read_text("utf-8")
-    return text.replace("](docs/", "](").replace("](CHANGELOG.md)", "](changelog.md)")
+    text = text.replace("](docs/", "](").replace("](CHANGELOG.md)", "](changelog.md)")
+    return re.sub(r"\]\((tutorials/[\w-]+)\.ipynb\)", r"](\1.md)", text)
 
 
 def fields_page() -> str:

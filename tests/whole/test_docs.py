@@ -150,6 +150,14 @@ def test_python_examples_compile(page: Path) -> None:
         compile(example, f"{page.name}, example {number}", "exec")
 
 
+def test_first_example_of_the_readme_prints_what_it_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    example = blocks((ROOT / "README.md").read_text("utf-8"), "python")[0]
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out == example.rpartition("# ")[2]
+
+
 @pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
 def test_readme_shows_every_command(name: str) -> None:
     shown = {words[0] for words in commands((ROOT / "README.md").read_text("utf-8"))}
