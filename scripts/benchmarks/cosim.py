@@ -37,6 +37,9 @@ CLOCKS, RATIO = 1e6, 20.0
 COSIM_WINDOWS = 2
 """Number of windows that run under cocotb: the first of those of the compiled gates."""
 
+STEPWISE = "rtl, step by step"
+"""Name of the row of windows that are run step by step, recording spikes only."""
+
 REPEATS = 3
 """Runs of compiled gates, of which the fastest is reported."""
 
@@ -77,8 +80,9 @@ def add_parser(actions: SubParsers) -> None:
         "measure the speed of gate simulation",
         """
         Learns the same random windows in the compiled RTL (recording only spikes, then all
-        signals) and under cocotb with Icarus Verilog (recording all signals). All must end with
-        the same signature. Times do not include building and starting the simulation.
+        signals, then some windows step by step) and under cocotb with Icarus Verilog (recording
+        all signals). All must end with the same signature. Times do not include building and
+        starting the simulation.
         """,
         (
             "bitlif bench cosim",
@@ -109,25 +113,33 @@ def run(args: argparse.Namespace) -> int:
     from bitlif.sim.simulators import require_simulator
     from bitlif.tasks.stimulus import random_work
 
+    from .stepping import STEP_RATE
+
     require_simulator("icarus")
     rows = measure(random_work(config, 0, windows), netlists=args.netlists)
     icarus = rows[-1]
     ratio = rows[1].rate / icarus.rate
+    stepwise = [row for row in rows if row.name == STEPWISE]
+    steps = [row.windows * config.window.steps / row.seconds for row in stepwise]
     missed = [
         name
         for name, value, target in (
             ("clocks a second", min(rows[0].rate, rows[1].rate), CLOCKS),
             ("ratio to cocotb with Icarus", ratio, RATIO),
+            *(("steps a second", rate, STEP_RATE) for rate in steps),
         )
         if value < target
     ]
     if args.json:
         listed = [{**asdict(row), "clocks_per_second": row.rate} for row in rows]
         print_json(
-            {"config": config.name, "rows": listed, "ratio_to_icarus": ratio, "missed": missed}
-        )
+            {
+                "config": config.name, "rows": listed, "ratio_to_icarus": ratio,
+                "steps_per_second": steps[0] if steps else None, "missed": missed,
+            }
+        )  # fmt: skip
     else:
-        _print(config, rows, ratio, missed)
+        _print(config, rows, ratio, steps, missed)
     return 1 if args.check and missed else 0
 
 
@@ -158,6 +170,7 @@ def measure(work: Work, *, netlists: bool = False) -> list[Row]:
                 if core.records:
                     everything = _timed(f"{name}, all recorded", core, chosen, core.records, build)
                     rows.append(everything)
+                    rows.append(_stepwise(core, work))
                 signatures.add(_signature(core, short))
             bars.update(bar, advance=1)
         bars.update(bar, description="running cocotb with Icarus")
@@ -181,6 +194,18 @@ def _timed(name: str, core: Core, work: Work, record: tuple[str, ...], build: fl
         core.load(work.weights)
         seconds.append(_seconds(once))
     return Row(name, work.events.windows, core.clocks(), min(seconds), build)
+
+
+def _stepwise(core: Core, work: Work) -> Row:
+    """Learn the first windows step by step."""
+    from .stepping import STEP_WINDOWS, step_seconds
+
+    some = work.first_windows(min(STEP_WINDOWS, work.events.windows))
+    seconds, _, _ = step_seconds(core, some.weights, some.events, some.targets, REPEATS)
+    core.reset()
+    core.load(some.weights)
+    core.learn(some.events, some.targets)
+    return Row(STEPWISE, some.events.windows, core.clocks(), seconds)
 
 
 def _seconds(call: Callable[[], None]) -> float:
@@ -226,7 +251,11 @@ def _empty_cache() -> Iterator[None]:
                 os.environ[VARIABLE] = before
 
 
-def _print(config: Config, rows: list[Row], ratio: float, missed: list[str]) -> None:
+def _print(
+    config: Config, rows: list[Row], ratio: float, steps: list[float], missed: list[str]
+) -> None:
+    from .stepping import STEP_RATE
+
     out = console()
     columns = ("gates", "windows", "clocks", "seconds", "clocks/s", "to Icarus", "build, s")
     icarus = rows[-1].rate
@@ -247,6 +276,10 @@ def _print(config: Config, rows: list[Row], ratio: float, missed: list[str]) -> 
             f">= {CLOCKS:,.0f}",
         ),
         ("compiled RTL to cocotb with Icarus", "", f"{ratio:,.0f}", f">= {RATIO:g}"),
+        *(
+            ("compiled RTL, step by step", "steps/s", f"{rate:,.0f}", f">= {STEP_RATE:,.0f}")
+            for rate in steps
+        ),
     ]
     out.print(result_table("targets", ("", "reached", "target"), goals))
     out.print("all with the same signature" + (f"; missed: {', '.join(missed)}" if missed else ""))

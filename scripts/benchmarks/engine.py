@@ -12,10 +12,12 @@ import numpy as np
 from bitlif.model.config.config import Config
 from bitlif.model.layer import Layer
 from bitlif.scripts.console.terminal import progress_bars
+from bitlif.sim.backends.models import ModelCore
 from bitlif.tasks.digits import class_targets, load_digits_task
 from bitlif.tasks.learner import target_levels
 
 from .limits import best_seconds, copy_bandwidth, matrix_rate, minimal_loop_rate
+from .stepping import STEP_RATE, STEP_WINDOWS, step_seconds
 from .work import Work, first_result, make_work
 
 
@@ -103,6 +105,7 @@ def measure(
         ("W3", partial(_w3, limits, repeats, steps)),
         ("W4", partial(_w4, limits, repeats, steps)),
         ("digits", partial(_digits, repeats, steps)),
+        ("steps", partial(_stepped, repeats, steps)),
         ("first result", partial(_first, steps)),
     ]
     for size in () if quick else ((64, 10), (256, 256), (1024, 1024)):
@@ -230,6 +233,26 @@ def _digits(repeats: int, steps: int) -> list[Row]:
         Row("digits 65x10, learning", "M steps/s", work / fastest / 1e6, work / median / 1e6,
             synaptic=events.count * 10 / fastest / 1e6, target=1.0,
             active=counters["active_errors"] / (work * config.layer.neurons))
+    ]  # fmt: skip
+
+
+def _stepped(repeats: int, steps: int) -> list[Row]:
+    """Learn digits step by step in the model as a backend, after a first pass in windows."""
+    config = Config.load("digits")
+    digits = load_digits_task(config.window.steps, 0)
+    count = 500 if steps >= 100 else STEP_WINDOWS
+    events = digits.train.select(range(count))
+    targets = target_levels(config, class_targets(digits.train_labels[:count]))
+    core = ModelCore(config)
+    core.learn(events, targets)
+    few, goals, weights = events.select(range(STEP_WINDOWS)), targets[:STEP_WINDOWS], core.weights()
+    fastest, median, whole = step_seconds(core, weights, few, goals, repeats)
+    active = core.counters()["active_errors"] / (few.windows * few.steps * config.layer.neurons)
+    work = few.windows * few.steps
+    return [
+        Row("digits 65x10, step by step", "k steps/s", work / fastest / 1e3, work / median / 1e3,
+            synaptic=few.count * 10 / fastest / 1e6, target=STEP_RATE / 1e3, active=active,
+            note=f"{fastest / whole:.0f} times as long as the same windows in one call")
     ]  # fmt: skip
 
 

@@ -37,6 +37,7 @@ NAMED = {
     "W4, 5 % active": 100.0,
     "and the update, 5 % active": None,
     "digits 65x10, learning": 1.0,
+    "digits 65x10, step by step": 5.0,
     "first result of W1, warm cache": 1.0,
     "resident memory of W1": 200.0,
 }
