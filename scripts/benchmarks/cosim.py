@@ -201,6 +201,7 @@ def _stepwise(core: Core, work: Work) -> Row:
     from .stepping import STEP_WINDOWS, step_seconds
 
     some = work.first_windows(min(STEP_WINDOWS, work.events.windows))
+    assert some.targets is not None
     seconds, _, _ = step_seconds(core, some.weights, some.events, some.targets, REPEATS)
     core.reset()
     core.load(some.weights)

@@ -255,3 +255,39 @@ def test_piece_between_interrupts_is_bounded(name: str) -> None:
     work = steps * (sizes.inputs * sizes.neurons + sizes.inputs + sizes.neurons)
     assert windows == 1 or windows * work <= 1 << 28
     assert windows >= 1
+
+
+@pytest.mark.parametrize("position", [0, 5, 15])
+@pytest.mark.parametrize("backend", ["model", "float", "rtl"])
+def test_interrupted_step_has_run_or_not(backend: str, position: int) -> None:
+    events, weights, targets = stimulus(TINY, 4, windows=2)
+    levels = np.broadcast_to(targets if targets.ndim == 3 else targets[:, None], (2, 16, 4))
+
+    def step(core: Core, t: int) -> None:
+        start, stop = events.pointers[t : t + 2]
+        core.step(events.addresses[start:stop], levels[t // 16, t % 16], learn=True)
+
+    def prepare(core: Core) -> None:
+        core.reset()
+        core.load(weights)
+        for t in range(position):
+            step(core, t)
+
+    with bitlif.sim.open(TINY, backend) as core:
+        prepare(core)
+        with interrupt_at(0) as total:
+            step(core, position)
+        for t in range(position + 1, 32):
+            step(core, t)
+        expected, seen = core_snapshot(core), set()
+        for number in samples(total[0], 24):
+            prepare(core)
+            with contextlib.suppress(KeyboardInterrupt), interrupt_at(number):
+                step(core, position)
+            learned = (core.step_position or 16 * core.windows_learned()) - position
+            assert learned in (0, 1), number
+            seen.add(learned)
+            for t in range(position + learned, 32):
+                step(core, t)
+            assert core_snapshot(core) == expected, number
+        assert seen == {0, 1}
