@@ -80,8 +80,8 @@ def add_parser(subparsers: SubParsers) -> None:
         (
             "bitlif encode sklearn:wine -o wine.npz --plot wine.png",
             "bitlif encode sklearn:wine -o late.npz --encoder latency --steps 32 --json",
-            "bitlif encode sklearn:digits -o pop.npz --encoder population --option fields=5",
-            "bitlif encode sklearn:digits -o again.npz --like pop.encoder.json",
+            "bitlif encode sklearn:iris -o pop.npz --encoder population --option fields=5",
+            "bitlif encode sklearn:iris -o again.npz --like pop.encoder.json",
         ),
     )
     parser.add_argument("data", metavar="DATA", help=".csv, .tsv or .npz file, or sklearn:NAME")

@@ -161,7 +161,12 @@ def load_data(
         If the file cannot be read, has no such labels, or a cell that is missing, not a number, or
         not finite. The message names line and column.
     """
-    if str(path).startswith(PREFIX) and labels is None and not images:
+    if str(path).startswith(PREFIX):
+        if labels is not None or images:
+            what = "images" if images else "labels"
+            raise BitlifError(
+                f"{what} cannot be chosen for the sample '{path_text(path)}', a table"
+            )
         return Data.of(*load_sample(str(path)))
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:

@@ -133,6 +133,8 @@ def test_silent_windows_give_a_warning(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("words", "facts"),
     [
+        ("sklearn:wine -o t.npz --labels y", ["labels", "sklearn:wine"]),
+        ("sklearn:digits -o t.npz --images", ["images", "sklearn:digits"]),
         ("sklearn:whine -o t.npz", ["sample", "'wine'"]),
         ("none.csv -o t.npz", ["none.csv", "No such file"]),
         ("table.csv -o t.txt", ["--out", ".npz"]),
@@ -184,7 +186,7 @@ def test_examples_of_the_help_run(folder: Path, capsys: pytest.CaptureFixture[st
     examples = capsys.readouterr().out.partition("examples:\n")[2]
     lines = [line.strip() for line in examples.splitlines()]
     assert all(main(shlex.split(line)[1:]) == 0 for line in lines)
-    assert load_events("again.npz").units == 64 * 5
+    assert load_events("again.npz").units == 4 * 5
     assert {path.name for path in folder.glob("wine*")} == {
         "wine.npz", "wine.labels.npz", "wine.encoder.json", "wine.png",
     }  # fmt: skip
