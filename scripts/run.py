@@ -192,7 +192,7 @@ def _inputs(args: argparse.Namespace) -> Inputs:
     trained = None
     if is_trained(args.config):
         trained = load_trained(args.config)
-        args.weights = args.weights or str(trained.folder / "weights.npz")
+        args.weights = args.weights or trained.weights
         if not args.spikes and not args.data:
             args.spikes = str(trained.folder / "spikes.npz")
             if trained.labels is not None:

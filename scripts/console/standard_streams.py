@@ -58,7 +58,9 @@ class GuardedStream(io.TextIOBase):
 
     def isatty(self) -> bool:
         """Return whether the stream is a terminal."""
-        return self._stream is not None and self._stream.isatty()
+        # Libraries that replace the streams at exit ask after a test has closed its own.
+        stream = self._stream
+        return stream is not None and not getattr(stream, "closed", False) and stream.isatty()
 
     def fileno(self) -> int:
         """Return the file descriptor."""

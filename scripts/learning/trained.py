@@ -51,6 +51,23 @@ class Trained(NamedTuple):
     seed: int
     features: tuple[str, ...]
 
+    @property
+    def weights(self) -> str:
+        """The file of the weights.
+
+        Raises
+        ------
+        BitlifError
+            If the float twin was trained, whose weights have no format.
+        """
+        path = self.folder / "weights.npz"
+        if not path.is_file() and (self.folder / "float_weights.npz").is_file():
+            raise BitlifError(
+                f"CONFIG must be a folder with weights.npz, not '{path_text(self.folder)}', which "
+                f"has weights of the float twin: train without --float"
+            )
+        return str(path)
+
     def encoded(self, path: str, column: str | None) -> tuple[Events, Labels | None]:
         """Return the windows of a data file as spikes, and their labels if it has any.
 

@@ -427,6 +427,13 @@ def test_run_repeats_the_test(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_weights_of_the_float_twin_are_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bitlif("learn own.toml --data own.csv --float --epochs 1 --out a") == 0
+    assert bitlif("run a") == 2
+    assert "train without --float" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
 def test_run_encodes_other_windows_as_in_training(capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of("run whole --data test.csv", capsys)
     config = Config.load("whole/config.toml")
