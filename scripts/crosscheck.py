@@ -26,7 +26,6 @@ from .console.terminal import (
 )
 from .support.stimuli import (
     HELP,
-    SPIKES,
     TRAINED,
     add_stimuli,
     check_conformance,
@@ -67,7 +66,6 @@ def add_parser(subparsers: SubParsers) -> None:
             "bitlif crosscheck tiny --backends float,model,rtl --json",
             "bitlif crosscheck tiny --inject threshold-greater",
             "bitlif crosscheck --conformance --backends model,float",
-            f"{SPIKES} && bitlif crosscheck tiny --spikes own.aer",
             (
                 f"{TRAINED} && bitlif crosscheck tiny --weights tiny-run/weights.npz "
                 "--spikes tiny-run/spikes.npz"

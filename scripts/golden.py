@@ -22,7 +22,6 @@ from .console.terminal import (
 )
 from .support.stimuli import (
     HELP,
-    SPIKES,
     TRAINED,
     add_stimuli,
     check_conformance,
@@ -59,7 +58,6 @@ def add_parser(subparsers: SubParsers) -> None:
             "bitlif golden digits --windows 5 --seed 7 -o digits-golden --json",
             "bitlif golden tiny --inference -o tiny-golden --force",
             "bitlif golden --conformance -o conformance",
-            f"{SPIKES} && bitlif golden tiny --spikes own.aer -o own-golden",
             (
                 f"{TRAINED} && bitlif golden tiny --weights tiny-run/weights.npz "
                 "--spikes tiny-run/spikes.npz -o own-golden --force"

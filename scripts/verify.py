@@ -29,7 +29,6 @@ from .console.terminal import (
 from .support.replay import make_replay, read_replay, replay_command
 from .support.stimuli import (
     HELP,
-    SPIKES,
     TRAINED,
     add_stimuli,
     check_numbers,
@@ -69,7 +68,6 @@ def add_parser(subparsers: SubParsers) -> None:
             "bitlif verify tiny --inject threshold-greater --simulator icarus",
             "bitlif verify --list-faults",
             "bitlif verify --replay bitlif-verify-tiny",
-            f"{SPIKES} && bitlif verify tiny --spikes own.aer --simulator icarus",
             (
                 f"{TRAINED} && bitlif verify tiny --weights tiny-run/weights.npz "
                 "--spikes tiny-run/spikes.npz --simulator icarus"

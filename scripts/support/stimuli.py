@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 STIMULI = ("weights", "spikes", "targets")
 """Inputs of a run; each has an option of its name."""
 
-SPIKES = r"printf '# windows 2\n0 5\n3 1\n20 1\n' > own.aer"
-"""A shell command that writes input spikes for the layer `tiny`, for examples."""
-
 TRAINED = "bitlif learn tiny --out tiny-run --force"
 """A shell command that writes weights and spikes for the layer `tiny`, for examples."""
 

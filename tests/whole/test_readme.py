@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,11 @@ def test_python_examples_of_the_readme_run(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    layer, task, backends = examples(README)
+    classifier, layer, task, backends = examples(README)
+    exec(compile(classifier, "README.md", "exec"), {})
+    # The comment in the example says so.
+    assert "# 1.0" in classifier
+    assert capsys.readouterr().out == "1.0\n"
     made: dict[str, Any] = {}
     exec(compile(layer, "README.md", "exec"), made)
     assert "synaptic_events" in capsys.readouterr().out
@@ -49,10 +55,13 @@ def test_python_examples_of_the_readme_run(
     assert model.removeprefix("model") == rtl.removeprefix("rtl")
 
 
-def test_python_example_of_the_backends_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = examples(BACKENDS)
-    exec(compile(example, "backends.md", "exec"), {})
+def test_python_examples_of_the_backends_run(capsys: pytest.CaptureFixture[str]) -> None:
+    windows, loop = examples(BACKENDS)
+    exec(compile(windows, "backends.md", "exec"), {})
     assert "0x" in capsys.readouterr().out
+    exec(compile(loop, "backends.md", "exec"), {})
+    # The last of three windows has ended with its last step.
+    assert capsys.readouterr().out.startswith("15 True")
 
 
 def test_example_of_a_new_task_runs(
@@ -74,10 +83,15 @@ def test_example_of_a_new_board_runs() -> None:
         del boards.BOARDS[name]
 
 
-def test_study_file_of_the_documentation_is_valid() -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", STUDIES, re.DOTALL)
-    plan = parse_plan(text, "studies.md")
+def test_study_files_of_the_documentation_are_valid(tmp_path: Path) -> None:
+    mine, wine = re.findall(r"```toml\n(.*?)```", STUDIES, re.DOTALL)
+    plan = parse_plan(mine, "studies.md")
     assert (plan.name, plan.size, len(plan.axes)) == ("mine", 100, 3)
+    (command,) = re.findall(r'    python -c "(.*)"\n', STUDIES)
+    subprocess.run([sys.executable, "-c", command], cwd=tmp_path, check=True)
+    plan = parse_plan(wine, "studies.md", tmp_path)
+    assert (plan.name, plan.size, len(plan.axes)) == ("wine", 20, 2)
+    assert (plan.config.layer.neurons, plan.length) == (3, 20)
 
 
 def test_every_metric_of_a_study_is_documented() -> None:
