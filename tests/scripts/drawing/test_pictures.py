@@ -73,7 +73,12 @@ def bins(folder: Path) -> None:
     assert main(["figures", "--quick", "--only", "bins", "--out", str(folder / "figures")]) == 0
 
 
-@pytest.mark.parametrize("draw", [noise, demo, bins])
+def encoding(folder: Path) -> None:
+    spikes, picture = folder / "spikes.npz", folder / "spikes.png"
+    assert main(["encode", "sklearn:iris", "-o", str(spikes), "--plot", str(picture)]) == 0
+
+
+@pytest.mark.parametrize("draw", [noise, demo, bins, encoding])
 def test_pictures_do_not_depend_on_settings(draw: Draw, tmp_path: Path) -> None:
     made = []
     for name, settings in (("plain", {}), ("hostile", HOSTILE)):
@@ -92,7 +97,8 @@ def test_every_picture_is_drawn_in_our_style() -> None:
     folder = Path(pictures.__file__).parent
     writers = [path for path in folder.glob("*.py") if ".savefig(" in path.read_text("utf-8")]
     assert {path.stem for path in writers} == {
-        "demo_figure", "noise_figure", "report_figure", "waveform_figure", "figure_style",
+        "demo_figure", "encoding_figure", "noise_figure", "report_figure", "waveform_figure",
+        "figure_style",
     }  # fmt: skip
     for path in writers:
         # `save_page` is called by `figures` alone, in that style.
