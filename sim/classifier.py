@@ -55,7 +55,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     hidden : tuple of int
-        Sizes of hidden layers. Must be ``()``: there are no networks yet.
+        Sizes of hidden layers. Must be ``()``: the classifier has one layer.
     steps : int
         Steps per window of tables and series, unless `config` is given. Spikes have their own.
     encoder : str
@@ -224,8 +224,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
             raise BitlifTypeError(f"hidden must be (), not {quoted(self.hidden)}")
         if len(self.hidden):
             raise BitlifError(
-                f"hidden must be (), not {quoted(self.hidden)}: there are no networks of several "
-                f"layers yet, only one layer from the inputs to the classes"
+                f"hidden must be (), not {quoted(self.hidden)}: the classifier has one layer, from the "
+                f"inputs to the classes"
             )
         accepted = ("model", "float", "rtl", *(family.backend for family in FAMILIES.values()))
         require_choice("backend", self.backend, accepted)

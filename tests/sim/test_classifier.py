@@ -174,7 +174,7 @@ def test_a_configuration_can_be_given() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hidden": (16,)}, "hidden must be .* no networks"),
+        ({"hidden": (16,)}, "hidden must be .* one layer"),
         ({"hidden": 16}, r"hidden must be \(\), not 16"),
         ({"epochs": 0}, "epochs"),
         ({"steps": 0}, "steps"),
