@@ -224,8 +224,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
             raise BitlifTypeError(f"hidden must be (), not {quoted(self.hidden)}")
         if len(self.hidden):
             raise BitlifError(
-                f"hidden must be (), not {quoted(self.hidden)}: the classifier has one layer, from the "
-                f"inputs to the classes"
+                f"hidden must be (), not {quoted(self.hidden)}: the classifier has one layer, "
+                f"from the inputs to the classes"
             )
         accepted = ("model", "float", "rtl", *(family.backend for family in FAMILIES.values()))
         require_choice("backend", self.backend, accepted)
