@@ -61,20 +61,19 @@ def test_selftest_names_the_first_difference(
     wrong: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     layer = Layer(TINY)
-    window = layer.window
+    step = layer.step
 
     def faulty() -> list[int]:
-        spoken = window()
-        if spoken and wrong == "spike":
-            ends = [k for k, number in enumerate(spoken) if number == 4]
-            begin, end = ends[1] + 1, ends[2]
-            spoken[begin:end] = [n for n in range(4) if n not in spoken[begin:end]]
-        elif spoken:
+        windows, number = layer.windows, len(layer.steps) - 2
+        *spikes, end = step()
+        if wrong == "spike" and number == 2:
+            spikes = [n for n in range(4) if n not in spikes]
+        elif wrong == "weight" and layer.windows > windows:
             last = layer.loaded["weights"][-1]
             layer.loaded["weights"][-1] = last - 1 if last > -32 else last + 1
-        return spoken
+        return [*spikes, end]
 
-    layer.window = faulty  # type: ignore[method-assign]
+    layer.step = faulty  # type: ignore[method-assign]
     with Terminal(Board(layer)) as board:
         assert main(["selftest", "tiny", "--port", board.path, "--windows", "1"]) == 1
     said = capsys.readouterr().out

@@ -124,7 +124,8 @@ def test_folder_can_have_any_name(
 ) -> None:
     out = tmp_path / "[bold]\x1b[2J\n\udcff"
     assert main(["study", str(study), "--out", str(out), "--workers", "1"]) == 0
-    assert main(["report", str(out)]) == 0
+    # Some runs of this study fail, which the report's status says.
+    assert main(["report", str(out)]) == 1
     captured = capsys.readouterr()
     for line in (captured.out + captured.err).splitlines():
         assert line.isprintable()
