@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 
 from bitlif.model.config.config import Config
 from bitlif.model.config.remarks import idle_rate
@@ -123,9 +125,17 @@ def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
     return config
 
 
+def _no_constant(*args: object, **constraints: object) -> None:
+    """Draw no constant."""
+
+
 @functools.cache
 def random_configs(count: int) -> tuple[Config, ...]:
-    """Return the first `count` configurations of a fixed random sequence, all different."""
+    """Return the first `count` configurations of a fixed random sequence, all different.
+
+    Hypothesis also draws constants that it finds in the modules imported so far. Without them the
+    sequence is the same in every process, whatever tests ran before.
+    """
     found: dict[Config, None] = {}
 
     @settings(
@@ -136,7 +146,8 @@ def random_configs(count: int) -> tuple[Config, ...]:
     def draw(config: Config) -> None:
         found[config] = None
 
-    draw()
+    with mock.patch.object(HypothesisProvider, "_maybe_draw_constant", _no_constant):
+        draw()
     assert len(found) >= count
     return tuple(found)[:count]
 

@@ -87,7 +87,7 @@ def with_and_without_jit(expression: str) -> Any:
     """Return the value of an expression of this file, which must not depend on the JIT."""
     values, notices = [], []
     for disabled in ("0", "1"):
-        # Both in processes of their own: under pytest, Hypothesis draws other configurations.
+        # Numba reads the variable when it is imported: each setting needs a process of its own.
         code = (
             "import test_interpreted as t; from bitlif.model.engine.compile import jit_disabled; "
             f"print(repr(({expression}, jit_disabled())))"
