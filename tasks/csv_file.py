@@ -233,7 +233,7 @@ def _not_a_number(name: str, line: int, row: Sequence[str], names: Sequence[str]
     if cell.lower() in MISSING:
         shown = f"not {quoted(cell)}" if cell else "not empty"
         return f"{place} must be a number, {shown}: fill in missing values or remove the row"
-    hint = "; if it holds the labels, say so, else remove it or write numbers"
+    hint = "; if it holds the labels, name it as labels, else remove it or write numbers"
     if re.fullmatch(r"[-+]?\d+,\d+", cell):
         hint = "; write decimals with a point"
     elif line == 1:

@@ -109,8 +109,8 @@ def load_labels(path: str | Path, windows: int) -> Labels:
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise BitlifError(
-            f"labels '{path_text(path)}' must be a .npz, .csv, .tsv or .txt file, "
-            f"not {quoted(suffix)}"
+            f"labels '{path_text(path)}' must be a .npz, .csv, .tsv or .txt file"
+            + (f", not {quoted(suffix)}" if suffix else "; the name of a column needs --data")
         )
     labels = read_labels(path) if suffix == ".npz" else Labels(_read_text(path), None)
     count = len(labels.values)

@@ -472,6 +472,7 @@ def test_run_predicts_without_labels(capsys: pytest.CaptureFixture[str]) -> None
         ("run whole --data unknown.csv", "'nowhere'"),
         ("run whole --data test.csv --spikes s.npz", "--data cannot be used with --spikes"),
         ("run whole --labels few.txt", "must be those of 8 windows, not of 1"),
+        ("run whole --labels colour", "the name of a column needs --data"),
         ("run whole --labels own.toml", "must be a .npz, .csv, .tsv or .txt file"),
         ("run whole --out whole/labels.npz", "must not be the same file as --labels"),
     ],
