@@ -85,7 +85,7 @@ class Network:
     >>> tiny = Config.load("tiny")
     >>> hidden = NetworkLayer(config=tiny)
     >>> output = NetworkLayer(config=tiny.replace(layer__inputs=4, layer__neurons=2))
-    >>> network = Network(NetworkConfig(layers=(hidden, output)).seeded(0))
+    >>> network = Network(NetworkConfig.of(hidden, output))
     """
 
     def __init__(self, config: NetworkConfig, *, interpreted: bool = False) -> None:
