@@ -80,12 +80,10 @@ class Network:
 
     Examples
     --------
-    >>> from bitlif.model.config.config import Config
-    >>> from bitlif.model.config.network import NetworkLayer
-    >>> tiny = Config.load("tiny")
-    >>> hidden = NetworkLayer(config=tiny)
-    >>> output = NetworkLayer(config=tiny.replace(layer__inputs=4, layer__neurons=2))
-    >>> network = Network(NetworkConfig.of(hidden, output))
+    >>> network = Network(NetworkConfig.load("tiny"))
+    >>> spikes = Events.from_times([0, 1], [0, 1], steps=16, units=6)
+    >>> network.run(spikes).output.raster.shape
+    (1, 16, 4)
     """
 
     def __init__(self, config: NetworkConfig, *, interpreted: bool = False) -> None:
