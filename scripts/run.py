@@ -203,6 +203,9 @@ def _inputs(args: argparse.Namespace) -> Inputs:
             f"--data, not '{path_text(args.config)}'"
         )
     if not args.weights or not (args.spikes or args.data):
+        if trained is None:
+            # A folder that does not exist is a likelier mistake than two missing options.
+            Config.load(args.config)
         raise BitlifError(f"--weights and --spikes are required, for example: {CHAIN}")
     if args.data and args.spikes:
         raise BitlifError("--data cannot be used with --spikes, which gives other windows")

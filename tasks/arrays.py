@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
+from bitlif.model.display import one_line
 from bitlif.model.errors import (
     BitlifError,
     BitlifTypeError,
@@ -93,8 +94,10 @@ class ArrayTask(Classification):
     --------
     >>> X = [[0.0], [1.0], [5.0], [6.0], [0.5], [5.5]]
     >>> task = ArrayTask(Data.of(X, ["low", "low", "high", "high", "low", "high"]), test=0.34)
-    >>> task.inputs, task.classes.tolist()
-    (3, ['high', 'low'])
+    >>> task
+    <ArrayTask name='data' windows=6 inputs=3 classes=2 encoder='rate' readout='count'>
+    >>> task.classes.tolist()
+    ['high', 'low']
     """
 
     def __init__(
@@ -123,6 +126,13 @@ class ArrayTask(Classification):
         # Fitted to one window: its number of inputs does not depend on the values.
         steps = data.inputs.steps if isinstance(data.inputs, Events) else 1
         self._inputs = self._fitted(data.select([0]), steps).inputs
+
+    def __repr__(self) -> str:
+        facts = {
+            "name": self.name, "windows": self.data.windows, "inputs": self.inputs,
+            "classes": self.classes.size, "encoder": self.encoder_name, "readout": self.readout,
+        }  # fmt: skip
+        return one_line("ArrayTask", facts)
 
     @property
     def inputs(self) -> int:

@@ -241,6 +241,15 @@ def _not_a_number(name: str, line: int, row: Sequence[str], names: Sequence[str]
     return f"{place} must be a number, not {quoted(cell)}{hint}"
 
 
+def article(noun: str) -> str:
+    """Return a noun with its indefinite article.
+
+    >>> article("column"), article("array")
+    ('a column', 'an array')
+    """
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def label_column(
     name: str, noun: str, names: Sequence[str], labels: str | None, *, required: bool
 ) -> str | None:
@@ -254,14 +263,14 @@ def label_column(
     if labels is not None:
         if labels not in names:
             raise BitlifError(
-                f"{name} must have a {noun} {quoted(labels)} of labels; it has "
+                f"{name} must have {article(noun)} {quoted(labels)} of labels; it has "
                 f"{listed(names)}{nearest_of(labels, names)}"
             )
         return labels
     found = next((own for own in LABEL_NAMES if own in names), None)
     if found is None and required:
         raise BitlifError(
-            f"{name} must have a {noun} of labels, named {', '.join(LABEL_NAMES[:-1])} or "
+            f"{name} must have {article(noun)} of labels, named {', '.join(LABEL_NAMES[:-1])} or "
             f"{LABEL_NAMES[-1]}, or given by name; it has {listed(names)}"
         )
     return found

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 Reals = NDArray[np.float64]
 
 
+SAME = 16 * float(np.finfo(np.float64).eps)
+"""Relative differences up to this are rounding errors."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Variances:
     """The variance of a function on a grid, split by axis and by pair of axes.
@@ -62,6 +66,9 @@ def decompose(values: Reals) -> Variances:
     """
     axes = range(values.ndim)
     rest = values - values.mean()
+    if np.ptp(values) <= SAME * np.abs(values).max(initial=0.0):
+        # Means of equal values differ by rounding, whose shares would mean nothing.
+        rest = np.zeros_like(rest)
     total = float((rest**2).mean())
     alone = {axis: _over_others(rest, (axis,)) for axis in axes}
     mains = {axis: float((effect**2).mean()) for axis, effect in alone.items()}

@@ -108,6 +108,15 @@ def test_additive_data_has_no_interaction(steps: list[int], slope: int) -> None:
     assert found.mains[1] == slope**2 * 5.25
 
 
+def test_equal_means_have_no_variance() -> None:
+    # One of these sums ends one rounding above the other.
+    values = np.array([0.1 + 0.2, 0.3])
+    assert values[0] != values[1]
+    found = decompose(values)
+    assert (found.total, found.mains, found.pairs, found.higher) == (0.0, {0: 0.0}, {}, 0.0)
+
+
+
 @pytest.mark.parametrize("axes", [2, 3])
 def test_parity_is_pure_interaction_of_all_axes(axes: int) -> None:
     found = decompose(np.indices((2,) * axes).sum(axis=0) % 2.0)
