@@ -399,7 +399,6 @@ def test_run_of_a_folder_that_is_not_there_names_it(capsys: pytest.CaptureFixtur
     assert "not 'no-such-run'" in capsys.readouterr().err
 
 
-
 def refused(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_odd_files()
     before = names(".")

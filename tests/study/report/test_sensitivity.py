@@ -116,7 +116,6 @@ def test_equal_means_have_no_variance() -> None:
     assert (found.total, found.mains, found.pairs, found.higher) == (0.0, {0: 0.0}, {}, 0.0)
 
 
-
 @pytest.mark.parametrize("axes", [2, 3])
 def test_parity_is_pure_interaction_of_all_axes(axes: int) -> None:
     found = decompose(np.indices((2,) * axes).sum(axis=0) % 2.0)
