@@ -28,12 +28,14 @@ GATES = (
 
 SLOW = (
     "model/config/test_seeds.py",
+    "model/engine/test_cache.py",
     "model/engine/test_interpreted.py",
     "model/test_extras.py",
     "model/test_gradient_range.py",
     "model/test_mutants.py",
     "model/test_network.py",
     "scripts/console/test_terminal.py",
+    "scripts/drawing/test_pictures.py",
     "scripts/learning/test_own_data.py",
     "scripts/support/test_resume.py",
     "scripts/test_bench.py",
@@ -56,6 +58,8 @@ SLOW = (
     "study/search/test_store.py",
     "study/search/test_studies.py",
     "study/test_ready_studies.py",
+    "tasks/test_digits.py",
+    "tasks/test_teacher.py",
 )
 """Other folders and files below ``tests`` that take long: many processes, or whole trainings."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +136,3 @@ def test_teacher_reset_takes_targets_without_learning() -> None:
 def test_replay_takes_no_other_inputs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--replay", "x", "--targets", "targets.npz"]) == 2
     assert "--targets cannot be used with --replay" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["golden", "verify", "crosscheck"])
-def test_help_shows_a_spike_file_that_can_be_pasted(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match=r"^0$"):
-        main([command, "--help"])
-    (text,) = re.findall(r"^  printf '(.*)' > own\.aer && bitlif", capsys.readouterr().out, re.M)
-    assert text.replace("\\n", "\n") == AER
