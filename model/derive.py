@@ -289,12 +289,9 @@ def _phases(
                 f"{config.error.reciprocal_bits} error.reciprocal_bits, not {phase.sigma:g}"
             )
         unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
-        mantissa, shift = _rate(config, number, unit)
-        step = StochasticShift.of(shift, config.learning.random_bits)
-        most = (1 << config.learning.rate_bits) - 1
-        update = ranges["gradient"].scaled(most << step.left) + Interval.point(step.bias)
-        _widen(ranges, "update product", update, "narrow learning.rate_bits or error.format")
-        phases.append(PhaseConstants(scale, reciprocal, mantissa, step.left, step.bias, step.right))
+        remedy = "narrow learning.rate_bits or error.format"
+        rate = _rate_constants(config, number, unit, ranges["gradient"], ranges, remedy)
+        phases.append(PhaseConstants(scale, reciprocal, *rate))
     return tuple(phases)
 
 
@@ -318,18 +315,29 @@ def rate_constants(
         If a rate has no mantissa and shift, or the product could be too wide.
     """
     changed = []
-    most = (1 << config.learning.rate_bits) - 1
     for number, phase in enumerate(phases):
-        mantissa, shift = _rate(config, number, unit)
-        step = StochasticShift.of(shift, config.learning.random_bits)
-        update = gradient.scaled(most << step.left) + Interval.point(step.bias)
-        _widen(ranges, "update product", update, "narrow learning.rate_bits")
-        changed.append(
-            phase._replace(
-                rate=mantissa, rate_left=step.left, rate_bias=step.bias, rate_right=step.right
-            )
+        rate, left, bias, right = _rate_constants(
+            config, number, unit, gradient, ranges, "narrow learning.rate_bits"
         )
+        changed.append(phase._replace(rate=rate, rate_left=left, rate_bias=bias, rate_right=right))
     return tuple(changed)
+
+
+def _rate_constants(
+    config: Settings,
+    number: int,
+    unit: Fraction,
+    gradient: Interval,
+    ranges: dict[str, Interval],
+    remedy: str,
+) -> tuple[int, int, int, int]:
+    """Return the rate of a phase, and the left shift, bias and right shift of its rounding."""
+    mantissa, shift = _rate(config, number, unit)
+    step = StochasticShift.of(shift, config.learning.random_bits)
+    most = (1 << config.learning.rate_bits) - 1
+    update = gradient.scaled(most << step.left) + Interval.point(step.bias)
+    _widen(ranges, "update product", update, remedy)
+    return mantissa, step.left, step.bias, step.right
 
 
 def _rate(config: Settings, number: int, unit: Fraction) -> tuple[int, int]:

@@ -227,6 +227,7 @@ class Network:
         keeps = self._parts[0].config.window
         clear = tuple(int(keep == "clear") for keep in (keeps.state, keeps.trace, keeps.lfsr))
         none = levels[:0]
+        forward = tuple(name for name in FORWARD_RECORDS if name in wanted)
         first = 0
         while first < spikes.windows:
             # An interrupt is handled between two pieces, each of a whole number of windows.
@@ -235,7 +236,7 @@ class Network:
             layers = [own.copied() for own in now.layers]
             streams = [copied_streams(own) for own in now.streams]
             parts = tuple(
-                part.parts(own, stream)
+                part.parts(own, stream, forward)
                 for part, own, stream in zip(self._parts, layers, streams, strict=True)
             )
             numbers = [
@@ -282,35 +283,21 @@ def padded(items: Sequence[Any]) -> tuple[Any, ...]:
     return (*items, *(items[-1],) * (length - len(items)))
 
 
-def _forward(records: WindowRecords, wanted: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        name: np.asarray(getattr(records, name), np.int64)
-        for name in FORWARD_RECORDS
-        if name in wanted
-    }
-
-
 def _result(
     records: tuple[WindowRecords, ...],
     totals: list[dict[str, int]],
     sweeps: list[dict[str, int]],
     wanted: tuple[str, ...],
 ) -> NetworkResult:
-    def plain(array: NDArray[Any]) -> NDArray[np.int64]:
-        return np.asarray(array, np.int64)
-
+    found = {
+        name: tuple(np.asarray(getattr(own, name), np.int64) for own in records) for name in wanted
+    }
+    layers = []
+    for number, (own, counted) in enumerate(zip(records, totals, strict=True)):
+        signals: dict[str, Any] = {
+            name: found[name][number] for name in FORWARD_RECORDS if name in found
+        }
+        layers.append(Result(own.raster, counted, **signals))
     return NetworkResult(
-        tuple(
-            Result(
-                own.raster,
-                counted,
-                **_forward(own, wanted),
-            )
-            for own, counted in zip(records, totals, strict=True)
-        ),
-        tuple(sweeps),
-        *(
-            tuple(plain(getattr(own, name)) for own in records) if name in wanted else ()
-            for name in ("adjoints", "gradients")
-        ),
+        tuple(layers), tuple(sweeps), found.get("adjoints", ()), found.get("gradients", ())
     )

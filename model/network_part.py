@@ -64,13 +64,10 @@ class NetworkPart:
         )
         scratch = self.buffers.scratch(INFER)
         tile = zeros((TILE, sizes.inputs), self.buffers.stored)
-        wanted = ("current", "membrane", "draws")
-        records = self.buffers.records(1, INFER, wanted)
         return {
             "table": self.buffers.table(),
             "noise": self.buffers.noise(),
             "scratch": scratch._replace(tile=tile),
-            "records": records._replace(gradient=zeros((0, 0, 0), np.int64)),
             "sweep": Sweep(
                 drive=zeros(shape, np.int64),
                 derivative=zeros(shape, np.int64),
@@ -94,9 +91,12 @@ class NetworkPart:
             "teacher": int(self.config.membrane.reset == "teacher"),
         }
 
-    def parts(self, own: Snapshot, streams: Streams) -> LayerParts:
+    def parts(self, own: Snapshot, streams: Streams, wanted: Sequence[str]) -> LayerParts:
         """Return the arguments of the kernel for a state that it may change."""
+        # The sweep needs the membranes; what nobody wants is not recorded in every step.
+        records = self.buffers.records(1, INFER, ("membrane", *wanted))
         return LayerParts(
+            records=records._replace(gradient=self.buffers.zeros((0, 0, 0), np.int64)),
             weights=own.weights, state=own.state, streams=own.streams,
             update_streams=own.update_streams, sweep_streams=streams,
             counters=np.zeros(len(COUNTERS), np.int64),
