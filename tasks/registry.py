@@ -16,11 +16,12 @@ from .digits import DigitsTask
 from .patterns import PatternsTask
 from .task import Measure, Task
 from .teacher import HiddenTeacher
+from .yin_yang import YinYangTask
 
 ENTRY_POINTS = "bitlif.tasks"
 """Group of entry points in which an installed package names its tasks."""
 
-BUILT_IN = ("digits", "teacher", "patterns")
+BUILT_IN = ("digits", "teacher", "patterns", "yin_yang")
 """Names of the tasks that come with bitlif."""
 
 _TASKS: dict[str, Task] = {}
@@ -146,5 +147,6 @@ def _checked(task: Task) -> Task:
 # The first task that fits a layer is the default. The teacher fits layers of any size.
 register(DigitsTask())
 register(HiddenTeacher())
-# After the teacher, so that only its own configuration learns the patterns by default.
+# After the teacher, so that only their own configurations learn these tasks by default.
 register(PatternsTask())
+register(YinYangTask())

@@ -74,6 +74,7 @@ DECIDING = {
         "teacher.py",
         "temporal_targets.py",
         "training.py",
+        "yin_yang.py",
     ),
     "bitlif.study.search": (
         "area.py",
