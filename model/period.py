@@ -18,11 +18,12 @@ import functools
 import math
 from typing import NamedTuple
 
-from bitlif.model.sections import Settings
+from bitlif.model.sections import LayerConfig, Settings
 
 from .errors import BitlifError
 from .lfsr import Lfsr, LfsrConfig
 from .noise import NoiseConfig, quantile_table
+from .sweep_sections import SweepConfig, SweepRounding
 
 
 class Periods(NamedTuple):
@@ -102,6 +103,35 @@ def check_draws(config: Settings) -> None:
             f"learning.lfsr.leap * slots * inputs must not be a multiple of the LFSR's period "
             f"{period}, as {learning.leap} * {sizes.slots} * {sizes.inputs} is: every synapse "
             f"would get the same random bits in all windows"
+        )
+
+
+def sweep_draw_steps(sweep: SweepConfig, sizes: LayerConfig, *, hidden: bool) -> int:
+    """Return the steps after which a neuron's draws of the sweep repeat; 0 without draws."""
+    if sweep.rounding != SweepRounding.STOCHASTIC:
+        return 0
+    each = (2 + int(hidden)) * sizes.slots
+    return draw_period(sweep.leap * each, (1 << sweep.lfsr.width) - 1)
+
+
+def check_sweep_draws(sweep: SweepConfig, sizes: LayerConfig, *, hidden: bool) -> None:
+    """Check that the draws of a backward sweep vary in every lane and for every neuron.
+
+    Raises
+    ------
+    BitlifError
+        If some draws would be constant; the message names the leap.
+    """
+    steps = sweep_draw_steps(sweep, sizes, hidden=hidden)
+    if not steps:
+        return
+    lane = constant_lane(sweep.lfsr, sweep.leap, sizes.lanes, sweep.random_bits)
+    _check_lanes("sweep", lane, sweep.leap)
+    if steps == 1:
+        raise BitlifError(
+            f"sweep.lfsr.leap * {2 + int(hidden)} * slots must not be a multiple of the LFSR's "
+            f"period {(1 << sweep.lfsr.width) - 1}, as {sweep.leap} * {2 + int(hidden)} * "
+            f"{sizes.slots} is: every neuron would get the same random bits in all steps"
         )
 
 

@@ -271,6 +271,16 @@ class PhaseConfig:
         object.__setattr__(self, "rate", require_real("rate", self.rate, 0.0, 1e6))
 
 
+def check_name(name: object) -> None:
+    """Raise unless `name` can be the name of a configuration."""
+    if not isinstance(name, str):
+        raise BitlifTypeError(f"name must be text, not {quoted(name)}")
+    if not name.isprintable() or not name:
+        raise BitlifError(f"name must be printable and not empty, not {quoted(name)}")
+    if len(name) > MAX_NAME:
+        raise BitlifError(f"name must have at most {MAX_NAME} characters, not {len(name)}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All sections, each valid by itself: the base class of `bitlif.Config`.
@@ -294,12 +304,7 @@ class Settings:
     schedule: tuple[PhaseConfig, ...] = (PhaseConfig(),)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str):
-            raise BitlifTypeError(f"name must be text, not {quoted(self.name)}")
-        if not self.name.isprintable() or not self.name:
-            raise BitlifError(f"name must be printable and not empty, not {quoted(self.name)}")
-        if len(self.name) > MAX_NAME:
-            raise BitlifError(f"name must have at most {MAX_NAME} characters, not {len(self.name)}")
+        check_name(self.name)
         for section in fields(self):
             if section.name not in ("name", "schedule"):
                 usual = section.default_factory

@@ -1,4 +1,4 @@
-"""The sections of a configuration that only layers of networks have: the backward sweep."""
+"""Sections of a configuration that only layers of networks have: backward sweep, start weights."""
 
 from __future__ import annotations
 
@@ -54,6 +54,40 @@ class SurrogateConfig:
         require_int("bits", self.bits, 1, 8)
         width = require_real("width", self.width, 0.0, 1e6, open_low=True)
         object.__setattr__(self, "width", width)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitialConfig:
+    """The weights that a layer of a network starts with: uniform between two numbers.
+
+    A hidden layer learns nothing while all weights are zero. The numbers are rounded to the weight
+    format and limited to its range; see `bitlif.model.initial`.
+
+    Parameters
+    ----------
+    low, high : float
+        Least and largest weight, in the unit of the weights.
+    seed : int
+        Seed of the draw, 0 ..= 2**63 - 1.
+    """
+
+    low: float = -0.25
+    high: float = 0.25
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        plain_fields(self)
+        low = require_real("low", self.low, -1e6, 1e6)
+        high = require_real("high", self.high, -1e6, 1e6)
+        if low > high:
+            raise BitlifError(f"low must be at most high = {high:g}, not {low:g}")
+        require_int("seed", self.seed, 0, (1 << 63) - 1)
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+
+
+NO_WEIGHTS = InitialConfig(low=0.0, high=0.0)
+"""Start of a single layer: zero weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

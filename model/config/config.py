@@ -77,15 +77,7 @@ class Config(Settings):
             If the file cannot be written, for example because it is a folder. An existing file is
             then unchanged.
         """
-        # Files are locked while they are written, which not every system can do.
-        from bitlif.model.storage.atomic import write_file
-
-        if not isinstance(path, str | Path):
-            raise BitlifTypeError(f"a configuration's file must be a path, not {quoted(path)}")
-        path = Path(path)
-        if path.suffix != ".toml":
-            raise BitlifError(f"a configuration's file must end in .toml, not '{path_text(path)}'")
-        write_file(path, dump_config(self))
+        save_text(path, dump_config(self))
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -152,6 +144,25 @@ def summary_of(name: str) -> str:
     return first.lstrip("# ")
 
 
+def save_text(path: str | Path, text: str) -> None:
+    """Write the TOML text of a configuration to a file, atomically; see `Config.save`."""
+    # Files are locked while they are written, which not every system can do.
+    from bitlif.model.storage.atomic import write_file
+
+    if not isinstance(path, str | Path):
+        raise BitlifTypeError(f"a configuration's file must be a path, not {quoted(path)}")
+    path = Path(path)
+    if path.suffix != ".toml":
+        raise BitlifError(f"a configuration's file must end in .toml, not '{path_text(path)}'")
+    write_file(path, text)
+
+
+def read_ready_made(source: Any) -> tuple[str, str, Path | None]:
+    """Return text, name and folder of a TOML file, or of a ready-made one; see `read_source`."""
+    known = conformance() if str(source).startswith(f"{CONFORMANCE}/") else ready_made()
+    return read_source("configuration", source, READY_MADE, known)
+
+
 def load_config(source: str | Path) -> Config:
     """Read a configuration from a TOML file, or a ready-made one by its name.
 
@@ -166,8 +177,7 @@ def load_config(source: str | Path) -> Config:
         For each value that is legal but probably not intended; see
         `bitlif.model.config.remarks`.
     """
-    known = conformance() if str(source).startswith(f"{CONFORMANCE}/") else ready_made()
-    content, origin, folder = read_source("configuration", source, READY_MADE, known)
+    content, origin, folder = read_ready_made(source)
     config = parse_config(content, origin, folder)
     for remark in remarks(config):
         warn(f"{origin}: {remark}")
@@ -186,6 +196,12 @@ def parse_config(content: str, origin: str, folder: Path | None = None) -> Confi
         Folder of the files that the text refers to.
     """
     tree = read_tree(content, origin, folder)
+    layers = tree.get("layer")
+    if isinstance(layers, list) and layers and all(isinstance(own, dict) for own in layers):
+        raise BitlifError(
+            f"{origin}: layer must be one table, not {len(layers)} [[layer]] tables: these "
+            f"describe a network, and a single layer is needed here"
+        )
     with located(origin):
         return config_from_dict(tree)
 

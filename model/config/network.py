@@ -19,26 +19,36 @@ section ``sweep``::
     neurons = 10
 
 The inputs of all layers but the first are the neurons of the layer before. A file with a table
-``[layer]`` is a network of one layer.
+``[layer]`` is a network of one layer, which starts with zero weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bitlif.model.derive import Derived, derive
 from bitlif.model.derive_sweep import DerivedSweep, derive_sweep
-from bitlif.model.display import one_line
-from bitlif.model.errors import BitlifError, BitlifTypeError, located, require_kind
-from bitlif.model.sweep_sections import SweepConfig
+from bitlif.model.display import html_table, one_line
+from bitlif.model.errors import BitlifError, BitlifTypeError, located, require_kind, warn
+from bitlif.model.initial import start_weights
+from bitlif.model.period import check_sweep_draws
+from bitlif.model.sections import check_name
+from bitlif.model.sweep_sections import NO_WEIGHTS, InitialConfig, SweepConfig
 from bitlif.model.text import quoted
 
-from .config import READY_MADE, Config, config_from_dict, ready_made
+from .config import Config, config_from_dict, read_ready_made, save_text
+from .network_remarks import network_remarks
+from .network_tree import changed_tree, dump_network, network_hash, network_to_dict
+from .remarks import remarks
 from .schema import build, to_plain
 from .seeds import states_of
-from .toml import config_to_dict, read_source, read_tree
+from .toml import config_hash, config_to_dict, read_tree
 
 MAX_LAYERS = 16
 """Most layers of a network."""
@@ -46,14 +56,23 @@ MAX_LAYERS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkLayer:
-    """A layer of a network: its configuration, and that of its backward sweep."""
+    """A layer of a network: its configuration, its backward sweep, and the weights it starts with.
+
+    Parameters
+    ----------
+    config : Config
+    sweep : SweepConfig
+    initial : InitialConfig
+    """
 
     config: Config = field(default_factory=Config)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+    initial: InitialConfig = field(default_factory=InitialConfig)
 
     def __post_init__(self) -> None:
         require_kind("config", self.config, Config)
         require_kind("sweep", self.sweep, SweepConfig)
+        require_kind("initial", self.initial, InitialConfig)
         try:
             self.sweep.lfsr.check_lanes(self.config.layer.lanes)
         except BitlifError as error:
@@ -74,14 +93,21 @@ class NetworkConfig:
     ------
     BitlifError
         If sizes or windows of layers do not match, a hidden layer has a teacher's reset, two
-        random sources start with the same state of the same polynomial, or a constant of the sweep
-        cannot be derived. The message names the layer and the field.
+        random sources start with the same state of the same polynomial, draws of a sweep do not
+        vary, or a constant of the sweep cannot be derived. The message names the layer and the
+        field.
+
+    Examples
+    --------
+    >>> NetworkConfig.of(NetworkLayer(), NetworkLayer(config=Config().replace(layer__inputs=10)))
+    <NetworkConfig name='network' sizes='64-10-10' steps=64>
     """
 
     name: str = "network"
     layers: tuple[NetworkLayer, ...] = (NetworkLayer(),)
 
     def __post_init__(self) -> None:
+        check_name(self.name)
         if not isinstance(self.layers, tuple) or not 1 <= len(self.layers) <= MAX_LAYERS:
             raise BitlifTypeError(
                 f"layers must be a tuple of 1 ..= {MAX_LAYERS} NetworkLayer, "
@@ -99,9 +125,10 @@ class NetworkConfig:
                     f"no targets, not '{layer.config.membrane.reset}'"
                 )
         self._check_sources()
-        for number in range(len(self.layers)):
+        for number, layer in enumerate(self.layers):
             with located(f"layer.{number}"):
                 self.derived_sweep(number)
+                check_sweep_draws(layer.sweep, layer.config.layer, hidden=self.is_hidden(number))
 
     def _check_pair(self, number: int, first: Config) -> None:
         before, own = self.layers[number - 1].config, self.layers[number].config
@@ -158,44 +185,149 @@ class NetworkConfig:
             default=0,
         )
 
+    def is_hidden(self, number: int) -> bool:
+        """Return whether layer `number` is hidden: not the last one."""
+        return number < len(self.layers) - 1
+
+    @property
+    def outer(self) -> Config:
+        """The network seen from outside: the inputs of the first layer, all else of the last."""
+        first, last = self.layers[0].config, self.layers[-1].config
+        sizes = replace(last.layer, inputs=first.layer.inputs)
+        return replace(last, name=self.name, layer=sizes)
+
+    def initial_weights(self) -> list[NDArray[np.int64]]:
+        """Return the raw weights that the network starts with: (N, M) int64 of each layer."""
+        return [start_weights(own.config, own.initial) for own in self.layers]
+
     @classmethod
     def of(cls, *layers: NetworkLayer, name: str = "network", seed: int | str = 0) -> NetworkConfig:
-        """Return a network of these layers, with all LFSR seeds derived from a number or a name."""
+        """Return a network of these layers, with all seeds derived from a number or a name."""
         seeded = tuple(_seeded(own, number, seed) for number, own in enumerate(layers))
         return cls(name=name, layers=seeded)
 
     def seeded(self, which: int | str) -> NetworkConfig:
-        """Return a copy whose LFSR seeds are all derived from a number or a name.
+        """Return a copy whose seeds are all derived from a number or a name.
 
-        The first layer's are those of `Config.seeded`.
+        These are the seeds of the LFSRs and of the start weights. The LFSRs of the first layer
+        have the seeds of `Config.seeded`.
         """
         return NetworkConfig.of(*self.layers, name=self.name, seed=which)
 
+    def replace(self, **changes: Any) -> NetworkConfig:
+        """Return a copy with changed fields; dots in the name of a field become two underscores.
+
+        The fields of layer n are ``layer__n__…``. The inputs of a layer follow the neurons of the
+        layer before.
+
+        >>> network = NetworkConfig.load("tiny").replace(layer__0__sweep__credit="s8.4")
+        >>> str(network.layers[0].sweep.credit)
+        's8.4'
+
+        Raises
+        ------
+        BitlifError
+            If a field does not exist or is refused.
+        """
+        return network_from_dict(changed_tree(self.to_dict(), changes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as a nested dictionary; `network_from_dict` is the inverse."""
+        return network_to_dict(self.name, self.layers)
+
     @classmethod
     def load(cls, source: Any) -> NetworkConfig:
-        """Read a network, or a single layer as a network, from a TOML file or by name."""
-        content, origin, folder = read_source("configuration", source, READY_MADE, ready_made())
-        tree = read_tree(content, origin, folder)
-        with located(origin):
-            return network_from_dict(tree)
+        """Read a network, or a single layer as a network, from a TOML file or by name.
+
+        Errors and warnings are those of `load_any_config`.
+        """
+        found = load_any_config(source)
+        return single(found) if isinstance(found, Config) else found
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to a TOML file with all fields, atomically; see `Config.save`."""
+        save_text(path, dump_network(self.to_dict()))
+
+    def _facts(self) -> dict[str, object]:
+        sizes = (own.config.layer.neurons for own in self.layers)
+        inputs = self.layers[0].config.layer.inputs
+        return {
+            "name": self.name,
+            "sizes": "-".join(str(size) for size in (inputs, *sizes)),
+            "steps": self.layers[0].config.window.steps,
+        }
 
     def __repr__(self) -> str:
-        sizes = "-".join(
-            str(size)
-            for size in (
-                self.layers[0].config.layer.inputs,
-                *(own.config.layer.neurons for own in self.layers),
-            )
-        )
-        steps = self.layers[0].config.window.steps
-        return one_line("NetworkConfig", {"name": self.name, "sizes": sizes, "steps": steps})
+        return one_line("NetworkConfig", self._facts())
+
+    def _repr_html_(self) -> str:
+        weights = ", ".join(str(own.config.synapse.weight) for own in self.layers)
+        more = {"weights": weights, "hash": network_hash(self.to_dict())}
+        return html_table("NetworkConfig", {**self._facts(), **more})
+
+
+def single(config: Config) -> NetworkConfig:
+    """Return a single layer as a network, which starts with zero weights as the layer does."""
+    layer = NetworkLayer(config=config, initial=NO_WEIGHTS)
+    return NetworkConfig(name=config.name, layers=(layer,))
+
+
+def outer(config: Config | NetworkConfig) -> Config:
+    """Return a layer unchanged, or a network as it is seen from outside: `NetworkConfig.outer`."""
+    return config.outer if isinstance(config, NetworkConfig) else config
+
+
+def any_hash(config: Config | NetworkConfig) -> str:
+    """Return 16 hexadecimal digits of a hash of all fields but the names."""
+    return (
+        network_hash(config.to_dict()) if isinstance(config, NetworkConfig) else config_hash(config)
+    )
 
 
 def _seeded(own: NetworkLayer, number: int, which: int | str) -> NetworkLayer:
     config = own.config.seeded(which if number == 0 else f"{which}/layer.{number}")
     tree = to_plain(own.sweep)
     (tree["lfsr"]["seed"],) = states_of(f"{which}/sweep.{number}", own.sweep.lfsr.width)
-    return NetworkLayer(config=config, sweep=build(SweepConfig, tree, "sweep."))
+    (start,) = states_of(f"{which}/initial.{number}", 32)
+    return NetworkLayer(
+        config=config,
+        sweep=build(SweepConfig, tree, "sweep."),
+        initial=replace(own.initial, seed=start),
+    )
+
+
+def load_any_config(source: Any) -> Config | NetworkConfig:
+    """Read a configuration of a layer or of a network from a TOML file, or by name.
+
+    A file with ``[[layer]]`` tables describes a network.
+
+    Raises
+    ------
+    BitlifError
+        If the file or name does not exist, the file is not valid TOML, or a field is refused.
+
+    Warns
+    -----
+    BitlifWarning
+        For each value that is legal but probably not intended.
+    """
+    content, origin, folder = read_ready_made(source)
+    found = parse_any_config(content, origin, folder)
+    noted = network_remarks(found.layers) if isinstance(found, NetworkConfig) else remarks(found)
+    for remark in noted:
+        warn(f"{origin}: {remark}")
+    return found
+
+
+def parse_any_config(
+    content: str, origin: str, folder: Path | None = None
+) -> Config | NetworkConfig:
+    """Return the layer or the network in TOML text; see `bitlif.model.config.config.parse_config`."""
+    tree = read_tree(content, origin, folder)
+    with located(origin):
+        if isinstance(tree.get("layer"), list):
+            return network_from_dict(tree)
+        return config_from_dict(tree)
 
 
 def network_from_dict(tree: dict[str, Any]) -> NetworkConfig:
@@ -206,12 +338,12 @@ def network_from_dict(tree: dict[str, Any]) -> NetworkConfig:
     """
     layers = tree.get("layer")
     if not isinstance(layers, list):
-        config = config_from_dict(tree)
-        return NetworkConfig(name=config.name, layers=(NetworkLayer(config=config),))
+        return single(config_from_dict(tree))
     for name in tree:
         if name not in ("name", "window", "layer"):
             raise BitlifError(f"{name} is not a field of a network; known are name, window, layer")
     name = tree.get("name", "network")
+    check_name(name)
     made: list[NetworkLayer] = []
     for number, given in enumerate(layers):
         if not isinstance(given, dict):
@@ -227,8 +359,8 @@ def _layer(
     sizes = {key: given[key] for key in ("inputs", "neurons", "lanes") if key in given}
     if before is not None:
         sizes.setdefault("inputs", before)
-    sections = {key: given[key] for key in given if key not in (*sizes, "sweep")}
-    for key in ("layer", "window", "name"):
+    sections = {key: given[key] for key in given if key not in (*sizes, "sweep", "initial")}
+    for key in ("layer", "window"):
         if key in sections:
             raise BitlifError(f"layer.{number}.{key} is not a field of a layer of a network")
     prefix = f"layer.{number}."
@@ -238,7 +370,8 @@ def _layer(
         prefix,
     )
     sweep = build(SweepConfig, given.get("sweep", {}), f"{prefix}sweep.")
-    own = NetworkLayer(config=config, sweep=sweep)
+    initial = build(InitialConfig, given.get("initial", {}), f"{prefix}initial.")
+    own = NetworkLayer(config=config, sweep=sweep, initial=initial)
     other = _seeded(own, number, name)
     tree, drawn = config_to_dict(config), config_to_dict(other.config)
     for section in ("noise", "learning"):
@@ -246,4 +379,6 @@ def _layer(
             tree[section]["lfsr"]["seed"] = drawn[section]["lfsr"]["seed"]
     if "seed" not in given.get("sweep", {}).get("lfsr", {}):
         sweep = other.sweep
-    return NetworkLayer(config=config_from_dict(tree), sweep=sweep)
+    if "seed" not in given.get("initial", {}):
+        initial = other.initial
+    return NetworkLayer(config=config_from_dict(tree), sweep=sweep, initial=initial)

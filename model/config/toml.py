@@ -73,6 +73,11 @@ def read_tree(content: str, origin: str, folder: Path | None = None) -> dict[str
     tree = parse_toml(content, origin)
     with located(origin):
         _inline_table(tree, folder)
+        layers = tree.get("layer")
+        for number, own in enumerate(layers if isinstance(layers, list) else ()):
+            if isinstance(own, dict):
+                with located(f"layer.{number}"):
+                    _inline_table(own, folder)
     return tree
 
 

@@ -8,9 +8,19 @@ from typing import Any
 import pytest
 
 from bitlif.model.config.config import Config
-from bitlif.model.config.network import NetworkConfig, NetworkLayer, network_from_dict
-from bitlif.model.errors import BitlifError
-from bitlif.model.sweep_sections import SweepConfig
+from bitlif.model.config.network import (
+    NetworkConfig,
+    NetworkLayer,
+    load_any_config,
+    network_from_dict,
+    outer,
+    parse_any_config,
+)
+from bitlif.model.config.network_tree import flat_network, network_hash
+from bitlif.model.errors import BitlifError, BitlifWarning
+from bitlif.model.sweep_sections import InitialConfig, SweepConfig
+
+from networks import random_networks
 
 TREE: dict[str, Any] = {
     "name": "three",
@@ -80,6 +90,16 @@ def test_given_seeds_are_kept() -> None:
         (changed(2, noise={"lfsr": {"seed": 1}}), r"layer\.2\.noise\.lfsr\.seed must differ"),
         (changed(1, sweep={"surrogate": {"bits": 9}}), r"surrogate\.bits .* 9"),
         (changed(0, sweep={"surrogate": {"width": 1e-5}}), r"layer\.0: surrogate\.width"),
+        (changed(0, initial={"low": 1, "high": 0}), r"layer\.0\.initial\.low .* 0, not 1"),
+        (changed(0, initial={"mean": 1}), r"layer\.0\.initial\.mean is not a field"),
+        (
+            changed(1, sweep={"lfsr": {"width": 8, "leap": 255}}),
+            r"layer\.1: sweep\.lfsr\.leap must give draws that vary, not 255",
+        ),
+        (
+            changed(1, sweep={"lfsr": {"width": 8, "leap": 85}, "random_bits": 4}),
+            r"layer\.1: sweep\.lfsr\.leap \* 3 \* slots .* 255, as 85 \* 3 \* 4 is",
+        ),
         ({**TREE, "layer": []}, "layers must be a tuple of 1 ..= 16"),
         ({**TREE, "layer": [3]}, r"layer\.0 must be a table, not 3"),
         ({**TREE, "noise": {}}, "noise is not a field of a network"),
@@ -99,3 +119,84 @@ def test_lanes_that_cannot_differ_are_refused() -> None:
     assert NetworkLayer(config=config.replace(layer__lanes=2), sweep=sweep)
     with pytest.raises(BitlifError, match="lanes must be at most"):
         NetworkLayer(config=Config().replace(layer__neurons=250, layer__lanes=250), sweep=sweep)
+
+
+def test_networks_come_back_from_text_and_files(tmp_path: Path) -> None:
+    for number, network in enumerate(random_networks(20)):
+        path = tmp_path / f"{number}.toml"
+        network.save(path)
+        assert parse_any_config(path.read_text("utf-8"), path.name) == network
+        assert network_from_dict(network.to_dict()) == network
+    network_from_dict(TREE).save(tmp_path / "three.toml")
+    assert NetworkConfig.load(tmp_path / "three.toml") == network_from_dict(TREE)
+    assert load_any_config("tiny") == Config.load("tiny")
+
+
+def test_hash_depends_on_every_field_but_names() -> None:
+    network = network_from_dict(TREE)
+    own = network_hash(network.to_dict())
+    assert own == network_hash(network.replace(name="other").to_dict())
+    assert own == network_hash(network.replace(layer__1__name="middle").to_dict())
+    for path, value in (
+        ("layer__2__sweep__update", "spike"), ("layer__0__initial__high", 0.5),
+        ("window__steps", 17), ("layer__1__membrane__threshold", 1.25),
+    ):  # fmt: skip
+        assert own != network_hash(network.replace(**{path: value}).to_dict())
+
+
+def test_fields_of_layers_are_replaced_by_their_names() -> None:
+    network = network_from_dict(TREE)
+    changed = network.replace(layer__0__neurons=8, layer__1__sweep__surrogate__width=0.75)
+    assert changed.layers[0].config.layer.neurons == changed.layers[1].config.layer.inputs == 8
+    assert changed.layers[1].sweep.surrogate.width == 0.75
+    assert changed.layers[2] == network.layers[2]
+    flat = flat_network(network.to_dict())
+    assert flat["layer.0.synapse.weight"] == "s12.8"
+    assert flat["layer.2.schedule.0.sigma"] == 0.2
+    with pytest.raises(BitlifError, match=r"layer\.3\.lanes must name one of the 3 layers"):
+        network.replace(layer__3__lanes=1)
+    with pytest.raises(BitlifError, match=r"layer\.1\.sweep\.nothing is not a field"):
+        network.replace(layer__1__sweep__nothing=1)
+    with pytest.raises(BitlifError, match=r"window\.steps\.more is not a field"):
+        network.replace(window__steps__more=1)
+
+
+def test_start_weights_are_uniform_and_limited_to_the_format() -> None:
+    network = network_from_dict(changed(0, neurons=200, initial={"low": -0.5, "high": 0.25}))
+    first, second, _ = network.initial_weights()
+    assert first.shape == (5, 200)
+    # s12.8: -128 ..= 64, of which 1000 draws leave out few.
+    assert (first.min(), first.max()) == (-128, 64)
+    assert len(set(first.flat)) > 180
+    assert second.min() >= -64
+    assert not (first == network.seeded(1).initial_weights()[0]).all()
+    wide = network.replace(layer__0__initial=InitialConfig(low=100.0, high=200.0))
+    assert set(wide.initial_weights()[0].flat) == {2047}
+    assert not NetworkConfig.load("tiny").initial_weights()[0].any()
+
+
+def test_network_from_outside_has_first_inputs_and_last_neurons() -> None:
+    network = network_from_dict(TREE)
+    seen = outer(network)
+    assert (seen.layer.inputs, seen.layer.neurons, seen.name) == (5, 3, "three")
+    assert seen.membrane == network.layers[2].config.membrane
+    assert outer(seen) is seen
+
+
+def test_what_is_surely_not_meant_is_warned_of(tmp_path: Path) -> None:
+    network = network_from_dict(
+        changed(1, initial={"low": 0, "high": 0}, sweep={"lfsr": {"width": 8}})
+    )
+    path = tmp_path / "poor.toml"
+    network.save(path)
+    with pytest.warns(BitlifWarning) as caught:
+        load_any_config(path)
+    texts = [str(own.message) for own in caught]
+    assert any("layer.1.initial: all weights start at 0" in text for text in texts)
+
+
+def test_network_where_a_layer_is_needed_is_refused() -> None:
+    text = "[[layer]]\ninputs = 3\n[[layer]]\nneurons = 2\n"
+    assert isinstance(parse_any_config(text, "two.toml"), NetworkConfig)
+    with pytest.raises(BitlifError, match=r"two\.toml: name must be"):
+        parse_any_config(f"name = ''\n{text}", "two.toml")

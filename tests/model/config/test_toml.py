@@ -128,7 +128,7 @@ def test_fields_left_out_are_those_of_the_sections_own_default() -> None:
         ("qqq = 1", r"qqq is not a field; known are name, layer, window, .*, schedule$"),
         ("[window]\nzzz = 1", r"window\.zzz is not .* known are steps, state, trace, lfsr$"),
         ("layer = 3", r"layer must be a table of fields, not 3$"),
-        ("[[layer]]\ninputs = 3", r"layer must be a table of fields, not \[\{"),
+        ("[[layer]]\ninputs = 3", r"layer must be one table, not 1 \[\[layer\]\] tables"),
         ("[noise]\nlfsr = 32", r"noise\.lfsr must be a table of fields, not 32$"),
         ("[synapse]\ndecay = 5.0", r"synapse\.decay must be a table .*, not 5\.0$"),
         ("schedule = 3", r"schedule must be a list of phases, not 3$"),
