@@ -47,6 +47,7 @@ MOST_LINES = 400
 TESTED_ELSEWHERE = {
     "model/buffers.py": "model/test_layer.py",  # the arrays of every layer
     "model/config/schema.py": "model/config/test_toml.py",  # tables from TOML and back
+    "model/config/network_layer.py": "model/config/test_network.py",  # a layer of a network
     "model/config/network_tree.py": "model/config/test_network.py",  # networks as TOML and back
     "model/constants.py": "model/test_derive.py",  # what derivation makes
     "model/sections.py": "model/config/test_config.py",  # parts of every configuration

@@ -25,7 +25,7 @@ The inputs of all layers but the first are the neurons of the layer before. A fi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,40 +43,20 @@ from bitlif.model.sweep_sections import NO_WEIGHTS, InitialConfig, SweepConfig
 from bitlif.model.text import quoted
 
 from .config import Config, config_from_dict, read_ready_made, save_text
+from .network_layer import NetworkLayer, seeded_layer
 from .network_remarks import network_remarks
 from .network_tree import changed_tree, dump_network, network_hash, network_to_dict
 from .remarks import remarks
-from .schema import build, to_plain
-from .seeds import states_of
+from .schema import build
 from .toml import config_hash, config_to_dict, read_tree
+
+__all__ = [
+    "MAX_LAYERS", "NetworkConfig", "NetworkLayer", "any_hash", "load_any_config",
+    "network_from_dict", "outer", "parse_any_config", "single",
+]  # fmt: skip
 
 MAX_LAYERS = 16
 """Most layers of a network."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkLayer:
-    """A layer of a network: its configuration, its backward sweep, and the weights it starts with.
-
-    Parameters
-    ----------
-    config : Config
-    sweep : SweepConfig
-    initial : InitialConfig
-    """
-
-    config: Config = field(default_factory=Config)
-    sweep: SweepConfig = field(default_factory=SweepConfig)
-    initial: InitialConfig = field(default_factory=InitialConfig)
-
-    def __post_init__(self) -> None:
-        require_kind("config", self.config, Config)
-        require_kind("sweep", self.sweep, SweepConfig)
-        require_kind("initial", self.initial, InitialConfig)
-        try:
-            self.sweep.lfsr.check_lanes(self.config.layer.lanes)
-        except BitlifError as error:
-            raise BitlifError(f"layer.{error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +183,7 @@ class NetworkConfig:
     @classmethod
     def of(cls, *layers: NetworkLayer, name: str = "network", seed: int | str = 0) -> NetworkConfig:
         """Return a network of these layers, with all seeds derived from a number or a name."""
-        seeded = tuple(_seeded(own, number, seed) for number, own in enumerate(layers))
+        seeded = tuple(seeded_layer(own, number, seed) for number, own in enumerate(layers))
         return cls(name=name, layers=seeded)
 
     def seeded(self, which: int | str) -> NetworkConfig:
@@ -284,18 +264,6 @@ def any_hash(config: Config | NetworkConfig) -> str:
     )
 
 
-def _seeded(own: NetworkLayer, number: int, which: int | str) -> NetworkLayer:
-    config = own.config.seeded(which if number == 0 else f"{which}/layer.{number}")
-    tree = to_plain(own.sweep)
-    (tree["lfsr"]["seed"],) = states_of(f"{which}/sweep.{number}", own.sweep.lfsr.width)
-    (start,) = states_of(f"{which}/initial.{number}", 32)
-    return NetworkLayer(
-        config=config,
-        sweep=build(SweepConfig, tree, "sweep."),
-        initial=replace(own.initial, seed=start),
-    )
-
-
 def load_any_config(source: Any) -> Config | NetworkConfig:
     """Read a configuration of a layer or of a network from a TOML file, or by name.
 
@@ -322,7 +290,7 @@ def load_any_config(source: Any) -> Config | NetworkConfig:
 def parse_any_config(
     content: str, origin: str, folder: Path | None = None
 ) -> Config | NetworkConfig:
-    """Return the layer or the network in TOML text; see `bitlif.model.config.config.parse_config`."""
+    """Return the layer or the network in TOML text; parameters are those of `parse_config`."""
     tree = read_tree(content, origin, folder)
     with located(origin):
         if isinstance(tree.get("layer"), list):
@@ -372,7 +340,7 @@ def _layer(
     sweep = build(SweepConfig, given.get("sweep", {}), f"{prefix}sweep.")
     initial = build(InitialConfig, given.get("initial", {}), f"{prefix}initial.")
     own = NetworkLayer(config=config, sweep=sweep, initial=initial)
-    other = _seeded(own, number, name)
+    other = seeded_layer(own, number, name)
     tree, drawn = config_to_dict(config), config_to_dict(other.config)
     for section in ("noise", "learning"):
         if number and "seed" not in sections.get(section, {}).get("lfsr", {}):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from networks import random_networks
 
 from bitlif.model.config.config import Config
 from bitlif.model.config.network import (
@@ -19,8 +20,6 @@ from bitlif.model.config.network import (
 from bitlif.model.config.network_tree import flat_network, network_hash
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.sweep_sections import InitialConfig, SweepConfig
-
-from networks import random_networks
 
 TREE: dict[str, Any] = {
     "name": "three",
