@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.model.config.toml import dump_config
+from bitlif.study.search.base import dump_base
 from bitlif.study.search.results import CONFIDENCE, Means, Results, means_of
 
 from .above_chance import AboveChance, above_chance
@@ -267,5 +267,5 @@ def _choice(results: Results, means: dict[str, Means], choice: Choice) -> dict[s
         "cost": choice.cost,
         "reason": choice.reason,
         "by_mean": int(results.points[choice.by_mean]),
-        "config": dump_config(config),
+        "config": dump_base(config),
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of, require_real
 from bitlif.model.text import quoted, shortened, terminal_text
 
+from .base import AnyConfig
 from .space import Edits, read_edits, require_field, require_value
 
 Scalar = int | float | str | bool
@@ -109,7 +109,7 @@ def _rounded(value: float) -> float | int:
 AXIS_FIELDS = ("field", "name", "values", "low", "high", "step", "log", "case", "unit")
 
 
-def read_axis(tree: object, config: Config, where: str) -> Axis:
+def read_axis(tree: object, config: AnyConfig, where: str) -> Axis:
     """Return the axis that a table of a study file describes; `where` names the table in errors.
 
     Raises
@@ -207,7 +207,7 @@ def _read_range(tree: dict[str, Any], name: str, axis_name: str, where: str, uni
     return Axis(axis_name, (name,), "range", log=log, unit=unit, **numbers)
 
 
-def _read_cases(tree: dict[str, Any], config: Config, where: str, unit: str) -> Axis:
+def _read_cases(tree: dict[str, Any], config: AnyConfig, where: str, unit: str) -> Axis:
     axis_name = require_name(f"{where}.name", tree.get("name"))
     if "field" in tree:
         raise BitlifError(f"{where}.field must be left out with cases, which name their own fields")

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bitlif.model.config.config import Config, parse_config
+from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer, parse_any_config
 from bitlif.model.engine.compile import source_stamp
 from bitlif.model.errors import BitlifError, BitlifWarning
-from bitlif.model.floating.constants import real_leak
 from bitlif.model.text import shortened
 from bitlif.sim.backends.open import open as open_core
 from bitlif.tasks.diagnosis import diagnose
@@ -26,7 +25,10 @@ from bitlif.tasks.task import Epoch, Examples, Task
 from bitlif.tasks.training import total_counters, train
 
 from .area import area
+from .base import AnyConfig
+from .ideal import Ideal, weight_distance
 from .metrics import DIAGNOSIS, stored_bits, weight_bits
+from .network_metrics import hidden_spikes, sweep_operations
 from .own_data import OwnData, keep, task_of
 from .space import Edits, apply_edits
 
@@ -39,11 +41,13 @@ MAX_ERROR_LENGTH = 1000
 class Learned(NamedTuple):
     """What came of learning: results, and the counters of so many training windows.
 
-    The examples and the history are for `diagnosis`.
+    `layers` are the counters of each layer of a network over the same windows. The examples and the
+    history are for `diagnosis`.
     """
 
     values: Values
     counters: dict[str, int]
+    layers: list[dict[str, int]]
     windows: int
     examples: Examples
     history: list[Epoch]
@@ -78,8 +82,11 @@ DECIDING = {
     ),
     "bitlif.study.search": (
         "area.py",
+        "base.py",
         "evaluate.py",
+        "ideal.py",
         "metrics.py",
+        "network_metrics.py",
         "own_data.py",
         "space.py",
     ),
@@ -204,8 +211,11 @@ def measure(job: Job) -> Values:
     seeded = config.seeded(job.seed)
     task = task_of(job.task)
     core = open_core(seeded, signature=False)
-    learned = learn_task(job.task, core, core.fresh(), job.seed, job.length)
+    probe = core.fresh()
+    learned = learn_task(job.task, core, probe, job.seed, job.length)
     values = learned.values | _work(seeded, learned)
+    if isinstance(seeded, NetworkConfig):
+        values["hidden_spikes"] = hidden_spikes(core, probe, learned.examples.test)
     values |= {"bits": stored_bits(seeded), "weight_bits": weight_bits(seeded)}
     if "float" in job.extras:
         reached, weights = _twin(Ideal.of(seeded), job.task, job.length, job.seed)
@@ -217,15 +227,15 @@ def measure(job: Job) -> Values:
     if "diagnosis" in job.extras:
         values |= diagnosis(core, task, learned)
     for kind in ("estimate", "synthesis"):
-        if kind in job.extras:
+        if kind in job.extras and isinstance(config, Config):
             # The seed of the run is not applied: LFSR seeds do not change the gates.
             values |= area(config, job.board, synthesise=kind == "synthesis")
     return values
 
 
 @functools.lru_cache(maxsize=8)
-def _base(text: str) -> Config:
-    return parse_config(text, "the study's configuration")
+def _base(text: str) -> AnyConfig:
+    return parse_any_config(text, "the study's configuration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,15 +269,33 @@ def learn_task(name: str, core: Learner, probe: Learner, seed: int, length: int)
     length : int
         Number of epochs (windows for the teacher).
     """
-    task, config = task_of(name), core.config
+    task, config = task_of(name), outer(core.config)
     task.check(config)
     examples = _examples(ExamplesKey(name, task.depends_on(config), seed, config))
-    history = train(core, task, epochs=length, seed=seed, examples=examples, probe=probe)
+    counted = [_layer_counters(core)]
+    history = train(
+        core, task, epochs=length, seed=seed, examples=examples, probe=probe,
+        progress=lambda epoch: counted.append(_layer_counters(core)),
+    )  # fmt: skip
     values = task.measure(core, probe, examples, history)
-    if examples.train_labels is not None:
-        return Learned(values, history[-1].counters, examples.train.windows, examples, history)
+    whole = examples.train_labels is None
+    layers = [
+        {name: after[name] - before[name] for name in after}
+        for before, after in zip(counted[0 if whole else -2], counted[-1], strict=True)
+    ]
+    if not whole:
+        last = history[-1].counters
+        return Learned(values, last, layers, examples.train.windows, examples, history)
     windows = length * examples.train.windows
-    return Learned(values, total_counters(history), windows, examples, history)
+    return Learned(values, total_counters(history), layers, windows, examples, history)
+
+
+def _layer_counters(core: Any) -> list[dict[str, int]]:
+    """Return the counters of each layer of a network of integers; none of other cores."""
+    if isinstance(core.config, NetworkConfig) and core.units == "raw":
+        counters: list[dict[str, int]] = core.layer_counters()
+        return counters
+    return []
 
 
 def diagnosis(core: Learner, task: Task, learned: Learned) -> Values:
@@ -282,48 +310,22 @@ def diagnosis(core: Learner, task: Task, learned: Learned) -> Values:
     return values
 
 
-def _work(config: Config, learned: Learned) -> Values:
+def _work(config: AnyConfig, learned: Learned) -> Values:
     """Return the cost of learning per window."""
     counters = learned.counters
     saturated = sum(count for name, count in counters.items() if name.endswith("saturations"))
-    operations = counters["active_errors"] * config.layer.inputs
+    if isinstance(config, NetworkConfig):
+        operations = sweep_operations(config, learned.layers)
+    else:
+        operations = counters["active_errors"] * config.layer.inputs
     return {
         "learning_operations": operations / learned.windows,
         "saturations": saturated / learned.windows,
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Ideal:
-    """A configuration that compares equal to all others with the same ideal float twin.
-
-    Attributes
-    ----------
-    parts : tuple
-        All fields that affect the ideal twin, which excludes formats and noise sources.
-    config : Config
-        One of these configurations.
-    """
-
-    parts: tuple[Any, ...]
-    config: Config = field(compare=False)
-
-    @classmethod
-    def of(cls, config: Config) -> Ideal:
-        """Return the ideal of a configuration."""
-        membrane, error = config.membrane, config.error
-        parts = (
-            config.layer.inputs, config.layer.neurons, config.window,
-            real_leak(config.synapse.decay), real_leak(membrane.decay), membrane.gain,
-            membrane.threshold, membrane.reset, membrane.injection,
-            error.rule, error.limit, error.guard, error.span, error.a, error.b,
-            config.learning.rate, config.schedule,
-        )  # fmt: skip
-        return cls(parts, config)
-
-
 @functools.lru_cache(maxsize=1024)
-def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArray[np.float64]]:
+def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, Any]:
     """Return the score and the weights of the float twin, which many points of a study share."""
     # These seeds differ from each other and from those of teachers, which are below 2**31.
     twin, probe = (
@@ -331,20 +333,3 @@ def _twin(ideal: Ideal, task: str, length: int, seed: int) -> tuple[float, NDArr
     )
     values = learn_task(task, twin, probe, seed, length).values
     return values[task_of(task).score.name], twin.real_weights()
-
-
-def weight_distance(weights: NDArray[np.float64], twin: NDArray[np.float64]) -> float | None:
-    """Return the RMS difference from the weights of a twin, relative to the RMS of the twin.
-
-    Parameters
-    ----------
-    weights, twin : (N, M) float64
-        Weights in thresholds.
-
-    Returns
-    -------
-    float or None
-        None if all weights of the twin are zero.
-    """
-    size = float(np.sqrt(np.mean(twin**2)))
-    return float(np.sqrt(np.mean((weights - twin) ** 2))) / size if size else None

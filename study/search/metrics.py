@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
@@ -10,8 +10,14 @@ from bitlif.model.state import state_variables
 from bitlif.tasks.registry import get
 from bitlif.tasks.task import Task
 
+from .base import AnyConfig
+from .network_metrics import network_bits, network_weight_bits
+
 EXTRAS = ("float", "estimate", "synthesis", "diagnosis")
 """Optional measurements of a study; "estimate" and "synthesis" exclude each other."""
+
+OF_GATES = ("estimate", "synthesis")
+"""Those of gates, which networks do not have yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,19 @@ BASIC = (
 
 A decision is a window without learning: a test window, or the window of the teacher. Synaptic
 operations are input events times neurons; learning operations are active errors times inputs.
+"""
+
+NETWORK_TITLES = {
+    "bits": "bits that the network stores",
+    "saturations": "saturations of all layers",
+}
+"""Titles of the basic metrics of a network, where they differ."""
+
+HIDDEN = Metric("hidden_spikes", "spikes of hidden layers", "a decision", "min")
+"""Metric that only networks have, which follows the output spikes.
+
+In a network, synaptic operations are those of all layers, and learning operations are those of
+`bitlif.study.search.network_metrics.sweep_operations`.
 """
 
 TWIN = (
@@ -105,31 +124,52 @@ Only tasks with classes have `chance`, `test_windows` and `unused_classes`.
 """
 
 
-def metrics_of(task: Task | str, extras: tuple[str, ...]) -> tuple[Metric, ...]:
-    """Return the metrics of a task, in the order of the columns."""
+def metrics_of(
+    task: Task | str, extras: tuple[str, ...], *, network: bool = False
+) -> tuple[Metric, ...]:
+    """Return the metrics of a task, in the order of the columns.
+
+    Parameters
+    ----------
+    task : Task or str
+    extras : tuple of str
+        Optional measurements, from `EXTRAS`.
+    network : bool
+        Whether a network learns the task.
+    """
     group = task if isinstance(task, str) else task.name
     of_task = tuple(
         Metric(one.name, one.title, one.unit, one.direction, group=group)
         for one in get(task).measures
     )
-    basic = of_task + BASIC
+    basic = of_task + (_basic_of_networks() if network else BASIC)
     twin = TWIN if "float" in extras else ()
     area = AREA if {"estimate", "synthesis"} & set(extras) else ()
     return basic + twin + area + (DIAGNOSIS if "diagnosis" in extras else ())
 
 
-def weight_bits(config: Config) -> int:
+def _basic_of_networks() -> tuple[Metric, ...]:
+    spikes, *rest = (replace(one, title=NETWORK_TITLES.get(one.name, one.title)) for one in BASIC)
+    return (spikes, HIDDEN, *rest)
+
+
+def weight_bits(config: AnyConfig) -> int:
     """Return the number of bits of all weights."""
+    if not isinstance(config, Config):
+        return network_weight_bits(config)
     sizes = config.layer
     return sizes.inputs * sizes.neurons * config.synapse.weight.bits
 
 
-def stored_bits(config: Config) -> int:
-    """Return the number of bits that a learning layer stores.
+def stored_bits(config: AnyConfig) -> int:
+    """Return the number of bits that a learning layer or network stores.
 
-    They are the weights, gradient accumulators, synaptic currents, membrane potentials, both
-    traces, both columns of the error table, and the LFSR registers.
+    For a layer, they are the weights, gradient accumulators, synaptic currents, membrane
+    potentials, both traces, both columns of the error table, and the LFSR registers; for a network
+    see `bitlif.study.search.network_metrics.network_bits`.
     """
+    if not isinstance(config, Config):
+        return network_bits(config)
     sizes, ranges = config.layer, derive(config).ranges
     synapses = sizes.inputs * sizes.neurons
     noise, learning = config.noise.lfsr, config.learning

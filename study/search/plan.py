@@ -4,7 +4,7 @@ A study file is TOML::
 
     name = "weight-bits"
     title = "How few bits can a weight have?"
-    config = "digits"              # ready-made name, or a TOML file beside this one
+    config = "digits"              # ready-made name, or a TOML file beside this one; or a network
     task = "digits"                # or "teacher", "module:Class", or a table [task]
     epochs = 3                     # of the digits; "windows" for the teacher
     seeds = [0, 1, 2]              # each point is run with each
@@ -31,8 +31,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitlif.model.config.config import Config, load_config, ready_made
-from bitlif.model.config.toml import dump_config, read_source
+from bitlif.model.config.config import ready_made
+from bitlif.model.config.network import NetworkConfig, load_any_config, outer
+from bitlif.model.config.toml import read_source
 from bitlif.model.config.toml_tree import parse_toml
 from bitlif.model.errors import (
     BitlifError,
@@ -48,16 +49,14 @@ from bitlif.tasks.task import Task
 
 from .area import require_board
 from .axis import Axis, read_axis, require_name
-from .metrics import EXTRAS, Metric, metrics_of
+from .base import AnyConfig, dump_base
+from .metrics import EXTRAS, OF_GATES, Metric, metrics_of
 from .own_data import OwnData
-from .space import Edits, apply_edits, read_edits
+from .space import Edits, apply_edits, is_drawn, read_edits
 from .task_table import StudyTask, read_task, suited
 
 READY = importlib.resources.files("bitlif.study")
 SEARCHES = ("grid", "random", "guided")
-DRAWN = ("noise.lfsr.seed", "learning.lfsr.seed")
-"""Fields that follow from the seed of a run."""
-
 AUTO = "auto"
 """Name of the configuration that is made for own data."""
 
@@ -75,7 +74,7 @@ class Plan:
     Attributes
     ----------
     name, title : str
-    config : Config
+    config : Config or NetworkConfig
         Base configuration, with the edits of ``[set]`` applied.
     task : str
         Name of the task, as `bitlif.study.search.own_data.task_of` takes it.
@@ -102,7 +101,7 @@ class Plan:
 
     name: str
     title: str
-    config: Config
+    config: AnyConfig
     task: str
     length: int
     seeds: tuple[int, ...]
@@ -120,7 +119,7 @@ class Plan:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Metrics in the order of the columns."""
-        return metrics_of(self.learned, self.extras)
+        return metrics_of(self.learned, self.extras, network=isinstance(self.config, NetworkConfig))
 
     @property
     def size(self) -> int:
@@ -141,7 +140,7 @@ class Plan:
         return {
             "name": self.name,
             "title": self.title,
-            "config": dump_config(self.config),
+            "config": dump_base(self.config),
             "task": self.task if self.own is None else self.learned.name,
             **({} if self.own is None else {"data": self.own.describe()}),
             self.learned.length_field: self.length,
@@ -215,7 +214,7 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
     seeds = _seeds(tree.get("seeds", [0]))
     base = _base(tree, folder, source, length, seeds[0])
     config = apply_edits(base, read_edits(tree.get("set", {}), base, "set"))
-    learned.check(config)
+    learned.check(outer(config))
     search = require_choice("search", tree.get("search", "grid"), SEARCHES)
     if (search == "grid") == ("points" in tree):
         raise BitlifError(
@@ -226,7 +225,8 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
     if search == "grid" and "seed" in tree:
         raise BitlifError("seed must be left out for a grid, which draws nothing")
     axes = _axes(tree, config, learned)
-    extras = _extras(tree, diagnosed=source.diagnosed)
+    network = isinstance(config, NetworkConfig)
+    extras = _extras(tree, diagnosed=source.diagnosed, network=network)
     plan = Plan(
         name=name,
         title=_text(tree, "title", name),
@@ -238,7 +238,7 @@ def _read(tree: dict[str, Any], folder: Path | None) -> Plan:
         points=require_int("points", tree.get("points", 0), 0, MAX_RUNS),
         seed=require_int("seed", tree.get("seed", 0), 0, (1 << 31) - 1),
         batch=require_int("batch", tree.get("batch", 8), 1, 1 << 10),
-        objectives=_objectives(tree, learned, extras),
+        objectives=_objectives(tree, learned, extras, network=network),
         extras=extras,
         board=_board(tree, extras),
         axes=axes,
@@ -259,7 +259,7 @@ def _text(tree: dict[str, Any], name: str, usual: str) -> str:
 
 def _base(
     tree: dict[str, Any], folder: Path | None, task: StudyTask, length: int, seed: int
-) -> Config:
+) -> AnyConfig:
     """Return the base configuration: of a file, or made for the data of the first seed."""
     source = _text(tree, "config", "digits" if task.own is None else AUTO)
     if source == AUTO:
@@ -267,8 +267,8 @@ def _base(
     if task.steps is not None:
         raise BitlifError(f"task.steps must be left out unless config = '{AUTO}'")
     if source in ready_made() or folder is None:
-        return load_config(source)
-    return load_config(folder / source)
+        return load_any_config(source)
+    return load_any_config(folder / source)
 
 
 def _seeds(value: object) -> tuple[int, ...]:
@@ -282,7 +282,7 @@ def _seeds(value: object) -> tuple[int, ...]:
     return tuple(sorted(seeds))
 
 
-def _axes(tree: dict[str, Any], config: Config, task: Task) -> tuple[Axis, ...]:
+def _axes(tree: dict[str, Any], config: AnyConfig, task: Task) -> tuple[Axis, ...]:
     listed = tree.get("axis", [])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError("a study must have at least one [[axis]]")
@@ -296,11 +296,11 @@ def _axes(tree: dict[str, Any], config: Config, task: Task) -> tuple[Axis, ...]:
         if twice:
             raise BitlifError(f"{what} of axes must differ: '{twice[0]}' occurs twice")
     for name in fields:
-        if name in DRAWN:
+        if is_drawn(name):
             raise BitlifError(f"'{name}' must not vary: it follows from the seed of the run")
     all_tasks: list[Task | str] = [*registry.names(), task]
     reserved = {"point", "seed", "key", "error"} | {
-        metric.name for known in all_tasks for metric in metrics_of(known, EXTRAS)
+        metric.name for known in all_tasks for metric in metrics_of(known, EXTRAS, network=True)
     }
     for name in names:
         if name in reserved:
@@ -310,28 +310,36 @@ def _axes(tree: dict[str, Any], config: Config, task: Task) -> tuple[Axis, ...]:
     return axes
 
 
-def _extras(tree: dict[str, Any], *, diagnosed: bool) -> tuple[str, ...]:
+def _extras(tree: dict[str, Any], *, diagnosed: bool, network: bool) -> tuple[str, ...]:
     listed = tree.get("measure", [])
     if not isinstance(listed, list):
         raise BitlifTypeError(f"measure must be a list of words, not {quoted(listed)}")
     words = tuple(require_choice("measure", word, EXTRAS) for word in listed)
-    if {"estimate", "synthesis"} <= set(words):
+    for word in words:
+        if network and word in OF_GATES:
+            raise BitlifError(
+                f"measure must not have '{word}' in a study of a network: networks have no gates "
+                f"yet; for a network it is made of 'float' and 'diagnosis'"
+            )
+    if set(OF_GATES) <= set(words):
         raise BitlifError("measure must be one of 'estimate' and 'synthesis', not both")
     return tuple(word for word in EXTRAS if word in words or (diagnosed and word == "diagnosis"))
 
 
-def _objectives(tree: dict[str, Any], task: Task, extras: tuple[str, ...]) -> tuple[str, ...]:
+def _objectives(
+    tree: dict[str, Any], task: Task, extras: tuple[str, ...], *, network: bool
+) -> tuple[str, ...]:
     listed = tree.get("objectives", [task.score.name])
     if not isinstance(listed, list) or not listed:
         raise BitlifTypeError(f"objectives must be a list of metrics, not {quoted(listed)}")
-    measured = [metric.name for metric in metrics_of(task, extras)]
+    measured = [metric.name for metric in metrics_of(task, extras, network=network)]
     words = [require_choice("objectives", word, measured) for word in listed]
     return tuple(dict.fromkeys(words))
 
 
 def _board(tree: dict[str, Any], extras: tuple[str, ...]) -> str:
     board = tree.get("board", "")
-    if {"estimate", "synthesis"} & set(extras):
+    if set(OF_GATES) & set(extras):
         if not board:
             raise BitlifError("board must be given with 'estimate' and 'synthesis'")
         require_board(board)

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bitlif.model.config.config import Config, parse_config
+from bitlif.model.config.network import NetworkConfig, parse_any_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.storage.reading import read_bytes
 from bitlif.model.text import path_text, shortened, terminal_text
 
+from .base import AnyConfig
 from .checksum import MAX_BYTES, MAX_ROWS, parse_table, verify_checksum
 from .description import choices, integers, read_description, reals, texts
 
@@ -144,6 +145,11 @@ class Results:
         """The metric of the first objective."""
         return self.metrics[self.description["objectives"][0]["name"]]
 
+    @property
+    def of_networks(self) -> bool:
+        """Whether networks were studied, not single layers."""
+        return isinstance(self._base(), NetworkConfig)
+
     def gain(self, name: str) -> Reals:
         """Return the values of a metric, (P, S), negated if it is minimised: larger is better."""
         return self.values[name] if self.metrics[name].direction == "max" else -self.values[name]
@@ -156,12 +162,14 @@ class Results:
         """Return the value of every axis at the point with an index (not its number)."""
         return {axis.name: self.settings[axis.name][index] for axis in self.axes}
 
-    def config(self, index: int) -> Config:
+    def config(self, index: int) -> AnyConfig:
         """Return the complete configuration of the point with an index."""
         from .space import apply_edits
 
-        base = parse_config(self.description["config"], "the study's configuration")
-        return apply_edits(base, self.description["points"][int(self.points[index])])
+        return apply_edits(self._base(), self.description["points"][int(self.points[index])])
+
+    def _base(self) -> AnyConfig:
+        return parse_any_config(self.description["config"], "the study's configuration")
 
 
 def means_of(values: Reals) -> Means:
@@ -249,7 +257,7 @@ def read_results(path: Path) -> Results:
         raise BitlifError(f"{shown} does not hold the results of a study: it has no description")
     try:
         description = read_description(metadata[METADATA])
-        parse_config(description["config"], "the study's configuration")
+        parse_any_config(description["config"], "the study's configuration")
         results = _arrange(description, table, checked)
     except ValueError as error:
         why = shortened(terminal_text(error), 100)

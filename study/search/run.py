@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_hash, dump_config
+from bitlif.model.config.network import any_hash
 
+from .base import AnyConfig, dump_base
 from .evaluate import Job, Outcome
 from .plan import Plan
 from .search import Point, RunMetrics, make_search
@@ -123,8 +123,8 @@ def _write(plan: Plan, store: Store, visited: _Visited, *, complete: bool) -> Pa
 
 
 @functools.lru_cache(maxsize=8)
-def _named(config: Config) -> tuple[str, str]:
-    return dump_config(config), config_hash(config)
+def _named(config: AnyConfig) -> tuple[str, str]:
+    return dump_base(config), any_hash(config)
 
 
 def jobs_of(plan: Plan, point: Point) -> list[Job]:

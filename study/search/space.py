@@ -19,6 +19,10 @@ that a study varies with one number:
 ``schedule.rate_shift``
     All learning rates are multiplied by ``2**-rate_shift``.
 
+In a network, names begin with a layer, as in ``layer.0.synapse.weight.bits``, or with ``layer.*``,
+which stands for each layer that the same edits do not name with its number. Only the names of the
+window, which all layers share, stay as they are.
+
 Edits are applied in a fixed order, independent of the order in which they are given.
 """
 
@@ -27,10 +31,10 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 from bitlif.model.config.config import Config, config_from_dict
-from bitlif.model.config.toml import config_to_dict
+from bitlif.model.config.network import NetworkConfig, network_from_dict
 from bitlif.model.errors import (
     BitlifError,
     BitlifTypeError,
@@ -42,8 +46,16 @@ from bitlif.model.errors import (
 from bitlif.model.fixed import Format
 from bitlif.model.text import quoted, shortened
 
+from .base import AnyConfig, to_dict
+
 Edits = dict[str, Any]
 """Values by dotted field."""
+
+LAYER, EVERY = "layer.", "layer.*."
+"""Start of the fields of a network's layers, and of the same field in every layer."""
+
+DRAWN = ("noise.lfsr.seed", "learning.lfsr.seed", "sweep.lfsr.seed", "initial.seed")
+"""Fields that follow from the seed of a run, in every layer."""
 
 SCHEDULE = ("phases", "windows", "sigma", "last_sigma", "rate_shift")
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
@@ -65,32 +77,56 @@ DIGITS = 6
 """Decimals of a cooled sigma, which make it the same on every machine."""
 
 
-def known_fields(config: Config) -> list[str]:
+def known_fields(config: AnyConfig) -> list[str]:
     """Return all names of edits, in the order of the configuration."""
     return list(_known(config))
 
 
 @functools.lru_cache(maxsize=16)
-def _known(config: Config) -> dict[str, None]:
+def _known(config: AnyConfig) -> dict[str, None]:
+    tree = to_dict(config)
+    tree.pop("name")
+    if isinstance(config, Config):
+        return dict.fromkeys(_names("", tree))
+    layers = [
+        _names("", {key: part for key, part in own.items() if key != "name"})
+        for own in tree.pop("layer")
+    ]
+    every = [name for name in layers[0] if all(name in own for own in layers)]
+    named = [f"{LAYER}{number}.{name}" for number, own in enumerate(layers) for name in own]
+    names = [*_leaves("", tree), *named, *(f"{EVERY}{name}" for name in every)]
+    return dict.fromkeys(names)
+
+
+def _names(prefix: str, tree: Mapping[str, Any]) -> list[str]:
+    """Return the names of edits of a layer's tables."""
+    return [*_leaves(prefix, tree), *(f"{prefix}schedule.{name}" for name in SCHEDULE)]
+
+
+def _leaves(prefix: str, node: Mapping[str, Any]) -> list[str]:
     names: list[str] = []
+    for name, value in node.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict):
+            names.extend(_leaves(f"{path}.", value))
+        else:
+            names.append(path)
+        if _is_format(value):
+            names.extend((f"{path}.bits", f"{path}.frac"))
+        if name == "decay":
+            missing = {"tau", "shift"} - value.keys()
+            names.extend(f"{path}.{child}" for child in sorted(missing))
+    return names
 
-    def walk(prefix: str, node: Mapping[str, Any]) -> None:
-        for name, value in node.items():
-            path = f"{prefix}{name}"
-            if isinstance(value, dict):
-                walk(f"{path}.", value)
-            else:
-                names.append(path)
-            if _is_format(value):
-                names.extend((f"{path}.bits", f"{path}.frac"))
-            if name == "decay":
-                missing = {"tau", "shift"} - value.keys()
-                names.extend(f"{path}.{child}" for child in sorted(missing))
 
-    tree = config_to_dict(config)
-    del tree["name"]
-    walk("", tree)
-    return dict.fromkeys([*names, *(f"schedule.{name}" for name in SCHEDULE)])
+def is_drawn(name: str) -> bool:
+    """Return whether a field follows from the seed of a run.
+
+    >>> is_drawn("noise.lfsr.seed"), is_drawn("layer.1.initial.seed"), is_drawn("noise.words")
+    (True, True, False)
+    """
+    inner = name.split(".", 2)[2] if name.startswith(LAYER) and name.count(".") > 1 else name
+    return inner in DRAWN
 
 
 def _is_format(value: Any) -> bool:
@@ -103,15 +139,24 @@ def _is_format(value: Any) -> bool:
     return True
 
 
-def require_field(name: str, config: Config) -> None:
+def require_field(name: str, config: AnyConfig) -> None:
     """Raise BitlifError unless `name` is the name of an edit."""
     known = _known(config)
     if name not in known:
         hint = nearest_of(shortened(name), known) or "; `bitlif config show` lists them"
-        raise BitlifError(f"{quoted(name)} is not a field of a configuration{hint}")
+        what = "configuration" if isinstance(config, Config) else "network"
+        raise BitlifError(f"{quoted(name)} is not a field of a {what}{hint}")
 
 
-def apply_edits(config: Config, edits: Mapping[str, Any]) -> Config:
+@overload
+def apply_edits(config: Config, edits: Mapping[str, Any]) -> Config: ...
+@overload
+def apply_edits(config: NetworkConfig, edits: Mapping[str, Any]) -> NetworkConfig: ...
+@overload
+def apply_edits(config: AnyConfig, edits: Mapping[str, Any]) -> AnyConfig: ...
+
+
+def apply_edits(config: AnyConfig, edits: Mapping[str, Any]) -> AnyConfig:
     """Return a copy of a configuration with edits applied.
 
     Raises
@@ -125,30 +170,48 @@ def apply_edits(config: Config, edits: Mapping[str, Any]) -> Config:
     >>> str(config.synapse.weight), config.schedule[0].sigma
     ('s4.2', 0.1)
     """
-    tree = config_to_dict(config)
+    tree = to_dict(config)
     for name in edits:
         require_field(name, config)
+    if isinstance(config, NetworkConfig):
+        edits = _of_each_layer(edits, len(config.layers))
     formats: dict[str, dict[str, Any]] = {}
+    schedules: dict[str, dict[str, Any]] = {}
     for name, value in edits.items():
         *path, last = name.split(".")
         node = _node(tree, path)
         if isinstance(node, dict):
             _set(node, last, value)
-        elif path != ["schedule"]:
+        elif path[-1] == "schedule":
+            schedules.setdefault(".".join(path), {})[last] = value
+        else:
             formats.setdefault(".".join(path), {})[last] = value
     for name, parts in formats.items():
         *path, last = name.split(".")
         node = _node(tree, path)
         node[last] = _resized(name, Format.parse(node[last]), parts)
-    _edit_schedule(tree, {name: edits[f"schedule.{name}"] for name in SCHEDULE
-                          if f"schedule.{name}" in edits})  # fmt: skip
-    return config_from_dict(tree)
+    for name, parts in schedules.items():
+        _edit_schedule(_node(tree, name.split(".")[:-1]), name, parts)
+    return config_from_dict(tree) if isinstance(config, Config) else network_from_dict(tree)
 
 
-def _node(tree: dict[str, Any], path: list[str]) -> Any:
-    node: Any = tree
+def _of_each_layer(edits: Mapping[str, Any], layers: int) -> Edits:
+    """Return edits without ``layer.*``: of each layer that is not named."""
+    every: Edits = {}
+    named: Edits = {}
+    for name, value in edits.items():
+        if name.startswith(EVERY):
+            inner = name.removeprefix(EVERY)
+            every |= {f"{LAYER}{number}.{inner}": value for number in range(layers)}
+        else:
+            named[name] = value
+    return every | named
+
+
+def _node(tree: Any, path: list[str]) -> Any:
+    node = tree
     for name in path:
-        node = node[name]
+        node = node[int(name)] if isinstance(node, list) else node[name]
     return node
 
 
@@ -167,31 +230,31 @@ def _resized(name: str, fmt: Format, parts: Mapping[str, Any]) -> str:
     return f"{'s' if fmt.signed else 'u'}{bits}.{frac}"
 
 
-def _edit_schedule(tree: dict[str, Any], edits: Mapping[str, Any]) -> None:
-    """Edit the phases in the order of `SCHEDULE`."""
+def _edit_schedule(tree: dict[str, Any], where: str, edits: Mapping[str, Any]) -> None:
+    """Edit the phases of a layer in the order of `SCHEDULE`; `where` names them in errors."""
     phases: list[dict[str, Any]] = [dict(phase) for phase in tree["schedule"]]
     if ("phases" in edits) != ("windows" in edits):
-        raise BitlifError("schedule.phases and schedule.windows must be given together")
+        raise BitlifError(f"{where}.phases and {where}.windows must be given together")
     if "phases" in edits:
-        count = require_int("schedule.phases", edits["phases"], 1, 1 << 12)
-        length = require_int("schedule.windows", edits["windows"], 1, 1 << 40)
+        count = require_int(f"{where}.phases", edits["phases"], 1, 1 << 12)
+        length = require_int(f"{where}.windows", edits["windows"], 1, 1 << 40)
         phases = [{**phases[0], "windows": length} for _ in range(count)]
         phases[-1]["windows"] = 0
     if "sigma" in edits:
         phases = [{**phase, "sigma": edits["sigma"]} for phase in phases]
     if "last_sigma" in edits:
-        last = require_real("schedule.last_sigma", edits["last_sigma"], 0.0, 1e6, open_low=True)
+        last = require_real(f"{where}.last_sigma", edits["last_sigma"], 0.0, 1e6, open_low=True)
         first, gaps = phases[0]["sigma"], max(1, len(phases) - 1)
         for number, phase in enumerate(phases):
             phase["sigma"] = round(first * (last / first) ** (number / gaps), DIGITS)
     if "rate_shift" in edits:
-        factor = 2.0 ** -require_int("schedule.rate_shift", edits["rate_shift"], -20, 20)
+        factor = 2.0 ** -require_int(f"{where}.rate_shift", edits["rate_shift"], -20, 20)
         tree["learning"]["rate"] *= factor
         phases = [{**phase, "rate": phase["rate"] * factor} for phase in phases]
     tree["schedule"] = phases
 
 
-def read_edits(tree: object, config: Config, where: str) -> Edits:
+def read_edits(tree: object, config: AnyConfig, where: str) -> Edits:
     """Return the edits of a table ``{"section.field" = value}``; sections may also be tables.
 
     Raises

@@ -92,3 +92,47 @@ def gated(jobs: Sequence[Job]) -> list[Outcome]:
         time.sleep(0.02)
     _passed.extend(jobs)
     return evaluate_here(jobs)
+
+
+NETWORK = """\
+name = "small-network"
+
+[window]
+steps = 64
+
+[[layer]]
+inputs = 40
+neurons = 8
+lanes = 2
+
+[[layer]]
+neurons = 3
+"""
+"""A small network for the patterns."""
+
+NETWORK_STUDY = """\
+name = "small-network"
+config = "network.toml"
+task = "patterns"
+epochs = 1
+seeds = [2, 0]
+objectives = ["accuracy", "hidden_spikes"]
+
+[set]
+"layer.*.sweep.current.bits" = 8
+
+[[axis]]
+field = "layer.0.sweep.update"
+values = ["window", "spike"]
+
+[[axis]]
+field = "layer.1.synapse.weight.bits"
+values = [4, 10]
+"""
+"""Four points of that network, without estimates of gates."""
+
+
+def network_study(folder: Path, text: str = NETWORK_STUDY) -> Plan:
+    """Write a small network to a folder, and return the plan of a study of it."""
+    (folder / "network.toml").write_text(NETWORK, "utf-8")
+    return parse_plan(text, "networks", folder)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bitlif.model.config.network import NetworkConfig, parse_any_config
 from bitlif.model.errors import BitlifError
 from bitlif.study.search.plan import load_plan, parse_plan, ready_studies
 
-from study_plans import GUIDED, SMALL, small
+from study_plans import GUIDED, NETWORK_STUDY, SMALL, network_study, small
 
 AXIS = '[[axis]]\nfield = "schedule.sigma"\nlow = 0.0\nhigh = 1.0\nstep = 1e-6\n'
 
@@ -133,3 +134,37 @@ def test_random_search_covers_a_wide_range() -> None:
     drawn = [point.choices[1] for point in next(make_search(plan).batches())]
     assert len(set(drawn)) == 5
     assert all(isinstance(own, int) and 1 <= own <= 10**12 for own in drawn)
+
+
+def test_base_of_a_study_can_be_a_network(tmp_path: Path) -> None:
+    plan = network_study(tmp_path)
+    assert isinstance(plan.config, NetworkConfig)
+    assert [str(own.sweep.current) for own in plan.config.layers] == ["s8.2", "s8.2"]
+    assert [axis.fields for axis in plan.axes] == [
+        ("layer.0.sweep.update",), ("layer.1.synapse.weight.bits",),
+    ]  # fmt: skip
+    assert "hidden_spikes" in [metric.name for metric in plan.metrics]
+    described = plan.describe([{}], complete=True)
+    assert parse_any_config(described["config"], "base") == plan.config
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "[set]", 'measure = ["estimate"]\nboard = "icebreaker"\n\n[set]',
+            "measure must not have 'estimate' .* networks have no gates yet",
+        ),
+        ("[set]", 'board = "icebreaker"\n\n[set]', "board must be left out"),
+        ("layer.1.synapse", "layer.2.synapse", r"'layer\.2\.synapse.* not a field of a network"),
+        ("layer.0.sweep.update", "layer.0.initial.seed", "must not vary: it follows from the seed"),
+        ("layer.0.sweep.update", "layer.*.noise.lfsr.seed", "must not vary"),
+        ('task = "patterns"', 'task = "digits"', "the digits need a layer of 65 inputs"),
+    ],
+)  # fmt: skip
+def test_invalid_study_of_a_network_raises_with_the_field(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in NETWORK_STUDY
+    with pytest.raises(BitlifError, match=f"networks: .*{message}"):
+        network_study(tmp_path, NETWORK_STUDY.replace(old, new))
