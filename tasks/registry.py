@@ -14,6 +14,7 @@ from bitlif.model.text import quoted, shortened, terminal_text
 
 from .digits import DigitsTask
 from .patterns import PatternsTask
+from .randman import RandmanTask
 from .task import Measure, Task
 from .teacher import HiddenTeacher
 from .yin_yang import YinYangTask
@@ -21,7 +22,7 @@ from .yin_yang import YinYangTask
 ENTRY_POINTS = "bitlif.tasks"
 """Group of entry points in which an installed package names its tasks."""
 
-BUILT_IN = ("digits", "teacher", "patterns", "yin_yang")
+BUILT_IN = ("digits", "teacher", "patterns", "yin_yang", "randman")
 """Names of the tasks that come with bitlif."""
 
 _TASKS: dict[str, Task] = {}
@@ -150,3 +151,4 @@ register(HiddenTeacher())
 # After the teacher, so that only their own configurations learn these tasks by default.
 register(PatternsTask())
 register(YinYangTask())
+register(RandmanTask())

@@ -70,6 +70,7 @@ DECIDING = {
         "learner.py",
         "numeric.py",
         "patterns.py",
+        "randman.py",
         "readouts.py",
         "registry.py",
         "samples.py",
