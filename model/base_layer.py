@@ -1,4 +1,4 @@
-"""The base class of layers: schedule, snapshots, files, pickling, copying and display."""
+"""The base classes of layers and networks: snapshots, files, pickling, schedule and display."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class LayerSnapshot(Protocol):
 S = TypeVar("S", bound=LayerSnapshot)
 
 
-class BaseLayer(ABC, Generic[S]):
-    """A layer whose complete state is one immutable snapshot.
+class Kept(ABC, Generic[S]):
+    """Something whose complete state is one immutable snapshot, which can be kept in files.
 
     Each run works on a copy of the snapshot and then replaces it by one assignment, so a copy, a
     pickle or a file taken at any moment, even between two windows of an interrupted run, is
@@ -35,48 +35,20 @@ class BaseLayer(ABC, Generic[S]):
     """
 
     _snapshot_type: ClassVar[type]
-    _config: Config
-    _phase_ends: tuple[int, ...]
+    _config: Any
     _now: S
-
-    def __init__(self, config: Config) -> None:
-        if not isinstance(config, Config):
-            raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
-        self._config = config
-        # Kept, since every call of a small layer would pay for the hash of the configuration.
-        self._phase_ends = derive(config).phase_ends
 
     @property
     @abstractmethod
     def kind(self) -> str:
         """Kind of the files that `save` writes; `resume` accepts only files of the same kind."""
 
-    @property
-    def config(self) -> Config:
-        """The configuration."""
-        return self._config
-
-    @property
-    def records(self) -> tuple[str, ...]:
-        """Names of the signals that `run` and `learn` can record."""
-        return RECORDS
-
-    @property
-    def windows_learned(self) -> int:
-        """Windows learned since `reset`; they determine the phase of the schedule."""
-        return self._now.learned
-
-    @property
-    def phase(self) -> int:
-        """Index of the schedule's phase that the next window runs in."""
-        return self._phase(self._now)
-
     def snapshot(self) -> S:
         """Return the complete state, weights included, for `restore`. Nothing is copied."""
         return self._now
 
     def restore(self, snapshot: S) -> None:
-        """Return to a snapshot of this layer."""
+        """Return to a snapshot of this layer or network."""
         require_kind("snapshot", snapshot, self._snapshot_type)
         self._now = snapshot
 
@@ -96,9 +68,9 @@ class BaseLayer(ABC, Generic[S]):
         Raises
         ------
         BitlifError
-            If the file cannot be read, was saved with another configuration or kind of layer (of
-            the float twin: also another seed), or holds a value that is out of range. The layer is
-            then unchanged.
+            If the file cannot be read, was saved with another configuration or kind (of the float
+            twin: also another seed), or holds a value that is out of range. The state is then
+            unchanged.
         """
         self._now = self.from_arrays(load_saved(path, self.kind, self._config))
 
@@ -127,6 +99,40 @@ class BaseLayer(ABC, Generic[S]):
         arguments = {name: value for name, value in saved.items() if name != "arrays"}
         type(self).__init__(self, **arguments)
         self._now = self.from_arrays(saved["arrays"])
+
+
+class BaseLayer(Kept[S]):
+    """A layer of one configuration, with its schedule; see `Kept`."""
+
+    _config: Config
+    _phase_ends: tuple[int, ...]
+
+    def __init__(self, config: Config) -> None:
+        if not isinstance(config, Config):
+            raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
+        self._config = config
+        # Kept, since every call of a small layer would pay for the hash of the configuration.
+        self._phase_ends = derive(config).phase_ends
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return self._config
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """Names of the signals that `run` and `learn` can record."""
+        return RECORDS
+
+    @property
+    def windows_learned(self) -> int:
+        """Windows learned since `reset`; they determine the phase of the schedule."""
+        return self._now.learned
+
+    @property
+    def phase(self) -> int:
+        """Index of the schedule's phase that the next window runs in."""
+        return self._phase(self._now)
 
     def _phase(self, now: S) -> int:
         return sum(now.learned >= end for end in self._phase_ends)

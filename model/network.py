@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .base_layer import Kept
 from .checks import check_events, check_targets, check_weights, require_no_targets
 from .config.network import NetworkConfig
 from .counters import COUNTERS
+from .display import one_line
 from .engine.compile import compiled, jit_disabled
-from .errors import BitlifError, BitlifTypeError, require_bool
+from .errors import BitlifError, BitlifTypeError, located, require_bool
 from .events import Events
+from .files.save_file import Arrays
 from .lfsr import Streams, stream_states
-from .network_part import FORWARD_RECORDS, NETWORK_RECORDS, NetworkPart
-from .network_window import WindowRecords, run_network
-from .result import Result, check_records
+from .network_part import NetworkPart
+from .network_result import (
+    DIGESTS,
+    FORWARD_RECORDS,
+    NETWORK_RECORDS,
+    NetworkResult,
+    network_result,
+)
+from .network_window import run_network
+from .result import LayerState, Result, check_records
 from .snapshot import Snapshot, copied_streams
+from .state import state_variables
 from .sweep import SWEEP_COUNTERS
 from .text import quoted
 
@@ -36,36 +46,16 @@ class NetworkSnapshot(NamedTuple):
     layers: tuple[Snapshot, ...]
     streams: tuple[Streams, ...]
 
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class NetworkResult:
-    """What a run of a network returns.
-
-    Attributes
-    ----------
-    layers : tuple of Result
-        One per layer, in order; the last holds the outputs.
-    sweep_counters : tuple of dict
-        Counters of the sweep of each layer, keyed by `bitlif.model.sweep.SWEEP_COUNTERS`.
-    adjoints : tuple of (W, T, M) int64
-        Adjoint currents of each layer, if recorded.
-    gradients : tuple of (W, N, M) int64
-        Gradients of each layer, if recorded.
-    """
-
-    layers: tuple[Result, ...]
-    sweep_counters: tuple[dict[str, int], ...] = ()
-    adjoints: tuple[NDArray[np.int64], ...] = ()
-    gradients: tuple[NDArray[np.int64], ...] = ()
-
     @property
-    def output(self) -> Result:
-        """The result of the last layer."""
-        return self.layers[-1]
+    def learned(self) -> int:
+        """Windows learned since the reset."""
+        return self.layers[-1].learned
 
 
-class Network:
+class Network(Kept[NetworkSnapshot]):
     """A network of noisy neurons in the integer model, which runs and learns whole windows.
+
+    It starts with the weights of `NetworkConfig.initial_weights`.
 
     Parameters
     ----------
@@ -86,6 +76,9 @@ class Network:
     (1, 16, 4)
     """
 
+    _snapshot_type = NetworkSnapshot
+    _config: NetworkConfig
+
     def __init__(self, config: NetworkConfig, *, interpreted: bool = False) -> None:
         if not isinstance(config, NetworkConfig):
             raise BitlifTypeError(f"config must be a NetworkConfig, not {quoted(config)}")
@@ -96,8 +89,10 @@ class Network:
             for number in range(len(config.layers))
         ]
         self._kernel = run_network if self._interpreted else compiled(run_network)
+        self._asked = interpreted
         # The complete state, only ever replaced as a whole.
         self._now = self._fresh()
+        self.load(config.initial_weights())
 
     def _fresh(self) -> NetworkSnapshot:
         return NetworkSnapshot(
@@ -111,9 +106,55 @@ class Network:
         return self._config
 
     @property
+    def kind(self) -> str:
+        """Kind of the files that `save` writes."""
+        return "integer network"
+
+    def to_arrays(self) -> Arrays:
+        """Return the complete state as arrays, named ``"layer.0.weights"`` and so on."""
+        now = self._now
+        return {
+            f"layer.{number}.{name}": array
+            for number, part in enumerate(self._parts)
+            for name, array in part.to_arrays(now.layers[number], now.streams[number]).items()
+        }
+
+    def from_arrays(self, arrays: Arrays) -> NetworkSnapshot:
+        """Return the snapshot that arrays of `to_arrays` describe; see `Kept.from_arrays`."""
+        own: list[Arrays] = [{} for _ in self._parts]
+        prefixes = [f"layer.{number}." for number in range(len(own))]
+        for name, array in arrays.items():
+            for number, prefix in enumerate(prefixes):
+                if name.startswith(prefix):
+                    own[number][name[len(prefix) :]] = array
+                    break
+            else:
+                raise BitlifError(f"a state must not contain an array {quoted(name)}")
+        found = []
+        for number, part in enumerate(self._parts):
+            with located(f"layer.{number}"):
+                found.append(part.from_arrays(own[number]))
+        layers = tuple(layer for layer, _ in found)
+        if len({layer.learned for layer in layers}) > 1:
+            raise BitlifError("windows_learned must be the same in all layers")
+        return NetworkSnapshot(layers, tuple(streams for _, streams in found))
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"interpreted": self._asked}
+
+    def __repr__(self) -> str:
+        facts = {**self._config.facts(), "windows learned": self.windows_learned}
+        return one_line(type(self).__name__, facts)
+
+    @property
     def windows_learned(self) -> int:
         """Windows learned since the reset."""
-        return self._now.layers[-1].learned
+        return self._now.learned
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """Index of the phase of each layer's schedule that the next window runs in."""
+        return tuple(part.phase(self.windows_learned) for part in self._parts)
 
     def weights(self) -> list[NDArray[np.int64]]:
         """Return copies of the raw weights of all layers: (N, M) int64 each."""
@@ -126,13 +167,19 @@ class Network:
             for own, part in zip(self._now.streams, self._parts, strict=True)
         )
 
-    def snapshot(self) -> NetworkSnapshot:
-        """Return the complete state, weights included, for `restore`."""
-        return self._now
+    def states(self) -> list[LayerState]:
+        """Return a copy of the state of each layer before the next window.
 
-    def restore(self, snapshot: NetworkSnapshot) -> None:
-        """Return to a snapshot of this network."""
-        self._now = snapshot
+        The traces stay 0: the sweep has none.
+        """
+        found = []
+        for part, own in zip(self._parts, self._now.layers, strict=True):
+            noise, update = part.opener.lfsr_states(own)
+            names = (variable.name for variable in state_variables("neuron", "input"))
+            values = {name: np.array(getattr(own.state, name), np.int64) for name in names}
+            phase = part.phase(own.learned)
+            found.append(LayerState(**values, noise_lfsr=noise, update_lfsr=update, phase=phase))
+        return found
 
     def load(self, weights: Sequence[NDArray[np.integer]]) -> None:
         """Set the raw weights of all layers: a list of (N, M) integers.
@@ -178,10 +225,11 @@ class Network:
         targets : (W, M) or (W, T, M) int or None
             Raw targets of the last layer; required for a teacher's reset.
         record : sequence of str
-            Signals of all layers: ``"current"``, ``"membrane"``, ``"draws"``.
+            Signals of all layers: ``"current"``, ``"membrane"``, ``"draws"``, and ``"digests"``
+            for the signature.
         """
         spikes, levels = self._checked(events, targets, needed=False)
-        return self._run(spikes, levels, 0, check_records(record, FORWARD_RECORDS))
+        return self._run(spikes, levels, 0, check_records(record, (*FORWARD_RECORDS, DIGESTS)))
 
     def learn(
         self,
@@ -197,7 +245,8 @@ class Network:
         events, targets
             As for `run`; targets are required.
         record : sequence of str
-            Signals of all layers; besides those of `run`, ``"adjoints"`` and ``"gradients"``.
+            Besides those of `run`, ``"adjoints"`` and ``"gradients"`` of all layers, and
+            ``"errors"`` of the last.
 
         Raises
         ------
@@ -205,7 +254,7 @@ class Network:
             If an argument does not fit the configuration: nothing has run then.
         """
         spikes, levels = self._checked(events, targets, needed=True)
-        return self._run(spikes, levels, 1, check_records(record, NETWORK_RECORDS))
+        return self._run(spikes, levels, 1, check_records(record, (*NETWORK_RECORDS, DIGESTS)))
 
     def _checked(
         self, events: Events | Result, targets: Any, *, needed: bool
@@ -227,7 +276,8 @@ class Network:
         keeps = self._parts[0].config.window
         clear = tuple(int(keep == "clear") for keep in (keeps.state, keeps.trace, keeps.lfsr))
         none = levels[:0]
-        forward = tuple(name for name in FORWARD_RECORDS if name in wanted)
+        forward = tuple(name for name in (*FORWARD_RECORDS, DIGESTS) if name in wanted)
+        steps = self._parts[0].config.window.steps
         first = 0
         while first < spikes.windows:
             # An interrupt is handled between two pieces, each of a whole number of windows.
@@ -243,8 +293,8 @@ class Network:
                 part.phase(own.learned) for part, own in zip(self._parts, layers, strict=True)
             ]
             self._kernel(
-                first, last, learn, len(parts), spikes.pointers, spikes.addresses, levels, none,
-                padded(parts),
+                first, last, 0, steps, learn, len(parts), spikes.pointers, spikes.addresses,
+                levels, none, padded(parts),
                 padded([p.base.phases[n] for p, n in zip(self._parts, numbers, strict=True)]),
                 padded([p.swept.phases[n] for p, n in zip(self._parts, numbers, strict=True)]),
                 padded(records), clear,
@@ -260,7 +310,7 @@ class Network:
                 for name, count in zip(SWEEP_COUNTERS, part.sweep_counters, strict=True):
                     sweeps[number][name] += int(count)
             first = last
-        return _result(records, totals, sweeps if learn else [], wanted)
+        return network_result(records, totals, sweeps, wanted, learn=bool(learn))
 
     def _piece_end(self, first: int, windows: int, learn: int) -> int:
         """Return the end of a piece that takes about 0.1 s at most and ends with a phase."""
@@ -281,23 +331,3 @@ def padded(items: Sequence[Any]) -> tuple[Any, ...]:
     """Return items of the layers as a tuple of one of `LENGTHS`; the last one is repeated."""
     length = next(length for length in LENGTHS if length >= len(items))
     return (*items, *(items[-1],) * (length - len(items)))
-
-
-def _result(
-    records: tuple[WindowRecords, ...],
-    totals: list[dict[str, int]],
-    sweeps: list[dict[str, int]],
-    wanted: tuple[str, ...],
-) -> NetworkResult:
-    found = {
-        name: tuple(np.asarray(getattr(own, name), np.int64) for own in records) for name in wanted
-    }
-    layers = []
-    for number, (own, counted) in enumerate(zip(records, totals, strict=True)):
-        signals: dict[str, Any] = {
-            name: found[name][number] for name in FORWARD_RECORDS if name in found
-        }
-        layers.append(Result(own.raster, counted, **signals))
-    return NetworkResult(
-        tuple(layers), tuple(sweeps), found.get("adjoints", ()), found.get("gradients", ())
-    )

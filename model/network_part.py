@@ -12,18 +12,18 @@ from .buffers import BLOCK_DRAWS, Buffers
 from .config.network import NetworkConfig
 from .counters import COUNTERS
 from .engine.compile import compiled
-from .lfsr import Streams, make_streams, start_stream
+from .errors import BitlifError
+from .files.save_file import Arrays
+from .lfsr import Lfsr, Streams, make_streams, start_stream, stream_states
+from .network_result import DIGESTS, FORWARD_RECORDS
 from .network_window import LayerParts, WindowRecords
-from .snapshot import Opener, Snapshot
+from .snapshot import Opener, Snapshot, lfsr_sources
 from .sweep import SWEEP_COUNTERS, Sweep
 from .update import TILE
 from .window import INFER
 
-FORWARD_RECORDS = ("current", "membrane", "draws")
-"""Signals of all layers that `bitlif.model.network.Network.run` can record."""
-
-NETWORK_RECORDS = (*FORWARD_RECORDS, "adjoints", "gradients")
-"""Signals of all layers that `bitlif.model.network.Network.learn` can record."""
+SWEEP_LFSR = "sweep_lfsr"
+"""Name of the array with the states of the sweep's LFSRs."""
 
 WEIGHT_TYPE = np.int32
 """Type of the weights of all layers: one type for all formats, since code is compiled for each."""
@@ -45,12 +45,35 @@ class NetworkPart:
         sizes = own.config.layer
         each = (2 + int(self.hidden)) * sizes.slots
         self.block = max(1, min(BLOCK_DRAWS // each, own.config.window.steps))
-        self.streams = make_streams(
-            own.sweep.lfsr.streams(sizes.lanes), own.sweep.leap, own.sweep.random_bits,
-            self.block * each, start,
-        )  # fmt: skip
+        self._start, self._draws = start, self.block * each
+        self.streams = self._streams(own.sweep.lfsr.streams(sizes.lanes))
         # Kept between runs: allocating the arrays costs as much as a small window.
         self._arrays = self._new_arrays()
+
+    def _streams(self, sources: Sequence[Lfsr]) -> Streams:
+        sweep = self.sweep_config
+        return make_streams(sources, sweep.leap, sweep.random_bits, self._draws, self._start)
+
+    def to_arrays(self, own: Snapshot, streams: Streams) -> Arrays:
+        """Return the complete state of the layer as arrays."""
+        states = stream_states(streams, self.sweep_config.lfsr.width)
+        return {**self.opener.to_arrays(own), SWEEP_LFSR: np.array(states, np.uint64)}
+
+    def from_arrays(self, arrays: Arrays) -> tuple[Snapshot, Streams]:
+        """Return the state that arrays of `to_arrays` describe.
+
+        Raises
+        ------
+        BitlifError
+            If an array is missing, or does not fit the configuration.
+        """
+        if SWEEP_LFSR not in arrays:
+            raise BitlifError(f"a state must contain the array {SWEEP_LFSR}, which is missing")
+        lanes = self.config.layer.lanes
+        sources = lfsr_sources(self.sweep_config.lfsr, lanes, arrays, SWEEP_LFSR)
+        own = {name: array for name, array in arrays.items() if name != SWEEP_LFSR}
+        streams = self._streams(sources)._replace(origin=self.streams.origin)
+        return self.opener.from_arrays(own), streams
 
     def _new_arrays(self) -> dict[str, Any]:
         zeros, sizes, steps = self.buffers.zeros, self.config.layer, self.config.window.steps
@@ -114,8 +137,12 @@ class NetworkPart:
         def optional(name: str, *shape: int) -> NDArray[Any]:
             return self.buffers.zeros((windows if name in wanted else 0, *shape), np.int64)
 
+        shape = (steps, sizes.neurons)
         return WindowRecords(
-            np.zeros((windows, steps, sizes.neurons), np.uint8),
-            **{name: optional(name, steps, sizes.neurons) for name in NETWORK_RECORDS[:-1]},
+            np.zeros((windows, *shape), np.uint8),
+            **{name: optional(name, *shape) for name in (*FORWARD_RECORDS, "adjoints")},
+            errors=optional("" if self.hidden else "errors", *shape),
             gradients=optional("gradients", sizes.inputs, sizes.neurons),
+            step_digests=optional(DIGESTS, steps, sizes.lanes),
+            update_digests=optional(DIGESTS if self.learned else "", sizes.lanes),
         )

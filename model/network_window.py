@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .digest import digest_weights
 from .engine.compile import compilable
 from .lfsr import restart_streams
 from .sweep import WEIGHT_SATURATIONS, derivatives, drive_by_errors, sweep_layer
@@ -64,10 +65,16 @@ class WindowRecords(NamedTuple):
     current: Any
     membrane: Any
     draws: Any
+    errors: Any
+    """Of the last layer only"""
     adjoints: Any
     """(W, T, M) int64 each"""
     gradients: Any
     """(W, N, M) int64"""
+    step_digests: Any
+    """(W, T, lanes) int64; see `bitlif.model.digest`"""
+    update_digests: Any
+    """(W, lanes) int64, of layers that are learned"""
 
 
 @compilable
@@ -80,10 +87,10 @@ def copy_window(records, w, window):  # type: ignore[no-untyped-def]
 
 
 @compilable
-def list_events(raster, pointers, addresses):  # type: ignore[no-untyped-def]
-    """Write the spikes of a window, (T, M), as events of the next layer."""
-    count = 0
-    for t in range(raster.shape[0]):
+def list_events(raster, begin, end, pointers, addresses):  # type: ignore[no-untyped-def]
+    """Write the spikes of steps ``begin ..< end`` of a window, (T, M), as events."""
+    count = 0 if begin == 0 else pointers[begin]
+    for t in range(begin, end):
         for i in range(raster.shape[1]):
             if raster[t, i]:
                 addresses[count] = i
@@ -92,11 +99,12 @@ def list_events(raster, pointers, addresses):  # type: ignore[no-untyped-def]
 
 
 @compilable
-def forward_window(own, pointers, addresses, targets, clear, phase):  # type: ignore[no-untyped-def]
-    """Run one window of one layer."""
+def forward_window(  # type: ignore[no-untyped-def]
+    own, begin, end, pointers, addresses, targets, clear, phase
+):  # fmt: skip
+    """Run steps ``begin ..< end`` of one window of one layer."""
     run_windows(
-        0, 1, 0, own.records.raster.shape[1], INFER, 0, own.weights, pointers, addresses,
-        targets, own.state, own.table,
+        0, 1, begin, end, INFER, 0, own.weights, pointers, addresses, targets, own.state, own.table,
         own.noise, own.streams, own.update_streams, own.scratch, own.records, own.counters,
         own.lanes, clear, phase, own.constants,
     )  # fmt: skip
@@ -116,14 +124,22 @@ def update_layer(own, phase):  # type: ignore[no-untyped-def]
 
 
 def run_network(  # type: ignore[no-untyped-def]
-    first, last, learn, count, pointers, addresses, targets, none, layers, phases, sweep_phases,
-    records, clear,
+    first, last, begin, end, learn, count, pointers, addresses, targets, none, layers, phases,
+    sweep_phases, records, clear,
 ):  # fmt: skip
-    """Run windows ``first ..< last`` through all layers, and learn from them if `learn` is 1.
+    """Run steps ``begin ..< end`` of windows through all layers, and learn from them.
+
+    A part of a window continues from what the part before it left in `layers`. The part with the
+    last step ends the window: the weights are then updated.
 
     Parameters
     ----------
-    first, last, learn : int
+    first, last : int
+        The windows ``first ..< last``.
+    begin, end : int
+        0 and T for whole windows.
+    learn : int
+        1 to learn, else 0.
     count : int
         Number of layers. The tuples may be longer: code is compiled for each length of them.
     pointers, addresses : arrays of int
@@ -142,7 +158,7 @@ def run_network(  # type: ignore[no-untyped-def]
     steps = records[0].raster.shape[1]
     for w in range(first, last):
         goals = targets[w : w + 1] if targets.size > 0 else none
-        if clear[2]:
+        if clear[2] and begin == 0:
             for number in range(count):
                 restart_streams(layers[number].sweep_streams)
         for number in range(count):
@@ -150,27 +166,33 @@ def run_network(  # type: ignore[no-untyped-def]
             given = goals if own.teacher else none
             if number == 0:
                 start = pointers[w * steps : (w + 1) * steps + 1]
-                forward_window(own, start, addresses, given, clear, phases[number])
+                forward_window(own, begin, end, start, addresses, given, clear, phases[number])
             else:
-                forward_window(own, own.pointers, own.addresses, given, clear, phases[number])
+                forward_window(
+                    own, begin, end, own.pointers, own.addresses, given, clear, phases[number]
+                )
             shown = records[number]
-            for t in range(steps):
+            for t in range(begin, end):
                 for i in range(shown.raster.shape[2]):
                     shown.raster[w, t, i] = own.records.raster[0, t, i]
             if number + 1 < count:
                 after = layers[number + 1]
-                list_events(own.records.raster[0], after.pointers, after.addresses)
+                list_events(own.records.raster[0], begin, end, after.pointers, after.addresses)
             copy_window(shown.membrane, w, own.records.membrane[0])
             if shown.current.size > 0:
                 copy_window(shown.current, w, own.records.current[0])
             if shown.draws.size > 0:
                 copy_window(shown.draws, w, own.records.draws[0])
+            if shown.step_digests.size > 0:
+                copy_window(shown.step_digests, w, own.records.step_digests[0])
         if learn:
             own = layers[count - 1]
             drive_by_errors(
-                own.records.membrane[0], goals, 0, own.table, own.sweep, own.sweep_counters,
-                phases[count - 1], own.constants,
+                own.records.membrane[0], goals, begin, end, own.table, own.sweep,
+                own.sweep_counters, phases[count - 1], own.constants,
             )  # fmt: skip
+            copy_window(records[count - 1].errors, w, own.sweep.drive)
+        if learn and end == steps:
             for back in range(count):
                 number = count - 1 - back
                 own = layers[number]
@@ -200,3 +222,6 @@ def run_network(  # type: ignore[no-untyped-def]
                 own = layers[number]
                 if own.learned and not own.sweep_constants.spike_update:
                     update_layer(own, sweep_phases[number])
+                if own.learned and records[number].update_digests.size > 0:
+                    digest = records[number].update_digests[w]
+                    digest_weights(own.weights, own.weights.shape[0] - 1, own.lanes, digest)

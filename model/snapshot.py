@@ -143,8 +143,10 @@ class Opener:
         for name, array in state._asdict().items():
             array[:] = found[name]
         fresh = self._fresh
-        noise = self._noise(_sources(config.noise.lfsr, sizes.lanes, arrays, "noise_lfsr"))
-        update = self._update(_sources(config.learning.lfsr, sizes.lanes, arrays, "update_lfsr"))
+        noise = self._noise(lfsr_sources(config.noise.lfsr, sizes.lanes, arrays, "noise_lfsr"))
+        update = self._update(
+            lfsr_sources(config.learning.lfsr, sizes.lanes, arrays, "update_lfsr")
+        )
         return Snapshot(
             self.weights(found["weights"]),
             state,
@@ -163,7 +165,7 @@ def _distinct_taps(lfsr: LfsrConfig, lanes: int) -> list[tuple[int, ...]]:
     return [source.taps for source in dict.fromkeys(lfsr.streams(lanes))]
 
 
-def _sources(lfsr: LfsrConfig, lanes: int, arrays: Arrays, name: str) -> list[Lfsr]:
+def lfsr_sources(lfsr: LfsrConfig, lanes: int, arrays: Arrays, name: str) -> list[Lfsr]:
     """Return the LFSRs with the states in `arrays`, one per distinct stream.
 
     Raises

@@ -70,13 +70,18 @@ class Sweep(NamedTuple):
 
 
 @compilable
-def drive_by_errors(membrane, targets, w, table, sweep, counters, phase, c):  # type: ignore[no-untyped-def]
-    """Write the errors of a window, from its recorded membranes (T, M), as the drive."""
-    for t in range(membrane.shape[0]):
+def drive_by_errors(  # type: ignore[no-untyped-def]
+    membrane, targets, begin, end, table, sweep, counters, phase, c
+):  # fmt: skip
+    """Write the errors of steps ``begin ..< end`` of a window as the drive.
+
+    They are computed from its recorded membranes, (T, M), and its targets, (1, T or 1, M).
+    """
+    for t in range(begin, end):
         row = t if targets.shape[1] > 1 else 0
         for i in range(membrane.shape[1]):
             index = table_bin(membrane[t, i], phase, c)
-            target = targets[w, row, i]
+            target = targets[0, row, i]
             value, saturated = error_value(table.a[index], table.b[index], target, c)
             sweep.drive[t, i] = value
             counters[ERROR_SATURATIONS] += saturated

@@ -54,6 +54,7 @@ TESTED_ELSEWHERE = {
     "model/clocks.py": "sim/backends/test_core.py",  # clock cycles that gates need
     "model/derive_sweep.py": "model/test_surrogate.py",  # and test_network: all of its integers
     "model/network_part.py": "model/test_network.py",  # the arrays of a network's layer
+    "model/network_result.py": "model/test_network.py",  # what a network returns
     "model/network_window.py": "model/test_network.py",  # the windows of a network
     "model/sweep_sections.py": "model/config/test_network.py",  # parts of its configuration
     "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place

@@ -228,7 +228,8 @@ class NetworkConfig:
         """Write the network to a TOML file with all fields, atomically; see `Config.save`."""
         save_text(path, dump_network(self.to_dict()))
 
-    def _facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, object]:
+        """Return name, sizes and steps, as representations show them."""
         sizes = (own.config.layer.neurons for own in self.layers)
         inputs = self.layers[0].config.layer.inputs
         return {
@@ -238,12 +239,12 @@ class NetworkConfig:
         }
 
     def __repr__(self) -> str:
-        return one_line("NetworkConfig", self._facts())
+        return one_line("NetworkConfig", self.facts())
 
     def _repr_html_(self) -> str:
         weights = ", ".join(str(own.config.synapse.weight) for own in self.layers)
         more = {"weights": weights, "hash": network_hash(self.to_dict())}
-        return html_table("NetworkConfig", {**self._facts(), **more})
+        return html_table("NetworkConfig", {**self.facts(), **more})
 
 
 def single(config: Config) -> NetworkConfig:

@@ -1,4 +1,4 @@
-"""Files with the complete state of a layer: ``.npz``, for one kind of layer and configuration."""
+"""Files with the complete state of a layer or a network: ``.npz``, for one kind and configuration."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_hash
+from bitlif.model.config.network import NetworkConfig, any_hash
 from bitlif.model.errors import BitlifError
+from bitlif.model.sections import LayerConfig
 from bitlif.model.storage.atomic import new_file
 from bitlif.model.text import path_text, quoted
 
@@ -26,20 +27,22 @@ MAX_WINDOWS = (1 << 62) - 1
 """Maximum number of windows learned."""
 
 OTHER_BYTES = 1 << 16
-"""Bound on the bytes of all arrays whose size does not depend on the layer."""
+"""Bound on the bytes of all arrays of a layer whose size does not depend on it."""
 
 HEADER = ("format", "kind", "config")
 
 
-def save_arrays(path: str | Path, kind: str, config: Config, arrays: Arrays) -> None:
-    """Write the state of a layer, atomically.
+def save_arrays(
+    path: str | Path, kind: str, config: Config | NetworkConfig, arrays: Arrays
+) -> None:
+    """Write the state of a layer or a network, atomically.
 
     Parameters
     ----------
     path : str or Path
     kind : str
         Kind of the layer; only layers of the same kind can load the file.
-    config : Config
+    config : Config or NetworkConfig
         The file contains its hash.
     arrays : dict of str to array
 
@@ -48,13 +51,13 @@ def save_arrays(path: str | Path, kind: str, config: Config, arrays: Arrays) -> 
     OSError
         If the file cannot be written.
     """
-    header = {"format": FORMAT, "kind": kind, "config": config_hash(config)}
+    header = {"format": FORMAT, "kind": kind, "config": any_hash(config)}
     texts = {name: np.array(text) for name, text in header.items()}
     with new_file(Path(path)) as made, made.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **texts, **arrays)
 
 
-def load_saved(path: str | Path, kind: str, config: Config) -> Arrays:
+def load_saved(path: str | Path, kind: str, config: Config | NetworkConfig) -> Arrays:
     """Return the arrays that `save_arrays` wrote.
 
     Raises
@@ -64,8 +67,8 @@ def load_saved(path: str | Path, kind: str, config: Config) -> Arrays:
         configuration.
     """
     name = f"state '{path_text(path)}'"
-    sizes = config.layer
-    most = 8 * (sizes.inputs * sizes.neurons + 2 * sizes.inputs + 2 * sizes.neurons) + OTHER_BYTES
+    layers = [config] if isinstance(config, Config) else [own.config for own in config.layers]
+    most = sum(_most_bytes(own.layer) for own in layers)
     with open_arrays("state", path, most) as file:
         size = sum(array.size for array in file.headers.values())
         if size > most:
@@ -78,13 +81,19 @@ def load_saved(path: str | Path, kind: str, config: Config) -> Arrays:
         raise BitlifError(
             f"{name} must be of a layer of kind '{kind}', not {quoted(header['kind'])}"
         )
-    expected = config_hash(config)
+    expected = any_hash(config)
     if header["config"] != expected:
         raise BitlifError(
             f"{name} must be of the configuration {expected} ({config.name}), "
             f"not {quoted(header['config'])}"
         )
     return arrays
+
+
+def _most_bytes(sizes: LayerConfig) -> int:
+    """Return an upper bound on the bytes of all arrays of a layer."""
+    values = sizes.inputs * sizes.neurons + 2 * sizes.inputs + 2 * sizes.neurons
+    return 8 * values + OTHER_BYTES
 
 
 def require_names(arrays: Arrays, names: Iterable[str]) -> None:

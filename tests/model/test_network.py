@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +12,12 @@ import pytest
 from networks import network_stimulus, random_networks
 from reference_network import run_reference_network
 
+from bitlif.model.digest import sign_digests
 from bitlif.model.errors import BitlifError
 from bitlif.model.layer import Layer
-from bitlif.model.network import Network, NetworkResult
+from bitlif.model.network import Network
+from bitlif.model.network_result import NetworkResult
+from bitlif.model.signature import Signature
 
 COUNT = 48
 """Networks that `make test` draws; `make test-long` draws more."""
@@ -158,7 +164,7 @@ def test_first_layer_runs_as_a_layer_of_its_own() -> None:
     [
         (lambda n, e, w, t: n.load(w[:1]), "list of 2 arrays"),
         (lambda n, e, w, t: n.load([w[0].T, w[1]]), "weights must be integers of shape"),
-        (lambda n, e, w, t: n.learn(e, t, record=("errors",)), "record must name some of"),
+        (lambda n, e, w, t: n.learn(e, t, record=("traces",)), "record must name some of"),
         (lambda n, e, w, t: n.run(e, t, record=("adjoints",)), "record must name some of"),
         (lambda n, e, w, t: n.learn(e, t[:1]), "targets must be"),
         (lambda n, e, w, t: n.learn(e, None), "targets must be given"),
@@ -176,3 +182,63 @@ def test_wrong_arguments_are_refused(call: Any, message: str) -> None:
     network = Network(config)
     with pytest.raises(BitlifError, match=message):
         call(network, events, weights, targets)
+
+
+def test_networks_start_with_the_weights_of_the_configuration() -> None:
+    config = random_networks(COUNT)[3]
+    network = Network(config)
+    assert_equal(network.weights(), config.initial_weights())
+    network.reset()
+    assert_equal(network.weights(), config.initial_weights())
+
+
+def test_saved_networks_continue_to_the_bit(tmp_path: Path) -> None:
+    for number in (0, 4, 7):
+        network, _ = learned(number)
+        events, _, targets = network_stimulus(network.config, number)
+        network.save(tmp_path / "state.npz")
+        other = Network(network.config)
+        other.resume(tmp_path / "state.npz")
+        copies = [other, pickle.loads(pickle.dumps(network)), copy.deepcopy(network)]
+        record = ("membrane", "adjoints", "gradients", "errors", "digests")
+        expected = values(network, network.learn(events, targets, record=record))
+        for own in copies:
+            assert_equal(expected, values(own, own.learn(events, targets, record=record)))
+
+
+def test_damaged_states_are_refused() -> None:
+    network, _ = learned(next(n for n in range(COUNT) if len(random_networks(COUNT)[n].layers) > 1))
+    arrays = network.to_arrays()
+    for name, value, message in (
+        ("layer.0.sweep_lfsr", None, r"layer\.0: a state must contain the array sweep_lfsr"),
+        ("layer.1.weights", np.zeros(3), r"layer\.1: weights must be integers"),
+        ("layer.9.weights", np.zeros(3), r"must not contain an array 'layer\.9\.weights'"),
+        ("layer.0.windows_learned", np.array(99), "windows_learned must be the same"),
+    ):
+        changed = {**arrays, name: value} if value is not None else {
+            key: array for key, array in arrays.items() if key != name
+        }  # fmt: skip
+        with pytest.raises(BitlifError, match=message):
+            network.from_arrays(changed)
+
+
+def test_signature_is_that_of_the_layers_alone() -> None:
+    # A layer of a network signs what a layer of its own signs: membranes, spikes, new weights.
+    network, _ = learned(5)
+    events, _, targets = network_stimulus(network.config, 5)
+    result = network.learn(events, targets, record=("membrane", "digests"))
+    for own, weights, layer in zip(
+        result.layers, network.weights(), network.config.layers, strict=True
+    ):
+        assert own.digests is not None
+        assert own.membrane is not None
+        last = events.windows - 1
+        signer = Signature(layer.config.layer)
+        expected = signer.take_steps(own.membrane[last], own.raster[last])
+        steps, updates = (array[last:] for array in own.digests)
+        zero = (0,) * layer.config.layer.lanes
+        lanes, signed = sign_digests(layer.config.layer, zero, steps, updates)
+        np.testing.assert_array_equal(signed[0], expected)
+        if updates.size:
+            signer.take_weights(weights)
+        assert lanes == signer.lanes
