@@ -1,4 +1,4 @@
-"""Files with the complete state of a layer or a network: ``.npz``, for one kind and configuration."""
+"""Files with the complete state of a layer or a network: ``.npz``, for one configuration."""
 
 from __future__ import annotations
 
