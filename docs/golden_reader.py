@@ -41,46 +41,77 @@ def read(folder: Path, entry: dict[str, Any]) -> list[int]:
     return [value for row in rows for value in row]
 
 
-def check(folder: Path) -> str:
-    """Check the files of a set, and the signature after every step and window."""
-    manifest = json.loads(file_of(folder, "manifest.json").read_bytes())
-    if (manifest["kind"], manifest["version"]) != ("bitlif golden vectors", 1):
-        raise ValueError("manifest.json: must describe golden vectors, version 1")
-    config, run = manifest["config"], manifest["run"]
-    if hashlib.sha256(file_of(folder, config["file"]).read_bytes()).hexdigest() != config["sha256"]:
-        raise ValueError(f"{config['file']}: its SHA-256 differs from the manifest's")
-    arrays = {entry["name"]: read(folder, entry) for entry in manifest["arrays"]}
-    steps, inputs, neurons = run["steps"], run["inputs"], run["neurons"]
-    if not 1 <= run["lanes"] <= neurons:
-        raise ValueError(f"manifest.json: lanes must be in 1 ..= {neurons}, not {run['lanes']}")
-    if len(arrays["spike"]) != run["windows"] * steps * neurons:
+def signatures(
+    run: dict[str, Any], layer: dict[str, Any], arrays: dict[str, list[int]], prefix: str
+) -> list[int]:
+    """Check the signature of a layer after every step; return it after every window."""
+    steps, inputs, neurons = run["steps"], layer["inputs"], layer["neurons"]
+    if not 1 <= layer["lanes"] <= neurons:
+        raise ValueError(f"manifest.json: lanes must be in 1 ..= {neurons}, not {layer['lanes']}")
+    if len(arrays[f"{prefix}spike"]) != run["windows"] * steps * neurons:
         raise ValueError("manifest.json: its sizes do not match the array of spikes")
-    lanes = [0] * run["lanes"]  # one 32-bit register each
+    lanes = [0] * layer["lanes"]  # one 32-bit register each
 
     def take(neuron: int, word: int) -> None:
         state = lanes[neuron % len(lanes)]  # polynomial of CRC-32, one word at a time
         state = (state << 1) ^ (0x04C11DB7 if state >> 31 else 0) ^ word
         lanes[neuron % len(lanes)] = state & MASK
 
-    def compare(given: int, place: str) -> None:
-        folded = 0  # exclusive or of all registers, that of lane l rotated left by l
-        for lane, state in enumerate(lanes):
-            folded ^= ((state << lane % 32) | (state >> (32 - lane % 32))) & MASK
-        if folded != given:
-            raise ValueError(
-                f"signature after {place}: 0x{folded:08x}, but 0x{given:08x} in the set"
-            )
-
+    found = []
     for w in range(run["windows"]):
         for t in range(w * steps, (w + 1) * steps):
             for i in range(neurons):
                 at = t * neurons + i
-                take(i, arrays["membrane_potential"][at] ^ (arrays["spike"][at] << 31))
-            compare(arrays["signature_by_step"][t], f"window {w}, step {t - w * steps}")
+                potential = arrays[f"{prefix}membrane_potential"][at]
+                take(i, potential ^ (arrays[f"{prefix}spike"][at] << 31))
+            place = f"window {w}, step {t - w * steps}"
+            compare(folded(lanes), arrays[f"{prefix}signature_by_step"][t], f"{prefix}{place}")
         for i in range(neurons if run["learns"] else 0):
             for j in range(inputs):
-                take(i, arrays["weight"][(w * inputs + j) * neurons + i])
-        compare(arrays["signature"][w], f"window {w}")
+                # A layer of a network that is not learned keeps its initial weights.
+                if f"{prefix}weight" in arrays:
+                    take(i, arrays[f"{prefix}weight"][(w * inputs + j) * neurons + i])
+                else:
+                    take(i, arrays[f"{prefix}initial_weight"][j * neurons + i])
+        compare(folded(lanes), arrays[f"{prefix}signature"][w], f"{prefix}window {w}")
+        found.append(folded(lanes))
+    return found
+
+
+def folded(words: list[int]) -> int:
+    """Return the exclusive or of 32-bit words, word number n rotated left by n."""
+    value = 0
+    for n, word in enumerate(words):
+        value ^= ((word << n % 32) | (word >> (32 - n % 32))) & MASK
+    return value
+
+
+def compare(found: int, given: int, place: str) -> None:
+    """Raise ValueError unless a signature is that of the set."""
+    if found != given:
+        raise ValueError(f"signature after {place}: 0x{found:08x}, but 0x{given:08x} in the set")
+
+
+def check(folder: Path) -> str:
+    """Check the files of a set, and the signature after every step and window."""
+    manifest = json.loads(file_of(folder, "manifest.json").read_bytes())
+    network = (manifest["kind"], manifest["version"]) == ("bitlif golden network", 1)
+    if not network and (manifest["kind"], manifest["version"]) != ("bitlif golden vectors", 1):
+        raise ValueError("manifest.json: must describe golden vectors, version 1")
+    config, run = manifest["config"], manifest["run"]
+    if hashlib.sha256(file_of(folder, config["file"]).read_bytes()).hexdigest() != config["sha256"]:
+        raise ValueError(f"{config['file']}: its SHA-256 differs from the manifest's")
+    arrays = {entry["name"]: read(folder, entry) for entry in manifest["arrays"]}
+    if network:
+        layers = [
+            signatures(run, layer, arrays, f"layer.{n}.")
+            for n, layer in enumerate(manifest["layers"])
+        ]
+        for w in range(run["windows"]):
+            own = [layer[w] for layer in layers]
+            compare(folded(own), arrays["signature"][w], f"window {w} of the network")
+    else:
+        signatures(run, run, arrays, "")
     count = sum(len(values) for values in arrays.values())
     return f"{config['name']}, {run['windows']} windows, {count} values, all signatures"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.storage.ownership import GOLDEN
 
 from .console.output_files import OutputFolder, require_place
@@ -26,6 +26,7 @@ from .support.stimuli import (
     add_stimuli,
     check_conformance,
     check_numbers,
+    chosen_network_work,
     chosen_work,
     given_stimuli,
 )
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 MAX_WINDOWS = 10_000
 WINDOWS = 3
+
+SMALL = 20_000
+"""A network with fewer synapses times steps is not compiled, which would take longer."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -51,7 +55,8 @@ def add_parser(subparsers: SubParsers) -> None:
         every step. Each array is a file of decimal text; manifest.json describes them.
         docs/golden.md in the sources documents the format, and docs/golden_reader.py reads and
         checks folders without bitlif. --conformance writes a fixed set of small configurations
-        that together notice common mistakes of an implementation.
+        that together notice common mistakes of an implementation. CONFIG can be a network; the set
+        then has the values of every layer and of the backward sweep.
         {HELP}""",
         (
             "bitlif golden tiny -o tiny-golden",
@@ -87,7 +92,9 @@ def run(args: argparse.Namespace) -> int:
     if args.conformance:
         return _write_conformance(args)
     require_place("--out", Path(args.out), GOLDEN, force=args.force)
-    config = Config.load(args.config)
+    config = load_any_config(args.config)
+    if isinstance(config, NetworkConfig):
+        return _write_network(args, config)
     from bitlif.sim.compare.expected import compute_expected
 
     work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, learning=not args.inference)
@@ -96,6 +103,10 @@ def run(args: argparse.Namespace) -> int:
     with OutputFolder(Path(args.out), GOLDEN, force=args.force) as out:
         expected = compute_expected(work)
         report = out.write(lambda folder: _write(work, expected, folder, given))
+    return _tell(args, report)
+
+
+def _tell(args: argparse.Namespace, report: dict[str, Any]) -> int:
     report["written"] = args.out
     if args.json:
         print_json(report)
@@ -103,6 +114,33 @@ def run(args: argparse.Namespace) -> int:
         console().print(_sentence(report))
         console().print(f"written to {args.out}")
     return 0
+
+
+def _write_network(args: argparse.Namespace, network: NetworkConfig) -> int:
+    """Write the golden set of a network, and report it."""
+    from bitlif.sim.compare.network_expected import compute_network_expected
+    from bitlif.sim.compare.network_golden import write_network_golden
+
+    work = chosen_network_work(
+        args, network, windows=WINDOWS, most=MAX_WINDOWS, learning=not args.inference
+    )
+    given = given_stimuli(args)
+    with OutputFolder(Path(args.out), GOLDEN, force=args.force) as out:
+        with progress_bars() as bars:
+            bar = bars.add_task("windows", total=work.events.windows)
+            steps = work.events.windows * work.events.steps
+            expected = compute_network_expected(
+                work, interpreted=steps * sum(own.size for own in work.weights) < SMALL,
+                progress=lambda: bars.update(bar, advance=1),
+            )  # fmt: skip
+
+        def fill(folder: Path) -> dict[str, Any]:
+            manifest = write_network_golden(work, expected, folder, given)
+            learns, signature = work.learns, int(expected.signature[-1])
+            return _facts(manifest, folder, learns=learns, signature=signature)
+
+        report = out.write(fill)
+    return _tell(args, report)
 
 
 def _write_conformance(args: argparse.Namespace) -> int:
@@ -145,17 +183,26 @@ def _write(work: Work, expected: Expected, folder: Path, given: Sequence[str]) -
     from bitlif.sim.compare.golden import write_golden
 
     manifest = write_golden(work, expected, folder, given)
+    signature = int(expected.observed["signature"][-1, 0])
+    return _facts(manifest, folder, learns=work.learns, signature=signature)
+
+
+def _facts(
+    manifest: dict[str, Any], folder: Path, *, learns: bool, signature: int
+) -> dict[str, Any]:
+    """Return the report on a set that has been written."""
+    run = manifest["run"]
     return {
-        "config": work.config.name,
+        "config": manifest["config"]["name"],
         "hash": manifest["config"]["hash"],
-        "windows": work.events.windows,
-        "seed": work.seed,
-        **({"given": list(given)} if given else {}),
-        "learns": work.learns,
+        "windows": run["windows"],
+        "seed": run["seed"],
+        **({"given": run["given"]} if "given" in run else {}),
+        "learns": learns,
         "arrays": len(manifest["arrays"]),
         "values": sum(math.prod(array["shape"]) for array in manifest["arrays"]),
         "bytes": sum(file.stat().st_size for file in folder.iterdir()),
-        "signature": int(expected.observed["signature"][-1, 0]),
+        "signature": signature,
     }
 
 

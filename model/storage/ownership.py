@@ -34,6 +34,9 @@ MANIFEST = "manifest.json"
 GOLDEN = "bitlif golden vectors"
 """The kind of a golden set, as in its manifest."""
 
+GOLDEN_NETWORK = "bitlif golden network"
+"""The kind of a golden set of a network in its manifest. For ownership, its kind is `GOLDEN`."""
+
 EARLIER = ("report.json", "difference.json")
 """Files by which earlier versions recognised their folders; other programs write them too."""
 
@@ -94,7 +97,7 @@ def _read_manifest(folder: Path) -> Marker | None:
     """Return the content of a golden set's manifest; None if it is missing or foreign."""
     content = _read(folder / MANIFEST)
     parsed = None if content is None else _parsed(content)
-    if not (isinstance(parsed, dict) and parsed.get("kind") == GOLDEN):
+    if not (isinstance(parsed, dict) and parsed.get("kind") in (GOLDEN, GOLDEN_NETWORK)):
         return None
     _require_version(folder / MANIFEST, parsed.get("version"))
     try:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from bitlif.model.config.config import Config
+    from bitlif.model.config.network import NetworkConfig
     from bitlif.model.events import Events
 
     from .rich_console import ResultTable, Screen
@@ -102,19 +103,24 @@ def add_duplicates(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_events(args: argparse.Namespace, config: Config) -> Events:
+def chosen_events(args: argparse.Namespace, config: Config | NetworkConfig) -> Events:
     """Load the spikes of ``--spikes``; raise if they do not fit the configuration or memory."""
+    from bitlif.model.config.network import NetworkConfig, outer
     from bitlif.model.files.event_file import load_events
 
-    steps, neurons = config.window.steps, config.layer.neurons
+    seen = outer(config)
+    steps, neurons = seen.window.steps, seen.layer.neurons
+    kind = "layer"
+    if isinstance(config, NetworkConfig):
+        kind, neurons = "network", sum(own.config.layer.neurons for own in config.layers)
     events = load_events(
-        args.spikes, steps=steps, units=config.layer.inputs, duplicates=args.duplicates
+        args.spikes, steps=steps, units=seen.layer.inputs, duplicates=args.duplicates
     )
     # A run stores one byte per neuron and step.
     most = MOST_OUTPUTS // (steps * neurons)
     if events.windows > most:
         raise BitlifError(
-            f"spikes '{path_text(args.spikes)}' must have at most {most} windows for a layer of "
+            f"spikes '{path_text(args.spikes)}' must have at most {most} windows for a {kind} of "
             f"{neurons} neurons and {steps} steps, not {events.windows}"
         )
     return events

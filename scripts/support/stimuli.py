@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.text import path_text
 from bitlif.scripts.console.terminal import add_duplicates, chosen_events
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from bitlif.model.config.config import Config
+    from bitlif.model.config.network import NetworkConfig
+    from bitlif.model.events import Events
+    from bitlif.sim.compare.network_expected import NetworkWork
     from bitlif.tasks.scenario import Work
 
 STIMULI = ("weights", "spikes", "targets")
@@ -97,18 +102,62 @@ def chosen_work(
         If a file cannot be read or does not fit the configuration, the files and ``--windows``
         do not agree, or targets are given that nothing reads.
     """
-    import numpy as np
-
     from bitlif.model.files.weight_file import load_weights
-    from bitlif.tasks.scenario import targets_by_step
     from bitlif.tasks.stimulus import random_work
 
+    _check_targets(args, config, learning=learning)
+    weights = None if args.weights is None else load_weights(args.weights, config)
+    events, targets, windows = _files(args, config, windows, most)
+    work = random_work(config, args.seed, windows, stall=stall)
+    if weights is not None:
+        work = replace(work, weights=weights)
+    if events is not None:
+        work = replace(work, events=events)
+    if targets is not None:
+        work = replace(work, targets=_by_step(config, work.events, targets))
+    return work if learning else replace(work, learning=False, learn=False)
+
+
+def chosen_network_work(
+    args: argparse.Namespace, network: NetworkConfig, *, windows: int, most: int,
+    learning: bool = True,
+) -> NetworkWork:  # fmt: skip
+    """Return the windows that a network runs; parameters and errors are those of `chosen_work`.
+
+    What no file gives is drawn by `bitlif.sim.compare.network_expected.random_network_work`.
+    """
+    from bitlif.model.files.weight_file import load_network_weights
+    from bitlif.sim.compare.network_expected import random_network_work
+
+    outer = network.outer
+    _check_targets(args, outer, learning=learning)
+    weights = None if args.weights is None else load_network_weights(args.weights, network)
+    events, targets, windows = _files(args, network, windows, most)
+    work = random_network_work(network, args.seed, windows, learns=learning)
+    if weights is not None:
+        work = replace(work, weights=weights)
+    if events is not None:
+        work = replace(work, events=events)
+    if targets is not None:
+        work = replace(work, targets=_by_step(outer, work.events, targets))
+    return work
+
+
+def _check_targets(args: argparse.Namespace, config: Config, *, learning: bool) -> None:
+    """Raise if there are targets that nothing reads."""
     if args.targets is not None and not learning and config.membrane.reset != "teacher":
         raise BitlifError(
             "--targets can only be used with --inference if membrane.reset is 'teacher', "
             f"not '{config.membrane.reset}'"
         )
-    weights = None if args.weights is None else load_weights(args.weights, config)
+
+
+def _files(
+    args: argparse.Namespace, config: Config | NetworkConfig, windows: int, most: int
+) -> tuple[Events | None, NDArray[Any] | None, int]:
+    """Return spikes and targets from files, or None, and the number of windows to run."""
+    from bitlif.model.config.network import outer
+
     events = None if args.spikes is None else chosen_events(args, config)
     found = {"--spikes": events.windows} if events is not None else {}
     targets = None
@@ -117,21 +166,23 @@ def chosen_work(
 
         stored = _stored_windows(args.targets) if events is None else events.windows
         found["--targets"] = stored
-        targets = load_targets(args.targets, config, stored)
+        targets = load_targets(args.targets, outer(config), stored)
     for option, count in found.items():
         _check_count(option, getattr(args, option[2:]), count, args.windows, most)
         windows = count
     windows = args.windows or windows
-    work = random_work(config, args.seed, windows, stall=stall)
-    if weights is not None:
-        work = replace(work, weights=weights)
-    if events is not None:
-        work = replace(work, events=events.select(range(windows)))
-    if targets is not None:
-        shape = (windows, config.window.steps, config.layer.neurons)
-        rows = targets_by_step(config, work.events, targets[:windows])
-        work = replace(work, targets=rows.reshape(shape).astype(np.uint16))
-    return work if learning else replace(work, learning=False, learn=False)
+    chosen = None if events is None else events.select(range(windows))
+    return chosen, None if targets is None else targets[:windows], windows
+
+
+def _by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[Any]:
+    """Return raw targets with a row per step: (W, T, M) uint16."""
+    import numpy as np
+
+    from bitlif.tasks.scenario import targets_by_step
+
+    shape = (events.windows, config.window.steps, config.layer.neurons)
+    return targets_by_step(config, events, targets).reshape(shape).astype(np.uint16)
 
 
 def _stored_windows(path: str) -> int:

@@ -88,7 +88,7 @@ def compute_expected(work: Work, *, interpreted: bool = False) -> Expected:
         else:
             result = layer.run(one, goals, record=RECORD_INFERENCE)
         signatures.append(signature.take_window(result))
-        found = _neuron_signals(config, result, one.raster()[0], weights, targets[w], phase)
+        found = neuron_signals(config, result, one.raster()[0], weights, targets[w], phase)
         if learn:
             if config.window.trace == "clear":
                 trace_state[:] = 0
@@ -104,8 +104,8 @@ def compute_expected(work: Work, *, interpreted: bool = False) -> Expected:
                 "weight": layer.weights,
             }
         noise, update = layer.lfsr_states
-        found["noise LFSR"] = _as_int64(noise)
-        found["update LFSR"] = _as_int64(update)
+        found["noise LFSR"] = states_as_int64(noise)
+        found["update LFSR"] = states_as_int64(update)
         found["signature"] = np.array([signature.value])
         for name, values in found.items():
             seen.setdefault(name, []).append(np.asarray(values, np.int64))
@@ -136,12 +136,12 @@ def _targets(work: Work) -> NDArray[np.int64]:
     return targets_by_step(config, events, work.targets).reshape(shape)
 
 
-def _as_int64(states: tuple[int, ...]) -> NDArray[np.int64]:
+def states_as_int64(states: tuple[int, ...]) -> NDArray[np.int64]:
     """Return LFSR states of up to 64 bits reinterpreted as signed integers."""
     return np.array(states, np.uint64).view(np.int64)
 
 
-def _neuron_signals(
+def neuron_signals(
     config: Config, result: Result, raster: NDArray[np.bool_], weights: NDArray[np.int64],
     targets: NDArray[np.int64], phase: PhaseConstants,
 ) -> dict[str, NDArray[Any]]:  # fmt: skip

@@ -111,7 +111,7 @@ def golden_arrays(work: Work, expected: Expected) -> list[GoldenArray]:
         *_constant_arrays(work),
         GoldenArray(
             "phase", np.array(expected.phases), ("window",),
-            f"u{_bits(len(work.config.schedule) - 1)}.0", "index",
+            f"u{bits_of(len(work.config.schedule) - 1)}.0", "index",
         ),
         *_observed(work, expected),
         GoldenArray(
@@ -123,7 +123,8 @@ def golden_arrays(work: Work, expected: Expected) -> list[GoldenArray]:
     ]  # fmt: skip
 
 
-def _bits(largest: int) -> int:
+def bits_of(largest: int) -> int:
+    """Return the bits of an unsigned format that holds 0 ..= `largest`."""
     return max(1, largest.bit_length())
 
 
@@ -181,10 +182,13 @@ def _observed(work: Work, expected: Expected) -> Iterator[GoldenArray]:
             # `Expected` holds the 64 bits as signed integers.
             values = values.view(np.uint64)
         name = one.name.lower().replace(" ", "_")
-        yield GoldenArray(name, values, axes, _format(work.config, one), units.get(one.name, "raw"))
+        yield GoldenArray(
+            name, values, axes, array_format(work.config, one), units.get(one.name, "raw")
+        )
 
 
-def _format(config: Config, one: Observable) -> str:
+def array_format(config: Config, one: Observable) -> str:
+    """Return the format of a signal of a core."""
     trace, error = config.trace, config.error
     frac = {
         **{own.title: own.format(config).frac for own in state_variables()},
@@ -246,7 +250,9 @@ def manifest(
             "word_bits": config.noise.word_bits, "leap": config.noise.leap,
         },
         "update": {"random_bits": config.learning.random_bits, "leap": config.learning.leap},
-        "lfsrs": {name: _lfsrs(config, source) for name, source in _sources(work).items()},
+        "lfsrs": {
+            name: lfsr_facts(source, sizes.lanes) for name, source in _sources(work).items()
+        },
         "ranges": {
             name: {"low": own.low, "high": own.high} for name, own in derived.ranges.items()
         },
@@ -260,9 +266,9 @@ def manifest(
     }  # fmt: skip
 
 
-def _lfsrs(config: Config, source: LfsrConfig) -> dict[str, Any]:
+def lfsr_facts(source: LfsrConfig, lanes: int) -> dict[str, Any]:
     """Return the width, the taps of each LFSR, and the LFSR that each lane reads."""
-    distinct, of_lane = source.registers(config.layer.lanes)
+    distinct, of_lane = source.registers(lanes)
     return {
         "width": source.width,
         "taps": [list(one.taps) for one in distinct],
@@ -279,10 +285,17 @@ def write_golden(
     """
     arrays = golden_arrays(work, expected)
     entries = manifest(work, expected, arrays, given)
+    write_files(folder, arrays, dump_config(work.config), entries)
+    return entries
+
+
+def write_files(
+    folder: Path, arrays: Sequence[GoldenArray], config: str, entries: dict[str, Any]
+) -> None:
+    """Write the arrays, the configuration and the manifest of a set."""
     texts = {one.file: one.text for one in arrays}
-    texts["config.toml"] = dump_config(work.config)
+    texts["config.toml"] = config
     texts[MANIFEST] = json.dumps(entries, indent=1, allow_nan=False) + "\n"
     for name, text in texts.items():
         # The same bytes on every system, whatever its line ending.
         (folder / name).write_text(text, "utf-8", newline="\n")
-    return entries
