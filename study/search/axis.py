@@ -35,8 +35,8 @@ class Axis:
     fields : tuple of str
         Dotted names of the configuration fields that the axis sets.
     kind : str
-        ``"values"``: a list of values of one field. ``"range"``: numbers from `low` to `high` of
-        one field. ``"cases"``: named settings of several fields.
+        ``"values"``: a list of values. ``"range"``: numbers from `low` to `high`. Each is the value
+        of all `fields`. ``"cases"``: named settings of several fields.
     labels : tuple
         Values or names of cases, in order; empty for a range.
     settings : tuple of dict
@@ -98,7 +98,7 @@ class Axis:
     def edits(self, choice: Scalar) -> Edits:
         """Return the edits of a choice, which is a label or a number of the range."""
         if self.kind == "range":
-            return {self.fields[0]: choice}
+            return dict.fromkeys(self.fields, choice)
         return self.settings[self.labels.index(choice)]
 
 
@@ -131,14 +131,11 @@ def read_axis(tree: object, config: AnyConfig, where: str) -> Axis:
         raise BitlifError(f"{where} must have exactly one of these: values; low and high; case")
     if kinds == ["case"]:
         return _read_cases(tree, config, where, unit)
-    name = tree.get("field")
-    if not isinstance(name, str):
-        raise BitlifTypeError(f"{where}.field must be the name of a field, not {quoted(name)}")
-    require_field(name, config)
-    axis_name = tree.get("name", name)
+    names = _read_fields(tree, config, where)
+    axis_name = tree.get("name", names[0])
     require_name(f"{where}.name", axis_name)
     if kinds == ["low"]:
-        return _read_range(tree, name, axis_name, where, unit)
+        return _read_range(tree, names, axis_name, where, unit)
     values = tree["values"]
     if not isinstance(values, list) or not values:
         raise BitlifTypeError(f"{where}.values must be a list of values, not {quoted(values)}")
@@ -152,8 +149,25 @@ def read_axis(tree: object, config: AnyConfig, where: str) -> Axis:
     if len({(type(value) is bool, value) for value in values}) != len(values):
         raise BitlifError(f"{where}.values must differ from each other, but are {quoted(values)}")
     _require_one_kind(values, where)
-    settings = tuple({name: value} for value in values)
-    return Axis(axis_name, (name,), "values", tuple(values), settings, unit=unit)
+    settings = tuple(dict.fromkeys(names, value) for value in values)
+    return Axis(axis_name, names, "values", tuple(values), settings, unit=unit)
+
+
+def _read_fields(tree: dict[str, Any], config: AnyConfig, where: str) -> tuple[str, ...]:
+    """Return the fields of an axis: one, or several that have the same value."""
+    given = tree.get("field")
+    listed = given if isinstance(given, list) else [given]
+    if not listed or not all(isinstance(name, str) for name in listed):
+        raise BitlifTypeError(
+            f"{where}.field must be the name of a field, not {quoted(given)}, or a list of names"
+        )
+    for name in listed:
+        require_field(name, config)
+    if len(set(listed)) != len(listed):
+        raise BitlifError(f"{where}.field must have different names, not {quoted(given)}")
+    if isinstance(given, list) and "name" not in tree:
+        raise BitlifError(f"{where}.name must be given for an axis of several fields")
+    return tuple(listed)
 
 
 def _require_few(what: str, values: list[Any]) -> None:
@@ -177,7 +191,9 @@ def require_name(what: str, name: object) -> str:
     return name
 
 
-def _read_range(tree: dict[str, Any], name: str, axis_name: str, where: str, unit: str) -> Axis:
+def _read_range(
+    tree: dict[str, Any], names: tuple[str, ...], axis_name: str, where: str, unit: str
+) -> Axis:
     numbers: dict[str, Any] = {}
     whole = all(type(tree.get(key, 1)) is int for key in ("low", "high", "step"))
     for key, usual in (("low", None), ("high", None), ("step", 1 if whole else 0.0)):
@@ -204,7 +220,7 @@ def _read_range(tree: dict[str, Any], name: str, axis_name: str, where: str, uni
             f"{where}.step must be at least {least:g} in a range to {largest:g}, "
             f"not {numbers['step']:g}"
         )
-    return Axis(axis_name, (name,), "range", log=log, unit=unit, **numbers)
+    return Axis(axis_name, names, "range", log=log, unit=unit, **numbers)
 
 
 def _read_cases(tree: dict[str, Any], config: AnyConfig, where: str, unit: str) -> Axis:

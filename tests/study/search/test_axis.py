@@ -53,6 +53,17 @@ def test_cases_set_several_fields() -> None:
     assert axis.edits("one") == {"noise.words": 1, "noise.word_bits": 8}
 
 
+def test_fields_can_share_a_value() -> None:
+    fields = ["trace.current.bits", "trace.format.bits"]
+    tree: dict[str, Any] = {"field": fields, "name": "trace bits"}
+    axis = read_axis({**tree, "values": [4, 8]}, DIGITS, "axis")
+    assert (axis.name, axis.fields, axis.steps()) == ("trace bits", tuple(fields), (4, 8))
+    assert axis.edits(8) == {"trace.current.bits": 8, "trace.format.bits": 8}
+    bounded = read_axis({**tree, "low": 3, "high": 6}, DIGITS, "axis")
+    assert bounded.steps() == (3, 4, 5, 6)
+    assert bounded.edits(5) == {"trace.current.bits": 5, "trace.format.bits": 5}
+
+
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
@@ -63,6 +74,12 @@ def test_cases_set_several_fields() -> None:
         ({"field": "noise.words", "values": [[1]]}, "values must be numbers, text or truth"),
         ({"field": "noise.word", "values": [1]}, "did you mean 'noise.words'"),
         ({"fild": "noise.words", "values": [1]}, r"axis\.fild is not a field.*'field'"),
+        ({"field": [], "values": [1]}, r"field must be the name of a field, not \[\]"),
+        ({"field": ["noise.words"], "values": [1]}, "name must be given for an axis of several"),
+        (
+            {"field": ["noise.words"] * 2, "name": "words", "values": [1]},
+            "field must have different names",
+        ),
         ({"field": 3, "values": [1]}, "field must be the name of a field, not 3"),
         ({"field": "noise.words", "low": 3, "high": 2}, "high must be above low = 3, not 2"),
         ({"field": "noise.words", "low": 1}, "high must be a number"),
