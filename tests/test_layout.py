@@ -60,6 +60,10 @@ TESTED_ELSEWHERE = {
     "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place
     "model/counters.py": "model/test_reference.py",  # places in the array of counters
     "model/floating/constants.py": "model/floating/test_layer.py",  # parameters of every twin
+    "model/floating/network_part.py": "model/floating/test_network.py",  # arrays of its layers
+    "model/floating/network_result.py": "model/floating/test_network.py",  # what it returns
+    "model/floating/network_snapshot.py": "model/floating/test_network.py",  # its state
+    "model/floating/network_step.py": "model/floating/test_network.py",  # its windows
     "model/floating/stepping.py": "sim/backends/test_stepping.py",  # windows in steps
     "model/gradient.py": "model/test_layer.py",  # sparse and dense sums
     "model/engine/loops.py": "model/engine/test_compile.py",  # loops of every kernel

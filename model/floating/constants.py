@@ -8,15 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.fixed import Format
 from bitlif.model.sections import DecayConfig
+from bitlif.model.surrogate import BINS, SPAN
 
+from .network_step import DENSITY, PIECEWISE_DENSITY, WINDOW, FloatSweepConstants
 from .step import GAUSSIAN, PIECEWISE, TABLE, FloatConstants
 
 
 def real_leak(decay: DecayConfig) -> float:
     """Return the unrounded leak factor of a time constant or shift."""
     return 1.0 - 2.0**-decay.shift if decay.shift else math.exp(-1.0 / decay.tau)
+
+
+def limits(fmt: Format, *, matched: bool) -> tuple[float, float]:
+    """Return the range of a format in the matched twin, and infinity in the ideal one."""
+    if not matched:
+        return -math.inf, math.inf
+    return float(fmt.real(fmt.raw_min)), float(fmt.real(fmt.raw_max))
 
 
 def error_functions(config: Config) -> tuple[NDArray[np.float64], ...]:
@@ -36,14 +46,13 @@ def float_constants(config: Config, number: int, *, matched: bool) -> FloatConst
     error = config.error
     rule = PIECEWISE if matched else GAUSSIAN
     rule = TABLE if error.rule == "table" else rule
-
-    def ends(fmt: Format) -> tuple[float, float]:
-        if not matched:
-            return -math.inf, math.inf
-        return float(fmt.real(fmt.raw_min)), float(fmt.real(fmt.raw_max))
-
-    current, membrane = ends(config.synapse.current), ends(config.membrane.format)
-    weight, errors = ends(config.synapse.weight), ends(error.format)
+    current, membrane, weight, errors, trace_current, trace = (
+        limits(fmt, matched=matched)
+        for fmt in (
+            config.synapse.current, config.membrane.format, config.synapse.weight, error.format,
+            config.trace.current, config.trace.format,
+        )
+    )  # fmt: skip
     return FloatConstants(
         leak_s=real_leak(config.synapse.decay),
         leak_m=real_leak(config.membrane.decay),
@@ -62,10 +71,43 @@ def float_constants(config: Config, number: int, *, matched: bool) -> FloatConst
         current_high=current[1],
         membrane_low=membrane[0],
         membrane_high=membrane[1],
-        trace_current_high=ends(config.trace.current)[1],
-        trace_high=ends(config.trace.format)[1],
+        trace_current_high=trace_current[1],
+        trace_high=trace[1],
         error_low=errors[0],
         error_high=errors[1],
         weight_low=weight[0],
         weight_high=weight[1],
+    )
+
+
+def float_sweep_constants(
+    network: NetworkConfig, number: int, *, matched: bool
+) -> FloatSweepConstants:
+    """Return the real parameters of the sweep of layer `number`."""
+    own = network.layers[number]
+    sweep, pmf = own.sweep, own.config.noise.pmf
+    surrogate, width, bits = WINDOW, sweep.surrogate.width, sweep.surrogate.bits
+    if bits > 1:
+        surrogate = PIECEWISE_DENSITY if matched else DENSITY
+    # The integers' table holds means over bins, relative to the largest.
+    edges = np.interp(np.arange(BINS + 1) * (SPAN / BINS), pmf.knots_in_sigma(), pmf.cumulative())
+    top = 1.0 - 2.0**-bits
+    credit, membrane, current = (
+        limits(fmt, matched=matched) for fmt in (sweep.credit, sweep.membrane, sweep.current)
+    )
+    return FloatSweepConstants(
+        hidden=number < len(network.layers) - 1,
+        spike_update=sweep.update == "spike",
+        sign=sweep.feedback == "sign",
+        surrogate=surrogate,
+        width=width,
+        span=SPAN * width,
+        scale=top * (SPAN / BINS) / float(np.diff(edges).max()),
+        top=top,
+        credit_low=credit[0],
+        credit_high=credit[1],
+        membrane_low=membrane[0],
+        membrane_high=membrane[1],
+        current_low=current[0],
+        current_high=current[1],
     )

@@ -165,6 +165,7 @@ def float_error(x, target, f, arrays):  # type: ignore[no-untyped-def]
     return clamp(target * a - (1.0 - target) * b, f.error_low, f.error_high)
 
 
+@compilable
 def run_float_windows(  # type: ignore[no-untyped-def]
     first, last, begin, end, learn, need_errors, weights, pointers, addresses, targets, noise,
     resets, arrays, weight_sum, errors, traces, gradient, spiked, spare, records, clear, f,

@@ -5,41 +5,56 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitlif.model.config.config import Config
-from bitlif.model.floating.constants import real_leak
+from bitlif.model.config.network import NetworkConfig, NetworkLayer
+from bitlif.model.events import Events
+from bitlif.model.fixed import Format
 from bitlif.model.floating.layer import FloatLayer
+from bitlif.model.floating.network import FloatNetwork
+from bitlif.model.sweep_sections import SweepConfig
 
 from strategies import random_configs, stimulus
 
+COUNT = 12
 
-def swept_gradient(config: Config, errors: np.ndarray, raster: np.ndarray) -> np.ndarray:
-    """Return the gradient (M, N) of one window by the sweep in real numbers.
 
-    It is written from docs/networks.md; the last layer's sweep is not cut by resets.
-    """
-    leak_m, leak_s = real_leak(config.membrane.decay), real_leak(config.synapse.decay)
-    lam = kap = np.zeros(errors.shape[1])
-    gradient = np.zeros((errors.shape[1], raster.shape[1]))
-    for error, spikes in zip(errors[::-1], raster[::-1], strict=True):
-        lam = error + leak_m * lam
-        kap = leak_s * kap + config.membrane.gain * lam
-        gradient += np.outer(kap, spikes)
-    return gradient
+def twins(
+    number: int, reset: str, update: str = "window"
+) -> tuple[FloatLayer, FloatNetwork, Events, np.ndarray]:
+    """Return a layer and the same layer as a network, with its events and real targets."""
+    drawn = random_configs(COUNT)[number]
+    config = drawn.replace(membrane__reset=reset, window__trace="clear")
+    events, weights, targets = stimulus(config, number)
+    own = NetworkLayer(config=config, sweep=SweepConfig(current=Format(16, 12), update=update))
+    layer = FloatLayer(config, seed=number)
+    network = FloatNetwork(NetworkConfig(layers=(own,)), seed=number)
+    real = weights * float(config.synapse.weight.lsb)
+    layer.load(real)
+    network.load([real])
+    return layer, network, events, targets / (1 << config.error.target_bits)
 
 
 @pytest.mark.parametrize("reset", ["free", "teacher"])
 def test_sweep_equals_the_traces_in_real_numbers(reset: str) -> None:
-    for number, drawn in enumerate(random_configs(12)):
-        config = drawn.replace(membrane__reset=reset, window__trace="clear")
-        events, weights, targets = stimulus(config, number)
-        layer = FloatLayer(config)
-        layer.load(weights * float(config.synapse.weight.lsb))
-        goals = targets / (1 << config.error.target_bits)
-        result = layer.run(events, goals, gradient=True, record=("errors",))
-        assert result.errors is not None
-        assert result.gradient is not None
-        for window, raster in enumerate(events.raster()):
-            swept = swept_gradient(config, result.errors[window], raster)
-            scale = np.abs(result.gradient[window]).max()
-            difference = np.abs(swept - result.gradient[window]).max()
-            assert difference <= 1e-12 * max(scale, 1e-300)
+    for number in range(COUNT):
+        layer, network, events, targets = twins(number, reset)
+        traced = layer.run(events, targets, gradient=True, record=("errors", "membrane"))
+        swept = network.run(events, targets, record=("errors", "membrane", "gradients"))
+        np.testing.assert_array_equal(swept.output.raster, traced.raster)
+        np.testing.assert_array_equal(swept.output.membrane, traced.membrane)
+        np.testing.assert_array_equal(swept.output.errors, traced.errors)
+        assert traced.gradient is not None
+        for own, other in zip(swept.gradients[0], traced.gradient, strict=True):
+            scale = np.abs(other).max()
+            assert np.abs(own.T - other).max() <= 1e-12 * max(scale, 1e-300)
+
+
+@pytest.mark.parametrize("update", ["window", "spike"])
+@pytest.mark.parametrize("reset", ["free", "teacher"])
+def test_layer_learns_the_same_by_the_sweep_in_real_numbers(reset: str, update: str) -> None:
+    for number in range(COUNT):
+        layer, network, events, targets = twins(number, reset, update)
+        start = layer.weights
+        layer.learn(events.select([0]), targets[:1])
+        network.learn(events.select([0]), targets[:1])
+        scale = np.abs(layer.weights - start).max() + np.abs(start).max()
+        assert np.abs(network.weights()[0] - layer.weights).max() <= 1e-12 * scale
