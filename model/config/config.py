@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,8 +129,23 @@ class Config(Settings):
 
 
 def ready_made() -> list[str]:
-    """Return the names of the configurations that come with the package."""
-    return sorted(item.name[:-5] for item in READY_MADE.iterdir() if item.name.endswith(".toml"))
+    """Return the names of the single layers that come with the package."""
+    return [name for name, network in _ready_made().items() if not network]
+
+
+def ready_made_networks() -> list[str]:
+    """Return the names of the networks that come with the package."""
+    return [name for name, network in _ready_made().items() if network]
+
+
+@functools.cache
+def _ready_made() -> dict[str, bool]:
+    """Return the names of all configurations that come with the package: network or not."""
+    files = sorted((one.name, one) for one in READY_MADE.iterdir() if one.name.endswith(".toml"))
+    return {
+        name[:-5]: any(line.startswith("[[layer]]") for line in one.read_text("utf-8").splitlines())
+        for name, one in files
+    }
 
 
 def conformance() -> list[str]:
@@ -159,7 +175,9 @@ def save_text(path: str | Path, text: str) -> None:
 
 def read_ready_made(source: Any) -> tuple[str, str, Path | None]:
     """Return text, name and folder of a TOML file, or of a ready-made one; see `read_source`."""
-    known = conformance() if str(source).startswith(f"{CONFORMANCE}/") else ready_made()
+    known = [*ready_made(), *ready_made_networks()]
+    if str(source).startswith(f"{CONFORMANCE}/"):
+        known = conformance()
     return read_source("configuration", source, READY_MADE, known)
 
 

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitlif.model.config.config import ready_made
+from bitlif.model.config.config import ready_made, ready_made_networks
 from bitlif.model.config.network import NetworkConfig, load_any_config, outer
 from bitlif.model.config.toml import read_source
 from bitlif.model.config.toml_tree import parse_toml
@@ -266,7 +266,7 @@ def _base(
         return suited(task, epochs=length, seed=seed)
     if task.steps is not None:
         raise BitlifError(f"task.steps must be left out unless config = '{AUTO}'")
-    if source in ready_made() or folder is None:
+    if folder is None or source in (*ready_made(), *ready_made_networks()):
         return load_any_config(source)
     return load_any_config(folder / source)
 
