@@ -144,7 +144,7 @@ def is_time_code(events: Events) -> bool:
     return 2 * once >= max(1, active)
 
 
-def _lasting(steps: int) -> DecayConfig:
+def lasting(steps: int) -> DecayConfig:
     """Return the decay of a current that lasts for a window."""
     return DecayConfig(tau=float(steps), bits=min(16, max(8, steps.bit_length() + 3)))
 
@@ -186,18 +186,18 @@ def suit_config(
     base = Config.load(BASE)
     membrane, synapse, trace = base.membrane, base.synapse, base.trace
     timed = events.steps > synapse.decay.tau and is_time_code(events)
-    decay = _lasting(events.steps) if timed else synapse.decay
+    decay = lasting(events.steps) if timed else synapse.decay
     drive = drive_of(events, decay, membrane.decay)
-    gain, gain_bits = _gain(EFFECT / drive.effect)
+    gain, gain_bits = rounded_gain(EFFECT / drive.effect)
     # The current that holds the highest membrane must fit, or the membrane's range cannot be used;
     # and so must the spikes of two inputs with the largest weight.
     highest = float(membrane.format.real(membrane.format.raw_max))
     weight = float(synapse.weight.real(synapse.weight.raw_max))
     held = highest * (1 - leak_ratio(membrane.decay)) / gain
-    current = _fitted(synapse.current, max(held, 2 * weight))
-    traced = _fitted(trace.format, drive.peak * gain)
+    current = fitted(synapse.current, max(held, 2 * weight))
+    traced = fitted(trace.format, drive.peak * gain)
     bits = LONG_TRACE_BITS if timed else trace.current.bits
-    trace_current = _fitted(Format(bits, bits, False), max(drive.current, 1.0))
+    trace_current = fitted(Format(bits, bits, False), max(drive.current, 1.0))
     schedule = _schedule(events.windows, epochs, base.schedule[0].sigma)
     config = base.replace(
         name=name, layer__inputs=events.units, layer__neurons=classes, layer__lanes=1,
@@ -263,10 +263,10 @@ def leak_ratio(decay: DecayConfig) -> float:
     return raw / (1 << bits)
 
 
-def _gain(wanted: float) -> tuple[float, int]:
+def rounded_gain(wanted: float) -> tuple[float, int]:
     """Return a gain with `GAIN_BITS` significant bits, and its fractional bits.
 
-    >>> _gain(0.1), _gain(70.3)
+    >>> rounded_gain(0.1), rounded_gain(70.3)
     ((0.1015625, 8), (70.0, 0))
     """
     bits = 0
@@ -276,10 +276,10 @@ def _gain(wanted: float) -> tuple[float, int]:
     return raw / (1 << bits), bits
 
 
-def _fitted(fmt: Format, largest: float) -> Format:
+def fitted(fmt: Format, largest: float) -> Format:
     """Return a format of the same bits with the most fractional bits that holds a number.
 
-    >>> str(_fitted(Format(8, 7, False), 2.5))
+    >>> str(fitted(Format(8, 7, False), 2.5))
     'u8.6'
     """
     frac = fmt.bits - int(fmt.signed)
