@@ -264,8 +264,9 @@ def _base(
     source = _text(tree, "config", "digits" if task.own is None else AUTO)
     if source == AUTO:
         return suited(task, epochs=length, seed=seed)
-    if task.steps is not None:
-        raise BitlifError(f"task.steps must be left out unless config = '{AUTO}'")
+    for option, given in (("steps", task.steps), ("hidden", task.hidden)):
+        if given:
+            raise BitlifError(f"task.{option} must be left out unless config = '{AUTO}'")
     if folder is None or source in (*ready_made(), *ready_made_networks()):
         return load_any_config(source)
     return load_any_config(folder / source)

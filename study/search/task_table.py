@@ -14,6 +14,7 @@ A table names a registered task or a function of a module, or a file of data::
     readout = "count"
     true_target = 0.5
     steps = 64                     # per window, for config = "auto"
+    hidden = [24]                  # sizes of hidden layers, for config = "auto"
 
 A function takes no arguments. It returns a `Task`, `Data`, or a pair of arrays (X, y); for the last
 two, the options of the table apply as for a file. It is called where the study is started: data
@@ -27,7 +28,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from bitlif.model.config.config import Config
 from bitlif.model.errors import (
     BitlifError,
     BitlifTypeError,
@@ -42,15 +42,17 @@ from bitlif.tasks.arrays import ArrayTask
 from bitlif.tasks.data_file import Data, load_data
 from bitlif.tasks.samples import PREFIX
 from bitlif.tasks.suit_config import suit_config
+from bitlif.tasks.suit_network import hidden_sizes, suit_network
 from bitlif.tasks.task import Task
 
 from .axis import require_name
+from .base import AnyConfig
 from .own_data import OwnData, keep
 
 ARGUMENTS = ("encoder", "encoder_options", "readout", "true_target")
 """Keys of a table that are arguments of `bitlif.tasks.arrays.ArrayTask`."""
 
-OPTIONS = ("labels", "test", *ARGUMENTS, "steps")
+OPTIONS = ("labels", "test", *ARGUMENTS, "steps", "hidden")
 """Keys of a table that only own data have."""
 
 KEYS = ("name", "data", *OPTIONS)
@@ -72,6 +74,8 @@ class StudyTask:
         The data, unless the task is one that workers import.
     steps : int or None
         Steps of a window that the file asks for.
+    hidden : tuple of int
+        Sizes of the hidden layers that the file asks for.
     diagnosed : bool
         Whether the runs also measure chance; see `bitlif.study.search.metrics.DIAGNOSIS`.
     """
@@ -80,6 +84,7 @@ class StudyTask:
     task: Task
     own: OwnData | None = None
     steps: int | None = None
+    hidden: tuple[int, ...] = ()
     diagnosed: bool = False
 
 
@@ -175,12 +180,16 @@ def _own(tree: dict[str, Any], data: Data, folder: Path | None, source: str) -> 
     steps = None
     if "steps" in tree:
         steps = require_int("task.steps", tree["steps"], 1, MOST_STEPS)
-    return _of_arrays(task, source, steps)
+    with located("task"):
+        hidden = hidden_sizes(tree.get("hidden", ()))
+    return _of_arrays(task, source, steps, hidden)
 
 
-def _of_arrays(task: ArrayTask, source: str, steps: int | None = None) -> StudyTask:
+def _of_arrays(
+    task: ArrayTask, source: str, steps: int | None = None, hidden: tuple[int, ...] = ()
+) -> StudyTask:
     own = OwnData.of(task, source)
-    return StudyTask(keep(own), task, own, steps, diagnosed=True)
+    return StudyTask(keep(own), task, own, steps, hidden, diagnosed=True)
 
 
 def _labels(tree: dict[str, Any]) -> str | None:
@@ -193,8 +202,11 @@ def _source(key: str, value: object, folder: Path | None) -> str | Path:
     return text if folder is None or text.startswith(PREFIX) else folder / text
 
 
-def suited(task: StudyTask, *, epochs: int, seed: int) -> Config:
-    """Return the configuration that suits own data, as `bitlif.tasks.suit_config` makes it.
+def suited(task: StudyTask, *, epochs: int, seed: int) -> AnyConfig:
+    """Return the configuration that suits own data.
+
+    `bitlif.tasks.suit_config` makes that of a layer, and `bitlif.tasks.suit_network` that of a
+    network, if the task asks for hidden layers.
 
     Parameters
     ----------
@@ -222,4 +234,10 @@ def suited(task: StudyTask, *, epochs: int, seed: int) -> Config:
         steps = inputs.steps
     with located("task"):
         examples = learned.encoded(steps, seed)
-    return suit_config(examples.train, learned.classes.size, epochs=epochs, name=learned.name)[0]
+    train, classes = examples.train, learned.classes.size
+    if task.hidden:
+        with located("task"):
+            return suit_network(
+                train, classes, hidden=task.hidden, epochs=epochs, name=learned.name
+            )[0]
+    return suit_config(train, classes, epochs=epochs, name=learned.name)[0]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.files.event_file import save_events
@@ -88,6 +89,8 @@ def test_options_are_arguments_of_the_task(folder: Path) -> None:
         ({"data": "flasks.csv", "labels": "kind", "test": "gone.csv"}, ("gone.csv",)),
         ({"data": "flasks.csv", "labels": "kind", "encoder": "rat"}, ("task: encoder", "'rate'")),
         ({"data": "flasks.csv", "labels": "kind", "steps": 0}, ("task.steps", "0")),
+        ({"data": "flasks.csv", "labels": "kind", "hidden": [0]}, ("task: hidden", "[0]")),
+        ({"name": "digits", "hidden": 8}, ("task.hidden", "left out", "'digits'")),
         ({"name": "digits", "encoder": "rate"}, ("task.encoder", "left out", "'digits'")),
         ({"name": "digit"}, ("'digit'", "did you mean 'digits'")),
         ({"name": "no_module:make"}, ("no_module:make", "cannot be imported")),
@@ -150,6 +153,19 @@ def test_configuration_is_made_for_the_data(folder: Path) -> None:
     assert plan.learned.fits(plan.config)
     longer = parse_plan(FLASKS.replace("epochs = 2\n", "").replace("steps = 16\n", ""), "x", folder)
     assert (longer.length, longer.config.window.steps) == (longer.learned.epochs, 64)
+
+
+def test_hidden_layers_make_a_network_for_the_data(folder: Path) -> None:
+    text = FLASKS.replace("steps = 16\n", "steps = 16\nhidden = [6, 4]\n").replace(
+        "synapse.weight.bits", "layer.1.synapse.weight.bits"
+    ).replace("schedule.sigma", "layer.*.schedule.sigma")  # fmt: skip
+    plan = parse_plan(text, "x", folder)
+    assert isinstance(plan.config, NetworkConfig)
+    sizes = [own.config.layer for own in plan.config.layers]
+    assert [(own.inputs, own.neurons) for own in sizes] == [(7, 6), (6, 4), (4, 3)]
+    assert plan.config.outer.window.steps == 16
+    with pytest.raises(BitlifError, match=r"task\.hidden must be left out unless config = 'auto'"):
+        parse_plan(f'config = "digits"\n{text.replace("steps = 16", "")}', "x", folder)
 
 
 def test_configuration_of_other_sizes_is_refused(folder: Path) -> None:
