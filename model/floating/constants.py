@@ -81,7 +81,7 @@ def float_constants(config: Config, number: int, *, matched: bool) -> FloatConst
 
 
 def float_sweep_constants(
-    network: NetworkConfig, number: int, *, matched: bool
+    network: NetworkConfig, number: int, *, matched: bool, gated: bool = True
 ) -> FloatSweepConstants:
     """Return the real parameters of the sweep of layer `number`."""
     own = network.layers[number]
@@ -95,8 +95,10 @@ def float_sweep_constants(
     credit, membrane, current = (
         limits(fmt, matched=matched) for fmt in (sweep.credit, sweep.membrane, sweep.current)
     )
+    hidden = number < len(network.layers) - 1
     return FloatSweepConstants(
-        hidden=number < len(network.layers) - 1,
+        hidden=hidden,
+        gated=hidden and gated,
         spike_update=sweep.update == "spike",
         sign=sweep.feedback == "sign",
         surrogate=surrogate,

@@ -78,6 +78,9 @@ class FloatNetwork(Kept[FloatNetworkSnapshot]):
         stream of its own.
     matched : bool
         Whether this is the matched twin rather than the ideal one; see the module's docstring.
+    gated : bool
+        Whether a reset cuts the way back in hidden layers, as in the contract. False is for
+        comparisons only.
 
     Raises
     ------
@@ -101,14 +104,19 @@ class FloatNetwork(Kept[FloatNetworkSnapshot]):
     _snapshot_type = FloatNetworkSnapshot
     _config: NetworkConfig
 
-    def __init__(self, config: NetworkConfig, *, seed: int = 0, matched: bool = False) -> None:
+    def __init__(
+        self, config: NetworkConfig, *, seed: int = 0, matched: bool = False, gated: bool = True
+    ) -> None:
         if not isinstance(config, NetworkConfig):
             raise BitlifTypeError(f"config must be a NetworkConfig, not {quoted(config)}")
         self._config = config
         self._seed = require_int("seed", seed, 0, (1 << 63) - 1)
         self._matched = require_bool("matched", matched)
+        self._gated = require_bool("gated", gated)
         self._parts = [
-            FloatNetworkPart(config, number, seed=self._seed, matched=self._matched)
+            FloatNetworkPart(
+                config, number, seed=self._seed, matched=self._matched, gated=self._gated
+            )
             for number in range(len(config.layers))
         ]
         # The complete state, only ever replaced as a whole.
@@ -213,7 +221,7 @@ class FloatNetwork(Kept[FloatNetworkSnapshot]):
         return self._fresh().from_arrays(arrays)
 
     def _arguments(self) -> dict[str, Any]:
-        return {"seed": self._seed, "matched": self._matched}
+        return {"seed": self._seed, "matched": self._matched, "gated": self._gated}
 
     def __repr__(self) -> str:
         variant = "matched" if self._matched else "ideal"

@@ -30,10 +30,12 @@ class FloatNetworkPart:
         Index of the layer.
     seed : int
         Seed of the twin; the noise of each layer is a stream of its own.
-    matched : bool
+    matched, gated : bool
     """
 
-    def __init__(self, network: NetworkConfig, number: int, *, seed: int, matched: bool) -> None:
+    def __init__(
+        self, network: NetworkConfig, number: int, *, seed: int, matched: bool, gated: bool = True
+    ) -> None:
         config = network.layers[number].config
         self.config = config
         self.learned = number >= network.learned_from
@@ -69,7 +71,7 @@ class FloatNetworkPart:
             ),
             "pointers": np.zeros(steps + 1, np.int64),
             "addresses": np.zeros(steps * sizes.inputs, np.int32),
-            "s": float_sweep_constants(network, number, matched=matched),
+            "s": float_sweep_constants(network, number, matched=matched, gated=gated),
             "learned": self.learned,
         }
         self._sweep = FloatSweep(

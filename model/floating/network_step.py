@@ -27,6 +27,8 @@ class FloatSweepConstants(NamedTuple):
     """Real parameters of the sweep of a layer; limits that do not apply are infinite."""
 
     hidden: bool
+    gated: bool
+    """Whether a spike cuts the way back through the membrane: in hidden layers."""
     spike_update: bool
     sign: bool
     """Whether the credit of this layer takes the signs of the next layer's weights, as 1/8."""
@@ -224,7 +226,7 @@ def sweep_float_layer(pointers, addresses, spikes, own, before, passes, apply): 
                 after, later = sweep.membrane[t + 1, i], sweep.current[t + 1, i]
             if s.hidden:
                 drive[i] = clamp(sweep.derivative[t, i] * drive[i], s.credit_low, s.credit_high)
-                if spikes[t, i]:
+                if s.gated and spikes[t, i]:
                     after = 0.0
             value = clamp(f.leak_m * after + drive[i], s.membrane_low, s.membrane_high)
             membrane[i] = value

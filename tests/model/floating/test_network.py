@@ -331,6 +331,24 @@ def test_surrogate_of_the_matched_twin_is_the_unrounded_table() -> None:
     assert np.ptp(g) > 0.5
 
 
+def test_resets_cut_the_way_back_only_if_gated() -> None:
+    network = three()
+    events, weights, targets, draws = given(network, 12)
+    for gated in (True, False):
+        twin = FloatNetwork(network, gated=gated)
+        twin.load(weights)
+        record = ("adjoint_membranes", "credits")
+        result = twin.learn(events, targets, draws=draws, record=record)
+        for n in (0, 1):
+            leak = real_leak(network.layers[n].config.membrane.decay)
+            found, raster = result.adjoint_membranes[n], result.layers[n].raster
+            assert raster.any()
+            passed = np.where(raster[:, :-1], 0.0, 1.0) if gated else 1.0
+            expected = result.credits[n].copy()
+            expected[:, :-1] += leak * passed * found[:, 1:]
+            assert_close(found, expected)
+
+
 def test_pieces_of_a_run_give_the_bits_of_the_whole() -> None:
     network = three()
     events, weights, targets, _ = given(network, 13)
@@ -444,6 +462,7 @@ def test_learning_raises_the_likelihood() -> None:
         (lambda n, e, w, t, d: FloatNetwork(3), "config must be a NetworkConfig"),  # type: ignore[arg-type]
         (lambda n, e, w, t, d: FloatNetwork(n.config, seed=-1), "seed must be"),
         (lambda n, e, w, t, d: FloatNetwork(n.config, matched=1), "matched must be"),  # type: ignore[arg-type]
+        (lambda n, e, w, t, d: FloatNetwork(n.config, gated=1), "gated must be"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_arguments_are_refused(call: Any, message: str) -> None:
