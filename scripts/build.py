@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.files.weight_file import load_weights
 from bitlif.model.text import file_name
 
+from .console.configuration import load_layer
 from .console.output_files import OutputFolder
 from .console.terminal import (
     SubParsers,
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError(
             f"a build needs CONFIG and --board, one of {', '.join(BOARDS)} (see --list)"
         )
-    config = Config.load(args.config)
+    config = load_layer(args.config)
     if args.lanes is not None:
         config = config.replace(layer__lanes=args.lanes)
     board = board_named(args.board)

@@ -14,6 +14,7 @@ from bitlif.model.text import quoted
 from bitlif.sim.backends.open import accepted_names, require_backend
 from bitlif.sim.backends.serial import PREFIX
 
+from .console.configuration import load_layer
 from .console.terminal import (
     SubParsers,
     add_command,
@@ -114,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError(
             f"--conformance cannot be used with {boards[0]}: a board holds one configuration"
         )
-    config = None if args.conformance else Config.load(args.config)
+    config = None if args.conformance else load_layer(args.config)
     if args.inject or not set(names) <= {"float", "model", *boards}:
         require_gates()
     if config is None:

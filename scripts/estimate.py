@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
 
+from .console.configuration import load_layer
 from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Estimate and print."""
     from bitlif.fpga.boards import BOARDS, board_named
 
-    config = Config.load(args.config)
+    config = load_layer(args.config)
     if args.board:
         board_named(args.board)
     rows = [

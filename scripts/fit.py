@@ -9,6 +9,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, nearest_of, require_int
 from bitlif.model.text import quoted
 
+from .console.configuration import load_layer
 from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from bitlif.fpga.boards import board_named
     from bitlif.fpga.capacity import Room
 
-    config, board = Config.load(args.config), board_named(args.board)
+    config, board = load_layer(args.config), board_named(args.board)
     vary = list(dict.fromkeys(args.vary.split(",")))
     for word in vary:
         if word not in DEFAULTS:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from bitlif.hdl.bus.register_files import FORMATS
-from bitlif.model.config.config import Config
 
+from .console.configuration import load_layer
 from .console.output_files import OutputFile
 from .console.terminal import SubParsers, add_command, console, print_document
 
@@ -44,7 +44,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the register map."""
-    config = Config.load(args.config) if args.config else None
+    config = load_layer(args.config) if args.config else None
     text = FORMATS[args.format](config, learning=not args.inference)
     if args.out:
         with OutputFile(Path(args.out), {"CONFIG": args.config}) as out:

@@ -21,6 +21,7 @@ from bitlif.sim.backends.serial import PREFIX, SerialCore
 from bitlif.tasks.scenario import Work
 from bitlif.tasks.stimulus import random_work
 
+from .console.configuration import load_layer
 from .console.terminal import (
     SubParsers,
     add_command,
@@ -119,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     windows = require_int("--windows", args.windows, 1, 1_000_000)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     baud = require_int("--baud", args.baud, 1, MAX_BAUD)
-    given = Config.load(args.config) if args.config else None
+    given = load_layer(args.config) if args.config else None
     # Opened before the model runs, so that a missing port is reported at once.
     link = Link(open_serial(args.port, baud))
     config = given or _config_there(link)

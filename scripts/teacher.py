@@ -13,6 +13,7 @@ from bitlif.model.errors import require_int
 from bitlif.tasks.task import Epoch
 from bitlif.tasks.teacher import WINDOWS, conditions
 
+from .console.configuration import load_layer
 from .console.terminal import (
     SubParsers,
     add_command,
@@ -47,7 +48,8 @@ def add_parser(subparsers: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Learn every cell of the table and print it."""
     seeds = require_int("--seeds", args.seeds, 1, 1000)
-    base, task = Config.load(args.config), tasks.get("teacher")
+    base = load_layer(args.config, "a student is a single layer: give one")
+    task = tasks.get("teacher")
     rows: list[dict[str, Any]] = []
     names = list(conditions(base))
     with progress_bars() as bars:

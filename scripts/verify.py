@@ -14,6 +14,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_real
 from bitlif.model.text import file_name
 
+from .console.configuration import load_layer
 from .console.output_files import KeptElsewhere, OutputFolder
 from .console.terminal import (
     SubParsers,
@@ -132,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
         work, verilog = read_replay(Path(args.replay), trust_core=args.trust_core)
         outcomes, _ = _simulate(work, names, verilog, None, None)
     else:
-        config = Config.load(args.config)
+        config = load_layer(args.config)
         work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, stall=stall)
         faulty = faulty_verilog(args.inject, config) if args.inject else None
         place = Path(args.out or f"bitlif-verify-{file_name(config.name)}")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bitlif.model.config.config import Config
 from bitlif.model.files.weight_file import load_weights
 
+from .console.configuration import load_layer
 from .console.output_files import OutputFile
 from .console.terminal import SubParsers, add_command, console, print_document, require_gates
 
@@ -51,7 +51,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the core, alone or with its bus interface."""
-    config = Config.load(args.config)
+    config = load_layer(args.config)
     require_gates()
     from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog
     from bitlif.hdl.memories import memory_files

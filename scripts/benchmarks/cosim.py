@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
+from bitlif.scripts.console.configuration import load_layer
 from bitlif.scripts.console.terminal import (
     SubParsers,
     add_command,
@@ -108,7 +109,7 @@ def add_parser(actions: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; with ``--check``, compare with the targets."""
     windows = require_int("--windows", args.windows, COSIM_WINDOWS, 100_000)
-    config = Config.load(args.config)
+    config = load_layer(args.config)
     require_gates()
     from bitlif.sim.simulators import require_simulator
     from bitlif.tasks.stimulus import random_work

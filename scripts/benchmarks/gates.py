@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.text import quoted
+from bitlif.scripts.console.configuration import load_layer
 from bitlif.scripts.console.terminal import (
     SubParsers,
     add_command,
@@ -145,7 +146,7 @@ def add_parser(actions: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; with ``--check``, compare with the targets."""
-    config = Config.load(args.config)
+    config = load_layer(args.config)
     families = ("ecp5", "up5k") if args.family == "both" else (args.family,)
     defaults = QUICK_LANES if args.quick else LANES
     chosen = None if args.lanes is None else parse_lanes(args.lanes, config)
