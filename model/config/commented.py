@@ -50,7 +50,7 @@ def dump_commented(config: Settings, header: Sequence[str] = ()) -> str:
     tree = config_to_dict(config)
     lines: list[str] = []
     for paragraph in header:
-        lines += _comment(paragraph)
+        lines += comment_lines(paragraph)
     if lines:
         lines.append("")
     lines += _field("", "name", tree.pop("name"))
@@ -60,17 +60,17 @@ def dump_commented(config: Settings, header: Sequence[str] = ()) -> str:
     for number, phase in enumerate(phases):
         lines.append("")
         if number == 0:
-            lines += _comment(SECTIONS["schedule[]"])
+            lines += comment_lines(SECTIONS["schedule[]"])
         lines.append("[[schedule]]")
         for name, value in phase.items():
-            lines += _field("schedule[]", name, value) if number == 0 else _value(name, value)
+            lines += _field("schedule[]", name, value) if number == 0 else value_lines(name, value)
     return "\n".join(lines) + "\n"
 
 
 def _section(path: str, section: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a section: its own fields first, then the sections in it."""
     yield ""
-    yield from _comment(SECTIONS[path])
+    yield from comment_lines(SECTIONS[path])
     yield f"[{path}]"
     for name, value in section.items():
         if not isinstance(value, dict):
@@ -78,7 +78,7 @@ def _section(path: str, section: dict[str, Any]) -> Iterator[str]:
     if path.endswith(".decay"):
         # The field that is left out is shown, too: the other way to give the same decay.
         other = "shift" if "tau" in section else "tau"
-        yield from (*_comment(field_of(f"{path}.{other}").line), f"# {other} = 0")
+        yield from (*comment_lines(field_of(f"{path}.{other}").line), f"# {other} = 0")
     for name, value in section.items():
         if isinstance(value, dict):
             yield from _section(f"{path}.{name}", value)
@@ -86,11 +86,12 @@ def _section(path: str, section: dict[str, Any]) -> Iterator[str]:
 
 def _field(section: str, name: str, value: Any) -> Iterator[str]:
     field = field_of(f"{section}.{name}" if section else name)
-    yield from _comment(field.line)
-    yield from _value(name, value)
+    yield from comment_lines(field.line)
+    yield from value_lines(name, value)
 
 
-def _value(name: str, value: Any) -> Iterator[str]:
+def value_lines(name: str, value: Any) -> Iterator[str]:
+    """Yield the lines of TOML that give a field its value."""
     if not isinstance(value, list):
         yield tomli_w.dumps({name: value}).rstrip("\n")
         return
@@ -103,7 +104,8 @@ def _value(name: str, value: Any) -> Iterator[str]:
     yield "]"
 
 
-def _comment(paragraph: str) -> Iterator[str]:
+def comment_lines(paragraph: str) -> Iterator[str]:
+    """Yield a paragraph as lines of a comment."""
     yield from _wrapped(terminal_text(paragraph), "# ")
 
 

@@ -104,7 +104,8 @@ def _modes(section: str, what: str) -> tuple[Field, ...]:
     )
 
 
-def _lfsr(section: str, bits: str) -> tuple[Field, ...]:
+def lfsr_fields(section: str, bits: str) -> tuple[Field, ...]:
+    """Return the fields of a shift register; `bits` names the default of its leap."""
     return (
         Field(f"{section}.width", "bits of the register, whose period is 2^width - 1", "8 ..= 64"),
         Field(
@@ -186,7 +187,7 @@ _ALL = (
     Field("noise.level_bits", "bits of a draw of 'inverse_cdf'", "4 ..= 16"),
     Field("noise.scale_bits", "bits of the factor from draws to the membrane", "2 ..= 24"),
     Field("noise.overlap", "whether successive draws may share bits", "true, false"),
-    *_lfsr("noise.lfsr", "the bits of a draw"),
+    *lfsr_fields("noise.lfsr", "the bits of a draw"),
     Field(
         "error.rule",
         "likelihood, with a guarded divider, or own columns a and b",
@@ -226,7 +227,7 @@ _ALL = (
         "random bits of the rounding of updates, 0 to round to nearest",
         "0 ..= 24",
     ),
-    *_lfsr("learning.lfsr", "random_bits"),
+    *lfsr_fields("learning.lfsr", "random_bits"),
     Field(
         "schedule[].windows",
         "length of the phase, 0 for a last phase without end",
