@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bitlif import tasks
     from bitlif.model.config.config import Config
+    from bitlif.model.config.network import NetworkConfig
     from bitlif.model.errors import BitlifError, BitlifWarning
     from bitlif.model.events import Events
     from bitlif.sim.backends.core import Core
@@ -22,6 +23,7 @@ __all__ = [
     "Config",
     "Core",
     "Events",
+    "NetworkConfig",
     "Result",
     "SpikingClassifier",
     "__version__",
@@ -34,6 +36,7 @@ _HOMES = {
     "BitlifWarning": ("model.errors", "BitlifWarning"),
     "Config": ("model.config.config", "Config"),
     "Core": ("sim.backends.core", "Core"),
+    "NetworkConfig": ("model.config.network", "NetworkConfig"),
     "Events": ("model.events", "Events"),
     "Result": ("sim.backends.result", "CoreResult"),
     "SpikingClassifier": ("sim.classifier", "SpikingClassifier"),

@@ -286,7 +286,7 @@ class Network(Kept[NetworkSnapshot]):
             layers = [own.copied() for own in now.layers]
             streams = [copied_streams(own) for own in now.streams]
             parts = tuple(
-                part.parts(own, stream, forward)
+                part.parts(own, stream, part.window_records(forward))
                 for part, own, stream in zip(self._parts, layers, streams, strict=True)
             )
             numbers = [

@@ -20,7 +20,7 @@ from .network_window import LayerParts, WindowRecords
 from .snapshot import Opener, Snapshot, lfsr_sources
 from .sweep import SWEEP_COUNTERS, Sweep
 from .update import TILE
-from .window import INFER
+from .window import INFER, Records
 
 SWEEP_LFSR = "sweep_lfsr"
 """Name of the array with the states of the sweep's LFSRs."""
@@ -114,12 +114,16 @@ class NetworkPart:
             "teacher": int(self.config.membrane.reset == "teacher"),
         }
 
-    def parts(self, own: Snapshot, streams: Streams, wanted: Sequence[str]) -> LayerParts:
-        """Return the arguments of the kernel for a state that it may change."""
-        # The sweep needs the membranes; what nobody wants is not recorded in every step.
+    def window_records(self, wanted: Sequence[str]) -> Records:
+        """Return the records of one window, of which those that nobody wants have size zero."""
+        # The sweep needs the membranes.
         records = self.buffers.records(1, INFER, ("membrane", *wanted))
+        return records._replace(gradient=self.buffers.zeros((0, 0, 0), np.int64))
+
+    def parts(self, own: Snapshot, streams: Streams, records: Records) -> LayerParts:
+        """Return the arguments of the kernel for a state that it may change."""
         return LayerParts(
-            records=records._replace(gradient=self.buffers.zeros((0, 0, 0), np.int64)),
+            records=records,
             weights=own.weights, state=own.state, streams=own.streams,
             update_streams=own.update_streams, sweep_streams=streams,
             counters=np.zeros(len(COUNTERS), np.int64),

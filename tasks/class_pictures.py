@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitlif.model.config.network import outer
 from bitlif.model.errors import BitlifError, require_bool, require_int
 from bitlif.model.extras import missing_extra
 from bitlif.model.result import Result
@@ -57,7 +58,7 @@ def draw_classes(
         If the task has no labels, a class has too few test windows, or Matplotlib is not installed.
     """
     task, core = get(task), as_learner(core)
-    examples = checked_examples(task, core.config, seed, examples)
+    examples = checked_examples(task, outer(core.config), seed, examples)
     if examples.test_labels is None:
         raise BitlifError(f"task '{task.name}' must have labels to draw its classes")
     place, sort = require_int("place", place, 0, 1 << 30), require_bool("sort", sort)
@@ -69,7 +70,7 @@ def draw_classes(
     answers = read.classify(result)
     rasters = [examples.test.select([window]).raster()[0] for window in chosen]
     order = _order(rasters[0]) if sort else np.arange(rasters[0].shape[1])
-    taught = _taught_steps(task, examples, core.config.layer.neurons)
+    taught = _taught_steps(task, examples, outer(core.config).layer.neurons)
     figure, axes = _grid(len(classes))
     for column, (own, window) in enumerate(zip(classes.tolist(), chosen, strict=True)):
         above, below = axes[0][column], axes[1][column]

@@ -8,16 +8,22 @@ on the other windows of a batch, or on their order.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 from bitlif.model.events import Events
 from bitlif.model.layer import Layer
+from bitlif.model.network import Network
 from bitlif.model.result import Result
 
 from .learner import Learner
+
+CLEARED = {f"window__{name}": "clear" for name in ("state", "trace", "lfsr")}
+"""Fields of a window that starts from the reset state."""
 
 
 def prediction_config(config: Config) -> Config:
@@ -29,7 +35,7 @@ def prediction_config(config: Config) -> Config:
     >>> window.state, window.trace, window.lfsr
     ('clear', 'clear', 'clear')
     """
-    return config.replace(window__state="clear", window__trace="clear", window__lfsr="clear")
+    return config.replace(**CLEARED)
 
 
 def run_independent(layer: Learner, events: Events, *, record: Sequence[str] = ()) -> Result:
@@ -38,8 +44,17 @@ def run_independent(layer: Learner, events: Events, *, record: Sequence[str] = (
     The integer model runs them together, in `prediction_config`; other layers are reset before each
     window, and after the last one.
     """
-    if layer.backend == "model":
-        model = Layer(prediction_config(layer.config))
+    config = layer.config
+    if layer.backend == "model" and isinstance(config, NetworkConfig):
+        network = Network(config.replace(**CLEARED))
+        network.load(list(layer.weights()))
+        found = network.run(events, record=record)
+        totals = {
+            name: sum(own.counters[name] for own in found.layers) for name in found.output.counters
+        }
+        return replace(found.output, counters=totals)
+    if layer.backend == "model" and isinstance(config, Config):
+        model = Layer(prediction_config(config))
         model.load(layer.weights())
         return model.run(events, record=record)
     layer.reset()
@@ -47,7 +62,7 @@ def run_independent(layer: Learner, events: Events, *, record: Sequence[str] = (
     for window in range(events.windows):
         parts.append(layer.run(events.select([window]), record=record))
         layer.reset()
-    sizes = layer.config.layer
+    sizes = outer(layer.config).layer
     empty = np.zeros((0, events.steps, sizes.neurons), np.uint8)
     counters: dict[str, int] = {}
     for part in parts:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 from bitlif.model.errors import BitlifTypeError
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
@@ -19,10 +20,13 @@ from bitlif.model.text import quoted
 
 
 class Learner(Protocol):
-    """A layer that learns windows: the part of `bitlif.Core` that training uses."""
+    """A layer or a network that learns windows: the part of `bitlif.Core` that training uses.
+
+    Weights of a network are lists with an array per layer.
+    """
 
     @property
-    def config(self) -> Config:
+    def config(self) -> Config | NetworkConfig:
         """The configuration."""
 
     @property
@@ -141,4 +145,4 @@ def target_levels(config: Config, targets: NDArray[Any]) -> NDArray[np.uint16]:
 
 def targets_for(layer: Learner, targets: NDArray[np.float64]) -> NDArray[Any]:
     """Return real targets in the layer's units."""
-    return targets if layer.units == "real" else target_levels(layer.config, targets)
+    return targets if layer.units == "real" else target_levels(outer(layer.config), targets)

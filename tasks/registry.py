@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib import metadata
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted, shortened, terminal_text
 
@@ -82,14 +83,27 @@ def get(task: Task | str) -> Task:
     return _imported(task, lambda: getattr(importlib.import_module(module), name))
 
 
-def default_task(config: Config) -> Task:
-    """Return the task whose ready-made configuration this is, or else one that fits the layer.
+def default_task(config: Config | NetworkConfig) -> Task:
+    """Return the task whose ready-made configuration this is, or else one that fits.
 
     Of registered tasks that name this configuration as theirs (`Task.config`), or else of all, it
-    is the first that the layer can learn.
+    is the first that the layer or the network can learn.
+
+    Raises
+    ------
+    BitlifError
+        If none fits a network; one fits every layer.
     """
-    own = [task for task in _TASKS.values() if task.config and task.config == config.name]
-    return next(task for task in (*own, *_TASKS.values()) if task.fits(config))
+    network, seen = isinstance(config, NetworkConfig), outer(config)
+    known = [task for task in _TASKS.values() if task.networks or not network]
+    own = [task for task in known if task.config and task.config == config.name]
+    for task in (*own, *known):
+        if task.fits(seen):
+            return task
+    raise BitlifError(
+        f"a task must be named: none of {', '.join(_TASKS)} fits a network of {seen.layer.inputs} "
+        f"inputs and {seen.layer.neurons} outputs"
+    )
 
 
 def _imported(name: str, find: Callable[[], object]) -> Task:

@@ -115,10 +115,12 @@ class Epoch:
 
 
 class Task(ABC):
-    """A task that a layer can learn.
+    """A task that a layer, or a network, can learn.
 
-    A subclass gives the class attributes and the abstract methods; an instance is registered by
-    `bitlif.tasks.register`, or found by ``"MODULE:NAME"``.
+    The configuration that methods take is that of a layer: of a network, its inputs and last layer
+    (`bitlif.model.config.network.NetworkConfig.outer`). A subclass gives the class attributes and
+    the abstract methods; an instance is registered by `bitlif.tasks.register`, or found by
+    ``"MODULE:NAME"``.
     """
 
     name: str
@@ -132,6 +134,9 @@ class Task(ABC):
 
     item = "window"
     """What a window shows, as a noun."""
+
+    networks = True
+    """Whether networks can learn the task, too."""
 
     measures: tuple[Measure, ...]
     """What `measure` returns; the first one is the task's score."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import outer
 from bitlif.model.errors import require_int
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
@@ -61,6 +62,7 @@ class HiddenTeacher(Task):
 
     name = "teacher"
     config = "teacher"
+    networks = False
     length_field = "windows"
     epochs = study_epochs = WINDOWS
     measures = (
@@ -170,7 +172,7 @@ def free_run(layer: Any, task: TeacherTask) -> Result:
     Weights that were learned in gates are run on the integer model.
     """
     layer = as_learner(layer)
-    config = layer.config
+    config = outer(layer.config)
     last = {"sigma": config.schedule[layer.phase()].sigma}
     free = config.replace(membrane__reset="free", schedule=[last])
     if layer.backend == "float":

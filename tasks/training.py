@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
 from bitlif.model.text import quoted
 
@@ -49,7 +50,7 @@ def train(
     progress : callable or None
         Called with each `Epoch`.
     examples : Examples or None
-        None: ``task.load(core.config, seed)``.
+        None: ``task.load(config, seed)`` with the `task_config` of the core.
     probe : Core or None
         Core to test with, into which the weights are loaded; None: ``core.fresh()``. `core` itself
         is not used for testing, because that would advance its LFSRs.
@@ -79,8 +80,9 @@ def train(
     first = require_int("first", first, 0, 1 << 30)
     if progress is not None and not callable(progress):
         raise BitlifTypeError(f"progress must be callable or None, not {quoted(progress)}")
-    examples = checked_examples(task, core.config, seed, examples)
-    targets = targets_for(core, task.targets(examples, core.config.layer.neurons))
+    config = task_config(task, core.config)
+    examples = checked_examples(task, config, seed, examples)
+    targets = targets_for(core, task.targets(examples, config.layer.neurons))
     labels, windows = examples.train_labels, examples.train.windows
     if len(targets) != windows:
         raise BitlifError(f"targets must be those of {windows} windows, not of {len(targets)}")
@@ -139,7 +141,7 @@ def predict(
     change.
     """
     task, core = get(task), as_learner(core)
-    examples = checked_examples(task, core.config, seed, examples)
+    examples = checked_examples(task, task_config(task, core.config), seed, examples)
     if examples.test_labels is None:
         raise BitlifError(f"task '{task.name}' must have labels to be classified, not only targets")
     probe, read = as_learner(core.fresh() if probe is None else probe), readout(task.readout)
@@ -158,7 +160,7 @@ def confusion(core: Any, task: Task | str, **options: Any) -> NDArray[np.int64]:
     Options are those of `predict`.
     """
     predicted, true = predict(core, task, **options)
-    classes = as_learner(core).config.layer.neurons
+    classes = outer(as_learner(core).config).layer.neurons
     matrix = np.zeros((classes, classes), np.int64)
     np.add.at(matrix, (true, predicted), 1)
     return matrix
@@ -170,9 +172,22 @@ def evaluate(
 ) -> dict[str, float]:  # fmt: skip
     """Return all measures of a trained core by name: `Task.measure`."""
     task, core = get(task), as_learner(core)
-    examples = checked_examples(task, core.config, seed, examples)
+    examples = checked_examples(task, task_config(task, core.config), seed, examples)
     probe = as_learner(core.fresh() if probe is None else probe)
     return task.measure(core, probe, examples, history)
+
+
+def task_config(task: Task, config: Config | NetworkConfig) -> Config:
+    """Return the configuration that a task is asked with: that of a layer, or a network's `outer`.
+
+    Raises
+    ------
+    BitlifError
+        If the task is one for single layers, and this is a network.
+    """
+    if isinstance(config, NetworkConfig) and not task.networks:
+        raise BitlifError(f"task '{task.name}' must be learned by a single layer, not by a network")
+    return outer(config)
 
 
 def checked_examples(

@@ -55,6 +55,7 @@ TESTED_ELSEWHERE = {
     "model/derive_sweep.py": "model/test_surrogate.py",  # and test_network: all of its integers
     "model/network_part.py": "model/test_network.py",  # the arrays of a network's layer
     "model/network_result.py": "model/test_network.py",  # what a network returns
+    "model/network_stepping.py": "sim/backends/test_network_core.py",  # windows in steps
     "model/network_window.py": "model/test_network.py",  # the windows of a network
     "model/sweep_sections.py": "model/config/test_network.py",  # parts of its configuration
     "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place

@@ -22,7 +22,6 @@ from bitlif.model.checks import (
     check_targets,
     check_weights,
     require_no_targets,
-    warn_of_idle,
 )
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
@@ -77,14 +76,18 @@ class Core(Stepped):
         return self._learning
 
     def __repr__(self) -> str:
-        sizes, state = self._config.layer, self._facts()["state"]
-        about = f"{sizes.inputs} inputs, {sizes.neurons} neurons, {state}"
+        about = self._about()
         name, backend = shortened(self._config.name, 24), shortened(self.backend, 20)
         return f"<bitlif core '{name}' on {backend}: {about}>"
 
     def _repr_html_(self) -> str:
         facts = {"configuration": self._config.name, "backend": self.backend, **self._facts()}
         return html_table("bitlif core", facts)
+
+    def _about(self) -> str:
+        """Return sizes and state in words."""
+        facts = self._facts()
+        return f"{facts['inputs']} inputs, {facts['neurons']} neurons, {facts['state']}"
 
     def _facts(self) -> dict[str, Any]:
         """Return what a representation shows. Nothing is read from hardware."""
@@ -191,7 +194,7 @@ class Core(Stepped):
         else:
             require_no_targets(config, needed=learn)
         if learn:
-            warn_of_idle(config)
+            self._warn_of_idle()
         before = self.counters()
         parts: list[dict[str, Any]] = []
         count = self._windows_at_once(events)
@@ -206,7 +209,11 @@ class Core(Stepped):
             joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         stopped = self._stopped_counters(after)
         counted = {name: after[name] - before[name] for name in after}
-        return CoreResult(counters=counted, stopped=stopped, **joined)
+        return self._make_result(joined, counters=counted, stopped=stopped)
+
+    def _make_result(self, joined: dict[str, Any], **facts: Any) -> CoreResult:
+        """Return the result of a run from the arrays of all parts and what is counted."""
+        return CoreResult(**facts, **joined)
 
     def learn(
         self, events: Spikes, targets: NDArray[Any], *, record: Sequence[str] = ()

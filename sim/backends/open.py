@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 from bitlif.fpga.families import FAMILIES
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import (
     BitlifError,
     BitlifTypeError,
@@ -19,6 +20,8 @@ from bitlif.model.text import quoted
 
 from .core import Core
 from .models import FloatCore, ModelCore
+from .network_core import NetworkCore
+from .network_models import NetworkModelCore
 from .serial import PREFIX, SerialCore, port_of
 
 
@@ -51,8 +54,16 @@ def require_backend(wanted: str, name: str) -> None:
         )
 
 
+@overload
+def open(config: Config, backend: str = "model", **options: Any) -> Core: ...
+
+
+@overload
+def open(config: NetworkConfig, backend: str = "model", **options: Any) -> NetworkCore: ...
+
+
 def open(
-    config: Config,
+    config: Config | NetworkConfig,
     backend: str = "model",
     *,
     learning: bool = True,
@@ -61,11 +72,14 @@ def open(
     units: str = "raw",
     seed: int | None = None,
 ) -> Core:
-    """Return a new core in its reset state, with all weights zero.
+    """Return a new core in its reset state.
+
+    The weights of a layer are all zero; those of a network are its start weights. Networks run on
+    the backends ``"model"`` and ``"float"``; see `bitlif.sim.backends.network_core.NetworkCore`.
 
     Parameters
     ----------
-    config : Config
+    config : Config or NetworkConfig
     backend : str
         ``"float"``: the ideal float twin. ``"model"``: the integer model. ``"rtl"``: the core's
         Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ice40hx"``, ``"netlist:ecp5"``: the
@@ -103,8 +117,8 @@ def open(
     >>> out.raster.shape
     (1, 16, 4)
     """
-    if not isinstance(config, Config):
-        raise BitlifTypeError(f"config must be a Config, not {quoted(config)}")
+    if not isinstance(config, Config | NetworkConfig):
+        raise BitlifTypeError(f"config must be a Config or a NetworkConfig, not {quoted(config)}")
     if not isinstance(backend, str):
         raise BitlifTypeError(f"backend must be one of {accepted_names()}, not {quoted(backend)}")
     require_backend("backend must be one of", backend)
@@ -121,6 +135,8 @@ def open(
             raise BitlifError(
                 f"{name} must be {DEFAULTS[name]} with backend {backend}, not {quoted(value)}"
             )
+    if isinstance(config, NetworkConfig):
+        return _open_network(config, backend, learning, own)
     if backend == "model":
         return ModelCore(config, learning=learning, **own)
     if backend == "float":
@@ -134,3 +150,14 @@ def open(
             raise
         raise missing_extra(f"backend '{backend}' needs Amaranth", "gates", error) from error
     return GateCore(config, backend, learning=learning)
+
+
+def _open_network(
+    network: NetworkConfig, backend: str, learning: bool, options: dict[str, Any]
+) -> NetworkCore:
+    if backend == "model":
+        return NetworkModelCore(network, learning=learning, **options)
+    raise BitlifError(
+        f"backend must be one of {', '.join(OPTIONS)} for a network, not {quoted(backend)}: "
+        f"networks have no gates yet"
+    )

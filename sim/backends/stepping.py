@@ -24,8 +24,8 @@ from .result import StepResult
 STOPPING = tuple(name for name in COUNTERS if name.upper() in REGISTERS)
 """Counters that the hardware has: they saturate."""
 
-LEARNING_RECORDS = ("errors", "traces", "gradient")
-"""Members of `bitlif.model.result.RECORDS` that a core computes only while it learns."""
+LEARNING_RECORDS = ("errors", "traces", "gradient", "adjoints")
+"""Names that a core can record only while it learns."""
 
 
 class Stepped(Lifetime):
@@ -37,6 +37,9 @@ class Stepped(Lifetime):
 
     records: tuple[str, ...] = RECORDS
     """Names that `run` can record. Empty for netlists and boards, which show only their ports."""
+
+    known_records: tuple[str, ...] = RECORDS
+    """Names that cores of this kind, on any backend, can record."""
 
     _config: Config
     _learning: bool
@@ -125,12 +128,16 @@ class Stepped(Lifetime):
             require_no_targets(config, needed=learn)
         if not position:
             if learn:
-                warn_of_idle(config)
+                self._warn_of_idle()
             self._learns = learn
         result = self._step(addresses, levels, learn, wanted)
         if result.ended:
             self._stopped_counters(self.counters())
         return result
+
+    def _warn_of_idle(self) -> None:
+        """Warn if no rate of the schedule can change a weight."""
+        warn_of_idle(self._config)
 
     def _step_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
         """Return the targets of one step as (1, 1, M), or raise."""
@@ -154,7 +161,7 @@ class Stepped(Lifetime):
         return stopped
 
     def _check_records(self, record: Sequence[str], learn: bool) -> tuple[str, ...]:
-        names = check_records(record)
+        names = check_records(record, self.known_records)
         for name in names:
             if name not in self.records:
                 raise BitlifError(

@@ -1,0 +1,389 @@
+"""The interface of networks: that of a layer's core, with weights and counters per layer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.hdl.bus.registers import COUNTER_STOPPED
+from bitlif.hdl.loadable import require_loadable
+from bitlif.model.checks import Spikes, check_weights
+from bitlif.model.config.network import NetworkConfig
+from bitlif.model.errors import BitlifError, BitlifTypeError
+from bitlif.model.events import Events
+from bitlif.model.files.save_file import (
+    Arrays,
+    load_saved,
+    require_array,
+    require_names,
+    save_arrays,
+)
+from bitlif.model.result import LayerState
+from bitlif.model.signature import MASK, Signature
+from bitlif.model.text import quoted
+
+from .core import Core
+from .modelled import CALL_STEPS, CALL_VALUES
+from .network_result import NETWORK_COUNTERS, LayerResult, NetworkCoreResult
+from .result import Tally
+
+NETWORK_RECORDS = ("current", "membrane", "draws", "errors", "adjoints", "gradient")
+"""Names that a run of a network can record; errors are those of the last layer."""
+
+
+class NetworkStand(NamedTuple):
+    """The state of a network's core, replaced as a whole so that an interrupt cannot tear it."""
+
+    network: Any
+    """a snapshot of the network"""
+    counted: tuple[dict[str, int], ...]
+    """counters of each layer"""
+    lanes: tuple[tuple[int, ...], ...]
+    """states of the signature's lanes of each layer"""
+    window: Any = None
+    """the window that `step` has begun"""
+
+
+class NetworkCore(Core):
+    """A network that loads weights, runs and learns windows, and can be read back.
+
+    `bitlif.open` returns one for a `NetworkConfig`. It has the interface of a layer's core, `Core`,
+    with these differences: weights and states are lists with one item per layer, runs and steps
+    also return the results of all layers, there are no traces to record, and no clock cycles, as
+    networks have no gates yet. It starts with the weights of `NetworkConfig.initial_weights`.
+
+    Parameters
+    ----------
+    network : NetworkConfig
+    learning : bool
+        False: inference only.
+    """
+
+    records = known_records = NETWORK_RECORDS
+    counts_clocks = False
+    stays_in_process = False
+    _now: NetworkStand
+
+    def __init__(self, network: NetworkConfig, *, learning: bool = True) -> None:
+        super().__init__(network.outer, learning=learning)
+        self._network = self._built_network = network
+
+    @property
+    def config(self) -> NetworkConfig:  # type: ignore[override]
+        """The configuration: the one passed to `bitlif.open`, or to the last `load_tables`."""
+        return self._network
+
+    def _facts(self) -> dict[str, Any]:
+        sizes = self._network.facts()["sizes"]
+        state = "learning" if self._learning else "inference only"
+        return {"sizes": sizes, "state": state if self._open else "closed"}
+
+    def _about(self) -> str:
+        facts = self._facts()
+        return f"network {facts['sizes']}, {facts['state']}"
+
+    # -- loading -----------------------------------------------------------------------------
+
+    def load(self, weights: Sequence[NDArray[Any]]) -> None:  # type: ignore[override]
+        """Set the raw weights of all layers: a list of integers of shape (N, M).
+
+        Raises
+        ------
+        BitlifError
+            If the number of arrays, a shape, a dtype or a value is wrong. The weights are then
+            unchanged.
+        """
+        self._require_open()
+        self._load(self._check_weights(weights))
+
+    def _require_layers(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Raise unless there is one array per layer."""
+        count = len(self._network.layers)
+        if isinstance(weights, np.ndarray) or not isinstance(weights, Sequence):
+            raise BitlifTypeError(
+                f"weights must be a list of {count} arrays, one per layer, not {quoted(weights)}"
+            )
+        if len(weights) != count:
+            raise BitlifError(
+                f"weights must be a list of {count} arrays, one per layer, not of {len(weights)}"
+            )
+
+    def _check_weights(self, weights: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        self._require_layers(weights)
+        found = []
+        for number, (own, layer) in enumerate(zip(weights, self._network.layers, strict=True)):
+            try:
+                found.append(check_weights(layer.config, own))
+            except BitlifError as error:
+                raise type(error)(f"layer.{number}: {error}") from error
+        return found
+
+    def load_tables(self, network: NetworkConfig) -> None:  # type: ignore[override]
+        """Load another network's error table and schedules, and reset; the weights stay.
+
+        Raises
+        ------
+        BitlifError
+            If the networks differ in anything else; the rule for each layer is that of
+            `bitlif.hdl.loadable.require_loadable`.
+        """
+        self._require_own()
+        self._require_between_windows()
+        if not isinstance(network, NetworkConfig):
+            raise BitlifTypeError(f"config must be a NetworkConfig, not {quoted(network)}")
+        built = self._built_network
+        if len(network.layers) != len(built.layers):
+            raise BitlifError(
+                f"config must have {len(built.layers)} layers, not {len(network.layers)}"
+            )
+        for number, (own, other) in enumerate(zip(built.layers, network.layers, strict=True)):
+            if own.sweep != other.sweep:
+                raise BitlifError(f"layer.{number}.sweep must be that of the network")
+            try:
+                require_loadable(own.config, other.config)
+            except BitlifError as error:
+                raise type(error)(f"layer.{number}: {error}") from error
+        self._half_loaded_tables = True
+        self._network, self._config = network, network.outer
+        self._load_tables()
+        self._half_loaded_tables = False
+
+    # -- running -----------------------------------------------------------------------------
+
+    def run(
+        self,
+        events: Spikes,
+        targets: NDArray[Any] | None = None,
+        *,
+        learn: bool = False,
+        record: Sequence[str] = (),
+    ) -> NetworkCoreResult:
+        """Run windows one after another; see `Core.run`.
+
+        Parameters
+        ----------
+        events : Events or Result
+            W windows of input spikes of the first layer.
+        targets : array or None
+            Targets of the last layer.
+        learn : bool
+            Sweep back after each window, and update the weights of all layers that are learned.
+        record : names from `records`
+            What else to return of each layer; ``"errors"`` are those of the last. Errors, adjoints
+            and gradient require ``learn=True``.
+
+        Returns
+        -------
+        NetworkCoreResult
+        """
+        before = self.layer_counters()
+        result = super().run(events, targets, learn=learn, record=record)
+        assert isinstance(result, NetworkCoreResult)
+        layers = tuple(
+            replace(own, counters={name: after[name] - start[name] for name in after})
+            for own, after, start in zip(result.layers, self.layer_counters(), before, strict=True)
+        )
+        return replace(result, layers=layers)
+
+    def learn(
+        self, events: Spikes, targets: NDArray[Any], *, record: Sequence[str] = ()
+    ) -> NetworkCoreResult:
+        """Run windows and update all weights after each: `run` with ``learn=True``."""
+        return self.run(events, targets, learn=True, record=record)
+
+    def _make_result(self, joined: dict[str, Any], **facts: Any) -> NetworkCoreResult:
+        layers = []
+        for number in range(len(self._network.layers)):
+            prefix = layer_key(number, "")
+            own = {
+                name[len(prefix) :]: joined.pop(name)
+                for name in tuple(joined)
+                if name.startswith(prefix)
+            }
+            layers.append(LayerResult(**own))
+        last = {
+            name: getattr(layers[-1], name)
+            for name in ("raster", *NETWORK_RECORDS)
+            if getattr(layers[-1], name) is not None
+        }
+        return NetworkCoreResult(**facts, **joined, **last, layers=tuple(layers))
+
+    def _windows_at_once(self, events: Events) -> int:
+        neurons = sum(own.config.layer.neurons for own in self._network.layers)
+        return max(1, min(CALL_STEPS // events.steps, CALL_VALUES // (events.steps * neurons)))
+
+    def _warn_of_idle(self) -> None:
+        """Do nothing: the remark is about the gradient of traces, which a network lacks."""
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def weights(self) -> list[NDArray[Any]]:  # type: ignore[override]
+        """Return the raw weights of all layers: a list of (N, M) int64."""
+        self._require_open()
+        return list(self._weights())
+
+    def real_weights(self) -> list[NDArray[np.float64]]:  # type: ignore[override]
+        """Return the weights of all layers as real numbers: a list of (N, M) float64."""
+        real = self.units == "real"
+        return [
+            np.asarray(own * (1.0 if real else float(layer.config.synapse.weight.lsb)), np.float64)
+            for own, layer in zip(self.weights(), self._network.layers, strict=True)
+        ]
+
+    def state(self) -> list[LayerState]:  # type: ignore[override]
+        """Return what the next window starts from in each layer, except the weights."""
+        self._require_open()
+        return list(self._states())
+
+    def counters(self) -> dict[str, int]:
+        """Return the sums of the counters of all layers since the reset.
+
+        They are keyed by `bitlif.sim.backends.network_result.NETWORK_COUNTERS`.
+        """
+        own = self.layer_counters()
+        return {name: sum(counted[name] for counted in own) for name in NETWORK_COUNTERS}
+
+    def layer_counters(self) -> tuple[dict[str, int], ...]:
+        """Return the counters of each layer since the reset.
+
+        Like those of a layer, they saturate at 2**32 - 1, except ``synaptic_events``.
+        """
+        self._require_open()
+        return tuple(
+            {
+                name: count if name == "synaptic_events" else min(count, COUNTER_STOPPED)
+                for name, count in counted.items()
+            }
+            for counted in self._now.counted
+        )
+
+    def _stopped_counters(self, counters: dict[str, int]) -> tuple[str, ...]:
+        largest = {
+            name: max(counted[name] for counted in self.layer_counters())
+            for name in counters
+            if name != "synaptic_events"
+        }
+        return super()._stopped_counters(
+            {name: COUNTER_STOPPED for name, count in largest.items() if count >= COUNTER_STOPPED}
+        )
+
+    def phase(self) -> int:
+        """Return the index of the phase of the last layer's schedule for the next window."""
+        return self.state()[-1].phase
+
+    # -- keeping -----------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def _worker(self) -> Any:
+        """The network that runs: `bitlif.model.network.Network`, or its float twin."""
+
+    @abstractmethod
+    def _options(self) -> dict[str, Any]:
+        """Return the constructor's other arguments."""
+
+    def _fresh_stand(self) -> NetworkStand:
+        counted = tuple(dict.fromkeys(NETWORK_COUNTERS, 0) for _ in self._network.layers)
+        lanes = tuple(Signature(own.config.layer).lanes for own in self._network.layers)
+        return NetworkStand(self._worker.snapshot(), counted, lanes)
+
+    def _position(self) -> int:
+        window = self._now.window
+        return 0 if window is None else int(window.step)
+
+    def _load(self, weights: Any) -> None:
+        worker = self._current()
+        worker.load(weights)
+        self._now = self._now._replace(network=worker.snapshot())
+
+    def _reset(self) -> None:
+        worker = self._current()
+        worker.reset()
+        self._now = self._fresh_stand()
+
+    def _current(self) -> Any:
+        """Return the worker in the core's state: an interrupted run may have left another."""
+        worker = self._worker
+        worker.restore(self._now.network)
+        return worker
+
+    def save(self, path: str | Path) -> None:
+        """Write the core's state to a file; see `Core.save`."""
+        self._require_open()
+        save_arrays(path, self._kind, self._network, self._to_arrays())
+
+    def resume(self, path: str | Path) -> None:
+        """Restore a saved state; see `Core.resume`."""
+        self._require_open()
+        self._now = self._from_arrays(load_saved(path, self._kind, self._network))
+
+    @property
+    def _kind(self) -> str:
+        return f"core of kind {self._worker.kind}"
+
+    def _to_arrays(self) -> Arrays:
+        now, arrays = self._now, self._current().to_arrays()
+        for number, (counted, lanes) in enumerate(zip(now.counted, now.lanes, strict=True)):
+            values = [counted[name] for name in NETWORK_COUNTERS]
+            arrays[layer_key(number, "counters")] = np.array(values, np.int64)
+            arrays[layer_key(number, "signature")] = np.array(lanes, np.uint32)
+        return dict(arrays)
+
+    def _from_arrays(self, arrays: Arrays) -> NetworkStand:
+        counts, lanes = [], []
+        names = [
+            layer_key(number, name)
+            for number in range(len(self._network.layers))
+            for name in ("counters", "signature")
+        ]
+        require_names(arrays, {*arrays, *names})
+        for number, own in enumerate(self._network.layers):
+            key = layer_key(number, "counters")
+            counted = require_array(arrays, key, (len(NETWORK_COUNTERS),), 0, (1 << 62) - 1)
+            pairs = zip(NETWORK_COUNTERS, counted, strict=True)
+            counts.append({name: int(count) for name, count in pairs})
+            key = layer_key(number, "signature")
+            signed = require_array(arrays, key, (own.config.layer.lanes,), 0, MASK)
+            lanes.append(tuple(int(lane) for lane in signed))
+        rest = {name: array for name, array in arrays.items() if name not in names}
+        return NetworkStand(self._worker.from_arrays(rest), tuple(counts), tuple(lanes))
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._require_open()
+        options = {"learning": self._learning, **self._options()}
+        configs = {"built": self._built_network, "config": self._network}
+        return {"options": options, **configs, "arrays": self._to_arrays()}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        type(self).__init__(self, saved["built"], **saved["options"])
+        if saved["config"] != saved["built"]:
+            self.load_tables(saved["config"])
+        self._now = self._from_arrays(saved["arrays"])
+
+    def _weights(self) -> Any:
+        return self._current().weights()
+
+    def _states(self) -> Any:
+        return self._current().states()
+
+    def _state(self) -> LayerState:
+        last: LayerState = self._states()[-1]
+        return last
+
+    def _counters(self) -> dict[str, int]:
+        return self.counters()
+
+    def _tally(self) -> Tally:
+        events = sum(counted["synaptic_events"] for counted in self._now.counted)
+        return Tally(self._now.network.learned, 0, events)
+
+
+def layer_key(number: int, name: str) -> str:
+    """Return the name of an array of one layer: ``"layer.0.weights"``."""
+    return f"layer.{number}.{name}"
