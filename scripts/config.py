@@ -6,7 +6,15 @@ import argparse
 import re
 from typing import Any
 
-from bitlif.model.config.config import Config, ready_made, summary_of
+from bitlif.model.config.commented import dump_commented
+from bitlif.model.config.config import Config, ready_made, ready_made_networks, summary_of
+from bitlif.model.config.network import (
+    NetworkConfig,
+    load_any_config,
+    single,
+)
+from bitlif.model.config.network_commented import dump_commented_network
+from bitlif.model.config.network_tree import dump_network, flat_network
 from bitlif.model.config.schema import to_plain
 from bitlif.model.config.toml import config_diff, config_hash, config_to_dict, dump_config
 from bitlif.model.constants import Filter
@@ -41,7 +49,8 @@ def add_parser(subparsers: SubParsers) -> None:
         "show, validate, list or compare configurations",
         """
         A configuration is a TOML file or the name of a ready-made configuration. A file needs only
-        the fields that differ from their defaults; `show` prints all of them.
+        the fields that differ from their defaults; `show` prints all of them. A file with [[layer]]
+        tables is a network.
         """,
         (
             "bitlif config list",
@@ -60,12 +69,14 @@ def add_parser(subparsers: SubParsers) -> None:
         """
         Print every field as TOML. --derived prints what is derived from the fields instead:
         constants, signal widths, taps, initial states and periods of the LFSRs, and quantiles; with
-        --json also the error table.
+        --json also the error table. Of a network, it prints the layers side by side, the widths and
+        constants of the backward sweep, and the stored bits.
         """,
         (
             "bitlif config show tiny",
             "bitlif config show digits --derived --json",
             "bitlif config show tiny --seed hidden > hidden.toml",
+            "bitlif config show tiny --network --comments > tiny-network.toml",
         ),
     )
     show.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
@@ -75,6 +86,10 @@ def add_parser(subparsers: SubParsers) -> None:
         help="replace the LFSR seeds by those of a number or a layer's name",
     )
     show.add_argument("--derived", action="store_true", help="print derived values instead")
+    show.add_argument(
+        "--network", action="store_true", help="print a single layer as a network of one layer"
+    )
+    show.add_argument("--comments", action="store_true", help="explain each field in a comment")
     add_json(show)
 
     validate = add_command(
@@ -113,15 +128,40 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run_show(args: argparse.Namespace) -> int:
     """Print one configuration."""
-    config = Config.load(args.config)
+    if args.comments and (args.derived or args.json):
+        raise BitlifError(
+            f"--comments cannot be used with --{'derived' if args.derived else 'json'}, which "
+            f"prints no TOML"
+        )
+    config = load_any_config(args.config)
     if args.seed is not None:
         config = config.seeded(int(args.seed) if NUMBER.fullmatch(args.seed) else args.seed)
+    if args.network and isinstance(config, Config):
+        config = single(config)
+    if isinstance(config, NetworkConfig):
+        return _show_network(args, config)
     if args.derived:
         return _show_derived(config, args.json)
     if args.json:
         print_json(config_to_dict(config))
     else:
-        print_document(dump_config(config))
+        print_document(dump_commented(config) if args.comments else dump_config(config))
+    return 0
+
+
+def _show_network(args: argparse.Namespace, network: NetworkConfig) -> int:
+    from .support.network_shown import derived_report, print_derived
+
+    if args.derived and args.json:
+        print_json(derived_report(network))
+    elif args.derived:
+        print_derived(network)
+    elif args.json:
+        print_json(network.to_dict())
+    elif args.comments:
+        print_document(dump_commented_network(network))
+    else:
+        print_document(dump_network(network.to_dict()))
     return 0
 
 
@@ -226,7 +266,7 @@ def run_validate(args: argparse.Namespace) -> int:
     verdicts: dict[str, str] = {}
     for source in args.configs:
         try:
-            Config.load(source)
+            load_any_config(source)
             verdicts[source] = "ok"
         except BitlifError as error:
             verdicts[source] = str(error)
@@ -258,21 +298,44 @@ def run_list(args: argparse.Namespace) -> int:
                 "summary": summary_of(name),
             }
         )
+    networks = [_network_row(name) for name in ready_made_networks()]
     if args.json:
-        print_json({"configurations": rows})
+        print_json({"configurations": rows, "networks": networks})
         return 0
     out = console()
     columns = ("name", "inputs", "neurons", "lanes", "steps", "weight")
     lines = [tuple(row[column] for column in columns) for row in rows]
     out.print(result_table("ready-made configurations", columns, lines))
-    for row in rows:
+    if networks:
+        own = ("name", "inputs", "neurons", "steps", "weights")
+        lines = [tuple(_joined(row[column]) for column in own) for row in networks]
+        out.print(result_table("ready-made networks", own, lines))
+    for row in (*rows, *networks):
         out.print(f"{row['name']}: {row['summary']}")
     return 0
 
 
+def _network_row(name: str) -> dict[str, Any]:
+    """Return what the list shows of a network."""
+    network = NetworkConfig.load(name)
+    layers = [own.config for own in network.layers]
+    return {
+        "name": name,
+        "inputs": layers[0].layer.inputs,
+        "neurons": [own.layer.neurons for own in layers],
+        "steps": layers[0].window.steps,
+        "weights": [str(own.synapse.weight) for own in layers],
+        "summary": summary_of(name),
+    }
+
+
+def _joined(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
 def run_diff(args: argparse.Namespace) -> int:
     """Print the fields in which two configurations differ."""
-    differences = config_diff(Config.load(args.a), Config.load(args.b))
+    differences = _differences(load_any_config(args.a), load_any_config(args.b))
     if args.json:
         fields = {
             path: {"a": to_plain(left), "b": to_plain(right)} for path, left, right in differences
@@ -287,3 +350,19 @@ def run_diff(args: argparse.Namespace) -> int:
     else:
         console().print("all fields are equal")
     return 1 if differences else 0
+
+
+def _differences(
+    a: Config | NetworkConfig, b: Config | NetworkConfig
+) -> list[tuple[str, Any, Any]]:
+    """Return ``(field, value in a, value in b)``; a layer beside a network is one of one layer."""
+    if isinstance(a, Config) and isinstance(b, Config):
+        return config_diff(a, b)
+    left, right = (
+        flat_network((single(own) if isinstance(own, Config) else own).to_dict()) for own in (a, b)
+    )
+    return [
+        (path, left.get(path), right.get(path))
+        for path in {**left, **right}
+        if left.get(path) != right.get(path)
+    ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.noise_report.draws import (
     LAGS,
@@ -19,6 +22,7 @@ from bitlif.model.noise_report.draws import (
     require_scipy,
 )
 from bitlif.model.noise_report.report import describe_noise
+from bitlif.model.noise_report.sweep import describe_sweep
 from bitlif.model.text import path_text
 
 from .console.output_files import OutputFile
@@ -45,7 +49,8 @@ def add_parser(subparsers: SubParsers) -> None:
         """
         Print the exact distribution of a draw beside a Gaussian of the same sigma, the effective
         sigma of each phase of the schedule, the LFSRs of the lanes with their periods and
-        distances, and statistics of draws from the engine.
+        distances, and statistics of draws from the engine. For a network, do so for each layer, or
+        for --layer, and print how many random bits the backward sweep draws and when they repeat.
         """,
         (
             "bitlif noise digits",
@@ -66,40 +71,82 @@ def add_parser(subparsers: SubParsers) -> None:
         type=int,
         help="derive LFSR seeds as `bitlif learn --seed` does (default: the configuration's seeds)",
     )
-    parser.add_argument("--out", metavar="DIR", help="folder to write noise.json and noise.png to")
+    parser.add_argument(
+        "--layer", type=int, metavar="N", help="layer of a network, from 0 (default: all of them)"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR",
+        help="folder to write noise.json and noise.png to; a picture for each layer of a network",
+    )  # fmt: skip
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Analyse the noise, print the results and write them to ``--out``."""
     draws = require_int("--draws", args.draws, MIN_DRAWS, MAX_DRAWS)
-    config = Config.load(args.config)
+    config = load_any_config(args.config)
     if args.seed is not None:
         config = config.seeded(require_int("--seed", args.seed, 0, (1 << 31) - 1))
+    sources = _sources(config, args.layer)
     # Missing packages are reported before the work.
     require_scipy()
     inputs = {"CONFIG": args.config}
+    written: list[Path] = []
     if args.out is None:
-        result, _ = _measure(config, draws)
+        result, _ = _measured_all(config, sources, draws)
     else:
         require_matplotlib()
-        if Path(args.out).exists() and not Path(args.out).is_dir():
+        place = Path(args.out)
+        if place.exists() and not place.is_dir():
             raise BitlifError(f"--out must be a folder, not the file '{path_text(args.out)}'")
-        with (
-            OutputFile(Path(args.out, "noise.json"), inputs, parents=True) as numbers,
-            OutputFile(Path(args.out, "noise.png"), inputs, parents=True) as picture,
-        ):
-            result, measurement = _measure(config, draws)
+        names = ["noise.png"]
+        if isinstance(config, NetworkConfig):
+            names = [f"noise-layer.{number}.png" for number in sources]
+        written = [place / name for name in ("noise.json", *names)]
+        with contextlib.ExitStack() as stack:
+            numbers, *pictures = (
+                stack.enter_context(OutputFile(path, inputs, parents=True)) for path in written
+            )
+            result, measurements = _measured_all(config, sources, draws)
             numbers.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
-            picture.write(lambda path: save_figure(path, config, measurement))
+            for picture, (own, measured) in zip(pictures, measurements, strict=True):
+                picture.write(functools.partial(save_figure, config=own, measurement=measured))
     if args.json:
         print_json(result)
         return 0
-    _print(result)
-    if args.out is not None:
-        place = Path(args.out)
-        console().print(f"written: {place / 'noise.json'}, {place / 'noise.png'}")
+    for own in result.get("layers", [result]):
+        _print(own)
+    if written:
+        console().print(f"written: {', '.join(map(str, written))}")
     return 0
+
+
+def _sources(config: Config | NetworkConfig, layer: int | None) -> dict[int, Config]:
+    """Return the layers to analyse by their numbers."""
+    if isinstance(config, Config):
+        if layer is not None:
+            raise BitlifError("--layer needs a network: CONFIG is a single layer")
+        return {0: config}
+    chosen = range(len(config.layers))
+    if layer is not None:
+        chosen = range(require_int("--layer", layer, 0, len(config.layers) - 1), layer + 1)
+    return {number: config.layers[number].config for number in chosen}
+
+
+def _measured_all(
+    config: Config | NetworkConfig, sources: dict[int, Config], draws: int
+) -> tuple[dict[str, Any], list[tuple[Config, Measurement]]]:
+    """Return the report, and the measurement of each layer."""
+    found, measurements = [], []
+    for number, own in sources.items():
+        told, measurement = _measure(own, draws)
+        if isinstance(config, NetworkConfig):
+            told = {"layer": number, **told, "sweep": describe_sweep(config, number)}
+        found.append(told)
+        measurements.append((own, measurement))
+    if isinstance(config, NetworkConfig):
+        return {"config": config.name, "layers": found}, measurements
+    return found[0], measurements
 
 
 def _measure(config: Config, draws: int) -> tuple[dict[str, Any], Measurement]:
@@ -113,9 +160,11 @@ def _print(result: dict[str, Any]) -> None:
     screen = console()
     screen.print(_distribution(result))
     screen.print(_phases(result["phases"]))
-    for part in (*_streams(result["streams"]), *_measured(result["measured"])):
+    sweep = result.get("sweep", {})
+    parts = (*_streams(result["streams"]), *_measured(result["measured"]), *_swept(sweep))
+    for part in parts:
         screen.print(part)
-    for remark in result["remarks"]:
+    for remark in (*result["remarks"], *sweep.get("remarks", ())):
         screen.print(f"note: {remark}")
 
 
@@ -242,6 +291,26 @@ def _measured(measured: dict[str, Any]) -> list[Any]:
         a, b = pair["lanes"]
         lines.append(f"largest correlation of two lanes: r = {pair['r']:+.2g}, lanes {a} and {b}")
     return lines
+
+
+def _swept(sweep: dict[str, Any]) -> list[str]:
+    """Return lines on the random bits of the backward sweep of a layer of a network."""
+    if not sweep:
+        return []
+    if not sweep["learned"]:
+        return ["the layer is not learned, so its backward sweep draws no random bits"]
+    if "width" not in sweep:
+        return [f"the backward sweep rounds by '{sweep['rounding']}', without random bits"]
+    first = (
+        f"backward sweep: {sweep['random_bits']} bits per draw, leap {sweep['leap']}, width "
+        f"{sweep['width']}: period of {sweep['period_draws']} draws"
+    )
+    second = (
+        f"a lane draws {sweep['draws_per_step']} times in a step, {sweep['draws_per_window']} "
+        f"times in a window; the draws of a neuron repeat after {sweep['period_steps']} steps, "
+        f"{sweep['windows_before_repeat']} windows"
+    )
+    return [first, second]
 
 
 def _or_dash(value: int | None) -> str:
