@@ -95,9 +95,13 @@ class Buffers:
         steps = self.config.window.steps if mode != INFER else 0
         weight = self.stored
         wider: dict[Any, Any] = {np.int8: np.int16, np.int16: np.int32, np.int32: np.int64}
+        # Networks have 32-bit weights of any format, few of which need sums of 64 bits.
+        narrow = self.weight_type or wider[weight]
+        spare = np.dtype(narrow).itemsize * 8 - self.config.synapse.weight.bits
         zeros = self.zeros
         return Scratch(
-            narrow_sum=zeros((neurons,), wider[weight]),
+            rows=min(252, (1 << spare) // 4 * 4),
+            narrow_sum=zeros((neurons,), narrow),
             weight_sum=zeros((neurons,), np.int64),
             membrane=zeros((neurons,), np.int64),
             targets=zeros((neurons,), np.int64),

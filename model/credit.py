@@ -35,6 +35,12 @@ class Credit(NamedTuple):
 
 
 @compilable
+def feedback_weight(weight: int, feedback: int) -> int:
+    """Return the feedback weight for a forward weight; `feedback` is TRANSPOSE or SIGN."""
+    return int(weight) if feedback == TRANSPOSE else (weight > 0) - (weight < 0)
+
+
+@compilable
 def credit_sum(weights, adjoints, feedback):  # type: ignore[no-untyped-def]
     """Return the exact sum of feedback weight times adjoint current over the next layer's neurons.
 
@@ -47,10 +53,7 @@ def credit_sum(weights, adjoints, feedback):  # type: ignore[no-untyped-def]
     """
     total = 0
     for i in range(adjoints.size):
-        weight = int(weights[i])
-        if feedback == SIGN:
-            weight = (weight > 0) - (weight < 0)
-        total += weight * adjoints[i]
+        total += feedback_weight(weights[i], feedback) * adjoints[i]
     return total
 
 

@@ -389,6 +389,7 @@ def extend_stream(words, start, stop, lags):  # type: ignore[no-untyped-def]
 @compilable
 def read_bits(words, position, mask):  # type: ignore[no-untyped-def]
     """Return up to 32 bits, selected by `mask`, of the packed stream at `position`."""
-    word = position >> 5
+    # The compiler must see that the index is not negative: it then loads both words at once.
+    word = (position >> 5) & 0x7FFFFFFFFFF
     pair = int(words[word]) | int(words[word + 1]) << 32
     return (pair >> (position & 31)) & mask

@@ -19,7 +19,6 @@ from .network_result import DIGESTS, FORWARD_RECORDS
 from .network_window import LayerParts, WindowRecords
 from .snapshot import Opener, Snapshot, lfsr_sources
 from .sweep import SWEEP_COUNTERS, Sweep
-from .update import TILE
 from .window import INFER, Records
 
 SWEEP_LFSR = "sweep_lfsr"
@@ -41,8 +40,12 @@ class NetworkPart:
         self.interpreted = interpreted
         self.buffers = Buffers(own.config, interpreted, WEIGHT_TYPE)
         start = start_stream if interpreted else compiled(start_stream)
-        self.opener = Opener(own.config, self.buffers, start)
         sizes = own.config.layer
+        # Many draws at a time make the cost of moving the history of each lane small.
+        self.update_draws = max(
+            sizes.inputs, sizes.slots, min(sizes.inputs * sizes.slots, BLOCK_DRAWS)
+        )
+        self.opener = Opener(own.config, self.buffers, start, update_draws=self.update_draws)
         each = (2 + int(self.hidden)) * sizes.slots
         self.block = max(1, min(BLOCK_DRAWS // each, own.config.window.steps))
         self._start, self._draws = start, self.block * each
@@ -79,33 +82,33 @@ class NetworkPart:
         zeros, sizes, steps = self.buffers.zeros, self.config.layer, self.config.window.steps
         shape, constants = (steps, sizes.neurons), self.swept.constants
         kinds = 2 + constants.hidden
-        # As many as the update's streams hold.
-        spikes = max(1, sizes.inputs // sizes.slots)
+        spike_update = constants.spike_update
+        block = self.update_draws // (sizes.slots if spike_update else sizes.inputs)
         surrogate = constants.surrogate
         surrogate = surrogate._replace(
             table=self.buffers.integers(int(value) for value in surrogate.table)
         )
-        scratch = self.buffers.scratch(INFER)
-        tile = zeros((TILE, sizes.inputs), self.buffers.stored)
         return {
             "table": self.buffers.table(),
             "noise": self.buffers.noise(),
-            "scratch": scratch._replace(tile=tile),
+            "scratch": self.buffers.scratch(INFER),
             "sweep": Sweep(
                 drive=zeros(shape, np.int64),
                 derivative=zeros(shape, np.int64),
-                randoms=zeros((self.block, kinds, sizes.neurons), np.int64),
-                drawn=zeros((self.block * kinds * sizes.slots,), np.int64),
+                randoms=zeros((self.block, kinds, sizes.neurons), np.int32),
                 membrane=zeros((sizes.neurons,), np.int64),
                 current=zeros((sizes.neurons,), np.int64),
+                feedback=zeros((sizes.neurons, sizes.inputs), np.int32),
+                adjoints=zeros((steps + 1, sizes.neurons), np.int32),
+                starts=np.zeros(sizes.inputs + 1, np.int64),
+                times=np.zeros(steps * sizes.inputs, np.int32),
+                sum=zeros((sizes.neurons,), np.int32),
                 gradient=zeros((sizes.inputs, sizes.neurons), np.int64),
-                updates=zeros((spikes, 1, sizes.neurons), np.int64),
-                update_drawn=zeros((spikes * sizes.slots,), np.int64),
-                adjoints=zeros(shape, np.int64),
+                updates=zeros((max(sizes.inputs, block), sizes.neurons), np.int32),
             ),
+            "update_block": block,
             "pointers": np.zeros(steps + 1, np.int64),
             "addresses": np.zeros(steps * sizes.inputs, np.int32),
-            "transposed": zeros((sizes.neurons, sizes.inputs), np.int64),
             "constants": self.base.constants,
             "sweep_constants": constants._replace(surrogate=surrogate),
             "lanes": sizes.lanes,

@@ -17,7 +17,7 @@ from .digest import digest_weights
 from .engine.compile import compilable
 from .lfsr import restart_streams
 from .sweep import WEIGHT_SATURATIONS, derivatives, drive_by_errors, sweep_layer
-from .update import update_window
+from .update import update_inputs
 from .window import INFER, run_windows
 
 
@@ -40,8 +40,6 @@ class LayerParts(NamedTuple):
     """(T + 1,) int64: input events of one window of a hidden or last layer"""
     addresses: Any
     """(T N,) int32"""
-    transposed: Any
-    """(M, N) int64: the gradient in the order of the update"""
     counters: Any
     sweep_counters: Any
     constants: Any
@@ -49,6 +47,8 @@ class LayerParts(NamedTuple):
     sweep_constants: Any
     """SweepConstants"""
     lanes: int
+    update_block: int
+    """Slots, or spikes if they update the weights, whose draws the update's streams can hold"""
     sweep_bits: int
     """Random bits of a rounding in the sweep"""
     learned: int
@@ -113,13 +113,10 @@ def forward_window(  # type: ignore[no-untyped-def]
 @compilable
 def update_layer(own, phase):  # type: ignore[no-untyped-def]
     """Update the weights of a layer by the gradient of its sweep."""
-    gradient, transposed = own.sweep.gradient, own.transposed
-    for j in range(gradient.shape[0]):
-        for i in range(gradient.shape[1]):
-            transposed[i, j] = gradient[j, i]
-    own.sweep_counters[WEIGHT_SATURATIONS] += update_window(
-        own.weights, transposed, own.update_streams, own.lanes, own.scratch.tile,
-        own.scratch.randoms, phase, own.constants,
+    sweep = own.sweep
+    own.sweep_counters[WEIGHT_SATURATIONS] += update_inputs(
+        own.weights, sweep.gradient, sweep.starts, own.update_streams, own.lanes,
+        own.update_block, sweep.updates, phase, own.constants,
     )  # fmt: skip
 
 
@@ -212,11 +209,11 @@ def run_network(  # type: ignore[no-untyped-def]
                     sweep_layer(
                         start, listed, own.records.raster[0], own.weights, own.sweep,
                         before.sweep, int(passes), before.sweep_constants.credit.feedback,
-                        own.sweep_streams, own.update_streams, own.lanes, own.sweep_bits,
-                        own.sweep_counters, sweep_phases[number], own.constants,
+                        own.sweep_streams, own.update_streams, own.update_block, own.lanes,
+                        own.sweep_bits, own.sweep_counters, sweep_phases[number], own.constants,
                         own.sweep_constants,
                     )  # fmt: skip
-                    copy_window(records[number].adjoints, w, own.sweep.adjoints)
+                    copy_window(records[number].adjoints, w, own.sweep.adjoints[:steps])
                     copy_window(records[number].gradients, w, own.sweep.gradient)
             for number in range(count):
                 own = layers[number]

@@ -58,10 +58,21 @@ class Opener:
     buffers : Buffers
     start : function
         `bitlif.model.lfsr.start_stream`, compiled or not.
+    update_draws : int
+        Draws of the update that a lane makes at a time; 0: as many as a single layer needs.
     """
 
-    def __init__(self, config: Config, buffers: Buffers, start: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        buffers: Buffers,
+        start: Callable[..., None],
+        *,
+        update_draws: int = 0,
+    ) -> None:
         self._config, self._buffers, self._start = config, buffers, start
+        # At the end of a window a lane draws for all inputs at a time.
+        self._update_draws = update_draws or config.layer.inputs
         lanes = config.layer.lanes
         self._fresh = Snapshot(
             buffers.weights(),
@@ -104,9 +115,7 @@ class Opener:
         return make_streams(sources, noise.leap, noise.draw_bits, draws, self._start)
 
     def _update(self, sources: Sequence[Lfsr]) -> Streams:
-        learning, sizes = self._config.learning, self._config.layer
-        # At the end of a window a lane draws for all inputs at a time; in a sweep, for its slots.
-        draws = max(sizes.inputs, sizes.slots)
+        learning, draws = self._config.learning, self._update_draws
         return make_streams(sources, learning.leap, learning.random_bits, draws, self._start)
 
     # -- files -------------------------------------------------------------------------------

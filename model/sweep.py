@@ -14,13 +14,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .adjoint import adjoint_sum
-from .credit import credit, credit_sum
+from .credit import credit, credit_sum, feedback_weight
 from .engine.compile import compilable, inlined
 from .engine.loops import set_zero
 from .lfsr import advance_offset, advance_stream, fill_stream, read_bits
 from .surrogate import surrogate_value
 from .table import error_value, table_bin
-from .update import updated_weight
+from .update import draw_rows, updated_weight
 
 (
     ACTIVE_ADJOINTS,
@@ -52,21 +52,25 @@ class Sweep(NamedTuple):
     derivative: Any
     """(T, M) int64: surrogate derivatives of a hidden layer"""
     randoms: Any
-    """(block of steps, draws per neuron and step, M) int64; zero unless rounding is stochastic"""
-    drawn: Any
-    """Draws of one lane in a block, int64"""
+    """(block of steps, draws per neuron and step, M) int32; zero unless rounding is stochastic"""
     membrane: Any
     """(M,) int64: adjoint membranes"""
     current: Any
     """(M,) int64: adjoint currents"""
+    feedback: Any
+    """(M, N) int32: feedback weights of this layer for the layer before"""
+    adjoints: Any
+    """(T + 1, M) int32: adjoint currents of all steps, and a row that stays zero"""
+    starts: Any
+    """(N + 1,) int64: where the steps of each input begin in `times`"""
+    times: Any
+    """(T N,) int32: steps in which each input spiked, input by input"""
+    sum: Any
+    """(M,) int32: part of a sum of adjoint currents"""
     gradient: Any
     """(N, M) int64: sums of the window"""
     updates: Any
-    """(block of spikes, 1, M) int64: draws of the update by spikes"""
-    update_drawn: Any
-    """Draws of one lane in such a block, int64"""
-    adjoints: Any
-    """(T or 0, M) int64: record of the adjoint currents"""
+    """(at least N, M) int32: draws of the update; zero without random bits"""
 
 
 @compilable
@@ -97,8 +101,31 @@ def derivatives(membrane, sweep, threshold, s):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def draw_block(streams, lanes, bits, count, drawn, randoms):  # type: ignore[no-untyped-def]
-    """Draw random words for `count` steps or spikes: in each, slot by slot, all lanes at once.
+def read_step(words, position, leap, bits, lane, lanes, randoms):  # type: ignore[no-untyped-def]
+    """Read the draws of the neurons of one lane: K successive draws each, to (K, M) int32."""
+    kinds, neurons = randoms.shape
+    mask = (1 << bits) - 1
+    # Draws of a neuron that lie close together are read at once. There are at most three.
+    if (kinds - 1) * leap + bits <= 33:
+        first, second, last = randoms[0], randoms[min(1, kinds - 1)], randoms[kinds - 1]
+        for i in range(lane, neurons, lanes):
+            own = read_bits(words, position, (1 << 33) - 1)
+            first[i] = own & mask
+            second[i] = (own >> min(1, kinds - 1) * leap) & mask
+            last[i] = (own >> (kinds - 1) * leap) & mask
+            position += kinds * leap
+        return
+    for kind in range(kinds):
+        row = randoms[kind]
+        own = position + kind * leap
+        for i in range(lane, neurons, lanes):
+            row[i] = read_bits(words, own, mask)
+            own += kinds * leap
+
+
+@inlined
+def draw_block(streams, lanes, bits, count, randoms):  # type: ignore[no-untyped-def]
+    """Draw random words for `count` steps: in each, slot by slot, all lanes at once.
 
     Empty slots draw too.
 
@@ -106,30 +133,23 @@ def draw_block(streams, lanes, bits, count, drawn, randoms):  # type: ignore[no-
     ----------
     streams : Streams, updated
     lanes, bits, count : int
-    drawn : (at least count * slots * K,) int64
-        Scratch.
-    randoms : (at least count, K, M) int64, written
+    randoms : (at least count, K, M) int32, written
         K draws per neuron, successive in its lane.
     """
     kinds, neurons = randoms.shape[1:]
     each = kinds * ((neurons + lanes - 1) // lanes)
-    mask = (1 << bits) - 1
     own = streams.buffer.shape[0] > 1
+    position = 0
     for lane in range(lanes):
         stream = lane if own else 0
         if own or lane == 0:
             position = fill_stream(streams, stream, count * each)
-            words = streams.buffer[stream]
-            for k in range(count * each):
-                drawn[k] = read_bits(words, position + k * streams.leap, mask)
-            advance_stream(streams, stream, count * each)
+        words = streams.buffer[stream]
         for step in range(count):
-            for kind in range(kinds):
-                row = randoms[step, kind]
-                k = step * each + kind
-                for i in range(lane, neurons, lanes):
-                    row[i] = drawn[k]
-                    k += kinds
+            start = position + step * each * streams.leap
+            read_step(words, start, streams.leap, bits, lane, lanes, randoms[step])
+        if own or lane == lanes - 1:
+            advance_stream(streams, stream, count * each)
     advance_offset(streams, count * each)
 
 
@@ -145,7 +165,7 @@ def adjoint_step(sweep, randoms, spikes, t, counters, c):  # type: ignore[no-unt
             value, saturated = credit(drive[i], taken[i], random[i], c.credit)
             drive[i] = value
             count += saturated
-            membrane[i] = membrane[i] * (1 - int(spikes[i]))
+            membrane[i] = 0 if spikes[i] else membrane[i]
         counters[CREDIT_SATURATIONS] += count
     random = randoms[c.hidden]
     count = 0
@@ -154,12 +174,13 @@ def adjoint_step(sweep, randoms, spikes, t, counters, c):  # type: ignore[no-unt
         membrane[i] = value
         count += saturated
     counters[ADJOINT_MEMBRANE_SATURATIONS] += count
-    random = randoms[c.hidden + 1]
+    random, adjoints = randoms[c.hidden + 1], sweep.adjoints[t]
     count = 0
     active = 0
     for i in range(membrane.size):
         value, saturated = adjoint_sum(current[i], membrane[i], random[i], c.current)
         current[i] = value
+        adjoints[i] = value
         count += saturated
         active += value != 0
     counters[ADJOINT_CURRENT_SATURATIONS] += count
@@ -167,42 +188,120 @@ def adjoint_step(sweep, randoms, spikes, t, counters, c):  # type: ignore[no-unt
 
 
 @inlined
-def credit_step(sweep, weights, before, feedback, t):  # type: ignore[no-untyped-def]
-    """Write the exact sums of credit of one step for the layer before.
+def transpose_feedback(weights, feedback, kind):  # type: ignore[no-untyped-def]
+    """Write the feedback weights, (M, N), from the forward weights, (at least N, M)."""
+    for o in range(feedback.shape[0]):
+        row = feedback[o]
+        for j in range(row.size):
+            row[j] = feedback_weight(weights[j, o], kind)
+
+
+@inlined
+def next_active(adjoints, o):  # type: ignore[no-untyped-def]
+    """Return the first neuron from `o` on whose adjoint current is not 0, or their number."""
+    while o < adjoints.size and adjoints[o] == 0:
+        o += 1
+    return o
+
+
+@inlined
+def credit_step(sweep, credits):  # type: ignore[no-untyped-def]
+    """Write the exact sums of credit of one step for the layer before."""
+    adjoints, feedback = sweep.current, sweep.feedback
+    size = adjoints.size
+    set_zero(credits)
+    a = next_active(adjoints, 0)
+    while a < size:
+        # Four at a time, completed by the last neuron with a factor of 0.
+        b = next_active(adjoints, a + 1)
+        c = next_active(adjoints, b + 1)
+        d = next_active(adjoints, c + 1)
+        first, second = feedback[a], feedback[min(b, size - 1)]
+        third, fourth = feedback[min(c, size - 1)], feedback[min(d, size - 1)]
+        p, q = adjoints[a], adjoints[b] if b < size else 0
+        r, s = adjoints[c] if c < size else 0, adjoints[d] if d < size else 0
+        for j in range(credits.size):
+            credits[j] += (p * first[j] + q * second[j]) + (r * third[j] + s * fourth[j])
+        a = next_active(adjoints, d + 1)
+
+
+@inlined
+def credit_now(sweep, weights, before, kind, t):  # type: ignore[no-untyped-def]
+    """Write these sums from weights that change from step to step.
 
     A neuron whose derivative is 0 gets none, whatever the sum.
     """
     for j in range(before.drive.shape[1]):
         total = 0
         if before.derivative[t, j] != 0:
-            total = credit_sum(weights[j], sweep.current, feedback)
+            total = credit_sum(weights[j], sweep.current, kind)
         before.drive[t, j] = total
 
 
-@inlined
-def sum_step(sweep, addresses, first, last):  # type: ignore[no-untyped-def]
-    """Add the adjoint currents to the gradient of every input that spiked."""
-    current = sweep.current
-    for k in range(first, last):
-        row = sweep.gradient[addresses[k]]
-        for i in range(current.size):
-            row[i] += current[i]
+@compilable
+def list_times(sweep, pointers, addresses):  # type: ignore[no-untyped-def]
+    """List the steps in which each input spiked, from the events of a window."""
+    starts, times = sweep.starts, sweep.times
+    set_zero(starts)
+    for k in range(pointers[0], pointers[pointers.size - 1]):
+        starts[addresses[k]] += 1
+    total = 0
+    for j in range(starts.size):
+        total += starts[j]
+        starts[j] = total
+    # From the last event back, so that each start ends as the first place of its input.
+    for back in range(1, pointers.size):
+        t = pointers.size - 1 - back
+        for k in range(pointers[t], pointers[t + 1]):
+            j = addresses[k]
+            starts[j] -= 1
+            times[starts[j]] = t
+
+
+@compilable
+def sum_window(sweep):  # type: ignore[no-untyped-def]
+    """Write the gradient: for every input, the sum of the adjoint currents over its spikes.
+
+    Adjoint currents have at most 16 bits, so 2^15 of them fit in a sum of 32 bits.
+    """
+    adjoints, starts, times, part = sweep.adjoints, sweep.starts, sweep.times, sweep.sum
+    zero = adjoints.shape[0] - 1
+    for j in range(sweep.gradient.shape[0]):
+        row = sweep.gradient[j]
+        set_zero(row)
+        k, stop = starts[j], starts[j + 1]
+        while k < stop:
+            set_zero(part)
+            end = min(stop, k + (1 << 15))
+            while k < end:
+                a = adjoints[times[k]]
+                b = adjoints[times[k + 1] if k + 1 < end else zero]
+                c = adjoints[times[k + 2] if k + 2 < end else zero]
+                d = adjoints[times[k + 3] if k + 3 < end else zero]
+                for i in range(part.size):
+                    part[i] += (a[i] + b[i]) + (c[i] + d[i])
+                k += 4
+            k = end
+            for i in range(part.size):
+                row[i] += part[i]
 
 
 @inlined
 def update_step(  # type: ignore[no-untyped-def]
-    sweep, addresses, first, last, weights, streams, lanes, counters, phase, c
+    sweep, addresses, first, last, done, total, weights, streams, lanes, block, counters, phase, c
 ):  # fmt: skip
-    """Add each input spike's share to the weights of its input, spike by spike."""
+    """Add each input spike's share to the weights of its input, spike by spike.
+
+    Of the `total` spikes of the window, `done` came before this step in the order of the sweep.
+    """
     current, updates = sweep.current, sweep.updates
-    block = updates.shape[0]
     count = 0
     for k in range(first, last):
-        place = (k - first) % block
+        number = done + k - first
+        place = number % block
         if place == 0 and c.random_bits > 0:
-            spikes = min(block, last - k)
-            draw_block(streams, lanes, c.random_bits, spikes, sweep.update_drawn, updates)
-        row, random = weights[addresses[k]], updates[place, 0]
+            draw_rows(streams, lanes, c.random_bits, min(block, total - number), updates)
+        row, random = weights[addresses[k]], updates[place]
         for i in range(current.size):
             weight, saturated = updated_weight(row[i], current[i], random[i], phase, c)
             row[i] = weight
@@ -213,7 +312,7 @@ def update_step(  # type: ignore[no-untyped-def]
 @compilable
 def sweep_layer(  # type: ignore[no-untyped-def]
     pointers, addresses, spikes, weights, sweep, before, passes, feedback, streams,
-    update_streams, lanes, random_bits, counters, phase, c, s,
+    update_streams, update_block, lanes, random_bits, counters, phase, c, s,
 ):  # fmt: skip
     """Sweep one layer over a window.
 
@@ -232,6 +331,8 @@ def sweep_layer(  # type: ignore[no-untyped-def]
         Whether the layer before is swept, and its feedback.
     streams, update_streams : Streams
         Random bits of the sweep and of the update, updated.
+    update_block : int
+        Spikes whose draws the streams of the update can hold.
     lanes, random_bits : int
     counters : (len(SWEEP_COUNTERS),) int64, updated
     phase : PhaseConstants
@@ -241,25 +342,26 @@ def sweep_layer(  # type: ignore[no-untyped-def]
     """
     set_zero(sweep.membrane)
     set_zero(sweep.current)
-    for j in range(sweep.gradient.shape[0]):
-        set_zero(sweep.gradient[j])
+    if passes and not s.spike_update:
+        transpose_feedback(weights, sweep.feedback, feedback)
     steps, block = spikes.shape[0], sweep.randoms.shape[0]
+    end = pointers[steps]
     for back in range(steps):
         t = steps - 1 - back
         place = back % block
         if place == 0 and s.draws > 0:
             count = min(block, steps - back)
-            draw_block(streams, lanes, random_bits, count, sweep.drawn, sweep.randoms)
+            draw_block(streams, lanes, random_bits, count, sweep.randoms)
         adjoint_step(sweep, sweep.randoms[place], spikes[t], t, counters, s)
-        if sweep.adjoints.size > 0:
-            for i in range(sweep.current.size):
-                sweep.adjoints[t, i] = sweep.current[i]
-        if passes:
-            credit_step(sweep, weights, before, feedback, t)
+        if passes and s.spike_update:
+            credit_now(sweep, weights, before, feedback, t)
+        elif passes:
+            credit_step(sweep, before.drive[t])
         if s.spike_update:
             update_step(
-                sweep, addresses, pointers[t], pointers[t + 1], weights, update_streams, lanes,
-                counters, phase, c,
+                sweep, addresses, pointers[t], pointers[t + 1], end - pointers[t + 1],
+                end - pointers[0], weights, update_streams, lanes, update_block, counters, phase, c,
             )  # fmt: skip
-        else:
-            sum_step(sweep, addresses, pointers[t], pointers[t + 1])
+    if not s.spike_update:
+        list_times(sweep, pointers, addresses)
+        sum_window(sweep)

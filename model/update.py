@@ -38,7 +38,7 @@ def read_randoms(words, position, leap, bits, randoms):  # type: ignore[no-untyp
 
 @compilable
 def update_row(weights, gradient, randoms, phase, c):  # type: ignore[no-untyped-def]
-    """Update the weights of one neuron, all (N,) int; return the number of saturations."""
+    """Update a row of weights, all (n,) int; return the number of saturations."""
     count = 0
     # The draws are in an array, so that this loop compiles to vector instructions.
     for j in range(weights.size):
@@ -94,4 +94,93 @@ def update_window(  # type: ignore[no-untyped-def]
         for j in range(inputs):
             for i in range(i0, i1):
                 weights[j, i] = tile[i - i0, j]
+    return count
+
+
+@compilable
+def draw_rows(streams, lanes, bits, count, randoms):  # type: ignore[no-untyped-def]
+    """Draw a random word per neuron for `count` inputs or spikes, one after another.
+
+    For each, slot by slot, all lanes at once. Empty slots draw too.
+
+    Parameters
+    ----------
+    streams : Streams, updated
+    lanes, bits, count : int
+    randoms : (at least count, M) int, written
+    """
+    neurons = randoms.shape[1]
+    slots = (neurons + lanes - 1) // lanes
+    own = streams.buffer.shape[0] > 1
+    mask = (1 << bits) - 1
+    position = 0
+    for lane in range(lanes):
+        stream = lane if own else 0
+        if own or lane == 0:
+            position = fill_stream(streams, stream, count * slots)
+        words = streams.buffer[stream]
+        for k in range(count):
+            row = randoms[k]
+            at = position + k * slots * streams.leap
+            for i in range(lane, neurons, lanes):
+                row[i] = read_bits(words, at, mask)
+                at += streams.leap
+        if own or lane == lanes - 1:
+            advance_stream(streams, stream, count * slots)
+    advance_offset(streams, count * slots)
+
+
+@compilable
+def update_inputs(  # type: ignore[no-untyped-def]
+    weights, gradient, starts, streams, lanes, block, randoms, phase, c
+):  # fmt: skip
+    """Update the weights of a layer, input by input; return the number of saturations.
+
+    This gives the same bits as `update_window`. A gradient of 0 changes no weight, so inputs
+    without a spike are left out; their draws are skipped.
+
+    Parameters
+    ----------
+    weights : (at least N, M) int, updated
+    gradient : (N, M) int
+    starts : (N + 1,) int
+        Input j has spiked if ``starts[j + 1] > starts[j]``.
+    streams : Streams, updated
+        Advanced by slots * N draws.
+    lanes : int
+    block : int
+        Slots whose draws the streams can hold.
+    randoms : (at least N, M) int
+        Scratch; must be zero without random bits.
+    phase : PhaseConstants
+    c : Constants
+    """
+    inputs, neurons = gradient.shape
+    own = streams.buffer.shape[0] > 1
+    slots = (neurons + lanes - 1) // lanes
+    mask = (1 << c.random_bits) - 1
+    leap = streams.leap
+    position = 0
+    for first in range(0, slots if c.random_bits > 0 else 0, block):
+        last = min(slots, first + block)
+        draws = (last - first) * inputs
+        for lane in range(lanes):
+            stream = lane if own else 0
+            if own or lane == 0:
+                position = fill_stream(streams, stream, draws)
+            words = streams.buffer[stream]
+            for j in range(inputs):
+                if starts[j + 1] > starts[j]:
+                    row = randoms[j]
+                    at = position + j * leap
+                    for i in range(first * lanes + lane, min(last * lanes, neurons), lanes):
+                        row[i] = read_bits(words, at, mask)
+                        at += inputs * leap
+            if own or lane == lanes - 1:
+                advance_stream(streams, stream, draws)
+        advance_offset(streams, draws)
+    count = 0
+    for j in range(inputs):
+        if starts[j + 1] > starts[j]:
+            count += update_row(weights[j], gradient[j], randoms[j], phase, c)
     return count

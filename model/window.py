@@ -65,8 +65,10 @@ class Noise(NamedTuple):
 class Scratch(NamedTuple):
     """Work arrays whose content is not used from one window to the next."""
 
+    rows: int
+    """Weight rows that `narrow_sum` can add: a multiple of four, or 0 for none"""
     narrow_sum: Any
-    """(M,) int, twice as wide as the weights"""
+    """(M,) int"""
     weight_sum: Any
     """(M,) int64"""
     membrane: Any
@@ -123,18 +125,18 @@ class Records(NamedTuple):
 
 
 @inlined
-def sum_weights(weights, addresses, start, stop, narrow_sum, weight_sum):  # type: ignore[no-untyped-def]
+def sum_weights(weights, addresses, start, stop, rows, narrow_sum, weight_sum):  # type: ignore[no-untyped-def]
     """Write the exact sum of the weight rows of a step's events.
 
-    The last row of `weights` is zero and completes groups of four. Rows are added in the next wider
-    integer type for as many rows as cannot overflow it (255 of 8 bits in 16), then in 64 bits.
+    The last row of `weights` is zero and completes groups of four. Up to `rows` rows, which cannot
+    overflow the type of `narrow_sum`, are added in it, and these sums in 64 bits.
     """
     zero = weights.shape[0] - 1
     set_zero(weight_sum)
     k = start
-    while k < stop:
+    while k < stop and rows > 0:
         set_zero(narrow_sum)
-        end = min(stop, k + 252)
+        end = min(stop, k + rows)
         while k < end:
             a = weights[addresses[k]]
             b = weights[addresses[k + 1] if k + 1 < end else zero]
@@ -146,6 +148,11 @@ def sum_weights(weights, addresses, start, stop, narrow_sum, weight_sum):  # typ
         k = end
         for i in range(narrow_sum.size):
             weight_sum[i] += narrow_sum[i]
+    while k < stop:
+        row = weights[addresses[k]]
+        for i in range(weight_sum.size):
+            weight_sum[i] += row[i]
+        k += 1
 
 
 @compilable
@@ -277,7 +284,10 @@ def run_windows(  # type: ignore[no-untyped-def]
             for t in range(t0, t0 + count):
                 row = draws[(t - t0) * neurons : (t - t0 + 1) * neurons]
                 start, stop = pointers[w * steps + t], pointers[w * steps + t + 1]
-                sum_weights(weights, addresses, start, stop, scratch.narrow_sum, scratch.weight_sum)
+                sum_weights(
+                    weights, addresses, start, stop, scratch.rows, scratch.narrow_sum,
+                    scratch.weight_sum,
+                )  # fmt: skip
                 counters[SYNAPTIC_EVENTS] += (stop - start) * neurons
                 if targets.size > 0:
                     take_targets(targets, w, t, scratch, c)
