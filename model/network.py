@@ -14,7 +14,7 @@ from .config.network import NetworkConfig
 from .counters import COUNTERS
 from .display import one_line
 from .engine.compile import compiled, jit_disabled
-from .errors import BitlifError, BitlifTypeError, located, require_bool
+from .errors import BitlifError, BitlifTypeError, located, require_bool, require_int
 from .events import Events
 from .files.save_file import Arrays
 from .lfsr import Streams, stream_states
@@ -26,9 +26,11 @@ from .network_result import (
     NetworkResult,
     network_result,
 )
+from .network_seat import Seat, first_seat, on_threads, seat_ahead
 from .network_window import run_network
 from .result import LayerState, Result, check_records
-from .snapshot import Snapshot, copied_streams
+from .sections import WindowConfig
+from .snapshot import Snapshot
 from .state import state_variables
 from .sweep import SWEEP_COUNTERS
 from .text import quoted
@@ -38,6 +40,9 @@ LENGTHS = (4, 16)
 
 PIECE_WORK = 1 << 26
 """Work between two checks for an interrupt, in synapses times steps: about 0.1 s."""
+
+THREAD_WORK = 1 << 24
+"""Least work of a thread, in synapses times steps: a few times what starting it takes."""
 
 
 class NetworkSnapshot(NamedTuple):
@@ -60,13 +65,16 @@ class Network(Kept[NetworkSnapshot]):
     Parameters
     ----------
     config : NetworkConfig
+    threads : int
+        Number of threads for windows that are run without learning and do not depend on each other
+        (``window.state = "clear"``), 1 ..= 256. Results do not depend on it.
     interpreted : bool
         Run the specification itself on Python integers; see `bitlif.model.layer.Layer`.
 
     Raises
     ------
     BitlifError
-        If an argument has the wrong type.
+        If an argument has the wrong type or is out of range.
 
     Examples
     --------
@@ -79,10 +87,13 @@ class Network(Kept[NetworkSnapshot]):
     _snapshot_type = NetworkSnapshot
     _config: NetworkConfig
 
-    def __init__(self, config: NetworkConfig, *, interpreted: bool = False) -> None:
+    def __init__(
+        self, config: NetworkConfig, *, threads: int = 1, interpreted: bool = False
+    ) -> None:
         if not isinstance(config, NetworkConfig):
             raise BitlifTypeError(f"config must be a NetworkConfig, not {quoted(config)}")
         self._config = config
+        self._threads = require_int("threads", threads, 1, 256)
         self._interpreted = require_bool("interpreted", interpreted) or jit_disabled()
         self._parts = [
             NetworkPart(config, number, interpreted=self._interpreted)
@@ -140,7 +151,7 @@ class Network(Kept[NetworkSnapshot]):
         return NetworkSnapshot(layers, tuple(streams for _, streams in found))
 
     def _arguments(self) -> dict[str, Any]:
-        return {"interpreted": self._asked}
+        return {"threads": self._threads, "interpreted": self._asked}
 
     def __repr__(self) -> str:
         facts = {**self._config.facts(), "windows learned": self.windows_learned}
@@ -273,52 +284,68 @@ class Network(Kept[NetworkSnapshot]):
         records = tuple(part.records(spikes.windows, wanted) for part in self._parts)
         totals = [dict.fromkeys(COUNTERS, 0) for _ in self._parts]
         sweeps = [dict.fromkeys(SWEEP_COUNTERS, 0) for _ in self._parts]
-        keeps = self._parts[0].config.window
+        keeps = self._window
         clear = tuple(int(keep == "clear") for keep in (keeps.state, keeps.trace, keeps.lfsr))
         none = levels[:0]
         forward = tuple(name for name in (*FORWARD_RECORDS, DIGESTS) if name in wanted)
-        steps = self._parts[0].config.window.steps
+        steps = self._window.steps
         first = 0
         while first < spikes.windows:
             # An interrupt is handled between two pieces, each of a whole number of windows.
             last = self._piece_end(first, spikes.windows, learn)
-            now = self._now
-            layers = [own.copied() for own in now.layers]
-            streams = [copied_streams(own) for own in now.streams]
-            parts = tuple(
-                part.parts(own, stream, part.window_records(forward))
-                for part, own, stream in zip(self._parts, layers, streams, strict=True)
-            )
-            numbers = [
-                part.phase(own.learned) for part, own in zip(self._parts, layers, strict=True)
-            ]
-            self._kernel(
-                first, last, 0, steps, learn, len(parts), spikes.pointers, spikes.addresses,
-                levels, none, padded(parts),
-                padded([p.base.phases[n] for p, n in zip(self._parts, numbers, strict=True)]),
-                padded([p.swept.phases[n] for p, n in zip(self._parts, numbers, strict=True)]),
-                padded(records), clear,
-            )  # fmt: skip
-            learned = (last - first) * learn
+            seats, edges = self._seats(first, last, learn, forward)
+            learned = self.windows_learned
+            phases = padded([part.base.phases[part.phase(learned)] for part in self._parts])
+            rates = padded([part.swept.phases[part.phase(learned)] for part in self._parts])
+            calls = [
+                (
+                    edges[k], edges[k + 1], 0, steps, learn, len(self._parts), spikes.pointers,
+                    spikes.addresses, levels, none, padded(seat.parts), phases, rates,
+                    padded(records), clear,
+                )
+                for k, seat in enumerate(seats)
+            ]  # fmt: skip
+            on_threads(self._kernel, calls)
+            learned += (last - first) * learn
             self._now = NetworkSnapshot(
-                tuple(own._replace(learned=own.learned + learned) for own in layers),
-                tuple(streams),
+                tuple(own._replace(learned=learned) for own in seats[-1].layers), seats[-1].streams
             )
-            for number, part in enumerate(parts):
-                for name, count in zip(COUNTERS, part.counters, strict=True):
-                    totals[number][name] += int(count)
-                for name, count in zip(SWEEP_COUNTERS, part.sweep_counters, strict=True):
-                    sweeps[number][name] += int(count)
+            for seat in seats:
+                for number, part in enumerate(seat.parts):
+                    for name, count in zip(COUNTERS, part.counters, strict=True):
+                        totals[number][name] += int(count)
+                    for name, count in zip(SWEEP_COUNTERS, part.sweep_counters, strict=True):
+                        sweeps[number][name] += int(count)
             first = last
         return network_result(records, totals, sweeps, wanted, learn=bool(learn))
 
+    @property
+    def _window(self) -> WindowConfig:
+        return self._parts[0].config.window
+
+    def _window_work(self) -> int:
+        sizes = [part.config.layer for part in self._parts]
+        return sum(own.inputs * own.neurons for own in sizes) * self._window.steps
+
+    def _seats(
+        self, first: int, last: int, learn: int, wanted: tuple[str, ...]
+    ) -> tuple[list[Seat], list[int]]:
+        """Return a seat for each thread, and the windows at which their blocks begin and end."""
+        now, windows = self._now, last - first
+        count = 1
+        if not learn and self._window.state == "clear":
+            most = max(1, windows * self._window_work() // THREAD_WORK)
+            count = min(self._threads, windows, most)
+        edges = [first + windows * k // count for k in range(count + 1)]
+        seats = [first_seat(self._parts, *now, wanted)]
+        for start in edges[1:-1]:
+            seats.append(seat_ahead(self._parts, *now, wanted, start - first))
+        return seats, edges
+
     def _piece_end(self, first: int, windows: int, learn: int) -> int:
         """Return the end of a piece that takes about 0.1 s at most and ends with a phase."""
-        work = (
-            sum(part.config.layer.inputs * part.config.layer.neurons for part in self._parts)
-            * self._parts[0].config.window.steps
-        )
-        last = min(windows, first + (1 if self._interpreted else max(1, PIECE_WORK // work)))
+        most = max(1, PIECE_WORK // self._window_work()) * (1 if learn else self._threads)
+        last = min(windows, first + (1 if self._interpreted else most))
         if learn:
             for part, own in zip(self._parts, self._now.layers, strict=True):
                 for end in part.base.phase_ends:

@@ -91,7 +91,7 @@ class NetworkPart:
         return {
             "table": self.buffers.table(),
             "noise": self.buffers.noise(),
-            "scratch": self.buffers.scratch(INFER),
+            **self._forward_arrays(),
             "sweep": Sweep(
                 drive=zeros(shape, np.int64),
                 derivative=zeros(shape, np.int64),
@@ -107,8 +107,6 @@ class NetworkPart:
                 updates=zeros((max(sizes.inputs, block), sizes.neurons), np.int32),
             ),
             "update_block": block,
-            "pointers": np.zeros(steps + 1, np.int64),
-            "addresses": np.zeros(steps * sizes.inputs, np.int32),
             "constants": self.base.constants,
             "sweep_constants": constants._replace(surrogate=surrogate),
             "lanes": sizes.lanes,
@@ -123,14 +121,29 @@ class NetworkPart:
         records = self.buffers.records(1, INFER, ("membrane", *wanted))
         return records._replace(gradient=self.buffers.zeros((0, 0, 0), np.int64))
 
-    def parts(self, own: Snapshot, streams: Streams, records: Records) -> LayerParts:
-        """Return the arguments of the kernel for a state that it may change."""
+    def _forward_arrays(self) -> dict[str, Any]:
+        inputs, steps = self.config.layer.inputs, self.config.window.steps
+        return {
+            "scratch": self.buffers.scratch(INFER),
+            "pointers": np.zeros(steps + 1, np.int64),
+            "addresses": np.zeros(steps * inputs, np.int32),
+        }
+
+    def parts(
+        self, own: Snapshot, streams: Streams, records: Records, *, new: bool = False
+    ) -> LayerParts:
+        """Return the arguments of the kernel for a state that it may change.
+
+        The work arrays are kept between runs. With `new`, those of the forward steps are made anew,
+        for another thread.
+        """
+        arrays = {**self._arrays, **self._forward_arrays()} if new else self._arrays
         return LayerParts(
             records=records,
             weights=own.weights, state=own.state, streams=own.streams,
             update_streams=own.update_streams, sweep_streams=streams,
             counters=np.zeros(len(COUNTERS), np.int64),
-            sweep_counters=np.zeros(len(SWEEP_COUNTERS), np.int64), **self._arrays,
+            sweep_counters=np.zeros(len(SWEEP_COUNTERS), np.int64), **arrays,
         )  # fmt: skip
 
     def phase(self, learned: int) -> int:
