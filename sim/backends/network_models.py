@@ -158,7 +158,7 @@ class NetworkModelCore(NetworkCore):
             now.window or stepper.begin(now.network, learn=learn), addresses, targets
         )
         ended, t = window.step == self._config.window.steps, window.step - 1
-        lanes, facts = now.lanes, {}
+        lanes, facts = now.lanes, dict[str, Any]()
         if self._signed:
             updates = slice(0, int(ended and learn))
             lanes, signed = self._sign(
@@ -187,7 +187,7 @@ class NetworkModelCore(NetworkCore):
     # -- reading -----------------------------------------------------------------------------
 
     def _states(self) -> list[LayerState]:
-        states = self._current().states()
+        states: list[LayerState] = self._current().states()
         if self._learning:
             return states
         # A core without learning has no update LFSRs.

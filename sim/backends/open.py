@@ -55,11 +55,29 @@ def require_backend(wanted: str, name: str) -> None:
 
 
 @overload
-def open(config: Config, backend: str = "model", **options: Any) -> Core: ...
+def open(
+    config: Config,
+    backend: str = ...,
+    *,
+    learning: bool = ...,
+    threads: int = ...,
+    signature: bool = ...,
+    units: str = ...,
+    seed: int | None = ...,
+) -> Core: ...
 
 
 @overload
-def open(config: NetworkConfig, backend: str = "model", **options: Any) -> NetworkCore: ...
+def open(
+    config: NetworkConfig,
+    backend: str = ...,
+    *,
+    learning: bool = ...,
+    threads: int = ...,
+    signature: bool = ...,
+    units: str = ...,
+    seed: int | None = ...,
+) -> NetworkCore: ...
 
 
 def open(
