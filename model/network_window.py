@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from .digest import digest_weights
 from .engine.compile import compilable
+from .engine.loops import copy_into
 from .lfsr import restart_streams
 from .sweep import WEIGHT_SATURATIONS, derivatives, drive_by_errors, sweep_layer
 from .update import update_inputs
@@ -82,8 +83,7 @@ def copy_window(records, w, window):  # type: ignore[no-untyped-def]
     """Copy the values of one window, (rows, columns), to the records of all, if they are wanted."""
     if records.size > 0:
         for a in range(window.shape[0]):
-            for b in range(window.shape[1]):
-                records[w, a, b] = window[a, b]
+            copy_into(records[w, a], window[a])
 
 
 @compilable
@@ -91,10 +91,11 @@ def list_events(raster, begin, end, pointers, addresses):  # type: ignore[no-unt
     """Write the spikes of steps ``begin ..< end`` of a window, (T, M), as events."""
     count = 0 if begin == 0 else pointers[begin]
     for t in range(begin, end):
-        for i in range(raster.shape[1]):
-            if raster[t, i]:
-                addresses[count] = i
-                count += 1
+        row = raster[t]
+        for i in range(row.size):
+            # Without a branch, which would often be mispredicted. The last one stays unused.
+            addresses[count] = i
+            count += int(row[i])
         pointers[t + 1] = count
 
 
@@ -115,7 +116,7 @@ def update_layer(own, phase):  # type: ignore[no-untyped-def]
     """Update the weights of a layer by the gradient of its sweep."""
     sweep = own.sweep
     own.sweep_counters[WEIGHT_SATURATIONS] += update_inputs(
-        own.weights, sweep.gradient, sweep.starts, own.update_streams, own.lanes,
+        own.weights, sweep.gradient, sweep.counts, own.update_streams, own.lanes,
         own.update_block, sweep.updates, phase, own.constants,
     )  # fmt: skip
 
@@ -170,8 +171,7 @@ def run_network(  # type: ignore[no-untyped-def]
                 )
             shown = records[number]
             for t in range(begin, end):
-                for i in range(shown.raster.shape[2]):
-                    shown.raster[w, t, i] = own.records.raster[0, t, i]
+                copy_into(shown.raster[w, t], own.records.raster[0, t])
             if number + 1 < count:
                 after = layers[number + 1]
                 list_events(own.records.raster[0], begin, end, after.pointers, after.addresses)

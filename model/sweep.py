@@ -61,10 +61,10 @@ class Sweep(NamedTuple):
     """(M, N) int32: feedback weights of this layer for the layer before"""
     adjoints: Any
     """(T + 1, M) int32: adjoint currents of all steps, and a row that stays zero"""
-    starts: Any
-    """(N + 1,) int64: where the steps of each input begin in `times`"""
+    counts: Any
+    """(N,) int64: spikes of each input"""
     times: Any
-    """(T N,) int32: steps in which each input spiked, input by input"""
+    """(N, T) int32: the steps in which each input spiked; as many as `counts` says"""
     sum: Any
     """(M,) int32: part of a sum of adjoint currents"""
     gradient: Any
@@ -241,21 +241,13 @@ def credit_now(sweep, weights, before, kind, t):  # type: ignore[no-untyped-def]
 @compilable
 def list_times(sweep, pointers, addresses):  # type: ignore[no-untyped-def]
     """List the steps in which each input spiked, from the events of a window."""
-    starts, times = sweep.starts, sweep.times
-    set_zero(starts)
-    for k in range(pointers[0], pointers[pointers.size - 1]):
-        starts[addresses[k]] += 1
-    total = 0
-    for j in range(starts.size):
-        total += starts[j]
-        starts[j] = total
-    # From the last event back, so that each start ends as the first place of its input.
-    for back in range(1, pointers.size):
-        t = pointers.size - 1 - back
+    counts, times = sweep.counts, sweep.times
+    set_zero(counts)
+    for t in range(pointers.size - 1):
         for k in range(pointers[t], pointers[t + 1]):
             j = addresses[k]
-            starts[j] -= 1
-            times[starts[j]] = t
+            times[j, counts[j]] = t
+            counts[j] += 1
 
 
 @compilable
@@ -264,12 +256,12 @@ def sum_window(sweep):  # type: ignore[no-untyped-def]
 
     Adjoint currents have at most 16 bits, so 2^15 of them fit in a sum of 32 bits.
     """
-    adjoints, starts, times, part = sweep.adjoints, sweep.starts, sweep.times, sweep.sum
+    adjoints, part = sweep.adjoints, sweep.sum
     zero = adjoints.shape[0] - 1
     for j in range(sweep.gradient.shape[0]):
-        row = sweep.gradient[j]
+        row, times, stop = sweep.gradient[j], sweep.times[j], sweep.counts[j]
         set_zero(row)
-        k, stop = starts[j], starts[j + 1]
+        k = 0
         while k < stop:
             set_zero(part)
             end = min(stop, k + (1 << 15))

@@ -132,7 +132,7 @@ def draw_rows(streams, lanes, bits, count, randoms):  # type: ignore[no-untyped-
 
 @compilable
 def update_inputs(  # type: ignore[no-untyped-def]
-    weights, gradient, starts, streams, lanes, block, randoms, phase, c
+    weights, gradient, counts, streams, lanes, block, randoms, phase, c
 ):  # fmt: skip
     """Update the weights of a layer, input by input; return the number of saturations.
 
@@ -143,8 +143,8 @@ def update_inputs(  # type: ignore[no-untyped-def]
     ----------
     weights : (at least N, M) int, updated
     gradient : (N, M) int
-    starts : (N + 1,) int
-        Input j has spiked if ``starts[j + 1] > starts[j]``.
+    counts : (N,) int
+        Spikes of each input.
     streams : Streams, updated
         Advanced by slots * N draws.
     lanes : int
@@ -170,7 +170,7 @@ def update_inputs(  # type: ignore[no-untyped-def]
                 position = fill_stream(streams, stream, draws)
             words = streams.buffer[stream]
             for j in range(inputs):
-                if starts[j + 1] > starts[j]:
+                if counts[j] > 0:
                     row = randoms[j]
                     at = position + j * leap
                     for i in range(first * lanes + lane, min(last * lanes, neurons), lanes):
@@ -181,6 +181,6 @@ def update_inputs(  # type: ignore[no-untyped-def]
         advance_offset(streams, draws)
     count = 0
     for j in range(inputs):
-        if starts[j + 1] > starts[j]:
+        if counts[j] > 0:
             count += update_row(weights[j], gradient[j], randoms[j], phase, c)
     return count

@@ -132,22 +132,31 @@ def sum_weights(weights, addresses, start, stop, rows, narrow_sum, weight_sum): 
     overflow the type of `narrow_sum`, are added in it, and these sums in 64 bits.
     """
     zero = weights.shape[0] - 1
-    set_zero(weight_sum)
+    if stop - start > rows or start == stop:
+        set_zero(weight_sum)
     k = start
     while k < stop and rows > 0:
-        set_zero(narrow_sum)
         end = min(stop, k + rows)
+        first = True
         while k < end:
             a = weights[addresses[k]]
             b = weights[addresses[k + 1] if k + 1 < end else zero]
             c = weights[addresses[k + 2] if k + 2 < end else zero]
             d = weights[addresses[k + 3] if k + 3 < end else zero]
-            for i in range(narrow_sum.size):
-                narrow_sum[i] += (a[i] + b[i]) + (c[i] + d[i])
+            if first:
+                for i in range(narrow_sum.size):
+                    narrow_sum[i] = (a[i] + b[i]) + (c[i] + d[i])
+            else:
+                for i in range(narrow_sum.size):
+                    narrow_sum[i] += (a[i] + b[i]) + (c[i] + d[i])
+            first = False
             k += 4
         k = end
-        for i in range(narrow_sum.size):
-            weight_sum[i] += narrow_sum[i]
+        if stop - start > rows:
+            for i in range(narrow_sum.size):
+                weight_sum[i] += narrow_sum[i]
+        else:
+            copy_into(weight_sum, narrow_sum)
     while k < stop:
         row = weights[addresses[k]]
         for i in range(weight_sum.size):
@@ -328,13 +337,12 @@ def run_windows(  # type: ignore[no-untyped-def]
 @compilable
 def record_step(state, scratch, draws, records, w, t):  # type: ignore[no-untyped-def]
     """Record the signals of a step."""
-    for i in range(draws.size):
-        if records.current.size > 0:
-            records.current[w, t, i] = state.current[i]
-        if records.membrane.size > 0:
-            records.membrane[w, t, i] = scratch.membrane[i]
-        if records.draws.size > 0:
-            records.draws[w, t, i] = draws[i]
+    if records.current.size > 0:
+        copy_into(records.current[w, t], state.current)
+    if records.membrane.size > 0:
+        copy_into(records.membrane[w, t], scratch.membrane)
+    if records.draws.size > 0:
+        copy_into(records.draws[w, t], draws)
 
 
 @compilable
