@@ -85,7 +85,7 @@ class RandmanTask(Classification):
     config = "randman"
     item = "window"
     true_target = TRUE_TARGET
-    epochs = 4
+    epochs = 16
 
     def __init__(self, *, part: str = "test", name: str = "randman") -> None:
         super().__init__()

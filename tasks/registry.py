@@ -14,6 +14,7 @@ from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted, shortened, terminal_text
 
 from .digits import DigitsTask
+from .gunpoint import GunPointTask
 from .patterns import PatternsTask
 from .randman import RandmanTask
 from .task import Measure, Task
@@ -23,7 +24,7 @@ from .yin_yang import YinYangTask
 ENTRY_POINTS = "bitlif.tasks"
 """Group of entry points in which an installed package names its tasks."""
 
-BUILT_IN = ("digits", "teacher", "patterns", "yin_yang", "randman")
+BUILT_IN = ("digits", "teacher", "patterns", "yin_yang", "randman", "gunpoint")
 """Names of the tasks that come with bitlif."""
 
 _TASKS: dict[str, Task] = {}
@@ -166,3 +167,4 @@ register(HiddenTeacher())
 register(PatternsTask())
 register(YinYangTask())
 register(RandmanTask())
+register(GunPointTask())

@@ -74,7 +74,7 @@ def regular_spikes(rates: NDArray[np.int64], phase: NDArray[np.int64]) -> NDArra
     ----------
     rates : (windows, steps, inputs) int64
         In 0 ..= `RATE_ONE`.
-    phase : (inputs,) int64
+    phase : (inputs,) or (windows, 1, inputs) int64
         Sum before the first step, in 0 ..= `RATE_ONE` - 1.
     """
     total = np.cumsum(rates, axis=1) + phase

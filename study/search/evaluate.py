@@ -65,6 +65,7 @@ DECIDING = {
         "encoders.py",
         "encoding.py",
         "finding.py",
+        "gunpoint.py",
         "independent.py",
         "labels.py",
         "learner.py",
