@@ -42,6 +42,8 @@ MAX_RATE = 0.875
 """Spikes per step of a coordinate of 1."""
 BIAS_RATE = 0.25
 """Spikes per step of the bias input."""
+TRUE_TARGET = 0.3125
+"""Target of the neuron of the true class; that of the others is 0."""
 
 BIG, SMALL = 0.5, 0.1
 """Radii of the symbol and of its dots."""
@@ -69,13 +71,14 @@ class YinYangTask(Classification):
     name = "yin_yang"
     config = "yin-yang"
     item = "point"
+    epochs = 12
 
     def __init__(
         self,
         part: str = "test",
         *,
         readout: str | Readout = "count",
-        true_target: float = 0.5,
+        true_target: float = TRUE_TARGET,
         name: str = "yin_yang",
     ) -> None:
         super().__init__()
