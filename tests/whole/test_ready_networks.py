@@ -55,3 +55,8 @@ def accuracy(network: NetworkConfig, task: str, windows: int, epochs: int) -> fl
 
 def test_digits_are_learned_by_a_hidden_layer() -> None:
     assert accuracy(NetworkConfig.load("digits-96").seeded(0), "digits", 800, 3) >= 0.9
+
+
+def test_points_are_learned_by_a_hidden_layer() -> None:
+    # A linear classifier is right in 64 of 100 points.
+    assert accuracy(NetworkConfig.load("yin-yang").seeded(0), "yin_yang", 1000, 5) >= 0.75
