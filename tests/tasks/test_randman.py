@@ -11,7 +11,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import bitlif
 from bitlif import Config, tasks
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError
 from bitlif.tasks.randman import (
     DIMENSIONS,
@@ -106,3 +108,10 @@ def test_wrong_layers_and_options_are_refused() -> None:
             task.check(OUTER.replace(**wrong))
     with pytest.raises(BitlifError, match="part must be 'test' or 'validation'"):
         RandmanTask(part="train")
+
+
+def test_a_network_learns_the_windows() -> None:
+    # One pass of sixteen, at the full rate.
+    with bitlif.open(NetworkConfig.load("randman").seeded(0)) as core:
+        history = tasks.train(core, RandmanTask(part="validation"), epochs=1)
+    assert history[-1].test_accuracy > 0.65
