@@ -32,11 +32,7 @@ def first_seat(
 ) -> Seat:
     """Return the seat of a run's first thread, or of its only one."""
     own = tuple(layer.copied() for layer in layers)
-    sweeps = tuple(copied_streams(stream) for stream in streams)
-    given = zip(parts, own, sweeps, strict=True)
-    return Seat(
-        own, sweeps, tuple(part.parts(*each, part.window_records(wanted)) for part, *each in given)
-    )
+    return _seat(parts, own, streams, wanted, new=False)
 
 
 def seat_ahead(
@@ -58,12 +54,23 @@ def seat_ahead(
         )
         for part, layer in zip(parts, layers, strict=True)
     )
+    return _seat(parts, own, streams, wanted, new=True)
+
+
+def _seat(
+    parts: Sequence[NetworkPart],
+    layers: tuple[Snapshot, ...],
+    streams: Sequence[Streams],
+    wanted: Sequence[str],
+    *,
+    new: bool,
+) -> Seat:
     sweeps = tuple(copied_streams(stream) for stream in streams)
-    given = zip(parts, own, sweeps, strict=True)
-    return Seat(
-        own, sweeps,
-        tuple(part.parts(*each, part.window_records(wanted), new=True) for part, *each in given),
-    )  # fmt: skip
+    arguments = tuple(
+        part.parts(layer, sweep, part.window_records(wanted), new=new)
+        for part, layer, sweep in zip(parts, layers, sweeps, strict=True)
+    )
+    return Seat(layers, sweeps, arguments)
 
 
 def on_threads(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> None:

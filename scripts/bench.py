@@ -12,6 +12,7 @@ from bitlif.model.text import quoted
 from .benchmarks import cosim as bench_cosim
 from .benchmarks import estimate as bench_estimate
 from .benchmarks import gates as bench_gates
+from .benchmarks import network as bench_network
 from .benchmarks import study as bench_study
 from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
 
@@ -31,7 +32,8 @@ def add_parser(subparsers: SubParsers) -> None:
         the same run the limits of the machine: copies, matrix products, and a minimal integer loop
         of leak, noise and threshold. Times vary on a shared machine, so compare the ratios.
 
-        Other benchmarks: `bitlif bench gates` measures clock and size of the core on FPGAs,
+        Other benchmarks: `bitlif bench network` measures learning with a hidden layer beside NumPy
+        and snnTorch, `bitlif bench gates` measures clock and size of the core on FPGAs,
         `bitlif bench cosim` the speed of gate simulation, `bitlif bench estimate` the error of
         `bitlif estimate`, and `bitlif bench study` the overhead of a study.
         """,
@@ -53,7 +55,8 @@ def add_parser(subparsers: SubParsers) -> None:
         "--check", action="store_true", help="exit with status 1 if a target is missed"
     )
     add_json(parser)
-    actions = parser.add_subparsers(dest="what", metavar="gates|cosim|estimate|study")
+    actions = parser.add_subparsers(dest="what", metavar="network|gates|cosim|estimate|study")
+    bench_network.add_parser(actions)
     bench_gates.add_parser(actions)
     bench_cosim.add_parser(actions)
     bench_estimate.add_parser(actions)

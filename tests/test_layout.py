@@ -241,7 +241,10 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
                 required
                 if top
                 else required.union(
-                    *(extras[name] for name in ("demo", "gates", "serial", "boards", "study"))
+                    *(
+                        extras[name]
+                        for name in ("demo", "gates", "serial", "boards", "study", "bench")
+                    )
                 )
             )
             for name in imports(path, top=top):

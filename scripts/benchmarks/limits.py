@@ -82,8 +82,8 @@ def minimal_loop(  # type: ignore[no-untyped-def]
     return spikes
 
 
-def minimal_loop_rate(repeats: int) -> float:
-    """Return the million neuron-steps/s of `minimal_loop` with 1024 neurons."""
+def minimal_loop_call() -> tuple[Callable[[], Any], int]:
+    """Return a call of the compiled `minimal_loop`, and its neuron-steps."""
     import numba
 
     neurons, steps = 1024, 1000
@@ -91,5 +91,11 @@ def minimal_loop_rate(repeats: int) -> float:
     states = [random.integers(1, 1 << 32, neurons, np.uint32) for _ in range(3)]
     membrane, drive = np.zeros(neurons, np.int32), np.full(neurons, 150, np.int32)
     compiled: Any = numba.njit(nogil=True)(minimal_loop)
-    seconds, _ = best_seconds(lambda: compiled(membrane, *states, drive, steps), repeats)
-    return neurons * steps / seconds / 1e6
+    return lambda: compiled(membrane, *states, drive, steps), neurons * steps
+
+
+def minimal_loop_rate(repeats: int) -> float:
+    """Return the million neuron-steps/s of `minimal_loop` with 1024 neurons."""
+    call, neuron_steps = minimal_loop_call()
+    seconds, _ = best_seconds(call, repeats)
+    return neuron_steps / seconds / 1e6

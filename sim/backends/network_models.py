@@ -62,7 +62,7 @@ class NetworkModelCore(NetworkCore):
         self._begin()
 
     def _begin(self) -> None:
-        self._made = Network(self._network, interpreted=self._interpreted)
+        self._made = Network(self._network, threads=self._threads, interpreted=self._interpreted)
         self._own_stepper: NetworkStepper | None = None
         self._now = self._fresh_stand()
 
