@@ -25,6 +25,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +139,7 @@ class GunPointTask(Classification):
 
 
 @functools.cache
-def recordings() -> tuple[NDArray[np.float64], ...]:
+def recordings() -> tuple[NDArray[Any], ...]:
     """Return the recordings of the published split, and their classes; the arrays are read-only.
 
     Returns
@@ -161,7 +162,7 @@ def recordings() -> tuple[NDArray[np.float64], ...]:
     return arrays
 
 
-def split_of(fold: int | None) -> tuple[NDArray[np.float64], ...]:
+def split_of(fold: int | None) -> tuple[NDArray[Any], ...]:
     """Return series and labels to train with, then those to test with.
 
     Parameters
@@ -211,7 +212,8 @@ def encode_movements(series: NDArray[np.float64], steps: int, *, seed: int) -> E
         centre.
     """
     windows = len(series)
-    levels = resampled(levels_of(series, *(np.float64(own) for own in RANGE)), steps)
+    low, high = np.array(RANGE[:1]), np.array(RANGE[1:])
+    levels = resampled(levels_of(series, low, high), steps)
     active = receptive_fields(levels[:, :, None], FIELDS, round(WIDTH * WIDTH_STEPS))
     rates = np.zeros((windows, steps, INPUTS), np.int64)
     segments = np.arange(steps) * SEGMENTS // steps

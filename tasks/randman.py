@@ -148,9 +148,9 @@ def spike_times(span: int, seed: int) -> NDArray[np.int64]:
     values = curve_values((TRAIN_WINDOWS + len(PARTS) * TEST_WINDOWS) // CLASSES, seed)
     low, high = values.min(axis=2, keepdims=True), values.max(axis=2, keepdims=True)
     times = (values - low) * span // (high - low + 1)
-    times = np.ascontiguousarray(times.transpose(2, 0, 1).reshape(-1, DIMENSIONS))
-    times.setflags(write=False)
-    return times
+    rows: NDArray[np.int64] = np.ascontiguousarray(times.transpose(2, 0, 1).reshape(-1, DIMENSIONS))
+    rows.setflags(write=False)
+    return rows
 
 
 def curve_values(points: int, seed: int) -> NDArray[np.int64]:
@@ -184,7 +184,7 @@ def sine_table() -> NDArray[np.int64]:
     No entry is closer than 5e-4 to a tie of the rounding, far more than any library errs.
     """
     angles = np.arange(1 << SINE_BITS) * (2 * np.pi / (1 << SINE_BITS))
-    table = np.rint(np.sin(angles) * SINE_ONE).astype(np.int64)
+    table: NDArray[np.int64] = np.rint(np.sin(angles) * SINE_ONE).astype(np.int64)
     table.setflags(write=False)
     return table
 
