@@ -10,8 +10,9 @@ from typing import Any
 import bitlif
 from bitlif import tasks
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config, outer
 from bitlif.model.errors import BitlifError, require_int
-from bitlif.model.files.weight_file import load_weights
+from bitlif.model.files.weight_file import load_any_weights
 from bitlif.sim.backends.core import Core
 from bitlif.tasks.data_file import Data, load_data
 from bitlif.tasks.finding import warn_of_findings
@@ -60,9 +61,10 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "learn",
         run,
-        "train a layer on own data or a task, and write its weights",
+        "train a layer or a network on own data or a task, and write its weights",
         """
-        Train a layer, starting from zero weights or from --initial.
+        Train a layer, starting from zero weights or from --initial; or a network, a CONFIG with
+        [[layer]] tables, starting from weights drawn as its sections `initial` say.
 
         Own data: --data names a .csv, .tsv or .npz file with a label for each window (or a sample
         of scikit-learn), and `bitlif new NAME --data FILE` writes a configuration for it. A share
@@ -138,16 +140,14 @@ def run(args: argparse.Namespace) -> int:
         args.force = True
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(OutputFolder(Path(args.out), "learn", force=args.force))
-        config = Config.load(args.config).seeded(args.seed)
+        config = load_any_config(args.config).seeded(args.seed)
         own = _own(args, config)
         options: dict[str, Any] = {"model": {"signature": False}}.get(backend, {})
         if backend == "float":
             options = {"units": "real", "seed": args.seed}
         core = stack.enter_context(bitlif.open(config, backend, **options))
         if args.initial:
-            weights = load_weights(args.initial, config)
-            real = core.units == "real"
-            core.load(weights * float(config.synapse.weight.lsb) if real else weights)
+            _load_initial(args.initial, core, config)
         if args.targets:
             done = learn_targets(args, core, stack)
         elif own is not None:
@@ -156,6 +156,18 @@ def run(args: argparse.Namespace) -> int:
             task = tasks.default_task(config) if task is None else task
             done = learn_task(args, task, core, stack)
         return _finish(args, out, core, done)
+
+
+def _load_initial(path: str, core: Core, config: Config | NetworkConfig) -> None:
+    """Load the weights of ``--initial`` in the units of a core."""
+    weights: Any = load_any_weights(path, config)
+    if core.units != "real":
+        core.load(weights)
+    elif isinstance(config, NetworkConfig):
+        pairs = zip(weights, config.layers, strict=True)
+        core.load([raw * float(own.config.synapse.weight.lsb) for raw, own in pairs])  # type: ignore[arg-type]
+    else:
+        core.load(weights * float(config.synapse.weight.lsb))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -180,7 +192,7 @@ def _check(args: argparse.Namespace) -> None:
             raise BitlifError(f"--{name} needs --data, or --spikes with --labels")
 
 
-def _own(args: argparse.Namespace, config: Config) -> OwnData | None:
+def _own(args: argparse.Namespace, config: Config | NetworkConfig) -> OwnData | None:
     """Return the task on --data, or on --spikes with --labels; None without them."""
     if args.data:
         data, source = load_data(args.data, args.labels), args.data
@@ -191,7 +203,7 @@ def _own(args: argparse.Namespace, config: Config) -> OwnData | None:
     else:
         return None
     own = own_data(args, "data", data, source)
-    require_layer(own, config)
+    require_layer(own, outer(config))
     return own
 
 
@@ -205,7 +217,7 @@ def _finish(args: argparse.Namespace, out: OutputFolder, core: Core, done: Outco
         "seed": args.seed,
         **done.report,
         "seconds": done.seconds,
-        "learning_steps_per_second": done.windows * config.window.steps / done.seconds,
+        "learning_steps_per_second": done.windows * outer(config).window.steps / done.seconds,
         "findings": [finding.to_json() for finding in done.findings],
     }
     out.write(lambda folder: fill_folder(folder, core, done, report))

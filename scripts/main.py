@@ -18,8 +18,8 @@ from .console.terminal import announce_compilation, say, warnings_as_sentences
 SUBCOMMANDS = {
     "new": "write a configuration file that explains its fields, scaled to own data",
     "demo": "learn handwritten digits in integers and in float, side by side",
-    "learn": "train a layer on own data or a task, and write its weights",
-    "run": "run input spikes or own data through a layer with given weights",
+    "learn": "train a layer or a network on own data or a task, and write its weights",
+    "run": "run input spikes or own data through a layer or a network with given weights",
     "encode": "encode tables, images or time series as spikes",
     "noise": "analyse a noise source: exact distribution, streams, measured draws",
     "teacher": "learn a hidden teacher's weights at several noise levels, with both rules",

@@ -64,16 +64,26 @@ def draw_raster(spikes: Result | Events, *, window: int = 0) -> Any:
 
 
 def draw_weights(core: Any) -> Any:
-    """Return a figure of a core's weights, (N, M), as an image: neurons over inputs."""
-    weights = as_learner(core).real_weights()
+    """Return a figure of a core's weights as an image, neurons over inputs; one for each layer."""
+    weights: Any = as_learner(core).real_weights()
+    if not isinstance(weights, list):
+        figure, axes = _axes(8.0, 3.5)
+        _draw_layer(figure, axes, weights)
+        return figure
+    figure, panels = _axes(8.0, 3.0 * len(weights), len(weights))
+    for number, (own, axes) in enumerate(zip(weights, panels, strict=True)):
+        _draw_layer(figure, axes, own)
+        axes.set_title(f"layer.{number}")
+    return figure
+
+
+def _draw_layer(figure: Any, axes: Any, weights: NDArray[np.float64]) -> None:
     top = float(np.abs(weights).max()) or 1.0
-    figure, axes = _axes(8.0, 3.5)
     image = axes.imshow(weights.T, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto")
     _count(axes.xaxis, axes.yaxis)
     axes.set_xlabel("input")
     axes.set_ylabel("neuron")
     figure.colorbar(image, ax=axes, label="weight (threshold units)")
-    return figure
 
 
 def draw_learning_curve(history: list[Epoch]) -> Any:
@@ -155,11 +165,11 @@ def _count(*lines: Any) -> None:
         )
 
 
-def _axes(width: float, height: float) -> tuple[Any, Any]:
-    """Return a new figure, in inches, and its axes."""
+def _axes(width: float, height: float, rows: int | None = None) -> tuple[Any, Any]:
+    """Return a new figure, in inches, and its axes, or a list of `rows` axes."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise missing_extra("pictures need Matplotlib", "demo", error) from error
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
+    return figure, figure.subplots() if rows is None else figure.subplots(rows, squeeze=False)[:, 0]

@@ -1,7 +1,8 @@
-"""The picture of a classified window: input spikes above the spikes of the neurons."""
+"""The picture of a classified window: input spikes above the spikes of the neurons, by layer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bitlif.model.events import Events
@@ -18,7 +19,13 @@ LABEL = 16
 
 
 def draw_window(
-    inputs: Events, outputs: Events, classes: list[Any], true: int, predicted: int, number: int
+    inputs: Events,
+    outputs: Events,
+    classes: list[Any],
+    true: int,
+    predicted: int,
+    number: int,
+    hidden: Sequence[Events] = (),
 ) -> Any:
     """Return a figure of one window.
 
@@ -32,17 +39,24 @@ def draw_window(
         Neurons of the true and of the predicted class.
     number : int
         Of the window, for the title.
+    hidden : sequence of Events
+        One window of each hidden layer of a network.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = require_matplotlib()(figsize=(8.0, 5.0), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
+    size = (8.0, 5.0 + 2.5 * len(hidden))
+    figure = require_matplotlib()(figsize=size, layout="constrained")
+    above, *between, below = figure.subplots(2 + len(hidden), 1, sharex=True)
     verdict = "as" if true == predicted else "but classified as"
     names = [shortened(terminal_text(own), LABEL) for own in classes]
     said = f"{verdict} {names[predicted]}" if true != predicted else "recognised"
     figure.suptitle(f"test window {number}: {names[true]}, {said}", parse_math=False)
     _marks(above, inputs, [BLUE] * inputs.count)
     above.set_ylabel("input")
+    for layer, (axes, events) in enumerate(zip(between, hidden, strict=True), 1):
+        _marks(axes, events, [BLUE] * events.count)
+        axes.set_ylabel("hidden neuron" if len(hidden) == 1 else f"neuron of hidden layer {layer}")
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     colours = [BLUE if unit == true else VERMILION for unit in outputs.addresses.tolist()]
     _marks(below, outputs, colours)
     below.set_ylabel("neuron" if len(names) > NAMED else "neuron of class")

@@ -8,6 +8,7 @@ import math
 import time
 from typing import Any
 
+from bitlif.model.config.network import outer
 from bitlif.model.errors import BitlifError
 from bitlif.model.files.target_file import load_targets
 from bitlif.model.text import path_text
@@ -18,6 +19,7 @@ from bitlif.tasks.diagnosis import diagnose
 from bitlif.tasks.task import Epoch, Examples
 from bitlif.tasks.training import orders
 
+from .layers import layer_report
 from .outcome import Outcome, summed_counters
 
 
@@ -29,8 +31,8 @@ def learn_targets(args: argparse.Namespace, core: Core, stack: contextlib.ExitSt
     BitlifError
         If a file does not fit the configuration, or there are no windows.
     """
-    config = core.config
-    events = chosen_events(args, config)
+    config = outer(core.config)
+    events = chosen_events(args, core.config)
     levels = load_targets(args.targets, config, events.windows)
     if events.windows == 0:
         raise BitlifError(f"spikes '{path_text(args.spikes)}' must hold at least one window, not 0")
@@ -58,6 +60,7 @@ def learn_targets(args: argparse.Namespace, core: Core, stack: contextlib.ExitSt
         "windows": core.windows_learned(),
         "output_spikes_per_window": history[-1].spikes,
         **summed_counters(core, earlier, [epoch.counters for epoch in history]),
+        **layer_report(core, [], 0),
     }
     examples = Examples(
         events, events.select([]), train_targets=levels / (1 << config.error.target_bits)

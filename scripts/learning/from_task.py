@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bitlif import tasks
+from bitlif.model.config.network import outer
 from bitlif.model.errors import BitlifTypeError
 from bitlif.model.text import quoted
 from bitlif.scripts.console.terminal import progress_bars
@@ -19,9 +20,10 @@ from bitlif.sim.backends.core import Core
 from bitlif.tasks.diagnosis import diagnose
 from bitlif.tasks.readouts import readout
 from bitlif.tasks.task import Epoch, Examples, Task, run_test
-from bitlif.tasks.training import checked_examples
+from bitlif.tasks.training import checked_examples, task_config
 
-from .judged import Judged
+from .judged import Judged, shown_window
+from .layers import layer_report, test_work
 from .outcome import Outcome, summed_counters
 from .own_data import OwnData, default_epochs
 
@@ -37,12 +39,12 @@ def learn_task(
 
     `own` is given for own data, of which `task` is made.
     """
-    examples = checked_examples(task, core.config, args.seed)
+    examples = checked_examples(task, task_config(task, core.config), args.seed)
     labelled = examples.train_labels is not None
     earlier = _earlier(args, task, core, examples, own)
     epochs = args.epochs or task.epochs
     if own is not None and args.epochs is None:
-        epochs = default_epochs(core.config, examples.train.windows) or epochs
+        epochs = default_epochs(outer(core.config), examples.train.windows) or epochs
     probe = stack.enter_context(core.fresh())
     # A spare core learns one window first, so that loading the engine is not timed.
     spare = stack.enter_context(core.fresh())
@@ -83,11 +85,12 @@ def learn_task(
         "windows": core.windows_learned(),
         **told,
         **summed_counters(core, earlier, [epoch.counters for epoch in history]),
+        **layer_report(core, [] if judged is None else judged.work, examples.test.windows),
     }
     return Outcome(
         report, examples.test, seconds, core.windows_learned() - earlier.windows, judged,
         diagnose(core, examples, history, task=task),
-        own.task.encoder(core.config, args.seed) if own else None,
+        own.task.encoder(outer(core.config), args.seed) if own else None,
     )  # fmt: skip
 
 
@@ -110,10 +113,12 @@ def _judged(
     """Run the test windows with the final weights."""
     read = readout(task.readout)
     result = run_test(core, probe, examples, read)
-    classes = getattr(task, "classes", np.arange(core.config.layer.neurons)).tolist()
+    predicted = read.classify(result)
+    shown = shown_window(examples.test_labels, predicted)
+    classes = getattr(task, "classes", np.arange(outer(core.config).layer.neurons)).tolist()
     return Judged(
-        classes, examples.test_labels, read.classify(result), examples.test, result, history,
-        examples.independent,
+        classes, examples.test_labels, predicted, examples.test, result, history,
+        examples.independent, test_work(core, probe, examples, shown),
     )  # fmt: skip
 
 

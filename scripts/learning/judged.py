@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from bitlif.sim.backends.core import Core
 from bitlif.tasks.label_file import Labels, save_labels
 from bitlif.tasks.scores import chance, class_scores, confusion_matrix
 from bitlif.tasks.task import Epoch
+
+from .layers import LayerWork
 
 LABELS = "labels.npz"
 PICTURES = ("confusion.png", "learning_curve.png", "raster.png", "weights.png")
@@ -43,6 +46,8 @@ class Judged(NamedTuple):
         All epochs, those before a --resume included.
     independent : bool
         Whether each window was run from a reset.
+    work : list of LayerWork
+        What each layer of a network does in the test windows; empty for a single layer.
     """
 
     classes: list[Any]
@@ -52,6 +57,7 @@ class Judged(NamedTuple):
     result: Result
     history: list[Epoch]
     independent: bool
+    work: Sequence[LayerWork] = ()
 
     @property
     def matrix(self) -> NDArray[np.int64]:
@@ -70,21 +76,26 @@ class Judged(NamedTuple):
     @own_style()
     def save_pictures(self, folder: Path, core: Core) -> None:
         """Write `PICTURES`; Matplotlib must be installed."""
-        right = np.flatnonzero(self.true == self.predicted)
-        shown = int(right[0]) if right.size else 0
+        shown = shown_window(self.true, self.predicted)
         inputs, outputs = (own.select([shown]) for own in (self.events, self.result.spikes))
         figures = (
             tasks.draw_confusion(self.matrix, classes=self.classes),
             tasks.draw_learning_curve(self.history),
             draw_window(
                 inputs, outputs, self.classes, int(self.true[shown]), int(self.predicted[shown]),
-                shown,
+                shown, [own.shown for own in self.work[:-1]],
             ),
             tasks.draw_weights(core),
         )  # fmt: skip
         for name, figure in zip(PICTURES, figures, strict=True):
             # Without Matplotlib's version, the file depends only on the numbers.
             figure.savefig(folder / name, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def shown_window(true: NDArray[np.int64], predicted: NDArray[np.int64]) -> int:
+    """Return the number of the test window that is drawn: the first that was recognised."""
+    right = np.flatnonzero(true == predicted)
+    return int(right[0]) if right.size else 0
 
 
 def scores_report(classes: list[Any], matrix: NDArray[np.int64]) -> dict[str, Any]:

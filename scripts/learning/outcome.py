@@ -49,5 +49,5 @@ def summed_counters(
 ) -> dict[str, int]:
     """Return the sums of counters over calls, those of earlier runs included."""
     known = [earlier.counters] if earlier.counters else []
-    names = counters_of(core.backend)
+    names = counters_of(core.backend, core.config)
     return {name: sum(tally[name] for tally in (*known, *tallies)) for name in names}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError, located, require_int
 from bitlif.model.events import Events
 from bitlif.model.storage.reading import read_text
@@ -31,7 +32,7 @@ class Trained(NamedTuple):
     Attributes
     ----------
     folder : Path
-    config : Config
+    config : Config or NetworkConfig
     encoder : Encoder or None
         Of own data.
     labels : Labels or None
@@ -44,7 +45,7 @@ class Trained(NamedTuple):
     """
 
     folder: Path
-    config: Config
+    config: Config | NetworkConfig
     encoder: Encoder | None
     labels: Labels | None
     readout: str
@@ -130,7 +131,7 @@ def load_trained(source: str) -> Trained:
     labels = folder / "labels.npz"
     return Trained(
         folder,
-        Config.load(folder / CONFIG),
+        load_any_config(folder / CONFIG),
         encoder,
         read_labels(labels) if labels.is_file() else None,
         readout,

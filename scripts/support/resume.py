@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.counters import COUNTERS
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.events import Events
@@ -18,6 +20,8 @@ from bitlif.model.storage.reading import read_text
 from bitlif.model.text import path_text, quoted
 from bitlif.sim.backends.core import Core
 from bitlif.sim.backends.modelled import Modelled
+from bitlif.sim.backends.network_core import NetworkCore
+from bitlif.sim.backends.network_result import NETWORK_COUNTERS
 from bitlif.tasks.task import Epoch
 
 STATE = "state.npz"
@@ -59,15 +63,19 @@ def data_hash(events: Events, targets: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def counters_of(backend: str) -> tuple[str, ...]:
+def counters_of(backend: str, config: Config | NetworkConfig) -> tuple[str, ...]:
     """Return the names of the counters that a report of this backend has."""
-    return FLOAT_COUNTERS if backend == "float" else COUNTERS
+    if backend == "float":
+        return FLOAT_COUNTERS
+    return NETWORK_COUNTERS if isinstance(config, NetworkConfig) else COUNTERS
 
 
 def save_state(folder: Path, core: Core) -> None:
     """Write the file that `resume` reads, if the core is a model."""
     if isinstance(core, Modelled):
         core.save_layer(folder / STATE)
+    elif isinstance(core, NetworkCore):
+        core.save(folder / STATE)
 
 
 def check_resume(args: argparse.Namespace, backend: str) -> None:
@@ -123,7 +131,6 @@ def resume(
         If the earlier run had another seed, backend, configuration or other data, or a file in the
         folder is damaged.
     """
-    assert isinstance(core, Modelled)
     path = Path(args.out) / REPORT
     report = _Report(path)
     options = options or {}
@@ -143,9 +150,13 @@ def resume(
         )
     windows = report.integer("windows", MOST)
     epochs = report.integer("epochs", MOST_EPOCHS) if length == "epochs" else windows
-    counters = {name: report.integer(name, MOST) for name in counters_of(core.backend)}
+    counters = {name: report.integer(name, MOST) for name in counters_of(core.backend, core.config)}
     history = report.history(epochs) if tested else []
-    core.resume_layer(Path(args.out) / STATE)
+    if isinstance(core, NetworkCore):
+        core.resume(Path(args.out) / STATE)
+    else:
+        assert isinstance(core, Modelled)
+        core.resume_layer(Path(args.out) / STATE)
     if not core.windows_learned() == windows == epochs * per_epoch:
         raise BitlifError(
             f"windows in report '{path_text(path)}' must be {core.windows_learned()}, as in "
