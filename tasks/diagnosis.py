@@ -1,9 +1,6 @@
-"""Diagnosis of a trained layer: what is out of range, and what to change.
+"""Diagnosis of a trained layer or network: what is out of range, and what to change.
 
-Each `Finding` is a measured value with its limits. The limits separate layers that learn from those
-that fail: in the ready-made configurations nothing saturates but a few weights of 4 bits, and 13 to
-70 % of the errors are not zero. Updates below half an LSB have no limit, since stochastic rounding
-keeps them; those that always round to 0 have one.
+Each `Finding` is a measured value with its limits, those of `bitlif.tasks.limits`.
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError, BitlifTypeError
 from bitlif.model.layer import Layer
@@ -31,6 +29,22 @@ from .finding import (
     warn_of_findings,
 )  # fmt: skip
 from .learner import Engine, Learner, as_learner, copy_weights
+from .limits import (
+    ACTIVE,
+    ERRORS_SATURATED,
+    EXPECTED,
+    EXPECTED_SPIKES,
+    FIRING,
+    MOST_GRADIENTS,
+    MOST_WINDOWS,
+    SATURATED,
+    TARGET,
+    UPDATES_LOST,
+    WEIGHTS_AT_ENDS,
+    lost_updates,
+    spaced,
+)
+from .network_diagnosis import network_findings, spike_findings
 from .task import Epoch, Examples, Task
 from .training import predict
 
@@ -39,53 +53,21 @@ __all__ = ["Finding", "diagnose", "warn_of_findings"]
 Targets = NDArray[np.float64] | None
 """Real targets of the training windows, (W, M) or (W, T, M)."""
 
-SATURATED = 0.01
-"""Largest share of steps in which a signal may saturate: a saturated neuron ignores its inputs."""
-
-ERRORS_SATURATED = 0.05
-"""The same for errors, which the rule limits anyway."""
-
-ACTIVE = 0.01
-"""Smallest share of errors that are not 0: without them, no weight changes."""
-
-WEIGHTS_AT_ENDS = 0.2
-"""Largest share of weights at an end of their format. Weights of 4 bits learn with 8 % there."""
-
-UPDATES_LOST = 0.9
-"""Largest share of updates that are certain to round to 0."""
-
-FIRING = 0.9
-"""Share of all steps from which a neuron counts as always firing. Targets are usually 0.5."""
-
-TARGET = 0.02
-"""Smallest size of the largest target: one-hot integers taken as raw targets are 1 / 1024."""
-
-EXPECTED = 3
-"""Test windows of a class from which it is expected to be an answer at least once."""
-
-EXPECTED_SPIKES = 10
-"""Spikes, by its targets, from which a neuron without a spike counts as silent."""
-
-MOST_WINDOWS = 512
-"""Windows that are run for a diagnosis, evenly spaced."""
-
-MOST_GRADIENTS = 1 << 22
-"""Synapses times windows whose updates are examined."""
-
 
 def diagnose(
     core: Any, examples: Examples, history: list[Epoch], *, task: Task | None = None
 ) -> list[Finding]:
-    """Return what was measured of a trained layer, in range or not.
+    """Return what was measured of a trained layer or network, in range or not.
 
-    Saturations and active errors are those of the last epoch. Spikes, answers and updates are
-    measured on up to `MOST_WINDOWS` windows with the final weights; layers of integers run them on
-    the integer model, so that gates need no time. The core does not change.
+    Saturations and active errors of a layer are those of the last epoch. Spikes, answers and
+    updates are measured on up to `MOST_WINDOWS` windows with the final weights; layers of integers
+    run them on the integer model, so that gates need no time. All of a network is measured so; see
+    `bitlif.tasks.network_diagnosis`. The core does not change.
 
     Parameters
     ----------
     core : Core
-        The trained layer: from `bitlif.open`, or a bare engine.
+        The trained layer or network: from `bitlif.open`, or a bare engine.
     examples : Examples
         What it was trained on, and the test windows.
     history : list of Epoch
@@ -111,15 +93,31 @@ def diagnose(
     targets = _targets(core, examples, task)
     if targets is not None:
         found.append(_largest_target(targets))
-    if _integer(core):
+    if isinstance(core.config, NetworkConfig):
+        found += _of_network(core, examples, targets)
+    elif _integer(core):
         found += _counted(core.config, examples, history[-1])
         found += _weights(core)
         found += _updates(core, examples, targets)
-    found += _spikes(core, examples, targets)
+    if not isinstance(core.config, NetworkConfig):
+        found += _spikes(core, examples, targets)
     if examples.test_labels is not None and examples.test.windows > 0:
         others = any(own.problem for own in found)
         found += _answers(core, examples, history[-1], task, others=others)
     return found
+
+
+def _of_network(core: Learner, examples: Examples, targets: Targets) -> list[Finding]:
+    """Return the findings on each layer of a network."""
+    network: Any = core.config
+    if targets is None or examples.train.windows == 0:
+        return []
+    if _integer(core):
+        weights: Any = core.weights()
+        return network_findings(network, weights, core.windows_learned(), examples.train, targets)
+    chosen = spaced(examples.train.windows, MOST_WINDOWS)
+    result: Any = _probe(core).run(examples.train.select(chosen), targets[chosen])
+    return spike_findings(network, [own.raster for own in result.layers], targets)
 
 
 def _input_rate(examples: Examples) -> Finding:
@@ -189,21 +187,12 @@ def _updates(
     if targets is None or train.windows == 0:
         return []
     most = max(1, MOST_GRADIENTS // (config.layer.inputs * config.layer.neurons))
-    chosen = _spaced(train.windows, min(most, MOST_WINDOWS))
+    chosen = spaced(train.windows, min(most, MOST_WINDOWS))
     levels = _in_units(core, targets[chosen])
     result = _probe(core).run(train.select(chosen), levels, record=("gradient",))
-    gradient = np.asarray(result.gradient, np.int64).ravel()
-    gradient = gradient[gradient != 0]
     derived = derive(config)
     phase = derived.phases[min(core.phase(), len(derived.phases) - 1)]
-    bits = derived.constants.random_bits
-    product = gradient * phase.rate << phase.rate_left
-    # In weight LSBs, an update is the product divided by this.
-    lsb = 2.0 ** (phase.rate_right + bits)
-    below = float((np.abs(product) < lsb / 2).mean()) if product.size else 1.0
-    # Before the random bits are added; see `bitlif.model.fixed.stochastic_shift`.
-    kept = (product + phase.rate_bias) >> phase.rate_right
-    lost = float((kept == 0).mean()) if product.size else 1.0
+    below, lost = lost_updates(result.gradient, phase, derived.constants.random_bits)
     title = "updates that always round to 0, share of those that are not 0"
     return [
         Finding("updates_below_half_lsb", "updates below half an LSB", below),
@@ -221,7 +210,7 @@ def _spikes(
     events = examples.train if taught or not examples.test.windows else examples.test
     if events.windows == 0 or (taught and targets is None):
         return []
-    chosen = _spaced(events.windows, MOST_WINDOWS)
+    chosen = spaced(events.windows, MOST_WINDOWS)
     given = _in_units(core, targets[chosen]) if taught and targets is not None else None
     result = _probe(core).run(events.select(chosen), given)
     steps = result.raster.shape[0] * result.raster.shape[1]
@@ -243,7 +232,7 @@ def _targets(core: Learner, examples: Examples, task: Task | None) -> Targets:
     """Return the real targets of the training windows, (W, M) or (W, T, M), if there are any."""
     targets = examples.train_targets
     if task is not None:
-        targets = task.targets(examples, core.config.layer.neurons)
+        targets = task.targets(examples, outer(core.config).layer.neurons)
     return None if targets is None else np.asarray(targets, np.float64)
 
 
@@ -259,7 +248,11 @@ def _answers(
         missing = (sizes >= EXPECTED) & (
             np.bincount(answers, minlength=sizes.size)[: sizes.size] == 0
         )
-        cure = cures.lower_gain(core.config) or "train for more epochs, or lower learning.rate"
+        cure = "train for more epochs, or lower learning.rate"
+        if isinstance(core.config, NetworkConfig):
+            cure = "train for more epochs, or lower the rates of all schedules"
+        else:
+            cure = cures.lower_gain(core.config) or cure
         title = "classes that are never the answer"
         found.append(list_finding("unused_classes", title, "classes", missing, cure))
     if math.isfinite(last.test_accuracy):
@@ -271,7 +264,7 @@ def _answers(
 
 def _in_units(core: Learner, targets: NDArray[np.float64]) -> NDArray[Any]:
     """Return real targets in the units of a layer."""
-    return round_targets(core.config, targets) if core.units == "raw" else targets
+    return round_targets(outer(core.config), targets) if core.units == "raw" else targets
 
 
 def _integer(core: Learner) -> bool:
@@ -279,15 +272,9 @@ def _integer(core: Learner) -> bool:
     return core.backend != "float"
 
 
-def _spaced(count: int, most: int) -> NDArray[np.int64]:
-    """Return up to `most` indices below `count`, evenly spaced."""
-    if count <= most:
-        return np.arange(count)
-    return np.arange(most) * count // most
-
-
 def _probe(core: Learner) -> Learner:
     """Return a layer with the weights of `core`, on a model."""
-    probe = Engine(Layer(core.config)) if _integer(core) else core.fresh()
+    network = isinstance(core.config, NetworkConfig)
+    probe = Engine(Layer(core.config)) if _integer(core) and not network else core.fresh()
     copy_weights(core, probe)
     return probe

@@ -8,7 +8,7 @@ import numpy as np
 
 from bitlif.study.search.metrics import DIAGNOSIS
 from bitlif.study.search.results import Results
-from bitlif.tasks.diagnosis import (
+from bitlif.tasks.limits import (
     ACTIVE,
     ERRORS_SATURATED,
     SATURATED,
@@ -30,7 +30,7 @@ LIMITS: dict[str, tuple[str, float]] = {
     "always_firing": ("max", 0.0),
     "unused_classes": ("max", 0.0),
 }
-"""Largest (or smallest) value in range, by metric; those of `bitlif.tasks.diagnosis`."""
+"""Largest (or smallest) value in range, by metric; those of `bitlif.tasks.limits`."""
 
 NAMES = tuple(metric.name for metric in DIAGNOSIS)
 
