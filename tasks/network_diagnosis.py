@@ -37,7 +37,7 @@ from .limits import (
 )
 
 SILENT = 0.75
-"""Largest share of hidden neurons that may never spike. Half of them may be in networks that learn."""
+"""Largest share of hidden neurons that may never spike. Half of them do in some that learn."""
 
 CONSTANT = 0.5
 """Largest share of hidden neurons that may always spike."""

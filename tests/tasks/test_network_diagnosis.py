@@ -89,16 +89,15 @@ def test_a_network_that_learns_has_no_problem(network: NetworkConfig) -> None:
          "adjoint_membrane_saturated", "widen layer.1.sweep.membrane"),
         ({"layer__0__synapse__weight": "s3.1", "layer__0__schedule": [{"rate": 1e-6}]},
          "layer.0.updates_lost", "raise the rates of layer.0.schedule"),
-        ({"layer__0__membrane__gain": 100.0}, "layer.0.membrane_saturated", "layer.0.membrane.gain"),
+        ({"layer__0__membrane__gain": 100.0},
+         "layer.0.membrane_saturated", "lower layer.0.membrane.gain from 100"),
         ({"layer__0__synapse__current": "s6.3"},
          "layer.0.current_saturated", "layer.0.synapse.current"),
         ({"layer__0__synapse__weight": "s3.2"},
          "layer.0.weights_at_ends", "layer.0.synapse.weight"),
     ],
 )  # fmt: skip
-def test_what_is_out_of_range_names_its_cure(
-    changes: dict[str, Any], name: str, cure: str
-) -> None:
+def test_what_is_out_of_range_names_its_cure(changes: dict[str, Any], name: str, cure: str) -> None:
     found = diagnosed(SUITED.replace(**changes), epochs=2)
     assert name in problems(found), problems(found)
     assert cure in found[name].cure
