@@ -52,7 +52,8 @@ class Sweep(NamedTuple):
     derivative: Any
     """(T, M) int64: surrogate derivatives of a hidden layer"""
     randoms: Any
-    """(block of steps, draws per neuron and step, M) int32; zero unless rounding is stochastic"""
+    """(block of steps, K draws per neuron, M) int32; zero unless rounding is stochastic. If the
+    draws of a neuron fit in one word, it is in row 0; see `draw_place`"""
     membrane: Any
     """(M,) int64: adjoint membranes"""
     current: Any
@@ -101,21 +102,25 @@ def derivatives(membrane, sweep, threshold, s):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def fits_word(kinds, leap, bits):  # type: ignore[no-untyped-def]
+    """Return whether the successive draws of a neuron are kept in one word of 31 bits."""
+    return (kinds - 1) * leap + bits <= 31
+
+
+@inlined
+def draw_place(kind, kinds, leap, bits):  # type: ignore[no-untyped-def]
+    """Return the row of one kind of draws, and the right shift of its words."""
+    return (0, kind * leap) if fits_word(kinds, leap, bits) else (kind, 0)
+
+
+@inlined
 def read_step(words, position, leap, bits, lane, lanes, randoms):  # type: ignore[no-untyped-def]
     """Read the draws of the neurons of one lane: K successive draws each, to (K, M) int32."""
     kinds, neurons = randoms.shape
-    mask = (1 << bits) - 1
-    # Draws of a neuron that lie close together are read at once. There are at most three.
-    if (kinds - 1) * leap + bits <= 33:
-        first, second, last = randoms[0], randoms[min(1, kinds - 1)], randoms[kinds - 1]
-        for i in range(lane, neurons, lanes):
-            own = read_bits(words, position, (1 << 33) - 1)
-            first[i] = own & mask
-            second[i] = (own >> min(1, kinds - 1) * leap) & mask
-            last[i] = (own >> (kinds - 1) * leap) & mask
-            position += kinds * leap
-        return
-    for kind in range(kinds):
+    rows, mask = kinds, (1 << bits) - 1
+    if fits_word(kinds, leap, bits):
+        rows, mask = 1, (1 << (kinds - 1) * leap + bits) - 1
+    for kind in range(rows):
         row = randoms[kind]
         own = position + kind * leap
         for i in range(lane, neurons, lanes):
@@ -154,31 +159,38 @@ def draw_block(streams, lanes, bits, count, randoms):  # type: ignore[no-untyped
 
 
 @inlined
-def adjoint_step(sweep, randoms, spikes, t, counters, c):  # type: ignore[no-untyped-def]
+def adjoint_step(sweep, randoms, leap, bits, spikes, t, counters, c):  # type: ignore[no-untyped-def]
     """Compute the adjoints of all neurons in one step."""
+    kinds, mask = randoms.shape[0], (1 << bits) - 1
     membrane, current, drive = sweep.membrane, sweep.current, sweep.drive[t]
     # Loops of one kind of sum each compile to vector instructions.
     if c.hidden:
-        taken, random = sweep.derivative[t], randoms[0]
+        place, shift = draw_place(0, kinds, leap, bits)
+        taken, random = sweep.derivative[t], randoms[place]
         count = 0
         for i in range(membrane.size):
-            value, saturated = credit(drive[i], taken[i], random[i], c.credit)
+            own = (random[i] >> shift) & mask
+            value, saturated = credit(drive[i], taken[i], own, c.credit)
             drive[i] = value
             count += saturated
             membrane[i] = 0 if spikes[i] else membrane[i]
         counters[CREDIT_SATURATIONS] += count
-    random = randoms[c.hidden]
+    place, shift = draw_place(c.hidden, kinds, leap, bits)
+    random = randoms[place]
     count = 0
     for i in range(membrane.size):
-        value, saturated = adjoint_sum(membrane[i], drive[i], random[i], c.membrane)
+        own = (random[i] >> shift) & mask
+        value, saturated = adjoint_sum(membrane[i], drive[i], own, c.membrane)
         membrane[i] = value
         count += saturated
     counters[ADJOINT_MEMBRANE_SATURATIONS] += count
-    random, adjoints = randoms[c.hidden + 1], sweep.adjoints[t]
+    place, shift = draw_place(c.hidden + 1, kinds, leap, bits)
+    random, adjoints = randoms[place], sweep.adjoints[t]
     count = 0
     active = 0
     for i in range(membrane.size):
-        value, saturated = adjoint_sum(current[i], membrane[i], random[i], c.current)
+        own = (random[i] >> shift) & mask
+        value, saturated = adjoint_sum(current[i], membrane[i], own, c.current)
         current[i] = value
         adjoints[i] = value
         count += saturated
@@ -344,7 +356,9 @@ def sweep_layer(  # type: ignore[no-untyped-def]
         if place == 0 and s.draws > 0:
             count = min(block, steps - back)
             draw_block(streams, lanes, random_bits, count, sweep.randoms)
-        adjoint_step(sweep, sweep.randoms[place], spikes[t], t, counters, s)
+        adjoint_step(
+            sweep, sweep.randoms[place], streams.leap, random_bits, spikes[t], t, counters, s
+        )
         if passes and s.spike_update:
             credit_now(sweep, weights, before, feedback, t)
         elif passes:
