@@ -66,13 +66,9 @@ def signatures(
                 take(i, potential ^ (arrays[f"{prefix}spike"][at] << 31))
             place = f"window {w}, step {t - w * steps}"
             compare(folded(lanes), arrays[f"{prefix}signature_by_step"][t], f"{prefix}{place}")
-        for i in range(neurons if run["learns"] else 0):
+        for i in range(neurons if f"{prefix}weight" in arrays else 0):  # if it learns
             for j in range(inputs):
-                # A layer of a network that is not learned keeps its initial weights.
-                if f"{prefix}weight" in arrays:
-                    take(i, arrays[f"{prefix}weight"][(w * inputs + j) * neurons + i])
-                else:
-                    take(i, arrays[f"{prefix}initial_weight"][j * neurons + i])
+                take(i, arrays[f"{prefix}weight"][(w * inputs + j) * neurons + i])
         compare(folded(lanes), arrays[f"{prefix}signature"][w], f"{prefix}window {w}")
         found.append(folded(lanes))
     return found

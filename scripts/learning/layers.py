@@ -92,7 +92,9 @@ def _joined(parts: Sequence[R], record: Sequence[str]) -> R:
     first = parts[0]
     counters = {name: sum(part.counters[name] for part in parts) for name in first.counters}
     names = ["raster", *(name for name in record if getattr(first, name) is not None)]
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in names
+    }
     return replace(first, counters=counters, **arrays)
 
 

@@ -15,8 +15,9 @@ from bitlif.model.events import Events
 from bitlif.model.lfsr import LfsrConfig, stream_states
 from bitlif.model.network import Network, NetworkSnapshot
 from bitlif.model.network_result import FORWARD_RECORDS, NETWORK_RECORDS
-from bitlif.model.signature import WIDTH, Signature
+from bitlif.model.signature import Signature
 from bitlif.model.sweep import SWEEP_COUNTERS
+from bitlif.sim.backends.network_result import network_signature
 from bitlif.tasks.stimulus import random_work
 
 from .expected import neuron_signals
@@ -109,19 +110,6 @@ class NetworkExpected:
     signature: NDArray[np.int64]
 
 
-def folded_signature(layers: Sequence[int]) -> int:
-    """Return the signature of a network: the XOR of its layers', that of layer l rotated by l.
-
-    >>> hex(folded_signature([1, 0x80000000]))
-    '0x0'
-    """
-    value = 0
-    for number, own in enumerate(layers):
-        turn = number % WIDTH
-        value ^= ((own << turn) | (own >> (WIDTH - turn))) & ((1 << WIDTH) - 1)
-    return value
-
-
 def compute_network_expected(
     work: NetworkWork,
     *,
@@ -177,7 +165,7 @@ def compute_network_expected(
         for number, own in enumerate(recorders):
             sweep = result.sweep_counters[number] if work.learns else {}
             own.end(after, now[number], result.layers[number].counters, sweep)
-        values.append(folded_signature([own.signature.value for own in recorders]))
+        values.append(network_signature([own.signature.value for own in recorders]))
         if progress:
             progress()
     state = model.snapshot()
@@ -273,9 +261,8 @@ class _Recorder:
     ) -> None:  # fmt: skip
         """Keep what a window leaves."""
         learns = bool(sweep)
-        if learns:
-            self.signature.take_weights(weights)
         if learns and self.learned:
+            self.signature.take_weights(weights)
             self.add("weight", weights)
         for name, states in self.lfsr_states(after).items():
             self.add(f"{name}_lfsr", np.array(states, np.uint64))

@@ -172,9 +172,13 @@ def _ends(network: NetworkConfig, expected: NetworkExpected, number: int) -> Ite
     learns = "adjoint_current" in own.observed
     for name, source in lfsr_sources(network, number, learns=learns).items():
         values = own.observed[f"{name}_lfsr"]
-        axes, fmt = ("window", "lfsr"), f"u{source.width}.0"
-        yield GoldenArray(f"{prefix}{name}_lfsr", values, axes, fmt, "state")
-    for name, axes in (("signature_by_step", ("window", "step")), ("signature", ("window",))):
+        fmt = f"u{source.width}.0"
+        yield GoldenArray(f"{prefix}{name}_lfsr", values, ("window", "lfsr"), fmt, "state")
+    signed: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("signature_by_step", ("window", "step")),
+        ("signature", ("window",)),
+    )
+    for name, axes in signed:
         yield GoldenArray(f"{prefix}{name}", own.observed[name], axes, f"u{WIDTH}.0", "signature")
 
 

@@ -51,7 +51,8 @@ class Draws:
         drawn = []
         for register in self._now:
             packed = register.words(words)
-            drawn.append([read_bits(packed, k * self._leap, mask) for k in range(count)])
+            places = range(0, count * self._leap, self._leap)
+            drawn.append([int(read_bits(packed, k, mask)) for k in places])  # type: ignore[no-untyped-call]
         self._now = [register.jump(count * self._leap) for register in self._now]
         return np.array([drawn[own] for own in self._of_lane], np.int64).reshape(-1, count)
 
@@ -172,7 +173,7 @@ def sweep_again(
     return SweptWindow(drive, derivative, taken, lam, kap, gradient, weights, before)
 
 
-def _step_draws(own: Any, kinds: int, steps: int, draws: Draws) -> list[list[int]] | Any:
+def _step_draws(own: Any, kinds: int, steps: int, draws: Draws) -> NDArray[Any]:
     """Return the draws of the sweep, (steps in the order of the sweep, M, kinds), or zeros."""
     sizes = own.config.layer
     shown = np.zeros((steps, sizes.neurons, 3), object)

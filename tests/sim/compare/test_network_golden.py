@@ -19,9 +19,9 @@ from bitlif.model.config.network import NetworkConfig
 from bitlif.model.files.event_file import save_events
 from bitlif.model.files.weight_file import save_network_weights
 from bitlif.scripts.main import main
+from bitlif.sim.backends.network_models import NetworkModelCore
 from bitlif.sim.compare.network_expected import (
     compute_network_expected,
-    folded_signature,
     random_network_work,
 )
 from bitlif.sim.compare.network_golden import network_arrays, write_network_golden
@@ -110,9 +110,15 @@ def test_arrays_of_a_run_without_learning_end_at_the_spikes() -> None:
         assert weights.shape[1] == own.final["membrane"].size
 
 
-def test_signature_of_a_network_folds_those_of_its_layers() -> None:
-    assert folded_signature([5]) == 5
-    assert folded_signature([1, 1, 0x80000000]) == 1 ^ 2 ^ 2
+@pytest.mark.parametrize("number", [0, 3])
+def test_signature_is_that_of_the_core(number: int) -> None:
+    network = random_networks(6)[number]  # the first keeps the weights of two layers
+    work = random_network_work(network, number, 2)
+    expected = compute_network_expected(work, interpreted=True)
+    with NetworkModelCore(network, interpreted=True) as core:
+        core.load(work.weights)
+        core.learn(work.events, work.targets)
+        assert core.signature() == expected.signature[-1]
 
 
 def test_own_inputs_replace_drawn_ones(tmp_path: Path) -> None:
