@@ -1,35 +1,42 @@
-"""A spiking layer as a classifier with scikit-learn's conventions."""
+"""A spiking layer or network as a classifier with scikit-learn's conventions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.fpga.families import FAMILIES
 from bitlif.model.config.config import Config
-from bitlif.model.errors import BitlifError, BitlifTypeError, require_choice, require_int, warn
+from bitlif.model.config.network import NetworkConfig, outer
+from bitlif.model.errors import BitlifError, require_int, warn
 from bitlif.model.events import Events
 from bitlif.model.extras import missing_extra
-from bitlif.model.floating.layer import FloatLayer
-from bitlif.model.layer import Layer
 from bitlif.model.text import quoted
 from bitlif.tasks.arrays import encoder_for, encoder_options_for
 from bitlif.tasks.diagnosis import diagnose
 from bitlif.tasks.encoding import Encoder
 from bitlif.tasks.finding import CHANCE, Finding, binomial_tail, percent
-from bitlif.tasks.independent import prediction_config, run_independent
 from bitlif.tasks.labels import TRUE_TARGET, label_targets
-from bitlif.tasks.learner import Engine, Learner, targets_for
+from bitlif.tasks.learner import Learner, targets_for
 from bitlif.tasks.numeric import kind_of, windows_of
 from bitlif.tasks.readouts import readout
-from bitlif.tasks.suit_config import Choice, suit_config
+from bitlif.tasks.suit_config import Choice
+from bitlif.tasks.suit_network import hidden_sizes
 from bitlif.tasks.task import Epoch, Examples
 from bitlif.tasks.training import order_source
 
-from .backends.open import open
 from .estimator_inputs import checked_inputs, codes_among
+from .estimator_layer import (
+    can_be_copied,
+    chosen_config,
+    given_config,
+    neurons_of,
+    opened,
+    require_estimator_backend,
+    scores_of,
+)
 
 MISSING: ImportError | None = None
 try:
@@ -45,17 +52,18 @@ BLOCK = 1 << 22
 
 
 class SpikingClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier made of one layer of noisy spiking neurons, one per class, that learns.
+    """A classifier made of noisy spiking neurons, one per class, that learns.
 
-    It encodes the data as spikes, suits a configuration to them, trains the layer, and answers with
-    the class of the neuron that the readout names. Everything is computed in integers: the same
-    data and parameters give the same weights and answers on every machine, for any number of
-    threads and for any batch, and on gates as on the model.
+    It encodes the data as spikes, suits a configuration to them, trains the layer or the network,
+    and answers with the class of the neuron that the readout names. Everything is computed in
+    integers: the same data and parameters give the same weights and answers on every machine, for
+    any number of threads and for any batch, and on gates as on the model.
 
     Parameters
     ----------
-    hidden : tuple of int
-        Sizes of hidden layers. Must be ``()``: the classifier has one layer.
+    hidden : int, sequence of int or None
+        Sizes of hidden layers, from the inputs on: ``96`` or ``(96, 32)``. Empty or None: a single
+        layer. Hidden layers learn what a single layer cannot, and take longer.
     steps : int
         Steps per window of tables and series, unless `config` is given. Spikes have their own.
     encoder : str
@@ -65,12 +73,13 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         One of `bitlif.tasks.readouts.READOUTS`.
     epochs : int
         Passes over the training windows in `fit`.
-    config : Config, str, path or None
-        A configuration, the name of a ready-made one, or a TOML file; it must have the sizes of the
-        data. None: one that suits the training spikes; see `bitlif.tasks.suit_config`.
+    config : Config, NetworkConfig, str, path or None
+        A configuration of a layer or a network, the name of a ready-made one, or a TOML file; it
+        must have the sizes of the data. None: one that suits the training spikes; see
+        `bitlif.tasks.suit_config` and `bitlif.tasks.suit_network`.
     backend : str
-        ``"model"``, ``"float"``, ``"rtl"`` or a netlist; see `bitlif.open`. Boards are trained with
-        `bitlif.open` and `bitlif.tasks.train`.
+        ``"model"``, ``"float"``, ``"rtl"`` or a netlist; see `bitlif.open`. With hidden layers,
+        ``"model"`` or ``"float"``. Boards are trained with `bitlif.open` and `bitlif.tasks.train`.
     seed : int
         Seed of the spikes, the order of the windows, and the LFSRs.
     encoder_options : dict or None
@@ -84,13 +93,14 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : (K,)
         Classes in ascending order; neuron k answers with the k-th.
-    config_ : Config
+    config_ : Config or NetworkConfig
         The configuration, LFSR seeds included.
     choices_ : list of Choice
         What was chosen for `config_` and why; empty if `config` was given.
     encoder_ : Encoder
-    weights_ : (N, K) int64, or float64 with backend ``"float"``
-        Raw weights; ``config_.synapse.weight`` is their format.
+    weights_ : (N, K) int64, or float64 with backend ``"float"``; or a list
+        Raw weights; ``config_.synapse.weight`` is their format. With hidden layers, a list with
+        those of each layer, in the formats ``config_.layers[n].config.synapse.weight``.
     history_ : list of Epoch
         Accuracy while learning, spikes and counters of each pass.
     findings_ : list of Finding
@@ -115,11 +125,16 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     >>> X, y = load_iris(return_X_y=True)
     >>> SpikingClassifier(epochs=5).fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
     True
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    >>> y = X[:, 0] * X[:, 1] > 0
+    >>> SpikingClassifier(hidden=16, epochs=10).fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.85
+    True
     """
 
     def __init__(
         self,
-        hidden: tuple[int, ...] = (),
+        hidden: int | Sequence[int] | None = (),
         steps: int = 64,
         encoder: str = "rate",
         readout: str = "count",
@@ -220,15 +235,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any, *, first: bool) -> tuple[Any, NDArray[Any]]:
         """Return checked inputs and labels."""
-        if isinstance(self.hidden, (str, bytes)) or not hasattr(self.hidden, "__len__"):
-            raise BitlifTypeError(f"hidden must be (), not {quoted(self.hidden)}")
-        if len(self.hidden):
-            raise BitlifError(
-                f"hidden must be (), not {quoted(self.hidden)}: the classifier has one layer, "
-                f"from the inputs to the classes"
-            )
-        accepted = ("model", "float", "rtl", *(family.backend for family in FAMILIES.values()))
-        require_choice("backend", self.backend, accepted)
+        require_estimator_backend(self.backend, hidden_sizes(self.hidden))
         require_int("seed", self.seed, 0, (1 << 31) - 1)
         require_int("threads", self.threads, 1, 256)
         readout(self.readout)
@@ -245,42 +252,27 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         if classes.size < 2:
             raise BitlifError(f"y must have at least two classes, not {classes.size} class")
         codes = codes_among(labels, classes)
-        given = None
-        if self.config is not None:
-            given = self.config if isinstance(self.config, Config) else Config.load(self.config)
+        hidden = hidden_sizes(self.hidden)
+        given = given_config(self.config, hidden)
+        if isinstance(given, NetworkConfig):
+            require_estimator_backend(self.backend, given.layers)
         name = encoder_for(self.encoder, kind_of(inputs))
-        steps = self.steps if given is None else given.window.steps
+        steps = self.steps if given is None else outer(given).window.steps
         if isinstance(inputs, Events):
             steps = inputs.steps
         options = encoder_options_for(name, self.encoder_options)
         encoder = Encoder.fit(name, inputs, steps=steps, **options)
         events = encoder.encode(inputs, seed=self.seed)
-        choices: list[Choice] = []
-        if given is None:
-            given, choices = suit_config(
-                events, classes.size, epochs=self.epochs, name="classifier"
-            )
-        sizes = given.layer.inputs, given.layer.neurons, given.window.steps
-        wanted = events.units, classes.size, events.steps
-        if sizes != wanted:
-            raise BitlifError(
-                f"config must have {wanted[0]} inputs, {wanted[1]} neurons and {wanted[2]} steps "
-                f"for these data, not {sizes[0]}, {sizes[1]} and {sizes[2]}"
-            )
+        given, choices = chosen_config(given, events, classes.size, hidden, self.epochs)
         self.classes_, self.encoder_ = classes, encoder
-        self.config_, self.choices_ = given.seeded(self.seed), choices
+        self.config_: Config | NetworkConfig = given.seeded(self.seed)
+        self.choices_: list[Choice] = choices
         self.history_: list[Epoch] = []
         self._orders = order_source(self.seed)
-        self._layer: Learner | None = self._opened(self.config_)
+        self._layer: Learner | None = opened(
+            self.config_, self.backend, seed=self.seed, threads=self.threads
+        )
         return events, codes
-
-    def _opened(self, config: Config, *, learning: bool = True) -> Learner:
-        """Return a new layer on the backend."""
-        if self.backend == "model":
-            return Engine(Layer(config, threads=self.threads))
-        if self.backend == "float":
-            return Engine(FloatLayer(config, seed=self.seed))
-        return open(config, self.backend, learning=learning)
 
     def _learn(self, events: Events, codes: NDArray[np.int64]) -> None:
         """Learn all windows once, in a random order."""
@@ -295,7 +287,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         targets = targets_for(layer, label_targets(codes, self.classes_.size, self.true_target))
         right, spikes = 0, 0
         counters: dict[str, int] = {}
-        for chosen in _blocks(order, events.steps * self.classes_.size):
+        for chosen in _blocks(order, events.steps * neurons_of(self.config_)):
             result = layer.learn(events.select(chosen), targets[chosen], record=read.records(layer))
             right += int((read.classify(result) == codes[chosen]).sum())
             spikes += int(result.counts.sum())
@@ -356,7 +348,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     def _scores_of(self, X: Any) -> NDArray[np.float64]:
         inputs, _ = checked_inputs(self, X, reset=False)
         parts = [np.zeros((0, self.classes_.size))]
-        size = self.encoder_.steps * max(self.classes_.size, self.encoder_.inputs)
+        size = self.encoder_.steps * max(neurons_of(self.config_), self.encoder_.inputs)
         for chosen in _blocks(np.arange(windows_of(inputs)), size):
             some = inputs.select(chosen) if isinstance(inputs, Events) else inputs[chosen]
             parts.append(self._scores(self.encoder_.encode(some, seed=self.seed)))
@@ -364,20 +356,15 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
 
     def _scores(self, events: Events) -> NDArray[np.float64]:
         """Return the score of each neuron in each window, each run from the reset state."""
-        read = readout(self.readout)
-        if self.backend in ("model", "float"):
-            layer = self._opened(self.config_)
-            layer.load(self.weights_)
-            result = run_independent(layer, events, record=read.records(layer))
-            return read.scores(result)
-        with open(prediction_config(self.config_), self.backend, learning=False) as core:
-            core.load(self.weights_)
-            return read.scores(core.run(events, record=read.records(core)))
+        return scores_of(
+            self.config_, self.backend, self.weights_, events, readout(self.readout),
+            seed=self.seed, threads=self.threads,
+        )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
         # A simulator or board is no part of a copy, which predicts but cannot continue to learn.
         state: dict[str, Any] = dict(super().__getstate__())
-        if not isinstance(state.get("_layer"), Engine | None):
+        if not can_be_copied(state.get("_layer")):
             state["_layer"] = None
         return state
 

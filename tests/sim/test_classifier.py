@@ -174,8 +174,7 @@ def test_a_configuration_can_be_given() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hidden": (16,)}, "hidden must be .* one layer"),
-        ({"hidden": 16}, r"hidden must be \(\), not 16"),
+        ({"hidden": "16"}, "hidden must be the size of a hidden layer"),
         ({"epochs": 0}, "epochs"),
         ({"steps": 0}, "steps"),
         ({"encoder": "rates"}, "did you mean 'rate'"),
