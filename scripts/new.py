@@ -15,6 +15,7 @@ from .learning.own_data import add_data_options
 
 if TYPE_CHECKING:
     from bitlif.model.config.config import Config
+    from bitlif.model.config.network import NetworkConfig
     from bitlif.tasks.data_file import Data
 
 TITLE = "A configuration of bitlif. Above each field: its meaning; the values it accepts."
@@ -26,7 +27,7 @@ SPIKES = (
     "bitlif new iris --spikes iris.npz --labels iris.labels.npz"
 )
 
-NEEDING = ("labels", "test", "encoder", "option", "steps", "epochs", "seed")
+NEEDING = ("hidden", "labels", "test", "encoder", "option", "steps", "epochs", "seed")
 """Options that mean something for own data only."""
 
 
@@ -35,7 +36,7 @@ class Made(NamedTuple):
 
     Attributes
     ----------
-    config : Config
+    config : Config or NetworkConfig
     header : list of str
         Paragraphs at the top of the file.
     report : dict
@@ -44,7 +45,7 @@ class Made(NamedTuple):
         The command that uses the file.
     """
 
-    config: Config
+    config: Config | NetworkConfig
     header: list[str]
     report: dict[str, Any]
     follow: str
@@ -66,11 +67,14 @@ def add_parser(subparsers: SubParsers) -> None:
         the training windows: sizes, gain and formats so that the spikes drive the neurons well, and
         a schedule of noise and learning rates. What was chosen from what is printed, and the
         command that trains the layer; the test windows are not looked at. Give that command the
-        same --labels, --test, --seed and --encoder. Without --data, all values are the defaults.
+        same --labels, --test, --seed and --encoder. With --hidden, it is a network that is scaled,
+        with one or more hidden layers of that many neurons. Without --data, all values are the
+        defaults.
         """,
         (
             "bitlif new mine",
             "bitlif new wine --data sklearn:wine",
+            "bitlif new deep --data sklearn:wine --hidden 64",
             "bitlif new pop --data sklearn:iris --encoder population --option fields=5 --steps 32",
             SPIKES,
             "bitlif new mine --out other.toml && bitlif config validate other.toml",
@@ -88,6 +92,10 @@ def add_parser(subparsers: SubParsers) -> None:
         "--epochs", type=int, help=f"passes over the training windows (default: {EPOCHS})"
     )
     parser.add_argument(
+        "--hidden", metavar="SIZES",
+        help="neurons of a hidden layer, or of several from the inputs on: 96, or 64,32",
+    )  # fmt: skip
+    parser.add_argument(
         "-o", "--out", metavar="FILE", help="file to write, ending in .toml (default: NAME.toml)"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
@@ -97,7 +105,8 @@ def add_parser(subparsers: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the file and print what it holds."""
     from bitlif.model.config.commented import dump_commented
-    from bitlif.model.config.toml import config_hash
+    from bitlif.model.config.network import NetworkConfig, any_hash
+    from bitlif.model.config.network_commented import dump_commented_network
 
     from .console.output_files import OutputFile
     from .console.terminal import console, print_json, report_table, result_table
@@ -106,10 +115,15 @@ def run(args: argparse.Namespace) -> int:
     inputs = {"--data": args.data, "--spikes": args.spikes, "--test": args.test}
     with OutputFile(path, inputs) as out:
         made = _suited(args, path) if args.data or args.spikes else _default(args)
-        out.write_text(dump_commented(made.config, [TITLE, *made.header]))
+        config, header = made.config, [TITLE, *made.header]
+        out.write_text(
+            dump_commented_network(config, header)
+            if isinstance(config, NetworkConfig)
+            else dump_commented(config, header)
+        )
     report = {
         "config": made.config.name,
-        "hash": config_hash(made.config),
+        "hash": any_hash(made.config),
         **made.report,
         "written": str(path),
         "next": made.follow,
@@ -144,14 +158,16 @@ def _default(args: argparse.Namespace) -> Made:
 
 
 def _suited(args: argparse.Namespace, path: Path) -> Made:
-    """Return a configuration that is scaled to the training windows of ``--data``."""
+    """Return a layer or a network that is scaled to the training windows of ``--data``."""
     from bitlif.model.events import Events
     from bitlif.tasks.suit_config import suit_config
+    from bitlif.tasks.suit_network import suit_network
 
     from .learning.own_data import own_data
 
     seed = require_int("--seed", 0 if args.seed is None else args.seed, 0, (1 << 31) - 1)
     epochs = require_int("--epochs", EPOCHS if args.epochs is None else args.epochs, 1, 1_000_000)
+    hidden = _hidden(args.hidden)
     data, source = _data(args)
     own = own_data(args, "data", data, source)
     steps = args.steps
@@ -165,9 +181,14 @@ def _suited(args: argparse.Namespace, path: Path) -> Made:
     steps = require_int("--steps", STEPS if steps is None else steps, 1, 1 << 20)
     with located(f"data '{path_text(source)}'"):
         examples = own.task.encoded(steps, seed)
-        config, choices = suit_config(
-            examples.train, len(own.task.classes), epochs=epochs, name=args.name
-        )
+        options: dict[str, Any] = {"epochs": epochs, "name": args.name}
+        config: Config | NetworkConfig
+        if hidden:
+            config, choices = suit_network(
+                examples.train, len(own.task.classes), hidden=hidden, **options
+            )
+        else:
+            config, choices = suit_config(examples.train, len(own.task.classes), **options)
     report = {
         "data": source,
         "kind": data.kind,
@@ -177,6 +198,7 @@ def _suited(args: argparse.Namespace, path: Path) -> Made:
         "features": len(data.names),
         "encoder": own.told["encoder"],
         "classes": own.task.classes.tolist(),
+        **({"hidden": list(hidden)} if hidden else {}),
         "chosen": [
             {"field": own.field, "value": own.value, "reason": own.reason} for own in choices
         ],
@@ -193,6 +215,21 @@ def _suited(args: argparse.Namespace, path: Path) -> Made:
         *(f"  {own.field}: {_value(own.field, own.value)}; {own.reason}" for own in choices),
     ]
     return Made(config, header, report, follow)
+
+
+def _hidden(given: str | None) -> tuple[int, ...]:
+    """Return the sizes of ``--hidden``; empty for a single layer."""
+    from bitlif.tasks.suit_network import hidden_sizes
+
+    if given is None:
+        return ()
+    words = given.split(",")
+    if not all(word.strip().isascii() and word.strip().isdigit() for word in words):
+        raise BitlifError(f"--hidden must be sizes such as 96 or 64,32, not {quoted(given)}")
+    try:
+        return hidden_sizes([int(word) for word in words])
+    except BitlifError as error:
+        raise BitlifError(f"--{error}") from error
 
 
 def _data(args: argparse.Namespace) -> tuple[Data, str]:

@@ -12,7 +12,7 @@ scikit-learn, and of points in the plane that one layer cannot classify.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bitlif.model.config.config import Config
@@ -21,7 +21,7 @@ from bitlif.model.config.network_layer import NetworkLayer
 from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
 from bitlif.model.events import Events
 from bitlif.model.fixed import Format
-from bitlif.model.sections import MAX_UNITS, DecayConfig
+from bitlif.model.sections import MAX_UNITS, DecayConfig, PhaseConfig
 from bitlif.model.sweep_sections import InitialConfig, SurrogateConfig, SweepConfig
 from bitlif.model.text import quoted
 
@@ -249,6 +249,22 @@ def _schedule(total: int, rate: float) -> list[dict[str, Any]]:
             phases.append({"windows": windows, "sigma": SIGMA, "rate": rate / 2**number})
             first = end
     return phases
+
+
+def epochs_of(schedule: Sequence[PhaseConfig], windows: int) -> int | None:
+    """Return the passes over training windows that `suit_network` made a schedule for, or None.
+
+    >>> spikes = Events.from_times([0, 1], [0, 1], steps=8, units=2).select([0] * 30)
+    >>> network, _ = suit_network(spikes, 2, hidden=3, epochs=7)
+    >>> epochs_of(network.outer.schedule, 30), epochs_of(network.outer.schedule, 31)
+    (7, None)
+    """
+    lengths = [phase.windows for phase in schedule]
+    about = round(sum(lengths) / HALVED[-1] / windows)
+    for epochs in (about, about + 1):
+        if epochs and lengths == [own["windows"] for own in _schedule(epochs * windows, 1.0)]:
+            return epochs
+    return None
 
 
 def _choices(

@@ -212,7 +212,7 @@ def default_epochs(config: Config, windows: int) -> int | None:
     """Return the passes over the training windows that a schedule was made for, or None.
 
     A schedule of several phases is made for whole passes; the last phase, if it has no end, counts
-    as many as the one before it.
+    as many as the one before it. Those of `bitlif.tasks.suit_network` end at parts of all passes.
 
     Parameters
     ----------
@@ -220,6 +220,10 @@ def default_epochs(config: Config, windows: int) -> int | None:
     windows : int
         Training windows.
     """
+    from bitlif.tasks.suit_network import epochs_of
+
+    if epochs := epochs_of(config.schedule, windows):
+        return epochs
     lengths = [phase.windows for phase in config.schedule]
     if len(lengths) < 2 or any(length % windows for length in lengths):
         return None

@@ -15,6 +15,7 @@ from sklearn.datasets import load_wine
 import bitlif as package
 from bitlif.model.config.config import Config
 from bitlif.model.config.fields import FIELDS
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
 from bitlif.model.files.event_file import load_events, save_events
 from bitlif.model.files.weight_file import load_weights
@@ -28,6 +29,7 @@ from bitlif.tasks.independent import run_independent
 from bitlif.tasks.learner import Engine
 from bitlif.tasks.readouts import readout
 from bitlif.tasks.suit_config import suit_config
+from bitlif.tasks.suit_network import suit_network
 from bitlif.tasks.training import accuracy, train
 
 RANDOM = np.random.default_rng(3)
@@ -103,6 +105,18 @@ def test_new_scales_the_layer_and_says_from_what(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("folder")
+def test_new_scales_a_network(capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of("new mine --data own.csv --steps 16 --epochs 5 --hidden 7,4", capsys)
+    examples = ArrayTask(load_data("own.csv")).encoded(16, 0)
+    network, choices = suit_network(examples.train, 3, hidden=(7, 4), epochs=5, name="mine")
+    assert NetworkConfig.load("mine.toml") == network
+    assert [own["field"] for own in report["chosen"]] == [own.field for own in choices]
+    assert report["hidden"] == [7, 4]
+    assert report["next"] in Path("mine.toml").read_text("utf-8")
+    assert default_epochs(network.outer, examples.train.windows) == 5
+
+
+@pytest.mark.usefixtures("folder")
 def test_options_of_the_encoder_are_the_same_in_both_commands(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -154,6 +168,9 @@ def test_new_takes_the_steps_of_ready_spikes(
         ("--data own.csv --encoder level_crossing", "time series"),
         ("--data own.csv --option fields", "--option must be NAME=VALUE"),
         ("--data own.csv --option fields=5", "fields"),
+        ("--data own.csv --hidden many", "--hidden must be sizes such as 96 or 64,32, not 'many'"),
+        ("--data own.csv --hidden 7,0", "--hidden must be the size of a hidden layer"),
+        ("--hidden 7", "--hidden needs --data"),
         ("--spikes s.npz", "--spikes needs --labels"),
         ("--data own.csv --spikes s.npz", "--data cannot be used with --spikes"),
     ],
