@@ -38,7 +38,7 @@ def test_passes_scikit_learns_checks() -> None:
     with warnings.catch_warnings():
         # Some checks train on random labels.
         warnings.simplefilter("ignore", BitlifWarning)
-        made = SpikingClassifier(hidden=24, epochs=10, steps=32)
+        made = SpikingClassifier(hidden=16, epochs=8, steps=24)
         results = check_estimator(made, on_fail=None, on_skip=None)
     failed = {one["check_name"]: one["exception"] for one in results if one["status"] == "failed"}
     assert failed == {}
