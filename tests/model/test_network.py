@@ -34,7 +34,7 @@ SATURATIONS = {
 
 
 def learned(number: int, *, interpreted: bool = False) -> tuple[Network, NetworkResult]:
-    config = random_networks(COUNT)[number]
+    config = random_networks(COUNT if number < COUNT else LONG)[number]
     events, weights, targets = network_stimulus(config, number)
     network = Network(config, interpreted=interpreted)
     network.load(weights)
