@@ -134,6 +134,8 @@ def _fronts(told: Told) -> Any:
                 )  # fmt: skip
         _label(axes, title_of(cost), title_of(score))
         axes.set_ylim(score_range(told))
+        # Large numbers, such as the bits of a network, are wide.
+        axes.locator_params(axis="x", nbins=6)
         axes.grid(alpha=0.3)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)

@@ -51,6 +51,7 @@ SLOW = (
     "study/report/test_above_chance.py",
     "study/search/test_cluster.py",
     "study/search/test_evaluate.py",
+    "study/search/test_network_runs.py",
     "study/search/test_own_data.py",
     "study/search/test_pool.py",
     "study/search/test_run.py",
