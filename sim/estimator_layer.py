@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,9 +95,12 @@ def chosen_config(
 def opened(config: AnyConfig, backend: str, *, seed: int, threads: int) -> Learner:
     """Return a new layer or network on a backend."""
     if isinstance(config, NetworkConfig):
-        if backend == "model":
-            return open(config, backend, threads=threads, signature=False)
-        return open(config, backend, seed=seed)
+        # A network's weights are lists; otherwise its core has the same interface.
+        own: dict[str, Any] = (
+            {"threads": threads, "signature": False} if backend == "model" else {"seed": seed}
+        )
+        network: Any = open(config, backend, **own)
+        return cast("Learner", network)
     if backend == "model":
         return Engine(Layer(config, threads=threads))
     if backend == "float":

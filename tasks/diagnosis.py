@@ -171,11 +171,12 @@ def _counted(config: Config, examples: Examples, last: Epoch) -> list[Finding]:
 
 
 def _weights(core: Learner) -> list[Finding]:
-    fmt = core.config.synapse.weight
+    config: Any = core.config
+    fmt = config.synapse.weight
     weights = core.weights()
     share = float(((weights == fmt.raw_min) | (weights == fmt.raw_max)).mean())
     title = f"weights at an end of their format '{fmt}'"
-    cure = cures.of_weights(core.config)
+    cure = cures.of_weights(config)
     return [share_finding("weights_at_ends", title, share, WEIGHTS_AT_ENDS, cure)]
 
 
@@ -183,7 +184,8 @@ def _updates(
     core: Learner, examples: Examples, targets: NDArray[np.float64] | None
 ) -> list[Finding]:
     """Return the findings on the size of updates, with the weights and the rate at the end."""
-    config, train = core.config, examples.train
+    config: Any = core.config
+    train = examples.train
     if targets is None or train.windows == 0:
         return []
     most = max(1, MOST_GRADIENTS // (config.layer.inputs * config.layer.neurons))
@@ -192,7 +194,9 @@ def _updates(
     result = _probe(core).run(train.select(chosen), levels, record=("gradient",))
     derived = derive(config)
     phase = derived.phases[min(core.phase(), len(derived.phases) - 1)]
-    below, lost = lost_updates(result.gradient, phase, derived.constants.random_bits)
+    below, lost = lost_updates(
+        np.asarray(result.gradient, np.int64), phase, derived.constants.random_bits
+    )
     title = "updates that always round to 0, share of those that are not 0"
     return [
         Finding("updates_below_half_lsb", "updates below half an LSB", below),
@@ -204,7 +208,7 @@ def _spikes(
     core: Learner, examples: Examples, targets: NDArray[np.float64] | None
 ) -> list[Finding]:
     """Return the findings on neurons that never spike, and that always do."""
-    config = core.config
+    config: Any = core.config
     # Neurons that a teacher resets need targets, which only the training windows have.
     taught = config.membrane.reset == "teacher"
     events = examples.train if taught or not examples.test.windows else examples.test
@@ -274,7 +278,8 @@ def _integer(core: Learner) -> bool:
 
 def _probe(core: Learner) -> Learner:
     """Return a layer with the weights of `core`, on a model."""
-    network = isinstance(core.config, NetworkConfig)
-    probe = Engine(Layer(core.config)) if _integer(core) and not network else core.fresh()
+    config = core.config
+    bare = _integer(core) and not isinstance(config, NetworkConfig)
+    probe = Engine(Layer(outer(config))) if bare else core.fresh()
     copy_weights(core, probe)
     return probe

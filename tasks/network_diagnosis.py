@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
 from bitlif.model.initial import raw_bounds
-from bitlif.model.network import Network, NetworkResult
+from bitlif.model.network import Network
+from bitlif.model.network_result import NetworkResult
 from bitlif.model.targets import round_targets
 
 from . import network_cures
