@@ -199,7 +199,9 @@ def test_unknown_backend_is_refused() -> None:
     ):
         with pytest.raises(BitlifError, match=f"^{text}"):
             bitlif.sim.open(TINY, name)  # type: ignore[arg-type]
-    with pytest.raises(BitlifError, match=r"^config must be a Config or a NetworkConfig, not 'tiny'"):
+    with pytest.raises(
+        BitlifError, match=r"^config must be a Config or a NetworkConfig, not 'tiny'"
+    ):
         bitlif.sim.open("tiny")  # type: ignore[arg-type]
     with pytest.raises(BitlifError, match=r"^learning must be true or false"):
         bitlif.sim.open(TINY, learning=1)  # type: ignore[arg-type]
