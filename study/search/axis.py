@@ -156,7 +156,7 @@ def read_axis(tree: object, config: AnyConfig, where: str) -> Axis:
 def _read_fields(tree: dict[str, Any], config: AnyConfig, where: str) -> tuple[str, ...]:
     """Return the fields of an axis: one, or several that have the same value."""
     given = tree.get("field")
-    listed = given if isinstance(given, list) else [given]
+    listed: list[Any] = given if isinstance(given, list) else [given]
     if not listed or not all(isinstance(name, str) for name in listed):
         raise BitlifTypeError(
             f"{where}.field must be the name of a field, not {quoted(given)}, or a list of names"
