@@ -61,6 +61,7 @@ TESTED_ELSEWHERE = {
     "model/files/target_file.py": "model/files/test_weight_file.py",  # both files in one place
     "model/counters.py": "model/test_reference.py",  # places in the array of counters
     "model/floating/constants.py": "model/floating/test_layer.py",  # parameters of every twin
+    "model/floating/following.py": "model/floating/test_network_bound.py",  # what the twin follows
     "model/floating/network_part.py": "model/floating/test_network.py",  # arrays of its layers
     "model/floating/network_result.py": "model/floating/test_network.py",  # what it returns
     "model/floating/network_snapshot.py": "model/floating/test_network.py",  # its state

@@ -18,12 +18,14 @@ state, get the same draws and targets, and are reset at the same steps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
+from bitlif.model.constants import PhaseConstants
 from bitlif.model.derive import derive, leak_factor
 from bitlif.model.fixed import Format, Rounding
 from bitlif.model.result import Result
@@ -90,32 +92,11 @@ def window_bound(
     )
     steps = config.window.steps
     constants = derive(config).constants
-    synapse, body, trace = config.synapse, config.membrane, config.trace
-    leak_s, leak_m = real_leak(synapse.decay), real_leak(body.decay)
-    gain, gain_raw = body.gain, round(body.gain * 2**body.gain_bits) / 2**body.gain_bits
-    leak_s_error = abs(_used_leak(config, "synapse") - leak_s)
-    leak_m_error = abs(_used_leak(config, "membrane") - leak_m)
-
-    current_top, membrane_top = largest(synapse.current), largest(body.format)
-    fixed = leak_s_error * current_top + _rounding(
-        synapse.current, synapse.rounding, constants.current.shift
-    )
-    current = _leaky(leak_s, np.full(steps, fixed + FLOAT_STEP * current_top))
-
-    noise = _noise_bound(config, phase)
-    step = (
-        leak_m_error * membrane_top
-        + gain * current
-        + abs(gain_raw - gain) * current_top
-        + _rounding(body.format, body.rounding, constants.membrane.shift)
-        + FLOAT_STEP * membrane_top
-    )
-    kept = noise if body.injection == "membrane" else 0.0
-    potential = np.zeros_like(membrane)
-    last = np.zeros(membrane.shape[1])
-    for t in range(steps):
-        potential[t] = leak_m * last + step[t]
-        last = np.where(resets[t] > 0, 0.0, potential[t] + kept)
+    trace = config.trace
+    leak_s, leak_m = real_leak(config.synapse.decay), real_leak(config.membrane.decay)
+    leak_s_error, leak_m_error = leak_errors(config)
+    gain, gain_error = config.membrane.gain, gain_difference(config)
+    current, potential, noise = forward_bound(config, resets, phase)
 
     top = largest(trace.current)
     fixed = leak_s_error * top + _rounding(
@@ -126,21 +107,96 @@ def window_bound(
         leak_m,
         leak_m_error * largest(trace.format)
         + gain * synaptic
-        + abs(gain_raw - gain) * top
+        + gain_error * top
         + _rounding(trace.format, trace.rounding, constants.trace.shift)
         + FLOAT_STEP * largest(trace.format),
     )
 
-    wrong = _error_bound(
-        config, phase, membrane, potential, np.broadcast_to(targets, membrane.shape)
-    )
+    wrong = error_bound(config, phase, membrane, potential, targets)
     total = (np.abs(errors) + wrong).T @ np.broadcast_to(
         psp[:, None], traces.shape
     ) + wrong.T @ traces
     total *= 1.0 + steps * FLOAT_STEP
-    return Bound(
-        current, potential, noise, psp, wrong, total, _weight_bound(config, phase, gradient, total)
+    unit = config.error.format.lsb * config.trace.format.lsb
+    rate, rate_error, rounding = update_bound(config, phase, derive(config).phases[phase], unit)
+    weights = rate_error * (np.abs(gradient) + total) + rate * total + rounding
+    return Bound(current[:, 0], potential, noise, psp, wrong, total, weights)
+
+
+def forward_bound(
+    config: Config,
+    resets: NDArray[np.uint8],
+    phase: int,
+    added: Reals | None = None,
+    twin: tuple[Reals, Reals] | None = None,
+) -> tuple[Reals, Reals, float]:
+    """Return the bounds on the forward states of one window from a cleared state.
+
+    Parameters
+    ----------
+    config : Config
+    resets : (T, M) uint8
+        Steps at which both models were reset.
+    phase : int
+        Index of the schedule's phase.
+    added : (T, M) float or None
+        Bound on the difference of the sums of weights in each step; None: no difference.
+    twin : pair of (T, M) float, or None
+        Current and membrane of the twin: the integers' are at most these plus their bounds. None:
+        at most the maxima of their formats, which is less tight.
+
+    Returns
+    -------
+    current : (T, M) or (T, 1)
+    membrane : (T, M)
+        Before the noise.
+    noise : float
+        Contribution of one draw to the membrane potential.
+    """
+    constants, synapse, body = derive(config).constants, config.synapse, config.membrane
+    (steps, neurons), noise = resets.shape, _noise_bound(config, phase)
+    leak_s_error, leak_m_error = leak_errors(config)
+    current_top, membrane_top = largest(synapse.current), largest(body.format)
+    extra = np.zeros((steps, 1)) if added is None else added
+    keeps_noise = body.injection == "membrane"
+    currents, size = (extra * 0 + current_top, current_top) if twin is None else (abs(twin[0]), 0.0)
+    fixed = _rounding(synapse.current, synapse.rounding, constants.current.shift)
+    fixed += FLOAT_STEP * current_top
+    current, last = np.zeros(np.shape(currents)), np.zeros(np.shape(currents)[1])
+    for t in range(steps):
+        most = np.minimum(size + last, current_top)
+        current[t] = last = real_leak(synapse.decay) * last + leak_s_error * most + extra[t] + fixed
+        size = currents[t]
+    currents = np.minimum(currents + current, current_top)
+    step = body.gain * current + gain_difference(config) * currents
+    step += _rounding(body.format, body.rounding, constants.membrane.shift)
+    step += FLOAT_STEP * membrane_top
+    potential, last = np.zeros((steps, neurons)), np.zeros(neurons)
+    top = np.full(neurons, membrane_top)
+    size = top if twin is None else top * 0.0
+    for t in range(steps):
+        leaked = leak_m_error * np.minimum(size + last, membrane_top)
+        potential[t] = real_leak(body.decay) * last + leaked + step[t]
+        last = np.where(resets[t] > 0, 0.0, potential[t] + (noise if keeps_noise else 0.0))
+        if twin is not None:
+            # What is kept of the noise is not recorded.
+            size = np.where(resets[t] > 0, 0.0, top if keeps_noise else abs(twin[1][t]))
+    return current, potential, noise
+
+
+def leak_errors(config: Config) -> tuple[float, float]:
+    """Return the rounding errors of the leaks of the synapse and of the membrane."""
+    synapse, membrane = (
+        abs(_used_leak(config, name) - real_leak(getattr(config, name).decay))
+        for name in ("synapse", "membrane")
     )
+    return synapse, membrane
+
+
+def gain_difference(config: Config) -> float:
+    """Return the rounding error of the gain."""
+    gain, bits = config.membrane.gain, config.membrane.gain_bits
+    return abs(float(round(gain * 2**bits)) / 2**bits - gain)
 
 
 def largest(fmt: Format) -> float:
@@ -149,6 +205,7 @@ def largest(fmt: Format) -> float:
 
 
 def _recorded(result: Result, name: str) -> NDArray[Any]:
+    """Return a signal of the twin's run."""
     array = getattr(result, name)
     if array is None:
         raise ValueError(f"the run of the twin must have recorded '{name}'")
@@ -191,11 +248,21 @@ def _noise_bound(config: Config, phase: int) -> float:
     )
 
 
-def _error_bound(
+def error_bound(
     config: Config, phase: int, membrane: Reals, potential: Reals, targets: Reals
 ) -> Reals:
-    """Return the bound on the error that follows from that on the membrane; see the module."""
+    """Return the bound on the error that follows from that on the membrane; see the module.
+
+    Parameters
+    ----------
+    config : Config
+    phase : int
+    membrane, potential : (T, M)
+        Membrane potential of the twin, and the bound on its difference.
+    targets : (T or 1, M) float
+    """
     error, fmt = config.error, config.membrane.format
+    targets = np.broadcast_to(targets, membrane.shape)
     derived = derive(config)
     sigma = config.schedule[phase].sigma
     bins_per_unit = 1.0 / (sigma * float(error.step))
@@ -282,16 +349,26 @@ def _error_at(config: Config, density: Reals, p: Reals, rest: Reals) -> Reals:
     return np.where(p > 0, np.minimum(density / safe, limit), limit)
 
 
-def _weight_bound(config: Config, phase: int, gradient: Reals, wrong: Reals) -> Reals:
-    """Return the bound on the updated weights that follows from that on the gradient."""
+def update_bound(
+    config: Config, phase: int, constants: PhaseConstants, unit: Fraction
+) -> tuple[float, float, float]:
+    """Return the rate of an update, its rounding error, and the maximum rounding of a weight.
+
+    Parameters
+    ----------
+    config : Config
+    phase : int
+    constants : PhaseConstants
+        With the integer rate.
+    unit : Fraction
+        LSB of the gradient.
+    """
     step = config.schedule[phase]
     rate = (step.rate or config.learning.rate) / config.window.steps
-    constants = derive(config).phases[phase]
     shift = constants.rate_right + config.learning.random_bits - constants.rate_left
-    unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
+    used = constants.rate / 2.0**shift / float(unit / config.synapse.weight.lsb)
     lsb = float(config.synapse.weight.lsb)
-    used = constants.rate / 2.0**shift / float(unit)
     # The floor after adding random bits changes less than one LSB, after a rounding to nearest.
     random = config.learning.random_bits
     rounding = lsb * (1.0 + 2.0 ** -(random + 1)) if random else lsb / 2
-    return abs(used - rate) * (np.abs(gradient) + wrong) + rate * wrong + rounding
+    return rate, abs(used - rate), rounding

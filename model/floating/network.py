@@ -262,7 +262,7 @@ class FloatNetwork(Kept[FloatNetworkSnapshot]):
             of the spikes which the twin would have fired.
         derivatives : sequence of (W, T, M) float or None
             Surrogate derivatives of each layer, to follow another run; see
-            `bitlif.model.floating.network_bound.real_derivatives`. The last layer has none.
+            `bitlif.model.floating.following`. The last layer has none.
 
         Returns
         -------

@@ -62,6 +62,8 @@ class NaiveLayer:
         self.sweepers = [Tap(source, own.sweep.leap) for source in own.sweep.lfsr.streams(lanes)]
         sizes = own.config.layer
         self.current, self.potential = [0] * sizes.neurons, [0] * sizes.neurons
+        # Drive and adjoint membrane of each step and neuron of the last window.
+        self.swept: dict[tuple[int, int], tuple[int, int]] = {}
         self.counts = dict.fromkeys(("credit", "membrane", "current", "weight"), 0)
         self._formats()
 
@@ -199,6 +201,7 @@ def sweep_step(own: NaiveLayer, t: int, drive: list[int], lam: list[int], kap: l
         lam[i] = own.lam_narrow(
             own.lam_keep * state + own.lam_take * d, second, own.counts, "membrane"
         )
+        own.swept[t, i] = d, lam[i]
         kap[i] = own.kap_narrow(
             own.kap_keep * kap[i] + own.kap_take * lam[i], third, own.counts, "current"
         )
@@ -234,6 +237,7 @@ def run_reference_network(
         out["gradients"].append([gradient for _, gradient in found])
     out["weights"] = [own.w for own in layers]
     out["counts"] = [own.counts for own in layers]
+    out["swept"] = [own.swept for own in layers]
     out["sweep_states"] = [tuple(tap.now.state for tap in own.sweepers) for own in layers]
     return out
 
