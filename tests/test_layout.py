@@ -64,6 +64,7 @@ TESTED_ELSEWHERE = {
     "model/floating/following.py": "model/floating/test_network_bound.py",  # what the twin follows
     "model/floating/network_part.py": "model/floating/test_network.py",  # arrays of its layers
     "model/floating/network_result.py": "model/floating/test_network.py",  # what it returns
+    "model/floating/network_stepping.py": "sim/backends/test_network_float.py",  # its steps
     "model/floating/network_snapshot.py": "model/floating/test_network.py",  # its state
     "model/floating/network_step.py": "model/floating/test_network.py",  # its windows
     "model/floating/stepping.py": "sim/backends/test_stepping.py",  # windows in steps

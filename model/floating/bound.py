@@ -159,7 +159,8 @@ def forward_bound(
     current_top, membrane_top = largest(synapse.current), largest(body.format)
     extra = np.zeros((steps, 1)) if added is None else added
     keeps_noise = body.injection == "membrane"
-    currents, size = (extra * 0 + current_top, current_top) if twin is None else (abs(twin[0]), 0.0)
+    currents = extra * 0 + current_top if twin is None else np.abs(twin[0])
+    size = currents[0] * float(twin is None)
     fixed = _rounding(synapse.current, synapse.rounding, constants.current.shift)
     fixed += FLOAT_STEP * current_top
     current, last = np.zeros(np.shape(currents)), np.zeros(np.shape(currents)[1])
@@ -173,7 +174,7 @@ def forward_bound(
     step += FLOAT_STEP * membrane_top
     potential, last = np.zeros((steps, neurons)), np.zeros(neurons)
     top = np.full(neurons, membrane_top)
-    size = top if twin is None else top * 0.0
+    size = top * float(twin is None)
     for t in range(steps):
         leaked = leak_m_error * np.minimum(size + last, membrane_top)
         potential[t] = real_leak(body.decay) * last + leaked + step[t]
@@ -196,7 +197,7 @@ def leak_errors(config: Config) -> tuple[float, float]:
 def gain_difference(config: Config) -> float:
     """Return the rounding error of the gain."""
     gain, bits = config.membrane.gain, config.membrane.gain_bits
-    return abs(float(round(gain * 2**bits)) / 2**bits - gain)
+    return float(abs(round(gain * 2**bits) / 2**bits - gain))
 
 
 def largest(fmt: Format) -> float:

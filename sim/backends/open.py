@@ -21,6 +21,7 @@ from bitlif.model.text import quoted
 from .core import Core
 from .models import FloatCore, ModelCore
 from .network_core import NetworkCore
+from .network_float import NetworkFloatCore
 from .network_models import NetworkModelCore
 from .serial import PREFIX, SerialCore, port_of
 
@@ -118,7 +119,7 @@ def open(
         for every other backend. ``"real"``: they are real numbers, in the unit of the threshold.
     seed : int or None
         Backend ``"float"`` only, 0 ..= 2**63 - 1: seed of the noise. None: the seed of the
-        configuration's noise LFSR.
+        configuration's noise LFSR (of a network: of its first layer's).
 
     Raises
     ------
@@ -175,6 +176,8 @@ def _open_network(
 ) -> NetworkCore:
     if backend == "model":
         return NetworkModelCore(network, learning=learning, **options)
+    if backend == "float":
+        return NetworkFloatCore(network, learning=learning, **options)
     raise BitlifError(
         f"backend must be one of {', '.join(OPTIONS)} for a network, not {quoted(backend)}: "
         f"networks have no gates yet"
