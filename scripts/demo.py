@@ -1,4 +1,4 @@
-"""``bitlif demo``: digits learned in integers and in float, side by side."""
+"""``bitlif demo``: digits learned in integers and in float, side by side, and by a network."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 import bitlif
 from bitlif import tasks
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.config.toml import config_hash, dump_config
 from bitlif.model.errors import require_int
 from bitlif.model.files.event_file import save_events
@@ -38,6 +39,7 @@ from .drawing.demo_figure import Shown, draw_demo
 from .drawing.pictures import require_matplotlib
 from .drawing.waveform_figure import draw_waveform
 from .support.demo_gates import choose_simulator, print_gates, run_gates
+from .support.demo_network import Learned, learn_network, load_network, print_network
 
 WAVEFORM = "waveform.png"
 """Name of the picture that needs the gates."""
@@ -54,10 +56,11 @@ def add_parser(subparsers: SubParsers) -> None:
         "learn handwritten digits in integers and in float, side by side",
         """
         Train one layer of noisy neurons on scikit-learn's digits twice from the same seed: in the
-        integers that the gates compute, and in float64. Print both accuracies, spikes, weights and
-        saturations. Then run a test digit of each class, and learn a training digit of each, in the
-        core's Verilog with the learned weights, and compare every value with the integers. Write
-        weights, configuration, report and pictures to a folder. Exits with status 1 on a mismatch.
+        integers that the gates compute, and in float64. Train a network with a hidden layer beside
+        it, in integers. Print accuracies, spikes, weights and saturations. Then run a test digit
+        of each class, and learn a training digit of each, in the core's Verilog with the layer's
+        learned weights, and compare every value with the integers. Write weights, configurations,
+        report and pictures to a folder. Exits with status 1 on a mismatch.
         """,
         (
             "bitlif demo",
@@ -66,6 +69,9 @@ def add_parser(subparsers: SubParsers) -> None:
         ),
     )
     parser.add_argument("--config", default="digits", help="configuration (default: digits)")
+    parser.add_argument(
+        "--network", default="digits-96", help="the network beside the layer (default: digits-96)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
     parser.add_argument("--epochs", type=int, default=20, help="passes over data (default: 20)")
     parser.add_argument("--out", default="out/demo", help="folder to write (default: out/demo)")
@@ -88,12 +94,18 @@ def run(args: argparse.Namespace) -> int:
     simulator = None if args.no_gates else choose_simulator()
     config = Config.load(args.config).seeded(args.seed)
     tasks.get(TASK).check(config)
+    network = load_network(args.network, TASK, args.seed)
     with OutputFolder(Path(args.out), "demo", force=True) as out:
-        return _run(args, config, epochs, simulator, out)
+        return _run(args, config, network, epochs, simulator, out)
 
 
 def _run(
-    args: argparse.Namespace, config: Config, epochs: int, simulator: str | None, out: OutputFolder
+    args: argparse.Namespace,
+    config: Config,
+    network: NetworkConfig,
+    epochs: int,
+    simulator: str | None,
+    out: OutputFolder,
 ) -> int:
     # First, so that nothing is compiled if scikit-learn is missing.
     examples = tasks.get(TASK).load(config, args.seed)
@@ -122,12 +134,14 @@ def _run(
                 probe=probes[name],
             )  # fmt: skip
             seconds[name] = time.perf_counter() - start
+        learned = learn_network(network, TASK, examples, epochs, args.seed, args.threads, bars)
     report = make_report(examples, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling
     findings = diagnose(integer, examples, histories["integer"], task=tasks.get(TASK))
     report["diagnosis"] = [finding.to_json() for finding in findings]
     warn_of_findings(findings)
-    shown = show_one(examples, integer, histories, twin)
+    report["network"] = learned.report
+    shown = show_one(examples, integer, histories, twin, learned)
     gates = None
     if simulator is not None:
         with progress_bars() as bars:
@@ -139,6 +153,7 @@ def _run(
         save_weights(folder / "weights.npz", integer.weights(), config)
         np.savez_compressed(folder / "float_weights.npz", weights=twin.weights())
         (folder / "config.toml").write_text(dump_config(config), "utf-8")
+        learned.write(folder)
         save_events(folder / "spikes.npz", examples.test)
         np.savez_compressed(folder / "labels.npz", labels=examples.test_labels)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
@@ -208,7 +223,11 @@ def make_report(
 
 
 def show_one(
-    examples: Examples, core: Core, histories: dict[str, list[Epoch]], twin: Core
+    examples: Examples,
+    core: Core,
+    histories: dict[str, list[Epoch]],
+    twin: Core,
+    learned: Learned,
 ) -> Shown:
     """Run one test digit that is recognised, and collect what the picture shows."""
     config = core.config
@@ -230,6 +249,7 @@ def show_one(
         accuracy={
             name: [epoch.test_accuracy for epoch in history] for name, history in histories.items()
         },
+        network_accuracy=learned.report["test_accuracy_by_epoch"],
         integer_weights=core.real_weights(),
         float_weights=twin.weights(),
         weight_format=str(config.synapse.weight),
@@ -272,6 +292,7 @@ def _print(report: dict[str, Any], out: Path) -> None:
         if name.endswith("saturations")
     ]
     screen.print(result_table("the integer layer, whole training", ("", ""), facts))
+    print_network(report)
     if report["gates"] is None:
         screen.print("the gates were not run: --no-gates")
     else:

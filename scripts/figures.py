@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from bitlif.model.text import quoted
 from bitlif.study.claims.bins import BinsSettings, measure_bins
 from bitlif.study.claims.coding import CodingSettings, measure_coding
 from bitlif.study.claims.cooling import CoolingSettings, measure_cooling
+from bitlif.study.claims.hidden import SUBJECTS, HiddenSettings, measure_hidden
 from bitlif.study.claims.landscape import LandscapeSettings, measure_landscape
 from bitlif.study.claims.spike_probability import ProbabilitySettings, measure_probability
 from bitlif.study.claims.vanishing import VanishingSettings, measure_vanishing
@@ -34,6 +35,7 @@ from .drawing import (
     bins_figure,
     coding_figure,
     cooling_figure,
+    hidden_figure,
     landscape_figure,
     probability_figure,
     vanishing_figure,
@@ -104,6 +106,14 @@ def _bins(seeds: int | None, quick: bool) -> BinsSettings:
     return BinsSettings()
 
 
+def _hidden(seeds: int | None, quick: bool) -> HiddenSettings:
+    if quick:
+        return HiddenSettings(
+            subjects=(replace(SUBJECTS[0], epochs=1),), seeds=seeds or 2, stimuli=8, trials=6
+        )
+    return HiddenSettings(seeds=seeds or 5)
+
+
 TOPICS = {
     "landscape": Topic(
         landscape_figure.TITLE, _landscape, measure_landscape,
@@ -129,6 +139,10 @@ TOPICS = {
         bins_figure.TITLE, _bins, measure_bins,
         bins_figure.draw_bins, bins_figure.caption_bins,
     ),
+    "hidden": Topic(
+        hidden_figure.TITLE, _hidden, measure_hidden,
+        hidden_figure.draw_hidden, hidden_figure.caption_hidden,
+    ),
 }  # fmt: skip
 """Figures by name, in the order of the index."""
 
@@ -144,9 +158,10 @@ def add_parser(subparsers: SubParsers) -> None:
         Measures the claims of the poster on which bitlif is based, in the float model and in fixed
         point, with the same tasks and seeds: the gradient as a function of a weight (landscape) and
         at zero weights (vanishing), cooling, the probability of a spike (probability), temporal and
-        rate codes (coding), and one window of training, step by step (bins). Writes a folder with a
-        picture and a JSON file of numbers per figure, and figures.md with their captions. All
-        figures take a few minutes; --quick takes half a minute and gives wide intervals.
+        rate codes (coding), one window of training, step by step (bins), and the codes that hidden
+        layers of networks learn (hidden). Writes a folder with a picture and a JSON file of numbers
+        per figure, and figures.md with their captions. All figures take several minutes, most of
+        them for hidden; --quick takes about a minute and gives wide intervals.
         """,
         (
             "bitlif figures --quick --only probability",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.events import Events
-from bitlif.tasks.colours import BLUE, GREY, VERMILION
+from bitlif.tasks.colours import BLUE, GREEN, GREY, VERMILION
 from bitlif.tasks.digits import BIAS_RATE, MAX_RATE, PIXELS
 
 from .pictures import own_style
@@ -37,6 +37,8 @@ class Shown:
     threshold : float
     accuracy : dict of str to list of float
         Test accuracy after each epoch, by model.
+    network_accuracy : list of float
+        Test accuracy of the network, in integers, after each epoch.
     integer_weights, float_weights : (65, 10) float
         In the unit of `threshold`.
     weight_format : str
@@ -50,6 +52,7 @@ class Shown:
     membrane: NDArray[np.float64]
     threshold: float
     accuracy: dict[str, list[float]]
+    network_accuracy: list[float]
     integer_weights: NDArray[np.float64]
     float_weights: NDArray[np.float64]
     weight_format: str
@@ -64,8 +67,8 @@ def draw_demo(path: Path, shown: Shown) -> None:
     figure = Figure(figsize=(13, 9.6), dpi=110, layout="constrained")
     integer, real = (100 * shown.accuracy[name][-1] for name in ("integer", "float"))
     figure.suptitle(
-        f"Handwritten digits, learned in integers ({shown.weight_format} weights): {integer:.1f} % "
-        f"of unseen digits right; in float64: {real:.1f} %",
+        f"Unseen digits right: layer in integers ({shown.weight_format} weights) {integer:.1f} %, "
+        f"in float64 {real:.1f} %; a network {100 * shown.network_accuracy[-1]:.1f} %",
         fontsize=14,
         fontweight="bold",
     )
@@ -155,17 +158,20 @@ def _draw_curves(axes: Any, shown: Shown) -> None:
         "integer": {"color": BLUE, "marker": "o", "markersize": 4},
         "float": {"color": VERMILION, "marker": "s", "markersize": 4, "linestyle": "--"},
     }
-    for name, accuracy in shown.accuracy.items():
+    courses = [(f"layer, {name}", styles[name], own) for name, own in shown.accuracy.items()]
+    network = {"color": GREEN, "marker": "^", "markersize": 5}
+    courses.append(("network, integer", network, shown.network_accuracy))
+    for name, style, accuracy in courses:
         epochs = range(1, len(accuracy) + 1)
         label = f"{name}: {100 * accuracy[-1]:.1f} % at the end"
-        axes.plot(epochs, [100 * share for share in accuracy], label=label, **styles[name])
+        axes.plot(epochs, [100 * share for share in accuracy], label=label, **style)
     axes.set_xlabel("epoch (one pass over the training digits)")
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)
     axes.set_xlim(0.5, len(shown.accuracy["integer"]) + 0.5)
     # Leave room for the legend below the curves.
     bottom, top = axes.get_ylim()
-    axes.set_ylim(bottom - 0.35 * (top - bottom), top)
+    axes.set_ylim(bottom - 0.45 * (top - bottom), top)
     axes.legend(loc="lower right", frameon=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_title("Unseen digits right after each epoch", loc="left", fontsize=10)

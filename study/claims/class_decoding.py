@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .information import entropy
 
-BINS = 8
+BINS = 6
 """Bins of a window in the decoder of times."""
 
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
@@ -41,7 +41,7 @@ class Decoded:
 
 def count_features(raster: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the counts of a code (W, T, H) as features: (W, H)."""
-    return raster.sum(axis=1, dtype=np.float64)
+    return np.asarray(raster.sum(axis=1, dtype=np.float64))
 
 
 def time_features(raster: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -71,33 +71,40 @@ def decode_classes(
     split = len(train) - max(int(len(train) * VALIDATION_SHARE), 1)
     fit, known = train[:split], train_labels[:split]
     held, truth = train[split:], train_labels[split:]
-    right = [(_decide(fit, known, held, classes, ridge) == truth).mean() for ridge in RIDGES]
+    reader = _Reader(fit, known, classes)
+    right = [(reader.decide(held, ridge) == truth).mean() for ridge in RIDGES]
     # Of equally good penalties, the largest.
     best = RIDGES[len(RIDGES) - 1 - int(np.argmax(right[::-1]))]
-    answers = _decide(train, train_labels, test, classes, best)
+    answers = _Reader(train, train_labels, classes).decide(test, best)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (test_labels, answers), 1)
     return Decoded(float((answers == test_labels).mean()), class_information(confusion))
 
 
-def _decide(
-    train: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    test: NDArray[np.float64],
-    classes: int,
-    ridge: float,
-) -> NDArray[np.int64]:
-    centre = train.mean(axis=0)
-    known, wanted = train - centre, np.eye(classes)[labels]
-    middle = wanted.mean(axis=0)
-    penalty = max(ridge * float((known**2).sum()) / known.shape[1], 1e-9)
-    if known.shape[0] < known.shape[1]:
-        gram = known @ known.T + penalty * np.eye(known.shape[0])
-        weights = known.T @ np.linalg.solve(gram, wanted - middle)
-    else:
-        gram = known.T @ known + penalty * np.eye(known.shape[1])
-        weights = np.linalg.solve(gram, known.T @ (wanted - middle))
-    return np.asarray(((test - centre) @ weights + middle).argmax(axis=1), np.int64)
+class _Reader:
+    """A ridge regression onto the indicators of the classes, for any penalty."""
+
+    def __init__(
+        self, features: NDArray[np.float64], labels: NDArray[np.int64], classes: int
+    ) -> None:
+        wanted = np.eye(classes)[labels]
+        self._centre, self._middle = features.mean(axis=0), wanted.mean(axis=0)
+        self._known, self._wanted = features - self._centre, wanted - self._middle
+        self._scale = float((self._known**2).sum()) / self._known.shape[1]
+        # The smaller one of the two products; both forms have the same solution.
+        self._wide = self._known.shape[0] < self._known.shape[1]
+        self._gram = self._known @ self._known.T if self._wide else self._known.T @ self._known
+
+    def decide(self, features: NDArray[np.float64], ridge: float) -> NDArray[np.int64]:
+        """Return the class of each window: (W,)."""
+        # A positive penalty also if nothing spikes.
+        gram = self._gram + max(ridge * self._scale, 1e-9) * np.eye(len(self._gram))
+        if self._wide:
+            weights = self._known.T @ np.linalg.solve(gram, self._wanted)
+        else:
+            weights = np.linalg.solve(gram, self._known.T @ self._wanted)
+        answers = (features - self._centre) @ weights + self._middle
+        return np.asarray(answers.argmax(axis=1), np.int64)
 
 
 def class_information(confusion: NDArray[np.integer]) -> float:

@@ -45,13 +45,13 @@ def first_spikes(raster: Raster) -> Raster:
     >>> first_spikes(np.array([[[0], [1], [1]]], np.uint8)).ravel().tolist()
     [0, 1, 0]
     """
-    return (raster * (raster.cumsum(axis=1) == 1)).astype(np.uint8)
+    return np.asarray(raster * (raster.cumsum(axis=1) == 1), np.uint8)
 
 
 def latencies(raster: Raster) -> NDArray[np.int64]:
     """Return the step of each neuron's first spike, and T for silent ones: shape (W, H)."""
     fired = raster.any(axis=1)
-    return np.where(fired, raster.argmax(axis=1), raster.shape[1])
+    return np.asarray(np.where(fired, raster.argmax(axis=1), raster.shape[1]), np.int64)
 
 
 def equal_counts(raster: Raster) -> Raster:
@@ -85,7 +85,7 @@ def ranked(raster: Raster) -> Raster:
 
 def _once(when: NDArray[np.int64], steps: int) -> Raster:
     """Return a code in which each neuron spikes once, at the given step: (W, steps, H)."""
-    return (np.arange(steps)[:, None] == when[:, None, :]).astype(np.uint8)
+    return np.asarray(np.arange(steps)[:, None] == when[:, None, :], np.uint8)
 
 
 def sparseness(rates: NDArray[np.floating], axis: int) -> NDArray[np.float64]:
@@ -116,6 +116,23 @@ def lifetime_sparseness(raster: Raster) -> float:
     Neurons that never spike are left out.
     """
     return _known_mean(sparseness(raster.sum(axis=1, dtype=np.int64), axis=0))
+
+
+def latency_jitter(trains: Raster) -> float:
+    """Return the standard deviation over trials of the time of the first spike, in steps.
+
+    It is the mean over stimuli and neurons with a spike in every trial; NaN if there is none.
+
+    Parameters
+    ----------
+    trains : (S, trials, T, H) uint8
+        Spikes of all trials of S stimuli; at least two trials.
+    """
+    stimuli, trials, steps, neurons = trains.shape
+    first = latencies(trains.reshape(stimuli * trials, steps, neurons))
+    first = first.reshape(stimuli, trials, neurons)
+    spread = np.where((first < steps).all(axis=1), first.std(axis=1, ddof=1), np.nan)
+    return _known_mean(spread)
 
 
 def _known_mean(values: NDArray[np.float64]) -> float:
@@ -159,7 +176,7 @@ def code_precision(trains: Raster, noiseless: Raster) -> Precision:
     # The quarter step breaks ties in favour of the later spike.
     distance = np.abs(offsets) + np.where(offsets < 0, 0.25, 0.0)
     nearest = offsets[np.where(inside, distance, np.inf).argmin(axis=2)].astype(np.float64)
-    some = inside.any(axis=2)
+    some: NDArray[np.bool_] = np.asarray(inside.any(axis=2))
     hits = some.sum(axis=1)
     found = float(some.mean())
     enough = hits > 1

@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, any_hash
 from bitlif.model.config.toml import config_hash
 from bitlif.model.counters import COUNTERS
 from bitlif.model.extras import install_command
@@ -22,6 +23,7 @@ from bitlif.model.files.event_file import load_events
 from bitlif.model.files.weight_file import load_weights
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
+from bitlif.model.network import Network
 from bitlif.model.storage.ownership import MARKER, write_marker
 from bitlif.scripts import demo as demo_command
 from bitlif.scripts.drawing.demo_figure import full_colour
@@ -34,8 +36,8 @@ from bitlif.tasks.training import orders
 
 SEED, EPOCHS = 5, 1
 FILES = [
-    "bitlif.json", "config.toml", "demo.png", "float_weights.npz", "labels.npz", "report.json",
-    "spikes.npz", "weights.npz",
+    "bitlif.json", "config.toml", "demo.png", "float_weights.npz", "labels.npz", "network.toml",
+    "network_weights.npz", "report.json", "spikes.npz", "weights.npz",
 ]  # fmt: skip
 """Without the gates."""
 
@@ -125,6 +127,35 @@ def test_report_matches_a_second_training(demo: Demo) -> None:
     assert report["active_error_share"] == counters["active_errors"] / (1347 * 64 * 10)
 
 
+def test_network_matches_a_second_training(demo: Demo) -> None:
+    network = NetworkConfig.load(demo.folder / "network.toml")
+    assert network == NetworkConfig.load("digits-96").seeded(SEED)
+    own = demo.report["network"]
+    assert (own["config"], own["config_hash"]) == ("digits-96", any_hash(network))
+    assert own["neurons"] == [96, 10]
+    digits = load_digits_task(64, SEED)
+    (order,) = orders(1347, 1, SEED)
+    labels = digits.train_labels[order]
+    trained = Network(network)
+    trained.load(network.initial_weights())
+    targets = target_levels(network.outer, class_targets(labels))
+    result = trained.learn(digits.train.select(order), targets, record=("membrane",))
+    assert own["train_accuracy"] == float((classify(result.output) == labels).mean())
+    with np.load(demo.folder / "network_weights.npz") as data:
+        for number, weights in enumerate(trained.weights()):
+            np.testing.assert_array_equal(data[f"weights.{number}"], weights)
+    tested = Network(network)
+    tested.load(trained.weights())
+    answer = tested.run(digits.test, record=("membrane",))
+    accuracy = float((classify(answer.output) == digits.test_labels).mean())
+    assert own["test_accuracy_by_epoch"] == [accuracy]
+    assert own["test_accuracy"] == accuracy
+    assert own["hidden_spikes_per_digit"] == answer.layers[0].raster.sum() / 450
+    assert own["synaptic_events_per_digit"] == own["counters"]["synaptic_events"] / 1347
+    # One epoch, as for the layer: far above chance, 0.10 +- 0.014.
+    assert accuracy > 0.5
+
+
 def test_reported_weights_match_the_file(demo: Demo) -> None:
     weights = [int(w) for w in array(demo.folder / "weights.npz", "weights").ravel()]
     assert len(weights) == 65 * 10
@@ -145,7 +176,7 @@ def test_report_names_the_run(demo: Demo) -> None:
         "train_accuracy", "test_accuracy_by_epoch", "training_seconds",
         "learning_steps_per_second", "output_spikes_per_digit", "input_spikes_per_digit",
         "synaptic_events_per_digit", "active_error_share", "counters", "weights", "noise",
-        "compiling_seconds", "test_accuracy_difference", "gates", "diagnosis",
+        "compiling_seconds", "test_accuracy_difference", "gates", "diagnosis", "network",
     }  # fmt: skip
     assert (report["config"], report["config_hash"]) == ("digits", config_hash(demo.config))
     assert (report["seed"], report["epochs"]) == (SEED, EPOCHS)
@@ -199,10 +230,14 @@ def test_zero_weights_have_a_colour_scale() -> None:
 def test_threads_change_no_result(demo: Demo, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert bitlif(f"demo --seed {SEED} --epochs {EPOCHS} --no-gates --threads 2 --out {out}") == 0
-    times = {"training_seconds", "learning_steps_per_second", "compiling_seconds"}
+    times = {
+        "training_seconds", "learning_steps_per_second", "learning_digits_per_second",
+        "compiling_seconds",
+    }  # fmt: skip
     report = json.loads((out / "report.json").read_text())
-    for name in report.keys() - times:
-        assert report[name] == demo.report[name]
+    for own, first in ((report, demo.report), (report["network"], demo.report["network"])):
+        for name in own.keys() - times - {"network"}:
+            assert own[name] == first[name]
     for file, name in (("weights.npz", "weights"), ("float_weights.npz", "weights")):
         np.testing.assert_array_equal(array(out / file, name), array(demo.folder / file, name))
 
@@ -226,6 +261,7 @@ def test_printed_commands_run(
         assert f"{100 * report['test_accuracy'][name]:.2f} %" in text
     assert f"{100 * report['test_accuracy_difference']:+.2f} points" in text
     assert f"s4.3: {report['weights']['least']} ..= {report['weights']['greatest']}" in text
+    assert f"{100 * report['network']['test_accuracy']:.2f} %" in text
     assert "the gates were not run: --no-gates" in text
     assert "waveform" not in text
     commands = [line.strip() for line in text.splitlines() if line.startswith("  bitlif ")]
@@ -340,6 +376,7 @@ def test_missing_package_names_its_install_command(
         ("--epochs 10001", "--epochs must be in 1 ..= 10000, not 10001"),
         ("--threads 0", "threads must be in 1 ..= 256, not 0"),
         ("--seed -1", "--seed must be in 0 ..= 2147483647, not -1"),
+        ("--network digits", "--network must have a hidden layer, but 'digits' has none"),
         ("--config tiny", "the digits need a layer of 65 inputs and 10 neurons, not 6 and 4"),
     ],
 )

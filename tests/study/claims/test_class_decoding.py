@@ -22,10 +22,10 @@ def timed_code(seed: int, windows: int = 240) -> tuple[np.ndarray, np.ndarray]:
     """Return a code of four classes, each with an order of its four neurons' single spikes."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 4, windows)
-    code = np.zeros((windows, 32, 4), np.uint8)
+    code = np.zeros((windows, 24, 4), np.uint8)
     for window, label in enumerate(labels):
         for neuron in range(4):
-            code[window, 8 * ((neuron + label) % 4) + random.integers(0, 8), neuron] = 1
+            code[window, 6 * ((neuron + label) % 4) + random.integers(0, 4), neuron] = 1
     return code, labels
 
 
@@ -37,7 +37,7 @@ def test_times_are_decoded_and_counts_are_not() -> None:
     counts = decode_classes(count_features(train), known, count_features(test), truth)
     assert counts.accuracy < 0.4
     assert counts.information < 0.05
-    shuffled = [time_features(shuffle_times(own, 32, seed=1)) for own in (train, test)]
+    shuffled = [time_features(shuffle_times(own, 24, seed=1)) for own in (train, test)]
     assert decode_classes(shuffled[0], known, shuffled[1], truth).accuracy < 0.4
 
 
@@ -65,8 +65,8 @@ def test_more_features_than_windows_are_decoded() -> None:
 
 def test_time_features_count_spikes_in_bins() -> None:
     code = np.ones((1, 20, 2), np.uint8)
-    # Bins start at 0, 2, 5, 7, 10, 12, 15 and 17.
-    expected = np.repeat([2, 3, 2, 3, 2, 3, 2, 3], 2)
+    # Bins start at 0, 3, 6, 10, 13 and 16.
+    expected = np.repeat([3, 3, 4, 3, 3, 4], 2)
     np.testing.assert_array_equal(time_features(code)[0], expected)
     assert count_features(code).tolist() == [[20.0, 20.0]]
 
@@ -85,7 +85,7 @@ def test_information_of_unequal_classes_is_their_entropy() -> None:
 
 def test_information_of_single_neurons() -> None:
     code, labels = timed_code(5, windows=4000)
-    late = latencies(code) // 8
+    late = latencies(code) // 6
     # Each spike's quarter of the window is one of four by class: two bits. Counts are all 1.
     np.testing.assert_allclose(neuron_information(late, labels), 2.0, atol=0.01)
     counts = code.sum(axis=1, dtype=np.int64)

@@ -12,6 +12,7 @@ from bitlif.study.claims.hidden_codes import (
     equal_counts,
     first_spikes,
     latencies,
+    latency_jitter,
     lifetime_sparseness,
     population_sparseness,
     ranked,
@@ -139,3 +140,12 @@ def test_jitter_of_shifted_spikes_is_their_deviation() -> None:
     quiet = np.zeros((1, 40, 1), np.uint8)
     quiet[0, 20] = 1
     assert code_precision(trains, quiet).jitter == pytest.approx(shifts.std(ddof=1))
+
+
+def test_latency_jitter_is_that_of_first_spikes() -> None:
+    trains = np.zeros((1, 3, 20, 3), np.uint8)
+    trains[0, np.arange(3), [4, 6, 8], 0] = 1
+    trains[0, :, 10:, 0] = 1  # later spikes do not count
+    trains[0, 0, 5, 1] = 1  # a neuron that is silent in a trial is left out
+    assert latency_jitter(trains) == pytest.approx(2.0)
+    assert math.isnan(latency_jitter(np.zeros((1, 3, 20, 3), np.uint8)))
