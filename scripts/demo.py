@@ -134,7 +134,7 @@ def _run(
                 probe=probes[name],
             )  # fmt: skip
             seconds[name] = time.perf_counter() - start
-        learned = learn_network(network, TASK, examples, epochs, args.seed, args.threads, bars)
+        learned = learn_network(network, TASK, epochs, args.seed, args.threads, bars)
     report = make_report(examples, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling
     findings = diagnose(integer, examples, histories["integer"], task=tasks.get(TASK))

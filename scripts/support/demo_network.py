@@ -64,7 +64,6 @@ def load_network(source: str, task: str, seed: int) -> NetworkConfig:
 def learn_network(
     network: NetworkConfig,
     task: str,
-    examples: Examples,
     epochs: int,
     seed: int,
     threads: int,
@@ -72,17 +71,19 @@ def learn_network(
 ) -> Learned:
     """Train the network, and report accuracy, spikes and saturations.
 
+    Its windows may have other steps than the layer's: it has examples of its own.
+
     Parameters
     ----------
     network : NetworkConfig
     task : str
-    examples : Examples
     epochs, seed, threads : int
     bars : Progress
         Progress bars, to which one is added.
     """
     core: Any = bitlif.open(network, threads=threads, signature=False)
     probe = core.fresh()
+    examples = tasks.get(task).load(network.outer, seed)
     bar = bars.add_task("network", total=epochs)
 
     def step(epoch: Epoch) -> None:

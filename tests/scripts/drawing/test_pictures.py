@@ -64,7 +64,17 @@ def demo(folder: Path) -> None:
     weights = np.arange(650).reshape(65, 10) / 650.0
     accuracy = {"integer": [0.5, 0.9], "float": [0.6, 0.95]}
     shown = Shown(
-        3, inputs, raster.astype(np.uint8), membrane, 1.0, accuracy, weights, -weights, "s8.6", True
+        3,
+        inputs,
+        raster.astype(np.uint8),
+        membrane,
+        1.0,
+        accuracy,
+        [0.7, 0.97],
+        weights,
+        -weights,
+        "s8.6",
+        True,
     )
     draw_demo(folder / "demo.png", shown)
 
