@@ -57,7 +57,7 @@ def test_hidden_layers_learn_what_a_single_layer_cannot() -> None:
     assert scores[1] > 0.95
 
 
-@pytest.mark.parametrize("backend", ["model"])
+@pytest.mark.parametrize("backend", ["model", "float"])
 def test_fit_is_partial_fit_for_each_epoch(backend: str) -> None:
     whole = SpikingClassifier(**SMALL, backend=backend).fit(X, Y)
     parts = SpikingClassifier(**SMALL, backend=backend)

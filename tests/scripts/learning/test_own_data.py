@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from result_folder import content
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_iris, load_wine
 
 import bitlif as package
 from bitlif.model.config.config import Config
@@ -18,7 +18,7 @@ from bitlif.model.config.fields import FIELDS
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
 from bitlif.model.files.event_file import load_events, save_events
-from bitlif.model.files.weight_file import load_weights
+from bitlif.model.files.weight_file import load_network_weights, load_weights
 from bitlif.model.layer import Layer
 from bitlif.scripts.learning.own_data import default_epochs
 from bitlif.scripts.main import main
@@ -539,6 +539,27 @@ def test_two_commands_give_the_numbers_of_the_classifier(
     assert floats["accuracy"] > 0.9
     config = Config.load("wine/config.toml")
     np.testing.assert_array_equal(load_weights("wine/weights.npz", config), model.weights_)
+
+
+def test_commands_with_a_hidden_layer_give_the_numbers_of_the_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    iris = load_iris()
+    assert bitlif("new mine --data sklearn:iris --hidden 12 --epochs 5 --steps 32") == 0
+    assert bitlif("learn mine.toml --data sklearn:iris --out r") == 0
+    report = json.loads(Path("r/report.json").read_text("utf-8"))
+    labels = iris.target_names[iris.target]
+    train, test = stratified_split(labels, 0.25, 0)
+    model = package.SpikingClassifier(hidden=12, epochs=5, steps=32)
+    model.fit(iris.data[train], labels[train])
+    assert report["test_accuracy"] == model.score(iris.data[test], labels[test])
+    network = package.NetworkConfig.load("r/config.toml")
+    found = load_network_weights("r/weights.npz", network)
+    for own, expected in zip(found, model.weights_, strict=True):
+        np.testing.assert_array_equal(own, expected)
+    again = report_of("run r", capsys)
+    assert again["predicted"] == model.predict(iris.data[test]).tolist()
 
 
 def test_sample_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
