@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -35,6 +31,7 @@ from bitlif.tasks.digits import load_digits_task
 
 from .limits import minimal_loop_call
 from .peers import NumpyNetwork, snntorch_learner
+from .work import in_new_process
 
 CONFIG = "digits-96"
 
@@ -329,9 +326,4 @@ print(time.perf_counter() - start)
 
 def _seconds_of_loading() -> float:
     """Return the seconds that a new process needs for its first window, with a filled cache."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", LOADING.format(config=CONFIG)],
-        capture_output=True, encoding="utf-8", check=True,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-    )  # fmt: skip
-    return float(json.loads(done.stdout))
+    return float(in_new_process(LOADING.format(config=CONFIG)))

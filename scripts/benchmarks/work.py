@@ -166,11 +166,16 @@ def first_result(steps: int) -> dict[str, float]:
 
     A first process fills the cache, and a second one is measured.
     """
-    command = [sys.executable, "-P", "-c", FIRST_RESULT, str(steps)]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     for _ in range(2):
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", env=environment, check=True
-        )
-    result: Any = json.loads(done.stdout)
+        result = in_new_process(FIRST_RESULT, str(steps))
     return {name: float(value) for name, value in result.items()}
+
+
+def in_new_process(program: str, *arguments: str) -> Any:
+    """Run a Python program in a new process, and return the JSON value that it prints."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, *arguments],
+        capture_output=True, encoding="utf-8", check=True,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )  # fmt: skip
+    return json.loads(done.stdout)

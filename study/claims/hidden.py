@@ -61,6 +61,8 @@ from .models import MODELS
 SUBJECTS = (
     Subject("digits-96", "digits", "digits", 3),
     Subject("randman", "randman", "Randman", 3),
+    Subject("yin-yang", "yin_yang", "Yin-Yang", 3),
+    Subject("gunpoint", "gunpoint", "GunPoint", 6),
 )
 """Tasks with their networks, in the order of the figure."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from bitlif.model.config.config import ready_made
+from bitlif.model.config.config import ready_made, ready_made_networks
 from bitlif.scripts.main import SUBCOMMANDS, build_parser, main
 
 BIN = Path(sys.executable).parent
@@ -153,7 +153,8 @@ def test_error_of_the_user_is_one_line_and_exits_2(tmp_path: Path) -> None:
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("bitlif config: a configuration must be a TOML file or one of ")
-    assert f"{', '.join(ready_made())}, not 'tyny', did you mean 'tiny'?" in line
+    names = ", ".join((*ready_made(), *ready_made_networks()))
+    assert f"{names}, not 'tyny', did you mean 'tiny'?" in line
 
 
 def test_error_of_the_system_is_one_line(
