@@ -100,6 +100,6 @@ def test_other_warnings_are_not_changed(monkeypatch: pytest.MonkeyPatch) -> None
         warnings.warn("of another package", DeprecationWarning, stacklevel=1)
         raise AssertionError("the suite makes errors of them")
 
-    monkeypatch.setattr(command.Config, "load", warn)
+    monkeypatch.setattr(command, "load_any_config", warn)
     with pytest.raises(DeprecationWarning, match="of another package"):
         main(["config", "show", "tiny"])

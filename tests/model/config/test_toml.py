@@ -18,6 +18,7 @@ from bitlif.model.config.config import (
     load_config,
     parse_config,
     ready_made,
+    ready_made_networks,
     summary_of,
 )
 from bitlif.model.config.toml import config_hash, config_to_dict, dump_config
@@ -232,7 +233,7 @@ def test_text_that_is_not_toml_is_refused(text: str) -> None:
 
 
 def test_unknown_name_lists_the_known_ones_and_the_nearest() -> None:
-    known = ", ".join(ready_made())
+    known = ", ".join((*ready_made(), *ready_made_networks()))
     with pytest.raises(
         BitlifError,
         match=rf"^a configuration must be a TOML file or one of {known}, not 'digit', "
