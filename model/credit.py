@@ -37,7 +37,7 @@ class Credit(NamedTuple):
 @compilable
 def feedback_weight(weight: int, feedback: int) -> int:
     """Return the feedback weight for a forward weight; `feedback` is TRANSPOSE or SIGN."""
-    return int(weight) if feedback == TRANSPOSE else (weight > 0) - (weight < 0)
+    return int(weight) if feedback == TRANSPOSE else int(weight > 0) - int(weight < 0)
 
 
 @compilable
