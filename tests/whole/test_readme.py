@@ -84,9 +84,12 @@ def test_example_of_a_new_board_runs() -> None:
 
 
 def test_study_files_of_the_documentation_are_valid(tmp_path: Path) -> None:
-    mine, wine = re.findall(r"```toml\n(.*?)```", STUDIES, re.DOTALL)
+    mine, layers, wine = re.findall(r"```toml\n(.*?)```", STUDIES, re.DOTALL)
     plan = parse_plan(mine, "studies.md")
-    assert (plan.name, plan.size, len(plan.axes)) == ("mine", 100, 3)
+    assert (plan.name, plan.size, len(plan.axes)) == ("mine", 100, 4)
+    base = 'name = "net"\nconfig = "digits-96"\ntask = "digits"\nepochs = 1\nseeds = [0]\n'
+    plan = parse_plan(base + layers, "studies.md")
+    assert (plan.name, plan.size, len(plan.axes)) == ("net", 12, 2)
     (command,) = re.findall(r'    python -c "(.*)"\n', STUDIES)
     subprocess.run([sys.executable, "-c", command], cwd=tmp_path, check=True)
     plan = parse_plan(wine, "studies.md", tmp_path)
