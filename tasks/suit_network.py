@@ -192,7 +192,7 @@ def hidden_effect(neurons: int, steps: int) -> float:
     All its neurons are taken to spike at `HIDDEN_RATE`.
 
     >>> round(hidden_effect(64, 64), 2)
-    41.33
+    42.31
     """
     keep_current, keep_trace = leak_ratio(SYNAPSE), leak_ratio(MEMBRANE)
     total = current = trace = 0.0

@@ -61,39 +61,53 @@ def test_every_finding_has_an_interval_over_the_seeds(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_output_layers_read_counts(hidden: Hidden, model: str) -> None:
-    for task, most, least in (("digits-96", 0.5, 4), ("randman", 2, 30)):
+    for task, most, least in (("digits-96", 0.5, 4), ("randman", 2, 30), ("yin-yang", 1, 15)):
         assert hidden.finding("shuffling_loss", task, model).high < most
         assert hidden.finding("equalising_loss", task, model).low > least
+    # Equal counts cost the same there, but seeds differ more.
+    assert hidden.finding("shuffling_loss", "gunpoint", model).high < 2
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_times_tell_more_than_counts_only_on_randman(hidden: Hidden, model: str) -> None:
     assert 0 in hidden.finding("times_beyond_counts", "digits-96", model)
+    assert 0 in hidden.finding("times_beyond_counts", "gunpoint", model)
+    assert hidden.finding("times_beyond_counts", "yin-yang", model).high < 0
     assert hidden.finding("times_beyond_counts", "randman", model).low > 0.1
     assert hidden.finding("decoder_shuffling_loss", "randman", model).low > 6
-    # A count tells more than a first spike on digits, and as much on Randman.
-    assert hidden.finding("counts_over_latency", "digits-96", model).low > 0.1
+    # A count tells more than a first spike, but as much on Randman.
+    for task in ("digits-96", "yin-yang", "gunpoint"):
+        assert hidden.finding("counts_over_latency", task, model).low > 0.02
     assert 0 in hidden.finding("counts_over_latency", "randman", model)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_noise_costs_accuracy_only_on_randman(hidden: Hidden, model: str) -> None:
-    assert 0 in hidden.finding("test_noise_loss", "digits-96", model)
-    assert 0 in hidden.finding("training_noise_gain", "digits-96", model)
+def test_noise_costs_accuracy_on_randman_and_yin_yang(hidden: Hidden, model: str) -> None:
+    for task in ("digits-96", "gunpoint"):
+        assert 0 in hidden.finding("test_noise_loss", task, model)
+        assert 0 in hidden.finding("training_noise_gain", task, model)
     assert hidden.finding("training_noise_gain", "randman", model).high < -1
+    assert hidden.finding("training_noise_gain", "yin-yang", model).high < -0.5
     for task in TASKS:
         assert hidden.finding("test_noise_jitter", task, model).low > 1
+    for task in ("digits-96", "randman", "gunpoint"):
         assert 1 in hidden.finding("training_noise_spikes", task, model)
+    assert hidden.finding("training_noise_spikes", "yin-yang", model).low > 1.1
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_wide_surrogates_give_more_hidden_spikes_on_randman(hidden: Hidden, model: str) -> None:
+def test_width_of_the_surrogate_changes_spikes_but_not_accuracy(hidden: Hidden, model: str) -> None:
     assert hidden.finding("width_spikes", "randman", model).low > 1.3
-    assert 0 in hidden.finding("width_gain", "randman", model)
+    assert hidden.finding("width_spikes", "gunpoint", model).low > 1
+    assert hidden.finding("width_spikes", "yin-yang", model).high < 1
+    for task in ("randman", "yin-yang", "gunpoint"):
+        assert 0 in hidden.finding("width_gain", task, model)
 
 
-def test_resets_that_do_not_cut_give_fewer_spikes_on_digits(hidden: Hidden) -> None:
-    assert hidden.finding("ungated_spikes", "digits-96", "float").high < 0.75
+def test_resets_that_do_not_cut_the_way_back(hidden: Hidden) -> None:
+    for task in ("digits-96", "yin-yang"):
+        assert hidden.finding("ungated_spikes", task, "float").high < 0.75
     assert 1 in hidden.finding("ungated_spikes", "randman", "float")
-    for task in TASKS:
+    for task in ("digits-96", "randman"):
         assert 0 in hidden.finding("ungated_gain", task, "float")
+    assert hidden.finding("ungated_gain", "gunpoint", "float").high < -10
