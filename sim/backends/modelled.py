@@ -18,12 +18,11 @@ from bitlif.model.files.save_file import (
     load_saved,
     require_array,
     require_names,
-    save_arrays,
 )
 from bitlif.model.result import Result
 from bitlif.model.signature import MASK, Signature
 
-from .core import Core
+from .kept_core import KeptCore
 from .result import StepResult, Tally
 
 CALL_STEPS = 1 << 20
@@ -48,19 +47,14 @@ class Stand(NamedTuple):
     """clock cycles of the steps of that window"""
 
 
-class Modelled(Core):
+class Modelled(KeptCore):
     """Common to both models: a layer of `bitlif.model`, and counters that are kept here."""
 
-    stays_in_process = False
     _now: Stand
 
     @abstractmethod
     def _new_layer(self) -> Any:
         """Return a new layer of the current configuration."""
-
-    @abstractmethod
-    def _options(self) -> dict[str, Any]:
-        """Return the constructor's other arguments."""
 
     @abstractmethod
     def _new_stepper(self) -> Any:
@@ -84,10 +78,6 @@ class Modelled(Core):
             self._own_stepper = self._new_stepper()
         return self._own_stepper
 
-    def _position(self) -> int:
-        window = self._now.window
-        return 0 if window is None else int(window.step)
-
     def _fresh(self, layer: Any) -> Stand:
         lanes = Signature(self._config.layer).lanes
         return Stand(layer.snapshot(), dict.fromkeys(COUNTERS, 0), lanes, 0)
@@ -107,16 +97,6 @@ class Modelled(Core):
         layer.reset()
         self._now = self._fresh(layer)
 
-    def save(self, path: str | Path) -> None:
-        """Write the core's state to a file; see `Core.save`."""
-        self._require_open()
-        save_arrays(path, self._kind, self._config, self._to_arrays())
-
-    def resume(self, path: str | Path) -> None:
-        """Restore a saved state; see `Core.resume`."""
-        self._require_open()
-        self._now = self._from_arrays(load_saved(path, self._kind, self._config))
-
     def save_layer(self, path: str | Path) -> None:
         """Write the layer's state, without counters, clock cycles and signature, to a file."""
         self._require_open()
@@ -134,10 +114,6 @@ class Modelled(Core):
         arrays = load_saved(path, self._worker.kind, self._config)
         snapshot = self._worker.from_arrays(arrays)
         self._now = self._fresh(self._worker)._replace(layer=snapshot)
-
-    @property
-    def _kind(self) -> str:
-        return f"core of kind {self._worker.kind}"
 
     def _to_arrays(self) -> Arrays:
         now = self._now
@@ -161,18 +137,6 @@ class Modelled(Core):
             tuple(int(lane) for lane in signature),
             int(require_array(arrays, "clocks", (), 0, top)),
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        self._require_open()
-        options = {"learning": self._learning, **self._options()}
-        configs = {"built": self._built, "config": self._config}
-        return {"options": options, **configs, "arrays": self._to_arrays()}
-
-    def __setstate__(self, saved: dict[str, Any]) -> None:
-        type(self).__init__(self, saved["built"], **saved["options"])
-        if saved["config"] != saved["built"]:
-            self.load_tables(saved["config"])
-        self._now = self._from_arrays(saved["arrays"])
 
     def _windows_at_once(self, events: Events) -> int:
         window = events.steps * self._config.layer.neurons

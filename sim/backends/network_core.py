@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,20 +13,18 @@ from bitlif.hdl.bus.registers import COUNTER_STOPPED
 from bitlif.hdl.loadable import require_loadable
 from bitlif.model.checks import Spikes, check_weights
 from bitlif.model.config.network import NetworkConfig
-from bitlif.model.errors import BitlifError, BitlifTypeError
+from bitlif.model.errors import BitlifError, BitlifTypeError, located
 from bitlif.model.events import Events
 from bitlif.model.files.save_file import (
     Arrays,
-    load_saved,
     require_array,
     require_names,
-    save_arrays,
 )
 from bitlif.model.result import LayerState
 from bitlif.model.signature import MASK, Signature
 from bitlif.model.text import quoted
 
-from .core import Core
+from .kept_core import KeptCore
 from .modelled import CALL_STEPS, CALL_VALUES
 from .network_result import NETWORK_COUNTERS, LayerResult, NetworkCoreResult
 from .result import Tally
@@ -50,7 +46,7 @@ class NetworkStand(NamedTuple):
     """the window that `step` has begun"""
 
 
-class NetworkCore(Core):
+class NetworkCore(KeptCore):
     """A network that loads weights, runs and learns windows, and can be read back.
 
     `bitlif.open` returns one for a `NetworkConfig`. It has the interface of a layer's core, `Core`,
@@ -67,12 +63,13 @@ class NetworkCore(Core):
 
     records = known_records = NETWORK_RECORDS
     counts_clocks = False
-    stays_in_process = False
     _now: NetworkStand
 
     def __init__(self, network: NetworkConfig, *, learning: bool = True) -> None:
         super().__init__(network.outer, learning=learning)
-        self._network = self._built_network = network
+        self._network = network
+        # As in a core of a layer: what was opened, before other tables are loaded.
+        self._built: Any = network
 
     @property
     def config(self) -> NetworkConfig:  # type: ignore[override]
@@ -118,10 +115,8 @@ class NetworkCore(Core):
         self._require_layers(weights)
         found = []
         for number, (own, layer) in enumerate(zip(weights, self._network.layers, strict=True)):
-            try:
+            with located(f"layer.{number}"):
                 found.append(check_weights(layer.config, own))
-            except BitlifError as error:
-                raise type(error)(f"layer.{number}: {error}") from error
         return found
 
     def load_tables(self, network: NetworkConfig) -> None:  # type: ignore[override]
@@ -137,7 +132,7 @@ class NetworkCore(Core):
         self._require_between_windows()
         if not isinstance(network, NetworkConfig):
             raise BitlifTypeError(f"config must be a NetworkConfig, not {quoted(network)}")
-        built = self._built_network
+        built = self._built
         if len(network.layers) != len(built.layers):
             raise BitlifError(
                 f"config must have {len(built.layers)} layers, not {len(network.layers)}"
@@ -145,10 +140,8 @@ class NetworkCore(Core):
         for number, (own, other) in enumerate(zip(built.layers, network.layers, strict=True)):
             if own.sweep != other.sweep:
                 raise BitlifError(f"layer.{number}.sweep must be that of the network")
-            try:
+            with located(f"layer.{number}"):
                 require_loadable(own.config, other.config)
-            except BitlifError as error:
-                raise type(error)(f"layer.{number}: {error}") from error
         self._half_loaded_tables = True
         self._network, self._config = network, network.outer
         self._load_tables()
@@ -279,23 +272,10 @@ class NetworkCore(Core):
 
     # -- keeping -----------------------------------------------------------------------------
 
-    @property
-    @abstractmethod
-    def _worker(self) -> Any:
-        """The network that runs: `bitlif.model.network.Network`, or its float twin."""
-
-    @abstractmethod
-    def _options(self) -> dict[str, Any]:
-        """Return the constructor's other arguments."""
-
     def _fresh_stand(self) -> NetworkStand:
         counted = tuple(dict.fromkeys(NETWORK_COUNTERS, 0) for _ in self._network.layers)
         lanes = tuple(Signature(own.config.layer).lanes for own in self._network.layers)
         return NetworkStand(self._worker.snapshot(), counted, lanes)
-
-    def _position(self) -> int:
-        window = self._now.window
-        return 0 if window is None else int(window.step)
 
     def _load(self, weights: Any) -> None:
         worker = self._current()
@@ -312,20 +292,6 @@ class NetworkCore(Core):
         worker = self._worker
         worker.restore(self._now.network)
         return worker
-
-    def save(self, path: str | Path) -> None:
-        """Write the core's state to a file; see `Core.save`."""
-        self._require_open()
-        save_arrays(path, self._kind, self._network, self._to_arrays())
-
-    def resume(self, path: str | Path) -> None:
-        """Restore a saved state; see `Core.resume`."""
-        self._require_open()
-        self._now = self._from_arrays(load_saved(path, self._kind, self._network))
-
-    @property
-    def _kind(self) -> str:
-        return f"core of kind {self._worker.kind}"
 
     def _to_arrays(self) -> Arrays:
         now, arrays = self._now, self._current().to_arrays()
@@ -353,18 +319,6 @@ class NetworkCore(Core):
             lanes.append(tuple(int(lane) for lane in signed))
         rest = {name: array for name, array in arrays.items() if name not in names}
         return NetworkStand(self._worker.from_arrays(rest), tuple(counts), tuple(lanes))
-
-    def __getstate__(self) -> dict[str, Any]:
-        self._require_open()
-        options = {"learning": self._learning, **self._options()}
-        configs = {"built": self._built_network, "config": self._network}
-        return {"options": options, **configs, "arrays": self._to_arrays()}
-
-    def __setstate__(self, saved: dict[str, Any]) -> None:
-        type(self).__init__(self, saved["built"], **saved["options"])
-        if saved["config"] != saved["built"]:
-            self.load_tables(saved["config"])
-        self._now = self._from_arrays(saved["arrays"])
 
     def _weights(self) -> Any:
         return self._current().weights()

@@ -13,20 +13,16 @@ from bitlif.model.arrays import as_array
 from bitlif.model.checks import check_real_targets, check_weights
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import located
-from bitlif.model.events import Events
 from bitlif.model.floating.network import FloatNetwork
 from bitlif.model.floating.network_stepping import FloatNetworkStepper, OpenFloatNetworkWindow
 from bitlif.model.result import LayerState
 
-from .modelled import unpadded
-from .network_core import NETWORK_RECORDS, NetworkCore, layer_key
-from .network_models import MODEL_NAMES
-from .network_result import LayerStepResult, NetworkStepResult
+from .network_modelled import Counts, Lanes, NetworkModelled
 
 SEEDS = (1 << 63) - 1
 
 
-class NetworkFloatCore(NetworkCore):
+class NetworkFloatCore(NetworkModelled):
     """The ideal float twin of a network, with Gaussian noise of its own.
 
     Nothing is rounded or saturates. There are no LFSRs and no signature.
@@ -58,17 +54,14 @@ class NetworkFloatCore(NetworkCore):
         self._seed = seed
         self._begin()
 
-    def _begin(self) -> None:
-        self._made = FloatNetwork(self._network, seed=self._noise_seed())
-        self._own_stepper: FloatNetworkStepper | None = None
-        self._now = self._fresh_stand()
+    def _new_network(self) -> FloatNetwork:
+        return FloatNetwork(self._network, seed=self._noise_seed())
 
-    @property
-    def _worker(self) -> FloatNetwork:
-        return self._made
+    def _new_stepper(self) -> FloatNetworkStepper:
+        return FloatNetworkStepper(self._network, seed=self._noise_seed())
 
     def _noise_seed(self) -> int:
-        own = self._built_network.layers[0].config.noise.lfsr.seed
+        own = self._built.layers[0].config.noise.lfsr.seed
         return (own if self._seed is None else self._seed) & SEEDS
 
     def _options(self) -> dict[str, Any]:
@@ -105,11 +98,6 @@ class NetworkFloatCore(NetworkCore):
         else:
             super()._load([own * unit for own, unit in zip(weights, units, strict=True)])
 
-    def _load_tables(self) -> None:
-        weights = self._current().weights()
-        self._begin()
-        super()._load(weights)
-
     def _check_targets(self, targets: NDArray[Any], windows: int) -> NDArray[Any]:
         if self.units == "raw":
             return super()._check_targets(targets, windows)
@@ -117,106 +105,32 @@ class NetworkFloatCore(NetworkCore):
 
     # -- running -----------------------------------------------------------------------------
 
-    def _real_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
+    def _goals(self, targets: NDArray[Any]) -> NDArray[Any]:
         return targets / (1 << self._config.error.target_bits) if self.units == "raw" else targets
 
-    def _run(
-        self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
-    ) -> dict[str, NDArray[Any]]:
-        network = self._current()
-        wanted = [MODEL_NAMES.get(name, name) for name in record]
-        goals = None if targets is None else self._real_targets(unpadded(targets))
-        if learn:
-            assert goals is not None
-            result = network.learn(events, goals, record=wanted)
-        else:
-            result = network.run(events, goals, record=wanted)
-        steps = events.steps
-        arrays: dict[str, NDArray[Any]] = {
-            "window_clocks": np.zeros(0, np.int64), "step_clocks": np.zeros((0, steps)),
-            "step_signatures": np.zeros((0, steps), np.int64),
-        }  # fmt: skip
-        for number, own in enumerate(result.layers):
-            arrays[layer_key(number, "raster")] = own.raster
-            for name in record:
-                values = getattr(own, name, None)
-                if name == "adjoints":
-                    values = result.adjoints[number]
-                elif name == "gradient":
-                    values = result.gradients[number].transpose(0, 2, 1)
-                if values is not None:
-                    values = np.ascontiguousarray(values / self._unit(name, number))
-                    arrays[layer_key(number, name)] = values
-        sweeps = result.sweep_counters if learn else ()
-        counted = self._count([own.counters for own in result.layers], list(sweeps))
-        self._now = self._now._replace(network=network.snapshot(), counted=counted)
-        return arrays
+    def _in_units(self, name: str, number: int, values: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(values / self._unit(name, number))
 
-    def _count(
-        self, counters: list[dict[str, int]], swept: list[dict[str, int]]
-    ) -> tuple[dict[str, int], ...]:
-        """Return the counters of all layers with those of a run added."""
-        found = []
-        for number, (own, before) in enumerate(zip(counters, self._now.counted, strict=True)):
-            new = {**own, **(swept[number] if swept else {})}
-            found.append({name: count + new.get(name, 0) for name, count in before.items()})
-        return tuple(found)
+    def _window_counts(self, window: OpenFloatNetworkWindow) -> tuple[Counts, Counts]:
+        spikes = [own.raster.sum() for own in window.records[:-1]]
+        events = [
+            {"synaptic_events": int(count) * own.raster.shape[2]}
+            for count, own in zip((window.pointers[-1], *spikes), window.records, strict=True)
+        ]
+        names = ("active_errors", "active_adjoints")
+        swept = [dict(zip(names, map(int, own), strict=True)) for own in window.counters]
+        return events, swept if window.learn else []
 
-    def _step(
-        self,
-        addresses: NDArray[np.int32],
-        targets: NDArray[Any] | None,
-        learn: bool,
-        record: tuple[str, ...],
-    ) -> NetworkStepResult:
-        now = self._now
-        if self._own_stepper is None:
-            self._own_stepper = FloatNetworkStepper(self._network, seed=self._noise_seed())
-        stepper = self._own_stepper
-        window = stepper.step(
-            now.window or stepper.begin(now.network, learn=learn), addresses,
-            None if targets is None else self._real_targets(targets),
-        )  # fmt: skip
-        ended = window.step == self._config.window.steps
-        layers = tuple(
-            LayerStepResult(**self._row(window, number, record, ended))
-            for number in range(len(window.records))
-        )
-        if ended:
-            spikes = [own.raster.sum() for own in window.records[:-1]]
-            events = [
-                {"synaptic_events": int(count) * own.raster.shape[2]}
-                for count, own in zip((window.pointers[-1], *spikes), window.records, strict=True)
-            ]
-            names = ("active_errors", "active_adjoints")
-            swept = [dict(zip(names, map(int, own), strict=True)) for own in window.counters]
-            counted = self._count(events, swept if learn else [])
-            self._now = now._replace(network=window.network, counted=counted, window=None)
-        else:
-            self._now = now._replace(window=window)
-        last = {name: getattr(layers[-1], name) for name in ("spikes", "step", "ended", *record)}
-        return NetworkStepResult(**last, layers=layers)
+    def _window_draws(self, window: OpenFloatNetworkWindow, number: int) -> NDArray[Any]:
+        return window.draws[number]
 
-    def _row(
-        self, window: OpenFloatNetworkWindow, number: int, record: tuple[str, ...], ended: bool
-    ) -> dict[str, Any]:
-        """Return the facts of the last step of a window in one layer."""
-        own, t, last = window.records[number], window.step - 1, number == len(window.records) - 1
-        found: dict[str, Any] = {
-            "spikes": own.raster[0, t].astype(np.bool_), "step": t, "ended": ended
-        }  # fmt: skip
-        for name in record:
-            values: NDArray[np.float64] | None = None
-            if name in ("adjoints", "gradient"):
-                if ended:
-                    values = own.adjoints[0] if name == "adjoints" else own.gradients[0].T
-            elif name == "draws":
-                values = window.draws[number][0, t]
-            elif name in NETWORK_RECORDS[:2] or last:
-                values = getattr(own, name)[0, t]
-            if values is not None:
-                found[name] = values / self._unit(name, number)
-        return found
+    def _sign_run(self, result: Any) -> tuple[Lanes, NDArray[np.int64]]:
+        return self._now.lanes, np.zeros((0, self._config.window.steps), np.int64)
+
+    def _sign_step(
+        self, window: OpenFloatNetworkWindow, *, updated: bool
+    ) -> tuple[Lanes, int | None]:
+        return self._now.lanes, None
 
     # -- reading -----------------------------------------------------------------------------
 

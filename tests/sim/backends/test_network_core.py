@@ -88,6 +88,9 @@ def test_a_core_is_the_network_of_the_model() -> None:
         np.testing.assert_array_equal(out.layers[number].raster, own.raster)
         np.testing.assert_array_equal(out.layers[number].adjoints, found.adjoints[number])
     np.testing.assert_array_equal(out.raster, found.output.raster)
+    # Networks have no gates, and so no clock cycles: empty, as from a board.
+    assert (out.step_clocks.shape, out.step_clocks.dtype) == ((0, events.steps), np.int64)
+    assert out.window_clocks.shape == (0,)
     for a, b in zip(core.weights(), network.weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
