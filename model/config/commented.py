@@ -11,7 +11,7 @@ import tomli_w
 from bitlif.model.sections import Settings
 from bitlif.model.text import terminal_text
 
-from .fields import SECTIONS, field_of
+from .network_fields import network_field_of, section_of
 from .toml import config_to_dict
 
 WIDTH = 100
@@ -53,41 +53,56 @@ def dump_commented(config: Settings, header: Sequence[str] = ()) -> str:
         lines += comment_lines(paragraph)
     if lines:
         lines.append("")
-    lines += _field("", "name", tree.pop("name"))
+    lines += field_lines("name", tree.pop("name"))
     phases = tree.pop("schedule")
     for name, section in tree.items():
-        lines += _section(name, section)
+        lines += section_lines(name, section)
     for number, phase in enumerate(phases):
         lines.append("")
         if number == 0:
-            lines += comment_lines(SECTIONS["schedule[]"])
+            lines += comment_lines(section_of("schedule[]"))
         lines.append("[[schedule]]")
         for name, value in phase.items():
-            lines += _field("schedule[]", name, value) if number == 0 else value_lines(name, value)
+            lines += field_lines(f"schedule[].{name}", value, told=number == 0)
     return "\n".join(lines) + "\n"
 
 
-def _section(path: str, section: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a section: its own fields first, then the sections in it."""
+def section_lines(
+    path: str, section: dict[str, Any], *, prefix: str = "", told: bool = True
+) -> Iterator[str]:
+    """Yield the lines of a section: its own fields first, then the sections in it.
+
+    Parameters
+    ----------
+    path : str
+        Within a layer: ``"synapse.decay"``.
+    section : dict
+    prefix : str
+        What precedes the path in the table's name.
+    told : bool
+        Whether to explain the section and its fields.
+    """
     yield ""
-    yield from comment_lines(SECTIONS[path])
-    yield f"[{path}]"
+    if told:
+        yield from comment_lines(section_of(path))
+    yield f"[{prefix}{path}]"
     for name, value in section.items():
         if not isinstance(value, dict):
-            yield from _field(path, name, value)
-    if path.endswith(".decay"):
+            yield from field_lines(f"{path}.{name}", value, told=told)
+    if told and path.endswith(".decay"):
         # The field that is left out is shown, too: the other way to give the same decay.
         other = "shift" if "tau" in section else "tau"
-        yield from (*comment_lines(field_of(f"{path}.{other}").line), f"# {other} = 0")
+        yield from (*comment_lines(network_field_of(f"{path}.{other}").line), f"# {other} = 0")
     for name, value in section.items():
         if isinstance(value, dict):
-            yield from _section(f"{path}.{name}", value)
+            yield from section_lines(f"{path}.{name}", value, prefix=prefix, told=told)
 
 
-def _field(section: str, name: str, value: Any) -> Iterator[str]:
-    field = field_of(f"{section}.{name}" if section else name)
-    yield from comment_lines(field.line)
-    yield from value_lines(name, value)
+def field_lines(path: str, value: Any, *, told: bool = True) -> Iterator[str]:
+    """Yield the lines of a field, explained if `told` is true."""
+    if told:
+        yield from comment_lines(network_field_of(path).line)
+    yield from value_lines(path.rpartition(".")[2], value)
 
 
 def value_lines(name: str, value: Any) -> Iterator[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .commented import comment_lines, value_lines
-from .fields import field_of
+from .commented import comment_lines, field_lines, section_lines
 from .network import NetworkConfig
-from .network_fields import network_field_of, section_of
+from .network_fields import section_of
 
 SIZES = ("inputs", "neurons", "lanes")
 
@@ -45,10 +44,8 @@ def dump_commented_network(network: NetworkConfig, header: Sequence[str] = ()) -
         lines += comment_lines(paragraph)
     if lines:
         lines.append("")
-    lines += _field("name", "name", tree["name"], told=True)
-    lines += ["", *comment_lines(section_of("window")), "[window]"]
-    for name, value in tree["window"].items():
-        lines += _field(f"window.{name}", name, value, told=True)
+    lines += field_lines("name", tree["name"])
+    lines += section_lines("window", tree["window"])
     for number, layer in enumerate(tree["layer"]):
         lines += _layer(layer, number, last=number == len(tree["layer"]) - 1)
     return "\n".join(lines) + "\n"
@@ -60,40 +57,16 @@ def _layer(layer: dict[str, Any], number: int, *, last: bool) -> Iterator[str]:
     yield from ("", *comment_lines(f"layer.{number}: {kind}"), "[[layer]]")
     for name, value in layer.items():
         if name == "name":
-            yield from _field("name", name, value, told=False)
+            yield from field_lines(name, value, told=False)
         elif name in SIZES:
-            yield from _field(f"layer.{name}", name, value, told=told)
+            yield from field_lines(f"layer.{name}", value, told=told)
     for name, section in layer.items():
         if isinstance(section, dict):
-            yield from _section(name, section, told=told)
+            yield from section_lines(name, section, prefix="layer.", told=told)
     for place, phase in enumerate(layer["schedule"]):
         yield ""
         if told and place == 0:
             yield from comment_lines(section_of("schedule[]"))
         yield "[[layer.schedule]]"
         for name, value in phase.items():
-            yield from _field(f"schedule[].{name}", name, value, told=told and place == 0)
-
-
-def _section(path: str, section: dict[str, Any], *, told: bool) -> Iterator[str]:
-    """Yield the lines of a section: its own fields first, then the sections in it."""
-    yield ""
-    if told:
-        yield from comment_lines(section_of(path))
-    yield f"[layer.{path}]"
-    for name, value in section.items():
-        if not isinstance(value, dict):
-            yield from _field(f"{path}.{name}", name, value, told=told)
-    if told and path.endswith(".decay"):
-        # The field that is left out is shown, too: the other way to give the same decay.
-        other = "shift" if "tau" in section else "tau"
-        yield from (*comment_lines(field_of(f"{path}.{other}").line), f"# {other} = 0")
-    for name, value in section.items():
-        if isinstance(value, dict):
-            yield from _section(f"{path}.{name}", value, told=told)
-
-
-def _field(path: str, name: str, value: Any, *, told: bool) -> Iterator[str]:
-    if told:
-        yield from comment_lines(network_field_of(path).line)
-    yield from value_lines(name, value)
+            yield from field_lines(f"schedule[].{name}", value, told=told and place == 0)
