@@ -352,12 +352,11 @@ class Layer(BaseLayer[Snapshot]):
     ) -> None:
         """Run windows in the mode of the task, or in another one if `mode` is given."""
         keeps = self._config.window
-        clear = tuple(int(keep == "clear") for keep in (keeps.state, keeps.trace, keeps.lfsr))
         self._kernel(window.run_windows)(
             first, last, 0, keeps.steps, task.mode if mode is None else mode,
             int(task.mode == LEARN), now.weights, task.events.pointers, task.events.addresses,
             task.targets, seat.state, self._table, self._noise, seat.streams, now.update_streams,
-            seat.scratch, task.records, seat.counters, self._config.layer.lanes, clear,
+            seat.scratch, task.records, seat.counters, self._config.layer.lanes, keeps.cleared,
             self._derived.phases[self._phase(now)], self._derived.constants,
         )  # fmt: skip
 

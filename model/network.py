@@ -284,8 +284,6 @@ class Network(Kept[NetworkSnapshot]):
         records = tuple(part.records(spikes.windows, wanted) for part in self._parts)
         totals = [dict.fromkeys(COUNTERS, 0) for _ in self._parts]
         sweeps = [dict.fromkeys(SWEEP_COUNTERS, 0) for _ in self._parts]
-        keeps = self._window
-        clear = tuple(int(keep == "clear") for keep in (keeps.state, keeps.trace, keeps.lfsr))
         none = levels[:0]
         forward = tuple(name for name in (*FORWARD_RECORDS, DIGESTS) if name in wanted)
         steps = self._window.steps
@@ -295,13 +293,12 @@ class Network(Kept[NetworkSnapshot]):
             last = self._piece_end(first, spikes.windows, learn)
             seats, edges = self._seats(first, last, learn, forward)
             learned = self.windows_learned
-            phases = padded([part.base.phases[part.phase(learned)] for part in self._parts])
-            rates = padded([part.swept.phases[part.phase(learned)] for part in self._parts])
+            phases, rates = phase_constants(self._parts, learned)
             calls = [
                 (
                     edges[k], edges[k + 1], 0, steps, learn, len(self._parts), spikes.pointers,
                     spikes.addresses, levels, none, padded(seat.parts), phases, rates,
-                    padded(records), clear,
+                    padded(records), self._window.cleared,
                 )
                 for k, seat in enumerate(seats)
             ]  # fmt: skip
@@ -352,6 +349,17 @@ class Network(Kept[NetworkSnapshot]):
                     if own.learned < end:
                         last = min(last, first + end - own.learned)
         return last
+
+
+def phase_constants(
+    parts: Sequence[NetworkPart], learned: int
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return what the kernel takes of the phase after so many windows: of steps, and of sweeps."""
+    numbers = [part.phase(learned) for part in parts]
+    return (
+        padded([part.base.phases[n] for part, n in zip(parts, numbers, strict=True)]),
+        padded([part.swept.phases[n] for part, n in zip(parts, numbers, strict=True)]),
+    )
 
 
 def padded(items: Sequence[Any]) -> tuple[Any, ...]:

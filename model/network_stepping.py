@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .config.network import NetworkConfig
 from .counters import COUNTERS
 from .engine.compile import compiled, jit_disabled
-from .network import NetworkSnapshot, padded
+from .network import NetworkSnapshot, padded, phase_constants
 from .network_part import NetworkPart
 from .network_result import DIGESTS, FORWARD_RECORDS, NETWORK_RECORDS
 from .network_window import WindowRecords, run_network
@@ -70,8 +70,7 @@ class NetworkStepper:
             NetworkPart(config, number, interpreted=self._interpreted)
             for number in range(len(config.layers))
         ]
-        keeps = self._parts[0].config.window
-        self._clear = tuple(int(k == "clear") for k in (keeps.state, keeps.trace, keeps.lfsr))
+        self._clear = self._parts[0].config.window.cleared
         self._kernel = run_network if self._interpreted else compiled(run_network)
 
     def begin(self, network: NetworkSnapshot, *, learn: bool) -> OpenNetworkWindow:
@@ -126,13 +125,10 @@ class NetworkStepper:
                 self._parts, layers, streams, before.own, strict=True
             )
         )
-        numbers = [part.phase(now.learned) for part in self._parts]
         self._kernel(
             0, 1, t, t + 1, int(learn), len(parts), before.pointers, before.addresses, goals, none,
-            padded(parts),
-            padded([p.base.phases[n] for p, n in zip(self._parts, numbers, strict=True)]),
-            padded([p.swept.phases[n] for p, n in zip(self._parts, numbers, strict=True)]),
-            padded(before.records), self._clear,
+            padded(parts), *phase_constants(self._parts, now.learned), padded(before.records),
+            self._clear,
         )  # fmt: skip
         ended = t + 1 == len(before.pointers) - 1
         learned = now.learned + int(learn and ended)

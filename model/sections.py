@@ -77,6 +77,11 @@ class WindowConfig:
         for name in ("state", "trace", "lfsr"):
             require_choice(name, getattr(self, name), KEEPS)
 
+    @property
+    def cleared(self) -> tuple[int, int, int]:
+        """Whether state, traces and LFSRs are cleared at the start of a window: 1 or 0 each."""
+        return int(self.state == "clear"), int(self.trace == "clear"), int(self.lfsr == "clear")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecayConfig:

@@ -60,8 +60,7 @@ class Stepper:
         self._derived = derive(config)
         self._table, self._noise = self._buffers.table(), self._buffers.noise()
         self._pointers = np.zeros(config.window.steps + 1, np.int64)
-        keeps = config.window
-        self._clear = tuple(int(k == "clear") for k in (keeps.state, keeps.trace, keeps.lfsr))
+        self._clear = config.window.cleared
         self._arrays: dict[int, tuple[Records, Scratch]] = {}
 
     def begin(self, layer: Snapshot, *, learn: bool) -> OpenWindow:

@@ -232,8 +232,7 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
             **{name: optional(name, steps, inputs) for name in recorded("input")},
             gradient=optional("gradient", neurons, inputs),
         )
-        keeps = config.window
-        clear = (keeps.state == "clear", keeps.trace == "clear")
+        clear = config.window.cleared[:2]
         scratch = float_scratch(config)
         most = max(1, PIECE_WORK // (steps * inputs * neurons))
         first = 0

@@ -319,8 +319,7 @@ class FloatNetwork(Kept[FloatNetworkSnapshot]):
             for own in records
         ]
         counters = np.zeros((len(self._parts), 2), np.int64)
-        keeps = self._parts[0].config.window
-        clear = (keeps.state == "clear", keeps.trace == "clear")
+        clear = self._parts[0].config.window.cleared[:2]
         first = 0
         while first < windows:
             # An interrupt is handled between two pieces, each of a whole number of windows.

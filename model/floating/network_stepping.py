@@ -61,8 +61,7 @@ class FloatNetworkStepper:
             FloatNetworkPart(config, number, seed=seed, matched=False)
             for number in range(len(config.layers))
         ]
-        keeps = self._parts[0].config.window
-        self._clear = (keeps.state == "clear", keeps.trace == "clear")
+        self._clear = self._parts[0].config.window.cleared[:2]
 
     def begin(self, network: FloatNetworkSnapshot, *, learn: bool) -> OpenFloatNetworkWindow:
         """Return a window before its first step. The window before it is given up."""

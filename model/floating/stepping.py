@@ -41,7 +41,7 @@ class FloatStepper:
         self._functions, self._scratch = error_functions(config), float_scratch(config)
         self._pointers = np.zeros(steps + 1, np.int64)
         self._resets = np.zeros((0, 1, 1), np.uint8)
-        self._clear = (config.window.state == "clear", config.window.trace == "clear")
+        self._clear = config.window.cleared[:2]
         self._carried = [own.name for own in state_variables("neuron", "input")]
         self.draws = np.zeros((1, steps, sizes.neurons))
         """(1, T, M): the noise of the steps that have run, in sigma."""
