@@ -91,3 +91,56 @@ def network_stimulus(
     """Return events of the first layer, raw weights of all layers, and raw targets of the last."""
     drawn = [stimulus(own.config, seed + number) for number, own in enumerate(network.layers)]
     return drawn[0][0], [weights for _, weights, _ in drawn], drawn[-1][2]
+
+
+def assert_steps_are_runs(
+    core: Any, stepped: Any, events: Events, targets: np.ndarray, *, learn: bool
+) -> None:
+    """Run windows with one core and step by step with another, and compare all that they return.
+
+    Parameters
+    ----------
+    core, stepped : NetworkCore
+        Two cores in the same state; everything that they can record is compared.
+    events : Events
+    targets : (W, M) or (W, T, M)
+    learn : bool
+    """
+    record = core.records if learn else core.records[:3]
+    out = core.run(events, targets, learn=learn, record=record)
+    by_step = targets[:, None] if targets.ndim == 2 else targets
+    for window in range(events.windows):
+        for step in range(events.steps):
+            at = window * events.steps + step
+            assert stepped.step_position == step
+            now = stepped.step(
+                events.addresses[events.pointers[at] : events.pointers[at + 1]],
+                by_step[window, step % by_step.shape[1]], learn=learn, record=record,
+            )  # fmt: skip
+            signed = out.step_signatures.size > 0
+            assert now.signature == (out.step_signatures[window, step] if signed else None)
+            np.testing.assert_array_equal(now.spikes, out.raster[window, step])
+            for own, layer in zip(now.layers, out.layers, strict=True):
+                np.testing.assert_array_equal(own.spikes, layer.raster[window, step])
+                for name in record[:3]:
+                    wanted = getattr(layer, name)[window, step]
+                    np.testing.assert_array_equal(getattr(own, name), wanted)
+                if learn and now.ended:
+                    np.testing.assert_array_equal(own.adjoints, layer.adjoints[window])
+                    np.testing.assert_array_equal(own.gradient, layer.gradient[window])
+            if learn:
+                np.testing.assert_array_equal(now.errors, out.errors[window, step])
+    assert_same_core(core, stepped)
+    assert core.windows_learned() == events.windows * learn
+
+
+def assert_same_core(left: Any, right: Any) -> None:
+    """Compare weights, counters, signatures and states of two cores of networks."""
+    for a, b in zip(left.weights(), right.weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert left.layer_counters() == right.layer_counters()
+    assert left.signature() == right.signature()
+    for a, b in zip(left.state(), right.state(), strict=True):
+        np.testing.assert_array_equal(a.membrane, b.membrane)
+        np.testing.assert_array_equal(a.current, b.current)
+        assert (a.noise_lfsr, a.update_lfsr, a.phase) == (b.noise_lfsr, b.update_lfsr, b.phase)

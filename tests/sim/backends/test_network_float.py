@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import network_stimulus, random_networks
+from networks import (
+    assert_same_core,
+    assert_steps_are_runs,
+    network_stimulus,
+    random_networks,
+)
 
 import bitlif
 from bitlif.model.config.network import network_from_dict
@@ -40,47 +45,14 @@ def loaded(number: int, **options: Any) -> tuple[NetworkCore, Events, Any]:
     return core, events, targets
 
 
-def assert_same_core(left: NetworkCore, right: NetworkCore) -> None:
-    for a, b in zip(left.weights(), right.weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert left.layer_counters() == right.layer_counters()
-    for a, b in zip(left.state(), right.state(), strict=True):
-        np.testing.assert_array_equal(a.membrane, b.membrane)
-        np.testing.assert_array_equal(a.current, b.current)
-        assert a.phase == b.phase
-
-
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("learn", [False, True])
 @pytest.mark.parametrize("units", ["raw", "real"])
 def test_steps_give_the_bits_of_runs(number: int, learn: bool, units: str) -> None:
     core, events, targets = loaded(number, units=units)
     stepped, _, _ = loaded(number, units=units)
-    record = core.records if learn else core.records[:3]
-    out = core.run(events, targets, learn=learn, record=record)
-    by_step = targets[:, None] if targets.ndim == 2 else targets
-    for window in range(events.windows):
-        for step in range(events.steps):
-            at = window * events.steps + step
-            assert stepped.step_position == step
-            now = stepped.step(
-                events.addresses[events.pointers[at] : events.pointers[at + 1]],
-                by_step[window, step % by_step.shape[1]], learn=learn, record=record,
-            )  # fmt: skip
-            assert now.signature is None
-            np.testing.assert_array_equal(now.spikes, out.raster[window, step])
-            for own, layer in zip(now.layers, out.layers, strict=True):
-                np.testing.assert_array_equal(own.spikes, layer.raster[window, step])
-                for name in record[:3]:
-                    wanted = getattr(layer, name)[window, step]
-                    np.testing.assert_array_equal(getattr(own, name), wanted)
-                if learn and now.ended:
-                    np.testing.assert_array_equal(own.adjoints, layer.adjoints[window])
-                    np.testing.assert_array_equal(own.gradient, layer.gradient[window])
-            if learn:
-                np.testing.assert_array_equal(now.errors, out.errors[window, step])
-    assert_same_core(core, stepped)
-    assert core.windows_learned() == events.windows * learn
+    assert core.signature() is None
+    assert_steps_are_runs(core, stepped, events, targets, learn=learn)
 
 
 def test_a_core_is_the_twin_in_lsbs() -> None:
