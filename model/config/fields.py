@@ -71,6 +71,7 @@ SECTIONS = {
     "error": "error of a neuron: a table over the distance of the membrane from the threshold",
     "learning": "weight update at the end of a window: w += rate / steps * sum of error * trace",
     "learning.lfsr": "the shift register for the random bits of the update",
+    "gates": "widths and memories of the gates, on which only clock cycles and area depend",
     "schedule[]": "phases of the training, one table each: noise and learning rate",
 }
 """Sections in words, in the order of a file."""
@@ -228,6 +229,21 @@ _ALL = (
         "0 ..= 24",
     ),
     *lfsr_fields("learning.lfsr", "random_bits"),
+    Field(
+        "gates.synapses",
+        "weights of a row, added in one clock cycle, 0 for as many as lanes",
+        "0, or a multiple of layer.lanes up to the number of neurons, rounded up to lanes",
+    ),
+    Field(
+        "gates.products",
+        "products of the gradient in one clock cycle, 0 for as many as gates.synapses",
+        "0, or a multiple of layer.lanes up to the number of neurons, rounded up to lanes",
+    ),
+    Field(
+        "gates.single_port",
+        "memories with one port for reads and writes, as the large RAM of a UP5K has",
+        "'none', 'weights', 'all'",
+    ),
     Field(
         "schedule[].windows",
         "length of the phase, 0 for a last phase without end",

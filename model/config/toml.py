@@ -17,7 +17,7 @@ from typing import Any
 import tomli_w
 
 from bitlif.model.errors import BitlifError, BitlifTypeError, located, nearest_of
-from bitlif.model.sections import Settings
+from bitlif.model.sections import GatesConfig, Settings
 from bitlif.model.storage.reading import read_text
 from bitlif.model.text import path_text, quoted
 
@@ -109,9 +109,14 @@ def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
 
 
 def config_to_dict(config: Settings) -> dict[str, Any]:
-    """Return all fields as a nested dictionary; `config_from_dict` is the inverse."""
+    """Return all fields as a nested dictionary; `config_from_dict` is the inverse.
+
+    The section ``gates`` is omitted if it has its defaults.
+    """
     tree = to_plain(config)
     assert isinstance(tree, dict)
+    if config.gates == GatesConfig():
+        del tree["gates"]
     for section in ("synapse", "membrane"):
         leak = tree[section]["decay"]
         del leak["shift" if leak["tau"] else "tau"]
@@ -124,9 +129,13 @@ def dump_config(config: Settings) -> str:
 
 
 def config_hash(config: Settings) -> str:
-    """Return 16 hexadecimal digits of a hash of all fields but the name."""
+    """Return 16 hexadecimal digits of a hash of all fields that results depend on.
+
+    These are all but the name and the section ``gates``.
+    """
     tree = config_to_dict(config)
     del tree["name"]
+    tree.pop("gates", None)
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
