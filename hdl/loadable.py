@@ -81,6 +81,8 @@ def phase_rows(core: Config, config: Config | None = None) -> list[dict[str, int
 def require_loadable(core: Config, config: Config) -> None:
     """Check that loading table and schedule turns a core of `core` into one of `config`.
 
+    The sections ``gates`` may differ, since results do not depend on them.
+
     Raises
     ------
     BitlifError
@@ -105,9 +107,9 @@ def require_loadable(core: Config, config: Config) -> None:
 
 
 def _fixed_fields(config: Config) -> dict[str, Any]:
-    """Return the fields that are fixed when a core is built."""
+    """Return the fields that are fixed when a core is built, and that results depend on."""
     return {
         path: value
         for path, value in config.flat().items()
-        if path not in LOADABLE and not path.startswith("schedule[")
+        if path not in LOADABLE and not path.startswith(("gates.", "schedule["))
     }

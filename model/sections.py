@@ -21,6 +21,7 @@ from bitlif.model.errors import (
     require_real,
 )
 from bitlif.model.fixed import Format, Overflow, Rounding
+from bitlif.model.gates_section import GatesConfig
 from bitlif.model.lfsr import LfsrConfig
 from bitlif.model.noise import NoiseConfig
 from bitlif.model.table import ErrorConfig
@@ -29,9 +30,7 @@ from bitlif.model.text import quoted
 MAX_UNITS = 1 << 16
 MAX_PHASES = 4096
 MAX_NAME = 200
-MAX_WIDTH = 1024
 KEEPS = ("clear", "carry")
-SINGLE_PORTS = ("none", "weights", "all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,46 +251,6 @@ class LearningConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatesConfig:
-    """Widths and memories of the gates: clock cycles and area depend on them, results never do.
-
-    Parameters
-    ----------
-    synapses : int
-        Weights S of a row, added in one clock cycle: a multiple of the lanes, or 0 for as many as
-        lanes.
-    products : int
-        Products L of the gradient in one clock cycle: a multiple of the lanes, or 0 for as many as
-        `synapses`.
-    single_port : str
-        Memories with one port for reads and writes, such as the large RAM of a UP5K: ``"none"``,
-        ``"weights"``, or ``"all"``, the gradient too. A pass that reads and writes one of them takes
-        two clock cycles per row.
-    """
-
-    synapses: int = 0
-    products: int = 0
-    single_port: str = "none"
-
-    def __post_init__(self) -> None:
-        plain_fields(self)
-        require_int("synapses", self.synapses, 0, MAX_WIDTH)
-        require_int("products", self.products, 0, MAX_WIDTH)
-        require_choice("single_port", self.single_port, SINGLE_PORTS)
-
-    def check_lanes(self, sizes: LayerConfig) -> None:
-        """Raise unless the widths are multiples of the lanes and no wider than the layer."""
-        most = sizes.slots * sizes.lanes
-        for name in ("synapses", "products"):
-            width = getattr(self, name)
-            if width % sizes.lanes or width > most:
-                raise BitlifError(
-                    f"{name} must be 0 or a multiple of layer.lanes = {sizes.lanes}, at most "
-                    f"{most}, not {width}"
-                )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseConfig:
     """A phase of the schedule: number of windows, noise sigma and learning rate.
 
@@ -377,7 +336,7 @@ class Settings:
             except BitlifError as error:
                 raise BitlifError(f"layer.{error}") from error
         try:
-            self.gates.check_lanes(self.layer)
+            self.gates.check_lanes(self.layer.lanes, self.layer.slots)
         except BitlifError as error:
             raise BitlifError(f"gates.{error}") from error
 

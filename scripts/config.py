@@ -359,7 +359,8 @@ def _differences(
     if isinstance(a, Config) and isinstance(b, Config):
         return config_diff(a, b)
     left, right = (
-        flat_network((single(own) if isinstance(own, Config) else own).to_dict()) for own in (a, b)
+        flat_network((single(own) if isinstance(own, Config) else own).to_dict(full=True))
+        for own in (a, b)
     )
     return [
         (path, left.get(path), right.get(path))

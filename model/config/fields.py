@@ -231,17 +231,17 @@ _ALL = (
     *lfsr_fields("learning.lfsr", "random_bits"),
     Field(
         "gates.synapses",
-        "weights of a row, added in one clock cycle, 0 for as many as lanes",
-        "0, or a multiple of layer.lanes up to the number of neurons, rounded up to lanes",
+        "weights of a row, added in one clock cycle, 0 for lanes",
+        "0 ..= 1024, a multiple of lanes",
     ),
     Field(
         "gates.products",
-        "products of the gradient in one clock cycle, 0 for as many as gates.synapses",
-        "0, or a multiple of layer.lanes up to the number of neurons, rounded up to lanes",
+        "products of the gradient in one clock cycle, 0 for synapses",
+        "0 ..= 1024, a multiple of lanes",
     ),
     Field(
         "gates.single_port",
-        "memories with one port for reads and writes, as the large RAM of a UP5K has",
+        "memories with one port for both reads and writes",
         "'none', 'weights', 'all'",
     ),
     Field(

@@ -211,9 +211,12 @@ class NetworkConfig:
         """
         return network_from_dict(changed_tree(self.to_dict(), changes))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all fields as a nested dictionary; `network_from_dict` is the inverse."""
-        return network_to_dict(self.name, self.layers)
+    def to_dict(self, *, full: bool = False) -> dict[str, Any]:
+        """Return all fields as a nested dictionary; `network_from_dict` is the inverse.
+
+        Sections ``gates`` with their defaults are left out, unless `full` is true.
+        """
+        return network_to_dict(self.name, self.layers, full=full)
 
     @classmethod
     def load(cls, source: Any) -> NetworkConfig:
@@ -259,7 +262,10 @@ def outer(config: Config | NetworkConfig) -> Config:
 
 
 def any_hash(config: Config | NetworkConfig) -> str:
-    """Return 16 hexadecimal digits of a hash of all fields but the names."""
+    """Return 16 hexadecimal digits of a hash of all fields that results depend on.
+
+    These are all but the names and the sections ``gates``.
+    """
     return (
         network_hash(config.to_dict()) if isinstance(config, NetworkConfig) else config_hash(config)
     )

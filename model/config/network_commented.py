@@ -15,8 +15,8 @@ SIZES = ("inputs", "neurons", "lanes")
 def dump_commented_network(network: NetworkConfig, header: Sequence[str] = ()) -> str:
     """Return a network as TOML text with all fields, each explained in a comment.
 
-    The layers after the first, and phases of a schedule after the first, are written without
-    comments.
+    The sections that a layer before has, too, and phases of a schedule after the first, are
+    written without comments.
 
     Parameters
     ----------
@@ -46,12 +46,15 @@ def dump_commented_network(network: NetworkConfig, header: Sequence[str] = ()) -
         lines.append("")
     lines += field_lines("name", tree["name"])
     lines += section_lines("window", tree["window"])
+    told: set[str] = set()
     for number, layer in enumerate(tree["layer"]):
-        lines += _layer(layer, number, last=number == len(tree["layer"]) - 1)
+        lines += _layer(layer, number, told, last=number == len(tree["layer"]) - 1)
+        told.update(layer)
     return "\n".join(lines) + "\n"
 
 
-def _layer(layer: dict[str, Any], number: int, *, last: bool) -> Iterator[str]:
+def _layer(layer: dict[str, Any], number: int, seen: set[str], *, last: bool) -> Iterator[str]:
+    """Yield the lines of a layer; the sections in `seen` are explained in a layer before it."""
     told = number == 0
     kind = "the last layer" if last else "a hidden layer"
     yield from ("", *comment_lines(f"layer.{number}: {kind}"), "[[layer]]")
@@ -62,7 +65,7 @@ def _layer(layer: dict[str, Any], number: int, *, last: bool) -> Iterator[str]:
             yield from field_lines(f"layer.{name}", value, told=told)
     for name, section in layer.items():
         if isinstance(section, dict):
-            yield from section_lines(name, section, prefix="layer.", told=told)
+            yield from section_lines(name, section, prefix="layer.", told=name not in seen)
     for place, phase in enumerate(layer["schedule"]):
         yield ""
         if told and place == 0:

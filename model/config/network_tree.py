@@ -33,14 +33,17 @@ class LayerSections(Protocol):
         """Its start weights."""
 
 
-def network_to_dict(name: str, layers: Sequence[LayerSections]) -> dict[str, Any]:
+def network_to_dict(
+    name: str, layers: Sequence[LayerSections], *, full: bool = False
+) -> dict[str, Any]:
     """Return all fields of a network as a nested dictionary.
 
     The inputs of all layers but the first are left out: they are the neurons of the layer before.
+    So is a section ``gates`` with its defaults, unless `full` is true.
     """
     tables = []
     for number, own in enumerate(layers):
-        tree = config_to_dict(own.config)
+        tree = config_to_dict(own.config, full=full)
         sizes = tree.pop("layer")
         if number:
             del sizes["inputs"]
@@ -59,8 +62,14 @@ def dump_network(tree: dict[str, Any]) -> str:
 
 
 def network_hash(tree: Mapping[str, Any]) -> str:
-    """Return 16 hexadecimal digits of a hash of all fields but the names."""
-    layers = [{key: value for key, value in own.items() if key != "name"} for own in tree["layer"]]
+    """Return 16 hexadecimal digits of a hash of all fields that results depend on.
+
+    These are all but the names and the sections ``gates``.
+    """
+    layers = [
+        {key: value for key, value in own.items() if key not in ("name", "gates")}
+        for own in tree["layer"]
+    ]
     fields = {"window": tree["window"], "layer": layers}
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

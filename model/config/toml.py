@@ -17,7 +17,8 @@ from typing import Any
 import tomli_w
 
 from bitlif.model.errors import BitlifError, BitlifTypeError, located, nearest_of
-from bitlif.model.sections import GatesConfig, Settings
+from bitlif.model.gates_section import GatesConfig
+from bitlif.model.sections import Settings
 from bitlif.model.storage.reading import read_text
 from bitlif.model.text import path_text, quoted
 
@@ -108,14 +109,14 @@ def _inline_table(tree: dict[str, Any], folder: Path | None) -> None:
         section["b"].append(b)
 
 
-def config_to_dict(config: Settings) -> dict[str, Any]:
+def config_to_dict(config: Settings, *, full: bool = False) -> dict[str, Any]:
     """Return all fields as a nested dictionary; `config_from_dict` is the inverse.
 
-    The section ``gates`` is omitted if it has its defaults.
+    The section ``gates`` is left out if it has its defaults, unless `full` is true.
     """
     tree = to_plain(config)
     assert isinstance(tree, dict)
-    if config.gates == GatesConfig():
+    if not full and config.gates == GatesConfig():
         del tree["gates"]
     for section in ("synapse", "membrane"):
         leak = tree[section]["decay"]

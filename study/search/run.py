@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from bitlif.model.config.network import any_hash
 
-from .base import AnyConfig, dump_base
+from .base import AnyConfig, dump_base, gates_of
 from .evaluate import Job, Outcome
 from .plan import Plan
 from .search import Point, RunMetrics, make_search
@@ -124,7 +124,8 @@ def _write(plan: Plan, store: Store, visited: _Visited, *, complete: bool) -> Pa
 
 @functools.lru_cache(maxsize=8)
 def _named(config: AnyConfig) -> tuple[str, str]:
-    return dump_base(config), any_hash(config)
+    """Return the text of a base, and a name that differs if any result of a study may differ."""
+    return dump_base(config), any_hash(config) + gates_of(config)
 
 
 def jobs_of(plan: Plan, point: Point) -> list[Job]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bitlif.model.config.config import Config, config_from_dict, ready_made
+from bitlif.model.config.network import load_any_config
 from bitlif.model.config.toml import config_hash, dump_config
 from bitlif.model.constants import Filter
 from bitlif.model.derive import derive
@@ -322,6 +323,18 @@ def test_diff_lists_the_changed_fields_and_exits_1(
     assert ["synapse.weight", "s6.4", "s5.4"] in rows
     assert ["schedule[1].sigma", "0.15", "-"] in rows
     assert len(rows) == len(report["fields"])
+
+
+def test_diff_names_gates_although_the_hash_leaves_them_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, field in (("tiny", "gates.synapses"), ("yin-yang", "layer.0.gates.synapses")):
+        file = tmp_path / f"{name}.toml"
+        first = load_any_config(name)
+        lanes = (first if isinstance(first, Config) else first.layers[0].config).layer.lanes
+        first.replace(**{field.replace(".", "__"): lanes}).save(file)
+        fields = strict_json(output(capsys, "diff", name, str(file), "--json", code=1))["fields"]
+        assert fields == {field: {"a": 0, "b": lanes}}
 
 
 def test_diff_of_shift_and_time_constant_lists_both(

@@ -95,6 +95,11 @@ def test_loaded_schedules_match_the_model(
     check(gates, config)
 
 
+def test_gates_of_any_width_can_load_the_same() -> None:
+    other = BUILT.replace(gates__single_port="all")
+    require_loadable(BUILT, other)
+
+
 def test_last_row_of_a_core_has_no_end() -> None:
     assert [row["windows"] for row in phase_rows(BUILT)] == [2, 3, 2, 0]
     shorter = with_schedule((4, 0.3), (3, 0.15))

@@ -38,13 +38,19 @@ def test_columns_of_a_table_are_kept() -> None:
 
 
 def test_every_field_and_section_is_explained_once() -> None:
-    config = Config.load("digits")
+    config = Config.load("digits").replace(gates__synapses=2)
     lines = dump_commented(config).splitlines()
     found = [line.removeprefix("# ") for line in lines if line.startswith("# ") and ";" in line]
     expected = sorted(field.line for field in FIELDS.values())
     assert sorted(found) == expected
     for section in SECTIONS.values():
         assert lines.count(f"# {section}") == 1
+
+
+def test_gates_with_their_defaults_are_not_mentioned() -> None:
+    text = dump_commented(Config.load("digits").replace(gates={"synapses": 0}))
+    assert text == dump_commented(Config.load("digits"))
+    assert "gates" not in text.replace("in gates", "")
 
 
 @pytest.mark.parametrize("given", [{"tau": 3.0}, {"shift": 2}])

@@ -131,7 +131,7 @@ def test_networks_come_back_from_text_and_files(tmp_path: Path) -> None:
     assert load_any_config("tiny") == Config.load("tiny")
 
 
-def test_hash_depends_on_every_field_but_names() -> None:
+def test_hash_depends_on_every_field_but_names_and_gates() -> None:
     network = network_from_dict(TREE)
     own = network_hash(network.to_dict())
     assert own == network_hash(network.replace(name="other").to_dict())
@@ -141,6 +141,16 @@ def test_hash_depends_on_every_field_but_names() -> None:
         ("window__steps", 17), ("layer__1__membrane__threshold", 1.25),
     ):  # fmt: skip
         assert own != network_hash(network.replace(**{path: value}).to_dict())
+
+
+def test_gates_of_a_layer_are_in_its_table_unless_they_have_their_defaults() -> None:
+    usual = network_from_dict(TREE)
+    wide = usual.replace(layer__1__gates__single_port="all")
+    assert ["gates" in table for table in wide.to_dict()["layer"]] == [False, True, False]
+    assert network_from_dict(wide.to_dict()) == wide
+    assert network_hash(wide.to_dict()) == network_hash(usual.to_dict())
+    assert all(table["gates"] for table in usual.to_dict(full=True)["layer"])
+    assert network_from_dict(usual.to_dict(full=True)) == usual
 
 
 def test_fields_of_layers_are_replaced_by_their_names() -> None:

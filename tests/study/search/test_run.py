@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bitlif.study.search.results import METADATA
-from bitlif.study.search.run import Progress, run_study
+from bitlif.study.search.run import Progress, jobs_of, run_study
+from bitlif.study.search.search import make_search
 from bitlif.study.search.store import open_store
 
 from study_plans import GUIDED, SMALL, Here, small
@@ -39,6 +41,14 @@ def test_table_has_one_row_per_point_and_seed(tmp_path: Path) -> None:
         assert (row["correlation"] is None) == bool(row["error"])
         if row["error"]:
             assert row["error"].startswith("noise.words * word_bits must be at most")
+
+
+def test_runs_of_other_gates_have_other_keys() -> None:
+    plan = small()
+    (point, *_) = next(make_search(plan).batches())
+    wide = replace(plan, config=plan.config.replace(gates__single_port="all"))
+    keys = [{job.key for job in jobs_of(one, point)} for one in (plan, wide)]
+    assert len(keys[0] | keys[1]) == 2 * len(plan.seeds)
 
 
 def test_table_describes_its_study(tmp_path: Path) -> None:

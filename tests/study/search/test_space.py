@@ -33,7 +33,7 @@ def field_of(network: NetworkConfig, name: str) -> Any:
 def test_every_leaf_of_a_configuration_is_a_field() -> None:
     known = known_fields(DIGITS)
     assert len(known) == len(set(known))
-    tree = config_to_dict(DIGITS)
+    tree = config_to_dict(DIGITS, full=True)
 
     def leaves(prefix: str, node: dict[str, Any]) -> list[str]:
         found = []
@@ -48,7 +48,7 @@ def test_every_leaf_of_a_configuration_is_a_field() -> None:
 @pytest.mark.parametrize("name", [own for own in known_fields(DIGITS) if own != "schedule"])
 def test_setting_a_field_to_its_value_changes_nothing(name: str) -> None:
     *path, last = name.split(".")
-    node: Any = config_to_dict(DIGITS)
+    node: Any = config_to_dict(DIGITS, full=True)
     for own in path:
         node = node[own]
     if isinstance(node, str):  # bits of a format
