@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted
 
-from .families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Toolchain, family_named
+from .families import BLOCKS, CELLS, LARGE, MULTIPLIERS, REGISTERS, Toolchain, family_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Board:
 
         Where a device counts no flip-flops, each logic cell has one.
         """
-        return self.limits.get(kind, self.limits[CELLS])
+        return self.limits.get(kind, 0 if kind == LARGE else self.limits[CELLS])
 
 
 _ECP5_85 = {CELLS: 83640, REGISTERS: 83640, BLOCKS: 208, MULTIPLIERS: 156}
@@ -98,7 +98,7 @@ _RECORDS = (
         platform=("icebreaker", "ICEBreakerPlatform"),
         family="ice40",
         device="iCE40 UP5K",
-        limits={CELLS: 5280, BLOCKS: 30, MULTIPLIERS: 8, "large RAMs": 4},
+        limits={CELLS: 5280, BLOCKS: 30, MULTIPLIERS: 8, LARGE: 4},
         arguments=("--up5k", "--package", "sg48"),
         clock="clk12",
         reference=12,
@@ -113,7 +113,7 @@ _RECORDS = (
         platform=("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),
         family="ice40hx",
         device="iCE40 HX8K",
-        limits={CELLS: 7680, BLOCKS: 32, MULTIPLIERS: 0, "large RAMs": 0},
+        limits={CELLS: 7680, BLOCKS: 32, MULTIPLIERS: 0, LARGE: 0},
         arguments=("--hx8k", "--package", "ct256"),
         clock="clk12",
         reference=12,

@@ -17,6 +17,7 @@ from typing import Any
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted
 
+from .large_ram import LargeRam
 from .yosys_mapping import (
     ECP5_MEMORY,
     ECP5_MULTIPLIER,
@@ -27,6 +28,7 @@ from .yosys_mapping import (
 )
 
 CELLS, REGISTERS, BLOCKS, MULTIPLIERS = "cells", "flip-flops", "block RAMs", "multipliers"
+LARGE = "large RAMs"
 """Kinds of resources: keys of a board's limits, of estimates and of measured sizes."""
 
 
@@ -176,6 +178,8 @@ class Family:
         A key of `bitlif.hdl.pll.PLLS`.
     toolchain : Toolchain
     device : Device
+    large : LargeRam or None
+        The large single-port RAM of the devices, if they have any.
     """
 
     name: str
@@ -187,6 +191,7 @@ class Family:
     pll: str
     toolchain: Toolchain
     device: Device
+    large: LargeRam | None = None
 
     @property
     def backend(self) -> str:
@@ -196,7 +201,8 @@ class Family:
     @property
     def fingerprint(self) -> str:
         """Return a hash of all that decides the netlist and its simulation model."""
-        digest = hashlib.sha256(f"{self.synthesis}\n{self.models.techmap}".encode())
+        said = f"{self.synthesis}\n{self.models.techmap}\n{self.large}"
+        digest = hashlib.sha256(said.encode())
         for file in self.models.files:
             digest.update(file.read_bytes())
         return digest.hexdigest()
@@ -214,7 +220,7 @@ def _unequal_widths(cell: Mapping[str, Any]) -> str:
 ICE40_TOOLS = Toolchain(
     "nextpnr-ice40", "icepack", "pcf", "--pcf", "asc", "--asc", "bin",
     {CELLS: "ICESTORM_LC", BLOCKS: "ICESTORM_RAM", MULTIPLIERS: "ICESTORM_DSP",
-     "large RAMs": "ICESTORM_SPRAM"},
+     LARGE: "ICESTORM_SPRAM"},
     {"look-up tables": "SB_LUT4", REGISTERS: "SB_DFF[A-Z]*"},
 )  # fmt: skip
 ECP5_TOOLS = Toolchain(
@@ -223,8 +229,22 @@ ECP5_TOOLS = Toolchain(
     unconstrained=("--lpf-allow-unconstrained",),
 )  # fmt: skip
 
-# With EQUIV, Yosys does not read the reset of SB_SPRAM256KA word by word, 16,384 of them.
-ICE40_MODELS = "-D EQUIV -map +/ice40/cells_sim.v"
+
+def _not_always_on(cell: Mapping[str, Any]) -> str:
+    """Return a sentence where a large RAM of a UP5K can be switched off."""
+    return "" if cell["connections"]["POWEROFF"] == ["1"] else "port POWEROFF in use"
+
+
+ICE40_FILE = Path(__file__).with_name("ice40_cells.v")
+# The first model of a cell counts. With EQUIV, Yosys' own one of SB_SPRAM256KA is empty; otherwise
+# Yosys would read its reset word by word, 16,384 of them.
+ICE40_MODELS = f"-D EQUIV -map {ICE40_FILE.name} -map +/ice40/cells_sim.v"
+ICE40_LIMITS = {
+    "SB_SPRAM256KA": CellLimits(
+        {}, "ADDRESS|DATAIN|MASKWREN|WREN|CHIPSELECT|CLOCK|POWEROFF|DATAOUT",
+        zeros="STANDBY|SLEEP", check=_not_always_on,
+    )
+}  # fmt: skip
 ICE40_CELLS = "SB_LUT4|SB_CARRY|SB_DFF[A-Z]*|SB_RAM40_4K(NR|NW|NRNW)?"
 ECP5_MODELS = Path(__file__).with_name("ecp5_cells.v")
 ECP5_LIMITS = {
@@ -272,14 +292,17 @@ ECP5_FABRIC = Fabric(
 _RECORDS = (
     Family(
         name="ice40",
-        synthesis="synth_ice40 -device u -dsp",
+        synthesis="synth_ice40 -device u -dsp -spram",
         fabric=ICE40_FABRIC,
         multiplier=ICE40_MULTIPLIER,
         register_cells="SB_DFF[A-Z]*",
-        models=CellModels(ICE40_MODELS, f"{ICE40_CELLS}|SB_MAC16"),
+        models=CellModels(
+            ICE40_MODELS, f"{ICE40_CELLS}|SB_MAC16|SB_SPRAM256KA", ICE40_LIMITS, (ICE40_FILE,)
+        ),
         pll="ice40",
         toolchain=ICE40_TOOLS,
         device=Device("up5k", "iCE40 UP5K", ("--up5k", "--package", "sg48"), 26),
+        large=LargeRam(depth=16384, width=16, granularity=4, count=4),
     ),
     Family(
         name="ice40hx",
@@ -288,7 +311,7 @@ _RECORDS = (
         fabric=ICE40_FABRIC,
         multiplier=None,
         register_cells="SB_DFF[A-Z]*",
-        models=CellModels(ICE40_MODELS, ICE40_CELLS),
+        models=CellModels(ICE40_MODELS, ICE40_CELLS, files=(ICE40_FILE,)),
         pll="ice40",
         toolchain=ICE40_TOOLS,
         device=Device("hx8k", "iCE40 HX8K", ("--hx8k", "--package", "ct256"), 50),

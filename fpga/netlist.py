@@ -76,7 +76,11 @@ def mapped_core(verilog: str, top: str, family: str) -> Path:
         "top": top,
         "synthesis": own.synthesis,
         "yosys": tool_version("yosys"),
-        "flow": (Path(__file__).with_name("synthesis.py")).read_text("utf-8"),
+        "large": str(own.large),
+        "flow": "".join(
+            Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+            for name in ("synthesis", "large_ram")
+        ),
     }
 
     def make(folder: Path) -> None:

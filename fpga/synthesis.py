@@ -26,6 +26,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 
 from .families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Family
+from .large_ram import with_large_ram
 from .tools import find_tool, run_tool
 
 FOLDED = 3
@@ -117,7 +118,8 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
     """
     command = find_tool("yosys")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "core.v").write_text(plain_names(text), "utf-8")
+    text = plain_names(with_large_ram(text, family.large))
+    (folder / "core.v").write_text(text, "utf-8")
     # Relative file names: WebAssembly cannot see every absolute path, such as /tmp.
     script = f"read_verilog -sv core.v; {family.synthesis} -top {top}; "
     # A nextpnr older than Yosys takes $scopeinfo for cells.

@@ -1,4 +1,4 @@
-"""Names and numbers of the signals that a core shows.
+"""Names and numbers of the signals that a core shows, and of its memories.
 
 This module does not need Amaranth: golden vectors and models use the same names.
 """
@@ -11,6 +11,10 @@ from bitlif.model.config.config import Config
 COUNTER_BITS = 32
 COUNTERS = tuple(name for name in counters.COUNTERS if name != "synaptic_events")
 """The counters of the core, a part of `bitlif.model.counters.COUNTERS`; they saturate."""
+
+SINGLE_PORT = "single_port"
+"""Name of memories with one port (`bitlif.hdl.single_port`) in RTLIL and Verilog. They have an
+attribute of this name: the number of parts of a row with a write enable each."""
 
 WATCHED = ("drawn", "slot", "error", "trace", "gradient", "update", "step", "window")
 """Bits of the internal signal ``watch``, lowest first: events of a clock cycle, for benches."""

@@ -11,21 +11,15 @@ from amaranth.lib.wiring import In, Out
 
 from bitlif.model.errors import BitlifError
 
+from .core_signals import SINGLE_PORT
 from .pipeline import NO_READ_WRITE_COLLISION
-
-NAME = "single_port"
-"""Name of these memories in RTLIL and Verilog, and of the attribute that they carry there."""
-
-_PATTERN, _BITS = 0x9E3779B9, 32
-"""An odd factor: its multiples are the rows with which simulations start."""
 
 
 class SinglePortMemory(wiring.Component):
     """A memory that reads or writes one row in each clock cycle.
 
     Its rows are undefined at power-up, as no bitstream initialises the large RAM of a UP5K.
-    Simulations in Amaranth start with arbitrary rows; `bitlif.hdl.export` keeps them out of the
-    hardware.
+    Simulations of the exported Verilog start with arbitrary rows.
 
     Parameters
     ----------
@@ -61,7 +55,7 @@ class SinglePortMemory(wiring.Component):
         self._depth, self._width = depth, Shape.cast(shape).width
         if parts < 1 or self._width % parts:
             raise BitlifError(f"a row of {self._width} bits has no {parts} equal parts")
-        self._granularity = self._width // parts
+        self._parts = parts
         super().__init__(
             {
                 "address": In(range(depth)),
@@ -77,11 +71,11 @@ class SinglePortMemory(wiring.Component):
         memory = Memory(
             shape=self._width,
             depth=self._depth,
-            init=arbitrary_rows(self._depth, self._width),
-            attrs={NAME: 1} | NO_READ_WRITE_COLLISION,
+            init=[],
+            attrs={SINGLE_PORT: self._parts} | NO_READ_WRITE_COLLISION,
         )
-        m.submodules[NAME] = memory
-        write, read = memory.write_port(granularity=self._granularity), memory.read_port()
+        m.submodules[SINGLE_PORT] = memory
+        write, read = memory.write_port(granularity=self._width // self._parts), memory.read_port()
         m.d.comb += [
             write.addr.eq(self.address),
             write.data.eq(self.data),
@@ -91,11 +85,3 @@ class SinglePortMemory(wiring.Component):
             Value.cast(self.read).eq(read.data),
         ]
         return m
-
-
-def arbitrary_rows(depth: int, width: int) -> list[int]:
-    """Return the rows with which a simulation starts: different ones, and none of them zero."""
-    copies = -(-width // _BITS)
-    unit = sum(1 << _BITS * copy for copy in range(copies))
-    low, full = (1 << _BITS) - 1, (1 << width) - 1
-    return [((row * _PATTERN & low) * unit & full) for row in range(1, depth + 1)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from bitlif.sim.compare.crosscheck import crosscheck
 from bitlif.tasks.stimulus import random_work
 
 from fake_tools import fake
+from verilog_bench import simulated
 
 TINY = Config.load("tiny")
 CLOCKS = 2000
@@ -175,19 +175,6 @@ endmodule
 """
 
 
-def simulated(folder: Path, *sources: str) -> str:
-    """Return the output of Icarus for the module ``bench``."""
-    paths = []
-    for place, text in enumerate(sources):
-        paths.append(folder / f"source{place}.v")
-        paths[-1].write_text(text)
-    program = folder / "bench"
-    call = ["iverilog", "-g2012", "-s", "bench", "-o", program, *paths]
-    subprocess.run(call, check=True, capture_output=True)
-    done = subprocess.run(["vvp", "-n", program], check=True, capture_output=True, text=True)
-    return done.stdout
-
-
 # An HX8K's cells are an UP5K's without its multipliers: by night only.
 BY_DAY = [
     pytest.param(name, marks=[pytest.mark.long] if name == "ice40hx" else []) for name in FAMILIES
@@ -329,8 +316,11 @@ def single(kind: str, parameters: dict[str, str], wires: dict[str, list[Any]]) -
 
 WIDTHS = {"DATA_WIDTH_A": f"{18:032b}", "DATA_WIDTH_B": f"{18:032b}"}
 RAM = {"CLKA": [2], "CLKB": [2], "WEB": [2]}
+LARGE = {"STANDBY": ["0"], "SLEEP": ["0"], "POWEROFF": ["1"]}
 UNCOVERED = [
-    ("ice40", "SB_SPRAM256KA", {}, {}, "which has no simulation model"),
+    ("ice40hx", "SB_SPRAM256KA", {}, {}, "which has no simulation model"),
+    ("ice40", "SB_SPRAM256KA", {}, LARGE | {"SLEEP": [2]}, "with port SLEEP in use,"),
+    ("ice40", "SB_SPRAM256KA", {}, LARGE | {"POWEROFF": [2]}, "with port POWEROFF in use,"),
     ("ice40", "$_AND_", {}, {}, "which has no simulation model"),
     ("ecp5", "OSCG", {}, {}, "which has no simulation model"),
     ("ecp5", "DP16KD", {"REGMODE_A": "OUTREG"}, RAM, "with REGMODE_A = OUTREG,"),
