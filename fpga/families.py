@@ -232,7 +232,7 @@ ECP5_TOOLS = Toolchain(
 
 def _not_always_on(cell: Mapping[str, Any]) -> str:
     """Return a sentence where a large RAM of a UP5K can be switched off."""
-    return "" if cell["connections"]["POWEROFF"] == ["1"] else "port POWEROFF in use"
+    return "" if cell["connections"]["POWEROFF"] == ["1"] else "port POWEROFF other than 1"
 
 
 ICE40_FILE = Path(__file__).with_name("ice40_cells.v")

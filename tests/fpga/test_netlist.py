@@ -320,7 +320,7 @@ LARGE = {"STANDBY": ["0"], "SLEEP": ["0"], "POWEROFF": ["1"]}
 UNCOVERED = [
     ("ice40hx", "SB_SPRAM256KA", {}, {}, "which has no simulation model"),
     ("ice40", "SB_SPRAM256KA", {}, LARGE | {"SLEEP": [2]}, "with port SLEEP in use,"),
-    ("ice40", "SB_SPRAM256KA", {}, LARGE | {"POWEROFF": [2]}, "with port POWEROFF in use,"),
+    ("ice40", "SB_SPRAM256KA", {}, LARGE | {"POWEROFF": ["0"]}, "with port POWEROFF other than 1,"),
     ("ice40", "$_AND_", {}, {}, "which has no simulation model"),
     ("ecp5", "OSCG", {}, {}, "which has no simulation model"),
     ("ecp5", "DP16KD", {"REGMODE_A": "OUTREG"}, RAM, "with REGMODE_A = OUTREG,"),
