@@ -6,6 +6,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlif.model.config.config import Config
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.state import state_variables
 
 from .core_signals import lfsr_counts
@@ -67,9 +68,10 @@ class HostSignature(wiring.Signature):
     idle : In(1)
         No window is in progress.
     address : Out
-        weights: ``input * slots + slot``; state: slot; traces: input; table: bin; schedule: phase.
+        weights: `bitlif.model.gate_sizes.GateSizes.weight_address`, the row of the memory with the
+        slot within it in the lowest bits; state: slot; traces: input; table: bin; schedule: phase.
     weights, state, trace, entry : In
-        Rows at the address; trace and entry only in learning cores.
+        P weights, or a row, at the address; trace and entry only in learning cores.
     weights_enable : Out(lanes)
         Write ``weights_data`` in these lanes.
     entry_enable, entry_data : Out
@@ -86,7 +88,7 @@ class HostSignature(wiring.Signature):
     def __init__(self, config: Config, *, learning: bool) -> None:
         sizes = config.layer
         # A port has at least one bit: in Verilog, a width of zero would mean two bits.
-        depth = max(2, sizes.inputs * sizes.slots, len(config.schedule))
+        depth = max(2, gate_sizes(config).weight_addresses, sizes.slots, len(config.schedule))
         if learning:
             depth = max(depth, config.error.entries)
         noise, update = lfsr_counts(config)

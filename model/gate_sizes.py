@@ -56,6 +56,14 @@ class GateSizes:
         row, place = divmod(slot, self.row_slots)
         return (number * self.rows + row) << self.place_bits | place
 
+    def addresses_in_order(self) -> list[int]:
+        """Return the host's addresses of all weights, by input and then by slot."""
+        return [
+            self.weight_address(number, slot)
+            for number in range(self.inputs)
+            for slot in range(self.slots)
+        ]
+
 
 def gate_sizes(config: Settings) -> GateSizes:
     """Return the sizes of the core that a configuration describes.

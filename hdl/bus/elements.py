@@ -1,13 +1,16 @@
-"""Access to single elements of the memories of a core, whose rows are as wide as its lanes."""
+"""Access to single elements of the memories of a core, by their numbers."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlif.hdl.host_port import HostSignature
 from bitlif.model.config.config import Config
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.state import state_variables
 
 from .registers import MEMORIES, SCHEDULE, WORD_BITS, Elements, elements
@@ -54,6 +57,11 @@ class ElementPort(wiring.Component):
         neurons = config.layer.neurons
         self._index_bits = max(1, (config.layer.inputs * neurons - 1).bit_length())
         self._neuron_bits = max(1, (neurons - 1).bit_length())
+        self._sizes = sizes = gate_sizes(config)
+        # The rows of the weights of an input are told from a slot by one more division, unless
+        # there is only one, or they hold a power of two of slots.
+        divides = sizes.rows > 1 and sizes.row_slots != 1 << sizes.place_bits
+        self._slot_bits = (sizes.slots - 1).bit_length() if divides else 0
         super().__init__(
             {
                 "host": Out(HostSignature(config, learning=learning)),
@@ -77,14 +85,13 @@ class ElementPort(wiring.Component):
     @property
     def seek_clocks(self) -> int:
         """Clock cycles from ``seek`` to ``sought``."""
-        return self._index_bits + self._neuron_bits
+        return self._index_bits + self._neuron_bits + self._slot_bits
 
     def elaborate(self, platform: object) -> Module:
         """Build the pointer, and the path from the row of each memory to its element."""
         m = Module()
-        sizes, host = self._config.layer, self.host
-        row, lane = Signal(range(sizes.inputs * sizes.slots)), Signal(range(sizes.lanes))
-        self._point(m, row, lane)
+        host = self.host
+        weights, slot, lane = self._point(m)
         m.d.comb += [self.ended.eq(self.index == self.count), host.address.eq(self.index)]
         m.d.sync += [self.known.eq(0), self.fits.eq(0), self.inside.eq(self.word < self.count)]
         for own in self._elements.values():
@@ -96,80 +103,122 @@ class ElementPort(wiring.Component):
                     m.d.comb += self.count.eq(own.count)
                     m.d.sync += self.value.eq(self._element(name, lane))
                     if name in STATE and STATE[name].per != "input":
-                        m.d.comb += host.address.eq(row)
+                        per_synapse = STATE[name].per == "synapse"
+                        m.d.comb += host.address.eq(weights if per_synapse else slot)
                     if own.memory.access == "rw":
                         m.d.sync += self.fits.eq(_in_range(self.word, own))
                         self._write(m, name, lane)
         return m
 
-    def _point(self, m: Module, row: Signal, lane: Signal) -> None:
-        """Build element number, row and lane; a seek divides, one bit per clock cycle."""
-        sizes = self._config.layer
+    def _point(self, m: Module) -> tuple[Value, Value, Signal]:
+        """Build the pointer; return the address of the weights, slot and lane of the element.
+
+        The slot is right for memories of neurons. A seek divides, one bit per clock cycle.
+        """
+        sizes = self._sizes
+        row, lane = Signal(range(sizes.inputs * sizes.rows)), Signal(range(sizes.lanes))
+        place = Signal(sizes.place_bits)
+        weights: Value = Cat(place, row) if sizes.place_bits else row
+        slot: Value = weights
+        if self._slot_bits:
+            # A register of its own, as the addresses of the weights have gaps.
+            slot = Signal(self._slot_bits, name="slot")
         neuron = Signal(range(sizes.neurons))
+        next_slot = Signal()
+        with m.If(self.choose):
+            m.d.sync += [self.memory.eq(self.word), self.index.eq(0)]
+            m.d.sync += [own.eq(0) for own in (row, place, neuron, lane)]
+            if self._slot_bits:
+                m.d.sync += slot.eq(0)
+        with m.If(self.advance):
+            final = neuron == sizes.neurons - 1
+            m.d.comb += next_slot.eq(final | (lane == sizes.lanes - 1))
+            m.d.sync += [
+                self.index.eq(self.index + 1),
+                neuron.eq(Mux(final, 0, neuron + 1)),
+                lane.eq(Mux(next_slot, 0, lane + 1)),
+            ]
+            full = (place == sizes.row_slots - 1) | final
+            with m.If(next_slot):
+                m.d.sync += [row.eq(row + full), place.eq(Mux(full, 0, place + 1))]
+                if self._slot_bits:
+                    m.d.sync += slot.eq(Mux(final, 0, slot + 1))
+        self._seek(m, row, place, slot, neuron, lane)
+        return weights, slot, lane
+
+    def _seek(
+        self, m: Module, row: Signal, place: Signal, slot: Value, neuron: Signal, lane: Signal
+    ) -> None:
+        """Divide the number of an element by the neurons, the lanes and the slots of a row."""
+        sizes, places = self._sizes, self._sizes.place_bits
         dividend, steps = Signal(self._index_bits), Signal(range(self._index_bits))
-        rest, slot = Signal(range(sizes.neurons)), Signal(range(sizes.slots))
-        by_lanes = Signal()
+        rest, quotient = Signal(range(sizes.neurons)), Signal(range(sizes.slots))
+        by_lanes, by_row = Signal(), Signal()
         divisor = Mux(by_lanes, sizes.lanes, sizes.neurons)
+        if self._slot_bits:
+            divisor = Mux(by_row, sizes.row_slots, divisor)
         longer = Signal(self._neuron_bits + 1)
         m.d.comb += longer.eq((rest << 1) | dividend[-1])
         digit, left = longer >= divisor, Signal(self._neuron_bits + 1)
         m.d.comb += left.eq(Mux(digit, longer - divisor, longer))
-        with m.If(self.choose):
-            m.d.sync += [
-                self.memory.eq(self.word),
-                self.index.eq(0),
-                row.eq(0),
-                neuron.eq(0),
-                lane.eq(0),
+        divided = (quotient << 1) | digit
+
+        def divide(value: Value, bits: int) -> list[Any]:
+            """Return the statements that begin the division of a value of some bits."""
+            return [
+                dividend.eq(value << (self._index_bits - bits)),
+                rest.eq(0),
+                quotient.eq(0),
+                steps.eq(bits - 1),
             ]
-        with m.If(self.advance):
-            final = neuron == sizes.neurons - 1
-            m.d.sync += [
-                self.index.eq(self.index + 1),
-                neuron.eq(Mux(final, 0, neuron + 1)),
-                lane.eq(lane + 1),
-            ]
-            with m.If(final | (lane == sizes.lanes - 1)):
-                m.d.sync += [lane.eq(0), row.eq(row + 1)]
+
         with m.FSM(name="seek"):
             with m.State("still"), m.If(self.seek):
-                m.d.sync += [
-                    self.index.eq(self.word),
-                    dividend.eq(self.word),
-                    rest.eq(0),
-                    row.eq(0),
-                    steps.eq(self._index_bits - 1),
-                ]
+                m.d.sync += [self.index.eq(self.word), row.eq(0)]
+                m.d.sync += divide(self.word, self._index_bits)
                 m.next = "input"
             with m.State("input"):
-                # The quotient is the input; only its product with the number of slots is needed.
+                # The quotient is the input; only its product with the number of rows is needed.
                 m.d.sync += [
                     dividend.eq(dividend << 1),
                     rest.eq(left),
-                    row.eq((row << 1) + Mux(digit, sizes.slots, 0)),
+                    row.eq((row << 1) + Mux(digit, sizes.rows, 0)),
                     steps.eq(steps - 1),
                 ]
                 with m.If(steps == 0):
-                    m.d.sync += [
-                        neuron.eq(left),
-                        dividend.eq(left << (self._index_bits - self._neuron_bits)),
-                        rest.eq(0),
-                        slot.eq(0),
-                        steps.eq(self._neuron_bits - 1),
-                    ]
+                    m.d.sync += [neuron.eq(left), *divide(left, self._neuron_bits)]
                     m.next = "lane"
             with m.State("lane"):
                 m.d.comb += by_lanes.eq(1)
                 m.d.sync += [
                     dividend.eq(dividend << 1),
                     rest.eq(left),
-                    slot.eq((slot << 1) | digit),
+                    quotient.eq(divided),
                     steps.eq(steps - 1),
                 ]
                 with m.If(steps == 0):
-                    m.d.comb += self.sought.eq(1)
-                    m.d.sync += [lane.eq(left), row.eq(row + ((slot << 1) | digit))]
-                    m.next = "still"
+                    m.d.sync += lane.eq(left)
+                    if self._slot_bits:
+                        m.d.sync += [slot.eq(divided), *divide(divided, self._slot_bits)]
+                        m.next = "row"
+                    else:
+                        m.d.comb += self.sought.eq(1)
+                        rows = divided >> places if sizes.rows > 1 else 0
+                        m.d.sync += [row.eq(row + rows), place.eq(divided)]
+                        m.next = "still"
+            if self._slot_bits:
+                with m.State("row"):
+                    m.d.comb += by_row.eq(1)
+                    m.d.sync += [
+                        dividend.eq(dividend << 1),
+                        rest.eq(left),
+                        quotient.eq(divided),
+                        steps.eq(steps - 1),
+                    ]
+                    with m.If(steps == 0):
+                        m.d.comb += self.sought.eq(1)
+                        m.d.sync += [row.eq(row + divided), place.eq(left)]
+                        m.next = "still"
 
     def _element(self, name: str, lane: Signal) -> Value:
         """Return the selected element of a memory."""

@@ -13,6 +13,7 @@ from bitlif.hdl.layer import LayerCore
 from bitlif.model.checks import check_weights
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.text import comment_text, module_name
 
 from .convert import to_verilog
@@ -27,7 +28,7 @@ MEANINGS = {
     "learn": "learn from the window; hold from its first event to its end",
     "host__idle": "no window under way: the host's other ports work",
     "host__address": "of all host ports; see the next lines",
-    "host__weights": "row at input * slots + slot, lane 0 lowest; one clock after the address",
+    "host__weights": "weights of a slot, lane 0 lowest, one clock after the address (see above)",
     "host__weights_enable": "write enable of each lane",
     "host__weights_data": "row to write",
     "host__state": "P times synaptic current, and membrane above it, at a slot",
@@ -117,6 +118,7 @@ def _header(config: Config, name: str, what: str, text: str, learning: bool) -> 
         f"// {name}: bitlif {what}, configuration {named}",
         size,
         "// Streams are valid/ready: a transfer happens with a rising edge at which both are high.",
+        *([f"// Address of weights: {_weight_address(config)}."] if "host__address" in own else []),
         "//",
         "// direction bits port                             meaning",
     ]
@@ -126,6 +128,18 @@ def _header(config: Config, name: str, what: str, text: str, learning: bool) -> 
         bits = int(top) + 1 if top else 1
         lines.append(f"// {direction:<9} {bits:>4} {port:<32} {_meaning(port)}".rstrip())
     return "\n".join(lines) + "\n\n"
+
+
+def _weight_address(config: Config) -> str:
+    """Return the host's address of the weights of an input and a slot as an expression."""
+    sizes = gate_sizes(config)
+    row = "input" if sizes.rows == 1 else f"input * {sizes.rows}"
+    if sizes.row_slots == 1:
+        return f"{row} + slot" if sizes.slots > 1 else row
+    if sizes.rows == 1:
+        return f"{row} * {1 << sizes.place_bits} + slot"
+    slots = sizes.row_slots
+    return f"({row} + slot / {slots}) * {1 << sizes.place_bits} + slot % {slots}"
 
 
 def _meaning(port: str) -> str:

@@ -111,8 +111,8 @@ def load_library(path: Path) -> Any:
             ("reset", number, [handle, large]),
             ("run", number, [handle, ctypes.c_void_p]),
             ("step", number, [handle, ctypes.c_void_p]),
-            ("write", number, [handle, number, large, number, array]),
-            ("read", number, [handle, number, large, array]),
+            ("write", number, [handle, number, large, array, number, array]),
+            ("read", number, [handle, number, large, array, array]),
             ("port", number, [handle, number, array]),
             ("counters", None, [handle, ctypes.c_void_p]),
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.result import RECORDS, LayerState
 from bitlif.model.state import state_variables
 from bitlif.sim.compiled.bit_packing import Words, from_integers, pack, unpack, words_for
@@ -117,7 +119,8 @@ class GateCore(Core):
 
     def _load(self, weights: NDArray[Any]) -> None:
         sizes, bits = self._built.layer, self._built.synapse.weight.bits
-        self._write("weights", pack(by_slot(self._built, weights).reshape(-1, sizes.lanes), bits))
+        rows = pack(by_slot(self._built, weights).reshape(-1, sizes.lanes), bits)
+        self._write("weights", rows, gate_sizes(self._built).addresses_in_order())
 
     def _load_tables(self) -> None:
         layout = phase_layout(self._built)
@@ -127,10 +130,13 @@ class GateCore(Core):
             columns = np.array(derive(self._config).table, np.int64)
             self._write("entry", pack(columns.T, self._built.error.entry.bits))
 
-    def _write(self, memory: str, rows: Words) -> None:
+    def _write(self, memory: str, rows: Words, addresses: Sequence[int] | None = None) -> None:
+        """Write rows to a memory at these addresses; None: from 0 on."""
         self._require_sound()
+        places = np.array(range(len(rows)) if addresses is None else addresses, np.int64)
         self._calls.bitlif_write(
-            self._handle, MEMORIES.index(memory), len(rows), rows.shape[1], rows.ctypes.data
+            self._handle, MEMORIES.index(memory), len(rows), places.ctypes.data, rows.shape[1],
+            rows.ctypes.data,
         )  # fmt: skip
 
     def _reset(self) -> None:
@@ -261,7 +267,8 @@ class GateCore(Core):
 
     def _weights(self) -> NDArray[np.int64]:
         sizes, bits = self._built.layer, self._built.synapse.weight.bits
-        rows = self._read("host_weights", sizes.inputs * sizes.slots, sizes.lanes * bits)
+        addresses = gate_sizes(self._built).addresses_in_order()
+        rows = self._read("host_weights", addresses, sizes.lanes * bits)
         fields = unpack(rows, bits, sizes.lanes, signed=True)
         return fields.reshape(sizes.inputs, -1)[:, : sizes.neurons]
 
@@ -275,7 +282,7 @@ class GateCore(Core):
         if self._learning:
             memories["trace"] = (sizes.inputs, trace_layout(config).size)
         rows = {
-            memory: self._read(f"host_{memory}", count, bits)
+            memory: self._read(f"host_{memory}", range(count), bits)
             for memory, (count, bits) in memories.items()
             if not self._port(f"host_{memory}_blank", 1)
         }
@@ -313,12 +320,13 @@ class GateCore(Core):
     def _signature(self) -> int:
         return self._port("digest", 32)
 
-    def _read(self, port: str, count: int, bits: int) -> Words:
-        """Return the rows at addresses 0 ..< count of a host port."""
+    def _read(self, port: str, addresses: Sequence[int], bits: int) -> Words:
+        """Return the rows at some addresses of a host port."""
         self._require_sound()
-        rows = np.zeros((count, words_for(bits)), np.uint32)
+        places = np.array(addresses, np.int64)
+        rows = np.zeros((len(places), words_for(bits)), np.uint32)
         words = self._calls.bitlif_read(
-            self._handle, READ_PORTS.index(port), count, rows.ctypes.data
+            self._handle, READ_PORTS.index(port), len(places), places.ctypes.data, rows.ctypes.data
         )
         assert words == rows.shape[1], f"{port} has {words} words, not {rows.shape[1]}"
         return rows

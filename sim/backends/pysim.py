@@ -18,6 +18,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.result import LayerState
 from bitlif.model.state import state_variables
 from bitlif.tasks.scenario import targets_by_step
@@ -60,6 +61,7 @@ class Bench:
         self.learning, self.learn, self.stall = learning, learn, stall
         self.loads = built != config
         self.built = built
+        self.addresses = gate_sizes(built).addresses_in_order()
         self.core = LayerCore(built, learning=learning)
         self.random = random.Random(seed)
         self.steps = events.windows * events.steps
@@ -130,8 +132,8 @@ class Bench:
         host, sizes = self.core.host, self.config.layer
         lanes, slots = sizes.lanes, sizes.slots
         ctx.set(host.weights_enable, (1 << lanes) - 1)
-        for address in range(sizes.inputs * slots):
-            row, slot = divmod(address, slots)
+        for number, address in enumerate(self.addresses):
+            row, slot = divmod(number, slots)
             ctx.set(host.address, address)
             values = self.padded[row, slot * lanes : (slot + 1) * lanes]
             ctx.set(host.weights_data, [int(value) for value in values])
@@ -164,8 +166,8 @@ class Bench:
         core, sizes = self.core, self.config.layer
         lanes, slots = sizes.lanes, sizes.slots
         back = np.zeros_like(self.padded)
-        for address in range(sizes.inputs * slots):
-            row, slot = divmod(address, slots)
+        for number, address in enumerate(self.addresses):
+            row, slot = divmod(number, slots)
             ctx.set(core.host.address, address)
             await ctx.tick()
             values = ctx.get(core.host.weights)

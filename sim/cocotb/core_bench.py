@@ -106,6 +106,7 @@ class Bench:
         self.dut, self.task = dut, task
         self.lanes, self.slots = int(task["lanes"]), int(task["slots"])
         self.inputs, self.neurons = task["weights"].shape
+        self.places = task["weight_addresses"].tolist()
         self.bits, self.target_bits = int(task["weight_bits"]), int(task["target_bits"])
         self.pointers, self.addresses = task["pointers"].tolist(), task["addresses"].tolist()
         self.steps = len(self.pointers) - 1
@@ -186,7 +187,7 @@ class Bench:
             weights = weights + [0] * (self.slots * self.lanes - self.neurons)
             for slot in range(self.slots):
                 own = weights[slot * self.lanes : (slot + 1) * self.lanes]
-                dut.host__address.value = row * self.slots + slot
+                dut.host__address.value = self.places[row][slot]
                 packed = sum((weight & mask) << (k * self.bits) for k, weight in enumerate(own))
                 dut.host__weights_data.value = packed
                 await FallingEdge(dut.clk)
@@ -198,7 +199,7 @@ class Bench:
         weights = np.zeros((self.inputs, self.slots * self.lanes), np.int64)
         for row in range(self.inputs):
             for slot in range(self.slots):
-                packed = await self.answer(row * self.slots + slot, "weights")
+                packed = await self.answer(self.places[row][slot], "weights")
                 for lane in range(self.lanes):
                     raw = (packed >> (lane * self.bits)) & (2 * sign - 1)
                     weights[row, slot * self.lanes + lane] = (raw ^ sign) - sign

@@ -14,6 +14,7 @@ from bitlif.hdl.core_signals import COUNTERS
 from bitlif.hdl.export.programs import find_program, run_program
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.model.clocks import SETTLE
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.sim.probes import MISSING, arrange, observables, rows_of_window, state_layouts
 from bitlif.sim.simulators import require_simulator
 from bitlif.tasks.scenario import Work, targets_by_step
@@ -96,6 +97,9 @@ def save_task(work: Work, path: Path, sample: Sample) -> None:
     np.savez(
         path,
         weights=np.asarray(work.weights, np.int64),
+        weight_addresses=np.reshape(
+            gate_sizes(config).addresses_in_order(), (config.layer.inputs, config.layer.slots)
+        ),
         pointers=events.pointers,
         addresses=events.addresses,
         windows=events.windows,

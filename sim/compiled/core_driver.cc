@@ -287,11 +287,11 @@ int32_t run_step(Core &core, Job &job) {
   return DONE;
 }
 
-int32_t write_rows(Vtop &top, int32_t memory, int64_t count, int32_t words,
-                   const uint32_t *rows) {
-  for (int64_t address = 0; address < count; ++address) {
-    const uint32_t *row = rows + address * words;
-    top.host_address = address;
+int32_t write_rows(Vtop &top, int32_t memory, int64_t count, const int64_t *addresses,
+                   int32_t words, const uint32_t *rows) {
+  for (int64_t number = 0; number < count; ++number) {
+    const uint32_t *row = rows + number * words;
+    top.host_address = addresses[number];
     if (memory == MEMORY_weights) {
       put(top.host_weights_data, row);
       put(top.host_weights_enable, ALL_LANES);
@@ -354,16 +354,18 @@ int32_t bitlif_run(Core *core, Job *job) { return run(*core->top, *job); }
 
 int32_t bitlif_step(Core *core, Job *job) { return run_step(*core, *job); }
 
-int32_t bitlif_write(Core *core, int32_t memory, int64_t count, int32_t words,
-                     const uint32_t *rows) {
-  return write_rows(*core->top, memory, count, words, rows);
+// Writes rows of words to a memory at `count` addresses.
+int32_t bitlif_write(Core *core, int32_t memory, int64_t count, const int64_t *addresses,
+                     int32_t words, const uint32_t *rows) {
+  return write_rows(*core->top, memory, count, addresses, words, rows);
 }
 
-// Reads a host port at the addresses 0 ..< count.
-int32_t bitlif_read(Core *core, int32_t port, int64_t count, uint32_t *rows) {
+// Reads a host port at `count` addresses.
+int32_t bitlif_read(Core *core, int32_t port, int64_t count, const int64_t *addresses,
+                    uint32_t *rows) {
   int32_t words = 1;
-  for (int64_t address = 0; address < count && words; ++address) {
-    core->top->host_address = address;
+  for (int64_t number = 0; number < count && words; ++number) {
+    core->top->host_address = addresses[number];
     clock(*core->top);
     settle(*core->top);
     words = read_port(*core->top, port, rows);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from bitlif.hdl.core_signals import COUNTERS
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.host_port import row_layout
-from bitlif.hdl.memories import by_slot, packed, weight_rows
+from bitlif.hdl.memories import by_slot, packed
 from bitlif.model.config.config import Config
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.sim.compiled.stepper import SteppedDesign
 from bitlif.tasks.scenario import Work, targets_by_step
 
@@ -35,6 +37,7 @@ class CoreHost:
 
     def __init__(self, config: Config, *, learning: bool = True, **options: Any) -> None:
         self.config, self.learning = config, learning
+        self.addresses = gate_sizes(config).addresses_in_order()
         verilog = verilog_of(config, learning=learning)
         self.design = SteppedDesign(verilog, core_name(config), **options)
 
@@ -51,9 +54,10 @@ class CoreHost:
 
     def load(self, weights: Any) -> None:
         """Write all weights."""
-        rows = packed(row_layout(self.config), weight_rows(self.config, np.asarray(weights)))
+        slots = by_slot(self.config, np.asarray(weights)).reshape(-1, self.config.layer.lanes)
+        rows = packed(row_layout(self.config), slots.tolist())
         lanes = (1 << self.config.layer.lanes) - 1
-        for address, row in enumerate(rows):
+        for address, row in zip(self.addresses, rows, strict=True):
             self.design.clock(
                 host__address=address, host__weights_data=row, host__weights_enable=lanes
             )
@@ -102,17 +106,20 @@ class CoreHost:
     def read(self) -> dict[str, list[int]]:
         """Return all memories that are not blank."""
         sizes, out = self.config.layer, self.design.clock()
-        depths = {"weights": sizes.inputs * sizes.slots, "schedule": len(self.config.schedule)}
+        places: dict[str, Sequence[int]] = {
+            "weights": self.addresses,
+            "schedule": range(len(self.config.schedule)),
+        }
         if not out["host__state_blank"]:
-            depths["state"] = sizes.slots
+            places["state"] = range(sizes.slots)
         if self.learning:
-            depths["entry"] = self.config.error.entries
+            places["entry"] = range(self.config.error.entries)
             if not out["host__trace_blank"]:
-                depths["trace"] = sizes.inputs
-        found = {}
-        for name, depth in depths.items():
+                places["trace"] = range(sizes.inputs)
+        found: dict[str, list[int]] = {}
+        for name, addresses in places.items():
             found[name] = []
-            for address in range(depth):
+            for address in addresses:
                 self.design.clock(host__address=address)
                 found[name].append(self.design.clock()[f"host__{name}"])
         return found

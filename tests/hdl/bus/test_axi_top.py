@@ -11,8 +11,9 @@ from amaranth.sim import Simulator
 from bitlif.hdl.bus.axi_lite import AxiLiteSlave
 from bitlif.hdl.bus.axi_stream import EventInput, EventOutput, TargetInput
 from bitlif.hdl.bus.elements import ElementPort
-from bitlif.hdl.bus.registers import Response
+from bitlif.hdl.bus.registers import MEMORIES, Response
 from bitlif.model.config.config import Config
+from bitlif.model.gate_sizes import gate_sizes
 
 
 class Registers:
@@ -156,16 +157,27 @@ def test_waiting_reads_and_writes_alternate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "neurons", "lanes"),
-    [(6, 4, 2), (3, 5, 3), (1, 1, 1), (4, 7, 2), (2, 8, 8), (2, 1, 1), (1, 6, 4)],
-)
-def test_every_element_maps_to_its_row_and_lane(inputs: int, neurons: int, lanes: int) -> None:
+    ("inputs", "neurons", "lanes", "row_slots"),
+    [
+        (6, 4, 2, 1), (3, 5, 3, 1), (1, 1, 1, 1), (4, 7, 2, 1), (2, 8, 8, 1), (2, 1, 1, 1),
+        (1, 6, 4, 1), (6, 4, 2, 2), (3, 11, 2, 2), (3, 11, 2, 3), (2, 11, 1, 5), (3, 7, 1, 6),
+        (3, 7, 1, 7), (2, 13, 3, 4), (2, 13, 3, 5), (1, 9, 1, 3),
+    ],
+)  # fmt: skip
+def test_every_element_maps_to_its_row_and_lane(
+    inputs: int, neurons: int, lanes: int, row_slots: int
+) -> None:
     config = Config.load("tiny").replace(
-        layer__inputs=inputs, layer__neurons=neurons, layer__lanes=lanes
-    )
-    port, slots = ElementPort(config), config.layer.slots
+        layer__inputs=inputs, layer__neurons=neurons, layer__lanes=lanes,
+        gates__synapses=row_slots * lanes,
+    )  # fmt: skip
+    port, sizes = ElementPort(config), gate_sizes(config)
 
     async def bench(ctx: Any) -> None:
+        ctx.set(port.word, MEMORIES["weights"].number)
+        ctx.set(port.choose, 1)
+        await ctx.tick()
+        ctx.set(port.choose, 0)
         for start in range(inputs * neurons):
             ctx.set(port.word, start)
             await ctx.tick()
@@ -185,13 +197,31 @@ def test_every_element_maps_to_its_row_and_lane(inputs: int, neurons: int, lanes
                 slot, lane = divmod(neuron, lanes)
                 assert ctx.get(port.host.weights_enable) == 1 << lane
                 address = ctx.get(port.host.address) if len(port.host.address) else 0
-                assert address == row * slots + slot
+                assert address == sizes.weight_address(row, slot)
                 assert ctx.get(port.index) == element
                 ctx.set(port.store, 0)
                 ctx.set(port.advance, 1)
                 await ctx.tick()
                 ctx.set(port.advance, 0)
             assert ctx.get(port.ended) == (ctx.get(port.index) == inputs * neurons)
+        # The state of a neuron is at its slot, after a choice and after a seek.
+        for start in (0, neurons - 1, neurons // 2):
+            ctx.set(port.word, MEMORIES["membrane"].number)
+            ctx.set(port.choose, 1)
+            await ctx.tick()
+            ctx.set(port.choose, 0)
+            if start:
+                ctx.set(port.word, start)
+                ctx.set(port.seek, 1)
+                await ctx.tick()
+                ctx.set(port.seek, 0)
+                await ctx.tick().until(port.sought)
+            for neuron in range(start, neurons):
+                address = ctx.get(port.host.address) if len(port.host.address) else 0
+                assert address == neuron // lanes
+                ctx.set(port.advance, 1)
+                await ctx.tick()
+                ctx.set(port.advance, 0)
 
     simulator = Simulator(port)
     simulator.add_clock(1e-6)

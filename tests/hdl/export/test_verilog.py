@@ -15,6 +15,7 @@ from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog
 from bitlif.hdl.export.verilog_fixups import WAIVERS
 from bitlif.model.config.config import Config
 from bitlif.model.files.weight_file import save_weights
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.scripts.main import main
 from bitlif.sim.simulators import require_simulator
 
@@ -28,6 +29,25 @@ def test_verilog_command_explains_every_port(
     for port in ("clk", "i_events__payload", "o_events__ready", "digest", "host__weights"):
         assert any(f" {port} " in line for line in header), port
     assert np.all([len(line) < 130 for line in header])
+
+
+@pytest.mark.parametrize(
+    ("neurons", "synapses", "expected"),
+    [
+        (4, 0, "input * 2 + slot"), (2, 0, "input"), (4, 4, "input * 2 + slot"),
+        (6, 6, "input * 4 + slot"), (9, 6, "(input * 2 + slot / 3) * 4 + slot % 3"),
+    ],
+)  # fmt: skip
+def test_header_gives_the_address_of_weights(neurons: int, synapses: int, expected: str) -> None:
+    config = Config.load("tiny").replace(layer__neurons=neurons, gates__synapses=synapses)
+    sizes = gate_sizes(config)
+    assert f"// Address of weights: {expected}.\n" in core_verilog(config, learning=False)
+    python = expected.replace("/", "//")
+    for number in range(sizes.inputs):
+        for slot in range(sizes.slots):
+            assert eval(python, {"input": number, "slot": slot}) == sizes.weight_address(
+                number, slot
+            )
 
 
 def lint(path: Path, *options: str) -> str:
