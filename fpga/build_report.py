@@ -20,6 +20,7 @@ from bitlif.model.config.toml import config_hash
 from .boards import Board
 from .families import CELLS, family_named
 from .linking import LINKED, TOP
+from .memory_table import memory_rows
 from .place_and_route import Placed, Use, routed_name
 from .serial_clock import line_at
 from .throughput import Pace, pace
@@ -53,6 +54,8 @@ class BitstreamReport:
         Used, available and percentage of each resource.
     core_cells : dict of str to int
         Cells of the core alone, by type.
+    memories : list of dict
+        Memories of the core, see `bitlif.fpga.memory_table.MemoryRow`.
     pace : dict
         See `bitlif.fpga.throughput.Pace`.
     tools : dict of str to str
@@ -78,6 +81,7 @@ class BitstreamReport:
     placements: list[dict[str, Any]]
     use: dict[str, dict[str, Any]]
     core_cells: dict[str, int]
+    memories: list[dict[str, Any]]
     pace: dict[str, Any]
     tools: dict[str, str]
     hashes: dict[str, str]
@@ -176,6 +180,9 @@ def make_report(
         ],
         use={kind: _percent(use) for kind, use in (best.use | parts).items()},
         core_cells=_cells_of(folder / "core-netlist.json", core_name(config)),
+        memories=[
+            asdict(row) for row in memory_rows(config, board.family, learning=learning)
+        ],
         pace=asdict(own),
         tools=dict(built.tools),
         hashes={

@@ -24,14 +24,14 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.text import quoted
 
 from .boards import BOARDS, Board, board_named
-from .families import BLOCKS, CELLS, FAMILIES, MULTIPLIERS, REGISTERS, Family, family_named
+from .families import BLOCKS, CELLS, FAMILIES, LARGE, MULTIPLIERS, REGISTERS, Family, family_named
 from .gate_count import count_core, count_top
 from .gate_tally import GateTally
-from .yosys_mapping import map_memory, map_product
+from .yosys_mapping import map_memories, map_product
 
 PARTS = ("core", "top")
 FITTED, RULED = (CELLS, REGISTERS), (BLOCKS, MULTIPLIERS)
-"""Kinds of resources that are fitted, and those that follow from rules."""
+"""Kinds of resources that are fitted, and those that follow from rules; `LARGE` does, too."""
 
 TOP_BLOCKS = 2
 """Block RAMs around the core: the buffers of a request and of a response."""
@@ -76,7 +76,8 @@ class Estimate:
     Attributes
     ----------
     core, top : dict of str to int
-        Resources of the core and of its surroundings, by kind.
+        Resources of the core and of its surroundings, by kind. Large RAMs are there if they are
+        used.
     """
 
     core: dict[str, int]
@@ -182,7 +183,12 @@ def estimate(config: Config, family: str, *, learning: bool = True) -> Estimate:
 
 
 def error_of(family: str, kind: str) -> Error:
-    """Return the measured error of estimates of core and surroundings together."""
+    """Return the measured error of estimates of core and surroundings together.
+
+    The number of large RAMs follows from rules and is exact.
+    """
+    if kind == LARGE:
+        return Error(0.0, 0.0, 0)
     return Error(**calibration()[calibrated_family(family)]["errors"][kind])
 
 
@@ -237,7 +243,7 @@ def features(config: Config, family: str, *, learning: bool) -> dict[str, Featur
 
 
 def _features(tally: GateTally, family: Family, learning: bool) -> Features:
-    held = [map_memory(memory, family.fabric.memory) for memory in tally.memories]
+    held = map_memories(tally.memories, family.fabric.memory, family.large)
     made = [map_product(product, family.multiplier) for product in tally.products]
     return {
         "constant": 1.0,
@@ -251,6 +257,7 @@ def _features(tally: GateTally, family: Family, learning: bool) -> Features:
         "choice": float(sum(own.choice for own in held)),
         "held": float(sum(own.registers for own in held)),
         BLOCKS: sum(own.blocks for own in held),
+        LARGE: sum(own.large for own in held),
         MULTIPLIERS: sum(own.blocks for own in made),
     }
 
@@ -261,11 +268,12 @@ KINDS = ("add", "chain", "compare", "delay", "result", "choose", "parity")
 
 def predict(given: Mapping[str, Features], model: Model) -> Estimate:
     """Return the estimate of features by coefficients."""
+    ruled = (*RULED, LARGE) if any(given[part].get(LARGE) for part in PARTS) else RULED
     parts = []
     for part in PARTS:
         own = given[part]
         sizes = {kind: round(_weighted(own, model[part][kind])) for kind in FITTED}
-        parts.append(sizes | {kind: int(own[kind]) for kind in RULED})
+        parts.append(sizes | {kind: int(own[kind]) for kind in ruled})
     return Estimate(*parts)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bitlif.hdl.loadable import rate_shifts
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.signature import WIDTH
 
 from .gate_count_learning import count_learning
@@ -51,11 +52,18 @@ def _forward(tally: GateTally, config: Config, learning: bool) -> None:
     current, membrane = (Wire.of(fmt) for fmt in (config.synapse.current, config.membrane.format))
     target = config.error.target_bits + 1
     targets = learning or config.membrane.reset == "teacher"
+    gates = gate_sizes(config)
     tally.memories += [
         Memory("sums", slots, lanes * total.bits, transparent=True),
         Memory("currents", slots, lanes * current.bits),
         Memory("membranes", slots, lanes * membrane.bits),
-        Memory("weights", sizes.inputs * slots, lanes * weight, columns=lanes),
+        Memory(
+            "weights",
+            sizes.inputs * gates.rows,
+            gates.synapses * weight,
+            gates.synapses,
+            single_port=gates.single_weights,
+        ),
     ]
     # Event loop: the address of a weight row, the row, the sums.
     tally.counter(slot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bitlif.hdl.loadable import rate_shifts
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.gate_sizes import gate_sizes
 
 from .gate_count_neuron import count_leaky_sum, count_lfsrs
 from .gate_tally import GateTally, Memory, Wire, index_bits
@@ -19,9 +20,14 @@ def count_learning(tally: GateTally, config: Config) -> None:
     gradient = Wire.holding(derived.ranges["gradient"])
     error, trace = Wire.of(config.error.format), Wire.of(config.trace.format)
     current = Wire.of(config.trace.current)
-    wide = sizes.inputs > 32
+    wide, gates = sizes.inputs > 32, gate_sizes(config)
     tally.memories += [
-        Memory("gradient", depth, lanes * gradient.bits),
+        Memory(
+            "gradient",
+            sizes.inputs * gates.groups,
+            gates.products * gradient.bits,
+            single_port=gates.single_gradient,
+        ),
         Memory("traces", sizes.inputs, current.bits + trace.bits, block=wide),
         Memory("marks", sizes.inputs, 1, block=wide),
         Memory("errors", slots, address + lanes * error.bits),

@@ -76,7 +76,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A memory with one read port and at most one write port, both in one clock domain.
+    """A memory with one read port and at most one write port, or one port for both.
 
     Attributes
     ----------
@@ -93,6 +93,9 @@ class Memory:
         Whether it is read-only.
     transparent : bool
         Whether a read of the address that is being written returns the new word.
+    single_port : bool
+        Whether one port reads or writes. Without it there is a read port, and a write port unless
+        the memory is a table. All ports are in one clock domain.
     """
 
     name: str
@@ -103,6 +106,14 @@ class Memory:
     copies: int = 1
     table: bool = False
     transparent: bool = False
+    single_port: bool = False
+
+    @property
+    def ports(self) -> str:
+        """Return what the ports do."""
+        if self.table:
+            return "read"
+        return "read or write" if self.single_port else "read, write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,18 @@
 """Rules by which Yosys maps memories and products to the hard blocks of an FPGA.
 
-A memory goes to the cheapest of block RAM, distributed RAM and registers, by the costs in Yosys'
-descriptions of the families (``brams.txt``, ``lutrams.txt``). A product becomes hard multipliers by
-the rules of ``synth_ice40 -dsp`` and ``synth_ecp5`` (``mul2dsp.v``).
+A memory with one port goes to large RAM where there is enough of it (`bitlif.fpga.large_ram`). Any
+other goes to the cheapest of block RAM, distributed RAM and registers, by the costs in Yosys'
+descriptions of the families (``brams.txt``, ``lutrams.txt``). A product becomes hard
+multipliers by the rules of ``synth_ice40 -dsp`` and ``synth_ecp5`` (``mul2dsp.v``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .gate_tally import Memory, Product
+from .large_ram import LargeRam, chosen
 
 ICE40_WIDTHS, ICE40_BITS = (2, 4, 8, 16), 4096
 ECP5_WIDTHS, ECP5_BITS, ECP5_BYTE = (1, 2, 4, 9, 18, 36), 16384, 9
@@ -90,6 +92,8 @@ class MappedMemory:
         Registers of the read data, where they are outside a block RAM.
     choice : int
         Bits of the multiplexers between distributed RAMs.
+    large : int
+        Large RAMs.
     """
 
     blocks: int = 0
@@ -98,6 +102,18 @@ class MappedMemory:
     table: int = 0
     answer: int = 0
     choice: int = 0
+    large: int = 0
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of memory."""
+        if self.large:
+            return "large RAM"
+        if self.blocks:
+            return "block RAM"
+        if self.distributed:
+            return "distributed RAM"
+        return "logic" if self.table else "registers"
 
 
 def map_memory(memory: Memory, rules: MemoryRules) -> MappedMemory:
@@ -130,6 +146,28 @@ def map_memory(memory: Memory, rules: MemoryRules) -> MappedMemory:
     if memory.table:
         return MappedMemory(table=copies * bits)
     return MappedMemory(registers=copies * bits, answer=copies * memory.width)
+
+
+def map_memories(
+    memories: Sequence[Memory], rules: MemoryRules, ram: LargeRam | None
+) -> list[MappedMemory]:
+    """Return what the memories of a core are mapped to, by rules of a family with a large RAM.
+
+    Examples
+    --------
+    >>> sums = Memory("gradient", 10240, 48, single_port=True)
+    >>> [own.kind for own in map_memories([sums], ICE40_MEMORY, LargeRam(16384, 16, 4, 4))]
+    ['large RAM']
+    >>> [own.kind for own in map_memories([sums], ICE40_MEMORY, None)]
+    ['block RAM']
+    """
+    single = [own for own in memories if own.single_port]
+    sizes = [(own.depth, own.width, own.columns) for own in single]
+    large = dict(zip(map(id, single), chosen(sizes, ram), strict=True))
+    return [
+        MappedMemory(large=count) if (count := large.get(id(own), 0)) else map_memory(own, rules)
+        for own in memories
+    ]
 
 
 def _ice40_blocks(memory: Memory) -> int:

@@ -12,6 +12,7 @@ from bitlif.model.files.weight_file import load_weights
 from bitlif.model.text import file_name
 
 from .console.configuration import load_layer
+from .console.memories import memory_table
 from .console.output_files import OutputFolder
 from .console.terminal import (
     SubParsers,
@@ -215,6 +216,7 @@ def _print(report: BitstreamReport, out: Path) -> None:
         ),
     ]
     screen.print(result_table(title, ("", ""), rows))
+    screen.print(memory_table(report.memories))
     placements = [
         (placed["seed"], f"{placed['asked_mhz']:.3f}", f"{placed['fmax_mhz']:.2f}",
          "meets" if placed["meets"] else "misses")

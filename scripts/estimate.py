@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bitlif.model.config.config import Config
 
 from .console.configuration import load_layer
+from .console.memories import memory_table
 from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def add_parser(subparsers: SubParsers) -> None:
         less than a second: gates are counted and weighted with coefficients that were fitted to
         real syntheses. The errors for configurations outside the fit are printed as well; `bitlif
         bench estimate` measures them again. `bitlif build` gives exact figures. No speed is given
-        for a board that is too small for the layer. With --board, exits with status 1 if the layer
-        does not fit.
+        for a board that is too small for the layer. With --board, lists the memories of the layer,
+        and exits with status 1 if the layer does not fit.
         """,
         (
             "bitlif estimate digits",
@@ -65,6 +66,7 @@ def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
 
     from bitlif.fpga.boards import BOARDS
     from bitlif.fpga.estimate import calibrated_family, clock_of, error_of, estimate, speed
+    from bitlif.fpga.memory_table import memory_rows
 
     board = BOARDS[name]
     size = estimate(config, board.family, learning=learning)
@@ -77,11 +79,13 @@ def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
             "error": asdict(error_of(board.family, kind)),
         }  # fmt: skip
     clock = clock_of(name)
+    memories = memory_rows(config, board.family, learning=learning)
     fits = all(kind["used"] <= kind["available"] for kind in use.values())
     # A design that does not fit has no speed.
     pace = asdict(speed(config, clock.mhz, learning=learning)) if fits else None
     return {
         "board": name, "device": board.device, "family": board.family, "fits": fits, "use": use,
+        "memories": [asdict(row) for row in memories],
         "clock": asdict(clock), "speed": pace, "calibration": calibrated_family(board.family),
     }  # fmt: skip
 
@@ -90,17 +94,19 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
     from bitlif.fpga.estimate import Error
 
     screen = console()
-    kinds = list(rows[0]["use"])
+    kinds = list(dict.fromkeys(kind for row in rows for kind in row["use"]))
     listed = []
     for row in rows:
         cells = [
-            f"{use['used']}/{use['available']} ({use['percent']:.0f} %)"
-            for use in row["use"].values()
+            f"{use['used']}/{use['available']} ({use['percent']:.0f} %)" if use else "-"
+            for use in map(row["use"].get, kinds)
         ]
         listed.append((row["board"], *cells, "yes" if row["fits"] else "no"))
     what = "learning" if learning else "inference only"
     title = f"{config.name}, {what}: estimated use"
     screen.print(result_table(title, ("", *kinds, "fits"), listed))
+    if len(rows) == 1:
+        screen.print(memory_table(rows[0]["memories"]))
     paces = [(row["board"], *_pace(row)) for row in rows]
     titles = ("", "MHz", "cycles/step", "cycles/window, at most", "steps/s", "Msyn/s")
     screen.print(result_table("at the clock that placements reach", titles, paces))
@@ -109,7 +115,7 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
         errors = ", ".join(
             f"{kind} {_errors(Error(**use['error']))}"
             for kind, use in row["use"].items()
-            if use["available"]
+            if use["available"] and use["error"]["configs"]
         )
         configs = row["use"]["cells"]["error"]["configs"]
         screen.print(

@@ -116,7 +116,9 @@ def search(
         _, rows = frontier(config, room, counts, bounds["neurons"], learning=learning)
         for inputs, best in rows:
             by_inputs.append({"inputs": inputs, **_sized(best, room, learning)})
-    margins = {kind: room.margin_of(kind) for kind in room.limits if kind != "large RAMs"}
+    found = [row["use"] for row in (*alone, *by_inputs) if row["use"]]
+    used = {kind for use in found for kind in use}
+    margins = {kind: room.margin_of(kind) for kind in room.limits if kind in used or not found}
     return {"margins": margins, "alone": alone, "frontier": by_inputs}
 
 
@@ -151,4 +153,4 @@ def _print(config: Config, board: str, result: dict[str, Any]) -> None:
 def _cells(row: dict[str, Any], kinds: list[str]) -> list[str]:
     if row["layer"] is None:
         return ["none", "", "", *[""] * len(kinds)]
-    return [*map(str, row["layer"].values()), *(str(row["use"][kind]) for kind in kinds)]
+    return [*map(str, row["layer"].values()), *(str(row["use"].get(kind, 0)) for kind in kinds)]

@@ -28,6 +28,8 @@ REPORT = BitstreamReport(
     2, 71.25,
     [{"seed": 2, "asked_mhz": 70.5, "fmax_mhz": 71.25, "meets": True}],
     {"cells": {"used": 6712, "available": 7680, "percent": 87.4}}, {"SB_LUT4": 9},
+    [{"memory": "weights", "rows": 12, "bits": 10, "copies": 1, "ports": "read, write",
+      "kind": "block RAM", "blocks": 1}],
     {"workload": "random", "quiet_clocks": 27, "clocks": 48.9, "quiet_steps_per_s": 2.61e6,
      "steps_per_s": 1.44e6, "operations_per_s": 14.17e6, "peak_operations_per_s": 141e6},
     {"yosys": "Yosys 9"}, {"configuration": "abc", "bitstream": "def"}, {"top": 1.0},

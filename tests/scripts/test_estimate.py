@@ -24,6 +24,8 @@ from bitlif.fpga.measure_area import (
 )
 from bitlif.fpga.samples import READY
 from bitlif.hdl.export import verilog
+from bitlif.model.config.config import Config
+from bitlif.model.config.toml import dump_config
 from bitlif.scripts.benchmarks.estimate import cases_of
 from bitlif.scripts.main import main
 
@@ -50,6 +52,33 @@ def test_estimate_as_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 < cells["core"] < cells["used"] < cells["available"]
     assert cells["error"]["configs"] >= 20
     assert row["speed"]["quiet_steps_per_s"] > row["speed"]["full_steps_per_s"]
+
+
+def test_estimate_lists_the_memories_of_a_board(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = Config.load("digits").replace(layer__lanes=1, gates__single_port="all")
+    (tmp_path / "own.toml").write_text(dump_config(config))
+    words = ["estimate", str(tmp_path / "own.toml")]
+    main([*words, "--board", "icebreaker", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)["boards"]
+    memories = {own["memory"]: own for own in row["memories"]}
+    assert memories["weights"] == {
+        "memory": "weights", "rows": 650, "bits": 10, "copies": 1, "ports": "read or write",
+        "kind": "large RAM", "blocks": 1,
+    }  # fmt: skip
+    assert memories["gradient"]["kind"] == "large RAM"
+    assert row["use"]["large RAMs"]["used"] == 3
+    main([*words, "--board", "icebreaker"])
+    shown = capsys.readouterr().out
+    assert re.search(r"weights +│ +650 x 10 │ +1 │ read or write │ large RAM +│ +1 ", shown)
+    assert "3/4 (75 %)" in shown
+    # Boards without large RAM have no number of it, and no list of memories in the table of all.
+    main(words)
+    (line,) = re.findall("│ ecp5-evn .*%.*\n", capsys.readouterr().out)
+    assert re.search(r"│ +- │ (yes|no)", line)
+    main(["fit", *words[1:], "--board", "icebreaker", "--vary", "lanes"])
+    assert "large RAMs" in capsys.readouterr().out
 
 
 def test_estimate_exits_with_1_where_the_layer_does_not_fit(
