@@ -9,26 +9,30 @@ from amaranth.lib.wiring import In, Out
 
 from bitlif.model.sections import LayerConfig
 
-from .forward import event_layout
+from .gather import event_layout
 from .pipeline import NO_READ_WRITE_COLLISION, present_lanes
 
 
 class SpikeEmitter(wiring.Component):
-    """Stores the spikes of a step and sends them as events when the step is complete.
+    """Stores the spikes of a step, and sends them as events when the step is complete.
+
+    The spikes of the next step are stored while those of a step are sent.
 
     Members
     -------
     push, slot, spikes : In
         Spikes of one slot; stored if any lane spikes.
     start : In(1)
-        Pulse after the last push: send the stored spikes, then ``last``.
+        Pulse with the last push of a step: send its spikes, then ``last``, after those of the step
+        before. At most one step waits.
     done : Out(1)
         The ``last`` event is transferred in this clock cycle.
     o : Out(stream of event_layout(M))
 
-    Latency: the first spike is offered 3 clock cycles after ``start``, or ``last`` after 2 if there
-    are no spikes. Throughput: one event per clock cycle, and 2 more clock cycles per slot with
-    spikes. Handshake: an event is held until it is transferred. Reset: no spikes stored.
+    Latency: with S spikes in Z slots, ``last`` is offered S + Z + 3 clock cycles after ``start``,
+    or S + Z + 3 after ``done`` of the step before if that is later. Throughput: one event per clock
+    cycle, and one more clock cycle per slot with spikes. Handshake: an event is held until it is
+    transferred. Reset: no spikes stored.
     """
 
     def __init__(self, sizes: LayerConfig) -> None:
@@ -51,45 +55,48 @@ class SpikeEmitter(wiring.Component):
         layout = data.StructLayout({"slot": range(sizes.slots), "spikes": sizes.lanes})
         # Block RAM is available; in registers, even ten slots cost as much as an adder tree.
         style = NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if sizes.slots > 4 else {})
-        m.submodules.kept = kept = Memory(
-            shape=layout, depth=sizes.slots, init=[], attrs=NO_READ_WRITE_COLLISION | style
-        )
+        high = (sizes.slots - 1).bit_length()
+        m.submodules.kept = kept = Memory(shape=layout, depth=2 << high, init=[], attrs=style)
         write, read = kept.write_port(), kept.read_port()
-        count, taken = Signal(range(sizes.slots + 1)), Signal(range(sizes.slots + 1))
+        count = Signal(range(sizes.slots + 1), name="count")
+        taken, total = Signal.like(count, name="taken"), Signal.like(count, name="total")
+        filled, sent = Signal(name="filled_bank"), Signal(name="sent_bank")
         # Lanes after the last neuron compute, but their spikes are discarded.
-        real = Signal(sizes.lanes)
+        real = Signal(sizes.lanes, name="real")
         for lane, exists in enumerate(present_lanes(sizes, self.slot)):
             m.d.comb += real[lane].eq(self.spikes[lane] & exists)
         m.d.comb += [
             write.en.eq(self.push & real.any()),
-            write.addr.eq(count),
+            write.addr.eq(count[:high] | (filled << high)),
             write.data.slot.eq(self.slot),
             write.data.spikes.eq(real),
-            read.addr.eq(taken),
+            read.addr.eq(taken[:high] | (sent << high)),
         ]
+        waiting = Signal(name="waiting")
         with m.If(write.en):
             m.d.sync += count.eq(count + 1)
-        left, base = Signal(sizes.lanes), Signal(range(sizes.slots * sizes.lanes))
-        lowest = Signal(range(sizes.lanes))
+        due = Signal.like(count, name="due")
+        left = Signal(sizes.lanes, name="left")
+        base = Signal(range(sizes.slots * sizes.lanes), name="base")
+        lowest = Signal(range(sizes.lanes), name="lowest")
         for lane in reversed(range(sizes.lanes)):
             with m.If(left[lane]):
                 m.d.comb += lowest.eq(lane)
-        with m.FSM():
-            with m.State("idle"), m.If(self.start):
-                m.d.sync += taken.eq(0)
+        with m.FSM(name="emit"):
+            with m.State("idle"), m.If(waiting):
+                m.d.sync += [waiting.eq(0), due.eq(total)]
                 m.next = "look"
             with m.State("look"):
-                with m.If(taken == count):
-                    m.next = "last"
-                with m.Else():
-                    m.next = "load"
-            with m.State("load"):
+                # The row at ``taken`` was addressed in the clock cycle before.
                 m.d.sync += [
                     left.eq(read.data.spikes),
                     base.eq(read.data.slot * sizes.lanes),
                     taken.eq(taken + 1),
                 ]
                 m.next = "send"
+                with m.If(taken == due):
+                    m.d.sync += [taken.eq(0), sent.eq(~sent)]
+                    m.next = "last"
             with m.State("send"):
                 m.d.comb += [self.o.valid.eq(1), self.o.payload.address.eq(base + lowest)]
                 with m.If(self.o.ready):
@@ -101,6 +108,10 @@ class SpikeEmitter(wiring.Component):
                 m.d.comb += [self.o.valid.eq(1), self.o.payload.last.eq(1)]
                 with m.If(self.o.ready):
                     m.d.comb += self.done.eq(1)
-                    m.d.sync += count.eq(0)
                     m.next = "idle"
+        # After the state machine: a step may end in the clock cycle in which the last one leaves.
+        with m.If(self.start):
+            m.d.sync += [
+                total.eq(count + write.en), count.eq(0), filled.eq(~filled), waiting.eq(1),
+            ]  # fmt: skip
         return m

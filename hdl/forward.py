@@ -7,13 +7,15 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.gate_sizes import gate_sizes
 
 from .core_signals import lfsr_counts
 from .fixed import shape_for, shape_of
+from .gather import EventGather, event_layout
 from .host_port import entry_layout, state_layout
 from .lfsr import lane_words
 from .neuron import NeuronPipe
@@ -22,43 +24,43 @@ from .pipeline import NO_READ_WRITE_COLLISION, Pipe
 from .table import ErrorPipe
 
 
-def event_layout(units: int) -> data.StructLayout:
-    """Return an address event: ``last`` ends the step, and its ``address`` is ignored."""
-    return data.StructLayout({"address": range(units), "last": 1})
-
-
 class ForwardEngine(wiring.Component):
     """Adds up the weights of input events and computes the neurons of all lanes, slot by slot.
+
+    The events of a step are added up while the neurons of the step before are computed.
 
     Members
     -------
     i_events : In(stream of event_layout(N))
     i_targets : In(stream of P targets)
         One transfer per slot and step, if ``take_targets``.
-    accept : In(1)
-        Whether events are accepted.
+    accept, following : In(1)
+        Whether events are accepted, and whether another step may begin with ``start``; see
+        `EventGather`.
     marked, mark_address : Out
-        An input spikes in this step (for the traces).
-    ended : Out(1)
-        The last event of the step has been processed and all sums are complete; high until
-        ``start``.
+        An input spikes in the step that is gathered.
+    gathered : Out(1)
+        All events of a step are there.
+    free : Out(1)
+        All slots of the step before are issued, and the state of the first is written in time.
     start : In(1)
-        Pulse: start to compute the neurons.
-    done : Out(1)
-        Pulse: the results of the last slot are valid in this clock cycle.
+        Pulse, while ``gathered`` and ``free``: compute the neurons of the gathered step.
     fresh : In(1)
-        The state reads as zero.
+        The state reads as zero; must be stable until the last slot of a step is issued.
+    issued : Out(1)
+        Pulse: the last slot of a step is issued.
+    done : Out(1)
+        Pulse: the spikes of the last slot are valid in this clock cycle.
+    errors_done : Out(1)
+        Pulse: the errors of the last slot are valid in this clock cycle.
     take_targets : In(1)
         Whether each slot takes a transfer of targets.
     noise_scale, reciprocal : In
         Constants of the phase.
     restart : In(1)
         Pulse: set the noise LFSRs to their seeds.
-    clear, cleared : In(1), Out(1)
-        While ``clear`` is high, the sums are set to zero; ``cleared`` is high in the last clock
-        cycle of that.
-    weight_address, weight_data : Out, In
-        Read port of the weights; data one clock cycle after the address.
+    weight_address, weight_row : Out, In
+        Row of the weights that is read; its S weights 2 clock cycles after the address.
     drawn, draws, weight_sums : Out
         Noise draws and sums of weights of a slot, as they enter the pipelines.
     slot_valid, slot, spikes, before, currents, kept, saturated : Out
@@ -66,7 +68,6 @@ class ForwardEngine(wiring.Component):
         after the reset, P x 3 saturation flags.
     error_valid, error_slot, errors, error_saturated : Out
         Errors of a slot, `ErrorPipe.latency` clock cycles later.
-
     host, host_slot, host_state : In(1), In, Out
         While ``host`` is high: state of the slot ``host_slot``, one clock cycle later.
     host_bin, host_entry, host_entry_enable, host_entry_data
@@ -74,17 +75,31 @@ class ForwardEngine(wiring.Component):
     noise_lfsr : Out(array of states)
 
     Latency: `latency` clock cycles from the issue of a slot to its spikes, `error_latency` to its
-    errors. Throughput: one weight and one neuron per lane and clock cycle. Handshake: events stall
-    until all slots of the previous one are issued, targets until their slot is issued. Reset: no
-    events; the sums need ``clear``.
+    errors; the first slot is issued one clock cycle after ``start``. Throughput: one row of weights
+    and one neuron per lane in each clock cycle, and a step per `least_clocks`. Handshake: events
+    stall until all rows of the previous one are read, targets until their slot is issued. Reset: no
+    events.
     """
 
-    latency = 1 + NeuronPipe.latency  # read of the sums
+    latency = 1 + NeuronPipe.latency  # read of the state
     error_latency = latency + ErrorPipe.latency
+    membrane_gap = latency + 1 - NeuronPipe.membrane_delay  # from a read to the next, of one slot
+    target_gap = latency + ErrorPipe.target_delay  # from a write to the next, of one slot
+
+    @classmethod
+    def least_clocks(cls, *, learning: bool) -> int:
+        """Return the least number of clock cycles from a ``start`` to the next one.
+
+        With many slots, it is the number of slots plus 1. The state of a slot must have been
+        written when the next step reads it; in a core with learning hardware, its target must have
+        been read when the next one is written.
+        """
+        return max(cls.membrane_gap, cls.target_gap) if learning else cls.membrane_gap
 
     def __init__(self, config: Config, *, learning: bool) -> None:
         self._config = config
         self._learning = learning
+        self._sizes = gate_sizes(config)
         sizes, ranges = config.layer, derive(config).ranges
         lanes, slots = sizes.lanes, sizes.slots
         membrane, error = shape_of(config.membrane.format), shape_of(config.error.format)
@@ -95,18 +110,19 @@ class ForwardEngine(wiring.Component):
         members = {
             "i_events": In(stream.Signature(event_layout(sizes.inputs))),
             "accept": In(1),
+            "following": In(1),
             "marked": Out(1),
             "mark_address": Out(range(sizes.inputs)),
-            "ended": Out(1),
+            "gathered": Out(1),
+            "free": Out(1),
             "start": In(1),
+            "issued": Out(1),
             "done": Out(1),
             "fresh": In(1),
             "noise_scale": In(config.noise.scale_bits),
             "restart": In(1),
-            "clear": In(1),
-            "cleared": Out(1),
-            "weight_address": Out(range(sizes.inputs * slots)),
-            "weight_data": In(data.ArrayLayout(weight, lanes)),
+            "weight_address": Out(range(sizes.inputs * self._sizes.rows)),
+            "weight_row": In(data.ArrayLayout(weight, self._sizes.synapses)),
             "slot_valid": Out(1),
             "slot": Out(range(slots)),
             "spikes": Out(lanes),
@@ -129,6 +145,7 @@ class ForwardEngine(wiring.Component):
         if learning:
             members |= {
                 "reciprocal": In(config.error.reciprocal_bits),
+                "errors_done": Out(1),
                 "error_valid": Out(1),
                 "error_slot": Out(range(slots)),
                 "errors": Out(data.ArrayLayout(error, lanes)),
@@ -143,81 +160,27 @@ class ForwardEngine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the addition of events, the sums, and the pass over the slots."""
         m = Module()
-        sizes = self._config.layer
-        m.submodules.sums = sums = Memory(
-            shape=data.ArrayLayout(self._sum_shape, sizes.lanes), depth=sizes.slots, init=[]
-        )
-        write = sums.write_port()
-        read = sums.read_port(transparent_for=(write,))
-        wiping = Signal(range(sizes.slots))
-        m.d.comb += self.cleared.eq(wiping == sizes.slots - 1)
-        with m.If(self.clear):
-            m.d.sync += wiping.eq(wiping + ~self.cleared)
-        with m.Else():
-            m.d.sync += wiping.eq(0)
-        walked, adding = self._walk_events(m, read, write)
-        issued = self._issue_slots(m)
-        with m.If(self.clear):
-            m.d.comb += [write.en.eq(1), write.addr.eq(wiping)]
-        with m.Elif(issued["valid_1"]):
-            # A sum is used once and set to zero for the next step.
-            m.d.comb += [write.en.eq(1), write.addr.eq(issued["slot_1"])]
-        with m.If(~adding & ~walked):
-            m.d.comb += read.addr.eq(issued["slot"])
-        self._run_slots(m, read, issued)
-        return m
-
-    def _walk_events(self, m: Module, read: Any, write: Any) -> tuple[Signal, Signal]:
-        """Accept events; for each, add its row to the sums, one slot per clock cycle."""
-        slots, lanes = self._config.layer.slots, self._config.layer.lanes
-        pipe = Pipe(m)
-        walking, base = Signal(), Signal(self.weight_address.shape())
-        slot, address = Signal(range(slots)), Signal.like(self.mark_address)
-        ending = Signal()
-        final = slot == slots - 1
-        event = self.i_events.payload
-        m.d.comb += self.i_events.ready.eq(self.accept & ~ending & (~walking | final))
-        with m.If(walking):
-            m.d.sync += slot.eq(slot + 1)
-        with m.If(~walking | final):
-            taken = self.i_events.valid & self.i_events.ready
-            m.d.sync += [
-                walking.eq(taken & ~event.last),
-                base.eq(event.address * slots),
-                address.eq(event.address),
-                slot.eq(0),
-            ]
-            with m.If(taken & event.last):
-                m.d.sync += ending.eq(1)
+        m.submodules.gather = gather = EventGather(self._config)
+        connect(m, flipped(self.i_events), gather.i_events)
         m.d.comb += [
-            self.weight_address.eq(base + slot),
-            self.marked.eq(walking & (slot == 0)),
-            self.mark_address.eq(address),
+            gather.accept.eq(self.accept),
+            gather.following.eq(self.following),
+            gather.take.eq(self.start),
+            gather.weight_row.eq(self.weight_row),
+            self.weight_address.eq(gather.weight_address),
+            self.marked.eq(gather.marked),
+            self.mark_address.eq(gather.mark_address),
+            self.gathered.eq(gather.gathered),
         ]
-        # The weights pass a register because the output of block RAM is slow.
-        reading = Signal()
-        m.d.sync += reading.eq(walking)
-        slot_1 = pipe.delay(slot, 1, "sum_slot_read")
-        adding = Signal()
-        m.d.sync += adding.eq(reading)
-        slot_2 = pipe.delay(slot_1, 1, "sum_slot_add")
-        row = pipe.register(self.weight_data, "row")
-        with m.If(reading):
-            m.d.comb += read.addr.eq(slot_1)
-        with m.If(adding):
-            m.d.comb += [write.en.eq(1), write.addr.eq(slot_2)]
-            for lane in range(lanes):
-                m.d.comb += write.data[lane].eq(read.data[lane] + row[lane])
-        m.d.comb += self.ended.eq(ending & ~walking & ~reading & ~adding)
-        with m.If(self.start):
-            m.d.sync += ending.eq(0)
-        return reading, adding
+        issued = self._issue_slots(m)
+        self._run_slots(m, self._next_sums(m, gather, issued), issued)
+        return m
 
     def _issue_slots(self, m: Module) -> dict[str, Signal]:
         """Issue one slot per clock cycle, as soon as its targets are valid."""
-        slots = self._config.layer.slots
-        running, slot = Signal(), Signal(range(slots))
-        valid = Signal()
+        slots = self._sizes.slots
+        running, slot = Signal(name="running"), Signal(range(slots), name="issue_slot")
+        valid = Signal(name="issue")
         m.d.comb += valid.eq(running)
         if self._targets:
             wanted = self.take_targets
@@ -225,15 +188,62 @@ class ForwardEngine(wiring.Component):
                 valid.eq(running & (~wanted | self.i_targets.valid)),
                 self.i_targets.ready.eq(running & wanted),
             ]
+        m.d.comb += self.issued.eq(valid & (slot == slots - 1))
         with m.If(self.start):
             m.d.sync += [running.eq(1), slot.eq(0)]
         with m.Elif(valid):
             m.d.sync += slot.eq(slot + 1)
-            with m.If(slot == slots - 1):
+            with m.If(self.issued):
                 m.d.sync += running.eq(0)
-        valid_1, slot_1 = Signal(), Signal.like(slot)
+        # Few slots: wait until the first one may be issued again.
+        recent, waits = running, self.least_clocks(learning=self._learning) - 1 - slots
+        was = valid
+        for stage in range(max(0, waits)):
+            before, was = was, Signal(name=f"issued_{stage + 1}")
+            m.d.sync += was.eq(before)
+            recent = recent | was
+        m.d.comb += self.free.eq(~recent)
+        valid_1, slot_1 = Signal(name="valid_1"), Signal(range(slots), name="slot_1")
         m.d.sync += [valid_1.eq(valid), slot_1.eq(slot)]
         return {"valid": valid, "slot": slot, "valid_1": valid_1, "slot_1": slot_1}
+
+    def _next_sums(self, m: Module, gather: EventGather, issued: dict[str, Signal]) -> Any:
+        """Return the sums of the slot that was issued one clock cycle ago.
+
+        A row of sums is copied to a shift register, from which the slots of the row are taken.
+        """
+        sizes = self._sizes
+        parts, lanes = sizes.row_slots, sizes.lanes
+        load = Signal(name="load_sums")
+        taken: list[Value] = [gather.sums[number] for number in range(sizes.synapses)]
+        if sizes.rows == 1:
+            m.d.comb += load.eq(self.start)
+        else:
+            none = Signal(name="no_events")
+            place = Signal(range(parts), name="row_place")
+            row = Signal(range(sizes.rows), name="row_next")
+            m.d.comb += [
+                load.eq(issued["valid"] & (place == 0)),
+                gather.read_row.eq(Mux(load, row + 1, row)),
+            ]
+            with m.If(issued["valid"]):
+                m.d.sync += place.eq(Mux(place == parts - 1, 0, place + 1))
+            with m.If(load):
+                m.d.sync += row.eq(row + 1)
+            with m.If(self.start):
+                m.d.comb += gather.read_row.eq(0)
+                m.d.sync += [place.eq(0), row.eq(0), none.eq(gather.none)]
+            taken = [Mux(none, 0, total) for total in taken]
+        held = Signal(data.ArrayLayout(self._sum_shape, sizes.synapses), name="held_sums")
+        for number in range(sizes.synapses):
+            with m.If(load):
+                m.d.sync += held[number].eq(taken[number])
+            if number + lanes < sizes.synapses:
+                with m.Elif(issued["valid_1"]):
+                    m.d.sync += held[number].eq(held[number + lanes])
+        sums = Signal(data.ArrayLayout(self._sum_shape, lanes), name="slot_sums")
+        m.d.comb += [sums[lane].eq(held[lane]) for lane in range(lanes)]
+        return sums
 
     def _run_slots(self, m: Module, sums: Any, issued: dict[str, Signal]) -> None:
         """Send the slots through the pipelines of the lanes and write the state back."""
@@ -254,20 +264,23 @@ class ForwardEngine(wiring.Component):
             return here
 
         here = place(self.latency - 1, "out")
-        drawn = NeuronPipe.draw_delay
+        drawn, stale = NeuronPipe.draw_delay, NeuronPipe.membrane_delay
         m.d.comb += [
             self.drawn.eq(valids[drawn]),
-            self.weight_sums.eq(pipe.delay(sums.data, drawn, "weight_sums")),
+            self.weight_sums.eq(pipe.delay(sums, drawn, "weight_sums")),
             self.slot_valid.eq(valids[self.latency - 1]),
             self.slot.eq(here),
         ]
-        last = here
+        m.d.comb += self.done.eq(self.slot_valid & (here == slots - 1))
         if self._learning:
             last = place(self.error_latency - 1, "error")
-            m.d.comb += [self.error_valid.eq(valids[-1]), self.error_slot.eq(last)]
-        there = valids[self.error_latency - 1 if self._learning else self.latency - 1]
-        m.d.comb += self.done.eq(there & (last == slots - 1))
+            m.d.comb += [
+                self.error_valid.eq(valids[-1]),
+                self.error_slot.eq(last),
+                self.errors_done.eq(valids[-1] & (last == slots - 1)),
+            ]
         old_currents, old_membranes = self._hold_state(m, issued, valids, place)
+        fresh = [pipe.delay(self.fresh, 1 + after, f"fresh_{after}") for after in (0, stale)]
         noise = config.noise
         words, states = lane_words(
             m, "noise", noise.lfsr.streams(lanes), noise.leap, noise.draw_bits,
@@ -282,7 +295,7 @@ class ForwardEngine(wiring.Component):
                 draw.word.eq(words[lane]),
                 neuron.draw.eq(draw.draw),
                 self.draws[lane].eq(draw.draw),
-                neuron.weight_sum.eq(sums.data[lane]),
+                neuron.weight_sum.eq(sums[lane]),
                 neuron.noise_scale.eq(self.noise_scale),
                 self.spikes[lane].eq(neuron.spike),
                 self.before[lane].eq(neuron.before),
@@ -291,11 +304,10 @@ class ForwardEngine(wiring.Component):
                 self.saturated.word_select(lane, 3).eq(neuron.saturated),
                 self._new_currents[lane].eq(neuron.current_soon),
             ]
-            with m.If(~self.fresh):
-                m.d.comb += [
-                    neuron.current.eq(old_currents[lane]),
-                    neuron.membrane.eq(old_membranes[lane]),
-                ]
+            with m.If(~fresh[0]):
+                m.d.comb += neuron.current.eq(old_currents[lane])
+            with m.If(~fresh[1]):
+                m.d.comb += neuron.membrane.eq(old_membranes[lane])
             if targets is not None:
                 self._learn_slot(m, pipe, lane, neuron, targets[lane])
 

@@ -30,7 +30,7 @@ class GradientPipe(wiring.Component):
     """
 
     latency = 2  # operands; product
-    gradient_delay = latency - 1  # register after the block RAM
+    gradient_delay = latency  # the sum itself takes no clock cycle
 
     def __init__(self, config: Config) -> None:
         gradient = shape_for(derive(config).ranges["gradient"])
@@ -44,12 +44,11 @@ class GradientPipe(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build registers for the operands, the product and the previous sum; and the adder."""
+        """Build registers for the operands and the product, and the adder."""
         m = Module()
         pipe = Pipe(m)
         # The operands get a clock cycle to reach the multiplier, which can be far away.
         error, trace = pipe.register(self.error, "error_near"), pipe.register(self.trace, "near")
         product = pipe.register(error * trace, "product")
-        before = pipe.register(self.gradient, "before")
-        m.d.comb += self.gradient_next.eq(before + product)
+        m.d.comb += self.gradient_next.eq(self.gradient + product)
         return m

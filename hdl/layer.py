@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -12,18 +12,22 @@ from numpy.typing import NDArray
 
 from bitlif.model import clocks
 from bitlif.model.config.config import Config
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.signature import WIDTH
 
 from .core_signals import COUNTER_BITS, COUNTERS
 from .emitter import SpikeEmitter
-from .forward import ForwardEngine, event_layout
-from .host_port import HostSignature, phase_layout, row_layout
+from .forward import ForwardEngine
+from .gather import SUM_LATENCY, event_layout
+from .host_port import HostSignature, phase_layout
 from .learning import LearningEngine
 from .loadable import phase_rows
 from .memories import weight_rows
 from .observers import add_counters, connect_signature, connect_watch
-from .pipeline import NO_READ_WRITE_COLLISION
+from .pipeline import NO_READ_WRITE_COLLISION, Pipe, select_part
+from .row_memory import weight_memory
 from .signature import Signature
+from .turns import Turns
 
 
 def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:
@@ -47,18 +51,19 @@ def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:
     return members
 
 
-def pipeline_depths() -> dict[str, int]:
-    """Return the depths that `bitlif.model.clocks` uses, computed from the pipeline stages.
-
-    A depth is the latency of a pass, plus one clock cycle where its state machine waits for a
-    registered done flag; the update includes the end of the window.
-    """
+def timings() -> dict[str, int]:
+    """Return the clock cycles that `bitlif.model.clocks` uses, computed from the pipeline stages."""
     return {
-        "NEURON_DEPTH": ForwardEngine.latency + 1,
-        "ERROR_DEPTH": ForwardEngine.error_latency + 1,
-        "TRACE_DEPTH": LearningEngine.trace_latency + 1,
-        "GRADIENT_DEPTH": LearningEngine.gradient_latency,
-        "UPDATE_DEPTH": LearningEngine.update_latency + clocks.CLOSE,
+        "SPIKES": ForwardEngine.latency,
+        "ERRORS": ForwardEngine.error_latency,
+        "LEAST": ForwardEngine.least_clocks(learning=False),
+        "LEAST_LEARNING": ForwardEngine.least_clocks(learning=True),
+        "SUMS": SUM_LATENCY,
+        "FUSED": LearningEngine.fused_gap,
+        "TRACE_GAP": LearningEngine.pass_gap,
+        "SINGLE_GAP": LearningEngine.single_gap,
+        "PRODUCT": LearningEngine.gradient_latency,
+        "UPDATE": LearningEngine.update_latency,
     }
 
 
@@ -113,13 +118,14 @@ class LayerCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         """Connect the engines, the emitter, the weights and the host; sequence them."""
-        for name, depth in pipeline_depths().items():
-            assert getattr(clocks, name) == depth, f"{name} must be {depth}"
+        for name, value in timings().items():
+            assert getattr(clocks, name) == value, f"{name} must be {value}"
         m = Module()
         config, sizes = self._config, self._config.layer
         m.submodules.forward = forward = ForwardEngine(config, learning=self._learning)
         m.submodules.emitter = emitter = SpikeEmitter(sizes)
         m.submodules.signer = signer = Signature(sizes.lanes)
+        m.submodules.turns = turns = Turns(config, learning=self._learning)
         learner = LearningEngine(config) if self._learning else None
         if learner is not None:
             m.submodules.learner = learner
@@ -133,9 +139,11 @@ class LayerCore(wiring.Component):
             emitter.push.eq(forward.slot_valid),
             emitter.slot.eq(forward.slot),
             emitter.spikes.eq(forward.spikes),
+            emitter.start.eq(forward.done),
             self.digest.eq(signer.value),
         ]
-        self._take_turns(m, forward, emitter, learner)
+        self._take_turns(m, turns, forward, emitter, learner)
+        self._follow_schedule(m, forward, learner, turns.window_done)
         self._serve_host(m, forward, learner)
         self._hold_weights(m, forward, learner)
         connect_signature(m, config.layer, forward, learner, signer)
@@ -147,115 +155,66 @@ class LayerCore(wiring.Component):
     def _take_turns(
         self,
         m: Module,
+        turns: Turns,
         forward: ForwardEngine,
         emitter: SpikeEmitter,
         learner: LearningEngine | None,
     ) -> None:
-        """Build the state machine that runs the passes of steps and windows in order."""
-        config = self._config
-        keeps, steps = config.window, config.window.steps
-        step = Signal(range(steps))
-        begun = Signal()
-        state_fresh, trace_fresh = Signal(init=1), Signal(init=1)
-        neurons_done, traces_done = Signal(), Signal()
-        m.d.comb += forward.fresh.eq(state_fresh)
-        close, sent = Signal(), Signal()
-        state_blank = Signal(init=1)
-        m.d.comb += self.host.state_blank.eq(state_blank)
-        if learner is not None:
-            trace_blank = Signal(init=1)
-            m.d.comb += self.host.trace_blank.eq(trace_blank)
-        with m.If(emitter.start):
-            m.d.sync += sent.eq(0)
-        with m.Elif(emitter.done):
-            m.d.sync += sent.eq(1)
-        with m.FSM(name="turn"):
-            with m.State("clear"):
-                m.d.comb += forward.clear.eq(1)
-                cleared = forward.cleared
-                if learner is not None:
-                    m.d.comb += learner.clear.eq(1)
-                    cleared = cleared & learner.cleared
-                with m.If(cleared):
-                    m.next = "events"
-            with m.State("events"):
-                m.d.comb += [forward.accept.eq(1), self.host.idle.eq((step == 0) & ~begun)]
-                with m.If(self.i_events.valid):
-                    m.d.sync += begun.eq(1)
-                with m.If(forward.ended):
-                    m.d.comb += forward.start.eq(1)
-                    m.d.sync += neurons_done.eq(0)
-                    if learner is not None:
-                        m.d.comb += learner.start_traces.eq(self.learn)
-                        m.d.sync += traces_done.eq(~self.learn)
-                    m.next = "neurons"
-            with m.State("neurons"):
-                # Uses registers: the errors of the last slot are stored in the cycle of `done`.
-                ready = neurons_done
-                with m.If(forward.done):
-                    m.d.sync += neurons_done.eq(1)
-                if learner is not None:
-                    with m.If(learner.traces_done):
-                        m.d.sync += traces_done.eq(1)
-                    ready = neurons_done & traces_done
-                with m.If(ready):
-                    m.d.sync += [state_fresh.eq(0), state_blank.eq(0)]
-                    m.d.comb += emitter.start.eq(1)
-                    if learner is None:
-                        m.next = "spikes"
-                    else:
-                        with m.If(self.learn):
-                            m.d.sync += [trace_fresh.eq(0), trace_blank.eq(0)]
-                            m.d.comb += learner.start_gradient.eq(1)
-                            m.next = "gradient"
-                        with m.Else():
-                            if keeps.trace == "clear":
-                                m.d.sync += trace_blank.eq(1)
-                            m.next = "spikes"
-            if learner is not None:
-                with m.State("gradient"), m.If(learner.gradient_done):
-                    m.next = "spikes"
-            with m.State("spikes"), m.If(sent | emitter.done):
-                m.d.comb += self.step_done.eq(1)
-                with m.If(step == steps - 1):
-                    m.d.sync += [step.eq(0), begun.eq(0)]
-                    m.next = "close"
-                    if learner is not None:
-                        with m.If(self.learn):
-                            m.d.comb += learner.start_update.eq(1)
-                            m.next = "update"
-                with m.Else():
-                    m.d.sync += step.eq(step + 1)
-                    m.next = "events"
-            if learner is not None:
-                with m.State("update"), m.If(learner.update_done):
-                    m.next = "close"
-            with m.State("close"):
-                m.d.comb += [close.eq(1), self.window_done.eq(1)]
-                m.d.sync += [
-                    state_fresh.eq(keeps.state == "clear"),
-                    trace_fresh.eq(trace_fresh | (keeps.trace == "clear")),
-                ]
-                # The memory of the schedule is read one clock cycle after its address.
-                m.next = "schedule"
-            with m.State("schedule"):
-                m.next = "settle"
-            with m.State("settle"):
-                m.next = "events"
+        """Connect the passes to the state machine that starts them."""
+        keeps = self._config.window
+        state_fresh, state_blank = Signal(init=1, name="state_fresh"), Signal(init=1, name="blank")
         # Restart with the first event, so that the host reads the final states between windows.
-        restart = self.host.idle & self.i_events.valid & (keeps.lfsr == "clear")
-        m.d.comb += forward.restart.eq(restart)
-        if learner is not None:
-            m.d.comb += [
-                learner.restart.eq(restart),
-                learner.fresh.eq(trace_fresh),
-                learner.mark.eq(forward.marked & self.learn),
-                learner.mark_address.eq(forward.mark_address),
-                learner.push.eq(forward.error_valid & self.learn),
-                learner.slot.eq(forward.error_slot),
-                learner.errors.eq(forward.errors),
-            ]
-        self._follow_schedule(m, forward, learner, close)
+        restart = turns.idle & self.i_events.valid & (keeps.lfsr == "clear")
+        m.d.comb += [
+            turns.event.eq(self.i_events.valid),
+            turns.gathered.eq(forward.gathered),
+            turns.free.eq(forward.free),
+            turns.sent.eq(emitter.done),
+            forward.accept.eq(turns.accept),
+            forward.following.eq(turns.following),
+            forward.start.eq(turns.start),
+            forward.fresh.eq(state_fresh),
+            forward.restart.eq(restart),
+            self.host.idle.eq(turns.idle),
+            self.host.state_blank.eq(state_blank),
+            self.step_done.eq(turns.step_done),
+            self.window_done.eq(turns.window_done),
+        ]
+        with m.If(forward.issued):
+            m.d.sync += state_fresh.eq(0)
+        with m.If(turns.window_done):
+            m.d.sync += state_fresh.eq(keeps.state == "clear")
+        with m.If(forward.done):
+            m.d.sync += state_blank.eq(0)
+        if learner is None:
+            m.d.comb += turns.cleared.eq(1)
+            return
+        trace_fresh, trace_blank = Signal(init=1, name="trace_fresh"), Signal(init=1, name="unused")
+        m.d.comb += [
+            turns.learn.eq(self.learn),
+            turns.cleared.eq(learner.cleared),
+            turns.taught.eq(learner.started),
+            turns.learned.eq(learner.done),
+            turns.updated.eq(learner.update_done),
+            learner.clear.eq(turns.clear),
+            learner.start_update.eq(turns.start_update),
+            learner.restart.eq(restart),
+            learner.fresh.eq(trace_fresh),
+            learner.mark.eq(forward.marked & self.learn),
+            learner.mark_address.eq(forward.mark_address),
+            learner.gathered.eq(turns.start & self.learn),
+            learner.push.eq(forward.error_valid & self.learn),
+            learner.slot.eq(forward.error_slot),
+            learner.errors.eq(forward.errors),
+            learner.errors_done.eq(forward.errors_done & self.learn),
+            self.host.trace_blank.eq(trace_blank),
+        ]
+        with m.If(learner.traced):
+            m.d.sync += [trace_fresh.eq(0), trace_blank.eq(0)]
+        with m.If(turns.window_done & (keeps.trace == "clear")):
+            m.d.sync += trace_fresh.eq(1)
+        with m.If(forward.done & ~self.learn & (keeps.trace == "clear")):
+            m.d.sync += trace_blank.eq(1)
 
     def _follow_schedule(
         self, m: Module, forward: ForwardEngine, learner: LearningEngine | None, close: Signal
@@ -300,41 +259,43 @@ class LayerCore(wiring.Component):
         self, m: Module, forward: ForwardEngine, learner: LearningEngine | None
     ) -> None:
         """Share the read port and the write port of the weights between host and engines."""
-        sizes = self._config.layer
-        m.submodules.weights = weights = Memory(
-            shape=row_layout(self._config),
-            depth=sizes.inputs * sizes.slots,
-            init=self._weights,
-            attrs=NO_READ_WRITE_COLLISION,
-        )
-        read, write = weights.read_port(), weights.write_port(granularity=1)
+        sizes, lanes = gate_sizes(self._config), self._config.layer.lanes
+        m.submodules.weights = weights = weight_memory(self._config, self._weights)
+        pipe = Pipe(m)
+        # The weights pass a register because the output of block RAM is slow.
+        row = pipe.register(weights.row, "weight_row")
+        host_row, host_place = self.host.address >> sizes.place_bits, self.host.address
+        shown = pipe.register(host_place[: sizes.place_bits], "host_place")
         m.d.comb += [
-            read.addr.eq(forward.weight_address),
-            forward.weight_data.eq(read.data),
-            self.host.weights.eq(read.data),
+            weights.read_address.eq(forward.weight_address),
+            forward.weight_row.eq(row),
         ]
-        if learner is not None:
-            updating = Signal()
-            with m.If(learner.start_update):
-                m.d.sync += updating.eq(1)
-            with m.If(learner.update_done):
-                m.d.sync += updating.eq(0)
-            with m.If(updating):
-                m.d.comb += read.addr.eq(learner.weight_address)
-            with m.If(learner.update_enable):
-                m.d.comb += [
-                    write.addr.eq(learner.update_address),
-                    write.data.eq(learner.update_data),
-                    write.en.eq(~0),
+        pairs = zip(self.host.weights, select_part(list(weights.row), shown, lanes), strict=True)
+        m.d.comb += [weight.eq(value) for weight, value in pairs]
+        for part in range(sizes.row_slots):
+            place = slice(part * lanes, (part + 1) * lanes)
+            there = host_place[: sizes.place_bits] == part
+            with m.If(self.host.idle & there):
+                m.d.comb += weights.write[place].eq(self.host.weights_enable)
+            values: Any = self.host.weights_data
+            if learner is not None:
+                with m.If(learner.update_enable & (learner.update_place == part)):
+                    m.d.comb += weights.write[place].eq(~0)
+                values = [
+                    Mux(self.host.idle, given, new)
+                    for given, new in zip(self.host.weights_data, learner.update_data, strict=True)
                 ]
-            m.d.comb += learner.weight_data.eq(read.data)
+            for lane in range(lanes):
+                m.d.comb += weights.written[part * lanes + lane].eq(values[lane])
+        m.d.comb += weights.write_address.eq(host_row)
+        if learner is not None:
+            with m.If(~self.host.idle):
+                m.d.comb += weights.write_address.eq(learner.update_address)
+            with m.If(learner.weight_reading):
+                m.d.comb += weights.read_address.eq(learner.weight_address)
+            m.d.comb += learner.weight_row.eq(row)
         with m.If(self.host.idle):
-            m.d.comb += [
-                read.addr.eq(self.host.address),
-                write.addr.eq(self.host.address),
-                write.data.eq(self.host.weights_data),
-                write.en.eq(self.host.weights_enable),
-            ]
+            m.d.comb += weights.read_address.eq(host_row)
 
     def _serve_host(
         self, m: Module, forward: ForwardEngine, learner: LearningEngine | None

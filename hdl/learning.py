@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.gate_sizes import gate_sizes
 
 from .core_signals import lfsr_counts
+from .error_groups import ErrorGroups
 from .fixed import shape_for, shape_of
 from .gradient import GradientPipe
 from .host_port import row_layout, trace_layout
-from .lfsr import lane_words
 from .loadable import rate_shifts
-from .pipeline import NO_READ_WRITE_COLLISION, Pipe, present_lanes
+from .marks import SpikeMarks
+from .pipeline import NO_READ_WRITE_COLLISION, Pipe, pulse
+from .row_memory import RowMemory, sum_memory
 from .trace import TracePipe
-from .update import UpdatePipe
-
-RATE_CHAIN = 16
-"""Most registers between the rate of a phase and the last lane; shorter than any window."""
+from .update_pass import UpdatePass
 
 
 class LearningEngine(wiring.Component):
     """Computes the traces and the gradient of each step, and the weight update of a window.
 
+    A pass over the inputs computes the traces, and adds the products of the first group of L
+    neurons that has an active error. Each further group takes a pass of its own.
+
     Members
     -------
-    mark, mark_address : In
-        An input spikes in this step.
-    start_traces, traces_done : In(1), Out(1)
-        Compute the step of all traces; done in the clock cycle of the last write.
+    mark, mark_address, gathered : In
+        An input spikes in the step that is gathered; pulse at the end of that step.
+    push, slot, errors, errors_done : In
+        Errors of a slot; pulse with the last slot of a step, if it is learned.
+    waiting : Out(1)
+        A step waits for the passes of the step before.
+    started : Out(1)
+        Pulse: the passes of a step start.
+    traced : Out(1)
+        Pulse: the first pass of a step is issued.
+    done : Out(1)
+        Pulse: the last trace and the last product of a step are written.
     fresh : In(1)
-        The traces read as zero.
-    push, slot, errors : In
-        Errors of a slot; stored if at least one is not zero.
-    start_gradient, gradient_done : In(1), Out(1)
-        Add the products of all stored errors; done in the clock cycle of the last write, or one
-        clock cycle after the start if no errors are stored.
+        The traces read as zero; must be stable until ``traced``.
     start_update, update_done : In(1), Out(1)
         Update all weights and clear the gradient.
     rate, shift : In
         Constants of the phase.
-    restart, clear, cleared : In(1), In(1), Out(1)
-        As in `ForwardEngine`.
-    weight_address, weight_data : Out, In
-        Read port of the weights; data one clock cycle after the address.
-    update_address, update_data, update_enable : Out
-        Write port of the weights.
-    update_slot : Out
-        Slot of the row that is written.
+    restart : In(1)
+        Pulse: set the update LFSRs to their seeds.
+    clear, cleared : In(1), Out(1)
+        While ``clear`` is high, gradient and marks are set to zero; ``cleared`` is high in the last
+        clock cycle of that.
+    weight_reading, weight_address, weight_row : Out, Out, In
+        Row of the weights, during an update; its S weights 2 clock cycles after the address.
+    update_address, update_place, update_data, update_enable, update_slot : Out
+        Write port of the weights; see `UpdatePass`.
     saturated : Out(2)
         Saturation flags of both traces, with ``trace_written``.
     trace_written : Out(1)
@@ -62,30 +71,38 @@ class LearningEngine(wiring.Component):
     trace_row : Out
         The traces that are written, with ``trace_written``.
     gradient_taken, gradient_row : Out
-        A row of the gradient that is read for the update, by slot and then by input.
+        P sums of the gradient that enter the update, by slot and then by input.
     host_input, host_trace : In, Out
         Traces of the input ``host_input``, one clock cycle later, while the engine is idle.
     update_lfsr : Out(array of states)
         Only with stochastic rounding.
 
-    Latency: from the last issue of a pass to its last write, `trace_latency`, `gradient_latency`
-    or `update_latency` clock cycles. Throughput: one trace, or one product per lane, or one weight
-    per lane, in each clock cycle. Handshake: start and done pulses. Reset: idle, no errors stored;
-    the memories need ``clear``.
+    Latency: the first pass issues an input one clock cycle after ``started`` and writes its trace
+    `trace_latency` clock cycles later; products are written `gradient_latency` clock cycles after
+    the read of a stored trace, or `fused_latency` after the issue in a first pass. Throughput: one
+    trace and L products, or P weights, in each clock cycle (in two, with a gradient memory of one
+    port). Handshake: pulses. Reset: idle, no errors stored; the memories need ``clear``.
     """
 
     trace_latency = 1 + TracePipe.latency  # read of the traces
-    gradient_latency = 2 + GradientPipe.latency  # read of the errors; operands at the multipliers
-    update_latency = 1 + UpdatePipe.latency  # read of the gradient and the weights
+    gradient_latency = 2 + GradientPipe.latency  # read of the trace; operands at the multipliers
+    fused_latency = trace_latency - 1 + gradient_latency  # the new trace instead of its read
+    update_latency = UpdatePass.latency
+    pass_gap = trace_latency + 1
+    """Least clock cycles from the read of a trace in a first pass to the next read."""
+    fused_gap = trace_latency - 1
+    """Clock cycles by which the products of a first pass are behind those of others."""
+    single_gap = 3
+    """Further clock cycles between passes of a gradient memory of one port."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        sizes = config.layer
-        error, row = shape_of(config.error.format), row_layout(config)
-        depth = sizes.inputs * sizes.slots
-        self._gradient_row = data.ArrayLayout(
-            shape_for(derive(config).ranges["gradient"]), sizes.lanes
-        )
+        self._sizes = sizes = gate_sizes(config)
+        layer = config.layer
+        error = shape_of(config.error.format)
+        gradient = shape_for(derive(config).ranges["gradient"])
+        weight = data.ArrayLayout(shape_of(config.synapse.weight), sizes.synapses)
+        self._gradient_row = data.ArrayLayout(gradient, sizes.products)
         states = lfsr_counts(config)[1]
         own = data.ArrayLayout(config.learning.lfsr.width, states)
         lfsrs = {"update_lfsr": Out(own)} if states else {}
@@ -93,14 +110,16 @@ class LearningEngine(wiring.Component):
             {
                 "mark": In(1),
                 "mark_address": In(range(sizes.inputs)),
-                "start_traces": In(1),
-                "traces_done": Out(1),
-                "fresh": In(1),
+                "gathered": In(1),
                 "push": In(1),
                 "slot": In(range(sizes.slots)),
                 "errors": In(data.ArrayLayout(error, sizes.lanes)),
-                "start_gradient": In(1),
-                "gradient_done": Out(1),
+                "errors_done": In(1),
+                "waiting": Out(1),
+                "started": Out(1),
+                "traced": Out(1),
+                "done": Out(1),
+                "fresh": In(1),
                 "start_update": In(1),
                 "update_done": Out(1),
                 "rate": In(config.learning.rate_bits),
@@ -108,19 +127,21 @@ class LearningEngine(wiring.Component):
                 "restart": In(1),
                 "clear": In(1),
                 "cleared": Out(1),
-                "weight_address": Out(range(depth)),
-                "weight_data": In(row),
-                "update_address": Out(range(depth)),
-                "update_data": Out(row),
+                "weight_reading": Out(1),
+                "weight_address": Out(range(sizes.inputs * sizes.rows)),
+                "weight_row": In(weight),
+                "update_address": Out(range(sizes.inputs * sizes.rows)),
+                "update_place": Out(range(sizes.row_slots)),
+                "update_data": Out(row_layout(config)),
                 "update_enable": Out(1),
                 "update_slot": Out(range(sizes.slots)),
                 "saturated": Out(2),
                 "trace_written": Out(1),
-                "weight_saturated": Out(sizes.lanes),
-                "active": Out(sizes.lanes),
+                "weight_saturated": Out(layer.lanes),
+                "active": Out(layer.lanes),
                 "trace_row": Out(trace_layout(config)),
                 "gradient_taken": Out(1),
-                "gradient_row": Out(self._gradient_row),
+                "gradient_row": Out(data.ArrayLayout(gradient, sizes.lanes)),
                 "host_input": In(range(sizes.inputs)),
                 "host_trace": Out(trace_layout(config)),
                 **lfsrs,
@@ -128,237 +149,238 @@ class LearningEngine(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the three passes around their memories."""
+        """Build the passes around their memories."""
         m = Module()
-        config = self._config
-        sizes = config.layer
-        m.submodules.gradient = gradient = Memory(
-            shape=self._gradient_row,
-            depth=sizes.inputs * sizes.slots,
-            init=[],
-            attrs=NO_READ_WRITE_COLLISION,
-        )
-        self._sum_read, self._sum_write = gradient.read_port(), gradient.write_port()
+        sizes = self._sizes
         # A large memory of look-up tables would cost more than the block RAM, which is available.
-        self._style = NO_READ_WRITE_COLLISION | (
-            {"ram_style": "block"} if sizes.inputs > 32 else {}
-        )
+        style = NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if sizes.inputs > 32 else {})
         m.submodules.traces = traces = Memory(
-            shape=trace_layout(config), depth=sizes.inputs, init=[], attrs=self._style
+            shape=trace_layout(self._config), depth=sizes.inputs, init=[], attrs=style
         )
         self._trace_read, self._trace_write = traces.read_port(), traces.write_port()
-        m.d.comb += [
-            self._trace_read.addr.eq(self.host_input),
-            self.host_trace.eq(self._trace_read.data),
-        ]
+        m.submodules.marks = marks = SpikeMarks(sizes.inputs, style)
+        m.submodules.groups = groups = ErrorGroups(self._config)
         self._clear(m)
-        self._run_traces(m)
-        self._add_products(m)
-        self._update_weights(m)
+        issue = self._issue_passes(m, groups)
+        trace = self._run_traces(m, marks, issue)
+        memory, sums = self._add_products(m, groups, issue, trace)
+        self._update_weights(m, memory, sums)
+        m.d.comb += [
+            marks.mark.eq(self.mark),
+            marks.mark_address.eq(self.mark_address),
+            marks.ended.eq(self.gathered),
+            marks.clear.eq(self.clear),
+            marks.clear_address.eq(self._wiping),
+            groups.push.eq(self.push),
+            groups.slot.eq(self.slot),
+            groups.errors.eq(self.errors),
+            groups.take.eq(self.started),
+            self.active.eq(groups.active),
+        ]
         return m
 
     def _clear(self, m: Module) -> None:
-        """Set the gradient and the spike marks to zero, one address per clock cycle."""
-        depth = self._config.layer.inputs * self._config.layer.slots
-        self._wiping = wiping = Signal(range(depth))
+        """Set the gradient and the marks to zero, one address per clock cycle."""
+        depth = self._sizes.inputs * self._sizes.groups
+        self._wiping = wiping = Signal(range(depth), name="wiping")
         m.d.comb += self.cleared.eq(wiping == depth - 1)
         with m.If(self.clear):
             m.d.sync += wiping.eq(wiping + ~self.cleared)
-            m.d.comb += [self._sum_write.en.eq(1), self._sum_write.addr.eq(wiping)]
         with m.Else():
             m.d.sync += wiping.eq(0)
 
-    def _run_traces(self, m: Module) -> None:
-        """Compute one step of all traces, one input per clock cycle."""
-        inputs = self._config.layer.inputs
-        pipe = Pipe(m)
-        m.submodules.marks = marks = Memory(shape=1, depth=inputs, init=[], attrs=self._style)
-        mark_read, mark_write = marks.read_port(), marks.write_port()
-        m.submodules.trace_pipe = traced = TracePipe(self._config)
-        running, address = Signal(), Signal(range(inputs))
-        with m.If(self.start_traces):
-            m.d.sync += [running.eq(1), address.eq(0)]
-        with m.Elif(running):
+    def _issue_passes(self, m: Module, groups: ErrorGroups) -> dict[str, Signal]:
+        """Issue the inputs of all passes of a step; return what is issued."""
+        sizes = self._sizes
+        running, first = Signal(name="running"), Signal(name="first_pass")
+        ending, go = Signal(name="ending"), Signal(name="issue")
+        address = Signal(range(sizes.inputs), name="issue_input")
+        count, entry = (
+            Signal.like(groups.count, name="count"),
+            Signal.like(groups.count, name="entry"),
+        )
+        more, ends, finishes = (
+            Signal(name="more"),
+            Signal(name="pass_ends"),
+            Signal(name="finishes"),
+        )
+        between, after = pauses(self._config)
+        pause = Signal(range(max(between, after) + 1), name="pause")
+        resumes = pause == 1
+        waiting = Signal(name="waiting")
+        m.d.comb += [
+            go.eq(running & (pause == 0)),
+            more.eq(entry + 1 < count),
+            ends.eq(go & (address == sizes.inputs - 1)),
+            self.traced.eq(ends & first),
+            finishes.eq(resumes & ending),
+            self.started.eq(waiting & (~running | finishes)),
+            groups.entry.eq(entry),
+        ]
+        with m.If(self.errors_done):
+            m.d.sync += waiting.eq(1)
+        with m.Elif(self.started):
+            m.d.sync += waiting.eq(0)
+        if sizes.single_gradient:
+            beat = Signal(name="beat")
+            m.d.sync += beat.eq(go)
+            m.d.comb += go.eq(running & (pause == 0) & ~beat)
+        with m.If(pause != 0):
+            m.d.sync += pause.eq(pause - 1)
+            with m.If(resumes):
+                m.d.sync += entry.eq(entry + 1)
+        with m.Elif(go):
             m.d.sync += address.eq(address + 1)
-            with m.If(address == inputs - 1):
-                m.d.sync += running.eq(0)
-        m.d.comb += mark_read.addr.eq(address)
-        with m.If(running):
-            m.d.comb += self._trace_read.addr.eq(address)
-        valid, place = running, address
+            with m.If(ends):
+                m.d.sync += [address.eq(0), first.eq(0)]
+                with m.If(more & first):
+                    m.d.sync += pause.eq(between)
+                with m.Elif(more):
+                    m.d.sync += entry.eq(entry + 1)
+                with m.Elif(first & (after > 0)):
+                    m.d.sync += [pause.eq(after), ending.eq(1)]
+                with m.Else():
+                    m.d.comb += finishes.eq(1)
+        with m.If(finishes):
+            m.d.sync += running.eq(0)
+        with m.If(self.started):
+            m.d.sync += [
+                running.eq(1), first.eq(1), ending.eq(0), address.eq(0), entry.eq(0), pause.eq(0),
+                count.eq(groups.count),
+            ]  # fmt: skip
+            if sizes.single_gradient:
+                m.d.sync += beat.eq(0)
+        return {
+            "address": address,
+            "trace": go & first,
+            "trace ends": ends & first,
+            "fused": go & first & (count != 0),
+            "stored": go & ~first,
+            "running": running,
+            "final": ends & ~more,
+        }
+
+    def _run_traces(self, m: Module, marks: SpikeMarks, issue: dict[str, Signal]) -> Value:
+        """Compute one step of all traces, one input per clock cycle; return the new traces."""
+        pipe = Pipe(m)
+        m.submodules.trace_pipe = traced = TracePipe(self._config)
+        address = issue["address"]
+        m.d.comb += [
+            self._trace_read.addr.eq(Mux(issue["running"], address, self.host_input)),
+            self.host_trace.eq(self._trace_read.data),
+            marks.read.eq(issue["trace"]),
+            marks.read_address.eq(address),
+            marks.finished.eq(issue["trace ends"]),
+            traced.spiked.eq(marks.marked),
+        ]
+        valid: Value = issue["trace"]
         for stage in range(self.trace_latency):
-            passed = Signal(name=f"trace_valid_{stage}")
-            m.d.sync += passed.eq(valid)
-            valid, place = passed, pipe.register(place, f"trace_place_{stage}")
-            if stage == 0:
-                read, read_place = valid, place
+            before, valid = valid, Signal(name=f"trace_valid_{stage}")
+            m.d.sync += valid.eq(before)
         old = self._trace_read.data
-        m.d.comb += traced.spiked.eq(mark_read.data)
-        with m.If(~self.fresh):
+        with m.If(~pipe.delay(self.fresh, 1, "fresh")):
             m.d.comb += [traced.current.eq(old.current), traced.trace.eq(old.trace)]
         m.d.comb += [
             self._trace_write.en.eq(valid),
-            self._trace_write.addr.eq(place),
+            self._trace_write.addr.eq(pipe.delay(address, self.trace_latency, "trace_place")),
             self._trace_write.data.current.eq(traced.current_next),
             self._trace_write.data.trace.eq(traced.trace_next),
             self.trace_written.eq(valid),
             self.trace_row.eq(self._trace_write.data),
             self.saturated.eq(traced.saturated),
-            self.traces_done.eq(valid & (place == inputs - 1)),
         ]
-        # A mark is set by an event, and cleared when its trace reads it or by ``clear``.
-        with m.If(self.clear):
-            m.d.comb += [mark_write.en.eq(self._wiping < inputs), mark_write.addr.eq(self._wiping)]
-        with m.Elif(read):
-            m.d.comb += [mark_write.en.eq(1), mark_write.addr.eq(read_place)]
-        with m.Else():
-            m.d.comb += [
-                mark_write.en.eq(self.mark),
-                mark_write.addr.eq(self.mark_address),
-                mark_write.data.eq(1),
-            ]
+        return traced.trace_next
 
-    def _add_products(self, m: Module) -> None:
-        """For each stored slot and each input, add one product per lane in each clock cycle."""
-        config = self._config
-        inputs, lanes, slots = config.layer.inputs, config.layer.lanes, config.layer.slots
+    def _add_products(
+        self, m: Module, groups: ErrorGroups, issue: dict[str, Signal], new_trace: Value
+    ) -> tuple[RowMemory, Any]:
+        """Add the products of a group, one input per clock cycle; return the memory and its row."""
+        sizes = self._sizes
         pipe = Pipe(m)
-        base_shape = self._sum_read.addr.shape()
-        layout = data.StructLayout(
-            {"base": base_shape, "errors": data.ArrayLayout(shape_of(config.error.format), lanes)}
-        )
-        m.submodules.kept = kept = Memory(
-            shape=layout, depth=slots, init=[], attrs=NO_READ_WRITE_COLLISION
-        )
-        write, read = kept.write_port(), kept.read_port()
-        count = Signal(range(slots + 1))
-        base = Signal(base_shape)
-        with m.If(self.push):
-            # Slots come in order, so an adder replaces a multiplier.
-            m.d.sync += base.eq(Mux(self.slot == slots - 1, 0, base + inputs))
-        for lane, exists in enumerate(present_lanes(config.layer, self.slot)):
-            active = (self.errors[lane] != 0) & exists
+        m.submodules.gradient = memory = sum_memory(self._config)
+        # The products of a first pass wait for the new traces, those of others for their reads.
+        behind = self.fused_gap
+        head = issue["address"] == 0
+        go = pulse(m, issue["fused"], behind, "fused") | issue["stored"]
+        starts = pulse(m, issue["fused"] & head, behind, "fused_head") | (issue["stored"] & head)
+        first_final = issue["final"] & issue["trace"]
+        final = pulse(m, first_final, behind, "fused_final") | (issue["final"] & ~issue["trace"])
+        go_1, starts_1 = pulse(m, go, 1, "go"), pulse(m, starts, 1, "starts")
+        place = Signal.like(memory.read_address, name="sum_place")
+        errors = Signal(groups.group.errors.shape(), name="sum_errors", reset_less=True)
+        with m.If(go_1):
+            m.d.sync += place.eq(place + 1)
+        with m.If(starts_1):
+            m.d.sync += [place.eq(groups.group.base), errors.eq(groups.group.errors)]
+        stored = self._trace_read.data.trace
+        trace = pipe.register(Mux(self.trace_written, new_trace, stored), "sum_trace")
+        m.d.comb += memory.read_address.eq(place)
+        sums = pipe.register(memory.row, "before")
+        adds = pulse(m, go_1, self.gradient_latency - 1, "sum")
+        added = Signal(memory.row.shape(), name="sum_next")
+        for number in range(sizes.products):
+            m.submodules[f"product_{number}"] = product = GradientPipe(self._config)
             m.d.comb += [
-                self.active[lane].eq(active),
-                write.data.errors[lane].eq(self.errors[lane]),
-            ]
-        m.d.comb += [
-            write.en.eq(self.push & self.active.any()),
-            write.addr.eq(count),
-            write.data.base.eq(base),
-        ]
-        with m.If(write.en):
-            m.d.sync += count.eq(count + 1)
-        running, entry, address = Signal(), Signal(range(slots)), Signal(range(inputs))
-        row_ends = address == inputs - 1
-        ends = row_ends & (entry + 1 == count)
-        with m.If(self.start_gradient):
-            m.d.sync += [running.eq(count != 0), entry.eq(0), address.eq(0)]
-        with m.Elif(running):
-            m.d.sync += address.eq(address + 1)
-            with m.If(row_ends):
-                m.d.sync += [address.eq(0), entry.eq(entry + 1)]
-            with m.If(ends):
-                m.d.sync += [running.eq(0), count.eq(0)]
-        m.d.comb += read.addr.eq(entry)
-        with m.If(running):
-            m.d.comb += self._trace_read.addr.eq(address)
-        flags = [(running, running & ends)]
-        for stage in range(self.gradient_latency):
-            valid, final = Signal(name=f"sum_valid_{stage}"), Signal(name=f"sum_final_{stage}")
-            m.d.sync += [valid.eq(flags[-1][0]), final.eq(flags[-1][1])]
-            flags.append((valid, final))
-        address_1 = pipe.delay(address, 1, "sum_input")
-        place = pipe.register(read.data.base + address_1, "sum_place", base_shape)
-        trace = pipe.register(self._trace_read.data.trace, "sum_trace")
-        errors = pipe.register(read.data.errors, "sum_errors")
-        with m.If(flags[2][0]):
-            m.d.comb += self._sum_read.addr.eq(place)
-        written = pipe.delay(place, GradientPipe.latency, "sum_written")
-        for lane in range(lanes):
-            m.submodules[f"product_{lane}"] = product = GradientPipe(config)
-            m.d.comb += [
-                product.error.eq(errors[lane]),
+                product.error.eq(errors[number]),
                 product.trace.eq(trace),
-                product.gradient.eq(self._sum_read.data[lane]),
+                product.gradient.eq(sums[number]),
+                added[number].eq(product.gradient_next),
             ]
-            with m.If(flags[-1][0]):
-                m.d.comb += self._sum_write.data[lane].eq(product.gradient_next)
-        with m.If(flags[-1][0]):
-            m.d.comb += [self._sum_write.en.eq(1), self._sum_write.addr.eq(written)]
-        idle = Signal()
-        m.d.sync += idle.eq(self.start_gradient & (count == 0))
-        m.d.comb += self.gradient_done.eq(flags[-1][1] | idle)
-
-    def _update_weights(self, m: Module) -> None:
-        """Update the weights by slot and then by input, in the order of the draws."""
-        config = self._config
-        inputs, lanes, slots = config.layer.inputs, config.layer.lanes, config.layer.slots
-        pipe = Pipe(m)
-        running, slot, address = Signal(), Signal(range(slots)), Signal(range(inputs))
-        place, weight = Signal.like(self._sum_read.addr), Signal.like(self.weight_address)
-        row_ends = address == inputs - 1
-        ends = row_ends & (slot == slots - 1)
-        with m.If(self.start_update):
-            m.d.sync += [running.eq(1), slot.eq(0), address.eq(0), place.eq(0), weight.eq(0)]
-        with m.Elif(running):
-            m.d.sync += [
-                address.eq(address + 1),
-                place.eq(place + 1),
-                weight.eq(weight + slots),
-            ]
-            with m.If(row_ends):
-                m.d.sync += [address.eq(0), slot.eq(slot + 1), weight.eq(slot + 1)]
-            with m.If(ends):
-                m.d.sync += running.eq(0)
-        m.d.comb += self.weight_address.eq(weight)
-        with m.If(running):
-            m.d.comb += self._sum_read.addr.eq(place)
-        valid, final = running, running & ends
-        valids, finals = [], []
-        for stage in range(self.update_latency):
-            passed, passed_final = (
-                Signal(name=f"update_valid_{stage}"),
-                Signal(name=f"update_final_{stage}"),
-            )
-            m.d.sync += [passed.eq(valid), passed_final.eq(final)]
-            valid, final = passed, passed_final
-            valids.append(valid)
-            finals.append(final)
-        cleared = pipe.delay(place, 1, "update_place")
-        with m.If(valids[0]):
-            m.d.comb += [self._sum_write.en.eq(1), self._sum_write.addr.eq(cleared)]
-        m.d.comb += [
-            self.update_address.eq(pipe.delay(weight, self.update_latency, "update_weight")),
-            self.update_enable.eq(valids[-1]),
-            self.update_slot.eq(pipe.delay(slot, self.update_latency, "update_slot")),
-            self.update_done.eq(finals[-1]),
-            self.gradient_taken.eq(valids[0]),
-            self.gradient_row.eq(self._sum_read.data),
-        ]
-        words: list[Signal] = []
-        learning = config.learning
-        if learning.random_bits:
-            words, states = lane_words(
-                m, "update", learning.lfsr.streams(lanes), learning.leap, learning.random_bits,
-                valids[0], self.restart,
-            )  # fmt: skip
-            pairs = zip(self.update_lfsr, states, strict=True)
-            m.d.comb += [own.eq(state) for own, state in pairs]
-        rate, shift, chain = self.rate, self.shift, -(-lanes // RATE_CHAIN)
-        for lane in range(lanes):
-            if lane % chain == 0:
-                # Registers in a chain: a single one would be far from most multipliers.
-                rate = pipe.register(rate, f"rate_{lane}")
-                shift = pipe.register(shift, f"shift_{lane}")
-            m.submodules[f"update_{lane}"] = update = UpdatePipe(config)
+        written = pipe.delay(place, GradientPipe.latency, "sum_written")
+        if sizes.single_gradient:
+            # A memory of one port reads in every other clock cycle, and writes in between.
+            added = pipe.register(added, "sum_late")
+            adds, written = pulse(m, adds, 1, "sum_late"), pipe.delay(written, 1, "sum_later")
+        with m.If(adds):
             m.d.comb += [
-                update.weight.eq(self.weight_data[lane]),
-                update.gradient.eq(self._sum_read.data[lane]),
-                update.rate.eq(rate),
-                update.shift.eq(shift),
-                self.update_data[lane].eq(update.weight_next),
-                self.weight_saturated[lane].eq(update.saturated),
+                memory.write.eq(1),
+                memory.write_address.eq(written),
+                memory.written.eq(added),
             ]
-            if words:
-                m.d.comb += update.random.eq(words[lane])
+        latency = self.gradient_latency + int(sizes.single_gradient)
+        m.d.comb += self.done.eq(pulse(m, final, latency, "final"))
+        with m.If(self.clear):
+            m.d.comb += [memory.write.eq(1), memory.write_address.eq(self._wiping)]
+        return memory, sums
+
+    def _update_weights(self, m: Module, memory: RowMemory, sums: Any) -> None:
+        """Connect the update of a window to the gradient and the weights."""
+        m.submodules.update = update = UpdatePass(self._config)
+        with m.If(update.reading):
+            m.d.comb += memory.read_address.eq(update.gradient_address)
+        with m.If(update.clear):
+            m.d.comb += [memory.write.eq(1), memory.write_address.eq(update.clear_address)]
+        m.d.comb += [
+            update.start.eq(self.start_update),
+            update.rate.eq(self.rate),
+            update.shift.eq(self.shift),
+            update.restart.eq(self.restart),
+            update.weight_row.eq(self.weight_row),
+            update.gradient_row.eq(sums),
+            self.update_done.eq(update.done),
+            self.weight_reading.eq(update.reading),
+            self.weight_address.eq(update.weight_address),
+            self.update_address.eq(update.write_address),
+            self.update_place.eq(update.write_place),
+            self.update_data.eq(update.written),
+            self.update_enable.eq(update.write),
+            self.update_slot.eq(update.slot),
+            self.weight_saturated.eq(update.saturated),
+            self.gradient_taken.eq(update.taken),
+            self.gradient_row.eq(update.taken_gradient),
+        ]
+        if hasattr(self, "update_lfsr"):
+            m.d.comb += self.update_lfsr.eq(update.lfsr)
+
+
+def pauses(config: Config) -> tuple[int, int]:
+    """Return the clock cycles without an issue after a first pass: before a further, or at its end.
+
+    A trace must have been written before it is read again, the products of a first pass must not
+    meet those of the next one, and a gradient memory of one port must not read and write at once.
+    """
+    sizes, engine = gate_sizes(config), LearningEngine
+    single = engine.single_gap if sizes.single_gradient else 0
+    taken = sizes.pace * (sizes.inputs - 1) + 1
+    unwritten = max(0, engine.pass_gap - taken)
+    return max(engine.fused_gap + single, unwritten), max(single, unwritten)

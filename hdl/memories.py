@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.gate_sizes import gate_sizes
 
-from .host_port import entry_layout, phase_layout, row_layout
+from .host_port import entry_layout, phase_layout
 from .loadable import phase_rows
+from .row_memory import weight_layout
 
 
 def weight_rows(config: Config, weights: NDArray[Any]) -> list[list[int]]:
-    """Return raw weights (N, M) as rows of P, in the order ``input * slots + slot``.
+    """Return raw weights (N, M) as rows of S, in the order ``input * rows + row``.
 
-    Lanes without a neuron are zero.
+    Weights without a neuron are zero.
     """
-    rows: list[list[int]] = by_slot(config, weights).reshape(-1, config.layer.lanes).tolist()
+    sizes = gate_sizes(config)
+    padded = np.zeros((sizes.inputs, sizes.rows * sizes.synapses), weights.dtype)
+    padded[:, : sizes.neurons] = weights
+    rows: list[list[int]] = padded.reshape(-1, sizes.synapses).tolist()
     return rows
 
 
@@ -47,7 +52,7 @@ def memory_files(config: Config, weights: NDArray[Any], *, learning: bool) -> di
     The keys are ``weights``, ``schedule`` and, for a learning core, ``table``.
     """
     rows: dict[str, tuple[data.Layout, list[Any]]] = {
-        "weights": (row_layout(config), weight_rows(config, weights)),
+        "weights": (weight_layout(config), weight_rows(config, weights)),
         "schedule": (phase_layout(config), phase_rows(config)),
     }
     if learning:

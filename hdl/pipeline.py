@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Shape, Signal, Value
+from collections.abc import Sequence
+
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
 
 from bitlif.model.sections import LayerConfig
 
@@ -13,6 +15,18 @@ def present_lanes(sizes: LayerConfig, slot: Value) -> list[Value]:
     return [Const(1, 1) if lane < last else slot != sizes.slots - 1 for lane in range(sizes.lanes)]
 
 
+def select_part(values: Sequence[Value], place: Value, width: int) -> list[Value]:
+    """Return the `width` values at a place of a row, by a tree of multiplexers."""
+    parts = [list(values[first : first + width]) for first in range(0, len(values), width)]
+    for bit in range((len(parts) - 1).bit_length()):
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        chosen = [
+            [Mux(place[bit], high, low) for low, high in zip(*pair, strict=True)] for pair in pairs
+        ]
+        parts = chosen + parts[2 * len(chosen) :]
+    return parts[0]
+
+
 NO_READ_WRITE_COLLISION = {"no_rw_check": 1}
 """Attributes of a memory whose read data is never used when it reads the address being written.
 
@@ -20,6 +34,14 @@ Block RAM returns an undefined word on such a collision. Without the attribute, 
 comparators and registers that return the previous word. The models of ECP5 cells in
 `bitlif.fpga.netlist` deliberately return garbage.
 """
+
+
+def pulse(m: Module, flag: Value, cycles: int, name: str) -> Value:
+    """Return a flag the given number of clock cycles later; a reset clears it on its way."""
+    for stage in range(cycles):
+        before, flag = flag, Signal(name=f"{name}_{stage + 1}")
+        m.d.sync += flag.eq(before)
+    return flag
 
 
 class Pipe:

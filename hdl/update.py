@@ -40,7 +40,7 @@ class UpdatePipe(wiring.Component):
     Reset: not needed.
     """
 
-    gradient_latency = 2  # registers near the memory and near the multipliers
+    gradient_latency = 1  # register near the multipliers
     product_latency = gradient_latency + 2  # product; sum of partial products, or a register
     latency = product_latency + 2  # rounded change; saturated weight
 

@@ -1,17 +1,28 @@
 """The exact number of clock cycles of the layer core, if its streams never stall.
 
-With N inputs and K slots, a step with E input events, S output spikes in Z slots, and A slots with
-a non-zero error takes ::
+Up to three steps are in progress at a time: while a step is learned and its spikes are sent, the
+neurons of the next one are computed, and the events of a third are gathered. With N inputs, K slots
+of P neurons, R rows of S weights per input, and groups of L products, a step has E input events,
+S' output spikes in Z slots, and A groups with a non-zero error. Each part of it starts at a clock
+cycle that is the maximum of a few others::
 
-    E K + (2 if E)                    rows of the events, one slot per clock cycle, and the last sum
-    + max(K + 21, N + 11)             neurons and errors, in parallel with traces (without learning:
-                                      K + 12, in a core with learning hardware: K + 21)
-    + max(A N + 4, S + 2 Z + 1)       gradient, in parallel with spikes (only spikes if A = 0)
-    + 3                               handover between the parts
+    accept(t) = start(t - 1)                                first event of the step
+    start(t)  = max(accept(t) + E R + max(1, 4 - R),        all its weights are added (1 if E = 0)
+                    start(t - 1) + max(K + 1, least),       neurons of the step before are issued
+                    done(t - 2) + 1,
+                    learn(t - 1) + 1)
+    sent(t)   = max(start(t) + K + 11, sent(t - 1)) + S' + Z + 3
+    learn(t)  = max(start(t) + K + 21, issued(t - 1))       its errors are known
+    issued(t) = learn(t) + N                                if A is 0 or 1, else
+                learn(t) + A N + 9                          all groups are issued
+    done(t)   = max(sent(t), issued(t) + 4 + (9 if A < 2)) + 1
 
-clock cycles. A window takes N K + 10 more if it learns, else 3 more; the last 2 of these follow
-``window_done``, while the schedule advances. The constants are the depths of the pipelines in
-`bitlif.hdl`. Tests verify the formula cycle-exact against the simulated core.
+where ``least`` is 8 in a core without learning hardware and 17 in one with it, and the terms with
+``learn`` are absent from windows that are not learned. `step_times` has the full formula, which
+includes layers of few inputs and memories of one port. A window takes N K + 10 more clock cycles if
+it learns, else 3 more; the last 2 of these follow ``window_done``, while the schedule advances. The
+constants are the depths of the pipelines in `bitlif.hdl`. Tests verify the formula cycle-exact
+against the simulated core.
 """
 
 from __future__ import annotations
@@ -24,11 +35,24 @@ from numpy.typing import NDArray
 from .config.config import Config
 from .engine.compile import compiled
 from .events import Events
+from .gate_sizes import GateSizes, gate_sizes
 from .result import Result
 
-NEURON_DEPTH, ERROR_DEPTH, TRACE_DEPTH = 12, 21, 11
-GRADIENT_DEPTH, SPIKE_DEPTH, TURN = 4, 1, 3
-UPDATE_DEPTH, CLOSE, SETTLE = 10, 3, 2
+SPIKES, ERRORS = 11, 20
+"""From the issue of a slot to its spikes and to its errors."""
+LEAST, LEAST_LEARNING = 8, 17
+"""Least clock cycles between the starts of two steps, without and with learning hardware."""
+SUMS = 3
+"""From the address of a row of weights to its sums."""
+FUSED, PRODUCT = 9, 4
+"""From the issue of an input to the new trace that its products use, and from there to the sum."""
+TRACE_GAP, SINGLE_GAP = 11, 3
+"""Between two reads of a trace in first passes; and more with a gradient memory of one port."""
+SEND = 3
+"""From the last spikes of a step to the end of its events, if there are none."""
+UPDATE, CLOSE, SETTLE = 7, 3, 2
+STEADY = 8
+"""Steps after which equal steps take equally long."""
 
 
 def step_clocks(
@@ -56,17 +80,24 @@ def step_clocks(
     """
     if learn and result.errors is None:
         raise ValueError("the clock cycles of learning need a run that recorded 'errors'")
+    sizes = gate_sizes(config)
     walked = np.diff(events.pointers).reshape(events.windows, events.steps)
-    wrong = _activity(config, result.errors)[1] if learn and result.errors is not None else None
-    active = _activity(config, result.raster)
-    return np.asarray(_formula(config, walked, *active, wrong, learning_core=learning_core))
+    wrong = np.zeros_like(walked)
+    if learn and result.errors is not None:
+        wrong = _activity(result.errors, sizes.products)[1]
+    spikes, speaking = _activity(result.raster, sizes.lanes)
+    activity = np.stack([walked, spikes, speaking, wrong], axis=2)
+    return _differences(sizes, activity, learn=learn, learning_core=learning_core)
 
 
 def one_step_clocks(
     config: Config, walked: int, spikes: NDArray[Any], errors: NDArray[Any] | None,
     *, learning_core: bool,
 ) -> int:  # fmt: skip
-    """Return the clock cycles of one step, from the end of the step before.
+    """Return the clock cycles of a step by itself, whose events come after the step before.
+
+    In a run, where the events of the next step are gathered meanwhile, steps take less: see
+    `step_clocks`.
 
     Parameters
     ----------
@@ -79,58 +110,104 @@ def one_step_clocks(
     learning_core : bool
         Whether the core has learning hardware.
     """
-    lanes = config.layer.lanes
-    spiked, speaking = (int(counted[0]) for counted in _counts(spikes[None], lanes))
-    wrong = None if errors is None else int(_counts(errors[None], lanes)[1][0])
-    return int(_formula(config, walked, spiked, speaking, wrong, learning_core=learning_core))
+    sizes = gate_sizes(config)
+    spiked, speaking = (int(counted[0]) for counted in _counts(spikes[None], sizes.lanes))
+    wrong = 0 if errors is None else int(_counts(errors[None], sizes.products)[1][0])
+    activity = np.array([[[walked, spiked, speaking, wrong]]], np.int64)
+    learn = errors is not None
+    return int(_differences(sizes, activity, learn=learn, learning_core=learning_core)[0, 0])
 
 
-def _formula(
-    config: Config, walked: Any, spikes: Any, speaking: Any, wrong: Any, *, learning_core: bool
-) -> Any:
-    """Return the clock cycles of steps; arguments are integers, or arrays of one shape.
+def _differences(
+    sizes: GateSizes, activity: NDArray[np.int64], *, learn: bool, learning_core: bool
+) -> NDArray[np.int64]:
+    """Return the clock cycles of steps (W, T) from their activity (W, T, 4)."""
+    ends = np.zeros(activity.shape[:2], np.int64)
+    constants = _constants(sizes, learn=learn, learning_core=learning_core)
+    compiled(step_times)(activity, np.array(constants, np.int64), ends)
+    return np.diff(ends, axis=1, prepend=-1)
+
+
+def _constants(sizes: GateSizes, *, learn: bool, learning_core: bool) -> tuple[int, ...]:
+    """Return what `step_times` needs to know of a core."""
+    taken = sizes.pace * (sizes.inputs - 1) + 1
+    single = SINGLE_GAP if sizes.single_gradient else 0
+    unwritten = max(0, TRACE_GAP - taken)
+    least = max(sizes.slots + 1, LEAST_LEARNING if learning_core else LEAST)
+    return (
+        sizes.rows, max(1, SUMS + 1 - sizes.rows), least, sizes.slots + SPIKES,
+        sizes.slots + ERRORS, sizes.inputs, sizes.pace, max(FUSED + single, unwritten),
+        max(single, unwritten), PRODUCT + int(sizes.single_gradient), int(learn),
+    )  # fmt: skip
+
+
+def step_times(activity: Any, constants: Any, ends: Any) -> None:
+    """Write the clock cycle in which each step ends, counted from the first event of its window.
 
     Parameters
     ----------
-    config : Config
-    walked, spikes, speaking, wrong : int or array
-        Input events, output spikes, slots with output spikes, and slots with a non-zero error
-        (None: the core does not learn).
-    learning_core : bool
+    activity : (W, T, 4) int64
+        Input events, output spikes, slots with spikes, and groups with a non-zero error.
+    constants : (11,) int64
+        See `_constants`.
+    ends : (W, T) int64
+        Output.
     """
-    inputs, slots = config.layer.inputs, config.layer.slots
-    clocks = walked * slots + 2 * (walked > 0) + TURN
-    sending = spikes + 2 * speaking + SPIKE_DEPTH
-    neurons = slots + (ERROR_DEPTH if learning_core else NEURON_DEPTH)
-    if wrong is None:
-        return clocks + neurons + sending
-    adding = (wrong > 0) * (wrong * inputs + GRADIENT_DEPTH)
-    return clocks + max(neurons, inputs + TRACE_DEPTH) + np.maximum(adding, sending)
+    rows, late, least, spiking, erring, inputs, pace, between, after, adding, learn = constants
+    for window in range(activity.shape[0]):
+        accept, start, learned, issued = 0, -least, -1, -1
+        sent, done, done_before = -1, -1, -1
+        for step in range(activity.shape[1]):
+            walked, spikes, speaking, wrong = activity[window, step]
+            ready = accept + walked * rows + (late if walked > 0 else 1)
+            start = max(ready, start + least, done_before + 1)
+            if learn:
+                start = max(start, learned + 1)
+            accept = start
+            sent = max(start + spiking, sent) + spikes + speaking + SEND
+            end = sent
+            if learn:
+                learned = max(start + erring + 1, issued)
+                traced = learned + 1 + pace * (inputs - 1)
+                if wrong < 2:
+                    issued = traced + after
+                    added = traced + FUSED + adding
+                else:
+                    issued = traced + between + 1 + pace * ((wrong - 1) * inputs - 1)
+                    added = issued + adding
+                end = max(end, added)
+            done_before, done = done, max(end, done) + 1
+            ends[window, step] = done
 
 
 def quiet_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
-    """Return the clock cycles of a step without events, spikes or errors."""
-    neurons = config.layer.slots + (ERROR_DEPTH if learning_core else NEURON_DEPTH)
-    if learn:
-        neurons = max(neurons, config.layer.inputs + TRACE_DEPTH)
-    return neurons + SPIKE_DEPTH + TURN
+    """Return the clock cycles of a step without events, spikes or errors, among others like it."""
+    return _steady(config, (0, 0, 0, 0), learn=learn, learning_core=learning_core)
 
 
 def full_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
     """Return the clock cycles of a step in which all inputs spike and all neurons spike and err.
 
-    This is the maximum for steps without repeated events.
+    It is among others like it. This is the maximum for steps without repeated events.
     """
-    sizes = config.layer
-    rows = sizes.inputs * sizes.slots
-    clocks = quiet_step(config, learn=learn, learning_core=learning_core) - SPIKE_DEPTH + rows + 2
-    sending = sizes.neurons + 2 * sizes.slots + SPIKE_DEPTH
-    return clocks + (max(rows + GRADIENT_DEPTH, sending) if learn else sending)
+    sizes = gate_sizes(config)
+    most = (sizes.inputs, sizes.neurons, sizes.slots, sizes.groups)
+    return _steady(config, most, learn=learn, learning_core=learning_core)
+
+
+def _steady(config: Config, activity: tuple[int, ...], *, learn: bool, learning_core: bool) -> int:
+    """Return the clock cycles of a step among equal ones."""
+    steps = np.tile(np.array(activity, np.int64), (1, STEADY, 1))
+    sizes = gate_sizes(config)
+    return int(_differences(sizes, steps, learn=learn, learning_core=learning_core)[0, -1])
 
 
 def window_end(config: Config, *, learn: bool) -> int:
     """Return the clock cycles of a window after its last step: the update and the schedule."""
-    return config.layer.inputs * config.layer.slots + UPDATE_DEPTH if learn else CLOSE
+    if not learn:
+        return CLOSE
+    sizes = gate_sizes(config)
+    return sizes.update_pace * sizes.inputs * sizes.slots + UPDATE + CLOSE
 
 
 def window_clocks(
@@ -144,35 +221,35 @@ def window_clocks(
     return np.asarray(steps.sum(axis=1) + window_end(config, learn=learn))
 
 
-def _activity(config: Config, array: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the number of non-zero neurons, and of slots with one, per step: two (W, T) int64."""
+def _activity(array: NDArray[Any], width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the number of non-zero neurons, and of groups with one, per step: two (W, T) int64."""
     windows, steps, neurons = array.shape
-    counts = _counts(array.reshape(-1, neurons), config.layer.lanes)
+    counts = _counts(array.reshape(-1, neurons), width)
     return counts[0].reshape(windows, steps), counts[1].reshape(windows, steps)
 
 
-def _counts(rows: NDArray[Any], lanes: int) -> NDArray[np.int64]:
-    """Return the number of non-zero neurons, and of slots with one, per row of (R, M): (2, R)."""
+def _counts(rows: NDArray[Any], width: int) -> NDArray[np.int64]:
+    """Return the number of non-zero neurons, and of groups with one, per row of (R, M): (2, R)."""
     counts = np.zeros((2, len(rows)), np.int64)
-    compiled(count_active)(rows, lanes, *counts)
+    compiled(count_active)(rows, width, *counts)
     return counts
 
 
-def count_active(array: Any, lanes: int, neurons: Any, slots: Any) -> None:
-    """Count non-zero values, and groups of `lanes` values that hold one, per row of (R, M)."""
+def count_active(array: Any, width: int, neurons: Any, groups: Any) -> None:
+    """Count non-zero values, and groups of `width` values that hold one, per row of (R, M)."""
     for row in range(array.shape[0]):
         values = array[row]
         count = 0
         for i in range(values.size):
             count += values[i] != 0
         neurons[row] = count
-        if lanes == 1:
-            slots[row] = count
+        if width == 1:
+            groups[row] = count
             continue
-        groups = 0
-        for first in range(0, values.size, lanes):
+        found = 0
+        for first in range(0, values.size, width):
             active = False
-            for i in range(first, min(first + lanes, values.size)):
+            for i in range(first, min(first + width, values.size)):
                 active |= values[i] != 0
-            groups += active
-        slots[row] = groups
+            found += active
+        groups[row] = found

@@ -39,6 +39,16 @@ class GateSizes:
     single_gradient: bool
 
     @property
+    def pace(self) -> int:
+        """Clock cycles per row of the gradient in a pass over the inputs."""
+        return 2 if self.single_gradient else 1
+
+    @property
+    def update_pace(self) -> int:
+        """Clock cycles per P synapses of the update."""
+        return 2 if self.single_gradient or self.single_weights else 1
+
+    @property
     def place_bits(self) -> int:
         """Low bits of the host's address of a weight: the slot within its row."""
         return (self.row_slots - 1).bit_length()

@@ -13,7 +13,7 @@ from bitlif.hdl.core_signals import COUNTERS, lfsr_counts
 from bitlif.hdl.host_port import phase_layout, state_layout, trace_layout
 from bitlif.hdl.loadable import phase_rows
 from bitlif.hdl.memories import by_slot, packed
-from bitlif.model.clocks import NEURON_DEPTH, UPDATE_DEPTH
+from bitlif.model.clocks import ERRORS, UPDATE
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
@@ -106,7 +106,7 @@ class GateCore(Core):
         sizes = self._built.layer
         synapses, entries = sizes.inputs * sizes.slots, self._built.error.entries
         work = (events + 4) * sizes.slots + 2 * synapses + sizes.neurons + sizes.inputs + entries
-        return 2 * work + NEURON_DEPTH + UPDATE_DEPTH + SLACK
+        return 2 * work + 4 * (ERRORS + UPDATE) + SLACK
 
     def fresh(self) -> GateCore:
         """Return a new core of the same gates; see `Core.fresh`."""
