@@ -52,7 +52,7 @@ def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:
 
 
 def timings() -> dict[str, int]:
-    """Return the clock cycles that `bitlif.model.clocks` uses, computed from the pipeline stages."""
+    """Return the clock cycles that `bitlif.model.clocks` uses, from the pipeline stages."""
     return {
         "SPIKES": ForwardEngine.latency,
         "ERRORS": ForwardEngine.error_latency,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -16,6 +16,7 @@ from bitlif.model.gate_sizes import gate_sizes
 
 from .fixed import shape_for, shape_of
 from .pipeline import NO_READ_WRITE_COLLISION
+from .single_port import SinglePortMemory
 
 
 class RowMemory(wiring.Component):
@@ -28,9 +29,9 @@ class RowMemory(wiring.Component):
     depth : int
         Number of rows.
     init : sequence
-        Initial rows; zeros after it.
+        Initial rows; zeros after it. A memory of one port must have none.
     single : bool
-        Whether reads and writes share a port. Then ``row`` is undefined after a write.
+        Whether reads and writes share a port; see `SinglePortMemory`.
     parts : int
         Number of equal parts of a row with a write enable each.
 
@@ -70,6 +71,18 @@ class RowMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the memory and its ports."""
         m = Module()
+        if self._single:
+            m.submodules.memory = one = SinglePortMemory(
+                self._depth, self._layout, parts=self._parts
+            )
+            writes = self.write.any()
+            m.d.comb += [
+                one.address.eq(Mux(writes, self.write_address, self.read_address)),
+                one.enable.eq(self.write),
+                one.data.eq(self.written),
+                self.row.eq(one.read),
+            ]
+            return m
         m.submodules.memory = memory = Memory(
             shape=self._layout, depth=self._depth, init=self._init, attrs=NO_READ_WRITE_COLLISION
         )
@@ -82,13 +95,6 @@ class RowMemory(wiring.Component):
             write.data.eq(self.written),
             write.en.eq(self.write),
         ]
-        if self._single:
-            address = Signal.like(self.read_address, name="address")
-            m.d.comb += [
-                address.eq(Mux(self.write.any(), self.write_address, self.read_address)),
-                read.addr.eq(address),
-                write.addr.eq(address),
-            ]
         return m
 
 
