@@ -247,13 +247,13 @@ def test_gradient_pipe_adds_the_product_to_the_sum() -> None:
     config, rng = Config.load("tiny"), random.Random(1)
     dut = GradientPipe(config)
     rows = [(pick(rng, dut.error.shape()), pick(rng, dut.trace.shape())) for _ in range(200)]
-    # The previous sum is due one clock cycle after error and trace.
     sums = [rng.randint(-5000, 5000) for _ in rows]
-    feed = [(*row, before) for row, before in zip(rows, [0, *sums[:-1]], strict=True)]
+    due = [0] * dut.gradient_delay + sums
+    feed = [(*row, due[number]) for number, row in enumerate(rows)]
     got = []
 
     async def bench(ctx: Any) -> None:
-        for error, trace, before in [*feed, (0, 0, sums[-1]), (0, 0, 0)]:
+        for error, trace, before in [*feed, *((0, 0, before) for before in due[len(rows) :])]:
             ctx.set(dut.error, error)
             ctx.set(dut.trace, trace)
             ctx.set(dut.gradient, before)
