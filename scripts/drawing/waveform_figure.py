@@ -22,14 +22,17 @@ CUT, SLANT = 1.3, 0.13
 ROWS = (
     ("clk", None), ("i_events.valid", "events valid"), ("i_events.ready", "events ready"),
     ("i_events.address", None), ("i_targets.valid", "targets valid"),
-    ("i_targets.ready", "targets ready"), ("i_targets", None), ("turn", None),
+    ("i_targets.ready", "targets ready"), ("i_targets", None), ("gather", None),
+    ("neurons", None), ("learn", None), ("send", None),
     ("slot to neurons", None), ("neurons that spike", None), ("errors", None),
     ("trace written", None), ("gradient row written", None), ("o_events.valid", "out valid"),
     ("o_events.ready", "out ready"), ("o_events.address", None), ("step_done", "step done"),
 )  # fmt: skip
 """Rows from top to bottom, with the label of each row that is not a bus."""
 
-GROUPS = ("i_events.valid", "i_targets.valid", "turn", "o_events.valid", "step_done")
+GROUPS = (
+    "i_events.valid", "i_targets.valid", "gather", "slot to neurons", "o_events.valid", "step_done",
+)  # fmt: skip
 """First row of each group."""
 
 
@@ -129,7 +132,7 @@ def draw_waveform(path: Path, wave: Wave) -> None:
         side.set_visible(False)
     sizes = wave.config.layer
     figure.suptitle(
-        f"One learning step of the {wave.config.name} core ({sizes.inputs} inputs, "
+        f"Step {wave.step} of a window of the {wave.config.name} core ({sizes.inputs} inputs, "
         f"{sizes.neurons} neurons on {sizes.lanes} lanes), as its Verilog was simulated: "
         f"{wave.clocks} clocks",
         fontsize=13,
@@ -165,6 +168,6 @@ def _draw_time(axes: Any, paper: _Paper, bottom: float) -> None:
     axes.set_xlabel(
         "clocks of the step; registers change at the grey lines.   Blue lines: driven from "
         "outside.   Blue ends of values: handed over with that clock.   Orange: a spike, or an "
-        "error that is kept",
+        "error that is kept.   Grey: of other steps",
         fontsize=9.5,
     )

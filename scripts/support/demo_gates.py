@@ -23,7 +23,7 @@ from bitlif.tasks.digits import CLASSES, class_targets
 from bitlif.tasks.learner import target_levels
 from bitlif.tasks.task import Examples, classify
 
-from .waveform import Wave, signal_paths
+from .waveform import SIGNALS, Wave
 
 if TYPE_CHECKING:
     from bitlif.sim.cocotb.cosim import CosimRun
@@ -130,7 +130,7 @@ def run_gates(
         works[name] = Work(config, weights, events.select(chosen), goals, learn=learn)
     expected = {name: compute_expected(work) for name, work in works.items()}
     step = busy_step(works["learning"], expected["learning"])
-    samples = {"inference": Sample(), "learning": Sample(tuple(signal_paths().values()), step)}
+    samples = {"inference": Sample(), "learning": Sample(tuple(SIGNALS.values()), step)}
     text = gates_text(config)
     scratch = Path(tempfile.mkdtemp(prefix="bitlif-demo-"))
     # Hide the output of cocotb's runner; the logs have it, and are kept on failure.

@@ -113,23 +113,24 @@ class SimulatedCore(Core):
     def _run(
         self, events: Events, targets: NDArray[Any] | None, learn: bool, record: tuple[str, ...]
     ) -> dict[str, NDArray[Any]]:
-        windows, steps = events.windows, events.steps
-        found: list[StepResult] = []
-        for step in range(windows * steps):
-            w, t = divmod(step, steps)
-            goals = None
-            if targets is not None:
-                goals = targets[
-                    w : w + 1,
-                    (t if targets.shape[1] > 1 else 0),
-                ][:, None]
-            start, stop = events.pointers[step : step + 2]
-            found.append(self._step(events.addresses[start:stop], goals, learn, record))
+        config, windows, steps = self._built, events.windows, events.steps
+        raster = np.zeros((windows, steps, config.layer.neurons), np.bool_)
+        step_clocks = np.zeros((windows, steps), np.int64)
+        window_clocks = np.zeros(windows, np.int64)
+        for w in range(windows):
+            addresses = [
+                events.addresses[slice(*events.pointers[w * steps + t :][:2])].tolist()
+                for t in range(steps)
+            ]
+            goals = None if targets is None else targets[w]
+            clocks, _, rest = self._pass(addresses, goals, learn, raster[w], ended=True)
+            step_clocks[w], window_clocks[w] = clocks, sum(clocks) + rest
+            self._count(learn, sum(map(len, addresses)), int(window_clocks[w]), ended=True)
         return {
-            "raster": np.array([own.spikes for own in found], np.uint8).reshape(windows, steps, -1),
-            "step_clocks": np.array([own.clocks for own in found], np.int64).reshape(-1, steps),
-            "step_signatures": np.array([own.signature for own in found]).reshape(-1, steps),
-            "window_clocks": np.array([own.window_clocks for own in found if own.ended], np.int64),
+            "raster": raster.astype(np.uint8),
+            "step_clocks": step_clocks,
+            "step_signatures": np.zeros((0, steps), np.int64),
+            "window_clocks": window_clocks,
         }
 
     def _step(
@@ -139,41 +140,78 @@ class SimulatedCore(Core):
         learn: bool,
         record: tuple[str, ...],
     ) -> StepResult:
-        config, position = self._built, self._stepped
-        sizes, ended = config.layer, position + 1 == config.window.steps
-        teaches = learn or config.membrane.reset == "teacher"
-        rows = np.zeros(sizes.slots * sizes.lanes, np.int64)
+        position = self._stepped
+        ended = position + 1 == self._built.window.steps
+        spikes = np.zeros((1, self._built.layer.neurons), np.bool_)
+        goals = None if targets is None else targets[0]
+        (clocks,), signature, rest = self._pass(
+            [addresses.tolist()], goals, learn, spikes, ended=ended
+        )
+        spent = self._window_clocks + clocks + rest
+        self._count(learn, len(addresses), spent, ended=ended)
+        return StepResult(spikes[0], position, ended, clocks, spent if ended else None, signature)
+
+    def _count(self, learn: bool, events: int, spent: int, *, ended: bool) -> None:
+        """Count a window, or a step of a window that has taken `spent` clock cycles."""
+        done = self._counted
+        self._counted = Tally(
+            done.windows_learned + (learn and ended),
+            done.clocks + spent * ended,
+            done.synaptic_events + events * self._built.layer.neurons,
+        )
+        self._stepped, self._window_clocks = (0, 0) if ended else (self._stepped + 1, spent)
+
+    def _pass(
+        self,
+        addresses: list[list[int]],
+        targets: NDArray[Any] | None,
+        learn: bool,
+        spikes: NDArray[np.bool_],
+        *,
+        ended: bool,
+    ) -> tuple[list[int], int, int]:
+        """Pass steps to the core, and the end of the window if `ended`.
+
+        Returns the clock cycles of each step, the signature after the last one, and the clock
+        cycles of the end.
+        """
+        config = self._built
+        sizes, steps = config.layer, len(addresses)
+        rows = np.zeros((steps, sizes.slots * sizes.lanes), np.int64)
         if targets is not None:
-            rows[: sizes.neurons] = targets[0, 0]
-        goals = rows.reshape(sizes.slots, sizes.lanes).tolist() if teaches else []
-        spikes = np.zeros(sizes.neurons, np.bool_)
-        clocks, signature, rest = 0, 0, 0
+            rows[:, : sizes.neurons] = targets
+        teaches = learn or config.membrane.reset == "teacher"
+        goals = rows.reshape(-1, sizes.lanes).tolist() if teaches else []
+        clocks: list[int] = []
+        signature, rest = 0, 0
 
         async def run(ctx: Any) -> None:
             nonlocal clocks, signature, rest
             if self._learning:
                 ctx.set(self._bench.core.learn, int(learn))
-            clocks, signature = await self._pass_step(ctx, addresses.tolist(), goals, spikes)
+            clocks, signature = await self._pass_steps(ctx, addresses, goals, spikes)
             rest = await self._pass_end(ctx) if ended else 0
 
-        self._do(run, "a step")
-        done, spent = self._counted, self._window_clocks + clocks + rest
-        self._counted = Tally(
-            done.windows_learned + (learn and ended),
-            done.clocks + spent * ended,
-            done.synaptic_events + len(addresses) * sizes.neurons,
-        )
-        self._stepped, self._window_clocks = (0, 0) if ended else (position + 1, spent)
-        return StepResult(spikes, position, ended, clocks, spent if ended else None, signature)
+        self._do(run, "a step" if steps == 1 else "a window")
+        return clocks, signature, rest
 
-    async def _pass_step(
-        self, ctx: Any, addresses: list[int], goals: list[list[int]], spikes: NDArray[np.bool_]
-    ) -> tuple[int, int]:
-        """Pass a step through the streams; return its clock cycles, and the signature after it."""
-        core, clocks = self._bench.core, 0
-        items = [*({"address": own, "last": 0} for own in addresses), {"address": 0, "last": 1}]
-        goals, most = list(goals), most_clocks(self._built, self._nothing, 0.0)
-        received, counted, signature = False, 0, 0
+    async def _pass_steps(
+        self,
+        ctx: Any,
+        addresses: list[list[int]],
+        goals: list[list[int]],
+        spikes: NDArray[np.bool_],
+    ) -> tuple[list[int], int]:
+        """Pass steps through the streams; return their clock cycles, and the last signature."""
+        core, now, steps = self._bench.core, 0, len(addresses)
+        items = [
+            item
+            for step in addresses
+            for item in (*({"address": own, "last": 0} for own in step), {"address": 0, "last": 1})
+        ]
+        goals, most = list(goals), steps * most_clocks(self._built, self._nothing, 0.0)
+        ends: list[int] = []
+        received, signature = 0, 0
         ports = [
             core.i_events.ready, core.o_events.valid, core.o_events.payload.address,
             core.o_events.payload.last, core.step_done,
@@ -181,7 +219,7 @@ class SimulatedCore(Core):
         if goals:
             ports.append(core.i_targets.ready)
         ctx.set(core.o_events.ready, 1)
-        while not (counted and received):
+        while len(ends) < steps or received < steps:
             ctx.set(core.i_events.valid, bool(items))
             if items:
                 ctx.set(core.i_events.payload, items[0])
@@ -191,19 +229,20 @@ class SimulatedCore(Core):
                     ctx.set(core.i_targets.payload, goals[0])
             sampled = await ctx.tick().sample(*ports)
             ready, valid, address, last, done, *takes = sampled[-len(ports) :]
-            clocks += 1
-            if clocks > most:
-                raise BitlifError(f"the core did not end a step within {most} clock cycles")
+            now += 1
+            if now > most:
+                raise BitlifError(f"the core did not end {steps} steps within {most} clock cycles")
             del items[: int(bool(ready))]
             del goals[: int(bool(takes and takes[0]))]
             if valid and last:
-                received = True
+                received += 1
             elif valid:
-                spikes[int(address)] = True
+                spikes[received, int(address)] = True
             if done:
-                counted, signature = clocks, ctx.get(core.digest)
+                ends.append(now)
+                signature = ctx.get(core.digest)
         ctx.set(core.i_events.valid, 0)
-        return counted, signature
+        return np.diff(ends, prepend=0).tolist(), signature
 
     async def _pass_end(self, ctx: Any) -> int:
         """Wait for the end of a window; return its clock cycles."""

@@ -27,15 +27,16 @@ class CoreResult(Result):
     Attributes
     ----------
     step_clocks : (W, T) int64
-        Clock cycles of each step, counted from the end of the previous one. The models use the
-        formula of `bitlif.model.clocks`. Empty, (0, T), from a board and from a core that was
-        opened with ``signature=False``.
+        Clock cycles of each step, counted from the end of the previous one; steps overlap. The
+        models use the formula of `bitlif.model.clocks`. Empty, (0, T), from a board and from a
+        core that was opened with ``signature=False``.
     window_clocks : (W,) int64
         Clock cycles of each window, including the update and the schedule. Empty, (0,), where
         ``step_clocks`` is.
     step_signatures : (W, T) int64
         Signature at the end of each step, before the weight update. Empty, (0, T), from the float
-        twin, a board, and a core that was opened with ``signature=False``.
+        twin, a board, a core that was opened with ``signature=False``, and from netlists and
+        Amaranth's simulator, which do not show it while steps overlap.
     stopped : tuple of str
         Counters that have saturated at `bitlif.hdl.bus.registers.COUNTER_STOPPED`. For these,
         ``counters`` is a lower bound.
@@ -51,6 +52,8 @@ class CoreResult(Result):
 class StepResult:
     """Result of one step of a window. Values are those that `run` returns for the same step.
 
+    Only clock cycles differ: a step by itself takes more than one that overlaps its neighbours.
+
     Attributes
     ----------
     spikes : (M,) bool
@@ -59,8 +62,8 @@ class StepResult:
     ended : bool
         Whether this step ended the window.
     clocks : int or None
-        Clock cycles of the step, counted from the end of the step before. None where the core
-        counts none.
+        Clock cycles of the step by itself, counted from the end of the step before. None where the
+        core counts none.
     window_clocks : int or None
         Clock cycles of the window, including the update and the schedule. None except in its last
         step.

@@ -79,7 +79,7 @@ def unpack(rows: list[int], one: dict[str, Any]) -> np.ndarray:
 
 
 class Sampler:
-    """Samples signals in every clock cycle of one step."""
+    """Samples signals in every clock cycle from the first event to the end of a step."""
 
     def __init__(self, dut: Any, names: list[str]) -> None:
         self.handles = [find(dut, name) for name in names]
@@ -160,7 +160,7 @@ class Bench:
         """Record this clock cycle; cycles are counted from the first event."""
         if self.began < 0 and self.events.offers and self.events.ready.value:
             self.began = self.clock
-        if self.began >= 0 and len(self.step_ends) == self.sample_step:
+        if self.began >= 0 and len(self.step_ends) <= self.sample_step:
             self.sampler.sample()
         flags = int(self.seen.value)
         if flags:

@@ -50,8 +50,8 @@ class CosimRun:
     stalled : bool
         Whether the core stopped making progress before the end.
     samples : dict of str to (clocks,) int64
-        Raw values of each sampled signal in each clock cycle of the chosen step; -1 for a value
-        with an X.
+        Raw values of each sampled signal in each clock cycle from the first event to the end of
+        the chosen step; -1 for a value with an X.
     seconds : float
         Time that the simulator took for the windows.
     """
@@ -72,7 +72,7 @@ class CosimRun:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Signals to sample in every clock cycle of one step.
+    """Signals to sample in every clock cycle from the first event to the end of a step.
 
     Attributes
     ----------

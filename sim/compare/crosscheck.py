@@ -170,11 +170,9 @@ def _run_window(
     seen = {RECORDED[name]: _recorded(out, name) for name in record}
     seen["output event"] = out.raster
     if core.counts_clocks:  # a board reports neither clock cycles nor the signature of a step
-        seen |= {
-            "step signature": out.step_signatures,
-            "clocks of steps": out.step_clocks,
-            "clocks of windows": out.window_clocks,
-        }
+        if out.step_signatures.size:
+            seen["step signature"] = out.step_signatures
+        seen |= {"clocks of steps": out.step_clocks, "clocks of windows": out.window_clocks}
     if work.learns:
         seen["weight"] = core.weights()[None]
     else:

@@ -22,6 +22,7 @@ from bitlif.hdl import (
     table,
     trace,
     update,
+    update_pass,
 )
 from bitlif.hdl.export.verilog import core_verilog
 from bitlif.hdl.lfsr import lane_words
@@ -33,6 +34,7 @@ from bitlif.model.lfsr import Lfsr
 from bitlif.model.signature import POLYNOMIAL
 from bitlif.model.text import quoted, shortened
 
+from .pass_faults import PASS_FAULTS
 from .patches import Fault, Patch, WrongConstants, change_constants, patched, rewire
 from .rare_faults import RARE_FAULTS
 
@@ -93,7 +95,7 @@ def _share_draws(config: Config) -> list[Patch]:
         words, states = lane_words(*args)
         return [words[0]] * len(words), states
 
-    return [(learning, "lane_words", shared)]
+    return [(update_pass, "lane_words", shared)]
 
 
 def _wrap(owner: Any) -> Callable[[Config], list[Patch]]:
@@ -133,11 +135,11 @@ def _stale_state(config: Config) -> list[Patch]:
 
 
 def _ignore_row(m: Module, own: Any, true: Any) -> None:
-    # The weights arrive one clock cycle after their address.
-    ignored = Signal()
-    m.d.sync += ignored.eq(true.mark_address == own._config.layer.inputs - 1)
+    # The weights arrive two clock cycles after their address.
+    soon, ignored = Signal(), Signal()
+    m.d.sync += [soon.eq(true.mark_address == own._config.layer.inputs - 1), ignored.eq(soon)]
     with m.If(ignored):
-        m.d.comb += true.weight_data.eq(0)
+        m.d.comb += true.weight_row.eq(0)
 
 
 def _stuck_bit(m: Module, own: Any, true: Any) -> None:
@@ -261,10 +263,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "update-magnitude": Fault(
         "update", "the most negative weight's magnitude overflows", "weight",
-        rewire(learning, "UpdatePipe", _magnitude),
+        rewire(update_pass, "UpdatePipe", _magnitude),
     ),
     "draws-shared": Fault(
-        "learning", "all lanes of an update share one random number", "weight", _share_draws,
+        "update_pass", "all lanes of an update share one random number", "weight", _share_draws,
         _draws_apart,
     ),
     "schedule-rate": Fault(
@@ -294,6 +296,7 @@ FAULTS: dict[str, Fault] = {
         "emitter", "spikes start eight clock cycles late", "clocks of steps",
         rewire(layer, "SpikeEmitter", _late_start),
     ),
+    **PASS_FAULTS,
     **RARE_FAULTS,
 }  # fmt: skip
 """All faults by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from amaranth.hdl import Module
@@ -35,6 +35,8 @@ class Fault:
         Given a configuration, returns the reason why the fault has no effect in it, or "".
     shown_in : str
         A configuration that shows it within three windows of random inputs.
+    gates : dict
+        Fields of its section ``gates`` that differ in it.
     """
 
     unit: str
@@ -43,6 +45,12 @@ class Fault:
     patches: Callable[[Config], list[Patch]]
     no_effect: Callable[[Config], str] = lambda config: ""
     shown_in: str = "tiny"
+    gates: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Config:
+        """The configuration that shows it."""
+        return Config.load(self.shown_in).replace(gates=self.gates)
 
 
 @contextlib.contextmanager

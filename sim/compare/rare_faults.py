@@ -11,7 +11,7 @@ from typing import Any
 
 from amaranth.hdl import Const, Mux, Signal
 
-from bitlif.hdl import forward, layer, learning, neuron, table, update
+from bitlif.hdl import forward, layer, neuron, table, update, update_pass
 from bitlif.hdl.fixed import saturate
 from bitlif.hdl.lfsr import lane_words
 from bitlif.hdl.loadable import phase_rows, rate_shifts
@@ -154,8 +154,8 @@ RARE_FAULTS: dict[str, Fault] = {
         _skip_empty(forward, lambda config: 1), _empty_slots, "conformance/empty-slots",
     ),
     "empty-slot-update": Fault(
-        "learning", "a slot without a neuron takes no update draws", "update LFSR",
-        _skip_empty(learning, lambda config: config.layer.inputs), _empty_updates,
+        "update_pass", "a slot without a neuron takes no update draws", "update LFSR",
+        _skip_empty(update_pass, lambda config: config.layer.inputs), _empty_updates,
         "conformance/empty-slots",
     ),
     "rate-left": Fault(

@@ -173,7 +173,7 @@ inline int32_t record_probes(Vtop &top, Job &job) {
 
 // How much of a job has been done.
 struct Progress {
-  int64_t event, sent_steps, sent_targets, step, received_steps;
+  int64_t event, sent_steps, sent_targets, step, received_steps, slots;
 };
 
 // Allows steps to begin, with or without learning.
@@ -185,10 +185,14 @@ void allow(Vtop &top, const Job &job) {
 }
 
 // Runs until `last_step` steps of the job have ended and, if `ends`, their window has too.
+//
+// The signature of a step includes the neurons of its last slot, and those of the next step may
+// follow before the step ends. Without the signal `watch`, it is read when the step ends, which is
+// right for a step that runs by itself.
 int32_t advance(Vtop &top, Job &job, Progress &done, Window &window, int64_t last_step, bool ends) {
   const int64_t *ends_of_steps = job.pointers + 1;
   int64_t event = done.event, sent_steps = done.sent_steps, sent_targets = done.sent_targets;
-  int64_t step = done.step, received_steps = done.received_steps;
+  int64_t step = done.step, received_steps = done.received_steps, slots = done.slots;
   int64_t now = window.now, before = window.before;
   bool closed = false;
   for (;; ++now) {
@@ -227,15 +231,22 @@ int32_t advance(Vtop &top, Job &job, Progress &done, Window &window, int64_t las
       before = now;
     }
     const bool ended = top.step_done;
+#if HAS_WATCH
+    const bool passed = top.watch & SLOT_FLAG;
+    if (passed && slots == last_step * SLOTS) return TOO_MUCH;
+    slots += passed;
+    const bool whole = passed && slots % SLOTS == 0;
+#else
+    slots += ended ? SLOTS : 0;
+    const bool whole = ended;
+#endif
     closed |= top.window_done;
     edge(top);
-    if (ended) {
-      // The signature includes the last word of a step when the step ends.
-      job.step_digests[step++] = top.digest;
-    }
+    if (whole) job.step_digests[slots / SLOTS - 1] = top.digest;
+    step += ended;
   }
   if (step != last_step || received_steps != last_step) return TOO_MUCH;
-  done = {event, sent_steps, sent_targets, step, received_steps};
+  done = {event, sent_steps, sent_targets, step, received_steps, slots};
   window.now = now;
   window.before = before;
   return DONE;
@@ -244,7 +255,7 @@ int32_t advance(Vtop &top, Job &job, Progress &done, Window &window, int64_t las
 int32_t run(Vtop &top, Job &job) {
   deassert_inputs(top);
   allow(top, job);
-  Progress done = {job.pointers[0], 0, 0, 0, 0};
+  Progress done = {job.pointers[0], 0, 0, 0, 0, 0};
   for (int64_t number = 0; number < job.windows; ++number) {
     Window window;
     const int32_t status = advance(top, job, done, window, (number + 1) * STEPS, true);
@@ -267,7 +278,7 @@ int32_t run_step(Core &core, Job &job) {
     core.window = Window();
   }
   allow(top, job);
-  Progress done = {job.pointers[0], 0, 0, 0, 0};
+  Progress done = {job.pointers[0], 0, 0, 0, 0, 0};
   const bool ends = core.steps == STEPS - 1;
   const int32_t status = advance(top, job, done, core.window, 1, ends);
   if (status != DONE) return status;

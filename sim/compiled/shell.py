@@ -117,6 +117,7 @@ def shell_header(config: Config, *, learning: bool, probed: bool) -> str:
         "HAS_LEARN": int("learn" in names),
         "HAS_TARGETS": int("i_targets_valid" in names),
         "HAS_WATCH": int(probed),
+        "SLOT_FLAG": 1 << WATCHED.index("slot"),
     }
     lines = [f"#define {name} {value}" for name, value in facts.items()]
     lanes = (1 << config.layer.lanes) - 1

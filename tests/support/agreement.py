@@ -15,9 +15,14 @@ ARRAYS = ("raster", "step_clocks", "window_clocks", "step_signatures")
 
 
 def same(a: CoreResult, b: CoreResult, record: Sequence[str] = ()) -> None:
-    """Require that two results are equal, records included."""
+    """Require that two results are equal, records included.
+
+    Only one of the two may have signatures of steps.
+    """
+    signed = a.step_signatures.size and b.step_signatures.size
     for name in (*ARRAYS, *record):
-        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+        if signed or name != "step_signatures":
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
     assert a.counters == b.counters
 
 

@@ -76,7 +76,7 @@ def act(core: Core, config: Config, action: str, seed: int) -> dict[str, Any]:
         record = [n for n in core.records if learn or n in ("current", "membrane", "draws")]
         out = core.run(events, targets, learn=learn, record=record)
         names = ("raster", "step_clocks", "window_clocks", "step_signatures", *record)
-        shown = {name: getattr(out, name) for name in names}
+        shown = {name: getattr(out, name) for name in names if getattr(out, name).size}
         shown["counted"] = list(out.counters.values())
     state = core.state()
     shown |= {f"{name} of the state": getattr(state, name) for name in state.__slots__}

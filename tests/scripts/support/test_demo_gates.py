@@ -18,6 +18,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.extras import install_command
 from bitlif.model.files.weight_file import load_weights
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.layer import Layer
 from bitlif.model.result import Result
 from bitlif.model.signature import Signature
@@ -153,27 +154,34 @@ def test_waveform_shows_the_models_step(demo: Demo) -> None:
     errors = np.asarray(run.result.errors)[0, wave.step]
     # The first window's alone: later ones have no part in it.
     one = Result(run.result.raster[:1], errors=np.asarray(run.result.errors)[:1])
-    assert wave.clocks == step_clocks(demo.config, first, one, learn=True)[0, wave.step]
-    rows = beats(wave)
+    ends = np.cumsum(step_clocks(demo.config, first, one, learn=True)[0]) - 1
+    assert wave.begin + wave.clocks - 1 == ends[wave.step]
+    rows = {name: [beat for beat in row if beat.own] for name, row in beats(wave).items()}
     words = {name: [beat.text for beat in row] for name, row in rows.items()}
     start, stop = first.pointers[wave.step : wave.step + 2]
     sent = [str(address) for address in first.addresses[start:stop]]
     taken = [beat.text for beat in rows["i_events.address"] if beat.moves]
-    assert taken == [*sent, "last"]
-    assert words["turn"] == ["events", "neurons", "gradient", "spikes"]
+    assert taken[: len(sent) + 1] == [*sent, "last"]
+    for name in ("gather", "neurons", "learn", "send"):
+        assert words[name] == [str(wave.step)]
+    gather, neurons, send = (rows[name][0] for name in ("gather", "neurons", "send"))
+    assert gather.stop == neurons.start + 1
+    assert neurons.stop == send.start + 1
     assert words["slot to neurons"] == ["0", "1", "2", "3", "4"]
     said = [word for word in "\n".join(words["neurons that spike"]).split("\n") if word != "–"]
     assert said == [str(neuron) for neuron in np.flatnonzero(spikes)]
-    assert words["o_events.address"] == [*said, "last"]
+    sending = [beat for beat in rows["o_events.address"] if send.start < beat.stop <= send.stop]
+    assert [beat.text for beat in sending] == [*said, "last"]
     assert words["errors"] == ["\n".join(f"{e}".replace("-", "−") for e in pair)
                                for pair in errors.reshape(5, 2).tolist()]  # fmt: skip
     assert words["trace written"] == [str(place) for place in range(65)]
-    kept = np.flatnonzero(errors.reshape(5, 2).any(axis=1))
-    rows_due = [str(65 * slot + place) for slot in kept for place in range(65)]
+    width = gate_sizes(demo.config).products
+    groups = [errors[at : at + width].any() for at in range(0, 10, width)]
+    rows_due = [str(65 * group + place) for group in np.flatnonzero(groups) for place in range(65)]
     assert words["gradient row written"] == rows_due
     # The last row is written in the clock that ends the pass, the step in its last.
     if rows_due:
-        assert rows["gradient row written"][-1].start == wave["gradient done"].index(1)
+        assert rows["gradient row written"][-1].stop == rows["learn"][0].stop
     assert wave["step done"] == [0] * (wave.clocks - 1) + [1]
 
 
@@ -226,10 +234,10 @@ def test_stalled_core_is_reported_without_waveform(
     monkeypatch.setattr(demo_gates, "SHOWN", SHOWN)
     true = demo_gates.gates_text
     monkeypatch.setattr(
-        demo_gates, "gates_text",
-        lambda config: true(config).replace("assign step_done = ", "assign step_done = 1'h0 & ")
-        .replace("assign gradient_done = ", "assign gradient_done = 1'h0 & "),
-    )  # fmt: skip
+        demo_gates,
+        "gates_text",
+        lambda config: true(config).replace("assign step_done = ", "assign step_done = 1'h0 & "),
+    )
     assert run_demo(tmp_path) == 1
     text = capsys.readouterr().out
     assert "stuck" in text

@@ -18,14 +18,14 @@ from bitlif.tasks.stimulus import random_work
 
 WITH_GATES = (
     "lfsr", "noise", "neuron", "fixed", "table", "trace", "gradient", "update", "forward",
-    "learning", "emitter", "signature", "layer", "host_port", "counter",
-    "observers",
+    "learning", "emitter", "signature", "layer", "host_port", "counter", "observers", "gather",
+    "marks", "error_groups", "update_pass",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_is_detected_in_its_signal(name: str, tmp_path: Path) -> None:
-    config = Config.load(FAULTS[name].shown_in)
+    config = FAULTS[name].config
     work = random_work(config, 3 if config.name == "tiny" else 0, 3)
     core = run_cosim(work, tmp_path, simulator="icarus", verilog=faulty_verilog(name, config))
     verdict = compare_run(work, core)
@@ -52,6 +52,7 @@ def test_fault_without_effect_raises() -> None:
     for name, reason in (
         ("hold-missing", "membrane.injection"), ("empty-slot-draws", "layer.lanes"),
         ("empty-slot-update", "layer.lanes"), ("rate-left", "no rate is shifted left"),
+        ("place-first", "gates.synapses"),
     ):  # fmt: skip
         with pytest.raises(BitlifError, match=f"^fault {name} has no effect in tiny: .*{reason}"):
             faulty_verilog(name, Config.load("tiny"))
