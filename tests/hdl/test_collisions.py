@@ -8,6 +8,7 @@ must still match the model.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,16 +35,15 @@ def garbage_on_collisions(text: str) -> tuple[str, int]:
         stop = text.find("endmodule", start)
         body = text[start:stop]
         writes = re.findall(WRITE.format(name=name), body)
-        (read,) = re.findall(READ.format(name=name), body)
         assert writes, memory.group()
-        register, address = read
-        meet = " || ".join(f"(({enable}) && ({at}) == ({address}))" for enable, at in writes)
-        word = f"{memory.group(1)} [{address}]"
-        body = re.sub(
-            READ.format(name=name),
-            lambda _, r=register, m=meet, w=word: f"    {r} <= ({m}) ? ~{w} : {w};\n",
-            body,
-        )
+        assert re.search(READ.format(name=name), body), memory.group()
+
+        def guarded(read: re.Match[str], writes: Any = writes, own: str = memory.group(1)) -> str:
+            register, address = read.groups()
+            meet = " || ".join(f"(({enable}) && ({at}) == ({address}))" for enable, at in writes)
+            return f"    {register} <= ({meet}) ? ~{own} [{address}] : {own} [{address}];\n"
+
+        body = re.sub(READ.format(name=name), guarded, body)
         text = text[:start] + body + text[stop:]
     return text, len(found)
 
@@ -54,6 +54,16 @@ CONFIGS = {
         layer__inputs=1, layer__neurons=1, layer__lanes=1, window__steps=3
     ),
     "one slot": Config.load("tiny").replace(layer__neurons=2, layer__lanes=2),
+    "rows of two slots": Config.load("tiny").replace(
+        layer__neurons=7, layer__lanes=1, gates={"synapses": 2, "products": 3}
+    ),
+    "a row of all slots": Config.load("tiny").replace(gates={"synapses": 4, "products": 2}),
+    "one port": Config.load("tiny").replace(
+        layer__inputs=3,
+        layer__neurons=7,
+        layer__lanes=2,
+        gates={"synapses": 6, "products": 4, "single_port": "all"},
+    ),
     "block RAM": Config.load("tiny").replace(
         layer__inputs=40, layer__neurons=11, layer__lanes=2, membrane__reset="teacher"
     ),

@@ -32,6 +32,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "membrane__reset": "teacher", "layer__neurons": 1, "layer__lanes": 1, "layer__inputs": 1,
         "window__lfsr": "clear",
     },
+    "wide rows": {
+        "layer__neurons": 5, "layer__lanes": 1,
+        "gates": {"synapses": 3, "products": 2, "single_port": "weights"},
+    },
     "uneven lanes, no noise in updates": {
         "layer__neurons": 7, "layer__lanes": 3, "learning__random_bits": 0,
     },

@@ -125,6 +125,28 @@ def configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
     return config
 
 
+@st.composite
+def core_configs(draw: st.DrawFn, max_steps: int = 20) -> Config:
+    """Draw a legal configuration with any widths and memories of the gates."""
+    config = draw(configs(max_steps))
+    return with_gates(config, draw(st.integers(0, 1 << 16)))
+
+
+def with_gates(config: Config, number: int) -> Config:
+    """Return a configuration with one of the widths and memories that its gates may have.
+
+    All of them are reached by numbers from 0 on.
+    """
+    widths = [config.layer.lanes * (own + 1) for own in range(config.layer.slots)]
+    number, port = divmod(number, 3)
+    rest, synapses = divmod(number, len(widths))
+    return config.replace(
+        gates__synapses=widths[-1 - synapses],
+        gates__products=widths[(rest + synapses) % len(widths)],
+        gates__single_port=("none", "all", "weights")[port],
+    )
+
+
 def _no_constant(*args: object, **constraints: object) -> None:
     """Draw no constant."""
 

@@ -25,7 +25,7 @@ from bitlif.sim import Core
 from bitlif.sim.backends.gates import GateCore
 from bitlif.sim.backends.models import ModelCore
 
-from strategies import configs, stimulus
+from strategies import core_configs, stimulus
 
 TINY = Config.load("tiny")
 FOLDER = Path(__file__).parents[1] / "regressions"
@@ -104,7 +104,7 @@ def fuzz(backend: str, examples: int) -> Callable[[], None]:
         max_examples=examples, database=None, deadline=None, derandomize=True,
         suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
     )  # fmt: skip
-    @given(config=configs(max_steps=10), actions=st.lists(ACTIONS, min_size=1, max_size=6))
+    @given(config=core_configs(max_steps=10), actions=st.lists(ACTIONS, min_size=1, max_size=6))
     def run(config: Config, actions: list[tuple[str, int]]) -> None:
         case = Case(config, backend, actions)
         try:

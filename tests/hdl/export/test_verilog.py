@@ -68,6 +68,11 @@ def written(folder: Path, config: Config, *, learning: bool = True) -> Path:
 
 
 ODD = {
+    "wide": {
+        "layer__neurons": 7,
+        "layer__lanes": 2,
+        "gates": {"synapses": 6, "products": 4, "single_port": "weights"},
+    },
     "one": {"layer__inputs": 1, "layer__neurons": 1, "layer__lanes": 1, "schedule": [{}]},
     "odd": {
         "layer__neurons": 7,

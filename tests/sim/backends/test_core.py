@@ -15,7 +15,7 @@ from bitlif.model.result import LayerState
 from bitlif.model.signature import Signature
 from bitlif.sim.backends.pysim import run_core
 
-from strategies import configs, stimulus
+from strategies import core_configs, stimulus
 
 EXAMPLES = 25
 
@@ -34,6 +34,28 @@ SPECIAL = {
     "distinct polynomials": {"noise__lfsr__sharing": "polynomial"},
     "one window a phase": {
         "schedule": [{"windows": 1, "sigma": 0.3}, {"sigma": 0.15, "rate": 2.0}]
+    },
+    "rows of two slots": {"layer__lanes": 1, "gates__synapses": 2},
+    "a row of all slots": {"layer__neurons": 7, "layer__lanes": 2, "gates__synapses": 8},
+    "rows and groups that slots do not fill": {
+        "layer__neurons": 11,
+        "layer__lanes": 2,
+        "gates__synapses": 8,
+        "gates__products": 4,
+    },
+    "wide groups, narrow rows": {"layer__neurons": 9, "gates__synapses": 2, "gates__products": 6},
+    "weights with one port": {
+        "layer__neurons": 7,
+        "layer__lanes": 2,
+        "gates__synapses": 6,
+        "gates__single_port": "weights",
+    },
+    "one port each": {
+        "layer__neurons": 5,
+        "layer__lanes": 1,
+        "gates__synapses": 3,
+        "gates__products": 2,
+        "gates__single_port": "all",
     },
     "formats that saturate": {
         "synapse__current": "s8.6",
@@ -103,7 +125,7 @@ def test_core_and_model_count_the_same_saturations() -> None:
 @settings(
     max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
-@given(config=configs(max_steps=6), seed=st.integers(0, 2**32))
+@given(config=core_configs(max_steps=6), seed=st.integers(0, 2**32))
 def test_random_configurations_match_the_model(config: Config, seed: int) -> None:
     check(config, seed, 0.0 if seed % 2 else 0.3, windows=2)
 

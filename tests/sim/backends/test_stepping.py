@@ -26,7 +26,7 @@ from bitlif.sim.backends.serial import SerialCore
 from bitlif.tasks.scenario import Work
 from bitlif.tasks.stimulus import random_work
 
-from strategies import configs, random_configs, stimulus
+from strategies import configs, random_configs, stimulus, with_gates
 from uart_board import Board, Layer, Line
 
 TINY = Config.load("tiny")
@@ -179,7 +179,7 @@ def test_steps_equal_windows_in_the_rtl(learning: bool) -> None:
 
 
 def test_steps_equal_windows_in_the_rtl_of_a_random_core() -> None:
-    config = random_configs(8)[5]
+    config = with_gates(random_configs(8)[5], 7)
     work = drawn(config, 6, 2)
     with bitlif.sim.open(config, "rtl") as whole, bitlif.sim.open(config, "rtl") as parts:
         check(whole, parts, work, learn=True)

@@ -20,7 +20,7 @@ from bitlif.sim.compare.float_check import float_distances
 from bitlif.tasks.scenario import Work
 from bitlif.tasks.stimulus import random_work
 
-from strategies import random_configs
+from strategies import random_configs, with_gates
 
 VARIANTS = {
     "one by one": {"layer__neurons": 1, "layer__lanes": 1, "layer__inputs": 1},
@@ -91,7 +91,7 @@ def test_other_sizes_and_rules_match_model(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", range(RANDOM))
 def test_random_configurations_match_model(number: int, tmp_path: Path) -> None:
-    config = random_configs(RANDOM)[number]
+    config = with_gates(random_configs(RANDOM)[number], 5 * number)
     compare(random_work(config, number, 3, stall=0.3 * (number % 2)), tmp_path, "icarus")
 
 

@@ -16,7 +16,7 @@ from bitlif.sim.compiled import build
 from bitlif.sim.compiled.shell import SHELL, core_ports, probes, shell_header, shell_verilog
 
 from agreement import run_both
-from strategies import random_configs
+from strategies import random_configs, with_gates
 
 TINY = Config.load("tiny")
 PHASES = [{"windows": 1, "sigma": 0.3, "rate": 0.5 / (k + 1)} for k in range(4)] + [{"sigma": 0.1}]
@@ -25,7 +25,10 @@ ONE = {"layer__inputs": 1, "layer__neurons": 1, "layer__lanes": 1, "schedule": [
 
 def named(config: Config) -> str:
     sizes = config.layer
-    return f"{sizes.inputs}x{sizes.neurons} on {sizes.lanes}, {config.membrane.reset}"
+    return (
+        f"{sizes.inputs}x{sizes.neurons} on {sizes.lanes} and {config.gates.synapses}, "
+        f"{config.membrane.reset}"
+    )
 
 
 SHAPES = (
@@ -33,7 +36,8 @@ SHAPES = (
     TINY.replace(membrane__reset="teacher"),
     TINY.replace(**ONE),
     TINY.replace(layer__neurons=8, layer__lanes=3, schedule=PHASES, learning__random_bits=0),
-    *random_configs(3),
+    TINY.replace(layer__neurons=9, layer__lanes=2, gates={"synapses": 6, "single_port": "all"}),
+    *(with_gates(config, number) for number, config in enumerate(random_configs(3))),
 )
 
 
