@@ -7,22 +7,22 @@ import re
 import pytest
 from amaranth.back import rtlil
 
-from bitlif.hdl.layer import LayerCore, pipeline_depths
+from bitlif.hdl.layer import LayerCore, timings
 from bitlif.model import clocks
 from bitlif.model.config.config import Config
 
 
-def test_depths_of_the_model_are_those_of_the_stages() -> None:
-    depths = pipeline_depths()
-    assert {name: getattr(clocks, name) for name in depths} == depths
-    # No depth is left out. The other constants count states of the state machine.
-    named = {name for name in vars(clocks) if name.endswith("_DEPTH")}
-    assert named - {"SPIKE_DEPTH"} == set(depths)
+def test_timings_of_the_model_are_those_of_the_stages() -> None:
+    found = timings()
+    assert {name: getattr(clocks, name) for name in found} == found
+    # None is left out. The others count states of state machines.
+    named = {name for name, value in vars(clocks).items() if name.isupper() and name != "CLOSE"}
+    assert named - {"SEND", "SETTLE", "STEADY"} == set(found)
 
 
-@pytest.mark.parametrize("name", pipeline_depths())
-def test_elaboration_fails_on_a_wrong_depth(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    depth = getattr(clocks, name)
-    monkeypatch.setattr(clocks, name, depth + 1)
-    with pytest.raises(AssertionError, match=re.escape(f"{name} must be {depth}")):
+@pytest.mark.parametrize("name", timings())
+def test_elaboration_fails_on_a_wrong_timing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = getattr(clocks, name)
+    monkeypatch.setattr(clocks, name, value + 1)
+    with pytest.raises(AssertionError, match=re.escape(f"{name} must be {value}")):
         rtlil.convert(LayerCore(Config.load("tiny")))
