@@ -1,6 +1,6 @@
-"""The core alone through Yosys and nextpnr, in a harness that needs few pins.
+"""The core through Yosys and nextpnr, alone or behind AXI, in a harness that needs few pins.
 
-The core has more ports than a package has pins. In the harness a shift register feeds every input,
+It has more ports than a package has pins. In the harness a shift register feeds every input,
 and a chain of registers folds every output into one pin: nothing can be optimised away, every path
 begins and ends at a register, and five pins suffice. Sizes include the harness: one register per
 input bit, and one register and look-up table per three output bits.
@@ -19,15 +19,19 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from bitlif.hdl.bus.axi_top import AxiTop
 from bitlif.hdl.export.convert import to_verilog
 from bitlif.hdl.export.verilog_fixups import plain_names
 from bitlif.hdl.layer import LayerCore
 from bitlif.model.config.config import Config
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, require_choice
 
 from .families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Family
 from .large_ram import with_large_ram
 from .tools import find_tool, run_tool
+
+BUSES = ("none", "axi")
+"""What is measured: the core alone, or the core behind AXI buses and registers."""
 
 FOLDED = 3
 """Output bits per register of the chain: with the previous register, the inputs of one LUT."""
@@ -40,6 +44,14 @@ class DoesNotFit(BitlifError):
 class Harness(wiring.Component):
     """A core whose inputs come from a shift register, and whose outputs end in one pin.
 
+    Parameters
+    ----------
+    config : Config
+    learning : bool
+        Whether the core has learning hardware.
+    bus : str
+        One of `BUSES`.
+
     Members
     -------
     i : In(1)
@@ -50,8 +62,9 @@ class Harness(wiring.Component):
     Latency, throughput, handshake: not applicable; outputs have no meaning. Reset: the core's.
     """
 
-    def __init__(self, config: Config, *, learning: bool) -> None:
-        self._core = LayerCore(config, learning=learning)
+    def __init__(self, config: Config, *, learning: bool, bus: str = "none") -> None:
+        made = AxiTop if bus == "axi" else LayerCore
+        self._core: wiring.Component = made(config, learning=learning)
         super().__init__({"i": In(1), "o": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -74,13 +87,14 @@ class Harness(wiring.Component):
         return m
 
 
-def harness_verilog(config: Config, *, learning: bool = True) -> str:
+def harness_verilog(config: Config, *, learning: bool = True, bus: str = "none") -> str:
     """Return the core in its harness, module ``top``, in Verilog."""
-    return to_verilog(Harness(config, learning=learning), "top")
+    require_choice("bus", bus, BUSES)
+    return to_verilog(Harness(config, learning=learning, bus=bus), "top")
 
 
 def synthesise(
-    config: Config, family: Family, folder: Path, *, learning: bool = True
+    config: Config, family: Family, folder: Path, *, learning: bool = True, bus: str = "none"
 ) -> dict[str, int]:
     """Synthesise a core in its harness and write ``netlist.json`` to `folder`.
 
@@ -92,6 +106,8 @@ def synthesise(
         Created if missing.
     learning : bool
         Whether the core has learning hardware.
+    bus : str
+        One of `BUSES`.
 
     Returns
     -------
@@ -103,7 +119,8 @@ def synthesise(
     BitlifError
         If Yosys is missing or fails; the message names its log.
     """
-    cells = map_to_cells(harness_verilog(config, learning=learning), "top", family, folder)
+    text = harness_verilog(config, learning=learning, bus=bus)
+    cells = map_to_cells(text, "top", family, folder)
     return dict(Counter(cell["type"] for cell in cells.values()))
 
 

@@ -11,9 +11,18 @@ from amaranth.sim import Simulator
 
 from bitlif.fpga import synthesis
 from bitlif.fpga.families import family_of_device
-from bitlif.fpga.synthesis import DoesNotFit, Harness, place, read_report, synthesise
+from bitlif.fpga.synthesis import (
+    BUSES,
+    DoesNotFit,
+    Harness,
+    harness_verilog,
+    place,
+    read_report,
+    synthesise,
+)
 from bitlif.fpga.tools import TOOLS, find_tool, tool_version
 from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError
 
 from fake_tools import fake
 
@@ -57,6 +66,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]
         "up5k": synthesise(TINY, up5k, folder / "up5k"),
         "one lane": synthesise(TINY.replace(layer__lanes=1), ecp5, folder / "one"),
         "inference": synthesise(TINY, ecp5, folder / "inference", learning=False),
+        "axi": synthesise(TINY, ecp5, folder / "axi", bus="axi"),
     }
 
 
@@ -81,8 +91,22 @@ def test_inference_omits_the_learning_hardware(cells: dict[str, dict[str, int]])
     assert cells["inference"]["TRELLIS_FF"] < 0.8 * cells["ecp5"]["TRELLIS_FF"]
 
 
-def test_harness_output_depends_on_the_core() -> None:
-    harness = Harness(TINY, learning=True)
+def test_registers_and_streams_of_axi_are_synthesised_with_the_core(
+    cells: dict[str, dict[str, int]],
+) -> None:
+    for kind in ("MULT18X18D", "TRELLIS_DPR16X4"):
+        assert cells["axi"][kind] == cells["ecp5"][kind]
+    assert cells["axi"]["LUT4"] > 1.2 * cells["ecp5"]["LUT4"]
+
+
+def test_unknown_bus_is_refused() -> None:
+    with pytest.raises(BitlifError, match=r"^bus must be 'none' or 'axi', not 'apb'$"):
+        harness_verilog(TINY, bus="apb")
+
+
+@pytest.mark.parametrize("bus", BUSES)
+def test_harness_output_depends_on_the_core(bus: str) -> None:
+    harness = Harness(TINY, learning=True, bus=bus)
     shown = set()
 
     async def shift(ctx: object) -> None:
@@ -153,7 +177,7 @@ def test_tool_version_is_the_last_line_of_output(
 
 
 def test_yosys_failure_names_error_and_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "module top(; end")
+    monkeypatch.setattr(synthesis, "harness_verilog", lambda config, **other: "module top(; end")
     with pytest.raises(ValueError, match=r"^yosys failed \(.*\); its log is .*yosys\.log$") as info:
         synthesise(TINY, family_of_device("ecp5"), tmp_path / "broken")
     assert Path(str(info.value).rpartition(" is ")[2]).exists()
@@ -161,7 +185,7 @@ def test_yosys_failure_names_error_and_log(tmp_path: Path, monkeypatch: pytest.M
 
 def test_silent_tool_failure_leaves_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YOSYS", fake(tmp_path, "tool", "print('half'); sys.exit(3)"))
-    monkeypatch.setattr(synthesis, "harness_verilog", lambda config, learning: "")
+    monkeypatch.setattr(synthesis, "harness_verilog", lambda config, **other: "")
     with pytest.raises(ValueError, match=r"^yosys failed \(exit code 3\); its log is "):
         synthesise(TINY, family_of_device("ecp5"), tmp_path)
     assert (tmp_path / "yosys.log").read_text() == "half\n"
