@@ -201,7 +201,7 @@ class Family:
     @property
     def fingerprint(self) -> str:
         """Return a hash of all that decides the netlist and its simulation model."""
-        said = f"{self.synthesis}\n{self.models.techmap}\n{self.large}"
+        said = f"{self.synthesis}\n{self.models.techmap}\n{self.large}\n{self.multiplier}"
         digest = hashlib.sha256(said.encode())
         for file in self.models.files:
             digest.update(file.read_bytes())
@@ -301,7 +301,7 @@ _RECORDS = (
         ),
         pll="ice40",
         toolchain=ICE40_TOOLS,
-        device=Device("up5k", "iCE40 UP5K", ("--up5k", "--package", "sg48"), 26),
+        device=Device("up5k", "iCE40 UP5K", ("--up5k", "--package", "sg48"), 50),
         large=LargeRam(depth=16384, width=16, granularity=4, count=4),
     ),
     Family(

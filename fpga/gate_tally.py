@@ -130,6 +130,8 @@ class Product:
         Number of such products.
     out : int
         Used bits of the product, 0 for all.
+    extended : tuple of bool
+        For each factor, whether its sign bit is always 0.
     """
 
     name: str
@@ -138,6 +140,17 @@ class Product:
     signed: bool
     copies: int = 1
     out: int = 0
+    extended: tuple[bool, bool] = (False, False)
+
+    @property
+    def halves(self) -> tuple[int, tuple[bool, bool]]:
+        """Return the bits of the larger factor, and which factors are signed, signed ones first.
+
+        Bits that are always 0 are not counted.
+        """
+        bits = (own - zero for own, zero in zip((self.a, self.b), self.extended, strict=True))
+        first, second = (self.signed and not zero for zero in self.extended)
+        return max(bits), (first or second, first and second)
 
 
 @dataclass(slots=True)
@@ -196,7 +209,9 @@ class GateTally:
         """Count a product and return its result."""
         mixed = one.signed != two.signed
         a, b = (own.bits + (mixed and not own.signed) for own in (one, two))
-        self.products.append(Product(name, a, b, one.signed or two.signed, self.times))
+        extended = (mixed and not one.signed, mixed and not two.signed)
+        signed = one.signed or two.signed
+        self.products.append(Product(name, a, b, signed, self.times, extended=extended))
         return one * two
 
     def scale(self, name: str, bits: int, constant: int, out: int) -> None:

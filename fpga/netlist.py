@@ -23,6 +23,8 @@ from .synthesis import map_to_cells
 from .tools import find_tool, run_tool, tool_version
 
 PRODUCT = "netlist.json"
+FLOW = ("synthesis.py", "paired_products.py", "logic_products.py")
+"""Modules that decide what a netlist looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ def mapped_core(verilog: str, top: str, family: str) -> Path:
         "verilog": verilog,
         "top": top,
         "synthesis": own.synthesis,
+        "refined": ""
+        if own.refine is None
+        else Path(inspect.getfile(own.refine)).read_text("utf-8"),
         "yosys": tool_version("yosys"),
         "large": str(own.large),
         "flow": "".join(

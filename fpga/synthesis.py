@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,19 @@ from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_choice
 
 from .families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, Family
+from .gate_tally import Product
 from .large_ram import with_large_ram
+from .logic_products import left_to_logic, products_of
+from .paired_products import CELL, pair_products
 from .tools import find_tool, run_tool
+from .yosys_mapping import MultiplierRules
 
 BUSES = ("none", "axi")
 """What is measured: the core alone, or the core behind AXI buses and registers."""
+
+WRITE = "delete t:$scopeinfo; write_json netlist.json"
+"""A nextpnr older than Yosys takes $scopeinfo for cells."""
+PREPARED, TIDY, TRIES = "products.json", "opt_expr; opt_clean", 3
 
 FOLDED = 3
 """Output bits per register of the chain: with the previous register, the inputs of one LUT."""
@@ -133,21 +142,64 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
         If Yosys is missing or fails, or drives a net twice or not at all; the message names its
         log.
     """
-    command = find_tool("yosys")
     folder.mkdir(parents=True, exist_ok=True)
     text = plain_names(with_large_ram(text, family.large))
     (folder / "core.v").write_text(text, "utf-8")
-    # Relative file names: WebAssembly cannot see every absolute path, such as /tmp.
-    script = f"read_verilog -sv core.v; {family.synthesis} -top {top}; "
-    # A nextpnr older than Yosys takes $scopeinfo for cells.
-    script += "delete t:$scopeinfo; write_json netlist.json"
-    call = [*command, "-q", "-l", "yosys.log", "-p", script]
-    run_tool("yosys", call, folder, "yosys.log", "netlist.json")
-    require_no_conflict(folder / "yosys.log")
-    netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
-    _require_one_driver(netlist["modules"][top], folder / "yosys.log")
-    cells: dict[str, dict[str, Any]] = netlist["modules"][top]["cells"]
+    _yosys(f"read_verilog -sv core.v; {family.synthesis} -top {top}; {WRITE}", folder)
+    module = _refined(family, top, folder)
+    rules = family.multiplier
+    if rules is not None and rules.most:
+        module = _fewer_multipliers(family, rules, module, top, folder)
+    cells: dict[str, dict[str, Any]] = module["cells"]
     return cells
+
+
+def _fewer_multipliers(
+    family: Family, rules: MultiplierRules, module: dict[str, Any], top: str, folder: Path
+) -> dict[str, Any]:
+    """Leave products to logic until a module has no more multipliers than the devices."""
+    begun = f"read_verilog -sv core.v; {family.synthesis} -top {top} -run begin:coarse; {TIDY}"
+    allowed, products = rules.most, dict[str, Product]()
+    for _ in range(TRIES):
+        excess = _multipliers(module) - rules.most
+        if excess <= 0:
+            break
+        if products:
+            # Registers keep products apart that the rules put together.
+            allowed = max(0, allowed - excess)
+        else:
+            _yosys(f"{begun}; write_json {PREPARED}", folder, PREPARED)
+            text = (folder / PREPARED).read_text("utf-8")
+            products = products_of(json.loads(text)["modules"][top])
+        left = left_to_logic(list(products.values()), rules, allowed)
+        names = list(products)
+        soft = "".join(f"chtype -set $__soft_mul c:{names[index]}; " for index in left)
+        rest = f"{family.synthesis} -top {top} -run coarse:; {WRITE}"
+        _yosys(f"{begun}; {soft}{rest}", folder)
+        module = _refined(family, top, folder)
+    return module
+
+
+def _yosys(script: str, folder: Path, made: str = "netlist.json") -> None:
+    """Run a script of Yosys in a folder; raise unless it makes a file."""
+    call = [*find_tool("yosys"), "-q", "-l", "yosys.log", "-p", script]
+    run_tool("yosys", call, folder, "yosys.log", made)
+    require_no_conflict(folder / "yosys.log")
+
+
+def _refined(family: Family, top: str, folder: Path) -> dict[str, Any]:
+    """Return the top module of ``netlist.json``, after its small products have been paired."""
+    netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
+    module: dict[str, Any] = netlist["modules"][top]
+    rules = family.multiplier
+    if rules is not None and rules.half and pair_products(module):
+        (folder / "netlist.json").write_text(json.dumps(netlist), "utf-8")
+    _require_one_driver(module, folder / "yosys.log")
+    return module
+
+
+def _multipliers(module: Mapping[str, Any]) -> int:
+    return sum(cell["type"] == CELL for cell in module["cells"].values())
 
 
 def require_no_conflict(log: Path) -> None:

@@ -69,11 +69,18 @@ class MultiplierRules:
         Bits of the smallest product that is not left to logic.
     registers : bool
         Whether multipliers have registers for their products.
+    half : int
+        Bits of the factors of which one multiplier holds two products; 0: none.
+    most : int
+        Multipliers of the family's devices. Products beyond them are left to logic; 0: all are
+        mapped to multipliers.
     """
 
     width: int
     least: int = 0
     registers: bool = False
+    half: int = 0
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +203,7 @@ def _ecp5_blocks(memory: Memory) -> int:
 
 ICE40_MEMORY = MemoryRules(_ice40_blocks, cost=64)
 ECP5_MEMORY = MemoryRules(_ecp5_blocks, cost=128, distributed=DistributedRam(16, 4, cost=4))
-ICE40_MULTIPLIER = MultiplierRules(16, least=11, registers=True)
+ICE40_MULTIPLIER = MultiplierRules(16, least=11, registers=True, half=8, most=8)
 ECP5_MULTIPLIER = MultiplierRules(18)
 
 
