@@ -34,10 +34,10 @@ def multipliers_of(products: Sequence[Product], rules: MultiplierRules) -> int:
 
 
 def left_to_logic(products: Sequence[Product], rules: MultiplierRules, most: int) -> list[int]:
-    """Return the indices of the products that are left to logic, so that `most` multipliers do.
+    """Return the indices of products that are left to logic, so that `most` multipliers suffice.
 
-    Each time, it is the product or the pair of products with the fewest bits that frees a
-    multiplier.
+    Each time, the product or the pair of products with the fewest bits that frees a multiplier is
+    added to them.
 
     Parameters
     ----------
@@ -99,9 +99,16 @@ def products_of(module: Mapping[str, Any]) -> dict[str, Product]:
             continue
         values = {key: int(bits, 2) for key, bits in cell["parameters"].items()}
         signed = bool(values["A_SIGNED"])
-        zeros = tuple(signed and cell["connections"][port][-1] == "0" for port in "AB")
-        found[name] = Product(
-            name, values["A_WIDTH"], values["B_WIDTH"], signed, 1, values["Y_WIDTH"],
-            (zeros[0], zeros[1]),
-        )  # fmt: skip
+        a, b = (_shortest(cell["connections"][port], signed) for port in "AB")
+        extended = (signed and a[-1] == "0", signed and b[-1] == "0")
+        out = min(values["Y_WIDTH"], len(a) + len(b))
+        found[name] = Product(name, len(a), len(b), signed, 1, out, extended)
     return found
+
+
+def _shortest(bits: Sequence[int | str], signed: bool) -> Sequence[int | str]:
+    """Return a factor without the copies of its sign, or without leading zeros."""
+    kept = len(bits)
+    while kept > 1 and bits[kept - 1] == (bits[kept - 2] if signed else "0"):
+        kept -= 1
+    return bits[:kept]

@@ -77,15 +77,13 @@ def mapped_core(verilog: str, top: str, family: str) -> Path:
         "verilog": verilog,
         "top": top,
         "synthesis": own.synthesis,
-        "refined": ""
-        if own.refine is None
-        else Path(inspect.getfile(own.refine)).read_text("utf-8"),
         "yosys": tool_version("yosys"),
         "large": str(own.large),
         "flow": "".join(
             Path(__file__).with_name(f"{name}.py").read_text("utf-8")
-            for name in ("synthesis", "large_ram")
+            for name in ("synthesis", "large_ram", "paired_products", "logic_products")
         ),
+        "multipliers": str(own.multiplier),
     }
 
     def make(folder: Path) -> None:

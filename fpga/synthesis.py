@@ -168,7 +168,7 @@ def _fewer_multipliers(
             # Registers keep products apart that the rules put together.
             allowed = max(0, allowed - excess)
         else:
-            _yosys(f"{begun}; write_json {PREPARED}", folder, PREPARED)
+            _yosys(f"{begun}; select {top}; write_json -selected {PREPARED}", folder, PREPARED)
             text = (folder / PREPARED).read_text("utf-8")
             products = products_of(json.loads(text)["modules"][top])
         left = left_to_logic(list(products.values()), rules, allowed)
