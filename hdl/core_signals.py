@@ -16,6 +16,9 @@ SINGLE_PORT = "single_port"
 """Name of memories with one port (`bitlif.hdl.single_port`) in RTLIL and Verilog. They have an
 attribute of this name: the number of parts of a row with a write enable each."""
 
+READ_CLOCKS = 2
+"""Clock cycles from the host's address to a row of weights; other rows take one."""
+
 WATCHED = ("drawn", "slot", "error", "trace", "gradient", "update", "step", "window")
 """Bits of the internal signal ``watch``, lowest first: events of a clock cycle, for benches."""
 

@@ -60,8 +60,8 @@ def phase_layout(config: Config) -> data.StructLayout:
 class HostSignature(wiring.Signature):
     """Host access to the memories of a core, from the side of the host.
 
-    All memories share one ``address``. Reads take one clock cycle, and are valid only while the
-    core is ``idle``. Writes happen at the next clock edge.
+    All memories share one ``address``. Reads take one clock cycle, those of weights `READ_CLOCKS`.
+    They are valid only while the core is ``idle``. Writes happen at the next clock edge.
 
     Members
     -------

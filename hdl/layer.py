@@ -265,12 +265,12 @@ class LayerCore(wiring.Component):
         # The weights pass a register because the output of block RAM is slow.
         row = pipe.register(weights.row, "weight_row")
         host_row, host_place = self.host.address >> sizes.place_bits, self.host.address
-        shown = pipe.register(host_place[: sizes.place_bits], "host_place")
+        shown = pipe.delay(host_place[: sizes.place_bits], 2, "host_place")
         m.d.comb += [
             weights.read_address.eq(forward.weight_address),
             forward.weight_row.eq(row),
         ]
-        pairs = zip(self.host.weights, select_part(list(weights.row), shown, lanes), strict=True)
+        pairs = zip(self.host.weights, select_part(list(row), shown, lanes), strict=True)
         m.d.comb += [weight.eq(value) for weight, value in pairs]
         for part in range(sizes.row_slots):
             place = slice(part * lanes, (part + 1) * lanes)

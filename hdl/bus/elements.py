@@ -44,9 +44,9 @@ class ElementPort(wiring.Component):
     ended : Out(1)
         The pointer is after the last element.
     value : Out(64)
-        The element, sign-extended, after 2 clock cycles without a change of core or pointer.
+        The element, sign-extended, after 3 clock cycles without a change of core or pointer.
 
-    Latency: 2 clock cycles to read, `seek_clocks` to seek. Throughput: one write per clock cycle.
+    Latency: 3 clock cycles to read, `seek_clocks` to seek. Throughput: one write per clock cycle.
     Handshake: pulses. Reset: element 0 of memory 0.
     """
 

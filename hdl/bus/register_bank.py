@@ -39,7 +39,7 @@ class RegisterBank(wiring.Component):
     restart : Out(1)
         Pulse: resets the core.
 
-    Latency: 3 clock cycles per access, plus `ElementPort.seek_clocks` for a write to ADDRESS.
+    Latency: 4 clock cycles per access, plus `ElementPort.seek_clocks` for a write to ADDRESS.
     Throughput: one access at a time. Handshake: no window may begin while ``access.request`` is
     high, so that an access sees one state. Reset: all registers are 0.
     """
@@ -83,6 +83,9 @@ class RegisterBank(wiring.Component):
         mapped, legal = self._check_form(m)
         with m.FSM(name="access"):
             with m.State("wait"), m.If(access.request):
+                m.next = "fetch"
+            with m.State("fetch"):
+                # The element after the last access may take one clock cycle more than a register.
                 m.next = "judge"
             with m.State("judge"):
                 with m.If(~mapped):

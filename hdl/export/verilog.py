@@ -28,7 +28,7 @@ MEANINGS = {
     "learn": "learn from the window; hold from its first event to its end",
     "host__idle": "no window under way: the host's other ports work",
     "host__address": "of all host ports; see the next lines",
-    "host__weights": "weights of a slot, lane 0 lowest, one clock after the address (see above)",
+    "host__weights": "weights of a slot, lane 0 lowest, two clocks after the address (see above)",
     "host__weights_enable": "write enable of each lane",
     "host__weights_data": "row to write",
     "host__state": "P times synaptic current, and membrane above it, at a slot",

@@ -11,7 +11,7 @@ from amaranth.hdl import Signal
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from bitlif.hdl.core_signals import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS, READ_CLOCKS
 from bitlif.hdl.layer import LayerCore
 from bitlif.hdl.loadable import phase_rows, require_loadable
 from bitlif.model.config.config import Config
@@ -169,7 +169,7 @@ class Bench:
         for number, address in enumerate(self.addresses):
             row, slot = divmod(number, slots)
             ctx.set(core.host.address, address)
-            await ctx.tick()
+            await ctx.tick().repeat(READ_CLOCKS)
             values = ctx.get(core.host.weights)
             back[row, slot * lanes : (slot + 1) * lanes] = [values[lane] for lane in range(lanes)]
         variables = state_variables("neuron", "input")

@@ -19,7 +19,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
-from bitlif.hdl.core_signals import COUNTERS, WATCHED
+from bitlif.hdl.core_signals import COUNTERS, READ_CLOCKS, WATCHED
 
 from .streams import Sink, Source
 
@@ -173,10 +173,11 @@ class Bench:
         self.clock += 1
 
     async def answer(self, address: int, name: str) -> int:
-        """Read a host port at an address, which takes one clock cycle, and record that cycle."""
+        """Read a host port at an address, and record the clock cycles that this takes."""
         self.dut.host__address.value = address
-        await self.passes
-        self.watch()
+        for _ in range(READ_CLOCKS):
+            await self.passes
+            self.watch()
         return int(getattr(self.dut, f"host__{name}").value)
 
     async def load(self) -> None:

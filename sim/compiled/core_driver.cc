@@ -377,7 +377,7 @@ int32_t bitlif_read(Core *core, int32_t port, int64_t count, const int64_t *addr
   int32_t words = 1;
   for (int64_t number = 0; number < count && words; ++number) {
     core->top->host_address = addresses[number];
-    clock(*core->top);
+    for (int32_t clocks = 0; clocks < READ_CLOCKS; ++clocks) clock(*core->top);
     settle(*core->top);
     words = read_port(*core->top, port, rows);
     rows += words;

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Value
 from amaranth.lib.wiring import In, Signature
 
-from bitlif.hdl.core_signals import COUNTERS, WATCHED
+from bitlif.hdl.core_signals import COUNTERS, READ_CLOCKS, WATCHED
 from bitlif.hdl.export.verilog import core_name
 from bitlif.hdl.host_port import trace_layout
 from bitlif.hdl.layer import core_members
@@ -118,6 +118,7 @@ def shell_header(config: Config, *, learning: bool, probed: bool) -> str:
         "HAS_TARGETS": int("i_targets_valid" in names),
         "HAS_WATCH": int(probed),
         "SLOT_FLAG": 1 << WATCHED.index("slot"),
+        "READ_CLOCKS": READ_CLOCKS,
     }
     lines = [f"#define {name} {value}" for name, value in facts.items()]
     lanes = (1 << config.layer.lanes) - 1

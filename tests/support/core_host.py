@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bitlif.hdl.core_signals import COUNTERS
+from bitlif.hdl.core_signals import COUNTERS, READ_CLOCKS
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.host_port import row_layout
 from bitlif.hdl.memories import by_slot, packed
@@ -120,6 +120,7 @@ class CoreHost:
         for name, addresses in places.items():
             found[name] = []
             for address in addresses:
-                self.design.clock(host__address=address)
+                for _ in range(READ_CLOCKS):
+                    self.design.clock(host__address=address)
                 found[name].append(self.design.clock()[f"host__{name}"])
         return found
