@@ -173,10 +173,11 @@ def _drop_spike(m: Module, own: Any, true: Any) -> None:
 
 
 def _late_start(m: Module, own: Any, true: Any) -> None:
-    # Late enough to delay the gradient pass as well.
     late = Signal(8)
-    m.d.sync += late.eq(Cat(own.start, late))
-    m.d.comb += true.start.eq(late[-1])
+    m.d.sync += late.eq(Cat(own.gathered, late))
+    with m.If(own.start):
+        m.d.sync += late.eq(0)
+    m.d.comb += true.gathered.eq(late[-1])
 
 
 # -- configurations in which they have no effect ----------------------------------------------
@@ -293,8 +294,8 @@ FAULTS: dict[str, Fault] = {
         lambda config: [(signature, "POLYNOMIAL", POLYNOMIAL ^ 2)],
     ),
     "bubble": Fault(
-        "emitter", "spikes start eight clock cycles late", "clocks of steps",
-        rewire(layer, "SpikeEmitter", _late_start),
+        "turns", "neurons start eight clock cycles late", "clocks of steps",
+        rewire(layer, "Turns", _late_start),
     ),
     **PASS_FAULTS,
     **RARE_FAULTS,

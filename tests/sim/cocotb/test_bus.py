@@ -102,10 +102,13 @@ def test_windows_over_buses_match_model(simulator: str, tmp_path: Path) -> None:
           "membrane__reset": "teacher", "window__lfsr": "clear", "window__state": "carry",
           "window__trace": "carry", "noise__lfsr__width": 48}, True),
         ({"layer__neurons": 5, "layer__lanes": 2}, False),
+        ({"layer__neurons": 11, "layer__lanes": 2, "gates__synapses": 6, "gates__products": 4,
+          "gates__single_port": "weights"}, True),
         ({"layer__inputs": 300, "layer__neurons": 1, "layer__lanes": 1, "window__steps": 3,
           "learning__random_bits": 0}, True),
     ],
-    ids=["one by one", "odd lanes, teacher, wide LFSRs", "inference only", "two bytes of address"],
+    ids=["one by one", "odd lanes, teacher, wide LFSRs", "inference only", "rows of three slots",
+         "two bytes of address"],
 )  # fmt: skip
 def test_other_sizes_and_variants_match_model(
     changes: dict[str, Any], learning: bool, tmp_path: Path

@@ -19,7 +19,7 @@ from bitlif.tasks.stimulus import random_work
 WITH_GATES = (
     "lfsr", "noise", "neuron", "fixed", "table", "trace", "gradient", "update", "forward",
     "learning", "emitter", "signature", "layer", "host_port", "counter", "observers", "gather",
-    "marks", "error_groups", "update_pass",
+    "marks", "error_groups", "update_pass", "turns",
 )  # fmt: skip
 
 
