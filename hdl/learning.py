@@ -297,7 +297,7 @@ class LearningEngine(wiring.Component):
         """Add the products of a group, one input per clock cycle; return the memory and its row."""
         sizes = self._sizes
         pipe = Pipe(m)
-        m.submodules.gradient = memory = sum_memory(self._config)
+        m.submodules.sums = memory = sum_memory(self._config)
         # The products of a first pass wait for the new traces, those of others for their reads.
         behind = self.fused_gap
         head = issue["address"] == 0
@@ -356,7 +356,7 @@ class LearningEngine(wiring.Component):
             update.shift.eq(self.shift),
             update.restart.eq(self.restart),
             update.weight_row.eq(self.weight_row),
-            update.gradient_row.eq(sums),
+            update.sum_row.eq(sums),
             self.update_done.eq(update.done),
             self.weight_reading.eq(update.reading),
             self.weight_address.eq(update.weight_address),

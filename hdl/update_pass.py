@@ -40,7 +40,7 @@ class UpdatePass(wiring.Component):
         ``weight_address`` and ``gradient_address`` are read in this clock cycle.
     weight_address, weight_row : Out, In
         Row of the weights; its S weights 2 clock cycles after the address.
-    gradient_address, gradient_row : Out, In
+    gradient_address, sum_row : Out, In
         Row of the gradient; its L sums 2 clock cycles after the address.
     clear, clear_address : Out
         Row of the gradient that is set to zero: it has been read for all of its slots.
@@ -77,7 +77,7 @@ class UpdatePass(wiring.Component):
             "weight_address": Out(range(sizes.inputs * sizes.rows)),
             "weight_row": In(data.ArrayLayout(weight.shape, sizes.synapses)),
             "gradient_address": Out(range(sizes.inputs * sizes.groups)),
-            "gradient_row": In(data.ArrayLayout(gradient, sizes.products)),
+            "sum_row": In(data.ArrayLayout(gradient, sizes.products)),
             "clear": Out(1),
             "clear_address": Out(range(sizes.inputs * sizes.groups)),
             "write": Out(1),
@@ -121,7 +121,7 @@ class UpdatePass(wiring.Component):
         place = pipe.delay(walk["row_place"], 2, "row_place")
         weights = select_part(list(self.weight_row), place, lanes)
         place = pipe.delay(walk["group_place"], 2, "group_place")
-        gradients = select_part(list(self.gradient_row), place, lanes)
+        gradients = select_part(list(self.sum_row), place, lanes)
         pairs = zip(self.taken_gradient, gradients, strict=True)
         m.d.comb += [taken.eq(value) for taken, value in pairs]
         self._update(m, pipe, weights, gradients, valids[1])

@@ -50,8 +50,8 @@ class EventExchange:
         self._item = Signal(8 * item_bytes)
         self._offered, self._given = Signal(), Signal()
         self._last_byte = Signal(range(item_bytes))
-        # At most one step is in the core, and the end of the next step waits.
-        self._unanswered = Signal(range(3))
+        # At most two steps are in the core, and the end of the next step waits.
+        self._unanswered = Signal(range(4))
         self._answered = Signal()
         self._offer_items(m)
 
