@@ -120,9 +120,12 @@ class Turns(wiring.Component):
                     m.next = "close"
                     if self._learning:
                         with m.If(self.learn):
-                            m.d.comb += self.start_update.eq(1)
-                            m.next = "update"
+                            m.next = "start"
             if self._learning:
+                # A state of its own: the end of a step comes late in its clock cycle.
+                with m.State("start"):
+                    m.d.comb += self.start_update.eq(1)
+                    m.next = "update"
                 with m.State("update"), m.If(self.updated):
                     m.next = "close"
             with m.State("close"):

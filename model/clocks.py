@@ -19,7 +19,7 @@ cycle that is the maximum of a few others::
 
 where ``least`` is 8 in a core without learning hardware and 17 in one with it, and the terms with
 ``learn`` are absent from windows that are not learned. `step_times` has the full formula, which
-includes layers of few inputs and memories of one port. A window takes N K + 10 more clock cycles if
+includes layers of few inputs and memories of one port. A window takes N K + 11 more clock cycles if
 it learns, else 3 more; the last 2 of these follow ``window_done``, while the schedule advances. The
 constants are the depths of the pipelines in `bitlif.hdl`. Tests verify the formula cycle-exact
 against the simulated core.
@@ -50,7 +50,7 @@ TRACE_GAP, SINGLE_GAP = 11, 3
 """Between two reads of a trace in first passes; and more with a gradient memory of one port."""
 SEND = 3
 """From the last spikes of a step to the end of its events, if there are none."""
-UPDATE, CLOSE, SETTLE = 7, 3, 2
+UPDATE, CLOSE, SETTLE = 8, 3, 2
 STEADY = 8
 """Steps after which equal steps take equally long."""
 
