@@ -21,13 +21,15 @@ import numpy as np
 from bitlif.model.clocks import full_step, quiet_step, window_end
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.text import quoted
 
 from .boards import BOARDS, Board, board_named
 from .families import BLOCKS, CELLS, FAMILIES, LARGE, MULTIPLIERS, REGISTERS, Family, family_named
 from .gate_count import count_core, count_top
 from .gate_tally import GateTally
-from .yosys_mapping import map_memories, map_product
+from .logic_products import map_products
+from .yosys_mapping import map_memories
 
 PARTS = ("core", "top")
 FITTED, RULED = (CELLS, REGISTERS), (BLOCKS, MULTIPLIERS)
@@ -125,7 +127,9 @@ class Speed:
         Clock cycles of a window of full steps.
     quiet_steps_per_s, full_steps_per_s : float
     operations_per_s : float
-        Most synaptic operations per second: one per lane and clock cycle.
+        Most synaptic operations per second: S weights are added in one clock cycle.
+    products_per_s : float
+        Most products of the gradient per second: L in one clock cycle; 0 without learning.
     """
 
     quiet_clocks: int
@@ -134,6 +138,7 @@ class Speed:
     quiet_steps_per_s: float
     full_steps_per_s: float
     operations_per_s: float
+    products_per_s: float
 
 
 @functools.cache
@@ -244,13 +249,13 @@ def features(config: Config, family: str, *, learning: bool) -> dict[str, Featur
 
 def _features(tally: GateTally, family: Family, learning: bool) -> Features:
     held = map_memories(tally.memories, family.fabric.memory, family.large)
-    made = [map_product(product, family.multiplier) for product in tally.products]
+    made = map_products(tally.products, family.multiplier)
     return {
         "constant": 1.0,
         "learning": float(learning),
         **{kind: float(tally.bits[kind]) for kind in KINDS},
-        "soft": float(sum(own.soft for own in made)),
-        "product": float(sum(own.registers for own in made)),
+        "soft": float(made.soft),
+        "product": float(made.registers),
         "distributed": float(sum(own.distributed for own in held)),
         "table": float(sum(own.table for own in held)),
         "answer": float(sum(own.answer for own in held)),
@@ -258,7 +263,7 @@ def _features(tally: GateTally, family: Family, learning: bool) -> Features:
         "held": float(sum(own.registers for own in held)),
         BLOCKS: sum(own.blocks for own in held),
         LARGE: sum(own.large for own in held),
-        MULTIPLIERS: sum(own.blocks for own in made),
+        MULTIPLIERS: made.blocks,
     }
 
 
@@ -295,4 +300,8 @@ def speed(config: Config, mhz: float, *, learning: bool = True) -> Speed:
     full = full_step(config, learn=learning, learning_core=learning)
     hertz = 1e6 * mhz
     window = config.window.steps * full + window_end(config, learn=learning)
-    return Speed(quiet, full, window, hertz / quiet, hertz / full, hertz * config.layer.lanes)
+    sizes = gate_sizes(config)
+    products = sizes.products if learning else 0
+    return Speed(
+        quiet, full, window, hertz / quiet, hertz / full, hertz * sizes.synapses, hertz * products
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bitlif.hdl.loadable import rate_shifts
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
-from bitlif.model.gate_sizes import gate_sizes
+from bitlif.model.gate_sizes import GateSizes, gate_sizes
 from bitlif.model.signature import WIDTH
 
 from .gate_count_learning import count_learning
@@ -43,42 +43,22 @@ def count_core(config: Config, *, learning: bool) -> GateTally:
 
 
 def _forward(tally: GateTally, config: Config, learning: bool) -> None:
-    """Count the forward pass: event loop, slot loop, noise and the neurons of all lanes."""
+    """Count the forward pass: events, slots, noise and the neurons of all lanes."""
     sizes, ranges = config.layer, derive(config).ranges
     lanes, slots = sizes.lanes, sizes.slots
-    slot, weight = index_bits(slots), config.synapse.weight.bits
-    address = index_bits(sizes.inputs * slots)
+    slot = index_bits(slots)
     total = Wire.holding(ranges["weight sum"])
     current, membrane = (Wire.of(fmt) for fmt in (config.synapse.current, config.membrane.format))
     target = config.error.target_bits + 1
     targets = learning or config.membrane.reset == "teacher"
     gates = gate_sizes(config)
     tally.memories += [
-        Memory("sums", slots, lanes * total.bits, transparent=True),
         Memory("currents", slots, lanes * current.bits),
         Memory("membranes", slots, lanes * membrane.bits),
-        Memory(
-            "weights",
-            sizes.inputs * gates.rows,
-            gates.synapses * weight,
-            gates.synapses,
-            single_port=gates.single_weights,
-        ),
     ]
-    # Event loop: the address of a weight row, the row, the sums.
-    tally.counter(slot)
-    tally.scale("event row", index_bits(sizes.inputs), slots, address)
-    tally.count("add", address)
-    tally.count("result", address)
-    tally.delay(index_bits(sizes.inputs))
-    tally.delay(slot, 2)
-    tally.delay(lanes * weight)
-    tally.count("choose", lanes * total.bits + 3 * slot)
-    tally.times = lanes
-    tally.count("add", total.bits)
-    tally.times = 1
-    # Slot loop: the issuing counter, and one counter per pipeline stage that needs its slot.
-    tally.counter(slot)
+    _weights(tally, config, gates)
+    _gather(tally, gates, total)
+    # Slots: the issuing counter, and one counter per pipeline stage that needs its slot.
     tally.counter(slot)
     tally.delay(slot)
     for _ in range(3 + (2 if learning else 0)):
@@ -105,14 +85,56 @@ def _forward(tally: GateTally, config: Config, learning: bool) -> None:
     tally.times = 1
 
 
+def _weights(tally: GateTally, config: Config, gates: GateSizes) -> None:
+    """Count the memory of the weights, and what a host's row and an updated one pass."""
+    weight, others = config.synapse.weight.bits, gates.synapses - gates.lanes
+    depth, width = gates.inputs * gates.rows, gates.synapses * weight
+    tally.memories.append(
+        Memory("weights", depth, width, gates.synapses, single_port=gates.single_weights)
+    )
+    tally.delay(width)
+    tally.delay(gates.place_bits)
+    tally.count("choose", others * weight + gates.lanes * weight + 2 * index_bits(depth))
+    tally.count("compare", 2 * gates.row_slots * gates.place_bits)
+
+
+def _gather(tally: GateTally, gates: GateSizes, total: Wire) -> None:
+    """Count the addition of events, and the sums that the slots take."""
+    rows, synapses = gates.rows, gates.synapses
+    address, row = index_bits(gates.inputs * rows), index_bits(rows)
+    tally.scale("event row", index_bits(gates.inputs), rows, address)
+    tally.count("result", address)
+    tally.delay(index_bits(gates.inputs))
+    tally.delay(6)
+    if rows > 1:
+        tally.counter(row)
+        tally.count("add", address)
+        # Two banks: the sums of one step are read while those of the next are added up.
+        tally.memories.append(Memory("sums", 2 << row, synapses * total.bits, reads=2))
+        tally.delay(2 * (row + 1) + 5)
+        tally.count("choose", 2 * synapses * total.bits)
+        tally.counter(row)
+        tally.counter(index_bits(gates.row_slots))
+    else:
+        tally.count("result", synapses * total.bits)
+        tally.count("choose", synapses * total.bits)
+    tally.times = synapses
+    tally.count("add", total.bits)
+    tally.times = 1
+    # The sums of a row in a shift register.
+    tally.count("result", synapses * total.bits)
+    tally.count("choose", (synapses - gates.lanes) * total.bits)
+
+
 def _emitter(tally: GateTally, config: Config) -> None:
     """Count the spike output."""
     sizes = config.layer
     lanes, slots = sizes.lanes, sizes.slots
     slot, unit = index_bits(slots), index_bits(slots * lanes)
-    tally.memories.append(Memory("spikes", slots, slot + lanes, block=slots > 4))
+    tally.memories.append(Memory("spikes", 2 << slot, slot + lanes, block=slots > 4))
     tally.counter(index_bits(slots + 1))
     tally.counter(index_bits(slots + 1))
+    tally.delay(2 * index_bits(slots + 1))
     tally.count("result", lanes + unit)
     tally.count("choose", 2 * lanes)
     tally.scale("spike base", slot, lanes, unit)
@@ -122,6 +144,7 @@ def _emitter(tally: GateTally, config: Config) -> None:
 
 def _schedule(tally: GateTally, config: Config, learning: bool) -> None:
     """Count the step counter and the learning schedule."""
+    tally.counter(index_bits(config.window.steps))
     tally.counter(index_bits(config.window.steps))
     phases = len(config.schedule)
     shifts = index_bits(len(rate_shifts(config)))
@@ -160,7 +183,7 @@ def count_top(config: Config, *, learning: bool) -> GateTally:
     lanes, neurons = sizes.lanes, sizes.neurons
     index, unit = index_bits(sizes.inputs * neurons), max(1, index_bits(neurons))
     row, slot, lane = (
-        index_bits(sizes.inputs * sizes.slots),
+        index_bits(gate_sizes(config).weight_addresses),
         index_bits(sizes.slots),
         index_bits(lanes),
     )

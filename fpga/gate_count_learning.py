@@ -5,40 +5,41 @@ from __future__ import annotations
 from bitlif.hdl.loadable import rate_shifts
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
-from bitlif.model.gate_sizes import gate_sizes
+from bitlif.model.gate_sizes import GateSizes, gate_sizes
 
 from .gate_count_neuron import count_leaky_sum, count_lfsrs
 from .gate_tally import GateTally, Memory, Wire, index_bits
 
+MARKED_STEPS = 3
+"""Steps whose input spikes are kept at a time."""
+
 
 def count_learning(tally: GateTally, config: Config) -> None:
-    """Count traces, products, gradient memory and weight update."""
-    sizes, derived = config.layer, derive(config)
-    lanes, slots = sizes.lanes, sizes.slots
-    depth = sizes.inputs * slots
-    address, place, slot = index_bits(depth), index_bits(sizes.inputs), index_bits(slots)
-    gradient = Wire.holding(derived.ranges["gradient"])
+    """Count traces, groups of errors, products, gradient memory and weight update."""
+    sizes, gates = config.layer, gate_sizes(config)
+    depth = gates.inputs * gates.groups
+    address, place = index_bits(depth), index_bits(gates.inputs)
+    gradient = Wire.holding(derive(config).ranges["gradient"])
     error, trace = Wire.of(config.error.format), Wire.of(config.trace.format)
     current = Wire.of(config.trace.current)
-    wide, gates = sizes.inputs > 32, gate_sizes(config)
+    wide = sizes.inputs > 32
     tally.memories += [
         Memory(
-            "gradient",
-            sizes.inputs * gates.groups,
-            gates.products * gradient.bits,
-            single_port=gates.single_gradient,
+            "gradient", depth, gates.products * gradient.bits, single_port=gates.single_gradient
         ),
         Memory("traces", sizes.inputs, current.bits + trace.bits, block=wide),
-        Memory("marks", sizes.inputs, 1, block=wide),
-        Memory("errors", slots, address + lanes * error.bits),
+        Memory("marks", sizes.inputs, 1, block=wide, copies=MARKED_STEPS),
     ]
+    tally.delay(2 * MARKED_STEPS + place + 1)
+    tally.count("choose", 2 * MARKED_STEPS * place)
+    # Clearing of the memories.
     tally.counter(address)
-    # Trace sweep.
+    # Passes over the inputs, and the traces.
     tally.counter(place)
     tally.delay(place, 10)
     tally.delay(10)
-    tally.count("choose", 4 * place + current.bits + trace.bits)
-    c = derived.constants
+    tally.count("choose", 2 * place + current.bits + trace.bits)
+    c = derive(config).constants
     tally.delay(1 + current.bits)
     # The input is one bit wide: its product with a constant needs no gates.
     came = count_leaky_sum(tally, current, Wire(1, False), c.trace_current, config.trace.current)
@@ -46,42 +47,63 @@ def count_learning(tally: GateTally, config: Config) -> None:
     count_leaky_sum(tally, trace, came, c.trace, config.trace.format)
     tally.delay(current.bits, 4)
     tally.delay(4)
+    _groups(tally, gates, error)
     # Products of errors and traces, added to the gradient.
-    tally.count("add", address)
-    tally.count("result", address)
-    tally.counter(index_bits(slots + 1))
-    tally.counter(slot)
-    tally.counter(place)
-    tally.delay(place)
+    tally.counter(index_bits(gates.groups + 1))
+    tally.delay(3 * 9 + 10)
     tally.count("add", address)
     tally.count("result", address)
     tally.delay(address, 2)
-    tally.delay(trace.bits, 2)
-    tally.count("choose", 3 * address)
-    tally.times = lanes
-    tally.count("compare", error.bits)
+    tally.delay(trace.bits)
+    tally.delay(trace.bits)
+    tally.count("choose", trace.bits + 3 * address)
+    tally.times = gates.products
     tally.delay(error.bits, 2)
-    tally.product("gradient", error, trace)
     tally.delay(gradient)
+    tally.product("gradient", error, trace)
     tally.count("add", gradient.bits)
     tally.count("choose", gradient.bits)
+    if gates.single_gradient:
+        tally.delay(gradient)
     tally.times = 1
-    _update(tally, config, gradient, address)
+    _update(tally, config, gates, gradient)
 
 
-def _update(tally: GateTally, config: Config, gradient: Wire, address: int) -> None:
-    """Count the weight update: random bits, scaling by the rate, rounding, saturation."""
+def _groups(tally: GateTally, gates: GateSizes, error: Wire) -> None:
+    """Count the shift register of errors, and the list of their groups."""
+    count, base = index_bits(gates.groups + 1), index_bits(gates.inputs * gates.groups)
+    tally.count("result", gates.products * error.bits)
+    tally.count("compare", gates.lanes * error.bits)
+    tally.counter(index_bits(gates.group_slots))
+    tally.counter(count)
+    tally.delay(count)
+    if gates.groups > 1:
+        high = index_bits(gates.groups)
+        width = base + gates.products * error.bits
+        tally.memories.append(Memory("errors", 2 << high, width))
+        tally.count("add", base)
+        tally.count("result", base)
+        tally.delay(base + high + 2)
+
+
+def _update(tally: GateTally, config: Config, gates: GateSizes, gradient: Wire) -> None:
+    """Count the weight update: the walk, random bits, scaling by the rate, rounding, saturation."""
     sizes, learning = config.layer, config.learning
     place, slot = index_bits(sizes.inputs), index_bits(sizes.slots)
-    tally.counter(slot)
-    tally.counter(place)
-    tally.counter(address)
-    tally.count("add", address)
-    tally.count("result", address)
-    tally.delay(address, 8)
-    tally.delay(slot, 7)
-    tally.delay(14)
-    tally.count("choose", 3 * address)
+    row, group = index_bits(gates.row_slots), index_bits(gates.group_slots)
+    weights, sums = index_bits(sizes.inputs * gates.rows), index_bits(sizes.inputs * gates.groups)
+    for bits in (slot, place, row, group):
+        tally.counter(bits)
+    for bits in (weights, index_bits(gates.rows), sums, sums):
+        tally.count("add", bits)
+        tally.count("result", bits)
+    tally.delay(weights + row + slot, 8)
+    tally.delay(sums + 2 * row + 2 * group)
+    tally.delay(16)
+    tally.count("choose", 2 * (weights + sums))
+    # The P weights and the P sums of a slot.
+    tally.count("choose", (gates.synapses - sizes.lanes) * config.synapse.weight.bits)
+    tally.count("choose", (gates.products - sizes.lanes) * gradient.bits)
     if learning.random_bits:
         count_lfsrs(tally, config, noise=False)
         streams = set(learning.lfsr.streams(sizes.lanes))

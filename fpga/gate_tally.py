@@ -96,6 +96,8 @@ class Memory:
     single_port : bool
         Whether one port reads or writes. Without it there is a read port, and a write port unless
         the memory is a table. All ports are in one clock domain.
+    reads : int
+        Number of read ports.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Memory:
     table: bool = False
     transparent: bool = False
     single_port: bool = False
+    reads: int = 1
 
     @property
     def ports(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .gate_tally import Product
-from .yosys_mapping import MultiplierRules, map_product
+from .yosys_mapping import MappedProduct, MultiplierRules, map_product
 
 Key = tuple[bool, bool]
 
@@ -53,36 +54,54 @@ def left_to_logic(products: Sequence[Product], rules: MultiplierRules, most: int
     >>> left_to_logic(products, ICE40_MULTIPLIER, 2)
     [1]
     """
-    hard = {
-        index: own for index, own in enumerate(products) if map_product(own, rules).blocks
-    }  # fmt: skip
+    used = multipliers_of(products, rules)
+    # Products that no other one can share a multiplier with, and those of each class, by bits.
+    alone: list[int] = []
+    groups: dict[Key, list[int]] = {}
+    for index in sorted(range(len(products)), key=lambda own: (_bits(products[own]), own)):
+        if map_product(products[index], rules).blocks:
+            key = _shared(products[index], rules)
+            (alone if key is None else groups.setdefault(key, [])).append(index)
     left: list[int] = []
-    while hard and multipliers_of(list(hard.values()), rules) > most:
-        chosen = min(_choices(hard, rules), key=lambda own: (_bits(hard, own), own))
-        left += chosen
-        for index in chosen:
-            del hard[index]
+    while used > most:
+        choices = [alone[:1], *(own[: 1 if len(own) % 2 else 2] for own in groups.values())]
+        own = min(
+            filter(None, choices),
+            key=lambda own: (sum(_bits(products[index]) for index in own), own),
+        )
+        used -= multipliers_of([products[index] for index in own], rules)
+        left += own
+        for rest in (alone, *groups.values()):
+            if own[0] in rest[:1]:
+                del rest[: len(own)]
     return sorted(left)
 
 
-def _choices(hard: Mapping[int, Product], rules: MultiplierRules) -> list[tuple[int, ...]]:
-    """Return the smallest groups of products, each of which frees a multiplier or more."""
-    choices: list[tuple[int, ...]] = []
-    groups: dict[Key, list[int]] = {}
-    for index, product in hard.items():
-        key = _shared(product, rules)
-        if key is None:
-            choices.append((index,))
-        else:
-            groups.setdefault(key, []).append(index)
-    for own in groups.values():
-        own.sort(key=lambda index: (hard[index].a * hard[index].b, index))
-        choices.append(tuple(own[: 1 if len(own) % 2 else 2]))
-    return choices
+def map_products(products: Sequence[Product], rules: MultiplierRules | None) -> MappedProduct:
+    """Return what all products of a design are mapped to.
+
+    Examples
+    --------
+    >>> from bitlif.fpga.yosys_mapping import ICE40_MULTIPLIER
+    >>> map_products([Product("small", 8, 8, True, copies=17)], ICE40_MULTIPLIER).blocks
+    8
+    """
+    single = [replace(own, copies=1) for own in products for _ in range(own.copies)]
+    left: set[int] = set()
+    if rules is not None and rules.most:
+        left = set(left_to_logic(single, rules, rules.most))
+    hard = [own for index, own in enumerate(single) if index not in left]
+    made = [map_product(own, rules) for own in hard]
+    made += [map_product(single[index], None) for index in sorted(left)]
+    return MappedProduct(
+        0 if rules is None else multipliers_of(hard, rules),
+        sum(own.soft for own in made),
+        sum(own.registers for own in made),
+    )
 
 
-def _bits(hard: Mapping[int, Product], indices: Sequence[int]) -> int:
-    return sum(hard[index].a * hard[index].b for index in indices)
+def _bits(product: Product) -> int:
+    return product.a * product.b
 
 
 def _shared(product: Product, rules: MultiplierRules) -> Key | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bitlif.model.clocks import quiet_step, window_clocks
 from bitlif.model.config.config import Config
 from bitlif.model.events import Events
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.layer import Layer
 from bitlif.tasks.digits import CLASSES, PIXELS, class_targets, load_digits_task
 from bitlif.tasks.learner import target_levels
@@ -38,10 +39,12 @@ class Pace:
         Mean clock cycles of a step of the workload, including weight updates.
     quiet_steps_per_s, steps_per_s : float
     peak_operations_per_s : float
-        Most synaptic operations per second: one per lane and clock cycle. An operation is one input
-        event at one neuron.
+        Most synaptic operations per second: S weights are added in one clock cycle. An operation
+        is one input event at one neuron.
     operations_per_s : float
         Synaptic operations per second on the workload.
+    peak_products_per_s : float
+        Most products of the gradient per second: L in one clock cycle; 0 without learning.
     """
 
     workload: str
@@ -53,6 +56,7 @@ class Pace:
     steps_per_s: float
     peak_operations_per_s: float
     operations_per_s: float
+    peak_products_per_s: float = 0.0
 
 
 def pace(config: Config, mhz: float, *, learning: bool) -> Pace:
@@ -66,7 +70,7 @@ def pace(config: Config, mhz: float, *, learning: bool) -> Pace:
     learning : bool
         Whether the core has learning hardware, and learns.
     """
-    sizes = config.layer
+    sizes, widths = config.layer, gate_sizes(config)
     targets: NDArray[Any]
     weights: NDArray[Any]
     digits = (sizes.inputs, sizes.neurons) == (PIXELS + 1, CLASSES)
@@ -93,8 +97,8 @@ def pace(config: Config, mhz: float, *, learning: bool) -> Pace:
     quiet = quiet_step(config, learn=learning, learning_core=learning)
     return Pace(
         name, events.windows, learning, quiet, clocks / steps, hertz / quiet,
-        hertz * steps / clocks, hertz * sizes.lanes,
-        hertz * operations(config, events) / clocks,
+        hertz * steps / clocks, hertz * widths.synapses,
+        hertz * operations(config, events) / clocks, hertz * widths.products if learning else 0.0,
     )  # fmt: skip
 
 

@@ -137,22 +137,24 @@ def map_memory(memory: Memory, rules: MemoryRules) -> MappedMemory:
     logic = bits / TABLE_COST if memory.table else bits
     # Transparent block RAM needs a bypass for the word that is being written.
     extra = EXTRA_COST + memory.width if memory.transparent else EXTRA_COST
-    blocks = rules.blocks(memory)
+    # A block RAM and a distributed RAM have one read port: each further one takes a copy.
+    blocks = memory.reads * rules.blocks(memory)
     ram = rules.distributed
     if ram is not None and not (memory.block or memory.table):
         rows = -(-memory.depth // ram.depth)
         count = rows * -(-(memory.width // memory.columns) // ram.width) * memory.columns
-        choice = (rows - 1) * memory.width
+        count, answer = memory.reads * count, memory.reads * memory.width
+        choice = (rows - 1) * answer
         price = ram.cost * count + choice / 2
         if price + EXTRA_COST < logic and price < rules.cost * blocks:
             return MappedMemory(
-                distributed=copies * count, answer=copies * memory.width, choice=copies * choice
+                distributed=copies * count, answer=copies * answer, choice=copies * choice
             )
     if memory.block or rules.cost * blocks + extra < logic:
         return MappedMemory(blocks=copies * blocks)
     if memory.table:
         return MappedMemory(table=copies * bits)
-    return MappedMemory(registers=copies * bits, answer=copies * memory.width)
+    return MappedMemory(registers=copies * bits, answer=copies * memory.reads * memory.width)
 
 
 def map_memories(

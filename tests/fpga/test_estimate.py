@@ -268,10 +268,13 @@ def test_speed_follows_the_cycle_counts() -> None:
     own = speed(digits, 50.0)
     assert own.quiet_clocks == quiet_step(digits, learn=True) < own.full_clocks
     assert own.full_clocks == full_step(digits, learn=True)
-    # 65 inputs on 5 slots; the trace sweep; 5 slots with 65 products each; state changes.
-    assert own.full_clocks == 65 * 5 + 2 + (65 + 11) + (65 * 5 + 4) + 3
-    assert own.operations_per_s == 2 * 50e6
-    assert speed(digits, 50.0, learning=False).full_clocks < own.full_clocks
+    # 5 groups with 65 products each, and a pause after the first one.
+    assert own.full_clocks == 65 * 5 + 9
+    assert (own.operations_per_s, own.products_per_s) == (2 * 50e6, 2 * 50e6)
+    assert speed(digits, 50.0, learning=False).full_clocks == 65 * 5 + 1
+    wide = speed(digits.replace(gates__synapses=10, gates__products=4), 50.0)
+    assert (wide.operations_per_s, wide.products_per_s) == (10 * 50e6, 4 * 50e6)
+    assert speed(digits, 50.0, learning=False).products_per_s == 0
 
 
 def test_every_board_has_measured_placements() -> None:

@@ -25,9 +25,9 @@ from bitlif.model.config.config import Config
 
 NAMES = (
     "tiny", "digits", "digits-4bit", "teacher", "sample-1", "sample-2", "sample-4", "sample-5",
-    "sample-6",
+    "sample-6", "digits P=1 S=10 L=5", "digits P=1 S=4 L=3", "digits P=2 S=10 L=10",
 )  # fmt: skip
-"""Ready-made and random configurations: all kinds of noise, 1 to 4 lanes, both resets."""
+"""Ready-made and random configurations: all kinds of noise, 1 to 4 lanes, both resets, widths."""
 
 EACH = pytest.mark.parametrize("name", NAMES)
 VARIANTS = pytest.mark.parametrize("learning", [True, False], ids=["learning", "inference"])
@@ -36,7 +36,13 @@ VARIANTS = pytest.mark.parametrize("learning", [True, False], ids=["learning", "
 @functools.cache
 def both(name: str, learning: bool) -> tuple[Config, GateTally, str]:
     """Return a configuration, its counted gates, and the RTLIL of its core."""
-    config, _ = configuration(name)
+    plain, *widths = name.split()
+    config, _ = configuration(plain)
+    if widths:
+        lanes, synapses, products = (int(own.partition("=")[2]) for own in widths)
+        config = config.replace(
+            layer__lanes=lanes, gates__synapses=synapses, gates__products=products
+        )
     core = LayerCore(config, learning=learning)
     text = rtlil.convert(core, name="top", emit_src=False)
     return config, count_core(config, learning=learning), text
