@@ -38,8 +38,8 @@ class SpikeMarks(wiring.Component):
         While ``clear`` is high, clear the bit of the input in all steps.
 
     Latency: one clock cycle. Throughput: one mark and one read per clock cycle. Handshake: none;
-    `BANKS` steps at most are between their first mark and their last read. Reset: the oldest step
-    is the one that is gathered; the memories need ``clear``.
+    with `BANKS` steps in progress, ``ended`` must come after ``finished``, not with it. Reset: the
+    oldest step is the one that is gathered; the memories need ``clear``.
     """
 
     def __init__(self, inputs: int, attrs: dict[str, Any]) -> None:

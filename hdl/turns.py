@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,7 +21,7 @@ class Turns(wiring.Component):
     Members
     -------
     learn : In(1)
-        Whether the window is learned.
+        Whether the window is learned; 0 in a core without learning hardware.
     event : In(1)
         An input event is offered.
     clear, cleared : Out(1), In(1)
@@ -36,7 +36,7 @@ class Turns(wiring.Component):
     start : Out(1)
         Pulse: start the neurons of the gathered step.
     taught : In(1)
-        Pulse: the products of the step whose neurons started last are being added.
+        Pulse, if the window is learned: the passes of the step that started last have begun.
     sent, learned : In(1)
         Pulses: the spikes of a step are sent; the products of a step are added.
     step_done : Out(1)
@@ -46,8 +46,9 @@ class Turns(wiring.Component):
     window_done : Out(1)
         A window ends in this clock cycle.
 
-    Latency: a step ends one clock cycle after its last part. Throughput, handshake: pulses. Reset:
-    clear the memories, then wait for a window.
+    Latency: a step ends one clock cycle after its last part. Throughput: `AHEAD` steps have
+    started and are not done, at most. Handshake: pulses. Reset: clear the memories, then wait for a
+    window.
     """
 
     def __init__(self, config: Config, *, learning: bool) -> None:
@@ -97,9 +98,10 @@ class Turns(wiring.Component):
             m.d.sync += ahead.eq(ahead + 1)
         with m.Elif(self.step_done & ~self.start):
             m.d.sync += ahead.eq(ahead - 1)
-        ready = self._count(m, "sent", self.sent)
+        ready = self._count(m, "sent", self.sent, self.step_done)
         if self._learning:
-            ready = ready & (self._count(m, "learned", self.learned) | ~self.learn)
+            learned = self._count(m, "learned", self.learned, self.step_done & self.learn)
+            ready = ready & (learned | ~self.learn)
         m.d.comb += self.step_done.eq(ready)
         with m.If(self.step_done):
             m.d.sync += done.eq(done + 1)
@@ -138,12 +140,12 @@ class Turns(wiring.Component):
                 m.next = "window"
         return m
 
-    def _count(self, m: Module, name: str, pulse: Signal) -> Signal:
-        """Count the steps of which a part is complete, and which are not done."""
+    def _count(self, m: Module, name: str, pulse: Value, done: Value) -> Signal:
+        """Return whether there is a step of which a part is complete, and which is not done."""
         count = Signal(range(AHEAD + 1), name=f"{name}_ahead")
-        with m.If(pulse & ~self.step_done):
+        with m.If(pulse & ~done):
             m.d.sync += count.eq(count + 1)
-        with m.Elif(self.step_done & ~pulse):
+        with m.Elif(done & ~pulse):
             m.d.sync += count.eq(count - 1)
         some = Signal(name=f"{name}_some")
         m.d.comb += some.eq(count != 0)
