@@ -166,8 +166,8 @@ def _draw_time(axes: Any, paper: _Paper, bottom: float) -> None:
     axes.set_ylim(bottom, 0.0)
     axes.set_xticks(ticks, labels, fontsize=9)
     axes.set_xlabel(
-        "clocks of the step; registers change at the grey lines.   Blue lines: driven from "
+        "clocks of the step; registers change at grey lines.   Blue lines: driven from "
         "outside.   Blue ends of values: handed over with that clock.   Orange: a spike, or an "
-        "error that is kept.   Grey: of other steps",
-        fontsize=9.5,
+        "error that is kept.   Grey: other steps",
+        fontsize=9,
     )

@@ -174,10 +174,17 @@ def _stream_rows(wave: Wave) -> dict[str, list[Beat]]:
         "i_targets": ("targets", targets),
         "o_events.address": ("out", _events(wave.whole("out"), sizes.neurons)),
     }
-    return {
-        row: stream_beats(wave.whole(f"{name} valid"), wave.whole(f"{name} ready"), own)
-        for row, (name, own) in texts.items()
-    }
+    found = {}
+    for row, (name, own) in texts.items():
+        all_beats = stream_beats(wave.whole(f"{name} valid"), wave.whole(f"{name} ready"), own)
+        found[row], step = list[Beat](), 0
+        for place, beat in enumerate(all_beats, 1):
+            here = step == wave.step
+            found[row].append(replace(beat, fill="white" if here else OTHER, own=here))
+            # A step has a transfer of targets per slot; its events end with the last one.
+            if beat.text == "last" or (name == "targets" and place % sizes.slots == 0):
+                step += 1
+    return found
 
 
 def _pass_rows(wave: Wave) -> dict[str, list[Beat]]:
