@@ -51,6 +51,8 @@ class ForwardEngine(wiring.Component):
         Pulse: the last slot of a step is issued.
     done : Out(1)
         Pulse: the spikes of the last slot are valid in this clock cycle.
+    learn : In(1)
+        Whether the errors of the slots whose spikes are valid are wanted.
     errors_done : Out(1)
         Pulse: the errors of the last slot are valid in this clock cycle.
     take_targets : In(1)
@@ -67,7 +69,7 @@ class ForwardEngine(wiring.Component):
         Results of a slot: P spikes, P membranes before the noise, P synaptic currents, P membranes
         after the reset, P x 3 saturation flags.
     error_valid, error_slot, errors, error_saturated : Out
-        Errors of a slot, `ErrorPipe.latency` clock cycles later.
+        Errors of a slot, `ErrorPipe.latency` clock cycles later, if ``learn``.
     host, host_slot, host_state : In(1), In, Out
         While ``host`` is high: state of the slot ``host_slot``, one clock cycle later.
     host_bin, host_entry, host_entry_enable, host_entry_data
@@ -145,6 +147,7 @@ class ForwardEngine(wiring.Component):
         if learning:
             members |= {
                 "reciprocal": In(config.error.reciprocal_bits),
+                "learn": In(1),
                 "errors_done": Out(1),
                 "error_valid": Out(1),
                 "error_slot": Out(range(slots)),
@@ -250,10 +253,13 @@ class ForwardEngine(wiring.Component):
         config = self._config
         lanes, slots = config.layer.lanes, config.layer.slots
         pipe = Pipe(m)
-        valids = [issued["valid_1"]]
+        valids: list[Value] = [issued["valid_1"]]
         for stage in range(self.error_latency - 1):
-            passed = Signal(name=f"valid_{stage + 2}")
-            m.d.sync += passed.eq(valids[-1])
+            before, passed = valids[-1], Signal(name=f"valid_{stage + 2}")
+            if self._learning and stage == self.latency - 1:
+                # The next window may have begun before errors that nobody needs are computed.
+                before = before & self.learn
+            m.d.sync += passed.eq(before)
             valids.append(passed)
 
         def place(cycles: int, name: str) -> Signal:
@@ -312,7 +318,7 @@ class ForwardEngine(wiring.Component):
                 self._learn_slot(m, pipe, lane, neuron, targets[lane])
 
     def _hold_state(
-        self, m: Module, issued: dict[str, Signal], valids: list[Signal], place: Any
+        self, m: Module, issued: dict[str, Signal], valids: list[Value], place: Any
     ) -> tuple[Any, Any]:
         """Add the memories of currents and membranes; return their read data.
 

@@ -203,10 +203,11 @@ class LayerCore(wiring.Component):
             learner.mark.eq(forward.marked & self.learn),
             learner.mark_address.eq(forward.mark_address),
             learner.gathered.eq(turns.start & self.learn),
-            learner.push.eq(forward.error_valid & self.learn),
+            forward.learn.eq(self.learn),
+            learner.push.eq(forward.error_valid),
             learner.slot.eq(forward.error_slot),
             learner.errors.eq(forward.errors),
-            learner.errors_done.eq(forward.errors_done & self.learn),
+            learner.errors_done.eq(forward.errors_done),
             self.host.trace_blank.eq(trace_blank),
         ]
         with m.If(learner.traced):

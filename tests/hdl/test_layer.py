@@ -6,6 +6,7 @@ import re
 
 import pytest
 from amaranth.back import rtlil
+from window_bench import differences
 
 from bitlif.hdl.layer import LayerCore, timings
 from bitlif.model import clocks
@@ -26,3 +27,25 @@ def test_elaboration_fails_on_a_wrong_timing(name: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(clocks, name, value + 1)
     with pytest.raises(AssertionError, match=re.escape(f"{name} must be {value}")):
         rtlil.convert(LayerCore(Config.load("tiny")))
+
+
+MIXED = {
+    "three steps": {"layer__inputs": 3, "window__steps": 3, "window__trace": "carry"},
+    "one step": {"layer__inputs": 2, "window__steps": 1, "window__state": "carry", "window__lfsr": "carry"},
+    "teacher": {"layer__inputs": 3, "membrane__reset": "teacher", "window__steps": 2, "gates__products": 2},
+    "one of each": {
+        "layer__inputs": 1, "layer__neurons": 1, "layer__lanes": 1, "window__steps": 2,
+    },
+    "short groups, one port": {
+        "layer__inputs": 5, "layer__neurons": 7, "layer__lanes": 1, "window__steps": 2,
+        "gates__synapses": 3, "gates__products": 2, "gates__single_port": "all",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stalls", [(0.0, 0.0, 0.0), (0.6, 0.0, 0.0), (0.0, 0.4, 0.8)])
+@pytest.mark.parametrize("name", MIXED)
+def test_windows_may_learn_or_not(name: str, stalls: tuple[float, float, float]) -> None:
+    config = Config.load("tiny").replace(**MIXED[name])
+    learns = [True, False, True, True, False, False, True]
+    assert differences(config, learns=learns, seed=3, stalls=stalls) == []
