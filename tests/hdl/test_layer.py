@@ -31,8 +31,12 @@ def test_elaboration_fails_on_a_wrong_timing(name: str, monkeypatch: pytest.Monk
 
 MIXED = {
     "three steps": {"layer__inputs": 3, "window__steps": 3, "window__trace": "carry"},
-    "one step": {"layer__inputs": 2, "window__steps": 1, "window__state": "carry", "window__lfsr": "carry"},
-    "teacher": {"layer__inputs": 3, "membrane__reset": "teacher", "window__steps": 2, "gates__products": 2},
+    "one step": {
+        "layer__inputs": 2, "window__steps": 1, "window__state": "carry", "window__lfsr": "carry",
+    },
+    "teacher": {
+        "layer__inputs": 3, "membrane__reset": "teacher", "window__steps": 2, "gates__products": 2,
+    },
     "one of each": {
         "layer__inputs": 1, "layer__neurons": 1, "layer__lanes": 1, "window__steps": 2,
     },
