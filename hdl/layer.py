@@ -193,7 +193,7 @@ class LayerCore(wiring.Component):
         m.d.comb += [
             turns.learn.eq(self.learn),
             turns.cleared.eq(learner.cleared),
-            turns.taught.eq(learner.started),
+            turns.taught.eq(learner.taught),
             turns.learned.eq(learner.done),
             turns.updated.eq(learner.update_done),
             learner.clear.eq(turns.clear),

@@ -40,8 +40,9 @@ class LearningEngine(wiring.Component):
         Errors of a slot; pulse with the last slot of a step, if it is learned.
     waiting : Out(1)
         A step waits for the passes of the step before.
-    started : Out(1)
-        Pulse: the passes of a step start.
+    started, taught : Out(1)
+        Pulses: the passes of a step start; the errors of the next step may follow, if they are
+        computed from now on.
     traced : Out(1)
         Pulse: the first pass of a step is issued.
     done : Out(1)
@@ -117,6 +118,7 @@ class LearningEngine(wiring.Component):
                 "errors_done": In(1),
                 "waiting": Out(1),
                 "started": Out(1),
+                "taught": Out(1),
                 "traced": Out(1),
                 "done": Out(1),
                 "fresh": In(1),
@@ -215,7 +217,6 @@ class LearningEngine(wiring.Component):
             self.traced.eq(ends & first),
             finishes.eq(resumes & ending),
             self.started.eq(waiting & (~running | finishes)),
-            groups.entry.eq(entry),
         ]
         with m.If(self.errors_done):
             m.d.sync += waiting.eq(1)
@@ -257,6 +258,7 @@ class LearningEngine(wiring.Component):
             "fused": go & first & (count != 0),
             "stored": go & ~first,
             "running": running,
+            "more": more,
             "final": ends & ~more,
         }
 
@@ -277,12 +279,16 @@ class LearningEngine(wiring.Component):
         for stage in range(self.trace_latency):
             before, valid = valid, Signal(name=f"trace_valid_{stage}")
             m.d.sync += valid.eq(before)
+        # Inputs come in order, so a counter replaces a delay of the address.
+        place = Signal(range(self._sizes.inputs), name="trace_place")
+        with m.If(valid):
+            m.d.sync += place.eq(Mux(place == self._sizes.inputs - 1, 0, place + 1))
         old = self._trace_read.data
         with m.If(~pipe.delay(self.fresh, 1, "fresh")):
             m.d.comb += [traced.current.eq(old.current), traced.trace.eq(old.trace)]
         m.d.comb += [
             self._trace_write.en.eq(valid),
-            self._trace_write.addr.eq(pipe.delay(address, self.trace_latency, "trace_place")),
+            self._trace_write.addr.eq(place),
             self._trace_write.data.current.eq(traced.current_next),
             self._trace_write.data.trace.eq(traced.trace_next),
             self.trace_written.eq(valid),
@@ -314,7 +320,15 @@ class LearningEngine(wiring.Component):
             m.d.sync += [place.eq(groups.group.base), errors.eq(groups.group.errors)]
         stored = self._trace_read.data.trace
         trace = pipe.register(Mux(self.trace_written, new_trace, stored), "sum_trace")
-        m.d.comb += memory.read_address.eq(place)
+        m.d.comb += [memory.read_address.eq(place), groups.next.eq(starts)]
+        if sizes.keeps_errors and sizes.groups > 1:
+            # The errors are kept until those of the last group have been read.
+            ends = head & ~issue["more"]
+            fused = pulse(m, issue["fused"] & ends, behind, "fused_taught")
+            without = self.started & (groups.count == 0)
+            m.d.comb += self.taught.eq(without | fused | (issue["stored"] & ends))
+        else:
+            m.d.comb += self.taught.eq(self.started)
         sums = pipe.register(memory.row, "before")
         adds = pulse(m, go_1, self.gradient_latency - 1, "sum")
         added = Signal(memory.row.shape(), name="sum_next")

@@ -36,7 +36,7 @@ class Turns(wiring.Component):
     start : Out(1)
         Pulse: start the neurons of the gathered step.
     taught : In(1)
-        Pulse, if the window is learned: the passes of the step that started last have begun.
+        Pulse, if the window is learned: the neurons of the next step may start.
     sent, learned : In(1)
         Pulses: the spikes of a step are sent; the products of a step are added.
     step_done : Out(1)

@@ -129,7 +129,7 @@ class UpdatePass(wiring.Component):
 
     def _walk(self, m: Module) -> dict[str, Any]:
         """Issue all slots of all inputs, slot by slot; return what is issued."""
-        sizes = self._sizes
+        sizes, config = self._sizes, self._config
         inputs, slots = sizes.inputs, sizes.slots
         running, slot = Signal(name="running"), Signal(range(slots), name="slot_issued")
         address = Signal(range(inputs), name="input")
@@ -151,7 +151,7 @@ class UpdatePass(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 running.eq(1), slot.eq(0), address.eq(0), row_place.eq(0), weight.eq(0), row.eq(0),
-                group.eq(group_place(sizes, 0)), gradient.eq(0), base.eq(0),
+                group.eq(group_place(config, 0)), gradient.eq(0), base.eq(0),
             ]  # fmt: skip
         with m.Elif(issue):
             m.d.sync += [
@@ -168,9 +168,9 @@ class UpdatePass(wiring.Component):
                 with m.If(group_ends):
                     m.d.sync += group.eq(0)
                 short = (sizes.groups - 1) * sizes.group_slots
-                if short and group_place(sizes, short):
+                if short and group_place(config, short):
                     with m.If(slot == short - 1):
-                        m.d.sync += group.eq(group_place(sizes, short))
+                        m.d.sync += group.eq(group_place(config, short))
             with m.If(ends):
                 m.d.sync += running.eq(0)
         m.d.comb += [

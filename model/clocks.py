@@ -10,15 +10,17 @@ cycle that is the maximum of a few others::
     start(t)  = max(accept(t) + E R + max(1, 4 - R),        all its weights are added (1 if E = 0)
                     start(t - 1) + max(K + 1, least),       neurons of the step before are issued
                     done(t - 2) + 1,
-                    learn(t - 1) + 1)
+                    taught(t - 1) + 1)
     sent(t)   = max(start(t) + K + 11, sent(t - 1)) + S' + Z + 3
     learn(t)  = max(start(t) + K + 21, issued(t - 1))       its errors are known
     issued(t) = learn(t) + N                                if A is 0 or 1, else
                 learn(t) + A N + 9                          all groups are issued
     done(t)   = max(sent(t), issued(t) + 4 + (9 if A < 2)) + 1
 
-where ``least`` is 8 in a core without learning hardware and 17 in one with it, and the terms with
-``learn`` are absent from windows that are not learned. `step_times` has the full formula, which
+where ``taught(t)`` is ``learn(t)`` or, if a few errors are kept in registers
+(`GateSizes.keeps_errors`), the clock cycle in which those of the last group are read; ``least`` is
+8 in a core without learning hardware and 17 in one with it; and the terms with ``learn`` and
+``taught`` are absent from windows that are not learned. `step_times` has the full formula, which
 includes layers of few inputs and memories of one port. A window takes N K + 11 more clock cycles if
 it learns, else 3 more; the last 2 of these follow ``window_done``, while the schedule advances. The
 constants are the depths of the pipelines in `bitlif.hdl`. Tests verify the formula cycle-exact
@@ -138,6 +140,7 @@ def _constants(sizes: GateSizes, *, learn: bool, learning_core: bool) -> tuple[i
         sizes.rows, max(1, SUMS + 1 - sizes.rows), least, sizes.slots + SPIKES,
         sizes.slots + ERRORS, sizes.inputs, sizes.pace, max(FUSED + single, unwritten),
         max(single, unwritten), PRODUCT + int(sizes.single_gradient), int(learn),
+        int(sizes.keeps_errors and sizes.groups > 1),
     )  # fmt: skip
 
 
@@ -148,27 +151,33 @@ def step_times(activity: Any, constants: Any, ends: Any) -> None:
     ----------
     activity : (W, T, 4) int64
         Input events, output spikes, slots with spikes, and groups with a non-zero error.
-    constants : (11,) int64
+    constants : (12,) int64
         See `_constants`.
     ends : (W, T) int64
         Output.
     """
-    rows, late, least, spiking, erring, inputs, pace, between, after, adding, learn = constants
+    rows, late, least, spiking, erring, inputs = constants[:6]
+    pace, between, after, adding, learn, holds = constants[6:]
     for window in range(activity.shape[0]):
-        accept, start, learned, issued = 0, -least, -1, -1
+        accept, start, learned, issued, taught = 0, -least, -1, -1, -1
         sent, done, done_before = -1, -1, -1
         for step in range(activity.shape[1]):
             walked, spikes, speaking, wrong = activity[window, step]
             ready = accept + walked * rows + (late if walked > 0 else 1)
             start = max(ready, start + least, done_before + 1)
             if learn:
-                start = max(start, learned + 1)
+                start = max(start, taught + 1)
             accept = start
             sent = max(start + spiking, sent) + spikes + speaking + SEND
             end = sent
             if learn:
                 learned = max(start + erring + 1, issued)
                 traced = learned + 1 + pace * (inputs - 1)
+                taught = learned
+                if holds and wrong == 1:
+                    taught = learned + 1 + FUSED
+                if holds and wrong > 1:
+                    taught = traced + between + 1 + pace * (wrong - 2) * inputs
                 if wrong < 2:
                     issued = traced + after
                     added = traced + FUSED + adding

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from bitlif.model.sections import Settings
 
+KEPT_ERRORS = 128
+"""Most bits of the errors of a step that are kept in registers."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateSizes:
@@ -23,6 +26,8 @@ class GateSizes:
         Rows R of the weights of an input, and groups Q of the products of an input.
     single_weights, single_gradient : bool
         Whether the memory has one port for reads and writes.
+    keeps_errors : bool
+        Whether a shift register keeps the errors of a step, rather than a memory those of two.
     """
 
     inputs: int
@@ -37,6 +42,7 @@ class GateSizes:
     groups: int
     single_weights: bool
     single_gradient: bool
+    keeps_errors: bool
 
     @property
     def pace(self) -> int:
@@ -86,6 +92,7 @@ def gate_sizes(config: Settings) -> GateSizes:
     layer, gates = config.layer, config.gates
     synapses = gates.synapses or layer.lanes
     products = gates.products or synapses
+    error, groups = config.error.format.bits, -(-layer.slots * layer.lanes // products)
     row_slots, group_slots = synapses // layer.lanes, products // layer.lanes
     return GateSizes(
         inputs=layer.inputs,
@@ -97,7 +104,8 @@ def gate_sizes(config: Settings) -> GateSizes:
         row_slots=row_slots,
         group_slots=group_slots,
         rows=-(-layer.slots // row_slots),
-        groups=-(-layer.slots // group_slots),
+        groups=groups,
         single_weights=gates.single_port != "none",
         single_gradient=gates.single_port == "all",
+        keeps_errors=groups == 1 or layer.slots * layer.lanes * error <= KEPT_ERRORS,
     )
