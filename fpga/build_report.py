@@ -16,6 +16,7 @@ from bitlif.hdl.export.verilog import core_name
 from bitlif.hdl.pll import PllSettings
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
+from bitlif.model.gate_sizes import gate_sizes
 
 from .boards import Board
 from .families import CELLS, family_named
@@ -66,6 +67,8 @@ class BitstreamReport:
         Run time of each stage.
     files : dict of str to str
         File names in the folder.
+    widths : dict
+        Lanes P, synapses S and products L, and which memories have one port.
     """
 
     config: str
@@ -87,6 +90,7 @@ class BitstreamReport:
     hashes: dict[str, str]
     seconds: dict[str, float] = field(compare=False)
     files: dict[str, str] = field(compare=False)
+    widths: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,17 @@ def make_report(
             "linked_netlist": LINKED, "core_netlist": "core-netlist.json",
             "core_verilog": "core.sv", "configuration": "config.toml", "logs": "logs",
         },
+        widths=widths_of(config, learning=learning),
     )  # fmt: skip
+
+
+def widths_of(config: Config, *, learning: bool) -> dict[str, Any]:
+    """Return the widths of a core, and its memories with one port, as a report holds them."""
+    sizes = gate_sizes(config)
+    return {
+        "lanes": sizes.lanes, "synapses": sizes.synapses,
+        "products": sizes.products if learning else 0, "single_port": config.gates.single_port,
+    }  # fmt: skip
 
 
 def _cells_of(netlist: Path, top: str) -> dict[str, int]:

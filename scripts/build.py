@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.files.weight_file import load_weights
+from bitlif.model.gates_section import MAX_WIDTH
 from bitlif.model.text import file_name
 
 from .console.configuration import load_layer
@@ -39,14 +40,16 @@ def add_parser(subparsers: SubParsers) -> None:
         """
         Builds a bitstream with a layer and a serial port. The core's netlist is the one that the
         backend netlist:FAMILY simulates; this is checked cell by cell. Without --mhz, the clock is
-        the highest frequency that the placed design meets. A placement takes minutes, and each seed
-        is placed for two or more clock frequencies. Tools are taken from the variables YOSYS,
-        NEXTPNR_ICE40, ICEPACK, NEXTPNR_ECP5 and ECPPACK, else from the PATH, else from the extra
-        `boards`. Exits with status 1 if the design does not fit or misses its clock.
+        the highest frequency that the placed design meets. Unless told, the widths S and L are the
+        fastest that fit the board by estimate; results do not depend on them. A placement takes
+        minutes, and each seed is placed for two or more clock frequencies. Tools are taken from the
+        variables YOSYS, NEXTPNR_ICE40, ICEPACK, NEXTPNR_ECP5 and ECPPACK, else from the PATH, else
+        from the extra `boards`. Exits with status 1 if the design does not fit or misses its clock.
         """,
         (
             "bitlif build --list",
             "bitlif build digits --lanes 1 --board icebreaker --out out/icebreaker",
+            "bitlif build digits --lanes 1 --synapses 10 --products 5 --board icebreaker",
             "bitlif build digits --board ulx3s-85f --seeds 3",
             "bitlif build tiny --board hx8k --mhz 48 --out out/hx8k --program",
             "bitlif build digits --board ulx3s-85f --inference --weights out/demo/weights.npz",
@@ -63,6 +66,14 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         "--lanes", type=int, metavar="P", help="lanes (default: those of the configuration)"
     )
+    parser.add_argument(
+        "--synapses", type=int, metavar="S",
+        help="weights added per clock cycle (default: those of the configuration, else chosen)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--products", type=int, metavar="L",
+        help="products of the gradient per clock cycle (default: likewise)",
+    )  # fmt: skip
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="K", help="placements per frequency (default: 1)"
     )
@@ -96,6 +107,11 @@ def run(args: argparse.Namespace) -> int:
     config = load_layer(args.config)
     if args.lanes is not None:
         config = config.replace(layer__lanes=args.lanes)
+    for name in ("synapses", "products"):
+        width = getattr(args, name)
+        if width is not None:
+            require_int(f"--{name}", width, 1, MAX_WIDTH)
+            config = config.replace(**{f"gates__{name}": width})
     board = board_named(args.board)
     seeds = range(1, 1 + require_int("--seeds", args.seeds, 1, 100))
     baud = require_int("--baud", args.baud, 9600, 12_000_000)
@@ -108,9 +124,11 @@ def run(args: argparse.Namespace) -> int:
     from bitlif.fpga.bitstream import BuildRequest, build_in
     from bitlif.fpga.place_and_route import MissesTiming
     from bitlif.fpga.synthesis import DoesNotFit
+    from bitlif.fpga.widths import suited_to
 
     try:
         with OutputFolder(out, "build", force=args.force) as output:
+            config = suited_to(config, board, learning=not args.inference)
             request = BuildRequest(
                 config=config, board=args.board, seeds=seeds, mhz=args.mhz, baud=baud,
                 learning=not args.inference, weights=weights,
@@ -201,7 +219,9 @@ def _print(report: BitstreamReport, out: Path) -> None:
         (kind, f"{use['used']} of {use['available']} ({use['percent']:.0f} %)")
         for kind, use in report.use.items()
     ]
+    widths = report.widths
     rows += [
+        ("widths", f"P {widths['lanes']}, S {widths['synapses']}, L {widths['products']}"),
         ("clock", f"{clock['mhz']:.3f} MHz, from {clock['reference_mhz']} MHz"),
         ("reached", f"{report.fmax_mhz:.2f} MHz, seed {report.seed}, {margin:+.1f} %"),
         ("line", f"{line['baud']} baud, {line['error_percent']:+.2f} %"),
@@ -214,6 +234,7 @@ def _print(report: BitstreamReport, out: Path) -> None:
             "synaptic operations",
             f"{_large(pace['operations_per_s'])}/s of {_large(pace['peak_operations_per_s'])}/s",
         ),
+        ("products, at most", f"{_large(pace['peak_products_per_s'])}/s"),
     ]
     screen.print(result_table(title, ("", ""), rows))
     screen.print(memory_table(report.memories))

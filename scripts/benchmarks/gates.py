@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.gate_sizes import gate_sizes
+from bitlif.model.gates_section import MAX_WIDTH
 from bitlif.model.text import quoted
 from bitlif.scripts.console.configuration import load_layer
 from bitlif.scripts.console.terminal import (
@@ -26,9 +27,6 @@ WIDTHS = {"ecp5": ((1, 5, 5), (1, 10, 10)), "up5k": ((1, 10, 5),)}
 """Default P, S and L by device, limited by the device's multipliers."""
 
 QUICK_WIDTHS = {"ecp5": ((1, 10, 10),), "up5k": ((1, 10, 5),)}
-
-MOST = 4096
-"""Largest width that a list may hold; the layer limits it further."""
 
 
 def add_parser(actions: SubParsers) -> None:
@@ -144,8 +142,8 @@ def combined(
     found = []
     for widths in itertools.product(
         [1] if lanes is None else parse_widths("--lanes", lanes, most),
-        [0] if synapses is None else parse_widths("--synapses", synapses, MOST),
-        [0] if products is None else parse_widths("--products", products, MOST),
+        [0] if synapses is None else parse_widths("--synapses", synapses, MAX_WIDTH),
+        [0] if products is None else parse_widths("--products", products, MAX_WIDTH),
     ):
         sizes = gate_sizes(Design("", "none", *widths).configured(config))
         found.append((sizes.lanes, sizes.synapses, sizes.products))

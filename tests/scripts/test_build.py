@@ -31,9 +31,11 @@ REPORT = BitstreamReport(
     [{"memory": "weights", "rows": 12, "bits": 10, "copies": 1, "ports": "read, write",
       "kind": "block RAM", "blocks": 1}],
     {"workload": "random", "quiet_clocks": 27, "clocks": 48.9, "quiet_steps_per_s": 2.61e6,
-     "steps_per_s": 1.44e6, "operations_per_s": 14.17e6, "peak_operations_per_s": 141e6},
+     "steps_per_s": 1.44e6, "operations_per_s": 14.17e6, "peak_operations_per_s": 141e6,
+     "peak_products_per_s": 282e6},
     {"yosys": "Yosys 9"}, {"configuration": "abc", "bitstream": "def"}, {"top": 1.0},
     {"bitstream": "tiny-hx8k.bin"},
+    {"lanes": 2, "synapses": 2, "products": 4, "single_port": "none"},
 )  # fmt: skip
 
 
@@ -78,6 +80,20 @@ def test_options_are_passed_on(asked: list[BuildRequest], tmp_path: Path) -> Non
     assert np.asarray(own.weights).tolist() == [[3] * 4] * 6
 
 
+def test_widths_are_chosen_for_the_board_unless_told(
+    asked: list[BuildRequest], tmp_path: Path
+) -> None:
+    for number, words in enumerate((
+        [], ["--synapses", "2"], ["--synapses", "6", "--products", "4"], ["--products", "2"],
+    )):  # fmt: skip
+        out = ["--board", "ulx3s-85f", "--out", str(tmp_path / str(number))]
+        assert main(["build", "digits", *words, *out]) == 0
+    assert [(own.config.gates.synapses, own.config.gates.products) for own in asked] == [
+        (10, 10), (2, 10), (6, 4), (10, 2),
+    ]  # fmt: skip
+    assert {own.config.layer.lanes for own in asked} == {2}
+
+
 def test_table_shows_use_clock_pace_and_hashes(
     asked: list[BuildRequest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +103,7 @@ def test_table_shows_use_clock_pace_and_hashes(
     for line in (
         "tiny on hx8k (iCE40 HX8K), learning", "6712 of 7680 (87 %)", "70.500 MHz, from 12 MHz",
         "71.25 MHz, seed 2, +1.1 %", "27 clocks, 2.61 M/s", "14.17 M/s of 141.00 M/s",
+        "P 2, S 2, L 4", "282.00 M/s",
         "the core is the netlist that netlist:ice40hx simulates", "abc", "def", "Yosys 9",
     ):  # fmt: skip
         assert line in out
@@ -132,6 +149,11 @@ def test_exit_status_is_1_for_a_design_and_2_for_a_request(
         (["tiny", "--board", "hx9k"], "board must be one of icebreaker, .*, not 'hx9k'"),
         (["tiny", "--board", "hx8k", "--seeds", "0"], "--seeds must be in 1 ..= 100, not 0"),
         (["tiny", "--board", "hx8k", "--baud", "300"], "--baud must be in 9600"),
+        (["tiny", "--board", "hx8k", "--synapses", "0"], "--synapses must be in 1 ..= .*, not 0"),
+        (
+            ["tiny", "--board", "hx8k", "--products", "3"],
+            "gates.products must be 0 or a multiple of layer.lanes = 2, at most 4, not 3",
+        ),
         (["tiny", "--board", "hx8k", "--mhz", "0"], "--mhz must be 1 to 400, not 0"),
         (["tiny", "--board", "hx8k", "--mhz", "nan"], "--mhz must be 1 to 400, not nan"),
         (["tiny", "--board", "hx8k", "--weights", "none.npz"], "weights 'none.npz'"),

@@ -98,10 +98,10 @@ def test_default_widths_are_limited_by_the_layer(
     [
         *(("--lanes", text, f"--lanes must be numbers from 1 to 10 as in 1,2, not '{text}'")
           for text in ("0", "11", "1,", "a", "1.5")),
-        ("--synapses", "0", "--synapses must be numbers from 1 to 4096 as in 1,2, not '0'"),
+        ("--synapses", "0", "--synapses must be numbers from 1 to 1024 as in 1,2, not '0'"),
         ("--synapses", "11",
          "synapses must be 0 or a multiple of layer.lanes = 1, at most 10, not 11"),
-        ("--products", "x", "--products must be numbers from 1 to 4096 as in 1,2, not 'x'"),
+        ("--products", "x", "--products must be numbers from 1 to 1024 as in 1,2, not 'x'"),
     ],
 )  # fmt: skip
 def test_invalid_widths_are_refused_before_the_work(
