@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
 
 def simulate(unit: Any, bench: Callable[[Any], Awaitable[None]]) -> None:
     """Run a bench, which advances the clock itself, on a new unit."""
-    simulator = Simulator(unit)
+    top = Module()
+    # A unit may have no registers.
+    top.domains.sync = ClockDomain("sync")
+    top.submodules.unit = unit
+    simulator = Simulator(top)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
