@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitlif.hdl.forward import event_layout
+from bitlif.hdl.gather import event_layout
 from bitlif.model.config.config import Config
 
 

@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from bitlif.hdl.core_signals import COUNTERS
-from bitlif.hdl.forward import event_layout
+from bitlif.hdl.gather import event_layout
 from bitlif.model.config.config import Config
 
 from .axi_stream import EventInput, TargetInput, event_members, target_members

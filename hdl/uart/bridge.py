@@ -10,7 +10,7 @@ from bitlif.hdl.bus.axi_stream import target_bits, target_members
 from bitlif.hdl.bus.register_mapped_layer import takes_targets
 from bitlif.hdl.bus.register_port import AccessSignature
 from bitlif.hdl.bus.registers import ADDRESS_BITS, WORD_BITS, Response
-from bitlif.hdl.forward import event_layout
+from bitlif.hdl.gather import event_layout
 from bitlif.model.config.config import Config
 
 from .event_exchange import EventExchange, event_bytes
