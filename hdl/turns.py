@@ -82,14 +82,18 @@ class Turns(wiring.Component):
         begun, full = Signal(name="begun"), Signal(name="full")
         started, done = Signal(range(steps), name="started"), Signal(range(steps), name="done")
         ahead, untaught = Signal(range(AHEAD + 1), name="ahead"), Signal(name="untaught")
+        # Registers, as the last step is known early, and its end comes late in a clock cycle.
+        last, final = Signal(init=steps == 1, name="last"), Signal(init=steps == 1, name="final")
         closing = Signal(name="closing")
-        last = started == steps - 1
+        m.d.sync += closing.eq(self.step_done & final)
         m.d.comb += [
             self.following.eq(~last),
             self.start.eq(self.gathered & self.free & (ahead != AHEAD) & ~untaught),
         ]
         with m.If(self.start):
             m.d.sync += [started.eq(started + 1), untaught.eq(self.learn)]
+            if steps > 1:
+                m.d.sync += last.eq(started == steps - 2)
             with m.If(last):
                 m.d.sync += [started.eq(0), full.eq(1)]
         with m.If(self.taught):
@@ -105,9 +109,10 @@ class Turns(wiring.Component):
         m.d.comb += self.step_done.eq(ready)
         with m.If(self.step_done):
             m.d.sync += done.eq(done + 1)
-            with m.If(done == steps - 1):
+            if steps > 1:
+                m.d.sync += final.eq(done == steps - 2)
+            with m.If(final):
                 m.d.sync += done.eq(0)
-                m.d.comb += closing.eq(1)
         with m.FSM(name="turn"):
             with m.State("clear"):
                 m.d.comb += self.clear.eq(1)
@@ -122,12 +127,9 @@ class Turns(wiring.Component):
                     m.next = "close"
                     if self._learning:
                         with m.If(self.learn):
-                            m.next = "start"
+                            m.d.comb += self.start_update.eq(1)
+                            m.next = "update"
             if self._learning:
-                # A state of its own: the end of a step comes late in its clock cycle.
-                with m.State("start"):
-                    m.d.comb += self.start_update.eq(1)
-                    m.next = "update"
                 with m.State("update"), m.If(self.updated):
                     m.next = "close"
             with m.State("close"):

@@ -22,7 +22,7 @@ where ``taught(t)`` is ``learn(t)`` or, if a few errors are kept in registers
 8 in a core without learning hardware and 17 in one with it; and the terms with ``learn`` and
 ``taught`` are absent from windows that are not learned. `step_times` has the full formula, which
 includes layers of few inputs and memories of one port. A window takes N K + 11 more clock cycles if
-it learns, else 3 more; the last 2 of these follow ``window_done``, while the schedule advances. The
+it learns, else 4 more; the last 2 of these follow ``window_done``, while the schedule advances. The
 constants are the depths of the pipelines in `bitlif.hdl`. Tests verify the formula cycle-exact
 against the simulated core.
 """
@@ -52,7 +52,7 @@ TRACE_GAP, SINGLE_GAP = 11, 3
 """Between two reads of a trace in first passes; and more with a gradient memory of one port."""
 SEND = 3
 """From the last spikes of a step to the end of its events, if there are none."""
-UPDATE, CLOSE, SETTLE = 8, 3, 2
+UPDATE, CLOSE, SETTLE = 7, 4, 2
 STEADY = 8
 """Steps after which equal steps take equally long."""
 

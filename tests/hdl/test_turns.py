@@ -107,6 +107,9 @@ def test_passes_start_as_soon_as_they_may(steps: int, learning: bool, often: flo
                 ctx.set(unit.updated, 1)
                 await ctx.tick()
                 ctx.set(unit.updated, 0)
+            else:
+                assert not ctx.get(unit.window_done)
+                await ctx.tick()
             assert ctx.get(unit.window_done)
             await settle(ctx, 1 + SETTLE)
 
