@@ -22,6 +22,7 @@ from bitlif.hdl.export.instance import CoreInstance, black_box
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.pll import PllSettings
 from bitlif.hdl.uart.uart_top import UartTop
+from bitlif.model.checks import check_initial_weights
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError
@@ -73,12 +74,12 @@ class BuildRequest:
     learning : bool
         False: inference only.
     weights : (N, M) int or None
-        Initial raw weights of the core; zeros if None.
+        Initial raw weights of the core; None: zeros, or undefined in memories with one port.
 
     Raises
     ------
     BitlifError
-        If there is no such board.
+        If there is no such board, or the weights are wrong or cannot be built in.
     """
 
     config: Config
@@ -91,6 +92,8 @@ class BuildRequest:
 
     def __post_init__(self) -> None:
         board_named(self.board)
+        if self.weights is not None:
+            check_initial_weights(self.config, self.weights)
 
     def first_clock(self) -> PllSettings:
         """Return the clock of the first placements.

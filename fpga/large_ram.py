@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from bitlif.hdl.core_signals import SINGLE_PORT
 
 _MEMORY = re.compile(
-    r"^((?:  \(\* .* \*\)\n)+)(  reg (?:\[(\d+):0\] )?(?:\w+|\\\S+ ) *\[(\d+):0\];\n)", re.MULTILINE
+    r"^((?:  \(\* .* \*\)\n)+)(  reg (?:\[(\d+):0\] )?(?:\w+|\\\S+ ) *\[(\d+):0\];)",
+    re.MULTILINE,
 )
 """A memory with attributes in Verilog: the attributes, the declaration, its highest bit and row."""
 _PARTS = re.compile(rf"\(\* {SINGLE_PORT} = 32'd(\d+) \*\)")

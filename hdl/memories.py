@@ -49,12 +49,13 @@ def packed(layout: data.Layout, rows: Iterable[Any]) -> list[int]:
 def memory_files(config: Config, weights: NDArray[Any], *, learning: bool) -> dict[str, str]:
     """Return the contents of the memories in the format of ``$readmemh``, one row per line.
 
-    The keys are ``weights``, ``schedule`` and, for a learning core, ``table``.
+    The keys are ``weights``, ``schedule`` and, for a learning core, ``table``; no ``weights`` if
+    their memory has one port, which cannot be initialised.
     """
-    rows: dict[str, tuple[data.Layout, list[Any]]] = {
-        "weights": (weight_layout(config), weight_rows(config, weights)),
-        "schedule": (phase_layout(config), phase_rows(config)),
-    }
+    rows: dict[str, tuple[data.Layout, list[Any]]] = {}
+    if config.gates.single_port == "none":
+        rows["weights"] = weight_layout(config), weight_rows(config, weights)
+    rows["schedule"] = phase_layout(config), phase_rows(config)
     if learning:
         entries = [{"a": a, "b": b} for a, b in zip(*derive(config).table, strict=True)]
         rows["table"] = (entry_layout(config), entries)

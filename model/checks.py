@@ -23,7 +23,7 @@ from .targets import (
     warn_of_small,
     warn_of_zeros,
 )
-from .text import array_kind
+from .text import array_kind, quoted
 
 Integers = NDArray[np.integer]
 Reals = NDArray[np.float64]
@@ -154,6 +154,23 @@ def check_step_spikes(config: Config, spikes: Any) -> NDArray[np.int32]:
             f"spikes must name each input at most once, not {ordered[twice[0]]} twice{mask}"
         )
     return ordered
+
+
+def check_initial_weights(config: Config, weights: NDArray[Any]) -> NDArray[np.integer[Any]]:
+    """Return raw weights that are built into gates, checked as `check_weights` does.
+
+    Raises
+    ------
+    BitlifError
+        If the weights are wrong, or the memory of the weights has one port: such a memory cannot be
+        initialised.
+    """
+    if config.gates.single_port != "none":
+        raise BitlifError(
+            f"weights must be loaded by a host, not built in, with gates.single_port = "
+            f"{quoted(config.gates.single_port)}"
+        )
+    return check_weights(config, weights)
 
 
 def check_targets(

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             ): rows
             for name, rows in texts.items()
         }  # fmt: skip
-        text = convert(config, learning=learning, weights=weights)
+        text = convert(config, learning=learning, weights=weights if args.weights else None)
         for file, rows in files.items():
             file.write_text(rows)
         if out is None:

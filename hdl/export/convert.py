@@ -21,6 +21,7 @@ from bitlif.model.logging import warn_once
 from bitlif.model.text import quoted, shortened, terminal_text
 
 from .programs import NotFound, named_program, program_output, run_program, usable_program
+from .undefined_rows import with_undefined_rows
 
 LEAST = "0.40"
 """The oldest Yosys that Amaranth supports."""
@@ -60,7 +61,7 @@ def to_verilog(component: Any, name: str) -> str:
             f"Yosys could not write Verilog ({shortened(terminal_text(lines[-1]))}); "
             f"it was called as {' '.join(call)}"
         )
-    return done.stdout
+    return with_undefined_rows(done.stdout)
 
 
 def converter() -> tuple[list[str], str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bitlif.hdl.bus.axi_lite import AXI_LITE
 from bitlif.hdl.bus.axi_top import AxiTop
 from bitlif.hdl.layer import LayerCore
-from bitlif.model.checks import check_weights
+from bitlif.model.checks import check_initial_weights
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
 from bitlif.model.gate_sizes import gate_sizes
@@ -79,7 +79,12 @@ def core_verilog(
     learning : bool
         False: inference only.
     weights : (N, M) int or None
-        Initial raw weights; zeros if None.
+        Initial raw weights; None: zeros, or undefined if ``gates.single_port`` is not ``"none"``.
+
+    Raises
+    ------
+    BitlifError
+        If weights are given and wrong, or their memory has one port: a host must load them.
     """
     return _convert(config, LayerCore, core_name(config), learning, weights)
 
@@ -98,7 +103,7 @@ def _convert(
     learning: bool,
     weights: NDArray[Any] | None,
 ) -> str:
-    given = None if weights is None else check_weights(config, weights)
+    given = None if weights is None else check_initial_weights(config, weights)
     component = kind(config, learning=learning, weights=given)
     text = to_verilog(component, name)
     what = "layer core" if kind is LayerCore else "layer behind AXI4-Lite and AXI4-Stream"

@@ -98,6 +98,9 @@ class GateCore(Core):
         if not self._handle:
             self._open = False
             raise BitlifError(f"the core ({backend}) does not come out of its reset")
+        if gate_sizes(config).single_weights:
+            # Undefined at power-up: no bitstream initialises them.
+            self._load(np.zeros((config.layer.inputs, config.layer.neurons), np.int64))
         # Called once: by `close`, or when the core is garbage collected.
         self._release = release_with(self, self._calls.bitlif_close, self._handle)
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 import bitlif.fpga
+import bitlif.sim
 from bitlif.fpga.families import FAMILIES
 from bitlif.fpga.large_ram import LargeRam, chosen, with_large_ram
-from bitlif.fpga.netlist import make_netlist
+from bitlif.fpga.memory_table import memory_rows
+from bitlif.fpga.netlist import make_netlist, mapped_core
 from bitlif.hdl.export.convert import to_verilog
+from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.export.verilog_fixups import fix_verilog
 from bitlif.hdl.single_port import SinglePortMemory
+from bitlif.model.config.config import Config
 
+from agreement import run_both
 from verilog_bench import simulated
 
 UP5K = LargeRam(16384, 16, 4, 4)
@@ -24,8 +30,7 @@ SHAPES = [(300, 18, 3), (40, 70, 1), (20000, 12, 2)]
 
 def memory_verilog(rows: int, bits: int, parts: int, name: str) -> str:
     """Return a memory as Verilog."""
-    text = fix_verilog(to_verilog(SinglePortMemory(rows, bits, parts=parts), name))
-    return re.sub(r"    single_port\[\d+\] = .*;\n", "", text)
+    return fix_verilog(to_verilog(SinglePortMemory(rows, bits, parts=parts), name))
 
 
 def all_verilog() -> str:
@@ -165,3 +170,19 @@ def test_only_single_port_memories_are_marked() -> None:
     assert marked.replace('  (* ram_style = "huge" *)\n', "") == text
     # Rows of 70 bits need more than there is.
     assert "huge" not in with_large_ram(memory_verilog(100, 70, 1, "top"), UP5K)
+
+
+def test_netlist_of_a_core_with_single_port_memories_matches_the_model() -> None:
+    config = Config.load("tiny").replace(
+        gates__single_port="all", layer__lanes=1, gates__synapses=2, window__steps=6
+    )
+    kinds = {row.memory: row for row in memory_rows(config, "ice40") if row.kind == "large RAM"}
+    assert set(kinds) == {"weights", "gradient"}
+    mapped = mapped_core(core_verilog(config), core_name(config), "ice40")
+    cells = json.loads(mapped.read_text())["modules"][core_name(config)]["cells"].values()
+    large = sum(cell["type"] == "SB_SPRAM256KA" for cell in cells)
+    assert large == sum(row.blocks for row in kinds.values())
+    with bitlif.sim.open(config, "netlist:ice40") as core:
+        # The rows at power-up are arbitrary: the weights have been loaded.
+        assert not core.weights().any()
+        run_both(core, seed=2, windows=6)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitlif.model.checks import check_events, check_targets
+from bitlif.model.checks import check_events, check_initial_weights, check_targets
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.events import Events
@@ -104,3 +104,14 @@ def test_check_events_returns_the_output_spikes_of_a_result() -> None:
         check_events(tiny, Result(np.zeros((1, 16, 4), np.uint8)))
     with pytest.raises(TypeError, match=r"^events must be Events or a Result, not ndarray$"):
         check_events(tiny, result.raster)  # type: ignore[arg-type]
+
+
+def test_weights_of_one_port_are_not_built_in() -> None:
+    config, zeros = Config.load("tiny"), np.zeros((6, 4), np.int64)
+    np.testing.assert_array_equal(check_initial_weights(config, zeros), zeros)
+    with pytest.raises(BitlifError, match=r"^weights must be in -\d+ \.\.= \d+, not 99999$"):
+        check_initial_weights(config, zeros + 99999)
+    for ports in ("weights", "all"):
+        said = f"^weights must be loaded by a host, not built in, with gates.single_port = '{ports}'$"
+        with pytest.raises(BitlifError, match=said):
+            check_initial_weights(config.replace(gates__single_port=ports), zeros)
