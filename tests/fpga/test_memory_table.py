@@ -25,7 +25,7 @@ def test_kind_depends_on_size_ports_and_family() -> None:
     for config, family in ((single, "ice40hx"), (single, "ecp5"), (DIGITS, "ice40")):
         assert row(config, family, "weights").kind == "block RAM"
     assert row(DIGITS, "ice40", "weights").ports == "read, write"
-    assert row(DIGITS, "ice40", "sums").kind == "registers"
+    assert row(DIGITS, "ice40", "targets").kind == "registers"
     assert row(DIGITS, "ecp5", "membranes").kind == "distributed RAM"
     for weights, gradient in (("weights", "block RAM"), ("all", "large RAM")):
         part = single.replace(gates__single_port=weights)

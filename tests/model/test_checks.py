@@ -112,6 +112,8 @@ def test_weights_of_one_port_are_not_built_in() -> None:
     with pytest.raises(BitlifError, match=r"^weights must be in -\d+ \.\.= \d+, not 99999$"):
         check_initial_weights(config, zeros + 99999)
     for ports in ("weights", "all"):
-        said = f"^weights must be loaded by a host, not built in, with gates.single_port = '{ports}'$"
+        said = (
+            f"^weights must be loaded by a host, not built in, with gates.single_port = '{ports}'$"
+        )
         with pytest.raises(BitlifError, match=said):
             check_initial_weights(config.replace(gates__single_port=ports), zeros)
