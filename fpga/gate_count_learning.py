@@ -49,8 +49,7 @@ def count_learning(tally: GateTally, config: Config) -> None:
     tally.delay(4)
     _groups(tally, gates, error)
     # Products of errors and traces, added to the gradient.
-    tally.counter(index_bits(gates.groups + 1))
-    tally.delay(3 * 9 + 10)
+    tally.delay(3 * 9)
     tally.count("add", address)
     tally.count("result", address)
     tally.delay(address, 2)
@@ -70,17 +69,23 @@ def count_learning(tally: GateTally, config: Config) -> None:
 
 
 def _groups(tally: GateTally, gates: GateSizes, error: Wire) -> None:
-    """Count the shift register of errors, and the list of their groups."""
+    """Count the shift register of errors, and what lists their groups."""
     count, base = index_bits(gates.groups + 1), index_bits(gates.inputs * gates.groups)
-    tally.count("result", gates.products * error.bits)
+    kept = gates.lanes * (gates.slots if gates.keeps_errors else gates.group_slots)
+    tally.count("result", kept * error.bits)
     tally.count("compare", gates.lanes * error.bits)
     tally.counter(index_bits(gates.group_slots))
     tally.counter(count)
     tally.delay(count)
-    if gates.groups > 1:
-        high = index_bits(gates.groups)
-        width = base + gates.products * error.bits
-        tally.memories.append(Memory("errors", 2 << high, width))
+    if gates.groups == 1:
+        return
+    high, width = index_bits(gates.groups), gates.products * error.bits
+    if gates.keeps_errors:
+        tally.count("result", 2 * gates.groups)
+        tally.delay(gates.groups)
+        tally.count("choose", (gates.groups - 1) * width + gates.groups * base)
+    else:
+        tally.memories.append(Memory("errors", 2 << high, base + width))
         tally.count("add", base)
         tally.count("result", base)
         tally.delay(base + high + 2)
