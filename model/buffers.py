@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .config.config import Config
 from .derive import derive
+from .engine.words import WORD_BITS, fits_word
 from .fixed import Format
 from .state import recorded, require_fields, state_variables
 from .update import TILE
@@ -29,6 +30,12 @@ history of each lane small."""
 def storage(fmt: Format) -> type[np.signedinteger[Any]]:
     """Return the narrowest NumPy type that holds a weight format."""
     return np.int8 if fmt.bits <= 8 else np.int16 if fmt.bits <= 16 else np.int32
+
+
+STEP_RANGES = (
+    "weight sum", "synaptic current sum", "membrane sum", "noise product", "noisy membrane",
+)  # fmt: skip
+"""Ranges of the intermediates of a neuron's step; others are no wider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,11 @@ class Buffers:
         """Return a cleared state."""
         require_fields(State, (own.name for own in state_variables("neuron", "input")))
         shapes = {own.name: own.shape(self.config) for own in state_variables()}
-        return State(*(self.zeros(shapes[name], np.int64) for name in State._fields))
+        # Formats of neurons are signed, so that 32 bits hold every value of 32 bits.
+        kinds = {own.name: np.int32 for own in state_variables("neuron")}
+        return State(
+            *(self.zeros(shapes[name], kinds.get(name, np.int64)) for name in State._fields)
+        )
 
     def scratch(self, mode: int) -> Scratch:
         """Return scratch arrays for one thread; those not used in `mode` have size zero."""
@@ -101,13 +112,15 @@ class Buffers:
         zeros = self.zeros
         return Scratch(
             rows=min(252, (1 << spare) // 4 * 4),
+            words=int(self._fit_words()),
             narrow_sum=zeros((neurons,), narrow),
-            weight_sum=zeros((neurons,), np.int64),
-            membrane=zeros((neurons,), np.int64),
+            weight_sum=zeros((neurons,), np.int32),
+            wide_sum=zeros((neurons,), np.int64),
+            membrane=zeros((neurons,), np.int32),
             targets=zeros((neurons,), np.int64),
             resets=zeros((neurons,), np.uint8),
-            lane_draws=zeros((self.lane_draws,), np.int64),
-            draws=zeros((self.block * neurons,), np.int64),
+            lane_draws=zeros((self.config.layer.lanes, self.lane_draws), np.int32),
+            draws=zeros((self.block * neurons,), np.int32),
             spiked=zeros((inputs,), np.uint8),
             errors=zeros((steps, neurons), np.int16),
             traces=zeros((steps, inputs), np.uint16),
@@ -117,6 +130,14 @@ class Buffers:
             randoms=zeros((inputs,), np.int64),
             trace_current=zeros((inputs if mode != INFER else 0,), np.int64),
             trace=zeros((inputs if mode != INFER else 0,), np.int64),
+        )
+
+    def _fit_words(self) -> bool:
+        """Return whether words hold every intermediate of a neuron's step."""
+        derived = derive(self.config)
+        shifts = (derived.constants.current.shift, derived.constants.membrane.shift)
+        return max(*shifts, derived.constants.noise_shift) < WORD_BITS and all(
+            fits_word(derived.ranges[name].low, derived.ranges[name].high) for name in STEP_RANGES
         )
 
     def records(self, windows: int, mode: int, wanted: tuple[str, ...]) -> Records:
@@ -129,7 +150,9 @@ class Buffers:
         updates = windows if "digests" in wanted and mode == LEARN else 0
 
         def optional(name: str, size: int) -> NDArray[Any]:
-            return self.zeros((windows if name in wanted else 0, steps, size), np.int64)
+            # A network reads the membranes of one window, and copies what is recorded.
+            kind = np.int32 if self.weight_type and name == "membrane" else np.int64
+            return self.zeros((windows if name in wanted else 0, steps, size), kind)
 
         return Records(
             raster=np.zeros((windows, steps, neurons), np.uint8),

@@ -32,6 +32,7 @@ from fractions import Fraction
 import numpy as np
 
 from .engine.compile import compilable
+from .engine.words import wide, word
 from .errors import (
     BitlifError,
     plain_fields,
@@ -333,19 +334,24 @@ def draw_noise(words, position, leap, shape, quantiles, draws):  # type: ignore[
     group = min(4, 32 // word_bits)
     whole = (1 << group * word_bits) - 1
     aligned = leap == 32 and position % 32 == 0 and n_words * word_bits <= 32
-    for word in range(0, n_words, group):
-        fields = word_fields(word_bits, mask, min(group, n_words - word))
-        first = position + word * word_bits
+    for number in range(0, n_words, group):
+        fields = word_fields(word_bits, mask, min(group, n_words - number))
+        first = position + number * word_bits
+        start = 0 if number > 0 else -n_words * mask
+        if number == 0:
+            for k in range(draws.size):
+                draws[k] = 0
         if aligned:
             # Each draw lies in one 32-bit word, so that vector loads replace `read_bits`.
             own = words[position >> 5 : (position >> 5) + draws.size]
+            shift = first - position
             for k in range(draws.size):
-                total = sum_fields(int(own[k]) >> (first - position), fields)
-                draws[k] = (draws[k] if word > 0 else -n_words * mask) + 2 * total
+                total = sum_fields(word(int(own[k])) >> shift, fields)
+                draws[k] = wide(draws[k] + start + 2 * total)
         else:
             for k in range(draws.size):
-                total = sum_fields(read_bits(words, first + k * leap, whole), fields)
-                draws[k] = (draws[k] if word > 0 else -n_words * mask) + 2 * total
+                total = sum_fields(word(read_bits(words, first + k * leap, whole)), fields)
+                draws[k] = wide(draws[k] + start + 2 * total)
 
 
 @compilable

@@ -22,7 +22,8 @@ from .counters import (
 )
 from .digest import digest_step, digest_weights
 from .engine.compile import compilable, inlined
-from .engine.loops import copy_into, set_zero
+from .engine.loops import copy_into, set_zero, sum_rows
+from .engine.words import wide, word
 from .gradient import sparse_gradient
 from .lfsr import advance_offset, advance_stream, fill_stream, restart_streams
 from .neuron import fires, keep_membrane, leaky_sum, noise_level
@@ -36,16 +37,16 @@ INFER, PREPARE, GRADIENT, LEARN = range(4)
 
 
 class State(NamedTuple):
-    """The state that a layer carries from step to step, in raw values (int64)."""
+    """The state that a layer carries from step to step, in raw values."""
 
     current: Any
-    """(M,)"""
+    """(M,) int32"""
     membrane: Any
-    """(M,) after the reset"""
+    """(M,) int32, after the reset"""
     trace_current: Any
-    """(N,)"""
+    """(N,) int64"""
     trace: Any
-    """(N,)"""
+    """(N,) int64"""
 
 
 class Table(NamedTuple):
@@ -67,20 +68,24 @@ class Scratch(NamedTuple):
 
     rows: int
     """Weight rows that `narrow_sum` can add: a multiple of four, or 0 for none"""
+    words: int
+    """1 if words of 32 bits hold every intermediate of a neuron's step"""
     narrow_sum: Any
     """(M,) int"""
     weight_sum: Any
-    """(M,) int64"""
+    """(M,) int32: the sums of a step, if `words` is 1"""
+    wide_sum: Any
+    """(M,) int64: the sums of a step, if `words` is 0"""
     membrane: Any
-    """(M,) int64, before the noise"""
+    """(M,) int32, before the noise"""
     targets: Any
     """(M,) int64: targets of the step"""
     resets: Any
     """(M,) uint8: resets of the step by the teacher"""
     lane_draws: Any
-    """(steps of a block * slots,) int64"""
+    """(lanes, steps of a block * slots) int32"""
     draws: Any
-    """(steps of a block * M,) int64"""
+    """(steps of a block * M,) int32"""
     spiked: Any
     """(N,) uint8"""
     errors: Any
@@ -124,44 +129,30 @@ class Records(NamedTuple):
     """(W, lanes) int64, of windows that are learned; see `bitlif.model.digest`"""
 
 
-@inlined
-def sum_weights(weights, addresses, start, stop, rows, narrow_sum, weight_sum):  # type: ignore[no-untyped-def]
-    """Write the exact sum of the weight rows of a step's events.
+@compilable
+def spread_draws(made, lanes, lane, steps, draws):  # type: ignore[no-untyped-def]
+    """Write the draws of one lane to the neurons of that lane, step by step."""
+    neurons = draws.size // steps
+    slots = made.size // steps
+    for t in range(steps):
+        own_draws = draws[t * neurons + lane : (t + 1) * neurons : lanes]
+        own = made[t * slots : t * slots + own_draws.size]
+        for k in range(own.size):
+            own_draws[k] = own[k]
 
-    The last row of `weights` is zero and completes groups of four. Up to `rows` rows, which cannot
-    overflow the type of `narrow_sum`, are added in it, and these sums in 64 bits.
+
+@compilable
+def spread_four(made, draws):  # type: ignore[no-untyped-def]
+    """Write the draws of four lanes to their neurons, if all slots are full, at a time.
+
+    This compiles to vector instructions, which a variable number of lanes does not.
     """
-    zero = weights.shape[0] - 1
-    if stop - start > rows or start == stop:
-        set_zero(weight_sum)
-    k = start
-    while k < stop and rows > 0:
-        end = min(stop, k + rows)
-        first = True
-        while k < end:
-            a = weights[addresses[k]]
-            b = weights[addresses[k + 1] if k + 1 < end else zero]
-            c = weights[addresses[k + 2] if k + 2 < end else zero]
-            d = weights[addresses[k + 3] if k + 3 < end else zero]
-            if first:
-                for i in range(narrow_sum.size):
-                    narrow_sum[i] = (a[i] + b[i]) + (c[i] + d[i])
-            else:
-                for i in range(narrow_sum.size):
-                    narrow_sum[i] += (a[i] + b[i]) + (c[i] + d[i])
-            first = False
-            k += 4
-        k = end
-        if stop - start > rows:
-            for i in range(narrow_sum.size):
-                weight_sum[i] += narrow_sum[i]
-        else:
-            copy_into(weight_sum, narrow_sum)
-    while k < stop:
-        row = weights[addresses[k]]
-        for i in range(weight_sum.size):
-            weight_sum[i] += row[i]
-        k += 1
+    first, second, third, fourth = made[0], made[1], made[2], made[3]
+    for k in range(draws.size // 4):
+        draws[4 * k] = first[k]
+        draws[4 * k + 1] = second[k]
+        draws[4 * k + 2] = third[k]
+        draws[4 * k + 3] = fourth[k]
 
 
 @compilable
@@ -170,45 +161,65 @@ def draw_block(streams, noise, lanes, steps, lane_draws, draws):  # type: ignore
     neurons = draws.size // steps
     slots = (neurons + lanes - 1) // lanes
     own = streams.buffer.shape[0] > 1
+    four = own and lanes == 4 and slots * lanes == neurons
     for lane in range(lanes):
+        row = lane_draws[lane]
+        made = draws if lanes == 1 else row[: steps * slots]
         if own or lane == 0:
             position = fill_stream(streams, lane, steps * slots)
             words = streams.buffer[lane]
-            out = draws if lanes == 1 else lane_draws[: steps * slots]
-            draw_noise(words, position, streams.leap, noise.shape, noise.quantiles, out)
+            draw_noise(words, position, streams.leap, noise.shape, noise.quantiles, made)
             advance_stream(streams, lane, steps * slots)
-        if lanes > 1:
-            for t in range(steps):
-                own_draws = draws[t * neurons + lane : (t + 1) * neurons : lanes]
-                made = lane_draws[t * slots : t * slots + own_draws.size]
-                for k in range(made.size):
-                    own_draws[k] = made[k]
+        if lanes > 1 and not four:
+            row = lane_draws[lane if own else 0]
+            spread_draws(row[: steps * slots], lanes, lane, steps, draws)
+    if four:
+        spread_four(lane_draws, draws)
     advance_offset(streams, steps * slots)
 
 
 @inlined
-def neuron_step(state, scratch, draws, raster, w, t, counters, phase, c):  # type: ignore[no-untyped-def]
-    """Compute one step of all neurons, from the sums of their weights to their spikes."""
-    current, membrane, weight_sum = state.current, state.membrane, scratch.weight_sum
+def neuron_loop(  # type: ignore[no-untyped-def]
+    state, scratch, weight_sum, draws, spikes, counters, phase, c, kind
+):  # fmt: skip
+    """Compute one step of all neurons; `kind` is `word` or `wide`."""
+    current, membrane = state.current, state.membrane
     before, resets = scratch.membrane, scratch.resets
-    free = 1 - c.teacher_reset
-    current_saturated = 0
-    membrane_saturated = 0
+    free = kind(1 - c.teacher_reset)
+    current_saturated = kind(0)
+    membrane_saturated = kind(0)
     for i in range(current.size):
-        value, saturated = leaky_sum(current[i], weight_sum[i], c.current)
-        current[i] = value
+        taken, saturated = leaky_sum(kind(current[i]), kind(weight_sum[i]), c.current)
+        current[i] = wide(taken)
         current_saturated += saturated
-        value, saturated = leaky_sum(membrane[i], value, c.membrane)
-        before[i] = value
+        value, saturated = leaky_sum(kind(membrane[i]), taken, c.membrane)
+        before[i] = wide(value)
         membrane_saturated += saturated
-        noise = noise_level(draws[i], phase, c)
+        noise = noise_level(kind(draws[i]), phase, c)
         spike = fires(value, noise, c)
-        raster[w, t, i] = spike
-        value, saturated = keep_membrane(value, noise, spike * free + resets[i] > 0, c)
-        membrane[i] = value
+        spikes[i] = spike
+        reset = kind(spike) * free + kind(resets[i]) > 0
+        kept, saturated = keep_membrane(value, noise, reset, c)
+        membrane[i] = wide(kept)
         membrane_saturated += saturated
-    counters[CURRENT_SATURATIONS] += current_saturated
-    counters[MEMBRANE_SATURATIONS] += membrane_saturated
+    counters[CURRENT_SATURATIONS] += wide(current_saturated)
+    counters[MEMBRANE_SATURATIONS] += wide(membrane_saturated)
+
+
+@inlined
+def neuron_step(  # type: ignore[no-untyped-def]
+    weights, addresses, start, stop, state, scratch, draws, spikes, counters, phase, c
+):  # fmt: skip
+    """Compute one step of all neurons, from the events ``start ..< stop`` to their spikes."""
+    rows, narrow_sum = scratch.rows, scratch.narrow_sum
+    if scratch.words:
+        total = scratch.weight_sum
+        sum_rows(weights, addresses, start, stop, rows, narrow_sum, total)
+        neuron_loop(state, scratch, total, draws, spikes, counters, phase, c, word)
+    else:
+        large = scratch.wide_sum
+        sum_rows(weights, addresses, start, stop, rows, narrow_sum, large)
+        neuron_loop(state, scratch, large, draws, spikes, counters, phase, c, wide)
 
 
 @inlined
@@ -293,14 +304,13 @@ def run_windows(  # type: ignore[no-untyped-def]
             for t in range(t0, t0 + count):
                 row = draws[(t - t0) * neurons : (t - t0 + 1) * neurons]
                 start, stop = pointers[w * steps + t], pointers[w * steps + t + 1]
-                sum_weights(
-                    weights, addresses, start, stop, scratch.rows, scratch.narrow_sum,
-                    scratch.weight_sum,
-                )  # fmt: skip
                 counters[SYNAPTIC_EVENTS] += (stop - start) * neurons
                 if targets.size > 0:
                     take_targets(targets, w, t, scratch, c)
-                neuron_step(state, scratch, row, records.raster, w, t, counters, phase, c)
+                neuron_step(
+                    weights, addresses, start, stop, state, scratch, row, records.raster[w, t],
+                    counters, phase, c,
+                )  # fmt: skip
                 if records.step_digests.size > 0:
                     spikes, digest = records.raster[w, t], records.step_digests[w, t]
                     digest_step(scratch.membrane, spikes, lanes, digest)

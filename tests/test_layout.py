@@ -70,6 +70,7 @@ TESTED_ELSEWHERE = {
     "model/floating/stepping.py": "sim/backends/test_stepping.py",  # windows in steps
     "model/gradient.py": "model/test_layer.py",  # sparse and dense sums
     "model/engine/loops.py": "model/engine/test_compile.py",  # loops of every kernel
+    "model/engine/word_type.py": "model/engine/test_words.py",  # the type of compiled words
     "model/logging.py": "model/storage/test_trust.py",  # one sentence a process
     "model/result.py": "model/test_layer.py",  # what a layer returns
     "model/signature.py": "sim/backends/test_core.py",  # what gates are compared by

@@ -92,6 +92,8 @@ def _register_marked() -> None:
     """Make the functions marked so far known to Numba; callers hold the lock."""
     from numba.extending import register_jitable
 
+    from . import word_type  # noqa: F401
+
     while _marked:
         function, options = _marked.pop(0)
         register_jitable(**options)(function)

@@ -157,7 +157,7 @@ def measure_draws(
     shape = (noise.draw_bits, 1) if noise.kind == "popcount" else (noise.words, noise.word_bits)
     source = Noise(shape, noise.quantiles)
     make = compiled(draw_block)
-    lane_draws, made = np.zeros(block, np.int64), np.zeros(block * lanes, np.int64)
+    lane_draws, made = np.zeros((lanes, block), np.int64), np.zeros(block * lanes, np.int64)
     counts = np.zeros((lanes, int(places[-1]) + 1), np.int64)
     lagged, crossed = np.zeros((lanes, LAGS + 1)), np.zeros((lanes, lanes))
     # The history before the first draw is zero, which adds nothing to a sum of products.

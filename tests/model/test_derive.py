@@ -51,7 +51,7 @@ class Recorder:
         originals = (neuron.leaky_sum, neuron.round_shift, neuron.noise_level, neuron.fires)
         leaky_sum, round_shift, noise_level, fires = originals
         table_bin, error_value = table.table_bin, table.error_value
-        sum_weights, updated = window.sum_weights, update.updated_weight
+        sum_rows, updated = window.sum_rows, update.updated_weight
         stochastic_shift = update.stochastic_shift
 
         def leaky(state: int, taken: int, f: Any) -> Any:
@@ -83,7 +83,7 @@ class Recorder:
             return error_value(*arguments)
 
         def weights(*arguments: Any) -> None:
-            sum_weights(*arguments)
+            sum_rows(*arguments)
             for total in arguments[-1]:
                 self.note("weight sum", total)
 
@@ -100,7 +100,7 @@ class Recorder:
             (neuron, "round_shift", shift), (table, "round_shift", shift),
             (window, "noise_level", level), (window, "fires", decide),
             (window, "table_bin", find_bin), (window, "error_value", value),
-            (window, "sum_weights", weights), (update, "updated_weight", weight),
+            (window, "sum_rows", weights), (update, "updated_weight", weight),
             (update, "stochastic_shift", stochastic),
         ):  # fmt: skip
             patch.setattr(module, name, function)
