@@ -15,6 +15,7 @@ from .adjoint import AdjointFilter, SweepShift
 from .constants import PhaseConstants
 from .credit import SIGN, SIGN_FRAC, TRANSPOSE, Credit
 from .derive import MAX_SHIFT, derive, leak_factor, rate_constants
+from .engine.words import WORD_BITS, fits_word
 from .errors import BitlifError
 from .fixed import Format, Rounding, StochasticShift, round_fraction
 from .interval import Interval
@@ -52,11 +53,15 @@ class DerivedSweep:
         Those of the layer, with the rate for the unit of the sweep's gradient.
     ranges : mapping of str to Interval
         Range of every intermediate by name.
+    words, update_words : bool
+        Whether words of 32 bits hold every intermediate of the sweep, and of the update by it.
     """
 
     constants: SweepConstants
     phases: tuple[PhaseConstants, ...]
     ranges: Mapping[str, Interval]
+    words: bool
+    update_words: bool
 
 
 @functools.lru_cache(maxsize=256)
@@ -108,7 +113,41 @@ def derive_sweep(
     )  # fmt: skip
     unit = sweep.current.lsb / config.synapse.weight.lsb
     phases = rate_constants(config, derive(config).phases, unit, gradient, ranges)
-    return DerivedSweep(constants, phases, MappingProxyType(ranges))
+    return DerivedSweep(
+        constants, phases, MappingProxyType(ranges),
+        _sweep_in_words(constants, ranges), _update_in_words(config, phases, ranges),
+    )  # fmt: skip
+
+
+def _sweep_in_words(constants: SweepConstants, ranges: Mapping[str, Interval]) -> bool:
+    """Return whether words hold every intermediate of the sweep of a layer, and of its credit."""
+    sums = [
+        (ranges["adjoint membrane sum"], constants.membrane.shift),
+        (ranges["adjoint current sum"], constants.current.shift),
+    ]
+    if constants.hidden:
+        sums.append((ranges["credit sum"], constants.credit.shift))
+    return all(
+        max(shift.left, shift.right, shift.random_bits) < WORD_BITS
+        and _in_words(total, shift.random_bits)
+        for total, shift in sums
+    )
+
+
+def _update_in_words(
+    config: Settings, phases: tuple[PhaseConstants, ...], ranges: Mapping[str, Interval]
+) -> bool:
+    """Return whether words hold every intermediate of an update by the sweep."""
+    product = ranges["update product"] + Interval.of(config.synapse.weight)
+    shifts = [max(phase.rate_left, phase.rate_right) for phase in phases]
+    bits = config.learning.random_bits
+    return max(*shifts, bits) < WORD_BITS and _in_words(product, bits)
+
+
+def _in_words(total: Interval, random_bits: int) -> bool:
+    """Return whether words hold a sum, its negative, and both with a random word added."""
+    most = max(-total.low, total.high) + (1 << random_bits)
+    return fits_word(-most, most)
 
 
 def sweep_shift(sweep: SweepConfig, shift: int) -> SweepShift:

@@ -12,6 +12,7 @@ from .buffers import BLOCK_DRAWS, Buffers
 from .config.network import NetworkConfig
 from .counters import COUNTERS
 from .engine.compile import compiled
+from .engine.words import fits_word
 from .errors import BitlifError
 from .files.save_file import Arrays
 from .lfsr import Lfsr, Streams, make_streams, start_stream, stream_states
@@ -93,17 +94,24 @@ class NetworkPart:
             "noise": self.buffers.noise(),
             **self._forward_arrays(),
             "sweep": Sweep(
-                drive=zeros(shape, np.int64),
-                derivative=zeros(shape, np.int64),
-                randoms=zeros((self.block, kinds, sizes.neurons), np.int32),
-                membrane=zeros((sizes.neurons,), np.int64),
-                current=zeros((sizes.neurons,), np.int64),
+                words=int(self.swept.words),
+                update_words=int(self.swept.update_words),
+                drive=zeros(shape, np.int32),
+                wide_drive=zeros((0 if self.swept.words else steps, sizes.neurons), np.int64),
+                driven=np.zeros(steps, np.uint8),
+                derivative=zeros(shape, np.uint8),
+                block=self.block,
+                randoms=zeros((kinds, sizes.neurons), np.int32),
+                membrane=zeros((sizes.neurons,), np.int32),
+                current=zeros((sizes.neurons,), np.int32),
                 feedback=zeros((sizes.neurons, sizes.inputs), np.int32),
-                adjoints=zeros((steps + 1, sizes.neurons), np.int32),
+                adjoints=zeros((steps + 1, sizes.neurons), np.int16),
+                touched=np.zeros(sizes.neurons, np.uint8),
                 counts=np.zeros(sizes.inputs, np.int64),
                 times=np.zeros((sizes.inputs, steps), np.int32),
-                sum=zeros((sizes.neurons,), np.int32),
-                gradient=zeros((sizes.inputs, sizes.neurons), np.int64),
+                rows=(1 << (16 - self.sweep_config.current.bits)) // 4 * 4,
+                sum=zeros((sizes.neurons,), np.int16),
+                gradient=zeros((sizes.inputs, sizes.neurons), self._gradient_type()),
                 updates=zeros((max(sizes.inputs, block), sizes.neurons), np.int32),
             ),
             "update_block": block,
@@ -114,6 +122,10 @@ class NetworkPart:
             "learned": int(self.learned),
             "teacher": int(self.config.membrane.reset == "teacher"),
         }
+
+    def _gradient_type(self) -> Any:
+        gradient = self.swept.ranges["sweep gradient"]
+        return np.int32 if fits_word(gradient.low, gradient.high) else np.int64
 
     def window_records(self, wanted: Sequence[str]) -> Records:
         """Return the records of one window, of which those that nobody wants have size zero."""

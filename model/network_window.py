@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from .digest import digest_weights
 from .engine.compile import compilable
-from .engine.loops import copy_into
+from .engine.loops import copy_into, not_negative
 from .lfsr import restart_streams
-from .sweep import WEIGHT_SATURATIONS, derivatives, drive_by_errors, sweep_layer
+from .sweep import WEIGHT_SATURATIONS, drive_by_errors, sweep_layer
 from .update import update_inputs
 from .window import INFER, run_windows
 
@@ -94,7 +94,7 @@ def list_events(raster, begin, end, pointers, addresses):  # type: ignore[no-unt
         row = raster[t]
         for i in range(row.size):
             # Without a branch, which would often be mispredicted. The last one stays unused.
-            addresses[count] = i
+            addresses[not_negative(count)] = i
             count += int(row[i])
         pointers[t + 1] = count
 
@@ -116,8 +116,8 @@ def update_layer(own, phase):  # type: ignore[no-untyped-def]
     """Update the weights of a layer by the gradient of its sweep."""
     sweep = own.sweep
     own.sweep_counters[WEIGHT_SATURATIONS] += update_inputs(
-        own.weights, sweep.gradient, sweep.counts, own.update_streams, own.lanes,
-        own.update_block, sweep.updates, phase, own.constants,
+        own.weights, sweep.gradient, sweep.counts, sweep.touched, own.update_streams, own.lanes,
+        own.update_block, sweep.updates, sweep.update_words, phase, own.constants,
     )  # fmt: skip
 
 
@@ -188,7 +188,10 @@ def run_network(  # type: ignore[no-untyped-def]
                 own.records.membrane[0], goals, begin, end, own.table, own.sweep,
                 own.sweep_counters, phases[count - 1], own.constants,
             )  # fmt: skip
-            copy_window(records[count - 1].errors, w, own.sweep.drive)
+            if own.sweep.words:
+                copy_window(records[count - 1].errors, w, own.sweep.drive)
+            else:
+                copy_window(records[count - 1].errors, w, own.sweep.wide_drive)
         if learn and end == steps:
             for back in range(count):
                 number = count - 1 - back
@@ -197,20 +200,16 @@ def run_network(  # type: ignore[no-untyped-def]
                     # The first layer of all hands no credit back: a copy of it stands for none.
                     passes = number > 0 and layers[max(number - 1, 0)].learned
                     before = layers[max(number - 1, 0)]
-                    if passes:
-                        derivatives(
-                            before.records.membrane[0], before.sweep, before.constants.threshold,
-                            before.sweep_constants.surrogate,
-                        )  # fmt: skip
                     start, listed = own.pointers, own.addresses
                     if number == 0:
                         start = pointers[w * steps : (w + 1) * steps + 1]
                         listed = addresses
                     sweep_layer(
                         start, listed, own.records.raster[0], own.weights, own.sweep,
-                        before.sweep, int(passes), before.sweep_constants.credit.feedback,
-                        own.sweep_streams, own.update_streams, own.update_block, own.lanes,
-                        own.sweep_bits, own.sweep_counters, sweep_phases[number], own.constants,
+                        before.sweep, int(passes), before.records.membrane[0],
+                        before.constants.threshold, before.sweep_constants, own.sweep_streams,
+                        own.update_streams, own.update_block, own.lanes, own.sweep_bits,
+                        own.sweep_counters, sweep_phases[number], own.constants,
                         own.sweep_constants,
                     )  # fmt: skip
                     copy_window(records[number].adjoints, w, own.sweep.adjoints[:steps])

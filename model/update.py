@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bitlif.model.constants import Constants, PhaseConstants
 
-from .engine.compile import compilable
+from .engine.compile import compilable, inlined
+from .engine.words import wide, word
 from .fixed import saturate, stochastic_shift
 from .lfsr import advance_offset, advance_stream, fill_stream, read_bits
 
@@ -36,16 +37,29 @@ def read_randoms(words, position, leap, bits, randoms):  # type: ignore[no-untyp
         randoms[j] = read_bits(words, position + j * leap, mask)
 
 
-@compilable
-def update_row(weights, gradient, randoms, phase, c):  # type: ignore[no-untyped-def]
-    """Update a row of weights, all (n,) int; return the number of saturations."""
-    count = 0
+@inlined
+def row_loop(weights, gradient, randoms, phase, c, kind):  # type: ignore[no-untyped-def]
+    """Update a row of weights; `kind` is `word` or `wide`."""
+    count = kind(0)
     # The draws are in an array, so that this loop compiles to vector instructions.
     for j in range(weights.size):
-        weight, saturated = updated_weight(weights[j], gradient[j], randoms[j], phase, c)
-        weights[j] = weight
+        weight, saturated = updated_weight(
+            kind(weights[j]), kind(gradient[j]), kind(randoms[j]), phase, c
+        )
+        weights[j] = wide(weight)
         count += saturated
-    return count
+    return wide(count)
+
+
+@compilable
+def update_row(weights, gradient, randoms, words, phase, c):  # type: ignore[no-untyped-def]
+    """Update a row of weights, all (n,) int; return the number of saturations.
+
+    With `words` 1, words of 32 bits must hold every intermediate.
+    """
+    if words:
+        return row_loop(weights, gradient, randoms, phase, c, word)
+    return row_loop(weights, gradient, randoms, phase, c, wide)
 
 
 @compilable
@@ -86,7 +100,7 @@ def update_window(  # type: ignore[no-untyped-def]
                 words = streams.buffer[stream]
                 read_randoms(words, position, streams.leap, c.random_bits, randoms)
             if i < neurons:
-                count += update_row(tile[i - i0], gradient[i], randoms, phase, c)
+                count += update_row(tile[i - i0], gradient[i], randoms, 0, phase, c)
             if c.random_bits > 0 and (own or lane == lanes - 1):
                 advance_stream(streams, stream, inputs)
             if c.random_bits > 0 and lane == lanes - 1:
@@ -120,9 +134,9 @@ def draw_rows(streams, lanes, bits, count, randoms):  # type: ignore[no-untyped-
             position = fill_stream(streams, stream, count * slots)
         words = streams.buffer[stream]
         for k in range(count):
-            row = randoms[k]
+            row = randoms[k, lane:neurons:lanes]
             at = position + k * slots * streams.leap
-            for i in range(lane, neurons, lanes):
+            for i in range(row.size):
                 row[i] = read_bits(words, at, mask)
                 at += streams.leap
         if own or lane == lanes - 1:
@@ -132,19 +146,19 @@ def draw_rows(streams, lanes, bits, count, randoms):  # type: ignore[no-untyped-
 
 @compilable
 def update_inputs(  # type: ignore[no-untyped-def]
-    weights, gradient, counts, streams, lanes, block, randoms, phase, c
+    weights, gradient, counts, touched, streams, lanes, block, randoms, words, phase, c
 ):  # fmt: skip
     """Update the weights of a layer, input by input; return the number of saturations.
 
     This gives the same bits as `update_window`. A gradient of 0 changes no weight, so inputs
-    without a spike are left out; their draws are skipped.
+    and neurons whose gradients are all 0 are left out; their draws are skipped.
 
     Parameters
     ----------
     weights : (at least N, M) int, updated
     gradient : (N, M) int
-    counts : (N,) int
-        Spikes of each input.
+    counts, touched : (N,) and (M,) int
+        0 for each input, and for each neuron, whose gradients are all 0.
     streams : Streams, updated
         Advanced by slots * N draws.
     lanes : int
@@ -152,6 +166,8 @@ def update_inputs(  # type: ignore[no-untyped-def]
         Slots whose draws the streams can hold.
     randoms : (at least N, M) int
         Scratch; must be zero without random bits.
+    words : int
+        See `update_row`.
     phase : PhaseConstants
     c : Constants
     """
@@ -168,19 +184,19 @@ def update_inputs(  # type: ignore[no-untyped-def]
             stream = lane if own else 0
             if own or lane == 0:
                 position = fill_stream(streams, stream, draws)
-            words = streams.buffer[stream]
-            for j in range(inputs):
-                if counts[j] > 0:
-                    row = randoms[j]
-                    at = position + j * leap
-                    for i in range(first * lanes + lane, min(last * lanes, neurons), lanes):
-                        row[i] = read_bits(words, at, mask)
-                        at += inputs * leap
+            bits = streams.buffer[stream]
+            for i in range(first * lanes + lane, min(last * lanes, neurons), lanes):
+                if touched[i]:
+                    column = randoms[:inputs, i]
+                    at = position + (i // lanes - first) * inputs * leap
+                    for j in range(inputs):
+                        column[j] = read_bits(bits, at, mask)
+                        at += leap
             if own or lane == lanes - 1:
                 advance_stream(streams, stream, draws)
         advance_offset(streams, draws)
     count = 0
     for j in range(inputs):
         if counts[j] > 0:
-            count += update_row(weights[j], gradient[j], randoms[j], phase, c)
+            count += update_row(weights[j], gradient[j], randoms[j], words, phase, c)
     return count

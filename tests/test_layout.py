@@ -71,6 +71,9 @@ TESTED_ELSEWHERE = {
     "model/gradient.py": "model/test_layer.py",  # sparse and dense sums
     "model/engine/loops.py": "model/engine/test_compile.py",  # loops of every kernel
     "model/engine/word_type.py": "model/engine/test_words.py",  # the type of compiled words
+    "model/sweep_credit.py": "model/test_network.py",  # credit for the layer before
+    "model/sweep_draws.py": "model/test_network.py",  # draws of the sweep
+    "model/sweep_gradient.py": "model/test_network.py",  # the gradient of a window
     "model/logging.py": "model/storage/test_trust.py",  # one sentence a process
     "model/result.py": "model/test_layer.py",  # what a layer returns
     "model/signature.py": "sim/backends/test_core.py",  # what gates are compared by

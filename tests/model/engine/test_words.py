@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from networks import network_stimulus, random_networks
 
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.engine.compile import compiled
 from bitlif.model.engine.words import fits_word, wide, word
+from bitlif.model.network import Network
 
 
 def every_operation(a: Any, b: Any, out: Any) -> None:
@@ -59,3 +62,44 @@ def test_words_have_32_bits() -> None:
 )
 def test_range_of_a_word(low: int, high: int, fits: bool) -> None:
     assert fits_word(low, high) is fits
+
+
+def without_words(network: Network) -> Network:
+    """Return the network itself, which now computes in 64 bits throughout."""
+    for part in network._parts:
+        arrays = part._arrays
+        sweep = arrays["sweep"]
+        arrays["scratch"] = arrays["scratch"]._replace(words=0)
+        wide_drive = np.zeros(sweep.drive.shape, np.int64)
+        arrays["sweep"] = sweep._replace(words=0, update_words=0, wide_drive=wide_drive)
+    return network
+
+
+def test_words_change_no_bit_of_a_network() -> None:
+    narrow = 0
+    for number, config in enumerate((NetworkConfig.load("tiny"), *random_networks(40))):
+        events, weights, targets = network_stimulus(config, number)
+        networks = Network(config), without_words(Network(config))
+        sweeps = [part._arrays["sweep"] for part in networks[0]._parts]
+        narrow += all(own.words and own.update_words for own in sweeps)
+        results = []
+        for network in networks:
+            network.load(weights)
+            results.append(network.learn(events, targets, record=("membrane", "adjoints")))
+        for own, other in zip(results[0].layers, results[1].layers, strict=True):
+            np.testing.assert_array_equal(own.raster, other.raster)
+            np.testing.assert_array_equal(own.membrane, other.membrane)
+            assert own.counters == other.counters
+        assert results[0].sweep_counters == results[1].sweep_counters
+        for mine, others in zip(networks[0].weights(), networks[1].weights(), strict=True):
+            np.testing.assert_array_equal(mine, others)
+    assert narrow > 0
+
+
+def test_words_hold_the_digits() -> None:
+    """The configuration of the benchmark is computed in words."""
+    for part in Network(NetworkConfig.load("digits-96"))._parts:
+        arrays = part._arrays
+        assert arrays["scratch"].words
+        assert arrays["sweep"].words
+        assert arrays["sweep"].update_words
