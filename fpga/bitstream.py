@@ -284,7 +284,8 @@ class _Build:
         name = f"{file_name(self.request.config.name)}-{self.board.name}"
         stream = f"{name}.{tools.bitstream}"
         routed = routed_name(self.board, best.seed)
-        call = [*find_tool(tools.packer), *self.board.packing, routed, stream]
+        option = [tools.bitstream_option] if tools.bitstream_option else []
+        call = [*find_tool(tools.packer), *self.board.packing, routed, *option, stream]
         run_tool(tools.packer, call, self.folder, f"{tools.packer}.log", stream)
         return self.folder / stream
 

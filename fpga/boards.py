@@ -1,8 +1,8 @@
 """The boards that a bitstream can be built for: one record each, in one registry.
 
 A record holds everything that is special about a board; `register_board` adds one from outside the
-package. Pins are those of ``amaranth_boards``. Nothing here needs Amaranth, so that estimates work
-without it.
+package. Pins are those of ``amaranth_boards``, or of a platform in this package. Nothing here needs
+Amaranth, so that estimates work without it.
 """
 
 from __future__ import annotations
@@ -89,6 +89,12 @@ class Board:
 
 
 _ECP5_85 = {CELLS: 83640, REGISTERS: 83640, BLOCKS: 208, MULTIPLIERS: 156}
+_GW1NR_9 = {
+    CELLS: 8640, REGISTERS: 6480, BLOCKS: 26, MULTIPLIERS: 20, "distributed RAMs": 270,
+}  # fmt: skip
+_GW2AR_18 = {
+    CELLS: 20736, REGISTERS: 15552, BLOCKS: 46, MULTIPLIERS: 48, "distributed RAMs": 648,
+}  # fmt: skip
 _ECP5_25 = {CELLS: 24288, REGISTERS: 24288, BLOCKS: 56, MULTIPLIERS: 28}
 
 _RECORDS = (
@@ -166,6 +172,36 @@ _RECORDS = (
         programmer=("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"),
         header=("0", "1"),
         note="a 3.3 V USB-UART cable: its TX to header pin 0, its RX to pin 1",
+    ),
+    Board(
+        name="tang-nano-9k",
+        title="Sipeed Tang Nano 9K",
+        platform=("tang_nano_9k", "TangNano9kPlatform"),
+        family="gowin",
+        device="GW1NR-9C",
+        limits=_GW1NR_9,
+        arguments=("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
+        packing=("-d", "GW1N-9C"),
+        clock="clk27",
+        reference=27,
+        aim=50,
+        programmer=("openFPGALoader", "-b", "tangnano9k"),
+        note="second port of the USB chip",
+    ),
+    Board(
+        name="tang-nano-20k",
+        title="Sipeed Tang Nano 20K",
+        platform=("bitlif.fpga.tang_nano_20k", "TangNano20kPlatform"),
+        family="gowin",
+        device="GW2AR-18C",
+        limits=_GW2AR_18,
+        arguments=("--device", "GW2AR-LV18QN88C8/I7", "--vopt", "family=GW2A-18C"),
+        packing=("-d", "GW2A-18C"),
+        clock="clk27",
+        reference=27,
+        aim=80,
+        programmer=("openFPGALoader", "-b", "tangnano20k"),
+        note="second port of the USB chip",
     ),
 )
 

@@ -8,204 +8,52 @@ backend ``netlist:NAME``. Nothing here needs Amaranth.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.text import quoted
 
+from .family import (
+    BLOCKS,
+    CELLS,
+    LARGE,
+    MULTIPLIERS,
+    REGISTERS,
+    CellLimits,
+    CellModels,
+    Device,
+    Fabric,
+    Family,
+    Toolchain,
+)
+from .gowin import GOWIN
 from .large_ram import LargeRam
 from .yosys_mapping import (
     ECP5_MEMORY,
     ECP5_MULTIPLIER,
     ICE40_MEMORY,
     ICE40_MULTIPLIER,
-    MemoryRules,
-    MultiplierRules,
 )
 
-CELLS, REGISTERS, BLOCKS, MULTIPLIERS = "cells", "flip-flops", "block RAMs", "multipliers"
-LARGE = "large RAMs"
-"""Kinds of resources: keys of a board's limits, of estimates and of measured sizes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Toolchain:
-    """The tools between a netlist and a bitstream, and their files.
-
-    Attributes
-    ----------
-    placer, packer : str
-        Keys of `bitlif.fpga.tools.TOOLS`.
-    constraints, constraints_option : str
-        Suffix of the pin constraints, and nextpnr's option for them.
-    routed, routed_option : str
-        Suffix of nextpnr's result, and its option.
-    bitstream : str
-        Suffix of the bitstream.
-    resources : dict of str to str
-        Name of each kind of resource in nextpnr's report.
-    parts : dict of str to str
-        Parts of a logic cell that the netlist counts separately: regular expressions for their
-        cell types.
-    unconstrained : tuple of str
-        nextpnr's options for a netlist without pin constraints.
-    """
-
-    placer: str
-    packer: str
-    constraints: str
-    constraints_option: str
-    routed: str
-    routed_option: str
-    bitstream: str
-    resources: Mapping[str, str]
-    parts: Mapping[str, str] = field(default_factory=dict)
-    unconstrained: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CellLimits:
-    """Uses of a cell that its simulation model covers; all strings are regular expressions.
-
-    Attributes
-    ----------
-    parameters : dict of str to str
-        Covered values, by parameter.
-    ports : str
-        Ports of the model.
-    zeros : str
-        Inputs that must be constant 0.
-    clocks : tuple of str
-        Ports that must share one clock; a port without a net is unused.
-    check : callable or None
-        Takes the cell of Yosys' JSON netlist; returns what else is not covered, or "".
-    """
-
-    parameters: Mapping[str, str]
-    ports: str
-    zeros: str = ""
-    clocks: tuple[str, ...] = ()
-    check: Callable[[Mapping[str, Any]], str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CellModels:
-    """Simulation models of a family's cells.
-
-    Attributes
-    ----------
-    techmap : str
-        Options of Yosys' ``techmap`` that name the model files.
-    cells : str
-        Regular expression for the cell types with a model. An empty module would be a silent black
-        box.
-    limits : dict of str to CellLimits
-        By cell type, where a model does not cover every use.
-    files : tuple of Path
-        Model files that Yosys does not bring.
-    """
-
-    techmap: str
-    cells: str
-    limits: Mapping[str, CellLimits] = field(default_factory=dict)
-    files: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """The device on which a core alone is placed to measure it.
-
-    Attributes
-    ----------
-    name : str
-        As in ``bitlif bench gates --family NAME``.
-    title : str
-    arguments : tuple of str
-        nextpnr's arguments for the device.
-    aim : int
-        Clock to ask for, in MHz: slightly more than wanted, since nextpnr never stops trying for a
-        clock far out of reach.
-    """
-
-    name: str
-    title: str
-    arguments: tuple[str, ...]
-    aim: int
-
-
-Guesses = Mapping[str, Mapping[str, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Fabric:
-    """Logic cells and memories that several families share; they are calibrated together.
-
-    Attributes
-    ----------
-    name : str
-    memory : MemoryRules
-    guesses : dict
-        Expected cost of each feature of `bitlif.fpga.estimate`, by kind of resource: calibration
-        starts from it and stays close where measurements say nothing.
-    """
-
-    name: str
-    memory: MemoryRules
-    guesses: Guesses
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """An FPGA family.
-
-    Attributes
-    ----------
-    name : str
-        Also of the backend ``netlist:NAME``.
-    synthesis : str
-        Yosys' command.
-    fabric : Fabric
-    multiplier : MultiplierRules or None
-        None: the family has no hard multipliers.
-    register_cells : str
-        Regular expression for the types of register cells.
-    models : CellModels
-    pll : str
-        A key of `bitlif.hdl.pll.PLLS`.
-    toolchain : Toolchain
-    device : Device
-    large : LargeRam or None
-        The large single-port RAM of the devices, if they have any.
-    """
-
-    name: str
-    synthesis: str
-    fabric: Fabric
-    multiplier: MultiplierRules | None
-    register_cells: str
-    models: CellModels
-    pll: str
-    toolchain: Toolchain
-    device: Device
-    large: LargeRam | None = None
-
-    @property
-    def backend(self) -> str:
-        """Return the backend that simulates a core as cells of this family."""
-        return f"netlist:{self.name}"
-
-    @property
-    def fingerprint(self) -> str:
-        """Return a hash of all that decides the netlist and its simulation model."""
-        said = f"{self.synthesis}\n{self.models.techmap}\n{self.large}\n{self.multiplier}"
-        digest = hashlib.sha256(said.encode())
-        for file in self.models.files:
-            digest.update(file.read_bytes())
-        return digest.hexdigest()
+__all__ = [
+    "BLOCKS",
+    "CELLS",
+    "FAMILIES",
+    "LARGE",
+    "MULTIPLIERS",
+    "REGISTERS",
+    "CellLimits",
+    "CellModels",
+    "Device",
+    "Fabric",
+    "Family",
+    "Toolchain",
+    "family_named",
+    "family_of_device",
+    "register_family",
+]
 
 
 def _unequal_widths(cell: Mapping[str, Any]) -> str:
@@ -335,6 +183,7 @@ _RECORDS = (
             "ecp5", "ECP5-25k, speed 6", ("--25k", "--package", "CABGA381", "--speed", "6"), 100
         ),
     ),
+    GOWIN,
 )
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _RECORDS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ def multipliers_of(products: Sequence[Product], rules: MultiplierRules) -> int:
     >>> multipliers_of([Product("small", 8, 8, True, copies=5)], ICE40_MULTIPLIER)
     3
     """
-    total = 0
+    total = 0.0
     halves: Counter[Key] = Counter()
     for product in products:
         blocks = map_product(product, rules).blocks
@@ -30,8 +31,8 @@ def multipliers_of(products: Sequence[Product], rules: MultiplierRules) -> int:
         if key is None:
             total += blocks
         else:
-            halves[key] += blocks
-    return total + sum(-(-count // 2) for count in halves.values())
+            halves[key] += int(blocks)
+    return math.ceil(total) + sum(-(-count // 2) for count in halves.values())
 
 
 def left_to_logic(products: Sequence[Product], rules: MultiplierRules, most: int) -> list[int]:

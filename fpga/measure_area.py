@@ -216,12 +216,15 @@ def _sizes(board: Board, folder: Path, netlist: str, module: str, *, pins: bool)
     A core alone has more ports than a package has pins, but no pins are assigned before placement.
     """
     tools = board.toolchain
+    own = json.loads((folder / netlist).read_text("utf-8"))["modules"][module]
+    if tools.count is not None:
+        return tools.count(own)
     call = [
         *find_tool(tools.placer), *board.arguments, "--json", netlist, "--top", module,
         "--pack-only", "--quiet", "--log", PACKED,
     ]  # fmt: skip
     if pins:
-        call += [tools.constraints_option, f"{TOP}.{tools.constraints}"]
+        call += tools.constrained_by(f"{TOP}.{tools.constraints}")
     else:
         call += tools.unconstrained
     (folder / PACKED).unlink(missing_ok=True)
@@ -230,8 +233,7 @@ def _sizes(board: Board, folder: Path, netlist: str, module: str, *, pins: bool)
     used = {name: int(count) for name, count in re.findall(r"(\w+):\s+(\d+)/", text)}
     if tools.resources[CELLS] not in used:
         raise BitlifError(f"{tools.placer} did not pack; its log is {folder / PACKED}")
-    cells = json.loads((folder / netlist).read_text("utf-8"))["modules"][module]["cells"]
-    types = Counter(cell["type"] for cell in cells.values())
+    types = Counter(cell["type"] for cell in own["cells"].values())
     register = family_named(board.family).register_cells
     registers = sum(n for kind, n in types.items() if re.fullmatch(register, kind))
     # The report of an HX8K has no line for multipliers.

@@ -112,14 +112,16 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
     mapped = mapped_core(verilog, top, family)
     text = mapped.read_text("utf-8")
     cells: dict[str, dict[str, Any]] = json.loads(text)["modules"][top]["cells"]
-    for name, cell in cells.items():
+    for name, cell in with_constants(own, cells).items():
         _require_model(own, name, cell)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / PRODUCT).write_text(text, "utf-8")
     for file in own.models.files:
         shutil.copy(file, folder)
+    constants = " ".join(f"t:{kind}" for kind in own.models.constants)
+    first = f"techmap -wb {own.models.techmap} {constants};" if constants else ""
     script = f"""
-        read_json {PRODUCT}; hierarchy -top {top};
+        read_json {PRODUCT}; hierarchy -top {top}; {first}
         techmap -wb -autoproc {own.models.techmap}; select -assert-none t:* t:$* %d;
         clean -purge; memory -nomap; opt -full; clean -purge;
         write_verilog -noattr netlist.v
@@ -128,6 +130,29 @@ def make_netlist(verilog: str, top: str, family: str, folder: Path) -> Netlist:
     run_tool("yosys", call, folder, "models.log", "netlist.v")
     counted = Counter(cell["type"] for cell in cells.values())
     return Netlist(folder / PRODUCT, folder / "netlist.v", dict(counted))
+
+
+def with_constants(
+    family: Family, cells: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return cells whose connections have constants in place of the nets that cells drive so."""
+    known = {
+        wire: family.models.constants[cell["type"]]
+        for cell in cells.values()
+        if cell["type"] in family.models.constants
+        for wires in cell["connections"].values()
+        for wire in wires
+    }
+    return {
+        name: {
+            **cell,
+            "connections": {
+                port: [known.get(wire, wire) for wire in wires]
+                for port, wires in cell["connections"].items()
+            },
+        }
+        for name, cell in cells.items()
+    }
 
 
 def _require_model(family: Family, name: str, cell: Mapping[str, Any]) -> None:
@@ -145,7 +170,8 @@ def _require_model(family: Family, name: str, cell: Mapping[str, Any]) -> None:
             raise _uncovered(name, kind, f"{parameter} = {value}")
     for port, wires in cell["connections"].items():
         zero = re.fullmatch(limits.zeros, port) and set(wires) <= {"0", "x"}
-        if wires and not (zero or re.fullmatch(limits.ports, port)):
+        one = re.fullmatch(limits.ones, port) and set(wires) <= {"1"}
+        if wires and not (zero or one or re.fullmatch(limits.ports, port)):
             raise _uncovered(name, kind, f"port {port} in use")
     edges = {_edge(cell, port) for port in limits.clocks} - {None}
     if len(edges) > 1:

@@ -89,7 +89,7 @@ def place_on(board: Board, config: Config, mhz: float, seed: int, folder: Path) 
     routed = routed_name(board, seed)
     call = [
         *find_tool(tools.placer), *board.arguments, "--json", LINKED, "--top", TOP,
-        tools.constraints_option, f"{TOP}.{tools.constraints}", tools.routed_option, routed,
+        *tools.constrained_by(f"{TOP}.{tools.constraints}"), tools.routed_option, routed,
         "--freq", f"{mhz:.6f}", "--seed", str(seed), "--timing-allow-fail", "--quiet",
         "--log", log, "--report", report,
     ]  # fmt: skip
@@ -127,11 +127,12 @@ def _too_large(board: Board, log: str, error: str) -> str:
 def read_placed(text: str, board: Board, seed: int, mhz: float) -> Placed:
     """Return the figures of a report of nextpnr."""
     report: dict[str, Any] = json.loads(text)
-    counted = report["utilization"]
+    listed, tools = report["utilization"], board.toolchain
+    counted = {name: int(own["used"]) for name, own in listed.items()}
     use = {
-        kind: Use(int(counted[name]["used"]), int(counted[name]["available"]))
-        for kind, name in board.toolchain.resources.items()
-        if name in counted and counted[name]["available"]
+        kind: Use(tools.used(kind, counted), int(listed[name]["available"]))
+        for kind, name in tools.resources.items()
+        if name in listed and listed[name]["available"]
     }
     fmax = min(float(clock["achieved"]) for clock in report["fmax"].values())
     return Placed(seed, mhz, fmax, use)

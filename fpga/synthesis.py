@@ -40,6 +40,7 @@ BUSES = ("none", "axi")
 
 WRITE = "delete t:$scopeinfo; write_json netlist.json"
 """A nextpnr older than Yosys takes $scopeinfo for cells."""
+BARE, HARNESS_PINS = "bare.json", "harness-pins"
 PREPARED, TIDY, TRIES = "products.json", "opt_expr; opt_clean", 3
 
 FOLDED = 3
@@ -130,7 +131,21 @@ def synthesise(
     """
     text = harness_verilog(config, learning=learning, bus=bus)
     cells = map_to_cells(text, "top", family, folder)
+    add_pads(family, folder)
     return dict(Counter(cell["type"] for cell in cells.values()))
+
+
+def add_pads(family: Family, folder: Path) -> None:
+    """Give all ports of ``netlist.json`` buffers, where nextpnr does not add them itself.
+
+    Raises
+    ------
+    BitlifError
+        If Yosys is missing or fails; the message names its log.
+    """
+    if family.toolchain.pads:
+        (folder / "netlist.json").rename(folder / BARE)
+        _yosys(f"read_json {BARE}; {family.toolchain.pads}; {WRITE}", folder)
 
 
 def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str, dict[str, Any]]:
@@ -282,6 +297,9 @@ def place(folder: Path, family: Family, seed: int) -> Placement:
         "--freq", str(device.aim), "--timing-allow-fail", "--quiet", "--log", log,
         "--report", report, *tools.unconstrained,
     ]  # fmt: skip
+    if device.constraints:
+        (folder / HARNESS_PINS).write_text(device.constraints, "utf-8")
+        call += tools.constrained_by(HARNESS_PINS)
     (folder / log).unlink(missing_ok=True)
     try:
         run_tool(tools.placer, call, folder, log, report)
@@ -297,16 +315,16 @@ def place(folder: Path, family: Family, seed: int) -> Placement:
 def read_report(text: str, family: Family, seed: int) -> Placement:
     """Return the figures of a report of nextpnr."""
     report: dict[str, Any] = json.loads(text)
-    names = family.toolchain.resources
-    cell = names[CELLS]
-    used = {name: int(count["used"]) for name, count in report["utilization"].items()}
+    tools = family.toolchain
+    cell = tools.resources[CELLS]
+    counted = {name: int(count["used"]) for name, count in report["utilization"].items()}
     return Placement(
         seed,
         min(float(clock["achieved"]) for clock in report["fmax"].values()),
-        used[cell],
-        used[names.get(REGISTERS, cell)],
-        used.get(names[MULTIPLIERS], 0),  # the report of an HX8K has no line for them
-        used[names[BLOCKS]],
+        tools.used(CELLS, counted),
+        tools.used(REGISTERS if REGISTERS in tools.resources else CELLS, counted),
+        tools.used(MULTIPLIERS, counted),  # the report of an HX8K has no line for them
+        tools.used(BLOCKS, counted),
         int(report["utilization"][cell]["available"]),
         _slowest(report),
     )

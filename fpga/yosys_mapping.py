@@ -3,7 +3,8 @@
 A memory with one port goes to large RAM where there is enough of it (`bitlif.fpga.large_ram`). Any
 other goes to the cheapest of block RAM, distributed RAM and registers, by the costs in Yosys'
 descriptions of the families (``brams.txt``, ``lutrams.txt``). A product becomes hard
-multipliers by the rules of ``synth_ice40 -dsp`` and ``synth_ecp5`` (``mul2dsp.v``).
+multipliers by the rules of ``synth_ice40 -dsp``, ``synth_ecp5`` and ``synth_gowin``
+(``mul2dsp.v``).
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ class DistributedRam:
         Words and bits per word of one.
     cost : int
         Yosys' cost of one, relative to one bit in registers.
+    scaled : bool
+        Whether one with unused bits costs less in proportion.
     """
 
     depth: int
     width: int
     cost: int
+    scaled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,26 @@ class MemoryRules:
 
 
 @dataclass(frozen=True, slots=True)
+class MultiplierStep:
+    """A kind of multiplier, where a family has several.
+
+    Attributes
+    ----------
+    width : int
+        Bits of a factor; wider products are split.
+    larger, smaller : int
+        Fewest bits of the larger and of the smaller factor.
+    share : float
+        How many multipliers of the usual kind it takes the place of.
+    """
+
+    width: int
+    larger: int
+    smaller: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class MultiplierRules:
     """Hard multipliers of a family.
 
@@ -74,6 +98,9 @@ class MultiplierRules:
     most : int
         Multipliers of the family's devices. Products beyond them are left to logic; 0: all are
         mapped to multipliers.
+    steps : tuple of MultiplierStep
+        Kinds of multipliers in the order in which they are tried, where there are several. `width`
+        is then that of the kind that counts as one.
     """
 
     width: int
@@ -81,6 +108,7 @@ class MultiplierRules:
     registers: bool = False
     half: int = 0
     most: int = 0
+    steps: tuple[MultiplierStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +159,7 @@ def map_memory(memory: Memory, rules: MemoryRules) -> MappedMemory:
     >>> map_memory(Memory("weights", 650, 10), ICE40_MEMORY).blocks
     2
     >>> map_memory(Memory("sums", 10, 16), ECP5_MEMORY)
-    MappedMemory(blocks=0, distributed=4, registers=0, table=0, answer=16, choice=0)
+    MappedMemory(blocks=0, distributed=4, registers=0, table=0, answer=16, choice=0, large=0)
     """
     bits, copies = memory.depth * memory.width, memory.copies
     logic = bits / TABLE_COST if memory.table else bits
@@ -145,7 +173,8 @@ def map_memory(memory: Memory, rules: MemoryRules) -> MappedMemory:
         count = rows * -(-(memory.width // memory.columns) // ram.width) * memory.columns
         count, answer = memory.reads * count, memory.reads * memory.width
         choice = (rows - 1) * answer
-        price = ram.cost * count + choice / 2
+        full = rows * memory.width / ram.width if ram.scaled else count
+        price = ram.cost * full + choice / 2
         if price + EXTRA_COST < logic and price < rules.cost * blocks:
             return MappedMemory(
                 distributed=copies * count, answer=copies * answer, choice=copies * choice
@@ -205,8 +234,18 @@ def _ecp5_blocks(memory: Memory) -> int:
 
 ICE40_MEMORY = MemoryRules(_ice40_blocks, cost=64)
 ECP5_MEMORY = MemoryRules(_ecp5_blocks, cost=128, distributed=DistributedRam(16, 4, cost=4))
+GOWIN_MEMORY = MemoryRules(
+    _ecp5_blocks, cost=128, distributed=DistributedRam(16, 4, cost=4, scaled=True)
+)
+"""Block RAMs have the widths and write enables of an ECP5's."""
 ICE40_MULTIPLIER = MultiplierRules(16, least=11, registers=True, half=8, most=8)
 ECP5_MULTIPLIER = MultiplierRules(18)
+GOWIN_MULTIPLIER = MultiplierRules(
+    18,
+    steps=(
+        MultiplierStep(36, 22, 22, 4), MultiplierStep(18, 10, 4, 1), MultiplierStep(9, 4, 4, 0.5),
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +254,15 @@ class MappedProduct:
 
     Attributes
     ----------
-    blocks : int
-        Hard multipliers.
+    blocks : float
+        Hard multipliers; a narrow one is half of one.
     soft : int
         Bits of the adders of the parts that are left to logic.
     registers : int
         Bits of the product in registers outside the multipliers.
     """
 
-    blocks: int = 0
+    blocks: float = 0
     soft: int = 0
     registers: int = 0
 
@@ -240,7 +279,7 @@ def map_product(product: Product, rules: MultiplierRules | None) -> MappedProduc
     """
     out = product.out or product.a + product.b
     if rules is None:
-        parts = [(product.a, product.b, False)]
+        parts = [(product.a, product.b, 0.0)]
     else:
         a, b = max(product.a, product.b), min(product.a, product.b)
         parts = list(_parts(a, b, out, rules))
@@ -260,11 +299,14 @@ def _adder_bits(a: int, b: int, signed: bool) -> int:
     return max(0, rows - 2) * max(a, b) + (rows * rows // 2 if signed else 0)
 
 
-def _parts(a: int, b: int, out: int, rules: MultiplierRules) -> Iterator[tuple[int, int, bool]]:
-    """Yield the widths of partial products, and whether each becomes a hard multiplier."""
+def _parts(a: int, b: int, out: int, rules: MultiplierRules) -> Iterator[tuple[int, int, float]]:
+    """Yield the widths of partial products, and how many hard multipliers each takes."""
+    if rules.steps:
+        yield from _stepped(a, b, rules.steps)
+        return
     most = rules.width
     if min(a, b) < 2 or out < rules.least:
-        yield a, b, False
+        yield a, b, 0
     elif a > most:
         yield from _parts(most, b, most + b, rules)
         yield from _parts(a - most, b, a - most + b, rules)
@@ -272,4 +314,26 @@ def _parts(a: int, b: int, out: int, rules: MultiplierRules) -> Iterator[tuple[i
         yield from _parts(a, most, a + most, rules)
         yield from _parts(a, b - most, a + b - most, rules)
     else:
-        yield a, b, True
+        yield a, b, 1
+
+
+def _stepped(a: int, b: int, steps: Sequence[MultiplierStep]) -> Iterator[tuple[int, int, float]]:
+    """Yield the same for several kinds of multipliers: what is too small for one is tried next."""
+    if not steps:
+        yield a, b, 0
+        return
+    own, a, b = steps[0], max(a, b), min(a, b)
+
+    def split(a: int, b: int) -> Iterator[tuple[int, int, float]]:
+        if a < own.larger or b < own.smaller:
+            yield from _stepped(a, b, steps[1:])
+        elif a > own.width:
+            yield from split(own.width, b)
+            yield from split(a - own.width, b)
+        elif b > own.width:
+            yield from split(a, own.width)
+            yield from split(a, b - own.width)
+        else:
+            yield a, b, own.share
+
+    yield from split(a, b)

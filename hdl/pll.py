@@ -4,7 +4,8 @@ A kind of PLL is one record in `PLLS`: the settings that it accepts, and how its
 connected.
 
 Sources: Lattice FPGA-TN-02052 (iCE40 sysCLOCK PLL) and the timing tables of the iCE40 LP/HX and
-UltraPlus data sheets; Lattice FPGA-TN-02200 and FPGA-DS-02012 (ECP5 sysCLOCK PLL).
+UltraPlus data sheets; Lattice FPGA-TN-02200 and FPGA-DS-02012 (ECP5 sysCLOCK PLL); Gowin UG286
+(rPLL), DS117 (GW1NR-9, grade C6/I5) and DS226 (GW2AR-18, grade C8/I7).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import ClockSignal, Const, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
 
@@ -30,6 +31,11 @@ ICE40_FILTERS = ((17, 1), (26, 2), (44, 3), (66, 4), (101, 5))
 
 ECP5_IN, ECP5_PFD, ECP5_VCO, ECP5_OUT = (8, 400), (8, 400), (400, 800), (Fraction(25, 8), 400)
 ECP5_DIVIDER = 128
+
+RPLL_IN, RPLL_PFD, RPLL_VCO, RPLL_OUT = (3, 400), (3, 400), (500, 1200), (Fraction(125, 32), 600)
+"""Limits in MHz that hold for both a GW1NR-9 and a GW2AR-18."""
+RPLL_DIVIDER = 64
+RPLL_OUTPUTS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +191,27 @@ def _ecp5(reference: Fraction) -> Iterator[PllSettings]:
                     yield PllSettings("ecp5", reference, output, detector, oscillator, numbers)
 
 
+def _rpll(reference: Fraction) -> Iterator[PllSettings]:
+    """Yield settings of an rPLL with internal feedback and output CLKOUT.
+
+    The output divider is in the loop: it decides the frequency of the VCO only.
+    """
+    for divider in range(1, RPLL_DIVIDER + 1):
+        detector = reference / divider
+        if not _within(detector, RPLL_PFD):
+            continue
+        for feedback in range(1, RPLL_DIVIDER + 1):
+            output = detector * feedback
+            if not _within(output, RPLL_OUT):
+                continue
+            for own in RPLL_OUTPUTS:
+                if _within(output * own, RPLL_VCO):
+                    numbers = (
+                        ("IDIV_SEL", divider - 1), ("FBDIV_SEL", feedback - 1), ("ODIV_SEL", own),
+                    )  # fmt: skip
+                    yield PllSettings("rpll", reference, output, detector, output * own, numbers)
+
+
 class PllClock(wiring.Component):
     """Clock and reset of the parent's domain ``sync``, from an oscillator.
 
@@ -299,6 +326,35 @@ def _connect_ecp5(
     )
 
 
+def _connect_rpll(
+    m: Module, made: PllSettings, port: Any, pad: bool, clock: Signal, lock: Signal
+) -> None:
+    m.submodules.pin = pin = io.Buffer("i", port)
+    m.submodules.pll = Instance(
+        "rPLL",
+        p_FCLKIN=f"{float(made.reference):g}",
+        **{f"p_{name}": value for name, value in made.parameters},
+        p_DYN_IDIV_SEL="false",
+        p_DYN_FBDIV_SEL="false",
+        p_DYN_ODIV_SEL="false",
+        p_DYN_DA_EN="false",
+        p_CLKFB_SEL="internal",
+        p_CLKOUT_BYPASS="false",
+        i_CLKIN=pin.i,
+        i_CLKFB=0,
+        i_RESET=0,
+        i_RESET_P=0,
+        i_IDSEL=Const(0, 6),
+        i_FBDSEL=Const(0, 6),
+        i_ODSEL=Const(0, 6),
+        i_PSDA=Const(0, 4),
+        i_DUTYDA=Const(0, 4),
+        i_FDLY=Const(0, 4),
+        o_CLKOUT=clock,
+        o_LOCK=lock,
+    )
+
+
 Connect = Callable[[Module, PllSettings, Any, bool, Signal, Signal], None]
 """Takes module, settings, port, pad, and the signals for clock and lock."""
 
@@ -325,5 +381,6 @@ class Pll:
 PLLS: dict[str, Pll] = {
     "ice40": Pll(ICE40_PFD, _ice40, _connect_ice40),
     "ecp5": Pll(ECP5_IN, _ecp5, _connect_ecp5),
+    "rpll": Pll(RPLL_IN, _rpll, _connect_rpll),
 }
 """The registry of PLLs, by kind."""

@@ -59,6 +59,7 @@ _VERILATOR = Known("Verilator", "--version", r"^Verilator (\d+\.\d+)", "5.036")
 KNOWN = {
     "yosys": Known("Yosys", "-V", r"^Yosys (\d+\.\d+)", "0.70"),
     "nextpnr-ecp5": _NEXTPNR,
+    "nextpnr-himbaechel": _NEXTPNR,
     "nextpnr-ice40": _NEXTPNR,
     "verilator": _VERILATOR,
     "verilator_bin": _VERILATOR,
@@ -71,7 +72,7 @@ KNOWN = {
 
 Versions are those that ``pyproject.toml`` requires of the packages with the same programs. Icarus
 Verilog 11.0 is the oldest version that our tests have passed with, and a compiler must support
-C++17. The versions of other programs (make, perl, icepack, ecppack) are not checked.
+C++17. The versions of other programs (make, perl, icepack, ecppack, gowin_pack) are not checked.
 """
 
 

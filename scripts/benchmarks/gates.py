@@ -23,10 +23,10 @@ from bitlif.scripts.console.terminal import (
 
 from .gates_rows import Design, Goal, Row, judge, measure
 
-WIDTHS = {"ecp5": ((1, 5, 5), (1, 10, 10)), "up5k": ((1, 10, 5),)}
+WIDTHS = {"ecp5": ((1, 5, 5), (1, 10, 10)), "up5k": ((1, 10, 5),), "gw1nr9": ((1, 5, 5),)}
 """Default P, S and L by device, limited by the device's multipliers."""
 
-QUICK_WIDTHS = {"ecp5": ((1, 10, 10),), "up5k": ((1, 10, 5),)}
+QUICK_WIDTHS = {"ecp5": ((1, 10, 10),), "up5k": ((1, 10, 5),), "gw1nr9": ((1, 5, 5),)}
 
 
 def add_parser(actions: SubParsers) -> None:
@@ -38,11 +38,12 @@ def add_parser(actions: SubParsers) -> None:
         "measure the core's clock and size on small FPGAs",
         """
         Synthesises the layer core, with learning and noise, using Yosys, and places and routes it
-        with nextpnr for ECP5-25k (speed grade 6) and iCE40 UP5K, alone and behind its AXI buses.
+        with nextpnr for ECP5-25k (speed grade 6), iCE40 UP5K and, if asked for, Gowin GW1NR-9,
+        alone and behind its AXI buses.
         A small harness reduces the number of pins and is included in the sizes. Results are medians
         over the seeds. Each seed takes a minute or more. With several widths, all their
-        combinations are measured. Tools are taken from the variables YOSYS, NEXTPNR_ECP5 and
-        NEXTPNR_ICE40, else from the PATH, else from the extra `fpga`.
+        combinations are measured. Tools are taken from the variables YOSYS, NEXTPNR_ECP5,
+        NEXTPNR_ICE40 and NEXTPNR_HIMBAECHEL, else from the PATH, else from the extra `fpga`.
         """,
         (
             "bitlif bench gates --quick",
@@ -55,9 +56,9 @@ def add_parser(actions: SubParsers) -> None:
     )
     parser.add_argument(
         "--family",
-        choices=("ecp5", "up5k", "both"),
+        choices=("ecp5", "up5k", "gw1nr9", "both"),
         default="both",
-        help="FPGA family (default: both)",
+        help="FPGA family (default: both ecp5 and up5k)",
     )
     parser.add_argument(
         "--bus",
@@ -216,6 +217,7 @@ def _print(
 
 LEGEND = """\
 ecp5: ECP5-25k, speed grade 6, cells are COMB. up5k: iCE40 UP5K, cells are LC with a flip-flop.
+gw1nr9: Gowin GW1NR-9C, cells are look-up tables with a flip-flop.
 P: neuron pipelines. S: weights added, L: products of the gradient made, in one clock cycle.
 MHz: median of the seeds. Msyn/s, Mprod/s: S, L times MHz. per 1,000: cells, harness included.
 clocks/step, steps/s: learning steps of the workload, by the formula of clock cycles."""

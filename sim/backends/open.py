@@ -101,7 +101,8 @@ def open(
     config : Config or NetworkConfig
     backend : str
         ``"float"``: the ideal float twin. ``"model"``: the integer model. ``"rtl"``: the core's
-        Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ice40hx"``, ``"netlist:ecp5"``: the
+        Verilog, compiled. ``"netlist:ice40"``, ``"netlist:ice40hx"``, ``"netlist:ecp5"``,
+        ``"netlist:gowin"``: the
         netlist for a UP5K, an HX8K (no multipliers) or an ECP5, in Yosys' models of the cells.
         Gates are compiled on first use, which takes seconds (minutes for a netlist of `digits`),
         and cached (`bitlif.model.storage.cache`). ``"serial:PORT"``, ``"serial:PORT@BAUD"``: a

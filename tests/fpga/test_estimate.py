@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from itertools import pairwise
@@ -53,13 +54,39 @@ STORES = {
         Memory("deeper", 55, 24), Memory("columns", 600, 20, columns=2),
         Memory("asked", 33, 1, block=True),
     ],
+    "gowin": [
+        Memory("bits", 2, 2), Memory("rows", 3, 2), Memory("wide", 2, 5), Memory("deep", 55, 20),
+        Memory("deeper", 55, 24), Memory("columns", 600, 20, columns=2),
+        Memory("asked", 33, 1, block=True),
+    ],
 }  # fmt: skip
 """Sizes around the borders between registers, distributed RAM, and one or more block RAMs."""
 
 PRODUCTS = {
     "ice40": [(11, 10), (4, 4), (17, 13), (20, 7), (7, 3)],
     "ecp5": [(4, 4), (19, 17), (20, 7), (2, 9)],
+    "gowin": [
+        (4, 4),
+        (9, 9),
+        (10, 4),
+        (3, 9),
+        (19, 17),
+        (20, 7),
+        (25, 12),
+        (27, 4),
+        (22, 21),
+        (22, 22),
+    ],
 }
+
+KINDS: dict[str, tuple[str, str, dict[str, float]]] = {
+    "ice40": ("SB_RAM40_4K", "no such cell", {"SB_MAC16": 1}),
+    "ecp5": ("DP16KD", "TRELLIS_DPR16X4", {"MULT18X18D": 1}),
+    "gowin": (
+        "(DP|SDP)(X9)?B", "RAM16SDP[124]", {"MULT18X18": 1, "MULT9X9": 0.5, "MULT36X36": 4},
+    ),
+}  # fmt: skip
+"""Cells of block RAM and distributed RAM; cells of multipliers, in multipliers of 18 bits."""
 
 
 class Stores(wiring.Component):
@@ -124,25 +151,34 @@ def synthesised(component: wiring.Component, family: str, folder: Path) -> Count
     return Counter((cell["type"], name.split(".")[0]) for name, cell in cells.items())
 
 
-@pytest.mark.parametrize("family", ["ice40", "ecp5"])
+def of_kinds(cells: Counter[tuple[str, str]], kinds: str, name: str = "") -> list[int]:
+    """Return the numbers of cells whose type matches, with this first part of the name or any."""
+    return [
+        count
+        for (kind, first), count in cells.items()
+        if re.fullmatch(kinds, kind) and name in ("", first)
+    ]
+
+
+@pytest.mark.parametrize("family", ["ice40", "ecp5", "gowin"])
 def test_memory_rules_match_synthesis(family: str, tmp_path: Path) -> None:
     cells = synthesised(Stores(STORES[family]), family, tmp_path / "made")
-    block = "DP16KD" if family == "ecp5" else "SB_RAM40_4K"
+    block, distributed, _ = KINDS[family]
     for own in STORES[family]:
         held = map_memory(own, FAMILIES[family].fabric.memory)
-        assert cells[block, own.name] == held.blocks, own
-        assert cells["TRELLIS_DPR16X4", own.name] == held.distributed, own
+        for kinds, expected in ((block, held.blocks), (distributed, held.distributed)):
+            assert sum(of_kinds(cells, kinds, own.name)) == expected, own
     in_registers = [
         own for own in STORES[family] if map_memory(own, FAMILIES[family].fabric.memory).registers
     ]
     assert in_registers, "a border has two sides"
 
 
-@pytest.mark.parametrize("family", ["ice40", "ecp5"])
+@pytest.mark.parametrize("family", ["ice40", "ecp5", "gowin"])
 def test_multiplier_rules_match_synthesis(family: str, tmp_path: Path) -> None:
     cells = synthesised(Products(PRODUCTS[family]), family, tmp_path / "made")
-    kind = "MULT18X18D" if family == "ecp5" else "SB_MAC16"
-    found = sum(count for (own, _), count in cells.items() if own == kind)
+    *_, kinds = KINDS[family]
+    found = sum(sum(of_kinds(cells, kind)) * share for kind, share in kinds.items())
     products = [Product("p", a, b, True) for a, b in PRODUCTS[family]]
     assert found == sum(map_product(own, FAMILIES[family].multiplier).blocks for own in products)
 

@@ -11,7 +11,7 @@ import pytest
 
 import bitlif.fpga
 from bitlif.fpga.families import FAMILIES
-from bitlif.fpga.netlist import Netlist, make_netlist
+from bitlif.fpga.netlist import Netlist, make_netlist, with_constants
 from bitlif.fpga.synthesis import require_no_conflict
 from bitlif.fpga.tools import TOOLS
 from bitlif.hdl.export.verilog import core_name, core_verilog
@@ -48,6 +48,7 @@ BYTES = """always @(posedge clk) begin
         for (k = 0; k < W / 9; k = k + 1) if (we[k]) m[wa[A-1:0]][9*k +: 9] <= wd[9*k +: 9];
         if (rst) q <= 0; else if (en) q <= m[ra[A-1:0]];
     end"""
+PLAIN_BYTES = BYTES.replace("if (rst) q <= 0; else ", "")
 BITS = """always @(posedge clk) begin
         for (k = 0; k < W; k = k + 1) if (we[k % 4]) m[wa[A-1:0]][k] <= wd[k];
         if (en) q <= m[ra[A-1:0]];
@@ -64,6 +65,20 @@ TWO_WRITERS = """always @(posedge clk) begin
         if (we[2]) m[{ra[A-1:1], 1'b1}] <= wd[35:36-W];
         r <= m[{ra[A-1:1], 1'b1}];
     end"""
+TWO_NEW = """always @(posedge clk) begin
+        if (we[1]) m[{wa[A-1:1], 1'b0}] <= wd[W-1:0];
+        q <= we[1] ? wd[W-1:0] : m[{wa[A-1:1], 1'b0}];
+    end
+    always @(posedge clk) begin
+        if (we[2]) m[{ra[A-1:1], 1'b1}] <= wd[35:36-W];
+        r <= we[2] ? wd[35:36-W] : m[{ra[A-1:1], 1'b1}];
+    end"""
+TWO_HELD = """always @(posedge clk) if (en) begin
+        if (we[1]) m[{wa[A-1:1], 1'b0}] <= wd[W-1:0]; else q <= m[{wa[A-1:1], 1'b0}];
+    end
+    always @(posedge clk) if (en) begin
+        if (we[2]) m[{ra[A-1:1], 1'b1}] <= wd[35:36-W]; else r <= m[{ra[A-1:1], 1'b1}];
+    end"""
 
 MEMORIES = {
     "ecp5": [
@@ -77,6 +92,14 @@ MEMORIES = {
         (16, 8, ROM), (4, 10, ROM), (4, 10, WIDE_WRITE),
     ],
 }  # fmt: skip
+MEMORIES["gowin"] = [
+    # Clearing the output of a block RAM is not covered.
+    (1, 14, OLD), (2, 13, OLD), (4, 12, OLD), (9, 11, OLD), (18, 10, OLD), (36, 9, OLD),
+    (9, 11, FALLING), (9, 11, ROM), (36, 9, ROM), (1, 14, ONE_OLD), (36, 9, ONE_OLD),
+    (2, 13, ONE_NEW), (18, 10, ONE_NEW), (36, 9, ONE_NEW), (4, 12, ONE_HELD), (9, 11, ONE_HELD),
+    (18, 10, PLAIN_BYTES), (36, 9, PLAIN_BYTES), (4, 12, WIDE_WRITE), (9, 11, WIDE_WRITE),
+    (1, 14, TWO_NEW), (4, 12, TWO_HELD), (9, 11, TWO_HELD), (18, 10, TWO_NEW),
+]  # fmt: skip
 MEMORIES["ice40hx"] = MEMORIES["ice40"]
 
 PRODUCTS = [
@@ -85,16 +108,25 @@ PRODUCTS = [
     "assign o = $signed(wd[15:0]) * $signed(wd[35:20]);",
     "assign o = wd[15:0] * wd[35:20];",
     "assign o = $signed(wd[11:0]) * $signed({1'b0, wd[27:18]});",
+    "assign o = $signed(wd[8:0]) * $signed(wd[17:9]);",
+    "assign o = wd[8:0] * wd[17:9];",
+    "wire signed [47:0] p = $signed(wd[35:12]) * $signed(wd[23:0]); assign o = p[47:12];",
+    "wire [47:0] p = wd[35:12] * wd[23:0]; assign o = p >> 6;",
     """reg [15:0] a = 0, b = 0; reg [31:0] p = 0; assign o = p;
     always @(posedge clk) begin a <= wd[15:0]; b <= wd[31:16]; p <= $signed(a) * $signed(b); end""",
 ]
 
 BLOCKS = {
     "ecp5": ("DP16KD", "MULT18X18D"),
+    "gowin": ("(SDP|DP)(X9)?B|SPX?9?", "MULT(9X9|18X18|36X36)"),
     "ice40": ("SB_RAM40_4K", "SB_MAC16"),
     "ice40hx": ("SB_RAM40_4K", "SB_CARRY"),
 }
 """Expected cells of memories and products; an HX8K has no multipliers."""
+
+GOWIN_KINDS = {
+    "DPB", "DPX9B", "SDPB", "SDPX9B", "SP", "SPX9", "MULT9X9", "MULT18X18", "MULT36X36",
+}  # fmt: skip
 
 
 def memory(width: int, bits: int, body: str) -> str:
@@ -185,9 +217,10 @@ BY_DAY = [
 def test_memories_and_products_match_their_source(family: str, tmp_path: Path) -> None:
     source, words = cells_verilog(family)
     made = make_netlist(source, "top", family, tmp_path)
-    memories, multipliers = BLOCKS[family]
-    assert made.cells[memories] >= len(MEMORIES[family])
-    assert made.cells[multipliers] >= len(PRODUCTS)
+    for kinds, least in zip(BLOCKS[family], (len(MEMORIES[family]), len(PRODUCTS)), strict=True):
+        found = [count for kind, count in made.cells.items() if re.fullmatch(kinds, kind)]
+        assert sum(found) >= least
+    assert family != "gowin" or made.cells.keys() >= GOWIN_KINDS
     netlist = re.sub(r"^module top\b", "module netlist", made.verilog.read_text(), flags=re.M)
     said = simulated(tmp_path, bench(words), source, netlist)
     assert said.endswith("differences: 0\n"), said
@@ -233,6 +266,35 @@ def test_port_collision_inverts_the_data(tmp_path: Path) -> None:
     assert simulated(tmp_path, f"{top}\n{body}\nendmodule\n", model).splitlines() == SHOWN
 
 
+GOWIN_COLLISION = """
+    reg [9:0] a = 0, b = 0;
+    reg [17:0] d = 0;
+    reg wa = 0, wb = 0;
+    wire [17:0] qa, qb;
+    DPX9B #(.WRITE_MODE0(1), .WRITE_MODE1(0), .BIT_WIDTH_0(18), .BIT_WIDTH_1(18),
+            .INIT_RAM_00(288'h12345)) cell_ (.CLKA(clk), .CLKB(clk), .CEA(1'b1), .CEB(1'b1),
+        .WREA(wa), .WREB(wb), .ADA({a, 4'b0011}), .ADB({b, 4'b0001}), .DIA(d), .DIB(d), .DOA(qa),
+        .DOB(qb));
+    initial begin
+        clock; $display("%h %h", qa, qb);
+        wa = 1; d = 18'h00ff0; clock; $display("%h %h", qa, qb);
+        wa = 0; clock; $display("%h %h", qa, qb);
+        wa = 1; wb = 1; d = 18'h3ffff; clock; $display("%h %h", qa, qb);
+        wa = 0; wb = 0; clock; $display("%h %h", qa, qb);
+    end"""
+"""A Gowin block RAM whose ports collide at address 0; port B writes the lower byte only."""
+
+# As for an ECP5, but port B keeps its output during a write.
+GOWIN_SHOWN = ["12345 12345", "00ff0 2dcba", "00ff0 00ff0", "3fe0f 00ff0", "3fe0f 3fe0f"]
+
+
+def test_port_collision_in_a_gowin_inverts_the_data(tmp_path: Path) -> None:
+    top = "module bench;\nreg clk = 0;\ntask clock; begin #1 clk = 1; #1 clk = 0; end endtask"
+    model = (MODELS / "gowin_cells.v").read_text()
+    text = f"{top}\n{GOWIN_COLLISION}\nendmodule\n"
+    assert simulated(tmp_path, text, model).splitlines() == GOWIN_SHOWN
+
+
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Netlist]:
     """Return netlists of `tiny` without learning for all families, and of another core for one."""
@@ -244,7 +306,7 @@ def cores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Netlist]:
         )
         for name, config, family in (
             ("ice40", TINY, "ice40"), ("ice40hx", TINY, "ice40hx"), ("ecp5", TINY, "ecp5"),
-            ("other", other, "ecp5"),
+            ("gowin", TINY, "gowin"), ("other", other, "ecp5"),
         )
     }  # fmt: skip
 
@@ -262,7 +324,10 @@ def test_netlist_has_only_cells_of_its_family(family: str, cores: dict[str, Netl
     cells = json.loads(made.json.read_text())["modules"][core_name(TINY)]["cells"].values()
     kinds = [cell["type"] for cell in cells]
     assert made.cells == {kind: kinds.count(kind) for kind in kinds}
-    own = {"ice": "SB_", "ecp": "LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_|MULT18X18D|DP16KD"}[family[:3]]
+    own = {
+        "ice": "SB_", "ecp": "LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_|MULT18X18D|DP16KD",
+        "gow": "LUT[1-4]|ALU|DFF|RAM16SDP|MULT(9X9|18X18)|VCC|GND",
+    }[family[:3]]  # fmt: skip
     assert all(re.match(own, kind) for kind in kinds)
 
 
@@ -316,6 +381,7 @@ def single(kind: str, parameters: dict[str, str], wires: dict[str, list[Any]]) -
 
 WIDTHS = {"DATA_WIDTH_A": f"{18:032b}", "DATA_WIDTH_B": f"{18:032b}"}
 RAM = {"CLKA": [2], "CLKB": [2], "WEB": [2]}
+PAIR: dict[str, list[Any]] = {"CLKA": [2], "CLKB": [2]}
 LARGE = {"STANDBY": ["0"], "SLEEP": ["0"], "POWEROFF": ["1"]}
 UNCOVERED = [
     ("ice40hx", "SB_SPRAM256KA", {}, {}, "which has no simulation model"),
@@ -333,6 +399,22 @@ UNCOVERED = [
     ("ecp5", "MULT18X18D", {"REG_OUTPUT_CLK": "CLK0"}, {}, "with REG_OUTPUT_CLK = CLK0,"),
     ("ecp5", "MULT18X18D", {}, {"CLK0": [2]}, "with port CLK0 in use,"),
     ("ecp5", "MULT18X18D", {}, {"C17": [2]}, "with port C17 in use,"),
+    ("gowin", "SDP", {}, {}, "which has no simulation model"),
+    ("gowin", "DLC", {}, {}, "which has no simulation model"),
+    ("gowin", "pROM", {}, {}, "which has no simulation model"),
+    ("gowin", "DPB", {"READ_MODE1": "1"}, PAIR, "with READ_MODE1 = 1,"),
+    ("gowin", "DPX9B", {"WRITE_MODE0": f"{2:032b}"}, PAIR, "with WRITE_MODE0 = 2,"),
+    ("gowin", "DPX9B", {"BIT_WIDTH_0": f"{36:032b}"}, PAIR, "with BIT_WIDTH_0 = 36,"),
+    ("gowin", "SDPB", {"BIT_WIDTH_1": f"{9:032b}"}, PAIR, "with BIT_WIDTH_1 = 9,"),
+    ("gowin", "SPX9", {"BLK_SEL": "001"}, {"CLK": [2]}, "with BLK_SEL = 1,"),
+    ("gowin", "SDPX9B", {}, PAIR | {"RESETB": [3]}, "with port RESETB in use,"),
+    ("gowin", "SDPX9B", {}, PAIR | {"BLKSELA": ["0", "0", "1"]}, "with port BLKSELA in use,"),
+    ("gowin", "SP", {}, {"CLK": [2], "OCE": [3]}, "with port OCE in use,"),
+    ("gowin", "DPB", {}, PAIR | {"CLKB": [3]}, "with two clocks,"),
+    ("gowin", "MULT9X9", {"OUT_REG": "1"}, {}, "with OUT_REG = 1,"),
+    ("gowin", "MULT36X36", {"OUT1_REG": "1"}, {}, "with OUT1_REG = 1,"),
+    ("gowin", "MULT18X18", {}, {"ASEL": ["1"]}, "with port ASEL in use,"),
+    ("gowin", "MULT18X18", {}, {"SOA": [2]}, "with port SOA in use,"),
 ]
 
 
@@ -348,6 +430,17 @@ def test_uncovered_cell_is_named(
     with pytest.raises(ValueError, match=match):
         make_netlist("", "top", family, tmp_path)
     assert not (tmp_path / "netlist.v").exists()
+
+
+def test_nets_of_constant_cells_are_constants() -> None:
+    cells = {
+        "low": {"type": "GND", "connections": {"G": [2]}},
+        "high": {"type": "VCC", "connections": {"V": [3]}},
+        "own": {"type": "LUT3", "connections": {"I0": [2], "I1": [3], "I2": [4], "F": [5]}},
+    }
+    known = with_constants(FAMILIES["gowin"], cells)["own"]["connections"]
+    assert known == {"I0": ["0"], "I1": ["1"], "I2": [4], "F": [5]}
+    assert with_constants(FAMILIES["ecp5"], cells) == cells
 
 
 def test_black_box_is_rejected(tmp_path: Path) -> None:
@@ -370,7 +463,7 @@ def test_net_has_one_driver(
 
 
 def test_unknown_family_is_rejected(tmp_path: Path) -> None:
-    said = "^family must be one of ice40, ice40hx, ecp5, not 'up5k'$"
+    said = "^family must be one of ice40, ice40hx, ecp5, gowin, not 'up5k'$"
     with pytest.raises(ValueError, match=said):
         make_netlist("", "top", "up5k", tmp_path)
 

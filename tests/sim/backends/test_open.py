@@ -194,7 +194,7 @@ def test_errors_are_recorded_only_while_learning(core: Core) -> None:
 def test_unknown_backend_is_refused() -> None:
     for name, text in (
         ("rlt", "backend must be one of float, model, .*not 'rlt', did you mean 'rtl'"),
-        ("netlist:gowin", "backend must be one of .*not 'netlist:gowin'"),
+        ("netlist:nexus", "backend must be one of .*not 'netlist:nexus'"),
         (3, "backend must be one of .*not 3"),
     ):
         with pytest.raises(BitlifError, match=f"^{text}"):
