@@ -44,7 +44,8 @@ def add_parser(subparsers: SubParsers) -> None:
         fastest that fit the board by estimate; results do not depend on them. A placement takes
         minutes, and each seed is placed for two or more clock frequencies. Tools are taken from the
         variables YOSYS, NEXTPNR_ICE40, ICEPACK, NEXTPNR_ECP5, ECPPACK, NEXTPNR_HIMBAECHEL and
-        GOWIN_PACK, else from the PATH, else from the extra `boards`. Exits with status 1 if the design does not fit or misses its clock.
+        GOWIN_PACK, else from the PATH, else from the extra `boards`. Exits with status 1 if the
+        design does not fit or misses its clock.
         """,
         (
             "bitlif build --list",
