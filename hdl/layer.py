@@ -102,10 +102,10 @@ class LayerCore(wiring.Component):
         One output per name in `COUNTERS`.
 
     Latency: `bitlif.model.clocks.step_clocks` gives the clock cycles of a step. Throughput: one row
-    of P weights per clock cycle. Handshake: all streams can stall at any time; nothing is lost.
+    of S weights per clock cycle. Handshake: all streams can stall at any time; nothing is lost.
     Reset: at any time, also during a window, for one clock cycle or more. It clears everything
-    except weights, error table and schedule; the core then needs N times slots clock cycles.
-    Transfers during a reset are lost.
+    except weights, error table and schedule; the core then needs one clock cycle per row of the
+    gradient. Transfers during a reset are lost.
     """
 
     def __init__(

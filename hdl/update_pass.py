@@ -56,8 +56,8 @@ class UpdatePass(wiring.Component):
         Only with stochastic rounding.
 
     Latency: `latency` clock cycles from the issue of P synapses to their write. Throughput: P
-    synapses in each clock cycle, or in two with a memory of one port. Handshake: start and done
-    pulses. Reset: idle.
+    synapses per `GateSizes.update_pace` clock cycles. Handshake: start and done pulses. Reset:
+    idle.
     """
 
     latency = 2 + UpdatePipe.latency  # read of weights and gradient; their registers
@@ -139,7 +139,7 @@ class UpdatePass(wiring.Component):
         gradient = Signal.like(self.gradient_address, name="gradient_place")
         row, base = Signal(range(sizes.rows), name="row"), Signal.like(gradient, name="base")
         issue: Value = running
-        if sizes.single_weights or sizes.single_gradient:
+        if sizes.update_pace == 2:
             beat = Signal(name="beat")
             m.d.sync += beat.eq(running & ~beat)
             issue = running & beat

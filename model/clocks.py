@@ -20,11 +20,11 @@ cycle that is the maximum of a few others::
 where ``taught(t)`` is ``learn(t)`` or, if a few errors are kept in registers
 (`GateSizes.keeps_errors`), the clock cycle in which those of the last group are read; ``least`` is
 8 in a core without learning hardware and 17 in one with it; and the terms with ``learn`` and
-``taught`` are absent from windows that are not learned. `step_times` has the full formula, which
-includes layers of few inputs and memories of one port. A window takes N K + 11 more clock cycles if
-it learns, else 4 more; the last 2 of these follow ``window_done``, while the schedule advances. The
-constants are the depths of the pipelines in `bitlif.hdl`. Tests verify the formula cycle-exact
-against the simulated core.
+``taught`` are absent from windows that are not learned. `step_times` and `window_end` have the full
+formula, which includes layers of few inputs and memories of one port. A window takes N K + 11 more
+clock cycles if it learns, else 4 more; the last 2 of these follow ``window_done``, while the
+schedule advances. The constants are the depths of the pipelines in `bitlif.hdl`. Tests verify the
+formula cycle-exact against the simulated core.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from .config.config import Config
 from .engine.compile import compiled
 from .events import Events
-from .gate_sizes import GateSizes, gate_sizes
+from .gate_sizes import UPDATE, GateSizes, gate_sizes
 from .result import Result
 
 SPIKES, ERRORS = 11, 20
@@ -52,7 +52,7 @@ TRACE_GAP, SINGLE_GAP = 11, 3
 """Between two reads of a trace in first passes; and more with a gradient memory of one port."""
 SEND = 3
 """From the last spikes of a step to the end of its events, if there are none."""
-UPDATE, CLOSE, SETTLE = 7, 4, 2
+CLOSE, SETTLE = 4, 2
 STEADY = 8
 """Steps after which equal steps take equally long."""
 

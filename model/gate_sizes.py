@@ -8,6 +8,8 @@ from bitlif.model.sections import Settings
 
 KEPT_ERRORS = 128
 """Most bits of the errors of a step that are kept in registers."""
+UPDATE = 7
+"""Clock cycles from the read of a weight to its write, in an update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,14 @@ class GateSizes:
 
     @property
     def update_pace(self) -> int:
-        """Clock cycles per P synapses of the update."""
-        return 2 if self.single_gradient or self.single_weights else 1
+        """Clock cycles per P synapses of the update.
+
+        They are 2 with a memory of one port, and where a row would be read for one of its slots in
+        the clock cycle in which another slot of it is written: block RAM may not return it.
+        """
+        distance, rest = divmod(UPDATE, self.inputs)
+        meets = not rest and 0 < distance < self.row_slots
+        return 2 if self.single_gradient or self.single_weights or meets else 1
 
     @property
     def place_bits(self) -> int:

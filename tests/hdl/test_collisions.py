@@ -58,6 +58,13 @@ CONFIGS = {
         layer__neurons=7, layer__lanes=1, gates={"synapses": 2, "products": 3}
     ),
     "a row of all slots": Config.load("tiny").replace(gates={"synapses": 4, "products": 2}),
+    # The weights of a slot are written while those of the next slot are read, in one row.
+    "seven inputs": Config.load("tiny").replace(
+        layer__inputs=7, layer__neurons=3, layer__lanes=1, gates={"synapses": 3}
+    ),
+    "one input, wide": Config.load("tiny").replace(
+        layer__inputs=1, layer__neurons=9, layer__lanes=1, gates={"synapses": 9}
+    ),
     "one port": Config.load("tiny").replace(
         layer__inputs=3,
         layer__neurons=7,

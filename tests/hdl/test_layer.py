@@ -40,6 +40,10 @@ MIXED = {
     "one of each": {
         "layer__inputs": 1, "layer__neurons": 1, "layer__lanes": 1, "window__steps": 2,
     },
+    "a wide row, seven inputs": {
+        "layer__inputs": 7, "layer__neurons": 3, "layer__lanes": 1, "window__steps": 1,
+        "gates__synapses": 3,
+    },
     "short groups, one port": {
         "layer__inputs": 5, "layer__neurons": 7, "layer__lanes": 1, "window__steps": 2,
         "gates__synapses": 3, "gates__products": 2, "gates__single_port": "all",

@@ -58,7 +58,7 @@ class Memories:
             part = slice(place * sizes.lanes, (place + 1) * sizes.lanes)
             self.weight_rows[row :: sizes.rows, part] = self.weights[:, own]
             first = slot // sizes.group_slots * sizes.inputs
-            place = group_place(sizes, slot)
+            place = group_place(config, slot)
             part = slice(place * sizes.lanes, (place + 1) * sizes.lanes)
             self.sums[first : first + sizes.inputs, part] = self.gradient[:, own]
 
