@@ -48,7 +48,9 @@ class SaturatingCounter(wiring.Component):
             added.eq(sum(flags[bit] for bit in range(len(flags)))),
         ]
         short = max(8, len(added) + 2)
-        low, high, full = Signal(short), Signal(self._bits - short), Signal()
+        low = Signal(short)
+        high = Signal(self._bits - short)
+        full = Signal()
         total = low + added
         carry = total[short]
         m.d.sync += [low.eq(Mux(carry & full, ~0, total)), full.eq(high.all())]

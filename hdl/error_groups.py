@@ -150,7 +150,8 @@ class ErrorGroups(wiring.Component):
         m.submodules.kept = kept = Memory(
             shape=self._layout, depth=2 << high, init=[], attrs=NO_READ_WRITE_COLLISION
         )
-        write, read = kept.write_port(), kept.read_port()
+        write = kept.write_port()
+        read = kept.read_port()
         base = Signal(range(sizes.inputs * sizes.groups), name="base")
         filled, shown = Signal(name="filled_bank"), Signal(init=1, name="shown_bank")
         entry = Signal(high, name="entry")

@@ -325,14 +325,16 @@ class ForwardEngine(wiring.Component):
         Each is read and written at its own pipeline stage. In one memory, the state would need
         delay registers up to the last stage.
         """
-        config = self._config
-        lanes, slots = config.layer.lanes, config.layer.slots
+        lanes, slots = self._config.layer.lanes, self._config.layer.slots
         current, membrane = self.currents.shape(), self.kept.shape()
         currents = Memory(shape=current, depth=slots, init=[], attrs=NO_READ_WRITE_COLLISION)
         membranes = Memory(shape=membrane, depth=slots, init=[], attrs=NO_READ_WRITE_COLLISION)
         m.submodules.currents, m.submodules.membranes = currents, membranes
-        reads = [currents.read_port(), membranes.read_port()]
-        writes = [currents.write_port(), membranes.write_port()]
+        read_current = currents.read_port()
+        read_membrane = membranes.read_port()
+        write_current = currents.write_port()
+        write_membrane = membranes.write_port()
+        reads, writes = (read_current, read_membrane), (write_current, write_membrane)
         self._new_currents = Signal(current)
         soon = NeuronPipe.current_latency
         m.d.comb += [
@@ -362,7 +364,8 @@ class ForwardEngine(wiring.Component):
         m.submodules.targets = targets = Memory(
             shape=layout, depth=self._config.layer.slots, init=[], attrs=NO_READ_WRITE_COLLISION
         )
-        write, read = targets.write_port(), targets.read_port()
+        write = targets.write_port()
+        read = targets.read_port()
         due = self.latency - 1 + ErrorPipe.target_delay
         m.d.comb += [
             write.addr.eq(issued["slot"]),

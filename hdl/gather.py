@@ -157,7 +157,9 @@ class EventGather(wiring.Component):
             init=[],
             attrs=NO_READ_WRITE_COLLISION,
         )
-        write, before, after = memory.write_port(), memory.read_port(), memory.read_port()
+        write = memory.write_port()
+        before = memory.read_port()
+        after = memory.read_port()
         place = Signal(write.addr.shape(), name="place")
         high = (sizes.rows - 1).bit_length()
         m.d.comb += place.eq(row | (bank << high))

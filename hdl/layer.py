@@ -229,7 +229,8 @@ class LayerCore(wiring.Component):
             init=rows,
             attrs=NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if len(rows) > 8 else {}),
         )
-        read, write = schedule.read_port(), schedule.write_port()
+        read = schedule.read_port()
+        write = schedule.write_port()
         m.d.comb += [
             read.addr.eq(self.phase),
             forward.noise_scale.eq(read.data.noise_scale),
@@ -249,7 +250,8 @@ class LayerCore(wiring.Component):
             learner.shift.eq(read.data.shift),
         ]
         final = self.phase == len(rows) - 1
-        learned, windows = Signal.like(read.data.windows), Signal.like(read.data.windows)
+        learned = Signal.like(read.data.windows)
+        windows = Signal.like(read.data.windows)
         m.d.sync += windows.eq(read.data.windows)
         with m.If(close & self.learn & ~final):
             m.d.sync += learned.eq(learned + 1)

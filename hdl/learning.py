@@ -152,14 +152,14 @@ class LearningEngine(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         """Build the passes around their memories."""
-        m = Module()
-        sizes = self._sizes
+        m, sizes = Module(), self._sizes
         # A large memory of look-up tables would cost more than the block RAM, which is available.
         style = NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if sizes.inputs > 32 else {})
         m.submodules.traces = traces = Memory(
             shape=trace_layout(self._config), depth=sizes.inputs, init=[], attrs=style
         )
-        self._trace_read, self._trace_write = traces.read_port(), traces.write_port()
+        self._trace_read = traces.read_port()
+        self._trace_write = traces.write_port()
         m.submodules.marks = marks = SpikeMarks(sizes.inputs, style)
         m.submodules.groups = groups = ErrorGroups(self._config)
         self._clear(m)

@@ -75,7 +75,8 @@ class SpikeMarks(wiring.Component):
         for bank in range(BANKS):
             memory = Memory(shape=1, depth=self._inputs, init=[], attrs=self._attrs)
             m.submodules[f"bank_{bank}"] = memory
-            read, write = memory.read_port(), memory.write_port()
+            read = memory.read_port()
+            write = memory.write_port()
             m.d.comb += read.addr.eq(self.read_address)
             with m.If(self.clear):
                 m.d.comb += [write.en.eq(1), write.addr.eq(self.clear_address)]

@@ -238,7 +238,9 @@ class PllClock(wiring.Component):
         """Elaborate the PLL and the timer that ends the reset."""
         m = Module()
         made = self._made
-        clock, lock, locked = Signal(), Signal(), Signal()
+        clock = Signal()
+        lock = Signal()
+        locked = Signal()
         m.d.comb += ClockSignal().eq(clock)
         PLLS[made.kind].connect(m, made, self._port, self._pad, clock, lock)
         # These registers run while the domain is in reset, and must not be reset with it.

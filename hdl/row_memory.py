@@ -87,7 +87,8 @@ class RowMemory(wiring.Component):
             shape=self._layout, depth=self._depth, init=self._init, attrs=NO_READ_WRITE_COLLISION
         )
         granularity = self._layout.length // self._parts if self._parts > 1 else None
-        read, write = memory.read_port(), memory.write_port(granularity=granularity)
+        read = memory.read_port()
+        write = memory.write_port(granularity=granularity)
         m.d.comb += [
             read.addr.eq(self.read_address),
             self.row.eq(read.data),

@@ -75,7 +75,8 @@ class SinglePortMemory(wiring.Component):
             attrs={SINGLE_PORT: self._parts} | NO_READ_WRITE_COLLISION,
         )
         m.submodules[SINGLE_PORT] = memory
-        write, read = memory.write_port(granularity=self._width // self._parts), memory.read_port()
+        write = memory.write_port(granularity=self._width // self._parts)
+        read = memory.read_port()
         m.d.comb += [
             write.addr.eq(self.address),
             write.data.eq(self.data),

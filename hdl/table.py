@@ -74,7 +74,8 @@ class ErrorPipe(wiring.Component):
             init=rows,
             attrs=NO_READ_WRITE_COLLISION,
         )
-        read, write = table.read_port(), table.write_port()
+        read = table.read_port()
+        write = table.write_port()
         distance = pipe.register(self.membrane - c.threshold, "distance")
         reciprocal = pipe.register(self.reciprocal, "reciprocal")
         product = pipe.register(distance * reciprocal, "product")

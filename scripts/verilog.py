@@ -8,11 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
+from bitlif.model.checks import check_initial_weights
+from bitlif.model.errors import BitlifError
 from bitlif.model.files.weight_file import load_weights
 
 from .console.configuration import load_layer
 from .console.output_files import OutputFile
-from .console.terminal import SubParsers, add_command, console, print_document, require_gates
+from .console.terminal import (
+    SubParsers,
+    add_command,
+    console,
+    print_document,
+    progress_bars,
+    require_gates,
+)
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -24,9 +33,12 @@ def add_parser(subparsers: SubParsers) -> None:
         "write the layer in SystemVerilog",
         """
         Write the layer core of a configuration as one SystemVerilog file. Its header documents the
-        ports, and memories are initialised in the file. `bitlif verify` simulates the same text. It
-        passes the lint of Verilator with -Wall; each waiver states its reason. With --bus axi,
-        the core is accessed by AXI4-Lite registers (see `bitlif registers`) and AXI4-Stream events.
+        ports. `bitlif verify` simulates the same text. It passes the lint of Verilator with -Wall;
+        each waiver states its reason. With --bus axi, the core is accessed by AXI4-Lite registers
+        (see `bitlif registers`) and AXI4-Stream events.
+
+        The error table and the schedule are in the file. Initial weights are written beside it,
+        for $readmemh: run your tool where it finds them, or define the macro named in the header.
         """,
         (
             "bitlif verilog tiny --out tiny.sv --memories tiny-memories",
@@ -37,11 +49,15 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
-    parser.add_argument("--weights", metavar="FILE", help="initial weights (default: zeros)")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="initial weights; needs --out or --memories (default: none, a host loads them)",
+    )
     parser.add_argument(
         "--memories",
         metavar="DIR",
-        help="also write the contents of the memories as files for $readmemh",
+        help="write the contents of all memories as files for $readmemh, in this folder",
     )
     parser.add_argument("--inference", action="store_true", help="omit the learning hardware")
     parser.add_argument(
@@ -53,34 +69,51 @@ def run(args: argparse.Namespace) -> int:
     """Write the core, alone or with its bus interface."""
     config = load_layer(args.config)
     require_gates()
+    from bitlif.hdl.export.convert import STAGES
     from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog
-    from bitlif.hdl.memories import memory_files
+    from bitlif.hdl.memories import memory_files, memory_names
 
-    sizes, learning = config.layer, not args.inference
+    sizes, learning, name = config.layer, not args.inference, core_name(config)
     weights = np.zeros((sizes.inputs, sizes.neurons), np.int64)
+    wanted: dict[str, Path] = {}
     if args.weights:
-        weights = np.asarray(load_weights(args.weights, config), np.int64)
+        if not args.out and not args.memories:
+            raise BitlifError("--weights needs --out or --memories, where the weights are written")
+        given = check_initial_weights(config, load_weights(args.weights, config))
+        weights = np.asarray(given, np.int64)
+        wanted["weights"] = Path(args.out or ".").with_name(f"{name}_weights.hex")
+    if args.memories:
+        names = memory_names(config, learning=learning)
+        wanted = {own: Path(args.memories, f"{name}_{own}.hex") for own in names}
     convert = {"none": core_verilog, "axi": axi_verilog}[args.bus]
     inputs = {"CONFIG": args.config, "--weights": args.weights}
+    what = "a file of --memories" if args.memories else "the file of weights beside --out"
     with ExitStack() as stack:
         # Every file is opened before the first is written.
         out = stack.enter_context(OutputFile(Path(args.out), inputs)) if args.out else None
-        texts = memory_files(config, weights, learning=learning) if args.memories else {}
         files = {
-            stack.enter_context(
-                OutputFile(
-                    Path(args.memories, f"{core_name(config)}_{name}.hex"), inputs,
-                    parents=True, what="a file of --memories",
-                )
-            ): rows
-            for name, rows in texts.items()
-        }  # fmt: skip
-        text = convert(config, learning=learning, weights=weights if args.weights else None)
-        for file, rows in files.items():
-            file.write_text(rows)
+            own: stack.enter_context(
+                OutputFile(path, inputs, parents=bool(args.memories), what=what)
+            )
+            for own, path in wanted.items()
+        }
+        with progress_bars() as bars:
+            task = bars.add_task("", total=len(STAGES))
+            text = convert(
+                config, learning=learning,
+                weights_file=wanted["weights"].name if args.weights else None,
+                progress=lambda stage: bars.update(
+                    task, description=stage, completed=STAGES.index(stage)
+                ),
+            )  # fmt: skip
+            rows = memory_files(config, weights, learning=learning, names=tuple(files))
+        for own, file in files.items():
+            file.write_text(rows[own])
         if out is None:
             print_document(text)
         else:
             out.write_text(text)
             console().print(f"written to {args.out}")
+            if args.weights:
+                console().print(f"its weights are in {wanted['weights']}")
     return 0

@@ -56,8 +56,11 @@ class AxiLiteSlave(wiring.Component):
         """Build a register per channel, and the arbitration."""
         m = Module()
         access = self.access
-        address, word, query = Signal(), Signal(), Signal()
-        write_address, read_address = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        address = Signal()
+        word = Signal()
+        query = Signal()
+        write_address = Signal(ADDRESS_BITS)
+        read_address = Signal(ADDRESS_BITS)
         m.d.comb += [
             self.awready.eq(~address),
             self.wready.eq(~word),

@@ -91,7 +91,9 @@ class EventInput(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build one register, and the logic that empties it."""
         m = Module()
-        full, stray, leaves = Signal(), Signal(), Signal()
+        full = Signal()
+        stray = Signal()
+        leaves = Signal()
         event = Signal(event_layout(self._inputs))
         m.d.comb += [
             self.o.payload.eq(event),
@@ -153,7 +155,8 @@ class TargetInput(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build one register, and the comparators before it."""
         m = Module()
-        full, leaves = Signal(), Signal()
+        full = Signal()
+        leaves = Signal()
         given = data.View(self._tdata, self.tdata)
         above = [target > self._one for target in given]
         m.d.comb += [

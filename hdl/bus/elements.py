@@ -116,7 +116,8 @@ class ElementPort(wiring.Component):
         The slot is right for memories of neurons. A seek divides, one bit per clock cycle.
         """
         sizes = self._sizes
-        row, lane = Signal(range(sizes.inputs * sizes.rows)), Signal(range(sizes.lanes))
+        row = Signal(range(sizes.inputs * sizes.rows))
+        lane = Signal(range(sizes.lanes))
         place = Signal(sizes.place_bits)
         weights: Value = Cat(place, row) if sizes.place_bits else row
         slot: Value = weights
@@ -151,15 +152,19 @@ class ElementPort(wiring.Component):
     ) -> None:
         """Divide the number of an element by the neurons, the lanes and the slots of a row."""
         sizes, places = self._sizes, self._sizes.place_bits
-        dividend, steps = Signal(self._index_bits), Signal(range(self._index_bits))
-        rest, quotient = Signal(range(sizes.neurons)), Signal(range(sizes.slots))
-        by_lanes, by_row = Signal(), Signal()
+        dividend = Signal(self._index_bits)
+        steps = Signal(range(self._index_bits))
+        rest = Signal(range(sizes.neurons))
+        quotient = Signal(range(sizes.slots))
+        by_lanes = Signal()
+        by_row = Signal()
         divisor = Mux(by_lanes, sizes.lanes, sizes.neurons)
         if self._slot_bits:
             divisor = Mux(by_row, sizes.row_slots, divisor)
         longer = Signal(self._neuron_bits + 1)
         m.d.comb += longer.eq((rest << 1) | dividend[-1])
-        digit, left = longer >= divisor, Signal(self._neuron_bits + 1)
+        digit = longer >= divisor
+        left = Signal(self._neuron_bits + 1)
         m.d.comb += left.eq(Mux(digit, longer - divisor, longer))
         divided = (quotient << 1) | digit
 

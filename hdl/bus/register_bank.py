@@ -70,14 +70,17 @@ class RegisterBank(wiring.Component):
         access = self.access
         m.submodules.port = port = ElementPort(self._config, learning=self._learning)
         connect(m, port.host, flipped(self.host))
-        ready, was_idle = Signal(), Signal()
+        ready = Signal()
+        was_idle = Signal()
         m.d.sync += [was_idle.eq(self.host.idle), self.restart.eq(0)]
         with m.If(self.restart):
             m.d.sync += ready.eq(0)
         with m.Elif(self.host.idle):
             m.d.sync += ready.eq(1)
         m.d.comb += [self.window.eq(ready & ~self.host.idle), port.word.eq(access.data)]
-        high, run, load = Signal(WORD_BITS), Signal(), Signal()
+        high = Signal(WORD_BITS)
+        run = Signal()
+        load = Signal()
         m.d.comb += self.run.eq(run & ~load)
         read = self._read_data(m, port, ready, high, run, load)
         mapped, legal = self._check_form(m)
@@ -172,7 +175,8 @@ class RegisterBank(wiring.Component):
         Both are valid one clock cycle after the request.
         """
         access = self.access
-        mapped, lawful = Signal(), Signal()
+        mapped = Signal()
+        lawful = Signal()
         whole = (access.address[:2] == 0) & (~access.write | access.strobe.all())
         m.d.sync += [mapped.eq(0), lawful.eq(0)]
         with m.Switch(access.address[2:]):

@@ -1,7 +1,9 @@
-"""Conversion from Amaranth to Verilog, as `amaranth.back.verilog`, but with a trusted Yosys.
+"""Conversion from Amaranth to Verilog, as `amaranth.back.verilog`, with two differences.
 
-Amaranth starts Yosys in a way that runs a file in the current directory instead if it has the name
-of the package or of the program.
+* Yosys is a trusted one. Amaranth starts it in a way that runs a file in the current directory
+  instead if it has the name of the package or of the program.
+* A memory without contents has no initial value. Amaranth writes zeros, one line per row, which
+  takes minutes and gigabytes for a million weights.
 """
 
 from __future__ import annotations
@@ -9,11 +11,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil
+from amaranth.hdl import Value, _ast, _ir
+from amaranth.lib.wiring import In
 
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import install_command
@@ -32,21 +37,68 @@ CHOICE = "AMARANTH_USE_YOSYS"
 """Environment variable of Amaranth: the kinds of Yosys to try, in order."""
 
 
-def to_verilog(component: Any, name: str) -> str:
+class _Emitter(rtlil.ModuleEmitter):
+    """Writes a module in RTLIL, without initial values of memories that hold zeros."""
+
+    def emit_memory(self, cell_idx: int, cell: Any) -> None:
+        """Write the initial value of a memory with contents."""
+        if any(cell.init):
+            super().emit_memory(cell_idx, cell)
+
+
+Progress = Callable[[str], None]
+"""Is called with the name of each stage, in `STAGES`, before it begins."""
+
+STAGES = ("elaborating the core", "writing RTLIL", "converting to Verilog")
+
+
+def to_rtlil(component: Any, name: str, progress: Progress | None = None) -> str:
+    """Return a component and its submodules in RTLIL, the language of Yosys.
+
+    Memories that hold zeros have no initial value; nothing refers to source files.
+    """
+    begin = progress or (lambda stage: None)
+    begin(STAGES[0])
+    ports = {}
+    for path, member, value in component.signature.flatten(component):
+        direction = _ir.PortDirection.Input if member.flow == In else _ir.PortDirection.Output
+        ports["__".join(map(str, path))] = (Value.cast(value), direction)
+    # As `rtlil.convert`, but with another emitter.
+    netlist = _ir.build_netlist(_ir.Fragment.get(component, None), ports=ports, name=name)
+    begin(STAGES[1])
+    empty, names = rtlil.EmptyModuleChecker(netlist), _ast.SignalDict()
+    design = rtlil.Design(emit_src=False)
+    for number, module in enumerate(netlist.modules):
+        if empty.is_empty(number):
+            continue
+        builder = design.module(".".join(module.name), src_loc=module.src_loc)
+        if number == 0:
+            builder.attribute("top", 1)
+        _Emitter(builder, netlist, module, names, empty_checker=empty).emit()
+    return str(design)
+
+
+def to_verilog(component: Any, name: str, progress: Progress | None = None) -> str:
     """Return a component and its submodules as Verilog.
+
+    Memories that hold zeros have no initial value (see `bitlif.hdl.export.verilog_fixups`).
 
     Parameters
     ----------
     component : amaranth.lib.wiring.Component
     name : str
         Name of the top module.
+    progress : callable or None
+        See `Progress`.
 
     Raises
     ------
     BitlifError
         If Yosys is not found or fails.
     """
-    text = rtlil.convert(component, name=name, emit_src=False)
+    text = to_rtlil(component, name, progress)
+    if progress is not None:
+        progress(STAGES[2])
     script = [
         f"read_rtlil <<rtlil\n{text}\nrtlil",
         "proc -nomux -norom",

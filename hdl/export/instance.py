@@ -55,7 +55,7 @@ def black_box(config: Config, *, learning: bool = True) -> str:
     """Return the module with its ports only, in Verilog, for tools that read the instance."""
     own = Signature(core_members(config, learning=learning))
     lines = ["input wire clk", "input wire rst"]
-    for path, member, value in own.flatten(own.create()):
+    for path, member, value in own.flatten(own.create(path=())):
         direction = "input" if member.flow == In else "output"
         name = "__".join(str(part) for part in path)
         lines.append(f"{direction} wire [{len(Value.cast(value)) - 1}:0] {name}")

@@ -1,22 +1,29 @@
-"""Export of a layer as one SystemVerilog file, with its ports explained in the header."""
+"""Export of a layer as one SystemVerilog file, with its ports explained in the header.
+
+Initial weights are in a file beside it, or in the text.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.hdl.bus.axi_lite import AXI_LITE
 from bitlif.hdl.bus.axi_top import AxiTop
 from bitlif.hdl.layer import LayerCore
+from bitlif.hdl.memories import packed, weight_rows
+from bitlif.hdl.row_memory import weight_layout
 from bitlif.model.checks import check_initial_weights
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash
+from bitlif.model.errors import BitlifError
 from bitlif.model.gate_sizes import gate_sizes
-from bitlif.model.text import comment_text, module_name
+from bitlif.model.text import comment_text, module_name, quoted
 
-from .convert import to_verilog
+from .convert import Progress, to_verilog
 from .verilog_fixups import fix_verilog, lint_waivers
 
 MEANINGS = {
@@ -68,10 +75,20 @@ def axi_name(config: Config) -> str:
     return f"{core_name(config)}_axi"
 
 
+def weights_macro(config: Config) -> str:
+    """Return the macro that names the file of the weights in the Verilog of a configuration."""
+    return f"{core_name(config).upper()}_WEIGHTS"
+
+
 def core_verilog(
-    config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
+    config: Config,
+    *,
+    learning: bool = True,
+    weights: NDArray[Any] | None = None,
+    weights_file: str | None = None,
+    progress: Progress | None = None,
 ) -> str:
-    """Return the layer core in SystemVerilog, including the contents of its memories.
+    """Return the layer core in SystemVerilog, including the error table and the schedule.
 
     Parameters
     ----------
@@ -79,21 +96,40 @@ def core_verilog(
     learning : bool
         False: inference only.
     weights : (N, M) int or None
-        Initial raw weights; None: zeros, or undefined if ``gates.single_port`` is not ``"none"``.
+        Initial raw weights, which become part of the text, one line per row of S weights.
+    weights_file : str or None
+        Name of a file with the initial weights that ``$readmemh`` reads; see
+        `bitlif.hdl.memories.memory_files`. Not together with `weights`.
+    progress : callable or None
+        See `bitlif.hdl.export.convert.Progress`.
+
+    Notes
+    -----
+    Without `weights`, the text depends neither on the weights nor, but for a few digits, on their
+    number. The macro `weights_macro` names their file; a tool can define it too. If it is not
+    defined, the weights are zeros in simulation, or arbitrary if ``gates.single_port`` is not
+    ``"none"``. After synthesis they are what the memory holds
+    once the device is configured: zeros in block RAM, anything in other memories. A host then loads
+    them.
 
     Raises
     ------
     BitlifError
-        If weights are given and wrong, or their memory has one port: a host must load them.
+        If the weights do not fit the configuration, or a name cannot stand in a Verilog string.
     """
-    return _convert(config, LayerCore, core_name(config), learning, weights)
+    return _convert(config, LayerCore, core_name(config), learning, weights, weights_file, progress)
 
 
 def axi_verilog(
-    config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
+    config: Config,
+    *,
+    learning: bool = True,
+    weights: NDArray[Any] | None = None,
+    weights_file: str | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """Return the layer with AXI4-Lite and AXI4-Stream; parameters as for `core_verilog`."""
-    return _convert(config, AxiTop, axi_name(config), learning, weights)
+    return _convert(config, AxiTop, axi_name(config), learning, weights, weights_file, progress)
 
 
 def _convert(
@@ -102,12 +138,44 @@ def _convert(
     name: str,
     learning: bool,
     weights: NDArray[Any] | None,
+    weights_file: str | None,
+    progress: Progress | None,
 ) -> str:
-    given = None if weights is None else check_initial_weights(config, weights)
-    component = kind(config, learning=learning, weights=given)
-    text = to_verilog(component, name)
+    contents = {"weights": _weights_verilog(config, weights, weights_file)}
+    text = to_verilog(kind(config, learning=learning), name, progress)
     what = "layer core" if kind is LayerCore else "layer behind AXI4-Lite and AXI4-Stream"
-    return _header(config, name, what, text, learning) + lint_waivers() + "\n" + fix_verilog(text)
+    head = _header(config, name, what, text, learning) + lint_waivers()
+    if weights_file is not None:
+        macro = weights_macro(config)
+        head += f'`ifndef {macro}\n  `define {macro} "{weights_file}"\n`endif\n'
+    return head + "\n" + fix_verilog(text, contents)
+
+
+def _weights_verilog(config: Config, weights: NDArray[Any] | None, file: str | None) -> str:
+    """Return the Verilog that fills the memory of the weights."""
+    if file is not None and weights is not None:
+        raise BitlifError("weights and weights_file must not be given together")
+    if config.gates.single_port != "none" and file is not None:
+        raise BitlifError(
+            "weights_file must not be given: a host must load the weights, as gates.single_port is "
+            f"'{config.gates.single_port}'"
+        )
+    if file is not None and not (
+        file.isascii() and file.isprintable() and not set(file) & {*'"\\'}
+    ):
+        raise BitlifError(
+            "weights_file must be printable ASCII without quotes and backslashes, "
+            f"not {quoted(file)}"
+        )
+    if weights is not None and np.any(given := check_initial_weights(config, weights)):
+        layout = weight_layout(config)
+        rows = packed(layout, weight_rows(config, given))
+        lines = [
+            f"    {{memory}}[{place}] = {layout.size}'h{row:x};\n" for place, row in enumerate(rows)
+        ]
+        return f"  initial begin\n{''.join(lines)}  end\n"
+    macro = weights_macro(config)
+    return f"`ifdef {macro}\n  initial $readmemh(`{macro}, {{memory}});\n`else\n{{zeros}}`endif\n"
 
 
 def _header(config: Config, name: str, what: str, text: str, learning: bool) -> str:
@@ -124,6 +192,7 @@ def _header(config: Config, name: str, what: str, text: str, learning: bool) -> 
         size,
         "// Streams are valid/ready: a transfer happens with a rising edge at which both are high.",
         *([f"// Address of weights: {_weight_address(config)}."] if "host__address" in own else []),
+        *(_about_weights(config) if config.gates.single_port == "none" else []),
         "//",
         "// direction bits port                             meaning",
     ]
@@ -133,6 +202,14 @@ def _header(config: Config, name: str, what: str, text: str, learning: bool) -> 
         bits = int(top) + 1 if top else 1
         lines.append(f"// {direction:<9} {bits:>4} {port:<32} {_meaning(port)}".rstrip())
     return "\n".join(lines) + "\n\n"
+
+
+def _about_weights(config: Config) -> list[str]:
+    """Return the lines of the header about the initial weights."""
+    return [
+        f"// The macro {weights_macro(config)} names a file of initial weights for $readmemh.",
+        "// Without it, weights are zeros in simulation; else a host loads them through its ports.",
+    ]
 
 
 def _weight_address(config: Config) -> str:

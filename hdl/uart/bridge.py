@@ -97,7 +97,9 @@ class Bridge(wiring.Component):
     def _receive(self, m: Module) -> None:
         """Build the states that receive a request and check its number, byte by byte."""
         r = self._request
-        same, follows, carry = Signal(), Signal(), Signal()
+        same = Signal()
+        follows = Signal()
+        carry = Signal()
         opening = r.command == Command.OPEN
         total = Signal(9)
         m.d.comb += total.eq(r.number[:8] + carry)
@@ -162,7 +164,9 @@ class Bridge(wiring.Component):
         """Build the states of READ and WRITE, one register access per word."""
         r = self._request
         access = self.access
-        stay, left, beyond = Signal(), Signal(7), Signal()
+        stay = Signal()
+        left = Signal(7)
+        beyond = Signal()
         where = Signal(ADDRESS_BITS)
         m.d.comb += [access.address.eq(where), access.write.eq(r.command == Command.WRITE)]
         with m.State("address"), m.If(r.settled):

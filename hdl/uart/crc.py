@@ -55,8 +55,10 @@ class Crc32(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build a shift register whose feedback is disabled while bytes are dropped."""
         m = Module()
-        state, byte = Signal(32, init=0xFFFFFFFF), Signal(8)
-        left, dropping = Signal(range(9)), Signal()
+        state = Signal(32, init=0xFFFFFFFF)
+        byte = Signal(8)
+        left = Signal(range(9))
+        dropping = Signal()
         back = (state[0] ^ byte[0]) & ~dropping
         moved = Cat(state[1:], 0)
         m.d.comb += [

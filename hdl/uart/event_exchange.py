@@ -48,7 +48,8 @@ class EventExchange:
         self._slot_bytes = slot_bytes
         item_bytes = max(self._in_bytes, slot_bytes)
         self._item = Signal(8 * item_bytes)
-        self._offered, self._given = Signal(), Signal()
+        self._offered = Signal()
+        self._given = Signal()
         self._last_byte = Signal(range(item_bytes))
         # At most two steps are in the core, and the end of the next step waits.
         self._unanswered = Signal(range(4))
@@ -59,7 +60,9 @@ class EventExchange:
         """Offer an item to the layer: an event, or after the end of a step, targets of a slot."""
         ports, item, slots = self._ports, self._item, self._sizes.slots
         offered, given, last_byte = self._offered, self._given, self._last_byte
-        ended, slot, ready = Signal(), Signal(), Signal()
+        ended = Signal()
+        slot = Signal()
+        ready = Signal()
         m.d.comb += [
             ports.events_tdata.eq(item[-8 * self._in_bytes :]),
             ports.events_tlast.eq(ports.events_tdata == self._sizes.inputs),
@@ -91,7 +94,8 @@ class EventExchange:
     def build(self, m: Module) -> None:
         """Build the states that pass items to the layer and take its output events."""
         request, spike, item = self._request, self._ports.spikes, self._item
-        held, still = Signal(), Signal(range(STALL_TIMEOUT))
+        held = Signal()
+        still = Signal(range(STALL_TIMEOUT))
         # A register, because the state of the core depends on it in the same clock cycle.
         ready = Signal()
         m.d.comb += spike.ready.eq(ready)

@@ -60,8 +60,11 @@ class FrameReceiver(wiring.Component):
         m.submodules.kept = kept = Memory(
             shape=8, depth=LONGEST, init=[], attrs=NO_READ_WRITE_COLLISION
         )
-        write, read = kept.write_port(), kept.read_port()
-        hunting, escaped, spoilt = Signal(init=1), Signal(), Signal()
+        write = kept.write_port()
+        read = kept.read_port()
+        hunting = Signal(init=1)
+        escaped = Signal()
+        spoilt = Signal()
         m.d.comb += [
             read.addr.eq(self.address),
             self.byte.eq(read.data),
@@ -133,8 +136,11 @@ class FrameSender(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the sequence of flag, body, CRC and flag, and the escape before a byte."""
         m = Module()
-        escaped, left = Signal(), Signal(range(4))
-        byte, taken, offered = Signal(8), Signal(), Signal()
+        escaped = Signal()
+        left = Signal(range(4))
+        byte = Signal(8)
+        taken = Signal()
+        offered = Signal()
         special = (byte == FLAG) | (byte == ESCAPE)
         m.d.comb += self.crc_data.eq(self.i.payload.data)
         with m.If(offered):

@@ -43,17 +43,23 @@ class RequestState:
         m.submodules.answer = answer = Memory(
             shape=8, depth=LONGEST, init=[], attrs=NO_READ_WRITE_COLLISION
         )
-        self.write, self.read = answer.write_port(), answer.read_port()
+        self.write = answer.write_port()
+        self.read = answer.read_port()
         # Explicit names keep the names of nets in existing netlists.
-        self.place, self.end = Signal(range(LONGEST + 1)), Signal(range(LONGEST + 1))
+        self.place = Signal(range(LONGEST + 1))
+        self.end = Signal(range(LONGEST + 1))
         self.index = Signal(3, name="_index")
-        self.number, self.status = Signal(32), Signal(4)
-        self.count, self.size = Signal(range(LONGEST + 1)), Signal(range(LONGEST + 1))
+        self.number = Signal(32)
+        self.status = Signal(4)
+        self.count = Signal(range(LONGEST + 1))
+        self.size = Signal(range(LONGEST + 1))
         self.refusal = Signal(4, name="_objection")
         self.word = Signal(WORD_BITS, name="_word")
         self.command = Signal(2, name="_command")
-        self.settled, self.moved = Signal(), Signal(name="moved")
-        self.at_end, self.at_last = Signal(), Signal(name="at_last")
+        self.settled = Signal()
+        self.moved = Signal(name="moved")
+        self.at_end = Signal()
+        self.at_last = Signal(name="at_last")
         m.d.sync += self.settled.eq(~self.moved)
         m.d.sync += [
             self.at_end.eq(self.place == self.end),

@@ -39,7 +39,8 @@ class SerialReceiver(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build two registers against metastability, and a sampler of ten bits."""
         m = Module()
-        line, early = Signal(init=1), Signal(init=1)
+        line = Signal(init=1)
+        early = Signal(init=1)
         m.d.sync += [early.eq(self.rx), line.eq(early), self.valid.eq(0), self.broken.eq(0)]
         left = Signal(range(self._divisor))
         # A 1 shifts down through the byte and marks when it is complete.
@@ -96,7 +97,8 @@ class SerialSender(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build a shift register of start bit, byte and stop bit."""
         m = Module()
-        left, bits = Signal(range(self._divisor)), Signal(9)
+        left = Signal(range(self._divisor))
+        bits = Signal(9)
         busy = Signal()
         # A 1, the stop bit, follows the byte, then zeros; the byte is sent when all are zero.
         m.d.comb += self.ready.eq(~busy)

@@ -20,7 +20,7 @@ _INITIAL_VALUE = re.compile(
     r"^(  reg (?:\[\d+:0\] )?(?!\S*dump_module)\S+) +=[^;]+;$", re.MULTILINE
 )
 _BLANK_MEMORY = re.compile(
-    r"^  initial begin\n(?:    \S+\[\d+\] = \d+'h0+;\n)+  end\n", re.MULTILINE
+    r"^`ifndef SYNTHESIS\n  initial begin : \S+\.zeros \n(?:    .*\n)+  end\n`endif\n", re.MULTILINE
 )
 _PORT = re.compile(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", re.MULTILINE)
 

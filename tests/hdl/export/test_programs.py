@@ -406,10 +406,13 @@ def test_old_icarus_is_reported(
 
 
 def test_verilog_is_what_amaranth_itself_makes() -> None:
+    # Except for memories that hold zeros.
+    blank = re.compile(r"^  initial begin\n(?:    \S+\[\d+\] = \d+'h0+;\n)+  end\n", re.MULTILINE)
     for learning in (True, False):
         own = to_verilog(AxiTop(TINY, learning=learning), "top")
         theirs = verilog.convert(AxiTop(TINY, learning=learning), name="top", emit_src=False)
-        assert own == theirs
+        assert blank.search(theirs)
+        assert own == blank.sub("", theirs)
 
 
 def test_old_yosys_leaves_verilog_to_the_package(

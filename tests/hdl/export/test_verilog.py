@@ -13,7 +13,9 @@ import pytest
 from bitlif.fpga.tools import find_tool
 from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog
 from bitlif.hdl.export.verilog_fixups import WAIVERS
+from bitlif.hdl.memories import memory_files
 from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError
 from bitlif.model.files.weight_file import save_weights
 from bitlif.model.gate_sizes import gate_sizes
 from bitlif.scripts.main import main
@@ -139,7 +141,10 @@ def test_waivers_are_written_with_their_reasons(tmp_path: Path) -> None:
 
 
 def initial(text: str, memory: str) -> list[int]:
-    """Return the initial contents of the first memory with this name."""
+    """Return the initial contents of the first memory with this name, or in a module of it."""
+    module = re.search(rf"^module \\\S*\.{memory} \(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
+    if module is not None:
+        text, memory = module[0], "memory"
     rows = re.findall(rf"^    \\?{memory} ?\[(\d+)\] = \d+'h([0-9a-f]+);", text, re.MULTILINE)
     found: dict[int, int] = {}
     for address, value in rows:
@@ -147,20 +152,118 @@ def initial(text: str, memory: str) -> list[int]:
     return [found[address] for address in range(len(found))]
 
 
+WEIGHTS = np.arange(24).reshape(6, 4) * 2 - 32
+"""Weights of `tiny`."""
+
+
 def test_memory_files_match_the_verilog(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     config = Config.load("tiny")
-    weights = np.arange(24).reshape(6, 4) * 2 - 32
-    save_weights(tmp_path / "w.npz", weights, config)
+    save_weights(tmp_path / "w.npz", WEIGHTS, config)
     out, folder = tmp_path / "tiny.sv", tmp_path / "memories"
     arguments = ["verilog", "tiny", "--weights", str(tmp_path / "w.npz"), "--out", str(out)]
     assert main([*arguments, "--memories", str(folder)]) == 0
     text = out.read_text()
+    inside = core_verilog(config, weights=WEIGHTS)
     for name, count in (("weights", 12), ("schedule", 2), ("table", 64)):
         rows = (folder / f"bitlif_tiny_{name}.hex").read_text().splitlines()
         assert len(rows) == count
-        assert [int(row, 16) for row in rows] == initial(text, name)
+        assert [int(row, 16) for row in rows] == initial(inside, name)
+        assert initial(text, name) == (initial(inside, name) if name != "weights" else [])
     # Input 2, slot 1: neurons 2 and 3, with neuron 2 in the lowest bits.
-    assert initial(text, "weights")[5] == ((weights[2, 3] & 63) << 6) | (weights[2, 2] & 63)
+    assert initial(inside, "weights")[5] == ((WEIGHTS[2, 3] & 63) << 6) | (WEIGHTS[2, 2] & 63)
+
+
+def test_weights_are_written_beside_the_verilog(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = Config.load("tiny")
+    save_weights(tmp_path / "w.npz", WEIGHTS, config)
+    call = ["verilog", "tiny", "--weights", str(tmp_path / "w.npz")]
+    assert main([*call, "--out", str(tmp_path / "tiny.sv")]) == 0
+    assert "its weights are in" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "w.npz", "tiny.sv", "bitlif_tiny_weights.hex",
+    }  # fmt: skip
+    text = (tmp_path / "tiny.sv").read_text()
+    assert '`define BITLIF_TINY_WEIGHTS "bitlif_tiny_weights.hex"' in text
+    # Without an option for a file there is no place for the weights.
+    assert main(call) == 2
+    assert "--weights needs --out or --memories" in capsys.readouterr().err
+
+
+BENCH = """
+module bench;
+  reg clk = 0, rst = 1;
+  reg [3:0] address = 0;
+  wire [11:0] row;
+  bitlif_tiny core (.clk(clk), .rst(rst), .host__address({2'd0, address}), .host__weights(row),
+    .host__weights_enable(2'd0), .host__entry_enable(1'd0), .host__schedule_enable(1'd0),
+    .i_events__valid(1'd0), .i_targets__valid(1'd0), .o_events__ready(1'd1));
+  initial begin
+    repeat (4) begin clk = 1; #1; clk = 0; #1; end
+    rst = 0;
+    repeat (40) begin clk = 1; #1; clk = 0; #1; end
+    repeat (12) begin
+      repeat (2) begin clk = 1; #1; clk = 0; #1; end
+      $display("%h", row);
+      address = address + 1;
+    end
+    $finish;
+  end
+endmodule
+"""
+
+
+@pytest.mark.parametrize("how", ["beside", "inside", "macro", "none"])
+def test_simulated_core_starts_with_the_weights(how: str, tmp_path: Path) -> None:
+    config = Config.load("tiny")
+    hexadecimal = memory_files(config, WEIGHTS, learning=True)["weights"]
+    options = {
+        "beside": {"weights_file": "weights.hex"}, "inside": {"weights": WEIGHTS},
+        "macro": {"weights_file": "no such file"}, "none": {},
+    }  # fmt: skip
+    (tmp_path / "weights.hex").write_text(hexadecimal)
+    (tmp_path / "core.sv").write_text(core_verilog(config, **options[how]))  # type: ignore[arg-type]
+    (tmp_path / "bench.v").write_text(BENCH)
+    defined = ['-DBITLIF_TINY_WEIGHTS="weights.hex"'] if how == "macro" else []
+    call = ["iverilog", "-g2012", *defined, "-o", "bench", "bench.v", "core.sv"]
+    subprocess.run(call, check=True, cwd=tmp_path)
+    done = subprocess.run(
+        ["vvp", "bench"], check=True, cwd=tmp_path, capture_output=True, text=True
+    )
+    rows = [line for line in done.stdout.splitlines() if re.fullmatch("[0-9a-f]{3}", line)]
+    # Every row is read once, in their order.
+    expected = hexadecimal.split() if how != "none" else ["000"] * 12
+    assert rows == expected
+
+
+def test_yosys_reads_the_weights_from_their_file(tmp_path: Path) -> None:
+    config = Config.load("tiny")
+    (tmp_path / "core.sv").write_text(core_verilog(config, weights_file="weights.hex"))
+    (tmp_path / "weights.hex").write_text(memory_files(config, WEIGHTS, learning=True)["weights"])
+    script = "read_verilog -sv core.sv; proc; memory_collect; write_verilog -noattr out.v"
+    subprocess.run(
+        [*find_tool("yosys"), "-q", "-l", "yosys.log", "-p", script], cwd=tmp_path, check=True
+    )
+    text = (tmp_path / "out.v").read_text()
+    assert initial(text, "weights") == initial(core_verilog(config, weights=WEIGHTS), "weights")
+    # Synthesis is free to choose the contents of all memories but these.
+    first = re.findall(r"^    \\?(\w+) ?\[0\] =", text, re.MULTILINE)
+    assert sorted(first) == ["memory", "schedule", "table", "table"]
+
+
+def test_text_does_not_grow_with_the_weights() -> None:
+    few, many = (
+        core_verilog(Config.load("tiny").replace(layer__inputs=inputs, layer__neurons=256))
+        for inputs in (1 << 6, 1 << 11)
+    )
+    assert abs(len(many) - len(few)) < len(few) // 100
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "weights é"])
+def test_name_of_the_weights_must_fit_in_a_string(name: str) -> None:
+    with pytest.raises(BitlifError, match=r"^weights_file must be printable ASCII"):
+        core_verilog(Config.load("tiny"), weights_file=name)
 
 
 @pytest.mark.parametrize("write", [core_verilog, axi_verilog])
@@ -178,6 +281,8 @@ def test_weights_change_the_verilog(tmp_path: Path) -> None:
     assert plain != core_verilog(config, weights=np.ones((6, 4), np.int64))
     with pytest.raises(ValueError, match=r"^weights must"):
         core_verilog(config, weights=np.full((6, 4), 99))
+    with pytest.raises(BitlifError, match=r"^weights and weights_file must not be given together"):
+        core_verilog(config, weights=np.zeros((6, 4), np.int64), weights_file="w.hex")
 
 
 @pytest.mark.parametrize(
