@@ -50,9 +50,9 @@ class ErrorGroups(wiring.Component):
         Pulse: the listed group is read in the next clock cycle, and then comes the next one.
 
     Latency: a group can be read 2 clock cycles after its last ``push``. Throughput: one slot per
-    clock cycle. Handshake: none. With a memory, the first ``push`` of a step must come after
-    ``take`` of the step before the last; with a shift register, after the last group of the step
-    before was read. Reset: no errors.
+    clock cycle. Handshake: none. The first ``push`` of a step must come after ``take`` of the step
+    before it, and with a shift register after the last group of that step was read. Reset: no
+    errors.
     """
 
     def __init__(self, config: Config) -> None:

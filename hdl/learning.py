@@ -38,8 +38,6 @@ class LearningEngine(wiring.Component):
         An input spikes in the step that is gathered; pulse at the end of that step.
     push, slot, errors, errors_done : In
         Errors of a slot; pulse with the last slot of a step, if it is learned.
-    waiting : Out(1)
-        A step waits for the passes of the step before.
     started, taught : Out(1)
         Pulses: the passes of a step start; the errors of the next step may follow, if they are
         computed from now on.
@@ -116,7 +114,6 @@ class LearningEngine(wiring.Component):
                 "slot": In(range(sizes.slots)),
                 "errors": In(data.ArrayLayout(error, sizes.lanes)),
                 "errors_done": In(1),
-                "waiting": Out(1),
                 "started": Out(1),
                 "taught": Out(1),
                 "traced": Out(1),
