@@ -11,7 +11,7 @@ from typing import Any
 from .gate_tally import Product
 from .yosys_mapping import MappedProduct, MultiplierRules, map_product
 
-Key = tuple[bool, bool]
+Key = tuple[bool, bool, bool]
 
 
 def multipliers_of(products: Sequence[Product], rules: MultiplierRules) -> int:
@@ -108,7 +108,9 @@ def _bits(product: Product) -> int:
 def _shared(product: Product, rules: MultiplierRules) -> Key | None:
     """Return the class of products that can share a multiplier with this one; None: none can."""
     bits, signs = product.halves
-    return signs if bits <= rules.half else None
+    # Those of the noise have other registers around them than all others.
+    noise = product.name == "noise" or ".\\neuron_" in product.name
+    return (*signs, noise) if bits <= rules.half else None
 
 
 def products_of(module: Mapping[str, Any]) -> dict[str, Product]:

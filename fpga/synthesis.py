@@ -41,7 +41,7 @@ BUSES = ("none", "axi")
 WRITE = "delete t:$scopeinfo; write_json netlist.json"
 """A nextpnr older than Yosys takes $scopeinfo for cells."""
 BARE, HARNESS_PINS = "bare.json", "harness-pins"
-PREPARED, TIDY, TRIES = "products.json", "opt_expr; opt_clean", 3
+PREPARED, TIDY, TRIES = "products.json", "opt_expr; opt_merge; opt_clean", 3
 
 FOLDED = 3
 """Output bits per register of the chain: with the previous register, the inputs of one LUT."""

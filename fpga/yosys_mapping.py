@@ -173,7 +173,7 @@ def map_memory(memory: Memory, rules: MemoryRules) -> MappedMemory:
         count = rows * -(-(memory.width // memory.columns) // ram.width) * memory.columns
         count, answer = memory.reads * count, memory.reads * memory.width
         choice = (rows - 1) * answer
-        full = rows * memory.width / ram.width if ram.scaled else count
+        full = memory.reads * rows * memory.width / ram.width if ram.scaled else count
         price = ram.cost * full + choice / 2
         if price + EXTRA_COST < logic and price < rules.cost * blocks:
             return MappedMemory(
