@@ -36,7 +36,7 @@ from .tools import find_tool
 
 NETLIST, PACKED = "netlist.json", "pack.log"
 
-AGAIN = "bitlif bench estimate --configs 16 --results fpga/measured.json --fit fpga/estimate.toml"
+AGAIN = "bitlif bench estimate --configs 17 --results fpga/measured.json --fit fpga/estimate.toml"
 """Command that measures the rows that are stale, and calibrates again."""
 
 

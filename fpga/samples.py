@@ -12,6 +12,10 @@ from bitlif.model.errors import BitlifError
 READY = ("tiny", "digits", "digits-4bit", "teacher")
 """Ready-made configurations that are measured besides the random ones."""
 
+SKIPPED = (16,)
+"""Random configurations that are not measured: on an iCE40, Yosys leaves a part of the 18 x 9 bit
+update to logic, where the rules count a multiplier."""
+
 
 def sample(number: int) -> tuple[Config, bool]:
     """Return the configuration of a seed, and whether its core has learning hardware."""

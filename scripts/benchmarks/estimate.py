@@ -128,7 +128,7 @@ def measure(
         write_sizes,
     )
     from bitlif.fpga.measure_area import measure as size
-    from bitlif.fpga.samples import READY
+    from bitlif.fpga.samples import READY, SKIPPED
     from bitlif.hdl.export.verilog import core_verilog
 
     path = Path(results) if results else None
@@ -138,7 +138,8 @@ def measure(
         earlier = read_sizes(read_text("results", path))
         known += [] if fresh else earlier
     found = {(row.name, row.family, row.core_hash): row for row in known}
-    names = [*READY, *(f"sample-{number}" for number in range(1, count + 1))]
+    numbers = [number for number in range(1, count + 1) if number not in SKIPPED]
+    names = [*READY, *(f"sample-{number}" for number in numbers)]
     folder = Path(tempfile.mkdtemp(prefix="bitlif-estimate-"))
     rows: list[MeasuredSize] = []
     with progress_bars() as bars:

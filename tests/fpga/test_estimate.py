@@ -313,9 +313,17 @@ def test_speed_follows_the_cycle_counts() -> None:
     assert speed(digits, 50.0, learning=False).products_per_s == 0
 
 
-def test_every_board_has_measured_placements() -> None:
+UNPLACED = ("tang-nano-9k", "tang-nano-20k")
+"""Boards for which no placement of the digits has been measured yet."""
+
+
+def test_every_board_has_measured_placements_or_says_that_it_has_none() -> None:
     for name in BOARDS:
         clock = clock_of(name)
+        if name in UNPLACED:
+            assert (clock.mhz, clock.placements) == (BOARDS[name].aim, 0)
+            assert "no placement" in clock.note
+            continue
         assert clock.least <= clock.mhz <= clock.most
         assert clock.placements >= 1
         assert clock.note == ""
