@@ -13,12 +13,12 @@ from bitlif.hdl.core_signals import COUNTERS, lfsr_counts
 from bitlif.hdl.host_port import phase_layout, state_layout, trace_layout
 from bitlif.hdl.loadable import phase_rows
 from bitlif.hdl.memories import by_slot, packed
-from bitlif.model.clocks import ERRORS, UPDATE
+from bitlif.model.clocks import ERRORS
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
-from bitlif.model.gate_sizes import gate_sizes
+from bitlif.model.gate_sizes import UPDATE, gate_sizes
 from bitlif.model.result import RECORDS, LayerState
 from bitlif.model.state import state_variables
 from bitlif.sim.compiled.bit_packing import Words, from_integers, pack, unpack, words_for
