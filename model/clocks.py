@@ -191,7 +191,7 @@ def step_times(activity: Any, constants: Any, ends: Any) -> None:
 
 def quiet_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
     """Return the clock cycles of a step without events, spikes or errors, among others like it."""
-    return _steady(config, (0, 0, 0, 0), learn=learn, learning_core=learning_core)
+    return min(_steady(config, (0, 0, 0, 0), learn=learn, learning_core=learning_core))
 
 
 def full_step(config: Config, *, learn: bool, learning_core: bool = True) -> int:
@@ -201,14 +201,17 @@ def full_step(config: Config, *, learn: bool, learning_core: bool = True) -> int
     """
     sizes = gate_sizes(config)
     most = (sizes.inputs, sizes.neurons, sizes.slots, sizes.groups)
-    return _steady(config, most, learn=learn, learning_core=learning_core)
+    return max(_steady(config, most, learn=learn, learning_core=learning_core))
 
 
-def _steady(config: Config, activity: tuple[int, ...], *, learn: bool, learning_core: bool) -> int:
-    """Return the clock cycles of a step among equal ones."""
+def _steady(
+    config: Config, activity: tuple[int, ...], *, learn: bool, learning_core: bool
+) -> list[int]:
+    """Return the clock cycles of two steps among equal ones, between which they may alternate."""
     steps = np.tile(np.array(activity, np.int64), (1, STEADY, 1))
     sizes = gate_sizes(config)
-    return int(_differences(sizes, steps, learn=learn, learning_core=learning_core)[0, -1])
+    clocks = _differences(sizes, steps, learn=learn, learning_core=learning_core)
+    return [int(clocks[0, -2]), int(clocks[0, -1])]
 
 
 def window_end(config: Config, *, learn: bool) -> int:
