@@ -101,7 +101,6 @@ class LearningEngine(wiring.Component):
         error = shape_of(config.error.format)
         gradient = shape_for(derive(config).ranges["gradient"])
         weight = data.ArrayLayout(shape_of(config.synapse.weight), sizes.synapses)
-        self._gradient_row = data.ArrayLayout(gradient, sizes.products)
         states = lfsr_counts(config)[1]
         own = data.ArrayLayout(config.learning.lfsr.width, states)
         lfsrs = {"update_lfsr": Out(own)} if states else {}
