@@ -41,8 +41,9 @@ SOURCES = (
     "sim/compiled/build.py", "sim/compiled/core_driver.cc", "sim/compiled/line_driver.cc",
     "sim/compiled/step_driver.cc", "sim/compiled/shell.py", "sim/compiled/bit_packing.py",
     "sim/probes.py", "fpga/families.py", "fpga/family.py", "fpga/gate_tally.py", "fpga/gowin.py",
-    "fpga/netlist.py", "fpga/synthesis.py", "fpga/tools.py", "fpga/yosys_mapping.py",
-    "fpga/ecp5_cells.v", "fpga/gowin_cells.v",
+    "fpga/large_ram.py", "fpga/logic_products.py", "fpga/netlist.py", "fpga/paired_products.py",
+    "fpga/synthesis.py", "fpga/tools.py", "fpga/yosys_mapping.py", "fpga/ecp5_cells.v",
+    "fpga/gowin_cells.v", "fpga/ice40_cells.v",
 )  # fmt: skip
 """Files that a compiled core depends on, besides those of `bitlif.model` and `bitlif.hdl`."""
 
