@@ -52,7 +52,8 @@ def test_layer_that_never_fits_is_returned_as_it_is() -> None:
 
 
 def test_large_layers_have_memories_of_one_port() -> None:
-    wide = DIGITS.replace(layer__inputs=256, layer__neurons=40, layer__lanes=1)
+    # The formats of the digits leave no room for the margin of the cells.
+    wide = Config.load("tiny").replace(layer__inputs=256, layer__neurons=40, layer__lanes=1)
     own = suited_to(wide, BOARDS["icebreaker"])
     assert own.gates.single_port == "all"
     assert suited_to(wide, BOARDS["ulx3s-85f"]).gates.single_port == "none"

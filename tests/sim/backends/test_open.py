@@ -370,7 +370,7 @@ def test_synaptic_events_do_not_saturate() -> None:
 
 def test_stalled_core_raises_until_it_is_reset() -> None:
     text = core_verilog(TINY)
-    faulty = text.replace("assign gradient_done = ", "assign gradient_done = 1'h0 & ")
+    faulty = text.replace("assign started = ", "assign started = 1'h0 & ")
     assert faulty != text
     work = random_work(TINY, 3, 1)
     with GateCore(TINY, "rtl", verilog=faulty) as core:
