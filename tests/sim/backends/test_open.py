@@ -380,7 +380,7 @@ def test_stalled_core_raises_until_it_is_reset() -> None:
         with pytest.raises(BitlifError, match="reset it"):
             core.weights()
         core.reset()
-        # Without learning there is no gradient to wait for.
+        # Without learning there are no passes over the inputs to wait for.
         model = fresh_model(work)
         core.load(work.weights)
         same(core.run(work.events), model.run(work.events))

@@ -135,9 +135,9 @@ def test_learning_core_can_run_without_learning(tmp_path: Path) -> None:
 
 def test_stalled_core_is_reported(tmp_path: Path) -> None:
     config = Config.load("tiny")
-    # A core without the end of its gradient pass waits forever.
+    # A core whose passes over the inputs never start waits forever.
     text = core_verilog(config)
-    faulty = text.replace("assign gradient_done = ", "assign gradient_done = 1'h0 & ")
+    faulty = text.replace("assign started = ", "assign started = 1'h0 & ")
     assert faulty != text
     core = run_cosim(random_work(config, 3, 1), tmp_path, simulator="icarus", verilog=faulty)
     assert core.stalled
