@@ -37,8 +37,8 @@ MAY_IMPORT = {
 FOLDERS = tuple(MAY_IMPORT)
 
 TWINS = {
-    "fixed", "gradient", "layer", "lfsr", "neuron", "noise", "signature", "table", "trace",
-    "update",
+    "fixed", "gradient", "layer", "lfsr", "network", "neuron", "noise", "signature", "table",
+    "trace", "update",
 }  # fmt: skip
 """Modules of `bitlif.model` whose gates are in a module of `bitlif.hdl` with the same name."""
 
@@ -53,6 +53,7 @@ TESTED_ELSEWHERE = {
     "model/sections.py": "model/config/test_config.py",  # parts of every configuration
     "model/clocks.py": "sim/backends/test_core.py",  # clock cycles that gates need
     "model/derive_sweep.py": "model/test_surrogate.py",  # and test_network: all of its integers
+    "model/network_clocks.py": "hdl/test_network.py",  # clock cycles that gates need
     "model/network_part.py": "model/test_network.py",  # the arrays of a network's layer
     "model/network_result.py": "model/test_network.py",  # what a network returns
     "model/network_stepping.py": "sim/backends/test_network_core.py",  # windows in steps

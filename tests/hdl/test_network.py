@@ -1,0 +1,33 @@
+"""The core of a network: bit for bit and clock cycle for clock cycle the model."""
+
+from __future__ import annotations
+
+import pytest
+from network_bench import run_differences
+from networks import network_stimulus, random_networks
+
+from bitlif.model.config.network import NetworkConfig, NetworkLayer
+
+from strategies import with_gates
+
+STALLS = [(0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.5, 0.7)]
+
+
+def with_random_gates(config: NetworkConfig, number: int) -> NetworkConfig:
+    """Return a network whose layers have some of the widths and memories of the gates."""
+    layers = tuple(
+        NetworkLayer(
+            config=with_gates(own.config, 7 * number + 5 * place), sweep=own.sweep,
+            initial=own.initial,
+        )
+        for place, own in enumerate(config.layers)
+    )  # fmt: skip
+    return NetworkConfig(name=config.name, layers=layers)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_network_that_runs_is_the_model(number: int) -> None:
+    config = with_random_gates(random_networks(12)[number], number)
+    events, weights, targets = network_stimulus(config, number)
+    stalls = STALLS[number % 3]
+    assert run_differences(config, weights, events, targets, stalls=stalls, seed=number) == []
