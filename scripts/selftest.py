@@ -159,7 +159,9 @@ def _config_there(link: Link) -> Config:
     for name in ready_made():
         config = Config.load(name)
         if 1 <= lanes <= min(config.layer.neurons, 256):
-            config = config.replace(layer__lanes=lanes)
+            if lanes != config.layer.lanes:
+                # The widths of the gates may not suit other lanes. The host does not need them.
+                config = config.replace(layer__lanes=lanes, gates__synapses=0, gates__products=0)
             if config_hash(config) == there:
                 return config
     raise BitlifError(

@@ -47,7 +47,7 @@ def dump_commented(config: Settings, header: Sequence[str] = ()) -> str:
     [layer]
     # number of inputs N
     """
-    tree = config_to_dict(config)
+    tree = config_to_dict(config, full=True)
     lines: list[str] = []
     for paragraph in header:
         lines += comment_lines(paragraph)

@@ -38,7 +38,7 @@ def dump_commented_network(network: NetworkConfig, header: Sequence[str] = ()) -
     <BLANKLINE>
     # a window: one presentat
     """
-    tree = network.to_dict()
+    tree = network.to_dict(full=True)
     lines: list[str] = []
     for paragraph in header:
         lines += comment_lines(paragraph)

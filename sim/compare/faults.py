@@ -55,8 +55,8 @@ def faulty_verilog(name: str, config: Config) -> str:
     """
     if name not in FAULTS:
         raise BitlifError(
-            f"--inject must be one of {', '.join(FAULTS)}, not {quoted(name)}"
-            f"{nearest_of(name, FAULTS)}"
+            f"--inject must be one of the {len(FAULTS)} faults that 'bitlif verify --list-faults' "
+            f"shows, not {quoted(name)}{nearest_of(name, FAULTS)}"
         )
     fault = FAULTS[name]
     reason = fault.no_effect(config)

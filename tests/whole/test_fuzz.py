@@ -146,7 +146,7 @@ def test_failing_case_is_saved_and_reproduced(
 
     sizes = st.integers(1, 9).map(lambda n: TINY.replace(layer__neurons=n, layer__lanes=1))
     monkeypatch.setattr(here, "check", fails)
-    monkeypatch.setattr(here, "configs", lambda max_steps: sizes)
+    monkeypatch.setattr(here, "core_configs", lambda max_steps: sizes)
     with pytest.raises(AssertionError, match="planted"):
         fuzz("rtl", 50)()
     case = Case.read(found)

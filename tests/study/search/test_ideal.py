@@ -46,6 +46,7 @@ NO_PART: dict[str, Any] = {
     "learning.rate_bits": 3, "learning.random_bits": 4, "learning.lfsr.width": 32,
     "learning.lfsr.taps": [31, 28], "learning.lfsr.seed": 9, "learning.lfsr.leap": 16,
     "learning.lfsr.sharing": "shared",
+    "gates.synapses": 2, "gates.products": 2, "gates.single_port": "all",
 }  # fmt: skip
 """Fields that an ideal twin ignores, each with another value."""
 
