@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bitlif import tasks
+    from bitlif import tasks, torch
     from bitlif.model.config.config import Config
     from bitlif.model.config.network import NetworkConfig
     from bitlif.model.errors import BitlifError, BitlifWarning
@@ -29,6 +29,7 @@ __all__ = [
     "__version__",
     "open",
     "tasks",
+    "torch",
 ]
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "SpikingClassifier": ("sim.classifier", "SpikingClassifier"),
     "open": ("sim.backends.open", "open"),
     "tasks": ("tasks", ""),
+    "torch": ("torch", ""),
 }
 """Module and name behind each public name."""
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 MAY_IMPORT = {
-    "bitlif": {"model", "tasks", "sim"},
+    "bitlif": {"model", "tasks", "sim", "trained"},
     "model": set(),
     "tasks": {"model"},
     "hdl": {"model"},
@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "fpga": {"model", "tasks", "hdl"},
     "sim": {"model", "tasks", "hdl", "host", "fpga"},
     "study": {"model", "tasks", "hdl", "fpga", "sim"},
-    "scripts": {"model", "tasks", "hdl", "host", "fpga", "sim", "study"},
+    "trained": {"model", "tasks"},
+    "scripts": {"model", "tasks", "hdl", "host", "fpga", "sim", "study", "trained"},
     "configs": set(),
 }
 """The folders in their order: each imports from those before it, and none from those after it."""
@@ -239,6 +240,7 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
         # The classifier derives from scikit-learn's classes, and is imported without them.
         "sim": extras["gates"] | extras["dev"] | {"sklearn"},
         "study": extras["study"],
+        "trained": extras["torch"],
     }
     required |= optional.get(folder, set())
     for path in sources(folder):
@@ -250,7 +252,7 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
                 else required.union(
                     *(
                         extras[name]
-                        for name in ("demo", "gates", "serial", "boards", "study", "bench")
+                        for name in ("demo", "gates", "serial", "boards", "study", "bench", "torch")
                     )
                 )
             )

@@ -76,6 +76,8 @@ API = {
     "Networks": ("bitlif.model.network", "bitlif.model.network_result",
                  "bitlif.model.floating.network", "bitlif.model.floating.following",
                  "bitlif.model.floating.network_bound"),
+    "PyTorch": ("bitlif.trained.network", "bitlif.trained.float_network", "bitlif.trained.losses",
+                "bitlif.trained.state", "bitlif.trained.readouts"),
     "Gates": ("bitlif.hdl.layer", "bitlif.hdl.export.verilog", "bitlif.hdl.bus.axi_top",
               "bitlif.hdl.uart.uart_top"),
     "Host": ("bitlif.host.driver", "bitlif.host.link"),

@@ -61,6 +61,7 @@ SLOW = (
     "study/test_ready_studies.py",
     "tasks/test_digits.py",
     "tasks/test_teacher.py",
+    "trained",
 )
 """Other folders and files below ``tests`` that take long: many processes, or whole trainings."""
 
