@@ -57,9 +57,9 @@ def board() -> SimulatedBoard:
     return SimulatedBoard(TINY)
 
 
-def agree_with_the_model(path: str, seed: int) -> None:
-    work = random_work(TINY, seed=seed, windows=2)
-    with bitlif.open(TINY, f"serial:{path}") as core, ModelCore(TINY) as model:
+def agree_with_the_model(path: str, seed: int, config: Config = TINY) -> None:
+    work = random_work(config, seed=seed, windows=2)
+    with bitlif.open(config, f"serial:{path}") as core, ModelCore(config) as model:
         for each in (core, model):
             each.load(work.weights)
         ours, theirs = (each.learn(work.events, work.targets) for each in (core, model))
@@ -114,6 +114,15 @@ def test_learning_over_a_noisy_line_matches_the_model(board: SimulatedBoard) -> 
     noise = LineNoise(flip=3e-4, drop=3e-4, repeat=3e-4, seed=9)
     with PseudoTerminal(board, noise) as terminal:
         agree_with_the_model(terminal.path, seed=6)
+
+
+def test_board_with_wide_rows_learns_as_the_model(quick: None) -> None:
+    gates = {"synapses": 6, "products": 4, "single_port": "weights"}
+    wide = TINY.replace(layer__neurons=11, layer__lanes=2, gates=gates)
+    with PseudoTerminal(SimulatedBoard(wide)) as terminal:
+        agree_with_the_model(terminal.path, 7, wide)
+        # Results and files do not depend on the widths: another configuration may be opened.
+        agree_with_the_model(terminal.path, 8, wide.replace(gates={"synapses": 2}))
 
 
 def test_disconnected_line_is_one_error_after_the_retries(board: SimulatedBoard) -> None:
