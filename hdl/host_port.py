@@ -41,17 +41,19 @@ def entry_layout(config: Config) -> data.StructLayout:
     return data.StructLayout({"a": bits, "b": bits})
 
 
-def phase_layout(config: Config) -> data.StructLayout:
+def phase_layout(config: Config, shifts: int | None = None) -> data.StructLayout:
     """Return a phase of the schedule: the integers that `bitlif.model.derive` returns for it.
 
-    ``shift`` is an index in `rate_shifts`; ``windows`` is 0 for a phase that never ends.
+    ``shift`` is an index in `rate_shifts`, or one of so many `shifts`; ``windows`` is 0 for a phase
+    that never ends.
     """
+    shifts = len(rate_shifts(config)) if shifts is None else shifts
     return data.StructLayout(
         {
             "noise_scale": config.noise.scale_bits,
             "reciprocal": config.error.reciprocal_bits,
             "rate": config.learning.rate_bits,
-            "shift": range(len(rate_shifts(config))),
+            "shift": range(shifts),
             "windows": range(max(phase.windows for phase in config.schedule) + 1),
         }
     )

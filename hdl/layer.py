@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
 from bitlif.model import clocks
 from bitlif.model.config.config import Config
-from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.signature import WIDTH
 
 from .core_signals import COUNTER_BITS, COUNTERS
@@ -24,10 +22,10 @@ from .learning import LearningEngine
 from .loadable import phase_rows
 from .memories import weight_rows
 from .observers import add_counters, connect_signature, connect_watch
-from .pipeline import NO_READ_WRITE_COLLISION, Pipe, select_part
-from .row_memory import weight_memory
+from .schedule import follow_schedule
 from .signature import Signature
 from .turns import Turns
+from .weight_ports import hold_weights
 
 
 def core_members(config: Config, *, learning: bool) -> dict[str, wiring.Member]:
@@ -143,9 +141,11 @@ class LayerCore(wiring.Component):
             self.digest.eq(signer.value),
         ]
         self._take_turns(m, turns, forward, emitter, learner)
-        self._follow_schedule(m, forward, learner, turns.window_done)
+        follow_schedule(
+            m, self, phase_rows(config), phase_layout(config), forward, learner, turns.window_done
+        )
         self._serve_host(m, forward, learner)
-        self._hold_weights(m, forward, learner)
+        hold_weights(m, config, self._weights, self.host, forward, learner)
         connect_signature(m, config.layer, forward, learner, signer)
         connect_watch(m, forward, learner, self.step_done, self.window_done)
         counters = add_counters(m, config.layer, forward, learner)
@@ -216,89 +216,6 @@ class LayerCore(wiring.Component):
             m.d.sync += trace_fresh.eq(1)
         with m.If(forward.done & ~self.learn & (keeps.trace == "clear")):
             m.d.sync += trace_blank.eq(1)
-
-    def _follow_schedule(
-        self, m: Module, forward: ForwardEngine, learner: LearningEngine | None, close: Signal
-    ) -> None:
-        """Drive the constants of the phase, and count its windows."""
-        config = self._config
-        rows = phase_rows(config)
-        m.submodules.schedule = schedule = Memory(
-            shape=phase_layout(config),
-            depth=len(rows),
-            init=rows,
-            attrs=NO_READ_WRITE_COLLISION | ({"ram_style": "block"} if len(rows) > 8 else {}),
-        )
-        read = schedule.read_port()
-        write = schedule.write_port()
-        m.d.comb += [
-            read.addr.eq(self.phase),
-            forward.noise_scale.eq(read.data.noise_scale),
-            self.host.schedule.eq(read.data),
-            write.addr.eq(self.host.address),
-            write.data.eq(self.host.schedule_data),
-            write.en.eq(self.host.schedule_enable & self.host.idle),
-        ]
-        # The host is idle until the first event; the constants are needed only cycles later.
-        with m.If(self.host.idle):
-            m.d.comb += read.addr.eq(self.host.address)
-        if learner is None:
-            return
-        m.d.comb += [
-            forward.reciprocal.eq(read.data.reciprocal),
-            learner.rate.eq(read.data.rate),
-            learner.shift.eq(read.data.shift),
-        ]
-        final = self.phase == len(rows) - 1
-        learned = Signal.like(read.data.windows)
-        windows = Signal.like(read.data.windows)
-        m.d.sync += windows.eq(read.data.windows)
-        with m.If(close & self.learn & ~final):
-            m.d.sync += learned.eq(learned + 1)
-            with m.If(learned + 1 == windows):
-                m.d.sync += [learned.eq(0), self.phase.eq(self.phase + 1)]
-
-    def _hold_weights(
-        self, m: Module, forward: ForwardEngine, learner: LearningEngine | None
-    ) -> None:
-        """Share the read port and the write port of the weights between host and engines."""
-        sizes, lanes = gate_sizes(self._config), self._config.layer.lanes
-        m.submodules.weights = weights = weight_memory(self._config, self._weights)
-        pipe = Pipe(m)
-        # The weights pass a register because the output of block RAM is slow.
-        row = pipe.register(weights.row, "weight_row")
-        host_row, host_place = self.host.address >> sizes.place_bits, self.host.address
-        shown = pipe.delay(host_place[: sizes.place_bits], 2, "host_place")
-        m.d.comb += [
-            weights.read_address.eq(forward.weight_address),
-            forward.weight_row.eq(row),
-        ]
-        pairs = zip(self.host.weights, select_part(list(row), shown, lanes), strict=True)
-        m.d.comb += [weight.eq(value) for weight, value in pairs]
-        for part in range(sizes.row_slots):
-            place = slice(part * lanes, (part + 1) * lanes)
-            there = host_place[: sizes.place_bits] == part
-            with m.If(self.host.idle & there):
-                m.d.comb += weights.write[place].eq(self.host.weights_enable)
-            values: Any = self.host.weights_data
-            if learner is not None:
-                with m.If(learner.update_enable & (learner.update_place == part)):
-                    m.d.comb += weights.write[place].eq(~0)
-                values = [
-                    Mux(self.host.idle, given, new)
-                    for given, new in zip(self.host.weights_data, learner.update_data, strict=True)
-                ]
-            for lane in range(lanes):
-                m.d.comb += weights.written[part * lanes + lane].eq(values[lane])
-        m.d.comb += weights.write_address.eq(host_row)
-        if learner is not None:
-            with m.If(~self.host.idle):
-                m.d.comb += weights.write_address.eq(learner.update_address)
-            with m.If(learner.weight_reading):
-                m.d.comb += weights.read_address.eq(learner.weight_address)
-            m.d.comb += learner.weight_row.eq(row)
-        with m.If(self.host.idle):
-            m.d.comb += weights.read_address.eq(host_row)
 
     def _serve_host(
         self, m: Module, forward: ForwardEngine, learner: LearningEngine | None

@@ -5,16 +5,51 @@ This module does not need Amaranth, so that a host can drive boards without it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
+from bitlif.model.derive_sweep import DerivedSweep
 from bitlif.model.errors import BitlifError
+from bitlif.model.interval import Interval
 
 LOADABLE = (
     "name", "learning.rate", "error.rule", "error.a", "error.b", "error.limit", "error.guard",
 )  # fmt: skip
 """Fields outside the schedule that affect only memories which a host can load."""
+
+
+class SweptUpdate(NamedTuple):
+    """What the update of a layer that a sweep teaches has of its own."""
+
+    gradient: Interval
+    """Range of a sum of adjoint currents."""
+    shifts: tuple[tuple[int, int, int], ...]
+    """As `rate_shifts`, for the unit of these sums."""
+
+
+def swept_update(swept: DerivedSweep) -> SweptUpdate:
+    """Return gradient and shifts of a layer from what is derived for its sweep."""
+    shifts = tuple(dict.fromkeys((p.rate_left, p.rate_bias, p.rate_right) for p in swept.phases))
+    return SweptUpdate(swept.ranges["sweep gradient"], shifts)
+
+
+def swept_rows(config: Config, swept: DerivedSweep) -> list[dict[str, int]]:
+    """Return the schedule of a layer that a sweep teaches; compare `phase_rows`."""
+    shifts = swept_update(swept).shifts
+    rows = []
+    for number, (phase, made) in enumerate(zip(config.schedule, swept.phases, strict=True)):
+        shift = (made.rate_left, made.rate_bias, made.rate_right)
+        rows.append(
+            {
+                "noise_scale": made.noise_scale,
+                "reciprocal": made.reciprocal,
+                "rate": made.rate,
+                "shift": shifts.index(shift),
+                "windows": phase.windows if number < len(config.schedule) - 1 else 0,
+            }
+        )
+    return rows
 
 
 def rate_shifts(config: Config) -> tuple[tuple[int, int, int], ...]:

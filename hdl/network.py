@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
 from bitlif.model.config.network import NetworkConfig
+from bitlif.model.errors import BitlifError
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.signature import WIDTH
 
 from .core_signals import COUNTER_BITS
 from .gather import event_layout
 from .host_port import HostSignature
 from .layer import LayerCore
+from .network_port import SweptHostSignature
+from .swept_layer import SWEPT_COUNTERS, SweptLayer
 
 FORWARD_COUNTERS = ("current_saturations", "membrane_saturations")
 """Counters of each layer of a network that only runs."""
 
 
-def network_members(config: NetworkConfig) -> dict[str, wiring.Member]:
+def network_members(config: NetworkConfig, *, learning: bool) -> dict[str, wiring.Member]:
     """Return the members of the signature of a core, in the order of its ports in Verilog."""
     first, last = config.layers[0].config, config.layers[-1].config
     members: dict[str, wiring.Member] = {
@@ -32,25 +36,65 @@ def network_members(config: NetworkConfig) -> dict[str, wiring.Member]:
         "window_done": Out(1),
         "digest": Out(WIDTH),
     }
-    if last.membrane.reset == "teacher":
+    if learning or last.membrane.reset == "teacher":
         target = last.error.target_bits + 1
         members["i_targets"] = In(stream.Signature(data.ArrayLayout(target, last.layer.lanes)))
+    if learning:
+        members["learn"] = In(1)
     for number, own in enumerate(config.layers):
-        members[f"host_{number}"] = In(HostSignature(own.config, learning=False))
+        host: wiring.Signature = HostSignature(own.config, learning=False)
+        if learning:
+            host = SweptHostSignature(config, number)
+            members[f"phase_{number}"] = Out(range(max(2, len(own.config.schedule))))
+        members[f"host_{number}"] = In(host)
         members[f"digest_{number}"] = Out(WIDTH)
-        members |= {f"{name}_{number}": Out(COUNTER_BITS) for name in FORWARD_COUNTERS}
+        names = SWEPT_COUNTERS if learning else FORWARD_COUNTERS
+        members |= {f"{name}_{number}": Out(COUNTER_BITS) for name in names}
     return members
 
 
+def require_sweepable(config: NetworkConfig) -> None:
+    """Check that the gates can learn a network.
+
+    Raises
+    ------
+    BitlifError
+        If they cannot; the message names the layer and the field.
+    """
+    for number, own in enumerate(config.layers):
+        gates, name = own.config.gates, f"layer.{number}"
+        if gates.single_port != "none":
+            raise BitlifError(
+                f"{name}.gates.single_port must be 'none' in a network that learns in gates, "
+                f"not '{gates.single_port}'"
+            )
+        sizes = gate_sizes(own.config)
+        if sizes.products != sizes.synapses:
+            raise BitlifError(
+                f"{name}.gates.products must be gates.synapses = {sizes.synapses} in a network "
+                f"that learns in gates, not {sizes.products}"
+            )
+        if number >= config.learned_from and own.sweep.update != "window":
+            raise BitlifError(
+                f"{name}.sweep.update must be 'window' in a network that learns in gates, "
+                f"not '{own.sweep.update}'"
+            )
+
+
 class NetworkCore(wiring.Component):
-    """Layer cores in a row, which run windows without learning.
+    """Layer cores in a row, which run and learn in windows.
 
     The spikes of a layer are streamed to the next one within the step. All layers work at the same
-    time, each on a later step than the next one, also across the end of a window.
+    time, each on a later step than the next one, also across the end of a window that is not
+    learned. After the steps of a window that is learned, all layers are swept, from the last one,
+    each step of a layer as soon as the next layer has handed back its credit. Then the weights of
+    all layers are updated at once.
 
     Parameters
     ----------
     config : bitlif.NetworkConfig
+    learning : bool
+        False: inference only; the learning hardware is omitted.
     weights : sequence of (N, M) int, or None
         Initial raw weights of the layers (checked by the caller); zeros if None.
 
@@ -59,21 +103,26 @@ class NetworkCore(wiring.Component):
     i_events : In(stream of event_layout(N))
         Input events of the first layer, in any order within a step; ``last`` ends the step.
     i_targets : In(stream of P raw targets)
-        One transfer per slot of the last layer and step; only if a teacher resets it.
+        One transfer per slot of the last layer and step; only if the core learns or a teacher
+        resets it.
     o_events : Out(stream of event_layout(M))
         Spikes of the last layer, lowest address first, then ``last``.
+    learn : In(1)
+        Whether to learn from the window; may change only while the network is idle.
     idle : Out(1)
         No layer has a window in progress.
     window_done : Out(1)
         The last layer ends a window in this clock cycle.
     digest : Out(32)
         Signature of the network; stable while it is idle.
-    host_0, host_1, ... : In(HostSignature)
+    host_0, host_1, ... : In(HostSignature, or SweptHostSignature if the core learns)
         Host port of each layer; usable while the network is idle.
     digest_0 ... : Out(32)
         Signature of each layer.
+    phase_0 ... : Out
+        Phase of each layer's schedule, if the core learns.
     current_saturations_0, membrane_saturations_0 ... : Out(32)
-        Counters of each layer.
+        Counters of each layer: `FORWARD_COUNTERS`, or `SWEPT_COUNTERS` if the core learns.
 
     Latency: `bitlif.model.network_clocks` gives the clock cycles of a window. Throughput: one row
     of weights per layer and clock cycle. Handshake: all streams can stall at any time; nothing is
@@ -81,21 +130,30 @@ class NetworkCore(wiring.Component):
     """
 
     def __init__(
-        self, config: NetworkConfig, *, weights: Sequence[NDArray[Any]] | None = None
+        self,
+        config: NetworkConfig,
+        *,
+        learning: bool = True,
+        weights: Sequence[NDArray[Any]] | None = None,
     ) -> None:
-        self._config = config
+        self._config, self._learning = config, learning
+        if learning:
+            require_sweepable(config)
         given = [None] * len(config.layers) if weights is None else list(weights)
-        self.layers = [
-            LayerCore(own.config, learning=False, weights=initial)
-            for own, initial in zip(config.layers, given, strict=True)
+        self.layers: list[Any] = [
+            SweptLayer(config, number, weights=initial)
+            if learning
+            else LayerCore(own.config, learning=False, weights=initial)
+            for number, (own, initial) in enumerate(zip(config.layers, given, strict=True))
         ]
-        super().__init__(network_members(config))
+        super().__init__(network_members(config, learning=learning))
 
     def elaborate(self, platform: object) -> Module:
         """Connect the layers in a row, and each to its host port."""
         m = Module()
         digest: Value | None = None
         idle: Value | None = None
+        names = SWEPT_COUNTERS if self._learning else FORWARD_COUNTERS
         for number, layer in enumerate(self.layers):
             m.submodules[f"layer_{number}"] = layer
             if number:
@@ -103,8 +161,7 @@ class NetworkCore(wiring.Component):
             connect(m, flipped(getattr(self, f"host_{number}")), layer.host)
             m.d.comb += getattr(self, f"digest_{number}").eq(layer.digest)
             m.d.comb += [
-                getattr(self, f"{name}_{number}").eq(getattr(layer, name))
-                for name in FORWARD_COUNTERS
+                getattr(self, f"{name}_{number}").eq(getattr(layer, name)) for name in names
             ]
             turned = layer.digest.rotate_left(number % WIDTH)
             digest = turned if digest is None else digest ^ turned
@@ -119,4 +176,40 @@ class NetworkCore(wiring.Component):
             self.window_done.eq(last.window_done),
             self.digest.eq(digest),
         ]
+        if self._learning:
+            self._learn(m)
         return m
+
+    def _learn(self, m: Module) -> None:
+        """Start the sweeps when all layers have ended their steps, and then the updates."""
+        learned = [layer for layer in self.layers if layer.learned]
+        for number, layer in enumerate(self.layers):
+            m.d.comb += [
+                layer.learn.eq(self.learn),
+                getattr(self, f"phase_{number}").eq(layer.phase),
+            ]
+            if number:
+                before = self.layers[number - 1]
+                m.d.comb += [
+                    layer.inputs_push.eq(before.push),
+                    layer.inputs_row.eq(before.spikes),
+                ]
+                if before.learned and layer.learned:
+                    connect(m, layer.before_credit, before.credit)
+        finished = _all_come(m, "finished", [layer.finished for layer in self.layers])
+        swept = _all_come(m, "swept", [layer.swept for layer in learned])
+        updated = _all_come(m, "updated", [layer.updated for layer in learned])
+        m.d.comb += [layer.sweep.eq(finished) for layer in learned]
+        m.d.comb += [layer.update.eq(swept) for layer in learned]
+        m.d.comb += [layer.close.eq(updated) for layer in self.layers]
+
+
+def _all_come(m: Module, name: str, pulses: list[Signal]) -> Signal:
+    """Return a pulse one clock cycle after the last of some pulses has come, in any order."""
+    came, all_there = Signal(len(pulses), name=f"{name}_layers"), Signal(name=f"all_{name}")
+    m.d.comb += all_there.eq(came.all())
+    with m.If(all_there):
+        m.d.sync += came.eq(0)
+    with m.Else():
+        m.d.sync += came.eq(came | Cat(pulses))
+    return all_there

@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 from bitlif.model.gate_sizes import gate_sizes
+from bitlif.model.interval import Interval
 
 from .fixed import shape_for, shape_of
 from .pipeline import NO_READ_WRITE_COLLISION
@@ -113,9 +114,12 @@ def weight_memory(config: Config, init: Sequence[Any] = ()) -> RowMemory:
     )
 
 
-def sum_memory(config: Config) -> RowMemory:
-    """Return the memory of the gradient, whose rows hold the sums of L synapses."""
+def sum_memory(config: Config, gradient: Interval | None = None) -> RowMemory:
+    """Return the memory of the gradient, whose rows hold the sums of L synapses.
+
+    `gradient` is the range of a sum; None for that of a single layer.
+    """
     sizes = gate_sizes(config)
-    gradient = shape_for(derive(config).ranges["gradient"])
-    layout = data.ArrayLayout(gradient, sizes.products)
+    shape = shape_for(gradient or derive(config).ranges["gradient"])
+    layout = data.ArrayLayout(shape, sizes.products)
     return RowMemory(layout, sizes.inputs * sizes.groups, single=sizes.single_gradient)

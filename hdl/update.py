@@ -10,7 +10,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
 
 from .fixed import saturate, shape_for, shape_of
-from .loadable import rate_shifts
+from .loadable import SweptUpdate, rate_shifts
 from .pipeline import Pipe
 
 NARROW, WIDE = 16, 18
@@ -24,6 +24,12 @@ def dropped_half(shift: int) -> int:
 
 class UpdatePipe(wiring.Component):
     """Adds the stochastically rounded change to a weight of one lane.
+
+    Parameters
+    ----------
+    config : bitlif.Config
+    swept : bitlif.hdl.loadable.SweptUpdate or None
+        Gradient and rates of a layer that a sweep teaches; None for those of a single layer.
 
     Members
     -------
@@ -44,14 +50,15 @@ class UpdatePipe(wiring.Component):
     product_latency = gradient_latency + 2  # product; sum of partial products, or a register
     latency = product_latency + 2  # rounded change; saturated weight
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, swept: SweptUpdate | None = None) -> None:
         self._config = config
-        self._shifts = rate_shifts(config)
+        self._shifts = swept.shifts if swept else rate_shifts(config)
+        gradient = swept.gradient if swept else derive(config).ranges["gradient"]
         weight = shape_of(config.synapse.weight)
         super().__init__(
             {
                 "weight": In(weight),
-                "gradient": In(shape_for(derive(config).ranges["gradient"])),
+                "gradient": In(shape_for(gradient)),
                 "random": In(config.learning.random_bits),
                 "rate": In(config.learning.rate_bits),
                 "shift": In(range(len(self._shifts))),

@@ -17,7 +17,7 @@ from .error_groups import group_place
 from .fixed import shape_for
 from .host_port import row_layout
 from .lfsr import lane_words
-from .loadable import rate_shifts
+from .loadable import SweptUpdate, rate_shifts
 from .pipeline import Pipe, select_part
 from .update import UpdatePipe
 
@@ -27,6 +27,12 @@ RATE_CHAIN = 16
 
 class UpdatePass(wiring.Component):
     """Updates the weights slot by slot and then input by input, in the order of the draws.
+
+    Parameters
+    ----------
+    config : bitlif.Config
+    swept : bitlif.hdl.loadable.SweptUpdate or None
+        See `UpdatePipe`.
 
     Members
     -------
@@ -62,16 +68,17 @@ class UpdatePass(wiring.Component):
 
     latency = 2 + UpdatePipe.latency  # read of weights and gradient; their registers
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, swept: SweptUpdate | None = None) -> None:
+        self._config, self._swept = config, swept
         self._sizes = sizes = gate_sizes(config)
-        gradient = shape_for(derive(config).ranges["gradient"])
+        gradient = shape_for(swept.gradient if swept else derive(config).ranges["gradient"])
+        shifts = swept.shifts if swept else rate_shifts(config)
         weight = row_layout(config)[0]
         members: dict[str, Any] = {
             "start": In(1),
             "done": Out(1),
             "rate": In(config.learning.rate_bits),
-            "shift": In(range(len(rate_shifts(config)))),
+            "shift": In(range(len(shifts))),
             "restart": In(1),
             "reading": Out(1),
             "weight_address": Out(range(sizes.inputs * sizes.rows)),
@@ -127,9 +134,13 @@ class UpdatePass(wiring.Component):
         self._update(m, pipe, weights, gradients, valids[1])
         return m
 
+    def _place(self, slot: int) -> int:
+        """Return the place of a slot in its row of the gradient; a sweep has no error groups."""
+        return slot % self._sizes.group_slots if self._swept else group_place(self._config, slot)
+
     def _walk(self, m: Module) -> dict[str, Any]:
         """Issue all slots of all inputs, slot by slot; return what is issued."""
-        sizes, config = self._sizes, self._config
+        sizes = self._sizes
         inputs, slots = sizes.inputs, sizes.slots
         running, slot = Signal(name="running"), Signal(range(slots), name="slot_issued")
         address = Signal(range(inputs), name="input")
@@ -151,7 +162,7 @@ class UpdatePass(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 running.eq(1), slot.eq(0), address.eq(0), row_place.eq(0), weight.eq(0), row.eq(0),
-                group.eq(group_place(config, 0)), gradient.eq(0), base.eq(0),
+                group.eq(self._place(0)), gradient.eq(0), base.eq(0),
             ]  # fmt: skip
         with m.Elif(issue):
             m.d.sync += [
@@ -168,9 +179,9 @@ class UpdatePass(wiring.Component):
                 with m.If(group_ends):
                     m.d.sync += group.eq(0)
                 short = (sizes.groups - 1) * sizes.group_slots
-                if short and group_place(config, short):
+                if short and self._place(short):
                     with m.If(slot == short - 1):
-                        m.d.sync += group.eq(group_place(config, short))
+                        m.d.sync += group.eq(self._place(short))
             with m.If(ends):
                 m.d.sync += running.eq(0)
         m.d.comb += [
@@ -200,7 +211,7 @@ class UpdatePass(wiring.Component):
                 # Registers in a chain: a single one would be far from most multipliers.
                 rate = pipe.register(rate, f"rate_{lane}")
                 shift = pipe.register(shift, f"shift_{lane}")
-            m.submodules[f"update_{lane}"] = update = UpdatePipe(config)
+            m.submodules[f"update_{lane}"] = update = UpdatePipe(config, self._swept)
             m.d.comb += [
                 update.weight.eq(weights[lane]),
                 update.gradient.eq(gradients[lane]),

@@ -9,31 +9,46 @@ one, while that sends them. Event e of a step is transferred at::
 where ``offer`` is the clock cycle in which the emitter of the layer before shows the event: one
 after the transfer of the event before it, and one more before each slot with spikes. The emitter
 shows its next event only after a transfer, so a slow layer slows those before it. The emitter of
-the last layer never waits. Tests verify the formula cycle-exact against the simulated core.
+the last layer never waits. The sweeps and updates of a learned window start when all layers have
+ended their steps; `sweep_clocks` has their formula. Tests verify the formula cycle-exact against
+the simulated core.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .clocks import CLOSE, LEAST, SETTLE, SPIKES, SUMS
+from .clocks import CLOSE, ERRORS, LEAST, LEAST_LEARNING, SETTLE, SPIKES, SUMS
 from .config.network import NetworkConfig
 from .engine.compile import compilable, compiled
 from .events import Events
-from .gate_sizes import gate_sizes
+from .gate_sizes import UPDATE, gate_sizes
 from .network_result import NetworkResult
+from .surrogate import Surrogate
 
 LOOK = 2
 """Clock cycles from the last spikes of a step to the first slot that the emitter looks at."""
+ADJOINT, CREDIT = 5, 3
+"""Of an adjoint filter, and of the rounding of the credit."""
+TREE = 4
+"""From the read of a row of weights to the sum of its credit, without the levels of the tree."""
+GRADIENT = 3
+"""From the read of a row of the gradient to its write."""
+MARK_BITS = 16
+"""Most input bits of a word of marks."""
 LONG_AGO = -(1 << 40)
 """A clock cycle before all others."""
 
 
 def network_window_ends(
-    config: NetworkConfig, events: Events, result: NetworkResult
+    config: NetworkConfig,
+    events: Events,
+    results: Sequence[NetworkResult],
+    learns: Sequence[bool] | None,
 ) -> NDArray[np.int64]:
     """Return the clock cycle in which each layer ends each window: (L, W).
 
@@ -44,24 +59,135 @@ def network_window_ends(
     ----------
     config : NetworkConfig
     events : Events
-    result : NetworkResult
-        Result of the same windows, which were not learned.
+    results : sequence of NetworkResult
+        Of each window. Those that are learned must have recorded ``membrane`` and ``adjoints``.
+    learns : sequence of bool or None
+        Of each window, whether it is learned; None for a core without learning hardware.
     """
     walked = np.diff(events.pointers).astype(np.int64)
     most = max(own.config.layer.slots for own in config.layers)
-    counts = np.zeros((len(config.layers), len(walked), most), np.int64)
-    constants = np.zeros((len(config.layers), 4), np.int64)
-    for number, (own, layer) in enumerate(zip(result.layers, config.layers, strict=True)):
-        counts[number] = _spikes_of_slots(own.raster, layer.config.layer.lanes, most)
+    count, last = len(config.layers), len(config.layers) - 1
+    counts = np.zeros((count, len(walked), most), np.int64)
+    constants = np.zeros((count, 5), np.int64)
+    for number, layer in enumerate(config.layers):
+        raster = np.concatenate([own.layers[number].raster for own in results])
         sizes = gate_sizes(layer.config)
+        counts[number] = _spikes_of_slots(raster, sizes.lanes, most)
+        least = LEAST_LEARNING if learns is not None and number == last else LEAST
         constants[number] = (
-            sizes.rows, max(1, SUMS + 1 - sizes.rows), max(sizes.slots + 1, LEAST),
-            sizes.slots + SPIKES,
+            sizes.rows, max(1, SUMS + 1 - sizes.rows), max(sizes.slots + 1, least),
+            sizes.slots + SPIKES, sizes.slots + (ERRORS if number == last else 0),
         )  # fmt: skip
-    ends = np.zeros((len(config.layers), events.windows), np.int64)
-    work = np.full((5, len(config.layers)), LONG_AGO, np.int64)
-    compiled(network_times)(walked, counts, constants, events.steps, work, ends)
+    swept = np.full(events.windows, -1, np.int64)
+    for window, learn in enumerate(learns or ()):
+        if learn:
+            given = walked[window * events.steps : (window + 1) * events.steps]
+            swept[window] = sweep_clocks(config, given, results[window])
+    ends = np.zeros((count, events.windows), np.int64)
+    work = np.full((5, count), LONG_AGO, np.int64)
+    compiled(network_times)(walked, counts, constants, swept, events.steps, work, ends)
     return ends
+
+
+def sweep_clocks(config: NetworkConfig, walked: NDArray[np.int64], result: NetworkResult) -> int:
+    """Return the clock cycles from the start of the sweeps of a window to the end of all updates.
+
+    In a step of a layer with K slots, R rows of S weights, and d draws per neuron (at least 1), the
+    adjoints take ``(K - 1) d + 11`` clock cycles, 14 in a hidden layer. The credit for the
+    layer before takes ``K' + open R + 4 + levels``, with its K' slots, its neurons with a surrogate
+    derivative, and the levels of a tree of S terms; the gradient takes ``words + spikes R + 3``.
+    Both are skipped if all adjoint currents of the step are zero, but for the words of the first
+    layer. A layer starts a step when the next one has handed back its credit.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    walked : (T,) int64
+        Input events of each step.
+    result : NetworkResult
+        Of this window, with ``membrane`` and ``adjoints``.
+    """
+    count, steps = len(config.layers), len(walked)
+    activity = np.zeros((count, steps, 3), np.int64)
+    constants = np.zeros((count, 8), np.int64)
+    spikes = walked
+    for number, layer in enumerate(config.layers):
+        sizes, swept = gate_sizes(layer.config), config.derived_sweep(number).constants
+        words = -(-sizes.inputs // min(sizes.inputs, MARK_BITS))
+        slots_before = 0
+        if number:
+            before, own = config.layers[number - 1], result.layers[number - 1]
+            words = slots_before = before.config.layer.slots
+            threshold = config.derived(number - 1).constants.threshold
+            surrogate = config.derived_sweep(number - 1).constants.surrogate
+            assert own.membrane is not None
+            activity[number, :, 1] = _open(own.membrane[0] - threshold, surrogate).sum(axis=1)
+            spikes = own.raster[0].sum(axis=1)
+        activity[number, :, 0] = result.adjoints[number][0].any(axis=1)
+        activity[number, :, 2] = spikes
+        entering = 1 + (CREDIT if swept.hidden else 0)
+        constants[number] = (
+            (sizes.slots - 1) * max(1, swept.draws) + entering + 2 * ADJOINT, sizes.rows,
+            slots_before, TREE + (sizes.synapses - 1).bit_length(), words,
+            number > config.learned_from, number == 0,
+            sizes.update_pace * sizes.inputs * sizes.slots + UPDATE,
+        )  # fmt: skip
+    work = np.full((2, count), LONG_AGO, np.int64)
+    return int(compiled(sweep_times)(activity, constants, config.learned_from, work))
+
+
+def _open(distance: NDArray[Any], s: Surrogate) -> NDArray[np.bool_]:
+    """Return whether the surrogate derivative at distances from the threshold is not zero."""
+    distance = np.abs(distance)
+    inside: NDArray[np.bool_] = distance < s.width
+    if s.reciprocal:
+        bins = np.minimum((distance.astype(object) * s.reciprocal) >> s.shift, len(s.table) - 1)
+        inside &= np.asarray(s.table)[bins.astype(np.int64)] != 0
+    return inside
+
+
+def sweep_times(activity: Any, constants: Any, learned_from: int, work: Any) -> int:
+    """Return the clock cycles of the sweeps and updates of a window.
+
+    Parameters
+    ----------
+    activity : (L, T, 3) int64
+        Of each step: whether an adjoint current is not zero; neurons of the layer before with a
+        surrogate derivative; input spikes.
+    constants : (L, 8) int64
+        See `sweep_clocks`.
+    learned_from : int
+    work : (2, L) int64
+        Scratch; `LONG_AGO`.
+    """
+    layers, steps = activity.shape[0], activity.shape[1]
+    waits, adjoint = work[0], work[1]
+    for number in range(layers):
+        waits[number] = 1
+    for back in range(steps):
+        handed = LONG_AGO
+        for place in range(layers - learned_from):
+            number = layers - 1 - place
+            active, opened, spikes = activity[number, steps - 1 - back]
+            slots, rows, slots_before, tree, words, passes, first, _ = constants[number]
+            now = max(waits[number], handed + 1) + 1 + slots
+            adjoint[number] = now
+            if passes:
+                now = max(now, adjoint[number - 1]) + 1
+                if active:
+                    now += slots_before + opened * rows + tree
+                handed = now
+            now += 1
+            if active or first:
+                now += words + spikes * rows * active + GRADIENT
+            waits[number] = now + 2
+    last = 0
+    for number in range(learned_from, layers):
+        last = max(last, waits[number] - 1)
+    end = 0
+    for number in range(learned_from, layers):
+        end = max(end, last + 1 + constants[number, 7])
+    return end + 1
 
 
 def _spikes_of_slots(raster: NDArray[Any], lanes: int, most: int) -> NDArray[np.int64]:
@@ -104,7 +230,7 @@ def pass_step(slots, begin, gate, rows):  # type: ignore[no-untyped-def]
 
 
 def network_times(
-    walked: Any, counts: Any, constants: Any, steps: int, work: Any, ends: Any
+    walked: Any, counts: Any, constants: Any, swept: Any, steps: int, work: Any, ends: Any
 ) -> None:
     """Write the clock cycle in which each layer ends each window.
 
@@ -114,9 +240,12 @@ def network_times(
         Input events of each step.
     counts : (L, W T, most) int64
         Spikes of each layer, step and slot.
-    constants : (L, 4) int64
+    constants : (L, 5) int64
         Of each layer: rows of an input; clock cycles from the read of a row to its sums that no
-        further row hides; least clock cycles of a step; from the start of a step to its spikes.
+        further row hides; least clock cycles of a step; from the start of a step to its spikes, and
+        to its errors.
+    swept : (W,) int64
+        Clock cycles of `sweep_clocks` of each window, or -1 if it is not learned.
     steps : int
         Of a window.
     work : (5, L) int64
@@ -127,12 +256,13 @@ def network_times(
     layers = counts.shape[0]
     # Of each layer: when the next step may come, started, was sent, and the last two steps ended.
     gates, starts, sent, done, before = work[0], work[1], work[2], work[3], work[4]
-    gates[:] = 0
+    for number in range(layers):
+        gates[number] = 0
     for step in range(walked.size):
         latest = gates[0] + (walked[step] - 1) * constants[0, 0] if walked[step] > 0 else LONG_AGO
         end = gates[0] + walked[step] * constants[0, 0]
         for number in range(layers):
-            rows, late, least, spiking = constants[number]
+            rows, late, least, spiking, erring = constants[number]
             start = max(end + 1, latest + rows + late, starts[number] + least, before[number] + 1)
             starts[number] = start
             gates[number] = start
@@ -143,7 +273,18 @@ def network_times(
             latest, end = pass_step(counts[number, step], begin, gate, taken)
             sent[number] = end
             before[number] = done[number]
-            done[number] = max(end, done[number]) + 1
+            ready = end
+            if swept[step // steps] >= 0:
+                ready = max(end, start + erring)
+            done[number] = max(ready, done[number]) + 1
             if step % steps == steps - 1:
                 ends[number, step // steps] = done[number] + CLOSE - SETTLE
                 gates[number] = done[number] + CLOSE + 1
+        if step % steps == steps - 1 and swept[step // steps] >= 0:
+            ended = done[0]
+            for number in range(layers):
+                ended = max(ended, done[number])
+            closing = ended + 2 + swept[step // steps] + 1
+            for number in range(layers):
+                ends[number, step // steps] = closing
+                gates[number] = closing + CLOSE - 1

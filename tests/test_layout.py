@@ -38,8 +38,8 @@ MAY_IMPORT = {
 FOLDERS = tuple(MAY_IMPORT)
 
 TWINS = {
-    "fixed", "gradient", "layer", "lfsr", "network", "neuron", "noise", "signature", "table",
-    "trace", "update",
+    "adjoint", "credit", "fixed", "gradient", "layer", "lfsr", "network", "neuron", "noise",
+    "signature", "surrogate", "table", "trace", "update",
 }  # fmt: skip
 """Modules of `bitlif.model` whose gates are in a module of `bitlif.hdl` with the same name."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from network_bench import run_differences
+from network_bench import differences
 from networks import network_stimulus, random_networks
 
 from bitlif.model.config.network import NetworkConfig, NetworkLayer
@@ -30,4 +32,27 @@ def test_network_that_runs_is_the_model(number: int) -> None:
     config = with_random_gates(random_networks(12)[number], number)
     events, weights, targets = network_stimulus(config, number)
     stalls = STALLS[number % 3]
-    assert run_differences(config, weights, events, targets, stalls=stalls, seed=number) == []
+    assert differences(config, weights, events, targets, stalls=stalls, seed=number) == []
+
+
+def sweepable(config: NetworkConfig, number: int) -> NetworkConfig:
+    """Return a network that the gates can learn, with some of the widths of the gates."""
+    layers = []
+    for place, own in enumerate(config.layers):
+        slots, lanes = own.config.layer.slots, own.config.layer.lanes
+        width = 1 + (number + place) % slots
+        changed = own.config.replace(gates__synapses=width * lanes)
+        sweep = dataclasses.replace(own.sweep, update="window")
+        layers.append(NetworkLayer(config=changed, sweep=sweep, initial=own.initial))
+    return NetworkConfig(name=config.name, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_network_that_learns_is_the_model(number: int) -> None:
+    config = sweepable(random_networks(16)[number], number)
+    events, weights, targets = network_stimulus(config, number)
+    stalls = STALLS[(number + number // 3) % 3]
+    # A host that changes its mind waits until the network is idle, which takes clock cycles.
+    learns = [True, not any(stalls) or number % 4 > 0, True]
+    found = differences(config, weights, events, targets, learns=learns, stalls=stalls, seed=number)
+    assert found == []

@@ -12,6 +12,7 @@ from amaranth.sim import Simulator
 import bitlif.sim
 from bitlif.hdl.core_signals import READ_CLOCKS
 from bitlif.hdl.network import FORWARD_COUNTERS, NetworkCore
+from bitlif.hdl.swept_layer import SWEPT_COUNTERS
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
 from bitlif.model.gate_sizes import gate_sizes
@@ -28,10 +29,12 @@ class NetworkBench:
 
     def __init__(
         self, config: NetworkConfig, weights: list[np.ndarray], events: Events, targets: Any,
-        *, stalls: tuple[float, float, float], seed: int,
+        *, learns: list[bool] | None, stalls: tuple[float, float, float], seed: int,
     ) -> None:  # fmt: skip
         self.config, self.weights, self.events, self.stalls = config, weights, events, stalls
-        self.core = NetworkCore(config)
+        self.learns = learns
+        self.core = NetworkCore(config, learning=learns is not None)
+        self.adjoints: list[list[list[int]]] = [[] for _ in config.layers]
         self.random = random.Random(seed)
         self.steps = events.windows * events.steps
         self.targets = targets
@@ -57,9 +60,19 @@ class NetworkBench:
                 layer.window_done, layer.o_events.valid & layer.o_events.ready,
                 layer.o_events.payload.last, layer.o_events.payload.address,
             ]  # fmt: skip
+        engines = []
+        if self.learns is not None:
+            engines = [(k, own.engine) for k, own in enumerate(core.layers) if own.learned]
+        fixed = len(ports)
+        for _, engine in engines:
+            ports += [engine.adjoints_valid, engine.adjoints]
         while True:
             sampled = await ctx.tick().sample(*ports)
             values = sampled[-len(ports) :]
+            for place, (number, engine) in enumerate(engines):
+                valid, row = values[fixed + 2 * place :][:2]
+                if valid:
+                    self.adjoints[number].append([row[lane] for lane in range(len(engine.active))])
             if self.began < 0 and values[0] and values[1]:
                 self.began = self.clock
             for number in range(len(core.layers)):
@@ -82,6 +95,13 @@ class NetworkBench:
         for number in range(len(core.layers)):
             await self.load_weights(ctx, number)
         for step in range(self.steps):
+            if self.learns is not None and step % self.events.steps == 0:
+                learns = self.learns[step // self.events.steps]
+                if ctx.get(core.learn) != learns:
+                    # All windows before must have ended, and begun.
+                    while self.received[-1] < step or not ctx.get(core.idle | self.over):
+                        await ctx.tick()
+                ctx.set(core.learn, learns)
             start, stop = self.events.pointers[step : step + 2].tolist()
             for address in [*self.events.addresses[start:stop].tolist(), None]:
                 await self.hesitate(ctx, 0)
@@ -135,7 +155,16 @@ class NetworkBench:
                 found[f"{name} {number}"] = np.array(kept[: sizes.neurons])
             found[f"noise {number}"] = tuple(ctx.get(own) for own in host.noise_lfsr)
             found[f"raster {number}"] = self.rasters[number]
-            for name in FORWARD_COUNTERS:
+            names = FORWARD_COUNTERS
+            if self.learns is not None:
+                names = SWEPT_COUNTERS
+                found[f"phase {number}"] = ctx.get(getattr(core, f"phase_{number}"))
+                for name in ("update", "sweep"):
+                    states = getattr(host, f"{name}_lfsr", None)
+                    if states is not None:
+                        found[f"{name} {number}"] = tuple(ctx.get(state) for state in states)
+                found[f"adjoints {number}"] = self.adjoints[number]
+            for name in names:
                 found[f"{name} {number}"] = ctx.get(getattr(core, f"{name}_{number}"))
         self.result = found
 
@@ -144,6 +173,8 @@ class NetworkBench:
         core, sizes = self.core, self.config.layers[-1].config.layer
         padded = np.zeros((self.steps, sizes.slots * sizes.lanes), np.int64)
         padded[:, : sizes.neurons] = self.targets
+        if self.learns is not None and self.config.layers[-1].config.membrane.reset == "free":
+            padded = padded[np.repeat(self.learns, self.events.steps)]
         for row in padded.reshape(-1, sizes.lanes).tolist():
             await self.hesitate(ctx, 1)
             ctx.set(core.i_targets.payload, row)
@@ -159,11 +190,25 @@ class NetworkBench:
             await ctx.tick()
 
 
-def run_differences(
+def simulated(bench: NetworkBench, *, taught: bool) -> dict[str, Any]:
+    """Run a bench to its end, and return what it has found."""
+    simulator = Simulator(bench.core)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench.count, background=True)
+    simulator.add_testbench(bench.host)
+    simulator.add_testbench(bench.collect)
+    if taught:
+        simulator.add_testbench(bench.teach, background=True)
+    simulator.run()
+    return bench.result
+
+
+def differences(
     config: NetworkConfig, weights: list[np.ndarray], events: Events, targets: np.ndarray,
-    *, stalls: tuple[float, float, float] = (0.0, 0.0, 0.0), seed: int = 0,
+    *, learns: list[bool] | None = None, stalls: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    seed: int = 0,
 ) -> list[str]:  # fmt: skip
-    """Return the names of results in which a core that only runs differs from the model.
+    """Return the names of results in which a core differs from the model.
 
     Parameters
     ----------
@@ -171,7 +216,9 @@ def run_differences(
     weights : list of (N, M) int
     events : Events
     targets : (W, M) or (W, T, M) int
-        Used if a teacher resets the last layer.
+        Used in learned windows, and in others if a teacher resets the last layer.
+    learns : list of bool or None
+        Of each window, whether it is learned; None for a core without learning hardware.
     stalls : tuple of float
         Probability that events, targets and output stall. Clock cycles are compared if all are 0.
     seed : int
@@ -179,39 +226,78 @@ def run_differences(
     """
     teacher = config.layers[-1].config.membrane.reset == "teacher"
     goals = targets_by_step(config.layers[-1].config, events, targets)
-    bench = NetworkBench(config, weights, events, goals, stalls=stalls, seed=seed)
-    simulator = Simulator(bench.core)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench.count, background=True)
-    simulator.add_testbench(bench.host)
-    simulator.add_testbench(bench.collect)
-    if teacher:
-        simulator.add_testbench(bench.teach, background=True)
-    simulator.run()
-    if not bench.result:
+    bench = NetworkBench(config, weights, events, goals, learns=learns, stalls=stalls, seed=seed)
+    found = simulated(bench, taught=teacher or learns is not None)
+    if not found:
         return ["the end"]
-    model = Network(config)
-    model.load(weights)
-    result = model.run(events, targets if teacher else None)
-    expected: dict[str, Any] = {}
-    for number, (own, state) in enumerate(zip(result.layers, model.states(), strict=True)):
+    expected = expected_results(config, weights, events, targets, learns, bench)
+    if any(stalls):
+        expected = {name: own for name, own in expected.items() if not name.startswith("clocks")}
+    else:
+        found |= {f"clocks {number}": own for number, own in enumerate(bench.ends)}
+    assert found.keys() == expected.keys()
+    return [name for name in expected if not np.array_equal(found[name], expected[name])]
+
+
+def expected_results(
+    config: NetworkConfig, weights: list[np.ndarray], events: Events, targets: np.ndarray,
+    learns: list[bool] | None, bench: NetworkBench,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what the model says that a bench must find."""
+    teacher = config.layers[-1].config.membrane.reset == "teacher"
+    network = Network(config)
+    network.load(weights)
+    totals = [dict.fromkeys(SWEPT_COUNTERS, 0) for _ in config.layers]
+    rasters: list[list[np.ndarray]] = [[] for _ in config.layers]
+    adjoints: list[list[list[int]]] = [[] for _ in config.layers]
+    results = []
+    with bitlif.sim.open(config) as core:
+        core.load(weights)
+        for window, learn in enumerate(learns or [False] * events.windows):
+            given = events.select(range(window, window + 1))
+            goals = targets[window : window + 1] if learn or teacher else None
+            core.run(given, goals, learn=learn)
+            if learn:
+                result = network.learn(given, goals, record=("adjoints", "membrane"))
+            else:
+                result = network.run(given, goals, record=("membrane",))
+            results.append(result)
+            for number, own in enumerate(result.layers):
+                rasters[number].append(own.raster[0])
+                counts = {**own.counters, **(result.sweep_counters[number] if learn else {})}
+                for name in SWEPT_COUNTERS:
+                    totals[number][name] += counts.get(name, 0)
+                if learn and number >= config.learned_from:
+                    adjoints[number] += rows_of(config, number, result.adjoints[number][0])
+        expected: dict[str, Any] = {"digest": core.signature()}
+    states = zip(network.states(), network.weights(), network.sweep_lfsr(), strict=True)
+    for number, (state, learned, sweep) in enumerate(states):
         expected |= {
-            f"weights {number}": weights[number],
+            f"weights {number}": learned,
             f"current {number}": state.current,
             f"membrane {number}": state.membrane,
             f"noise {number}": state.noise_lfsr,
-            f"raster {number}": own.raster.reshape(bench.rasters[number].shape),
+            f"raster {number}": np.concatenate(rasters[number]),
         }
-        expected |= {f"{name} {number}": own.counters[name] for name in FORWARD_COUNTERS}
-    with bitlif.sim.open(config) as core:
-        core.load(weights)
-        core.run(events, targets if teacher else None)
-        expected["digest"] = core.signature()
-    found = bench.result
-    if not any(stalls):
-        ends = network_window_ends(config, events, result)
-        for number in range(len(config.layers)):
-            expected[f"clocks {number}"] = ends[number]
-            found[f"clocks {number}"] = bench.ends[number]
-    assert found.keys() == expected.keys()
-    return [name for name in expected if not np.array_equal(found[name], expected[name])]
+        names = FORWARD_COUNTERS if learns is None else SWEPT_COUNTERS
+        expected |= {f"{name} {number}": totals[number][name] for name in names}
+        if learns is None:
+            continue
+        expected |= {f"phase {number}": state.phase, f"adjoints {number}": adjoints[number]}
+        if number >= config.learned_from:
+            own = config.layers[number]
+            if own.config.learning.random_bits:
+                expected[f"update {number}"] = state.update_lfsr
+            if own.sweep.rounding == "stochastic":
+                expected[f"sweep {number}"] = sweep
+    ends = network_window_ends(config, events, results, learns)
+    return expected | {f"clocks {number}": own for number, own in enumerate(ends)}
+
+
+def rows_of(config: NetworkConfig, number: int, adjoints: np.ndarray) -> list[list[int]]:
+    """Return adjoint currents (T, M) as rows of P, in the order of the sweep."""
+    sizes = config.layers[number].config.layer
+    padded = np.zeros((len(adjoints), sizes.slots * sizes.lanes), np.int64)
+    padded[:, : sizes.neurons] = adjoints
+    rows: list[list[int]] = padded[::-1].reshape(-1, sizes.lanes).tolist()
+    return rows
