@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import or_
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
@@ -43,8 +45,13 @@ class ElementPort(wiring.Component):
         The selected memory, the selected element, and the number of elements.
     ended : Out(1)
         The pointer is after the last element.
-    value : Out(64)
-        The element, sign-extended, after 3 clock cycles without a change of core or pointer.
+    show : In(1)
+    value : Out(32)
+        Lower half of the element, sign-extended to 64 bits, after 3 clock cycles without a change
+        of core or pointer; 0 unless ``show`` was high in the last clock cycle.
+    high : Out(32)
+        Upper half of the last element that was left by ``advance`` without ``store``; ``show``
+        must have been high in the clock cycle before.
 
     Latency: 3 clock cycles to read, `seek_clocks` to seek. Throughput: one write per clock cycle.
     Handshake: pulses. Reset: element 0 of memory 0.
@@ -54,14 +61,7 @@ class ElementPort(wiring.Component):
         self._config = config
         self._elements = elements(config, learning=learning)
         most = max(own.count for own in self._elements.values())
-        neurons = config.layer.neurons
-        self._index_bits = max(1, (config.layer.inputs * neurons - 1).bit_length())
-        self._neuron_bits = max(1, (neurons - 1).bit_length())
-        self._sizes = sizes = gate_sizes(config)
-        # The rows of the weights of an input are told from a slot by one more division, unless
-        # there is only one, or they hold a power of two of slots.
-        divides = sizes.rows > 1 and sizes.row_slots != 1 << sizes.place_bits
-        self._slot_bits = (sizes.slots - 1).bit_length() if divides else 0
+        self._sizes = gate_sizes(config)
         super().__init__(
             {
                 "host": Out(HostSignature(config, learning=learning)),
@@ -76,154 +76,144 @@ class ElementPort(wiring.Component):
                 "advance": In(1),
                 "memory": Out(range(len(MEMORIES))),
                 "index": Out(range(most + 1)),
-                "count": Out(WORD_BITS),
+                "count": Out(range(most + 1)),
                 "ended": Out(1),
-                "value": Out(2 * WORD_BITS),
+                "show": In(1),
+                "value": Out(WORD_BITS),
+                "high": Out(WORD_BITS),
             }
         )
 
-    @property
-    def seek_clocks(self) -> int:
-        """Clock cycles from ``seek`` to ``sought``."""
-        return self._index_bits + self._neuron_bits + self._slot_bits
+    def seek_clocks(self, element: int) -> int:
+        """Return the clock cycles from ``seek`` to ``sought`` for an element of the weights.
+
+        A seek steps over the inputs and then over the neurons, one per clock cycle: it needs no
+        divider, and addresses are written seldom.
+        """
+        return sum(divmod(element, self._sizes.neurons)) + 2
 
     def elaborate(self, platform: object) -> Module:
         """Build the pointer, and the path from the row of each memory to its element."""
         m = Module()
-        host = self.host
+        host, word = self.host, self.word
         weights, slot, lane = self._point(m)
+        clear = _clear_from(m, word, [len(self.count), len(self.memory), *self._widths()])
+        index_bits, memory_bits = len(self.count), len(self.memory)
         m.d.comb += [self.ended.eq(self.index == self.count), host.address.eq(self.index)]
-        m.d.sync += [self.known.eq(0), self.fits.eq(0), self.inside.eq(self.word < self.count)]
-        for own in self._elements.values():
-            with m.If(self.word == own.memory.number):
-                m.d.sync += self.known.eq(1)
+        m.d.sync += [
+            self.known.eq(0),
+            self.fits.eq(0),
+            self.inside.eq(clear(index_bits) & (word[:index_bits] < self.count)),
+        ]
+        numbers = [own.memory.number for own in self._elements.values()]
+        with m.Switch(word[:memory_bits]), m.Case(*numbers):
+            m.d.sync += self.known.eq(clear(memory_bits))
+        m.d.comb += [host.weights_data[own].eq(word) for own in range(self._config.layer.lanes)]
+        chosen = {name: Signal(name=f"is_{name}") for name in self._elements}
+        for row, names in (("schedule", SCHEDULE), ("entry", ("table_a", "table_b"))):
+            if not chosen.keys().isdisjoint(names):
+                # An element is written with its row; the others keep their values.
+                m.d.comb += getattr(host, f"{row}_data").eq(getattr(host, row))
         with m.Switch(self.memory):
             for name, own in self._elements.items():
                 with m.Case(own.memory.number):
-                    m.d.comb += self.count.eq(own.count)
-                    m.d.sync += self.value.eq(self._element(name, lane))
+                    m.d.comb += [chosen[name].eq(1), self.count.eq(own.count)]
                     if name in STATE and STATE[name].per != "input":
                         per_synapse = STATE[name].per == "synapse"
                         m.d.comb += host.address.eq(weights if per_synapse else slot)
                     if own.memory.access == "rw":
-                        m.d.sync += self.fits.eq(_in_range(self.word, own))
+                        m.d.sync += self.fits.eq(_in_range(word, own, clear))
                         self._write(m, name, lane)
+        element = Signal(2 * WORD_BITS)
+        terms = []
+        for name, here in chosen.items():
+            shown = Signal(name=f"shows_{name}")
+            m.d.sync += shown.eq(self.show & here & ~self._blank(name))
+            terms.append(Mux(shown, self._element(name, lane), 0))
+        m.d.comb += [element.eq(reduce(or_, terms)), self.value.eq(element)]
+        with m.If(self.advance & ~self.store):
+            m.d.sync += self.high.eq(element[WORD_BITS:])
         return m
+
+    def _widths(self) -> list[int]:
+        """Return the numbers of bits of the elements that can be written, without a sign."""
+        written = (own for own in self._elements.values() if own.memory.access == "rw")
+        return [own.high.bit_length() for own in written]
 
     def _point(self, m: Module) -> tuple[Value, Value, Signal]:
         """Build the pointer; return the address of the weights, slot and lane of the element.
 
-        The slot is right for memories of neurons. A seek divides, one bit per clock cycle.
+        The slot is right for memories of neurons.
         """
         sizes = self._sizes
         row = Signal(range(sizes.inputs * sizes.rows))
         lane = Signal(range(sizes.lanes))
         place = Signal(sizes.place_bits)
         weights: Value = Cat(place, row) if sizes.place_bits else row
-        slot: Value = weights
-        if self._slot_bits:
-            # A register of its own, as the addresses of the weights have gaps.
-            slot = Signal(self._slot_bits, name="slot")
+        # The addresses of the weights have gaps unless a row holds a power of two of slots.
+        gaps = sizes.rows > 1 and sizes.row_slots != 1 << sizes.place_bits
+        slot: Value = Signal(range(sizes.slots), name="slot") if gaps else weights
         neuron = Signal(range(sizes.neurons))
-        next_slot = Signal()
+        counters = [row, place, neuron, lane, *([slot] if gaps else [])]
+        next_neuron, next_input = self._seek(m)
+        step = self.advance | next_neuron
+        final = neuron == sizes.neurons - 1
+        next_slot = final | (lane == sizes.lanes - 1)
+        full = (place == sizes.row_slots - 1) | final
+        # One adder: a neuron moves the row by one, an input by all its rows.
+        rows = Signal(range(sizes.rows + 1))
+        m.d.comb += rows.eq(Mux(next_input, sizes.rows, step & next_slot & full))
+        with m.If(self.choose | self.seek):
+            m.d.sync += [own.eq(0) for own in counters]
+        with m.Else():
+            m.d.sync += row.eq(row + rows)
+            with m.If(step):
+                m.d.sync += [
+                    neuron.eq(Mux(final, 0, neuron + 1)),
+                    lane.eq(Mux(next_slot, 0, lane + 1)),
+                ]
+                with m.If(next_slot):
+                    m.d.sync += place.eq(Mux(full, 0, place + 1))
+                    if gaps:
+                        m.d.sync += slot.eq(Mux(final, 0, slot + 1))
         with m.If(self.choose):
-            m.d.sync += [self.memory.eq(self.word), self.index.eq(0)]
-            m.d.sync += [own.eq(0) for own in (row, place, neuron, lane)]
-            if self._slot_bits:
-                m.d.sync += slot.eq(0)
-        with m.If(self.advance):
-            final = neuron == sizes.neurons - 1
-            m.d.comb += next_slot.eq(final | (lane == sizes.lanes - 1))
-            m.d.sync += [
-                self.index.eq(self.index + 1),
-                neuron.eq(Mux(final, 0, neuron + 1)),
-                lane.eq(Mux(next_slot, 0, lane + 1)),
-            ]
-            full = (place == sizes.row_slots - 1) | final
-            with m.If(next_slot):
-                m.d.sync += [row.eq(row + full), place.eq(Mux(full, 0, place + 1))]
-                if self._slot_bits:
-                    m.d.sync += slot.eq(Mux(final, 0, slot + 1))
-        self._seek(m, row, place, slot, neuron, lane)
+            m.d.sync += self.memory.eq(self.word)
         return weights, slot, lane
 
-    def _seek(
-        self, m: Module, row: Signal, place: Signal, slot: Value, neuron: Signal, lane: Signal
-    ) -> None:
-        """Divide the number of an element by the neurons, the lanes and the slots of a row."""
-        sizes, places = self._sizes, self._sizes.place_bits
-        dividend = Signal(self._index_bits)
-        steps = Signal(range(self._index_bits))
-        rest = Signal(range(sizes.neurons))
-        quotient = Signal(range(sizes.slots))
-        by_lanes = Signal()
-        by_row = Signal()
-        divisor = Mux(by_lanes, sizes.lanes, sizes.neurons)
-        if self._slot_bits:
-            divisor = Mux(by_row, sizes.row_slots, divisor)
-        longer = Signal(self._neuron_bits + 1)
-        m.d.comb += longer.eq((rest << 1) | dividend[-1])
-        digit = longer >= divisor
-        left = Signal(self._neuron_bits + 1)
-        m.d.comb += left.eq(Mux(digit, longer - divisor, longer))
-        divided = (quotient << 1) | digit
-
-        def divide(value: Value, bits: int) -> list[Any]:
-            """Return the statements that begin the division of a value of some bits."""
-            return [
-                dividend.eq(value << (self._index_bits - bits)),
-                rest.eq(0),
-                quotient.eq(0),
-                steps.eq(bits - 1),
-            ]
-
-        with m.FSM(name="seek"):
+    def _seek(self, m: Module) -> tuple[Signal, Signal]:
+        """Build the number of the element; return its pulses to the next neuron and next input."""
+        following = Signal(len(self.index) + 1)
+        reached = Signal()
+        next_neuron = Signal()
+        next_input = Signal()
+        with m.FSM(name="seek") as seeking:
             with m.State("still"), m.If(self.seek):
-                m.d.sync += [self.index.eq(self.word), row.eq(0)]
-                m.d.sync += divide(self.word, self._index_bits)
-                m.next = "input"
-            with m.State("input"):
-                # The quotient is the input; only its product with the number of rows is needed.
-                m.d.sync += [
-                    dividend.eq(dividend << 1),
-                    rest.eq(left),
-                    row.eq((row << 1) + Mux(digit, sizes.rows, 0)),
-                    steps.eq(steps - 1),
-                ]
-                with m.If(steps == 0):
-                    m.d.sync += [neuron.eq(left), *divide(left, self._neuron_bits)]
-                    m.next = "lane"
-            with m.State("lane"):
-                m.d.comb += by_lanes.eq(1)
-                m.d.sync += [
-                    dividend.eq(dividend << 1),
-                    rest.eq(left),
-                    quotient.eq(divided),
-                    steps.eq(steps - 1),
-                ]
-                with m.If(steps == 0):
-                    m.d.sync += lane.eq(left)
-                    if self._slot_bits:
-                        m.d.sync += [slot.eq(divided), *divide(divided, self._slot_bits)]
-                        m.next = "row"
-                    else:
-                        m.d.comb += self.sought.eq(1)
-                        rows = divided >> places if sizes.rows > 1 else 0
-                        m.d.sync += [row.eq(row + rows), place.eq(divided)]
-                        m.next = "still"
-            if self._slot_bits:
-                with m.State("row"):
-                    m.d.comb += by_row.eq(1)
-                    m.d.sync += [
-                        dividend.eq(dividend << 1),
-                        rest.eq(left),
-                        quotient.eq(divided),
-                        steps.eq(steps - 1),
-                    ]
-                    with m.If(steps == 0):
-                        m.d.comb += self.sought.eq(1)
-                        m.d.sync += [row.eq(row + divided), place.eq(left)]
-                        m.next = "still"
+                m.next = "inputs"
+            with m.State("inputs"):
+                m.d.comb += next_input.eq(~reached)
+                with m.If(reached):
+                    m.next = "neurons"
+            with m.State("neurons"):
+                m.d.comb += [next_neuron.eq(~reached), self.sought.eq(reached)]
+                with m.If(reached):
+                    m.next = "still"
+        width = Mux(seeking.ongoing("inputs"), self._sizes.neurons, 1)
+        m.d.comb += [
+            following.eq(self.index + width),
+            reached.eq(following > self.word[: len(self.index)]),
+        ]
+        with m.If(self.choose | self.seek):
+            m.d.sync += self.index.eq(0)
+        with m.Elif(self.advance | next_neuron | next_input):
+            m.d.sync += self.index.eq(following)
+        return next_neuron, next_input
+
+    def _blank(self, name: str) -> Value:
+        """Return whether a memory reads as zero whatever it holds."""
+        per = STATE[name].per if name in STATE else ""
+        if per == "neuron":
+            return self.host.state_blank
+        return self.host.trace_blank if per == "input" else Value.cast(0)
 
     def _element(self, name: str, lane: Signal) -> Value:
         """Return the selected element of a memory."""
@@ -233,8 +223,8 @@ class ElementPort(wiring.Component):
             if own.per == "synapse":
                 return getattr(host, own.field)[lane]
             if own.per == "neuron":
-                return Mux(host.state_blank, 0, getattr(host.state[lane], own.field))
-            return Mux(host.trace_blank, 0, getattr(host.trace, own.field))
+                return getattr(host.state[lane], own.field)
+            return getattr(host.trace, own.field)
         if name in ("table_a", "table_b"):
             return getattr(host.entry, name[-1])
         if name in SCHEDULE:
@@ -246,23 +236,36 @@ class ElementPort(wiring.Component):
         host = self.host
         if name == "weights":
             for number in range(self._config.layer.lanes):
-                m.d.comb += [
-                    host.weights_data[number].eq(self.word),
-                    host.weights_enable[number].eq(self.store & (lane == number)),
-                ]
+                m.d.comb += host.weights_enable[number].eq(self.store & (lane == number))
             return
         row, field = ("schedule", SCHEDULE[name]) if name in SCHEDULE else ("entry", name[-1])
-        data = getattr(host, f"{row}_data")
         m.d.comb += [
-            data.eq(getattr(host, row)),
-            getattr(data, field).eq(self.word),
+            getattr(getattr(host, f"{row}_data"), field).eq(self.word),
             getattr(host, f"{row}_enable").eq(self.store),
         ]
 
 
-def _in_range(word: Signal, own: Elements) -> Value:
+def _clear_from(m: Module, word: Signal, places: Iterable[int]) -> Callable[[int], Value]:
+    """Return a function of one of the places: whether all bits from it upwards are 0.
+
+    Each flag is built from that of the next higher place.
+    """
+    flags: dict[int, Value] = {}
+    above: Value = Value.cast(1)
+    top = len(word)
+    for place in sorted(set(places), reverse=True):
+        if place < top:
+            flag = Signal(name=f"clear_from_{place}")
+            m.d.comb += flag.eq(above & ~word[place:top].any())
+            above, top = flag, place
+        flags[place] = above
+    return flags.__getitem__
+
+
+def _in_range(word: Signal, own: Elements, clear: Callable[[int], Value]) -> Value:
     """Return whether a word is in the range of an element."""
+    bits = own.high.bit_length()
     if own.low < 0:
-        above = word[own.high.bit_length() :]
-        return above.all() | ~above.any()
-    return word <= own.high
+        return word[bits:].all() | clear(bits)
+    within = clear(bits)
+    return within if own.high == (1 << bits) - 1 else within & (word[:bits] <= own.high)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -78,12 +81,21 @@ class RegisterBank(wiring.Component):
         with m.Elif(self.host.idle):
             m.d.sync += ready.eq(1)
         m.d.comb += [self.window.eq(ready & ~self.host.idle), port.word.eq(access.data)]
-        high = Signal(WORD_BITS)
         run = Signal()
         load = Signal()
         m.d.comb += self.run.eq(run & ~load)
-        read = self._read_data(m, port, ready, high, run, load)
-        mapped, legal = self._check_form(m)
+        self._decode(m)
+        permitted = Signal()
+        content = self._check_content(port, was_idle, load)
+        m.d.comb += permitted.eq(self._check_form(m) & content)
+        self._show(m, port, permitted, ready, run, load)
+        # Each effect is a register: the paths into the core begin here.
+        effects = {
+            name: Signal(name=f"effect_{name.lower()}")
+            for name in ("CONTROL", "LOAD", "MEMORY", "ADDRESS")
+        }
+        m.d.sync += [own.eq(0) for own in (*effects.values(), port.store, port.advance)]
+        m.d.comb += [port.choose.eq(effects["MEMORY"]), port.seek.eq(effects["ADDRESS"])]
         with m.FSM(name="access"):
             with m.State("wait"), m.If(access.request):
                 m.next = "fetch"
@@ -91,44 +103,73 @@ class RegisterBank(wiring.Component):
                 # The element after the last access may take one clock cycle more than a register.
                 m.next = "judge"
             with m.State("judge"):
-                with m.If(~mapped):
+                m.d.sync += access.response.eq(Response.SLAVE_ERROR)
+                with m.If(~self._mapped):
                     m.d.sync += access.response.eq(Response.DECODE_ERROR)
-                with m.Elif(legal & self._check_content(port, was_idle, load)):
+                with m.If(permitted):
                     m.d.sync += access.response.eq(Response.OKAY)
-                with m.Else():
-                    m.d.sync += access.response.eq(Response.SLAVE_ERROR)
+                    m.d.sync += [
+                        own.eq(access.write & self._at[name]) for name, own in effects.items()
+                    ]
+                    m.d.sync += [
+                        port.store.eq(access.write & self._at["DATA"]),
+                        port.advance.eq(self._at["DATA"]),
+                    ]
                 m.next = "answer"
             with m.State("answer"):
-                m.d.comb += access.done.eq(1)
+                m.d.comb += access.done.eq(~port.seek)
                 m.next = "wait"
-                with m.If(access.response == Response.OKAY):
-                    m.d.comb += access.result.eq(Mux(self._at("DATA"), port.value, read))
-                    with m.If(self._at("DATA")):
-                        m.d.comb += [port.store.eq(access.write), port.advance.eq(1)]
-                        with m.If(~access.write):
-                            m.d.sync += high.eq(port.value[WORD_BITS:])
-                    with m.If(access.write & self._at("CONTROL")):
-                        self._control(m, run)
-                    with m.If(access.write & self._at("LOAD")):
-                        m.d.sync += load.eq(access.data[0])
-                    with m.If(access.write & self._at("MEMORY")):
-                        m.d.comb += port.choose.eq(1)
-                    with m.If(access.write & self._at("ADDRESS")):
-                        m.d.comb += [port.seek.eq(1), access.done.eq(0)]
-                        m.next = "seek"
+                with m.If(port.seek):
+                    m.next = "seek"
             with m.State("seek"), m.If(port.sought):
                 m.d.comb += access.done.eq(1)
                 m.next = "wait"
+        with m.If(effects["CONTROL"]):
+            self._control(m, run)
+        with m.If(effects["LOAD"]):
+            m.d.sync += load.eq(access.data[0])
         return m
 
-    def _at(self, name: str) -> Value:
-        """Return whether the access is to this register."""
-        return self.access.address == REGISTERS[name].offset
+    def _decode(self, m: Module) -> None:
+        """Build registers that tell which register is accessed; of odd addresses, none.
 
-    def _read_data(
-        self, m: Module, port: ElementPort, ready: Signal, high: Signal, run: Signal, load: Signal
-    ) -> Signal:
-        """Return the read data of all registers but DATA, one clock cycle after the address."""
+        Registers with constant values share one.
+        """
+        address, fixed = self.access.address, constants(self._config, learning=self._learning)
+        self._mapped = Signal(name="mapped")
+        self._whole = Signal(name="whole")
+        self._at_constant = Signal(name="at_constant")
+        self._at = {
+            name: Signal(name=f"at_{name.lower()}") for name in REGISTERS if name not in fixed
+        }
+        # Registers with equal upper bits of the address share their comparison.
+        quads = {
+            number: Signal(name=f"quad_{number:x}")
+            for number in sorted({own.offset >> 4 for own in REGISTERS.values()})
+        }
+        m.d.comb += [own.eq(address[4:] == number) for number, own in quads.items()]
+        found = {
+            name: quads[own.offset >> 4] & (address[2:4] == (own.offset >> 2) % 4)
+            for name, own in REGISTERS.items()
+        }
+        aligned = address[:2] == 0
+        m.d.sync += [
+            self._mapped.eq(reduce(or_, found.values())),
+            self._whole.eq(aligned & (~self.access.write | self.access.strobe.all())),
+            self._at_constant.eq(aligned & reduce(or_, (found[name] for name in fixed))),
+            *(own.eq(aligned & found[name]) for name, own in self._at.items()),
+        ]
+
+    def _show(
+        self,
+        m: Module,
+        port: ElementPort,
+        permitted: Signal,
+        ready: Signal,
+        run: Signal,
+        load: Signal,
+    ) -> None:
+        """Build the read data: valid with ``done``, 0 if no register or element was read."""
         fields = {
             "CONTROL": {"run": run, "learn": self.learn, "flush": self.flush},
             "STATUS": {
@@ -138,55 +179,58 @@ class RegisterBank(wiring.Component):
             },
             "LOAD": {"load": load},
         }
-        values: dict[str, Value | int] = {
-            **constants(self._config, learning=self._learning),
+        values: dict[str, Value] = {
             "PHASE": self.phase,
             "SIGNATURE": self.digest,
             **{name.upper(): getattr(self, name) for name in COUNTERS},
             **{name.upper(): self._count(m, name) for name in EVENT_COUNTERS},
             "MEMORY": port.memory,
             "ADDRESS": port.index,
-            "DATA_HIGH": high,
+            "DATA_HIGH": port.high,
             "ELEMENTS": port.count,
         }
-        shown = Signal(WORD_BITS)
-        m.d.sync += shown.eq(0)
-        with m.Switch(self.access.address[2:]):
-            for name, register in REGISTERS.items():
-                with m.Case(register.offset // 4):
-                    if name in values:
-                        m.d.sync += shown.eq(values[name])
-                    for field, value in fields.get(name, {}).items():
-                        m.d.sync += shown[register.field(field).low].eq(value)
-        return shown
+        for name, own in fields.items():
+            values[name] = word = Signal(WORD_BITS, name=f"{name.lower()}_word")
+            m.d.comb += [
+                word[REGISTERS[name].field(field).low].eq(value) for field, value in own.items()
+            ]
+        constant = Signal(WORD_BITS)
+        with m.Switch(self.access.address[2:6]):
+            for name, number in constants(self._config, learning=self._learning).items():
+                with m.Case(REGISTERS[name].offset // 4):
+                    m.d.comb += constant.eq(number)
+        m.d.comb += port.show.eq(self._at["DATA"])
+        terms = [port.value, Mux(self._at_constant, constant, 0)]
+        terms += [Mux(self._at[name], value, 0) for name, value in values.items()]
+        m.d.sync += self.access.result.eq(reduce(or_, terms))
+        with m.If(~permitted):
+            m.d.sync += self.access.result.eq(0)
 
     def _count(self, m: Module, name: str) -> Signal:
         """Count the pulses of a member since the reset of the core; the counter saturates."""
         total = Signal(COUNTER_BITS, name=f"{name}_total")
+        following = Signal(COUNTER_BITS + 1, name=f"{name}_following")
+        m.d.comb += following.eq(total + 1)
         with m.If(self.restart):
             m.d.sync += total.eq(0)
-        with m.Elif(getattr(self, name) & ~total.all()):
-            m.d.sync += total.eq(total + 1)
+        with m.Elif(getattr(self, name) & ~following[-1]):
+            m.d.sync += total.eq(following)
         return total
 
-    def _check_form(self, m: Module) -> tuple[Signal, Signal]:
+    def _check_form(self, m: Module) -> Value:
         """Return whether the register exists, and whether the form of the access is legal.
 
-        Both are valid one clock cycle after the request.
+        Valid as soon as the registers of `_decode`.
         """
         access = self.access
-        mapped = Signal()
-        lawful = Signal()
-        whole = (access.address[:2] == 0) & (~access.write | access.strobe.all())
-        m.d.sync += [mapped.eq(0), lawful.eq(0)]
-        with m.Switch(access.address[2:]):
-            for register in REGISTERS.values():
-                with m.Case(register.offset // 4):
-                    writable = Value.cast(0)
-                    if register.access == "rw":
-                        writable = (access.data & ~self._mask(register) & 0xFFFFFFFF) == 0
-                    m.d.sync += [mapped.eq(1), lawful.eq(whole & (~access.write | writable))]
-        return mapped, lawful
+        writable: list[Value] = []
+        for name, register in REGISTERS.items():
+            if register.access == "rw":
+                reserved = Signal(name=f"{name.lower()}_reserved")
+                others = ~self._mask(register) & ((1 << WORD_BITS) - 1)
+                m.d.sync += reserved.eq((access.data & others).any())
+                writable.append(self._at[name] & ~reserved)
+        return self._mapped & self._whole & (~access.write | reduce(or_, writable))
 
     def _mask(self, register: Register) -> int:
         """Return the bits that can be 1 in a word written to a register."""
@@ -201,11 +245,11 @@ class RegisterBank(wiring.Component):
         control = REGISTERS["CONTROL"]
         run, learn, reset = (word[control.field(name).low] for name in ("run", "learn", "reset"))
         return (
-            ~(self._at("DATA") & ~(was_idle & ~port.ended & (~write | port.fits)))
-            & ~(self._at("MEMORY") & write & ~port.known)
-            & ~(self._at("ADDRESS") & write & ~port.inside)
-            & ~(self._at("CONTROL") & write & self.window & (learn != self.learn) & ~reset)
-            & ~(self._at("CONTROL") & write & run & load)
+            ~(self._at["DATA"] & ~(was_idle & ~port.ended & (~write | port.fits)))
+            & ~(self._at["MEMORY"] & write & ~port.known)
+            & ~(self._at["ADDRESS"] & write & ~port.inside)
+            & ~(self._at["CONTROL"] & write & self.window & (learn != self.learn) & ~reset)
+            & ~(self._at["CONTROL"] & write & run & load)
         )
 
     def _control(self, m: Module, run: Signal) -> None:

@@ -15,7 +15,7 @@ from bitlif.model.config.config import Config
 
 from .event_exchange import EventExchange, event_bytes
 from .protocol import CRC_BYTES, LONGEST, Command, Status
-from .request_state import PAYLOAD, RequestState
+from .request_state import RequestState
 
 
 class Bridge(wiring.Component):
@@ -142,12 +142,11 @@ class Bridge(wiring.Component):
                 with m.Elif(self.byte > max(Command)):
                     r.refuse(m, Status.UNKNOWN)
         with m.State("count up"):
+            m.d.comb += r.begun.eq(1)
             m.d.sync += [
                 r.number.eq(Cat(r.number[8:], total[:8])),
                 carry.eq(total[8]),
                 r.index.eq(r.index + 1),
-                r.count.eq(0),
-                r.size.eq(0),
             ]
             with m.If(opening & ~r.index[1]):
                 # The next multiple of 2**16: the lower half becomes zero and carries one.
@@ -195,7 +194,7 @@ class Bridge(wiring.Component):
             m.next = "access"
             with m.If(left == 0):
                 r.finish(m, Status.DONE)
-            with m.Elif(r.size > PAYLOAD - WORD_BITS // 8):
+            with m.Elif(r.full(WORD_BITS // 8)):
                 r.finish(m, Status.FULL)
         with m.State("gather"), m.If(r.settled):
             r.advance(m)
@@ -216,14 +215,14 @@ class Bridge(wiring.Component):
                 m.d.sync += [
                     where.eq(Mux(stay, where, where + WORD_BITS // 8)),
                     left.eq(left - 1),
-                    r.count.eq(r.count + 1),
                 ]
                 m.next = "gather"
                 with m.If(~access.write):
                     m.d.sync += r.word.eq(access.result)
                     m.next = "store"
-                with m.If(access.response != Response.OKAY):
-                    m.d.sync += r.count.eq(r.count)
+                with m.If(access.response == Response.OKAY):
+                    m.d.comb += r.counted.eq(1)
+                with m.Else():
                     r.finish(m, access.response)
         with m.State("store"):
             r.append(m, r.word[:8])

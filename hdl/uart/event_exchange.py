@@ -9,8 +9,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from bitlif.hdl.bus.axi_stream import whole_bytes
 from bitlif.model.sections import LayerConfig
 
-from .protocol import REQUEST_HEAD, Status
-from .request_state import PAYLOAD, RequestState
+from .protocol import Status
+from .request_state import RequestState
 
 STALL_TIMEOUT = 1 << 16
 """Clock cycles without a transfer after which EVENTS is answered STALLED."""
@@ -47,7 +47,11 @@ class EventExchange:
         self._in_bytes, self._out_bytes = event_bytes(sizes.inputs), event_bytes(sizes.neurons)
         self._slot_bytes = slot_bytes
         item_bytes = max(self._in_bytes, slot_bytes)
-        self._item = Signal(8 * item_bytes)
+        # Bytes are shifted in at the top; an item shares the register of a word if it fits.
+        self._bytes = request.word
+        if 8 * item_bytes > len(request.word):
+            self._bytes = Signal(8 * item_bytes, name="_item")
+        self._item = self._bytes[-8 * item_bytes :]
         self._offered = Signal()
         self._given = Signal()
         self._last_byte = Signal(range(item_bytes))
@@ -93,7 +97,7 @@ class EventExchange:
 
     def build(self, m: Module) -> None:
         """Build the states that pass items to the layer and take its output events."""
-        request, spike, item = self._request, self._ports.spikes, self._item
+        request, spike = self._request, self._ports.spikes
         held = Signal()
         still = Signal(range(STALL_TIMEOUT))
         # A register, because the state of the core depends on it in the same clock cycle.
@@ -106,13 +110,14 @@ class EventExchange:
             m.d.sync += [still.eq(0), byte.eq(0)]
             with m.If(spike.valid):
                 m.next = "spike"
-                with m.If(request.size > PAYLOAD - self._out_bytes):
+                with m.If(request.full(self._out_bytes)):
                     m.d.sync += held.eq(0)
                     request.finish(m, Status.FULL)
             with m.Elif(held):
                 m.d.comb += self._offered.eq(1)
                 with m.If(self._given):
-                    m.d.sync += [held.eq(0), request.count.eq(request.place - REQUEST_HEAD)]
+                    m.d.sync += held.eq(0)
+                    m.d.comb += [request.counted.eq(1), request.amount.eq(self._last_byte + 1)]
                 with m.Else():
                     m.d.sync += still.eq(still + 1)
             with m.Elif(request.settled):
@@ -130,7 +135,10 @@ class EventExchange:
             m.next = "events"
             with m.If(~request.at_end):
                 request.advance(m)
-                m.d.sync += [item.eq(Cat(item, self._ports.byte)[8:]), byte.eq(byte + 1)]
+                m.d.sync += [
+                    self._bytes.eq(Cat(self._bytes[8:], self._ports.byte)),
+                    byte.eq(byte + 1),
+                ]
                 m.next = "item"
                 with m.If(byte == self._last_byte):
                     m.d.sync += held.eq(1)

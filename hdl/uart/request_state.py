@@ -34,6 +34,10 @@ class RequestState:
         The current byte is valid: memories need a clock cycle after their address changes.
     moved : Signal
         `place` changes with this clock cycle.
+    begun : Signal
+        The request is carried out from here: count and size become 0.
+    counted, amount : Signal
+        Add `amount`, by default 1, to the count.
     at_end, at_last : Signal
         While `settled`: `place` is the end of the request, or the last byte of the answer.
     write, read : ports of the memory that holds the payload of the answer
@@ -60,6 +64,13 @@ class RequestState:
         self.moved = Signal(name="moved")
         self.at_end = Signal()
         self.at_last = Signal(name="at_last")
+        self.begun = Signal(name="begun")
+        self.counted = Signal(name="counted")
+        self.amount = Signal.like(self.count, name="amount", init=1)
+        with m.If(self.begun):
+            m.d.sync += [self.count.eq(0), self.size.eq(0)]
+        with m.Elif(self.counted):
+            m.d.sync += self.count.eq(self.count + self.amount)
         m.d.sync += self.settled.eq(~self.moved)
         m.d.sync += [
             self.at_end.eq(self.place == self.end),
@@ -80,6 +91,13 @@ class RequestState:
         """Answer a request that is not carried out; the previous answer is kept."""
         m.d.sync += [self.refusal.eq(status), self.index.eq(0)]
         m.next = "header"
+
+    def full(self, item: int) -> Value:
+        """Return whether another item does not fit, if all of the payload's have this many bytes.
+
+        The comparison is for equality, which is smaller: the size is a multiple of the item.
+        """
+        return self.size == PAYLOAD // item * item
 
     def append(self, m: Module, byte: Value) -> None:
         """Append a byte to the payload of the answer."""

@@ -188,7 +188,7 @@ def test_every_element_maps_to_its_row_and_lane(
                 await ctx.tick()
                 ctx.set(port.seek, 0)
                 clocks += 1
-            assert clocks == port.seek_clocks
+            assert clocks == port.seek_clocks(start)
             await ctx.tick()
             # Advance to the end from every fifth start.
             for element in range(start, inputs * neurons if start % 5 == 0 else start + 1):
