@@ -7,6 +7,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,13 @@ from .drawing.demo_figure import Shown, draw_demo
 from .drawing.pictures import require_matplotlib
 from .drawing.waveform_figure import draw_waveform
 from .support.demo_gates import choose_simulator, print_gates, run_gates
-from .support.demo_network import Learned, learn_network, load_network, print_network
+from .support.demo_network import (
+    Learned,
+    compile_network,
+    learn_network,
+    load_network,
+    print_network,
+)
 
 WAVEFORM = "waveform.png"
 """Name of the picture that needs the gates."""
@@ -134,6 +141,17 @@ def _run(
                 probe=probes[name],
             )  # fmt: skip
             seconds[name] = time.perf_counter() - start
+        # The gates are simulated while the network's engine is compiled, but not while its training
+        # is timed.
+        with ThreadPoolExecutor(1) as pool:
+            simulated = None
+            if simulator is not None:
+                bar = bars.add_task("the learned digits in gates", total=None)
+                simulated = pool.submit(run_gates, config, integer.weights(), examples, simulator)
+            compile_network(network, TASK, args.seed, args.threads)
+            gates = None if simulated is None else simulated.result()
+            if simulated is not None:
+                bars.update(bar, total=1, completed=1)
         learned = learn_network(network, TASK, epochs, args.seed, args.threads, bars)
     report = make_report(examples, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling
@@ -142,11 +160,6 @@ def _run(
     warn_of_findings(findings)
     report["network"] = learned.report
     shown = show_one(examples, integer, histories, twin, learned)
-    gates = None
-    if simulator is not None:
-        with progress_bars() as bars:
-            bars.add_task("the learned digits in gates", total=None)
-            gates = run_gates(config, integer.weights(), examples, simulator)
     report["gates"] = None if gates is None else gates.report
 
     def fill(folder: Path) -> None:

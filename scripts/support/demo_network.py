@@ -61,6 +61,13 @@ def load_network(source: str, task: str, seed: int) -> NetworkConfig:
     return network
 
 
+def compile_network(network: NetworkConfig, task: str, seed: int, threads: int) -> None:
+    """Have a spare core learn one window, so that compiling is not timed as training."""
+    core: Any = bitlif.open(network, threads=threads, signature=False)
+    examples = tasks.get(task).load(network.outer, seed).head(1)
+    train(core, task, epochs=1, seed=seed, examples=examples)
+
+
 def learn_network(
     network: NetworkConfig,
     task: str,
@@ -90,8 +97,6 @@ def learn_network(
         text = f"network: test accuracy {100 * epoch.test_accuracy:.1f} %"
         bars.update(bar, advance=1, description=text)
 
-    # A spare core learns one digit first, so that compiling is not timed as training.
-    train(core.fresh(), task, epochs=1, seed=seed, examples=examples.head(1))
     start = time.perf_counter()
     history = train(
         core, task, epochs=epochs, seed=seed, progress=step, examples=examples, probe=probe
