@@ -34,6 +34,7 @@ SUBCOMMANDS = {
     "fit": "find the largest layers that fit a board",
     "registers": "write the register map of a layer behind a bus",
     "verify": "simulate the core's Verilog and compare it with the model",
+    "prove": "prove that the gates equal the model for all inputs",
     "golden": "write golden vectors: inputs and every value, as text",
     "crosscheck": "run the same windows on several backends and compare all values",
     "selftest": "run a board over its serial port and compare it with the model",

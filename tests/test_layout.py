@@ -238,7 +238,7 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
         "hdl": extras["gates"],
         "fpga": extras["gates"],
         # The classifier derives from scikit-learn's classes, and is imported without them.
-        "sim": extras["gates"] | extras["dev"] | {"sklearn"},
+        "sim": extras["gates"] | extras["prove"] | extras["dev"] | {"sklearn"},
         "study": extras["study"],
         "trained": extras["torch"],
     }

@@ -481,6 +481,7 @@ WORDS: list[tuple[list[str], list[str]]] = [
     (["registers", "tiny"], ["--format $", "--out file/x.md", "--out full"]),
     (["verify", "tiny", "--windows", "1"],
      ["--windows #", "--simulator $", "--stall #", "--seed #", "--inject $", "--replay $"]),
+    (["prove", "tiny"], ["--unit $", "--limit $"]),
     (["golden", "tiny", "--windows", "1", "--out", "@out"], ["--windows #", "--seed #", ""]),
     (["crosscheck", "tiny", "--windows", "1"],
      ["--backends $", "--windows #", "--seed #", "--inject $", "--backends model,$"]),

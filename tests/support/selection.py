@@ -18,6 +18,7 @@ GATES = (
     "scripts/test_demo.py",
     "scripts/test_main.py",
     "scripts/test_outputs.py",
+    "scripts/test_prove.py",
     "scripts/test_selftest.py",
     "sim",
     "study/report/test_browser.py",

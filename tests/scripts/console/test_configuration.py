@@ -15,7 +15,7 @@ NETWORK = Path(__file__).parents[2] / "golden" / "network" / "config.toml"
 COMMANDS = [
     "verilog CONFIG --out x.sv", "registers CONFIG", "fit CONFIG --board icebreaker",
     "estimate CONFIG --board icebreaker", "build CONFIG --board icebreaker --out x",
-    "verify CONFIG", "crosscheck CONFIG", "selftest CONFIG --port nowhere",
+    "verify CONFIG", "prove CONFIG", "crosscheck CONFIG", "selftest CONFIG --port nowhere",
 ]  # fmt: skip
 
 

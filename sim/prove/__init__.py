@@ -1,0 +1,1 @@
+"""Proofs for all inputs: the gates against the model's own functions, by a solver."""

@@ -1,0 +1,174 @@
+"""Proofs of all units, and that faults and changed models are refuted."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+
+from bitlif.model import derive as derivation
+from bitlif.model import neuron as model_neuron
+from bitlif.model import signature as model_signature
+from bitlif.model import table as model_table
+from bitlif.model import trace as model_trace
+from bitlif.model import update as model_update
+from bitlif.model.config.config import Config
+from bitlif.model.errors import BitlifError
+from bitlif.model.interval import Interval
+from bitlif.sim.compare.faults import FAULTS
+from bitlif.sim.compare.patches import patched
+from bitlif.sim.prove.finding import Finding
+from bitlif.sim.prove.proofs import UNITS, proofs, units_of
+
+from strategies import random_configs
+
+ARITHMETIC = {
+    "lfsr-taps": "noise_lfsr",
+    "lfsr-leap": "noise_lfsr",
+    "noise-bit": "noise",
+    "current-floor": "neuron",
+    "current-wraps": "neuron",
+    "membrane-leak": "neuron",
+    "threshold-greater": "neuron",
+    "reset-other": "neuron",
+    "noise-truncated": "neuron",
+    "hold-missing": "neuron",
+    "flag-lost": "neuron",
+    "table-columns": "table",
+    "target-complement": "error",
+    "table-short": "error",
+    "trace-floor": "trace",
+    "error-bit": "gradient",
+    "update-floor": "update",
+    "update-magnitude": "update",
+    "rate-left": "update",
+    "draws-shared": "update_lfsr",
+    "polynomial": "signature",
+}
+"""The planted faults of arithmetic units, and the unit that each is in."""
+
+ELSEWHERE = {
+    "row-ignored", "mark-missed", "schedule-rate", "state-stale", "spike-dropped", "counter-short",
+    "bubble", "sums-stale", "silence-unseen", "marks-late", "errors-bank", "clear-other",
+    "place-first", "empty-slot-draws", "empty-slot-update", "trace-stale", "lfsr-stale",
+    "phase-stuck",
+}  # fmt: skip
+"""The planted faults of what connects the units: they are tested, not proved."""
+
+LONG = ("digits", "digits-4bit", "teacher", "patterns", "icebreaker-20k")
+RANDOM = 20
+
+
+def refuted(config: Config, unit: str) -> list[Finding]:
+    found = [finding for proof in proofs(units_of(config, unit), 60) for finding in proof.findings]
+    return [finding for finding in found if finding.answer.result == "refuted"]
+
+
+def check(config: Config, limit: float) -> None:
+    for proof in proofs(units_of(config), limit):
+        assert proof.result == "proved", (config, proof)
+
+
+def test_tiny_is_proved() -> None:
+    names = []
+    for proof in proofs(units_of(Config.load("tiny")), 60):
+        assert proof.result == "proved", proof
+        assert proof.bits > 0
+        names.append(proof.unit)
+    assert names == [name if name != "update" else "update_0" for name in UNITS]
+
+
+def test_every_fault_is_of_a_unit_or_between_units() -> None:
+    assert set(FAULTS) == set(ARITHMETIC) | ELSEWHERE
+    assert not set(ARITHMETIC) & ELSEWHERE
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_planted_fault_is_refuted_and_replayed(name: str) -> None:
+    fault = FAULTS[name]
+    with contextlib.ExitStack() as stack:
+        for owner, attribute, value in fault.patches(fault.config):
+            stack.enter_context(patched(owner, attribute, value))
+        found = refuted(fault.config, ARITHMETIC[name])
+    assert found
+    assert all(finding.gates != finding.model for finding in found)
+    assert found[0].operation
+    if name != "table-columns":  # its counterexample is an entry that the table begins with
+        assert any(" and not " in finding.replayed for finding in found), found
+    assert not refuted(fault.config, ARITHMETIC[name])  # the patches are undone
+
+
+def half_down(x: Any, bias: int, shift: int) -> Any:
+    """Round to nearest, ties toward minus infinity."""
+    return (x + bias - 1) >> shift if bias else x >> shift
+
+
+CHANGES = {
+    "neuron": (model_neuron, "round_shift", half_down),
+    "error": (model_table, "round_shift", half_down),
+    "trace": (model_neuron, "round_shift", half_down),
+    "update": (
+        model_update, "stochastic_shift",
+        lambda x, left, bias, right, random, bits: (((x << left) >> right) + random) >> bits,
+    ),
+    "signature": (model_signature, "POLYNOMIAL", 0x04C11DB5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", CHANGES)
+def test_change_of_the_model_alone_is_refuted(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*CHANGES[unit])
+    found = refuted(Config.load("tiny"), unit)
+    assert found
+    assert any(" and not " in finding.replayed for finding in found)
+
+
+def test_range_that_is_too_narrow_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config.load("tiny")
+    true = derivation.derive(config)
+    reach = true.ranges["membrane sum"]
+    narrow = {**true.ranges, "membrane sum": Interval(reach.low, reach.high - 1)}
+    from bitlif.sim.prove import forward_units
+
+    class Narrow:
+        constants, phases, table, ranges = true.constants, true.phases, true.table, narrow
+
+    monkeypatch.setattr(forward_units, "derive", lambda asked: Narrow)
+    (found,) = refuted(config, "neuron")
+    assert found.claim == "range of membrane sum"
+    assert (found.gates, found.model) == (None, reach.high)
+    assert f"{reach.low} ..= {reach.high - 1}" in found.describe()
+
+
+def test_trace_steps_are_what_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sticky(state: Any, taken: Any, f: Any) -> Any:
+        return model_neuron.saturate(state + taken, f.low, f.high)
+
+    monkeypatch.setattr(model_trace, "leaky_sum", sticky)
+    assert refuted(Config.load("tiny"), "trace")
+
+
+def test_time_that_is_not_enough_is_told() -> None:
+    (proof,) = proofs(units_of(Config.load("conformance/wide"), "neuron"), 0.001)
+    assert proof.result == "unknown"
+
+
+def test_unknown_unit_raises() -> None:
+    with pytest.raises(BitlifError, match=r"^--unit must be one of rounding, .*did you mean 'tr"):
+        units_of(Config.load("tiny"), "traces")
+    nearest = Config.load("tiny").replace(learning__random_bits=0)
+    with pytest.raises(BitlifError, match=r"learning\.random_bits is 0"):
+        units_of(nearest, "update_lfsr")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", LONG)
+def test_shipped_configuration_is_proved(name: str) -> None:
+    check(Config.load(name), 1200)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(RANDOM))
+def test_random_configuration_is_proved(number: int) -> None:
+    check(random_configs(RANDOM)[number], 1200)
