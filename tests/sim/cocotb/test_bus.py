@@ -123,6 +123,17 @@ def test_other_sizes_and_variants_match_model(
     check(config, runs, tmp_path, "icarus", learning=learning)
 
 
+def test_wide_rows_with_one_port_match_model_over_buses(tmp_path: Path) -> None:
+    # Fewer products than synapses, and a row that slots do not fill.
+    config = Config.load("tiny").replace(
+        layer__neurons=7, layer__lanes=1, gates__synapses=5, gates__products=2,
+        gates__single_port="all",
+    )  # fmt: skip
+    changes = [{}, {"reset_midway": True, "stall": 0.3}, {"learn": False}]
+    plain, stalled, _ = check(config, changes, tmp_path, "icarus")
+    assert plain.digest == stalled.digest
+
+
 def test_inference_only_has_no_learning_hardware() -> None:
     text = axi_verilog(Config.load("tiny"), learning=False)
     assert "learner" not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,15 +17,24 @@ from bitlif.tasks.stimulus import random_work
 TINY = Config.load("tiny")
 
 
+# Rows of three slots leave addresses without a weight between them.
+WIDE = {"synapses": 3, "products": 2, "single_port": "all"}
+
+
 @pytest.mark.parametrize(
-    ("simulator", "skew", "learning"),
-    [("icarus", 0.02, True), ("verilator", -0.02, False)],
+    ("simulator", "skew", "learning", "lanes", "gates"),
+    [
+        ("icarus", 0.02, True, 3, {}),
+        ("verilator", -0.02, False, 3, {}),
+        ("icarus", 0.02, True, 1, WIDE),
+    ],
+    ids=["learning", "inference", "wide rows"],
 )
 def test_learning_over_serial_line_matches_model(
-    simulator: str, skew: float, learning: bool, tmp_path: Path
+    simulator: str, skew: float, learning: bool, lanes: int, gates: dict[str, Any], tmp_path: Path
 ) -> None:
     # Three lanes for five neurons leave one lane of the last slot empty. Targets have two bytes.
-    config = TINY.replace(layer__neurons=5, layer__lanes=3, error__target_bits=9)
+    config = TINY.replace(layer__neurons=5, layer__lanes=lanes, error__target_bits=9, gates=gates)
     work = dataclasses.replace(random_work(config, seed=11, windows=1), learning=learning)
     found = run_uart(work, tmp_path, simulator=simulator, divisor=10, skew=skew)
     with ModelCore(config, learning=learning) as model:
