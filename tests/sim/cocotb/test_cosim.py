@@ -42,6 +42,23 @@ VARIANTS = {
         "learning__rate": 4.0,
     },
 }
+SLOTS = {"layer__neurons": 11, "layer__lanes": 2}
+"""Six slots, the last of them with one neuron."""
+
+WIDE = {
+    # Addresses of the host that name no weight, and groups that are not rows.
+    "rows of three slots": {
+        **SLOTS,
+        "gates__synapses": 6,
+        "gates__products": 4,
+    },
+    "a row of all slots, one port": {
+        **SLOTS,
+        "gates__synapses": 12,
+        "gates__products": 6,
+        "gates__single_port": "all",
+    },
+}
 RANDOM = 20
 
 
@@ -80,6 +97,21 @@ def test_verilog_matches_model(simulator: str, stall: float, builds: Path) -> No
     assert ("clocks of steps" in verdict.compared) == (stall == 0.0)
 
 
+@pytest.mark.parametrize(
+    ("name", "simulator"),
+    [
+        *((name, "icarus") for name in WIDE),
+        ("rows of three slots", "verilator"),
+        pytest.param("a row of all slots, one port", "verilator", marks=pytest.mark.long),
+    ],
+)
+def test_wide_rows_match_model(name: str, simulator: str, tmp_path: Path) -> None:
+    config = Config.load("tiny").replace(**WIDE[name])
+    _, verdict = compare(random_work(config, 4, 4), tmp_path, simulator)
+    assert verdict.compared["gradient"] == 4 * 6 * 11
+    assert verdict.compared["clocks of steps"] == 4 * 16
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_other_sizes_and_rules_match_model(name: str, tmp_path: Path) -> None:
     config = Config.load("tiny").replace(**VARIANTS[name])
@@ -109,15 +141,19 @@ def test_defaults_match_at_every_weight_width(bits: int, tmp_path: Path) -> None
     assert verdict.compared["spike"] == config.window.steps * config.layer.neurons
 
 
-def test_digits_match_model_over_three_windows(tmp_path: Path) -> None:
-    config = Config.load("digits")
+@pytest.mark.parametrize("gates", [{}, {"synapses": 10, "products": 4}])
+def test_digits_match_model_over_three_windows(gates: dict[str, int], tmp_path: Path) -> None:
+    config = Config.load("digits").replace(gates=gates)
     _, verdict = compare(random_work(config, 1, 3), tmp_path, "icarus")
     assert verdict.compared["weight"] == 3 * 65 * 10
     assert verdict.values > 30_000
 
 
-def test_inference_only_core_omits_learning_hardware(tmp_path: Path) -> None:
-    config = Config.load("tiny")
+@pytest.mark.parametrize("changes", [{}, WIDE["rows of three slots"]], ids=["narrow", "wide"])
+def test_inference_only_core_omits_learning_hardware(
+    changes: dict[str, int], tmp_path: Path
+) -> None:
+    config = Config.load("tiny").replace(**changes)
     work = dataclasses.replace(random_work(config, 6, 3), targets=None, learning=False)
     text = core_verilog(config, learning=False)
     assert "learner" not in text
