@@ -74,11 +74,6 @@ def require_sweepable(config: NetworkConfig) -> None:
                 f"{name}.gates.products must be gates.synapses = {sizes.synapses} in a network "
                 f"that learns in gates, not {sizes.products}"
             )
-        if number >= config.learned_from and own.sweep.update != "window":
-            raise BitlifError(
-                f"{name}.sweep.update must be 'window' in a network that learns in gates, "
-                f"not '{own.sweep.update}'"
-            )
 
 
 class NetworkCore(wiring.Component):

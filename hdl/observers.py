@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from bitlif.model.sections import LayerConfig
@@ -19,10 +21,13 @@ def connect_signature(
     m: Module,
     sizes: LayerConfig,
     forward: ForwardEngine,
-    learner: LearningEngine | None,
+    learner: Any,
     signer: Signature,
 ) -> None:
-    """Connect membranes, spikes and updated weights to the signature."""
+    """Connect membranes, spikes and updated weights to the signature.
+
+    `learner` has ``update_enable``, ``update_slot`` and ``update_data``; None without learning.
+    """
     for lane, present in enumerate(present_lanes(sizes, forward.slot)):
         word = Signal(WIDTH, name=f"potential_{lane}")
         m.d.comb += word.eq(forward.before[lane])

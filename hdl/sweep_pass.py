@@ -17,20 +17,20 @@ from .credit_pass import CreditBuffer, CreditPass, CreditSignature
 from .current_rows import CurrentRows
 from .derivative_memory import DerivativeMemory
 from .fixed import shape_of
-from .gradient_pass import GradientPass
 from .host_port import row_layout
 from .loadable import swept_update
-from .pipeline import Pipe
-from .row_memory import sum_memory
-from .update_pass import UpdatePass
+from .spike_update import SpikeUpdate
 from .window_memories import MarkMemory, StepMemory
+from .window_update import WindowUpdate
+
+Update = WindowUpdate | SpikeUpdate
 
 
 class SweepEngine(wiring.Component):
     """Sweeps a learned layer from the last step of a window to the first, then updates its weights.
 
     In each step: the adjoints of all slots, the credit for the layer before if that is swept, and
-    the gradient of the inputs that spiked.
+    the gradient or the weights of the inputs that spiked.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class SweepEngine(wiring.Component):
     start, done : In(1), Out(1)
         Pulses: sweep the window; all steps are swept.
     start_update, update_done : In(1), Out(1)
-        Pulses: update all weights and clear the gradient; they are updated.
+        Pulses: update all weights, or show them to the signature if they are; done.
     restart : In(1)
         Pulse: set the LFSRs of sweep and update to their seeds.
     clear, cleared : In(1), Out(1)
@@ -64,8 +64,8 @@ class SweepEngine(wiring.Component):
     before_credit : Out(CreditSignature)
         Only if the layer before is swept.
     rate, shift, weight_reading, weight_address, weight_row, update_address, update_place,
-    update_data, update_enable, update_slot, weight_saturated
-        As in `LearningEngine`.
+    update_data, update_enable, update_slot, weight_saturated, sign, sign_slot, sign_data
+        See `WindowUpdate`.
     active : Out(P)
         Adjoint currents that are not zero, of a slot.
     saturated : Out(3 P)
@@ -108,6 +108,9 @@ class SweepEngine(wiring.Component):
             "update_enable": Out(1),
             "update_slot": Out(range(sizes.slots)),
             "weight_saturated": Out(lanes),
+            "sign": Out(1),
+            "sign_slot": Out(range(sizes.slots)),
+            "sign_data": Out(row_layout(own.config)),
             "active": Out(lanes),
             "saturated": Out(3 * lanes),
             "adjoints_valid": Out(1),
@@ -148,9 +151,8 @@ class SweepEngine(wiring.Component):
         own, sizes = self._own, self._sizes
         steps = own.config.window.steps
         m.submodules.adjoint = adjoint = AdjointPass(self._config, self._number)
-        m.submodules.gradient = gradient = GradientPass(
-            self._config, self._number, self._words, self._width
-        )
+        kind = SpikeUpdate if self._swept.constants.spike_update else WindowUpdate
+        m.submodules.update = update = kind(self._config, self._number, self._words, self._width)
         credit = CreditPass(self._config, self._number) if self._passes else None
         if credit is not None:
             m.submodules.credit_pass = credit
@@ -176,24 +178,25 @@ class SweepEngine(wiring.Component):
                     m.d.sync += active.eq(1)
                 with m.If(adjoint.done):
                     m.d.sync += mine.eq(0)
-                    m.next = "gradient" if credit is None else "credit"
+                    m.next = "update" if credit is None else "credit"
             if credit is not None:
                 with m.State("credit"), m.If(~self.before_credit.full):
                     m.d.comb += credit.start.eq(active)
                     m.next = "credit pass"
                     with m.If(~active):
                         m.d.comb += self.before_credit.none.eq(1)
-                        m.next = "gradient"
+                        m.next = "update"
                 with m.State("credit pass"), m.If(credit.before.handed):
-                    m.next = "gradient"
-            with m.State("gradient"):
+                    m.next = "update"
+            with m.State("update"):
                 # Marks are cleared when they are read, so those of all steps are read.
-                m.d.comb += gradient.start.eq(active if self._number else 1)
-                m.next = "gradient pass"
-                if self._number:
+                always = not self._number or update.always
+                m.d.comb += update.start.eq(1 if always else active)
+                m.next = "update pass"
+                if not always:
                     with m.If(~active):
                         m.next = "next"
-            with m.State("gradient pass"), m.If(gradient.done):
+            with m.State("update pass"), m.If(update.done):
                 m.next = "next"
             with m.State("next"):
                 m.d.sync += [step.eq(step - 1), fresh.eq(0)]
@@ -205,7 +208,7 @@ class SweepEngine(wiring.Component):
         m.d.comb += [
             adjoint.fresh.eq(fresh),
             adjoint.restart.eq(self.restart),
-            gradient.mute.eq(~active),
+            update.active.eq(active),
             self.saturated.eq(adjoint.saturated),
             self.adjoints_valid.eq(adjoint.valid),
             self.adjoints.eq(adjoint.currents),
@@ -215,7 +218,7 @@ class SweepEngine(wiring.Component):
         ]
         if hasattr(self, "sweep_lfsr"):
             m.d.comb += self.sweep_lfsr.eq(adjoint.lfsr)
-        self._keep_inputs(m, gradient, word_base)
+        self._keep_inputs(m, update, word_base)
         if self._hidden:
             self._keep_derivatives(m, adjoint, slot_base, mine)
         else:
@@ -226,8 +229,8 @@ class SweepEngine(wiring.Component):
                 kept.address.eq(slot_base + adjoint.slot),
                 adjoint.errors.eq(kept.shown),
             ]
-        self._keep_currents(m, adjoint, credit, gradient)
-        self._update(m, credit, gradient)
+        self._keep_currents(m, adjoint, credit, update)
+        self._update(m, credit, update)
         if credit is not None:
             self._hand_back(m, credit, before_base)
         return m
@@ -255,7 +258,7 @@ class SweepEngine(wiring.Component):
             port.handed.eq(credit.before.handed | none),
         ]
 
-    def _keep_inputs(self, m: Module, gradient: GradientPass, base: Signal) -> None:
+    def _keep_inputs(self, m: Module, update: Update, base: Signal) -> None:
         """Add the memory of the input spikes."""
         if not self._number:
             m.submodules.marks = marks = self._marks
@@ -263,9 +266,9 @@ class SweepEngine(wiring.Component):
                 marks.mark.eq(self.mark),
                 marks.mark_address.eq(self.mark_address),
                 marks.ended.eq(self.ended),
-                marks.address.eq(base + gradient.place),
-                marks.wipe.eq(gradient.looking),
-                gradient.word.eq(marks.shown),
+                marks.address.eq(base + update.place),
+                marks.wipe.eq(update.looking),
+                update.word.eq(marks.shown),
             ]
             return
         steps = self._own.config.window.steps
@@ -274,8 +277,8 @@ class SweepEngine(wiring.Component):
         m.d.comb += [
             kept.push.eq(self.inputs_push),
             kept.row.as_value().eq(self.inputs_row),
-            kept.address.eq(base + gradient.place),
-            gradient.word.eq(kept.shown.as_value()),
+            kept.address.eq(base + update.place),
+            update.word.eq(kept.shown.as_value()),
         ]
 
     def _keep_derivatives(
@@ -310,7 +313,7 @@ class SweepEngine(wiring.Component):
         m: Module,
         adjoint: AdjointPass,
         credit: CreditPass | None,
-        gradient: GradientPass,
+        update: Update,
     ) -> None:
         """Connect the memory of the adjoint currents of a step."""
         m.submodules.currents = kept = CurrentRows(self._config, self._number)
@@ -318,69 +321,51 @@ class SweepEngine(wiring.Component):
             kept.push.eq(adjoint.valid),
             kept.currents.eq(adjoint.currents),
             kept.ended.eq(adjoint.done),
-            kept.read_row.eq(gradient.row),
-            gradient.currents.eq(kept.row),
+            kept.read_row.eq(update.row),
+            update.currents.eq(kept.row),
         ]
         if credit is not None:
             with m.If(credit.reading):
                 m.d.comb += kept.read_row.eq(credit.row)
             m.d.comb += credit.currents.eq(kept.row)
 
-    def _update(self, m: Module, credit: CreditPass | None, gradient: GradientPass) -> None:
-        """Add the gradient and the update of a window."""
-        sizes, pipe = self._sizes, Pipe(m)
-        swept = swept_update(self._swept)
-        m.submodules.sums = memory = sum_memory(self._own.config, swept.gradient)
-        m.submodules.update = update = UpdatePass(self._own.config, swept)
-        depth = sizes.inputs * sizes.rows
+    def _update(self, m: Module, credit: CreditPass | None, update: Update) -> None:
+        """Connect the update to the weights and to the sequence of the window."""
+        cleared = Signal(name="cleared_update")
+        with m.If(self.clear & update.cleared):
+            m.d.sync += cleared.eq(1)
+        with m.If(~self.clear):
+            m.d.sync += cleared.eq(0)
+        done: Any = update.cleared | cleared
         if not self._number:
-            depth = max(depth, self._marks.depth)
-        wiping = Signal(range(depth), name="wiping")
-        m.d.comb += self.cleared.eq(wiping == depth - 1)
-        with m.If(self.clear):
-            m.d.sync += wiping.eq(wiping + ~self.cleared)
-        with m.Else():
-            m.d.sync += wiping.eq(0)
-        m.d.comb += [
-            memory.read_address.eq(gradient.read_address),
-            memory.write.eq(gradient.write),
-            memory.write_address.eq(gradient.write_address),
-        ]
-        with m.If(gradient.write):
-            m.d.comb += memory.written.eq(gradient.written)
-        with m.If(update.reading):
-            m.d.comb += memory.read_address.eq(update.gradient_address)
-        with m.If(update.clear):
-            m.d.comb += [memory.write.eq(1), memory.write_address.eq(update.clear_address)]
-        with m.If(self.clear):
+            wiping = Signal(range(self._marks.depth + 1), name="wiping")
+            wiped = wiping == self._marks.depth
+            with m.If(~self.clear):
+                m.d.sync += wiping.eq(0)
+            with m.Elif(~wiped):
+                m.d.sync += wiping.eq(wiping + 1)
             m.d.comb += [
-                memory.write.eq(wiping < sizes.inputs * sizes.rows),
-                memory.write_address.eq(wiping),
-            ]
-        if not self._number:
-            m.d.comb += [
-                self._marks.clear.eq(self.clear & (wiping < self._marks.depth)),
+                self._marks.clear.eq(self.clear & ~wiped),
                 self._marks.clear_address.eq(wiping),
             ]
-        sums = pipe.register(memory.row, "sums_row")
+            done = done & wiped
         m.d.comb += [
-            gradient.sums.eq(sums),
-            update.start.eq(self.start_update),
+            self.cleared.eq(done),
+            update.clear.eq(self.clear & ~cleared),
+            update.finish.eq(self.start_update),
             update.rate.eq(self.rate),
             update.shift.eq(self.shift),
             update.restart.eq(self.restart),
             update.weight_row.eq(self.weight_row),
-            update.sum_row.eq(sums),
-            self.update_done.eq(update.done),
-            self.weight_reading.eq(update.reading),
+            self.update_done.eq(update.finished),
+            self.weight_reading.eq(update.weight_reading),
             self.weight_address.eq(update.weight_address),
-            self.update_address.eq(update.write_address),
-            self.update_place.eq(update.write_place),
-            self.update_data.eq(update.written),
-            self.update_enable.eq(update.write),
-            self.update_slot.eq(update.slot),
-            self.weight_saturated.eq(update.saturated),
         ]
+        names = (
+            "update_address", "update_place", "update_data", "update_enable", "update_slot",
+            "weight_saturated", "sign", "sign_slot", "sign_data",
+        )  # fmt: skip
+        m.d.comb += [getattr(self, name).eq(getattr(update, name)) for name in names]
         if credit is not None:
             with m.If(credit.reading):
                 m.d.comb += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
@@ -41,6 +41,14 @@ SWEPT_COUNTERS = (
     "weight_saturations",
 )
 """Counters of each layer of a network that learns; see `bitlif.model.sweep.SWEEP_COUNTERS`."""
+
+
+class Signed(NamedTuple):
+    """What the signature takes of the weights of a learned window."""
+
+    update_enable: Signal
+    update_slot: Signal
+    update_data: Any
 
 
 class Unswept:
@@ -167,7 +175,10 @@ class SweptLayer(wiring.Component):
             engine or Unswept(self._network, self._number), turns.window_done,
         )  # fmt: skip
         hold_weights(m, config, self._weights, self.host, forward, engine)
-        connect_signature(m, sizes, forward, engine, signer)
+        signed = None
+        if engine is not None:
+            signed = Signed(engine.sign, engine.sign_slot, engine.sign_data)
+        connect_signature(m, sizes, forward, signed, signer)
         self._serve_host(m, forward, engine)
         if engine is not None:
             self._record(m, turns, forward, engine, present)

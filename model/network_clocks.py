@@ -38,6 +38,8 @@ TREE = 4
 """From the read of a row of weights to the sum of its credit, without the levels of the tree."""
 GRADIENT = 3
 """From the read of a row of the gradient to its write."""
+SIGN = 2
+"""From the read of a row of weights for the signature to its last weights."""
 MARK_BITS = 16
 """Most input bits of a word of marks."""
 LONG_AGO = -(1 << 40)
@@ -97,7 +99,8 @@ def sweep_clocks(config: NetworkConfig, walked: NDArray[np.int64], result: Netwo
     layer before takes ``K' + open R + 4 + levels``, with its K' slots, its neurons with a surrogate
     derivative, and the levels of a tree of S terms; the gradient takes ``words + spikes R + 3``.
     Both are skipped if all adjoint currents of the step are zero, but for the words of the first
-    layer. A layer starts a step when the next one has handed back its credit.
+    layer. Updates by spike take ``words + spikes K + 7`` in every step instead. A layer starts a
+    step when the next one has handed back its credit.
 
     Parameters
     ----------
@@ -109,7 +112,7 @@ def sweep_clocks(config: NetworkConfig, walked: NDArray[np.int64], result: Netwo
     """
     count, steps = len(config.layers), len(walked)
     activity = np.zeros((count, steps, 3), np.int64)
-    constants = np.zeros((count, 8), np.int64)
+    constants = np.zeros((count, 11), np.int64)
     spikes = walked
     for number, layer in enumerate(config.layers):
         sizes, swept = gate_sizes(layer.config), config.derived_sweep(number).constants
@@ -126,12 +129,16 @@ def sweep_clocks(config: NetworkConfig, walked: NDArray[np.int64], result: Netwo
         activity[number, :, 0] = result.adjoints[number][0].any(axis=1)
         activity[number, :, 2] = spikes
         entering = 1 + (CREDIT if swept.hidden else 0)
-        constants[number] = (
+        constants[number, :8] = (
             (sizes.slots - 1) * max(1, swept.draws) + entering + 2 * ADJOINT, sizes.rows,
             slots_before, TREE + (sizes.synapses - 1).bit_length(), words,
-            number > config.learned_from, number == 0,
-            sizes.update_pace * sizes.inputs * sizes.slots + UPDATE,
+            number > config.learned_from, number == 0 or swept.spike_update, swept.spike_update,
         )  # fmt: skip
+        synapses = sizes.inputs * sizes.slots
+        if swept.spike_update:
+            constants[number, 8:] = sizes.slots, UPDATE, synapses + SIGN
+        else:
+            constants[number, 8:] = sizes.rows, GRADIENT, sizes.update_pace * synapses + UPDATE
     work = np.full((2, count), LONG_AGO, np.int64)
     return int(compiled(sweep_times)(activity, constants, config.learned_from, work))
 
@@ -154,7 +161,7 @@ def sweep_times(activity: Any, constants: Any, learned_from: int, work: Any) -> 
     activity : (L, T, 3) int64
         Of each step: whether an adjoint current is not zero; neurons of the layer before with a
         surrogate derivative; input spikes.
-    constants : (L, 8) int64
+    constants : (L, 11) int64
         See `sweep_clocks`.
     learned_from : int
     work : (2, L) int64
@@ -169,7 +176,8 @@ def sweep_times(activity: Any, constants: Any, learned_from: int, work: Any) -> 
         for place in range(layers - learned_from):
             number = layers - 1 - place
             active, opened, spikes = activity[number, steps - 1 - back]
-            slots, rows, slots_before, tree, words, passes, first, _ = constants[number]
+            slots, rows, slots_before, tree, words, passes, always, each = constants[number, :8]
+            taken, latency = constants[number, 8:10]
             now = max(waits[number], handed + 1) + 1 + slots
             adjoint[number] = now
             if passes:
@@ -178,15 +186,15 @@ def sweep_times(activity: Any, constants: Any, learned_from: int, work: Any) -> 
                     now += slots_before + opened * rows + tree
                 handed = now
             now += 1
-            if active or first:
-                now += words + spikes * rows * active + GRADIENT
+            if active or always:
+                now += words + spikes * taken * max(active, each) + latency
             waits[number] = now + 2
     last = 0
     for number in range(learned_from, layers):
         last = max(last, waits[number] - 1)
     end = 0
     for number in range(learned_from, layers):
-        end = max(end, last + 1 + constants[number, 7])
+        end = max(end, last + 1 + constants[number, 10])
     return end + 1
 
 

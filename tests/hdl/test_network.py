@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from network_bench import differences
 from networks import network_stimulus, random_networks
@@ -42,8 +40,7 @@ def sweepable(config: NetworkConfig, number: int) -> NetworkConfig:
         slots, lanes = own.config.layer.slots, own.config.layer.lanes
         width = 1 + (number + place) % slots
         changed = own.config.replace(gates__synapses=width * lanes)
-        sweep = dataclasses.replace(own.sweep, update="window")
-        layers.append(NetworkLayer(config=changed, sweep=sweep, initial=own.initial))
+        layers.append(NetworkLayer(config=changed, sweep=own.sweep, initial=own.initial))
     return NetworkConfig(name=config.name, layers=tuple(layers))
 
 
