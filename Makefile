@@ -62,7 +62,7 @@ $(VENV)/demo.done: $(VENV)/pip.done
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
-	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,boards,study,torch,prove,docs,dev]'
+	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,boards,study,torch,nir,prove,docs,dev]'
 	@touch $@
 
 $(VENV)/pip.done: $(SETUP)

@@ -252,7 +252,16 @@ def test_folder_needs_only_packages_that_are_declared(folder: str) -> None:
                 else required.union(
                     *(
                         extras[name]
-                        for name in ("demo", "gates", "serial", "boards", "study", "bench", "torch")
+                        for name in (
+                            "demo",
+                            "gates",
+                            "serial",
+                            "boards",
+                            "study",
+                            "bench",
+                            "torch",
+                            "nir",
+                        )
                     )
                 )
             )

@@ -1,1 +1,1 @@
-"""Networks that are trained elsewhere than on the core: in PyTorch, on the core's own integers."""
+"""Networks that are trained elsewhere than on the core: in PyTorch, or in a file of NIR."""

@@ -56,7 +56,7 @@ class CompiledWindow:
         out = self._network.run(events, goals, record=RECORDS if all_signals else ("membrane",))
         found = []
         for own, after in zip(out.layers, self._network.states(), strict=True):
-            raster = _by_step(own.raster).to(torch.int64)
+            raster = _by_step(own.raster)
             signals = (
                 None if array is None else _by_step(array)
                 for array in (own.current, own.membrane, own.draws)

@@ -136,13 +136,14 @@ class LikelihoodLoss(nn.Module):
     def _of_distribution(self, x: Any, goals: Any, bins: Any) -> Any:
         """Return the log-likelihoods by the exact distribution of the noise."""
         at = x.detach()
-        p = self._noise.probability(at).clamp(LEAST, 1.0 - LEAST)
+        # The noise is symmetric: 1 - p rounded to zero would have an infinite logarithm.
+        p, rest = (self._noise.probability(own).clamp(min=LEAST) for own in (at, -at))
         if self._real:
             density = self._noise.density(at)
-            a, b = ((density / own).clamp(max=self._limit) for own in (p, 1.0 - p))
+            a, b = ((density / own).clamp(max=self._limit) for own in (p, rest))
         else:
             a, b = (column[bins].to(x.dtype) for column in (self.a, self.b))
-        value = goals * p.log() + (1.0 - goals) * (1.0 - p).log()
+        value = goals * p.log() + (1.0 - goals) * rest.log()
         return ValueWithSlope.apply(x, value, goals * a - (1.0 - goals) * b)
 
 

@@ -14,7 +14,7 @@ from bitlif.model.errors import require_choice
 from .base import BaseNetwork
 from .compiled_window import CompiledWindow
 from .gradient import LayerFunction
-from .noise_density import noise_table
+from .noise_density import density_by_membrane, noise_table
 from .real_values import phase_of, real_constants, sweep_slope, table_bins
 from .state import LayerSignals, NetworkState
 from .tensor_window import run_tensors
@@ -181,9 +181,18 @@ class Network(BaseNetwork):
             # The core multiplies the credit by g, with no division by sigma.
             slope = (sweep_slope(network, number, own.membrane) * constants.sigma).to(dtype)
         else:
-            slope = noise_table(config.noise).density(distance)
+            slope = self._density(config, own.membrane, distance, c.threshold, scale)
         found = LayerFunction.apply(given, weights, spikes, distance, slope, keep, constants)
         return found[0], found[1]
+
+    @staticmethod
+    def _density(config: Config, membrane: Any, distance: Any, threshold: int, scale: float) -> Any:
+        """Return dp/dx at raw membranes, by a table unless their format is wide."""
+        fmt = config.membrane.format
+        table = density_by_membrane(config.noise, fmt, threshold, scale, distance.dtype)
+        if table is None:
+            return noise_table(config.noise).density(distance)
+        return table.to(membrane.device)[membrane - fmt.raw_min]
 
 
 def _on(signals: LayerSignals, device: Any) -> LayerSignals:

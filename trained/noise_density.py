@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bitlif.model.fixed import Format
 from bitlif.model.noise import NoiseConfig
 
 
@@ -60,3 +61,29 @@ class NoiseTable:
 def noise_table(noise: NoiseConfig) -> NoiseTable:
     """Return the table of a noise source."""
     return NoiseTable(noise)
+
+
+MOST_MEMBRANES = 1 << 16
+"""Most raw membrane potentials that a density is tabulated for."""
+
+
+@functools.lru_cache(maxsize=64)
+def density_by_membrane(
+    noise: NoiseConfig, fmt: Format, threshold: int, scale: float, dtype: Any
+) -> Any:
+    """Return the density at each raw membrane of a format, lowest first, or None for a wide one.
+
+    Parameters
+    ----------
+    noise : NoiseConfig
+    fmt : Format
+    threshold : int
+        Raw.
+    scale : float
+        Sigma per LSB of the membrane.
+    dtype : torch.dtype
+    """
+    if fmt.raw_max - fmt.raw_min >= MOST_MEMBRANES:
+        return None
+    raw = torch.arange(fmt.raw_min, fmt.raw_max + 1, dtype=torch.float64)
+    return noise_table(noise).density((raw - threshold) * scale).to(dtype)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import torch
 
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.constants import Constants, PhaseConstants
-from bitlif.model.derive import effective_sigma, leak_factor
-from bitlif.model.fixed import round_fraction
+from bitlif.model.derive import effective_sigma
 
 from .gradient import RealConstants
+from .real_layers import real_values
 
 
 def phase_of(
@@ -29,16 +28,9 @@ def real_constants(network: NetworkConfig, number: int, windows_learned: int = 0
     own = network.layers[number].config
     c, phase = phase_of(network, number, windows_learned)
     lsb = float(own.membrane.format.lsb)
-    raw_s, bits_s = leak_factor("synapse.decay", own.synapse.decay)
-    raw_m, bits_m = leak_factor("membrane.decay", own.membrane.decay)
-    one = 1 << own.membrane.gain_bits
-    return RealConstants(
-        leak_s=raw_s / (1 << bits_s),
-        leak_m=raw_m / (1 << bits_m),
-        gain=round_fraction(Fraction(own.membrane.gain) * one) / one,
-        threshold=c.threshold * lsb,
-        sigma=float(effective_sigma(own, phase.noise_scale, c.noise_shift)) * lsb,
-    )
+    leak_s, leak_m, gain, threshold = real_values(own)
+    sigma = float(effective_sigma(own, phase.noise_scale, c.noise_shift)) * lsb
+    return RealConstants(leak_s, leak_m, gain, threshold, sigma)
 
 
 def table_bins(network: NetworkConfig, number: int, membrane: Any, windows_learned: int = 0) -> Any:

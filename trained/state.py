@@ -33,7 +33,7 @@ class LayerSignals(NamedTuple):
     """Integers of one layer over B windows of T steps; M neurons."""
 
     spikes: Any
-    """(T, B, M) int64, 0 or 1"""
+    """(T, B, M) of integers, 0 or 1"""
     current: Any
     """(T, B, M) int64: raw synaptic currents"""
     membrane: Any

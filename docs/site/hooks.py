@@ -78,6 +78,8 @@ API = {
                  "bitlif.model.floating.network_bound"),
     "PyTorch": ("bitlif.trained.network", "bitlif.trained.float_network", "bitlif.trained.losses",
                 "bitlif.trained.state", "bitlif.trained.readouts"),
+    "NIR": ("bitlif.trained.nir_graph", "bitlif.trained.nir_formats",
+            "bitlif.trained.nir_compare", "bitlif.trained.nir_export"),
     "Gates": ("bitlif.hdl.layer", "bitlif.hdl.export.verilog", "bitlif.hdl.bus.axi_top",
               "bitlif.hdl.uart.uart_top"),
     "Host": ("bitlif.host.driver", "bitlif.host.link"),

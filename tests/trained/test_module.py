@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import io
+import runpy
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -176,6 +178,33 @@ def test_wrong_weights_change_nothing() -> None:
             network.load_core_weights(wrong)
     for own, right in zip(network.to_core_weights(), before, strict=True):
         np.testing.assert_array_equal(own, right)
+
+
+def test_likelihood_is_finite_far_from_the_threshold() -> None:
+    for kind in (bitlif.torch.Network, bitlif.torch.FloatNetwork):
+        network = kind(bitlif.Config.load("digits"))
+        with torch.no_grad():
+            network.weights[0].fill_(0.3)
+        loss = bitlif.torch.LikelihoodLoss(network)
+        _, state = network(torch.ones(64, 1, 65))
+        value = loss(state, torch.zeros(1, 10))
+        value.backward()
+        assert value.item() > 1.0
+        assert torch.isfinite(value)
+        assert torch.isfinite(network.weights[0].grad).all()
+
+
+def test_the_digits_are_learned_with_weights_of_eight_bits() -> None:
+    place = Path(__file__).parents[2] / "docs" / "examples" / "torch_digits.py"
+    example = runpy.run_path(str(place))
+    torch.manual_seed(0)
+    data = example["load_digits_task"](64, 0)
+    given, labels = example["as_tensor"](data.train), torch.from_numpy(data.train_labels)
+    network = bitlif.torch.Network(example["config_with_weights"]())
+    assert {str(own.config.synapse.weight)[:3] for own in network.config.layers} == {"s8."}
+    example["train"](network, given, labels, epochs=2, rate=0.01)
+    test, wanted = example["as_tensor"](data.test), torch.from_numpy(data.test_labels)
+    assert example["accuracy"](network, test, wanted) > 0.85
 
 
 def test_a_teachers_reset_needs_targets() -> None:

@@ -1,0 +1,298 @@
+"""Networks through NIR: others' networks spike by spike, our own to the bit, the rest refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+
+import bitlif
+from bitlif.model.config.network import load_any_config
+from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
+from bitlif.model.network import Network
+from bitlif.trained.nir_compare import compare, ranges_of, run_real
+from bitlif.trained.nir_export import export_nir, load_pair, sidecar_path
+from bitlif.trained.nir_formats import quantised
+from bitlif.trained.nir_graph import read_graph, read_layers
+from bitlif.trained.real_layers import real_values
+
+STEPS, NEURONS = 2000, 64
+
+
+def spikes_in(seed: int, windows: int = 1, steps: int = STEPS, inputs: int = 40) -> Events:
+    random = np.random.default_rng(seed)
+    return Events.from_raster(random.random((windows, steps, inputs)) < 0.05)
+
+
+def node(size: int, **changes: Any) -> nir.CubaLIF:
+    """Return neurons as snnTorch writes them: a_s 0.8, a_m 0.9, with dt = 1e-4."""
+    dt = 1e-4
+    fields = {
+        "tau_syn": dt / 0.2, "tau_mem": dt / 0.1, "r": 10.0, "v_leak": 0.0, "v_threshold": 1.0,
+        "v_reset": 0.0, "w_in": 5.0, **changes,
+    }  # fmt: skip
+    return nir.CubaLIF(**{name: np.ones(size) * value for name, value in fields.items()})
+
+
+def graph(*nodes: Any, edges: Any = None) -> nir.NIRGraph:
+    names = {f"n{number}": own for number, own in enumerate(nodes)}
+    chain = list(names)
+    edges = edges or list(itertools.pairwise(chain))
+    return nir.NIRGraph(nodes=names, edges=edges, type_check=False)
+
+
+def simple(**changes: Any) -> nir.NIRGraph:
+    weights = np.random.default_rng(5).normal(0.1, 0.2, (8, 40))
+    ends = nir.Input(np.array([40])), nir.Output(np.array([8]))
+    return graph(ends[0], nir.Linear(weights), node(8, **changes), ends[1])
+
+
+def snntorch_network(exact: bool) -> tuple[Any, Any]:
+    """Return two layers of snnTorch, and a function that runs them on a raster (T, N)."""
+    import snntorch
+    import torch
+
+    torch.manual_seed(1)
+    changes = {"reset_mechanism": "zero", "reset_delay": False} if exact else {}
+    kinds = {"alpha": 0.8, "beta": 0.9, "threshold": 1.5, **changes}
+    layers = torch.nn.Sequential(
+        torch.nn.Linear(40, NEURONS, bias=False), snntorch.Synaptic(**kinds, init_hidden=True),
+        torch.nn.Linear(NEURONS, 10, bias=False),
+        snntorch.Synaptic(**kinds, init_hidden=True, output=True),
+    )  # fmt: skip
+    with torch.no_grad():
+        layers[0].weight.copy_(torch.randn(NEURONS, 40) * 0.2 + 0.05)
+        layers[2].weight.copy_(torch.randn(10, NEURONS) * 0.2 + 0.02)
+    return layers.double(), torch
+
+
+def run_snntorch(layers: Any, torch: Any, raster: np.ndarray) -> list[np.ndarray]:
+    for layer in (layers[1], layers[3]):
+        layer.reset_mem()
+    found: list[list[Any]] = [[], []]
+    with torch.no_grad():
+        for row in torch.from_numpy(raster.astype(float)):
+            first = layers[1](layers[0](row[None])).double()
+            second = layers[3](layers[2](first))[0]
+            found[0].append(first.numpy()[0])
+            found[1].append(second.numpy()[0])
+    return [np.array(own) > 0 for own in found]
+
+
+def exported(layers: Any) -> nir.NIRGraph:
+    """Return the graph that snnTorch's own rule makes of each module, as a chain."""
+    from snntorch.export_nir import _extract_snntorch_module
+
+    nodes = []
+    for layer, size in zip(layers, (None, NEURONS, None, 10), strict=True):
+        own = _extract_snntorch_module(layer)
+        if size is not None:
+            fields = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
+            wide = {key: np.ones(size) * np.asarray(getattr(own, key)) for key in fields}
+            own = nir.CubaLIF(**wide)
+        nodes.append(own)
+    return graph(nir.Input(np.array([40])), *nodes, nir.Output(np.array([10])))
+
+
+def test_exact_settings_of_snntorch_give_its_spikes() -> None:
+    layers, torch = snntorch_network(exact=True)
+    network = read_layers(exported(layers))
+    assert network.gain == "nir"
+    assert network.dt == pytest.approx(1e-4)
+    events = spikes_in(0)
+    runs = run_real(network, events)
+    wanted = run_snntorch(layers, torch, events.raster()[0])
+    assert wanted[0].sum() > 1000
+    assert wanted[1].sum() > 100
+    for own, right in zip(runs, wanted, strict=True):
+        np.testing.assert_array_equal(own.spikes[0], right)
+
+
+def test_defaults_of_snntorch_differ() -> None:
+    layers, torch = snntorch_network(exact=False)
+    events = spikes_in(0)
+    runs = run_real(read_layers(exported(layers)), events)
+    wanted = run_snntorch(layers, torch, events.raster()[0])
+    # Their reset subtracts the threshold, one step later.
+    assert (runs[0].spikes[0] != wanted[0]).sum() > 1000
+
+
+def test_spikingjelly_writes_the_same_fields() -> None:
+    # CUBALIFNode(c_decay=0.8, v_decay=0.9): tau = dt / (1 - decay), r and w_in are tau / dt.
+    assert read_layers(simple()).layers[0].leak_s == pytest.approx(0.8)
+    assert read_layers(simple()).layers[0].leak_m == pytest.approx(0.9)
+    assert read_layers(simple()).layers[0].folded == ()
+
+
+def test_norse_is_found_and_needs_dt() -> None:
+    weights = np.random.default_rng(5).normal(0.5, 1.0, (8, 40))
+    ends = nir.Input(np.array([40])), nir.Output(np.array([8]))
+    neurons = node(8, tau_syn=5e-3, tau_mem=1e-2, r=1.0, w_in=1.0)
+    chain = graph(ends[0], nir.Linear(weights), neurons, ends[1])
+    with pytest.raises(BitlifError, match=r"^dt must be given: the file does not tell it"):
+        read_layers(chain)
+    network = read_layers(chain, dt=1e-3)
+    assert network.gain == "jump"
+    # Norse: v += dt / tau_mem (i - v), i jumps by w, i -= dt / tau_syn i.
+    events = spikes_in(1)
+    own = run_real(network, events)[0].spikes[0]
+    current, voltage = np.zeros(8), np.zeros(8)
+    for t, row in enumerate(events.raster()[0]):
+        jumped = current + weights @ row
+        voltage = voltage + 0.1 * (jumped - voltage)
+        current = jumped - 0.2 * jumped
+        spikes = voltage > 1.0
+        np.testing.assert_array_equal(own[t], spikes)
+        voltage = np.where(spikes, 0.0, voltage)
+    assert own.sum() > 100
+
+
+def test_every_neuron_may_have_a_threshold_and_gains() -> None:
+    random = np.random.default_rng(2)
+    plain = read_layers(simple()).layers[0]
+    values = {"v_threshold": random.uniform(0.5, 2, 8), "w_in": random.uniform(1, 9, 8)}
+    own = read_layers(simple(**values), dt=1e-4).layers[0]
+    wanted = plain.weights * values["w_in"] / 5.0 / values["v_threshold"]
+    np.testing.assert_allclose(own.weights, wanted)
+    assert own.folded == ("the input's gain", "1 / threshold")
+
+
+def test_sixteen_bits_of_state_hardly_change_a_spike() -> None:
+    network = read_layers(simple())
+    events = spikes_in(3, windows=4, steps=500)
+    runs = run_real(network, events)
+    differing = []
+    for bits in (4, 8, 16):
+        config, weights = quantised(
+            network, steps=500, weight_bits=bits, ranges=ranges_of(runs), name="n"
+        )
+        report = compare(config, weights, runs, events)
+        layer = report["layers"][0]
+        assert layer["current"]["saturations"] == layer["membrane"]["saturations"] == 0
+        differing.append(layer["spikes_that_differ"])
+        first = report["first_difference"]
+        assert (first is None) == (differing[-1] == 0)
+        if first is not None:
+            place = first["window"], first["step"], first["neuron"]
+            assert runs[0].spikes[place] == first["spike"]
+            before = runs[0].spikes[: first["window"] + 1]
+            core = Network(config)
+            core.load(weights)
+            raster = core.run(events).output.raster.astype(bool)
+            assert raster[place] != first["spike"]
+            np.testing.assert_array_equal(raster[: first["window"]], before[:-1])
+    total = runs[0].spikes.sum()
+    assert differing[0] > differing[1] > differing[2]
+    assert differing[2] < total / 50
+
+
+def test_noise_of_an_imported_network_changes_no_spike() -> None:
+    config, weights = quantised(read_layers(simple()), steps=100)
+    events = spikes_in(4, steps=100)
+    core = Network(config)
+    core.load(weights)
+    first = core.run(events).output.raster
+    np.testing.assert_array_equal(core.run(events).output.raster, first)
+    assert first.any()
+
+
+@pytest.mark.parametrize(
+    ("chain", "message"),
+    [
+        (simple(v_leak=0.1), "^node 'n2': v_leak must be 0, not 0.1$"),
+        (simple(v_reset=-1.0), "^node 'n2': v_reset must be 0, not -1$"),
+        (simple(v_threshold=0.0), "^node 'n2': v_threshold must be above 0, not 0$"),
+        (simple(tau_syn=np.linspace(1, 2, 8)), "^node 'n2': tau_syn must be above 0 and the same"),
+        (simple(tau_syn=1e-4), "^node 'n2': tau_syn must be longer than dt = 0.0001, not 0.0001$"),
+        (
+            graph(nir.Input(np.array([3])), nir.Affine(np.ones((2, 3)), np.array([0.0, 0.5])),
+                  node(2), nir.Output(np.array([2]))),
+            "^node 'n1': bias must be 0, not 0.5$",
+        ),
+        (
+            graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))),
+                  nir.LIF(*np.ones((4, 2))), nir.Output(np.array([2]))),
+            "^node 'n2' must be CubaLIF, not LIF: neurons without a synaptic filter",
+        ),
+        (
+            graph(nir.Input(np.array([2])), node(2), nir.Output(np.array([2]))),
+            "^node 'n1' must be Linear or Affine, not CubaLIF$",
+        ),
+        (
+            graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))), nir.Output(np.array([2]))),
+            "^node 'n1' must be followed by CubaLIF, not Output$",
+        ),
+        (
+            graph(nir.Input(np.array([2])), nir.Linear(np.ones((2, 2))), node(2),
+                  nir.Output(np.array([2])),
+                  edges=[("n0", "n1"), ("n1", "n2"), ("n2", "n1"), ("n2", "n3")]),
+            "must have one edge on each side: only chains",
+        ),
+    ],
+)  # fmt: skip
+def test_what_our_neurons_cannot_compute_is_refused(chain: Any, message: str) -> None:
+    with pytest.raises(BitlifError, match=message):
+        read_layers(chain, dt=1e-4)
+
+
+@pytest.mark.parametrize("name", ["digits-96", "tiny", "yin-yang", "digits"])
+def test_a_pair_is_read_back_to_the_bit(name: str, tmp_path: Path) -> None:
+    config = load_any_config(name)
+    network = bitlif.NetworkConfig.load(name)
+    random = np.random.default_rng(3)
+    weights = [
+        random.integers(own.config.synapse.weight.raw_min, own.config.synapse.weight.raw_max,
+                        (own.config.layer.inputs, own.config.layer.neurons), endpoint=True)
+        for own in network.layers
+    ]  # fmt: skip
+    given = weights if isinstance(config, bitlif.NetworkConfig) else weights[0]
+    path = tmp_path / "net.nir"
+    export_nir(path, config, given)
+    again, raw = load_pair(path)
+    assert again == config
+    for own, right in zip(raw if isinstance(raw, list) else [raw], weights, strict=True):
+        np.testing.assert_array_equal(own, right)
+    # Without the sidecar, the same equations come back, but for formats and noise.
+    real = read_layers(read_graph(path))
+    for own, layer, right in zip(real.layers, network.layers, weights, strict=True):
+        leak_s, leak_m, gain, threshold = real_values(layer.config)
+        factor = float(layer.config.synapse.weight.lsb) * gain / threshold
+        np.testing.assert_allclose(own.weights, right * factor, rtol=1e-12)
+        assert (own.leak_s, own.leak_m) == pytest.approx((leak_s, leak_m), rel=1e-12)
+
+
+def test_a_changed_pair_is_refused(tmp_path: Path) -> None:
+    config = bitlif.Config.load("tiny")
+    path = tmp_path / "net.nir"
+    export_nir(path, config, np.ones((6, 4), np.int64))
+    found = read_graph(path)
+    found.nodes["weights_0"].weight = found.nodes["weights_0"].weight + 0.001
+    nir.write(path, found)
+    with pytest.raises(BitlifError, match=r"must be multiples of the LSB of 's6\.4': the NIR file"):
+        load_pair(path)
+    sidecar = sidecar_path(path)
+    tree = json.loads(sidecar.read_text())
+    sidecar.write_text(json.dumps({**tree, "hash": "0"}))
+    with pytest.raises(BitlifError, match="hash must be"):
+        load_pair(path)
+    sidecar.write_text(json.dumps({**tree, "kind": "x"}))
+    with pytest.raises(BitlifError, match="must be of kind 'bitlif network', version 1"):
+        load_pair(path)
+    sidecar.write_text("{")
+    with pytest.raises(BitlifError, match="must be JSON"):
+        load_pair(path)
+
+
+def test_files_that_are_no_nir_are_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "a.nir"
+    with pytest.raises(BitlifError, match=r"^NIR file '.*a\.nir' does not exist$"):
+        read_graph(wrong)
+    wrong.write_text("no")
+    with pytest.raises(BitlifError, match=r"^NIR file '.*a\.nir' cannot be read: "):
+        read_graph(wrong)

@@ -1,0 +1,139 @@
+"""Formats for a network in real numbers: from its weights, and from the ranges of its signals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.config.config import Config, config_from_dict
+from bitlif.model.config.network import NetworkConfig, NetworkLayer
+from bitlif.model.errors import BitlifError, require_int, require_real
+from bitlif.model.sweep_sections import NO_WEIGHTS
+from bitlif.model.text import quoted
+
+from .nir_graph import RealLayer, RealNetwork
+
+MARGIN = 1.25
+"""Ranges that data reached are widened by this."""
+
+QUIET = 0.1
+"""Standard deviation of noise, in LSBs of the membrane, whose draws all round to 0."""
+
+MOST_CURRENT, MOST_MEMBRANE = 64.0, 16.0
+"""Ranges without data, in thresholds, unless the weights cannot reach them."""
+
+
+class Ranges(NamedTuple):
+    """Largest magnitudes of the signals of a layer, in thresholds."""
+
+    current: float
+    membrane: float
+
+
+def reachable(layer: RealLayer) -> Ranges:
+    """Return ranges that no spikes leave, or the usual ones if those are wider."""
+    most = float(np.abs(layer.weights).sum(0).max()) / (1.0 - layer.leak_s)
+    return Ranges(
+        min(most, MOST_CURRENT), max(min(most / (1.0 - layer.leak_m), MOST_MEMBRANE), 1.5)
+    )
+
+
+def fraction_bits(most: float, bits: int) -> int:
+    """Return the most fractional bits with which a signed format of `bits` bits holds `most`.
+
+    >>> fraction_bits(1.0, 8), fraction_bits(0.99, 8), fraction_bits(100.0, 8)
+    (6, 7, 0)
+    """
+    top = (1 << bits - 1) - 1
+    frac = math.floor(math.log2(top / most)) if most > 0 else bits - 1
+    return max(-32, min(frac, bits - 1 if most >= 0.5 else 48))
+
+
+def quantised(
+    network: RealNetwork,
+    *,
+    steps: int,
+    weight_bits: int = 8,
+    state_bits: int = 16,
+    sigma: float = 0.0,
+    ranges: Sequence[Ranges] | None = None,
+    name: str = "imported",
+) -> tuple[NetworkConfig, list[NDArray[np.int64]]]:
+    """Return a configuration and raw weights for a network in real numbers.
+
+    Parameters
+    ----------
+    network : RealNetwork
+    steps : int
+        Steps of a window.
+    weight_bits : int
+        2 ..= 20.
+    state_bits : int
+        Of currents and membranes, 6 ..= 24.
+    sigma : float
+        Standard deviation of the noise in thresholds; 0 for noise whose draws all round to 0.
+    ranges : sequence of Ranges or None
+        That data reached, per layer.
+    name : str
+
+    Raises
+    ------
+    BitlifError
+        If an argument is out of range, or no format can hold a signal.
+    """
+    require_int("weight_bits", weight_bits, 2, 20)
+    require_int("state_bits", state_bits, 6, 24)
+    sigma = require_real("sigma", sigma, 0.0, 100.0)
+    layers, weights = [], []
+    for number, own in enumerate(network.layers):
+        reached = reachable(own)
+        if ranges is not None:
+            reached = Ranges(
+                *(
+                    min(most, MARGIN * seen) if seen > 0 else most
+                    for most, seen in zip(reached, ranges[number], strict=True)
+                )
+            )
+        config = _config(own, reached, steps, weight_bits, state_bits, sigma, f"{name}.{number}")
+        fmt = config.synapse.weight
+        raw = np.floor(own.weights * 2.0**fmt.frac + 0.5)
+        weights.append(np.clip(raw, fmt.raw_min, fmt.raw_max).astype(np.int64))
+        layers.append(NetworkLayer(config=config, initial=NO_WEIGHTS))
+    return NetworkConfig.of(*layers, name=name, seed=name), weights
+
+
+def _config(
+    layer: RealLayer, reached: Ranges, steps: int, weight_bits: int, state_bits: int,
+    sigma: float, name: str,
+) -> Config:  # fmt: skip
+    most = float(np.abs(layer.weights).max())
+    weight = fraction_bits(most, weight_bits)
+    current = fraction_bits(reached.current, state_bits)
+    membrane = fraction_bits(max(reached.membrane, 1.25), state_bits)
+    lsb = 2.0**-membrane
+    tree: dict[str, Any] = {
+        "name": name,
+        "layer": {"inputs": layer.weights.shape[0], "neurons": layer.weights.shape[1]},
+        "window": {"steps": steps},
+        "synapse": {
+            "weight": f"s{weight_bits}.{weight}",
+            "current": f"s{state_bits}.{current}",
+            "decay": {"tau": -1.0 / math.log(layer.leak_s), "bits": 16},
+        },
+        "membrane": {
+            "format": f"s{state_bits}.{membrane}",
+            "decay": {"tau": -1.0 / math.log(layer.leak_m), "bits": 16},
+            "gain": 1.0,
+            # NIR's neurons spike above the threshold, ours at it.
+            "threshold": 1.0 + lsb,
+        },
+        "schedule": [{"sigma": sigma or QUIET * lsb}],
+    }
+    try:
+        return config_from_dict(tree)
+    except BitlifError as error:
+        raise BitlifError(f"neurons {quoted(layer.name)}: {error}") from error

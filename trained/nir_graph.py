@@ -1,0 +1,256 @@
+"""Networks in NIR: read as layers of our equations in real numbers, or refused in words.
+
+NIR's equations of a current-based neuron, by Euler's method with a step of `dt`::
+
+    I[t]  = (1 - dt/tau_syn) I[t-1] + k sum of w s[t]          k = w_in dt/tau_syn
+    V[t]  = (1 - dt/tau_mem) V[t-1] + r dt/tau_mem I[t]         0 instead of V[t-1] after a spike
+    spike = V[t] > v_threshold
+
+They are ours with a threshold of 1 and a gain of 1 if each neuron's weights are multiplied by
+``k r dt / (tau_mem v_threshold)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitlif.model.errors import BitlifError, require_choice, require_real
+from bitlif.model.extras import require_extra
+from bitlif.model.text import path_text, quoted
+
+GAINS = ("nir", "jump")
+"""Meaning of an input spike: NIR's own, by `dt`; or a jump of the current by w_in w, without it."""
+
+UNIFORM = 1e-5
+"""Relative difference up to which time constants of a layer are equal: files hold float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class RealLayer:
+    """A layer of our equations in real numbers, with gain 1 and threshold 1.
+
+    Attributes
+    ----------
+    name : str
+        Of its neurons in the file.
+    weights : (N, M) float64
+        All factors folded in.
+    leak_s, leak_m : float
+    folded : tuple of str
+        What was folded into the weights.
+    """
+
+    name: str
+    weights: NDArray[np.float64]
+    leak_s: float
+    leak_m: float
+    folded: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, eq=False)
+class RealNetwork:
+    """Layers in a row, and how their time was made discrete.
+
+    Attributes
+    ----------
+    layers : tuple of RealLayer
+    dt : float
+        Seconds per step.
+    gain : str
+        One of `GAINS`.
+    notes : tuple of str
+        What was found in the file or assumed.
+    """
+
+    layers: tuple[RealLayer, ...]
+    dt: float
+    gain: str
+    notes: tuple[str, ...]
+
+
+def read_graph(path: str | Path) -> Any:
+    """Return the graph in a NIR file.
+
+    Raises
+    ------
+    BitlifError
+        If the package nir is missing, or the file cannot be read.
+    """
+    require_extra("NIR files need the package {}", "nir", "nir")
+    import nir
+
+    if not Path(path).is_file():
+        raise BitlifError(f"NIR file '{path_text(Path(path))}' does not exist")
+    try:
+        return nir.read(path)
+    except Exception as error:
+        # The package raises whatever h5py and its own assertions do.
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BitlifError(f"NIR file '{path_text(Path(path))}' cannot be read: {line}") from error
+
+
+def read_layers(graph: Any, *, dt: float | None = None, gain: str | None = None) -> RealNetwork:
+    """Return the layers of a chain of nodes.
+
+    Parameters
+    ----------
+    graph : nir.NIRGraph
+        Input, then Linear (or Affine with a bias of zero) and CubaLIF in turn, then Output, with
+        Flatten anywhere between them.
+    dt : float or None
+        Seconds per step. None: found in the file, where ``tau_syn / w_in`` is the same in all
+        neurons, as snnTorch, SpikingJelly and `export_nir` write it.
+    gain : str or None
+        One of `GAINS`. None: ``"nir"``, or ``"jump"`` where all w_in are 1 and all r are 1, as
+        Norse writes it.
+
+    Raises
+    ------
+    BitlifError
+        If a node, an edge or a field is not one that our neurons can compute; the message names
+        it, its value, and what is accepted.
+    """
+    if dt is not None:
+        dt = require_real("dt", dt, 0.0, 1e3, open_low=True)
+    if gain is not None:
+        require_choice("gain", gain, GAINS)
+    pairs = _pairs(graph)
+    notes: list[str] = []
+    neurons = [(name, node) for _, _, name, node in pairs]
+    if gain is None:
+        plain = all(np.all(node.r == 1) and np.all(node.w_in == 1) for _, node in neurons)
+        gain = "jump" if plain else "nir"
+        notes.append(f"gain '{gain}', " + ("since all r and w_in are 1" if plain else "NIR's own"))
+    if dt is None:
+        dt = _found_step(neurons)
+        notes.append(f"dt = {dt:.4g} s, found as tau_syn / w_in")
+    layers = []
+    for weight_name, weight, name, node in pairs:
+        layers.append(_layer(weight_name, weight, name, node, dt, gain))
+    return RealNetwork(tuple(layers), dt, gain, tuple(notes))
+
+
+def _pairs(graph: Any) -> list[tuple[str, Any, str, Any]]:
+    """Return the weights and the neurons of each layer, with their names."""
+    chain = [(name, node) for name, node in _chain(graph) if type(node).__name__ != "Flatten"]
+    kinds = [type(node).__name__ for _, node in chain]
+    if kinds[:1] != ["Input"] or kinds[-1:] != ["Output"]:
+        raise BitlifError(f"the chain must go from Input to Output, not {' - '.join(kinds)}")
+    inner = chain[1:-1]
+    if not inner:
+        raise BitlifError("the chain must have Linear and CubaLIF nodes, not Input and Output only")
+    pairs = []
+    for number, (name, node) in enumerate(inner):
+        kind = type(node).__name__
+        if number % 2 == 0:
+            if kind not in ("Linear", "Affine"):
+                raise BitlifError(f"node {quoted(name)} must be Linear or Affine, not {kind}")
+            continue
+        if kind in ("LIF", "IF"):
+            raise BitlifError(
+                f"node {quoted(name)} must be CubaLIF, not {kind}: neurons without a synaptic "
+                f"filter are not supported"
+            )
+        if kind != "CubaLIF":
+            raise BitlifError(f"node {quoted(name)} must be CubaLIF, not {kind}")
+        pairs.append((*inner[number - 1], name, node))
+    if len(inner) % 2:
+        raise BitlifError(f"node {quoted(inner[-1][0])} must be followed by CubaLIF, not Output")
+    return pairs
+
+
+def _chain(graph: Any) -> list[tuple[str, Any]]:
+    """Return the nodes in the order of their edges."""
+    after: dict[str, str] = {}
+    before: dict[str, str] = {}
+    for source, target in graph.edges:
+        for known, node in ((after, source), (before, target)):
+            if node in known:
+                raise BitlifError(
+                    f"node {quoted(node)} must have one edge on each side: only chains are "
+                    f"supported, with no recurrent connection"
+                )
+        after[source], before[target] = target, source
+    starts = [name for name in graph.nodes if name not in before]
+    if len(starts) != 1:
+        raise BitlifError(f"the graph must have one first node, not {len(starts)}")
+    found = [starts[0]]
+    while found[-1] in after:
+        found.append(after[found[-1]])
+    if len(found) != len(graph.nodes):
+        raise BitlifError("all nodes must be in one chain from Input to Output")
+    return [(name, graph.nodes[name]) for name in found]
+
+
+def _found_step(neurons: list[tuple[str, Any]]) -> float:
+    ratios = np.concatenate([np.ravel(node.tau_syn / node.w_in) for _, node in neurons])
+    low, high = float(ratios.min()), float(ratios.max())
+    plain = all(np.all(node.w_in == 1) for _, node in neurons)
+    if plain or not 0 < low <= high <= low * (1 + UNIFORM):
+        raise BitlifError(
+            f"dt must be given: the file does not tell it, with tau_syn / w_in of "
+            f"{low:.4g} ..= {high:.4g} and w_in of 1"
+            if plain
+            else f"dt must be given: tau_syn / w_in must be the same in all neurons to tell it, "
+            f"not {low:.4g} ..= {high:.4g}"
+        )
+    return float(np.median(ratios))
+
+
+def _uniform(name: str, key: str, values: Any) -> float:
+    values = np.ravel(np.asarray(values, np.float64))
+    low, high = float(values.min()), float(values.max())
+    if not 0 < low <= high <= low * (1 + UNIFORM):
+        raise BitlifError(
+            f"node {quoted(name)}: {key} must be above 0 and the same in all neurons, "
+            f"not {low:.6g} ..= {high:.6g}"
+        )
+    return float(np.median(values))
+
+
+def _require_zero(name: str, key: str, values: Any) -> None:
+    values = np.ravel(np.asarray(values, np.float64))
+    if values.any():
+        raise BitlifError(
+            f"node {quoted(name)}: {key} must be 0, not {float(values[np.argmax(values != 0)]):.6g}"
+        )
+
+
+def _layer(weight_name: str, weight: Any, name: str, node: Any, dt: float, gain: str) -> RealLayer:
+    if type(weight).__name__ == "Affine":
+        _require_zero(weight_name, "bias", weight.bias)
+    weights = np.asarray(weight.weight, np.float64)
+    if weights.ndim != 2 or not np.isfinite(weights).all():
+        raise BitlifError(
+            f"node {quoted(weight_name)}: weight must be a matrix of finite numbers, "
+            f"not of shape {weights.shape}"
+        )
+    for key in ("v_leak", "v_reset"):
+        _require_zero(name, key, getattr(node, key))
+    leaks = []
+    for key in ("tau_syn", "tau_mem"):
+        tau = _uniform(name, key, getattr(node, key))
+        if tau <= dt * (1 + UNIFORM):
+            raise BitlifError(
+                f"node {quoted(name)}: {key} must be longer than dt = {dt:.4g}, not {tau:.4g}"
+            )
+        leaks.append((tau, 1.0 - dt / tau))
+    (tau_s, leak_s), (tau_m, leak_m) = leaks
+    jump = np.ravel(np.asarray(node.w_in, np.float64))
+    if gain == "nir":
+        jump = jump * dt / tau_s
+    drive = np.ravel(np.asarray(node.r, np.float64)) * dt / tau_m
+    threshold = np.ravel(np.asarray(node.v_threshold, np.float64))
+    if threshold.min() <= 0:
+        raise BitlifError(
+            f"node {quoted(name)}: v_threshold must be above 0, not {threshold.min():.6g}"
+        )
+    factor = np.broadcast_to(jump * drive / threshold, (weights.shape[0],))
+    parts = {"the input's gain": jump, "the membrane's gain": drive, "1 / threshold": 1 / threshold}
+    folded = tuple(text for text, own in parts.items() if not np.allclose(own, 1.0, rtol=UNIFORM))
+    return RealLayer(name, weights.T * factor, leak_s, leak_m, folded)
