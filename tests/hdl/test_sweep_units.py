@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The units of the sweep against their twins in the model, in every clock cycle."""
 
 from __future__ import annotations
