@@ -29,9 +29,9 @@ class ElementPort(wiring.Component):
     host : Out(HostSignature)
         Host port of the core.
     word : In(32)
-        Number of a memory, number of an element, or value; stable from one clock cycle before use.
+        Number of a memory, number of an element, or value; stable from two clock cycles before use.
     known, inside, fits : Out(1)
-        Whether ``word``, one clock cycle earlier, was the number of a memory of this core, of an
+        Whether ``word``, two clock cycles earlier, was the number of a memory of this core, of an
         element of the selected memory, and in the range of its elements.
     choose : In(1)
         Pulse: select memory ``word`` and its element 0.
@@ -87,10 +87,10 @@ class ElementPort(wiring.Component):
     def seek_clocks(self, element: int) -> int:
         """Return the clock cycles from ``seek`` to ``sought`` for an element of the weights.
 
-        A seek steps over the inputs and then over the neurons, one per clock cycle: it needs no
-        divider, and addresses are written seldom.
+        A seek steps over the inputs and then over the neurons, one per two clock cycles: it needs
+        no divider, and addresses are written seldom.
         """
-        return sum(divmod(element, self._sizes.neurons)) + 2
+        return 2 * (sum(divmod(element, self._sizes.neurons)) + 2)
 
     def elaborate(self, platform: object) -> Module:
         """Build the pointer, and the path from the row of each memory to its element."""
@@ -114,6 +114,11 @@ class ElementPort(wiring.Component):
             if not chosen.keys().isdisjoint(names):
                 # An element is written with its row; the others keep their values.
                 m.d.comb += getattr(host, f"{row}_data").eq(getattr(host, row))
+        fits = {
+            name: _in_range(m, word, own, clear)
+            for name, own in self._elements.items()
+            if own.memory.access == "rw"
+        }
         with m.Switch(self.memory):
             for name, own in self._elements.items():
                 with m.Case(own.memory.number):
@@ -121,8 +126,8 @@ class ElementPort(wiring.Component):
                     if name in STATE and STATE[name].per != "input":
                         per_synapse = STATE[name].per == "synapse"
                         m.d.comb += host.address.eq(weights if per_synapse else slot)
-                    if own.memory.access == "rw":
-                        m.d.sync += self.fits.eq(_in_range(word, own, clear))
+                    if name in fits:
+                        m.d.sync += self.fits.eq(fits[name])
                         self._write(m, name, lane)
         element = Signal(2 * WORD_BITS)
         terms = []
@@ -183,25 +188,33 @@ class ElementPort(wiring.Component):
     def _seek(self, m: Module) -> tuple[Signal, Signal]:
         """Build the number of the element; return its pulses to the next neuron and next input."""
         following = Signal(len(self.index) + 1)
+        # A register, compared in one clock cycle and used in the next.
         reached = Signal()
+        compared = Signal()
         next_neuron = Signal()
         next_input = Signal()
+        m.d.sync += [
+            reached.eq(following > self.word[: len(self.index)]),
+            compared.eq(0),
+        ]
         with m.FSM(name="seek") as seeking:
             with m.State("still"), m.If(self.seek):
                 m.next = "inputs"
             with m.State("inputs"):
-                m.d.comb += next_input.eq(~reached)
-                with m.If(reached):
+                m.d.sync += compared.eq(~compared)
+                m.d.comb += next_input.eq(compared & ~reached)
+                with m.If(compared & reached):
                     m.next = "neurons"
             with m.State("neurons"):
-                m.d.comb += [next_neuron.eq(~reached), self.sought.eq(reached)]
-                with m.If(reached):
+                m.d.sync += compared.eq(~compared)
+                m.d.comb += [
+                    next_neuron.eq(compared & ~reached),
+                    self.sought.eq(compared & reached),
+                ]
+                with m.If(compared & reached):
                     m.next = "still"
         width = Mux(seeking.ongoing("inputs"), self._sizes.neurons, 1)
-        m.d.comb += [
-            following.eq(self.index + width),
-            reached.eq(following > self.word[: len(self.index)]),
-        ]
+        m.d.comb += following.eq(self.index + width)
         with m.If(self.choose | self.seek):
             m.d.sync += self.index.eq(0)
         with m.Elif(self.advance | next_neuron | next_input):
@@ -246,26 +259,29 @@ class ElementPort(wiring.Component):
 
 
 def _clear_from(m: Module, word: Signal, places: Iterable[int]) -> Callable[[int], Value]:
-    """Return a function of one of the places: whether all bits from it upwards are 0.
+    """Return a function of one of the places: whether all bits from it upwards were 0.
 
-    Each flag is built from that of the next higher place.
+    The flags are registers; each is built from the bits of the next higher one, and some more.
     """
     flags: dict[int, Value] = {}
     above: Value = Value.cast(1)
     top = len(word)
     for place in sorted(set(places), reverse=True):
         if place < top:
-            flag = Signal(name=f"clear_from_{place}")
-            m.d.comb += flag.eq(above & ~word[place:top].any())
-            above, top = flag, place
-        flags[place] = above
+            above = above & ~word[place:top].any()
+            top = place
+        flag = Signal(init=1, name=f"clear_from_{place}")
+        m.d.sync += flag.eq(above)
+        flags[place] = flag
     return flags.__getitem__
 
 
-def _in_range(word: Signal, own: Elements, clear: Callable[[int], Value]) -> Value:
-    """Return whether a word is in the range of an element."""
+def _in_range(m: Module, word: Signal, own: Elements, clear: Callable[[int], Value]) -> Value:
+    """Return whether a word was in the range of an element, a clock cycle later."""
     bits = own.high.bit_length()
     if own.low < 0:
-        return word[bits:].all() | clear(bits)
+        negative = Signal(name=f"{own.memory.name}_negative")
+        m.d.sync += negative.eq(word[bits:].all())
+        return negative | clear(bits)
     within = clear(bits)
     return within if own.high == (1 << bits) - 1 else within & (word[:bits] <= own.high)

@@ -42,7 +42,7 @@ class RegisterBank(wiring.Component):
     restart : Out(1)
         Pulse: resets the core.
 
-    Latency: 4 clock cycles per access, plus `ElementPort.seek_clocks` for a write to ADDRESS.
+    Latency: 5 clock cycles per access, plus `ElementPort.seek_clocks` for a write to ADDRESS.
     Throughput: one access at a time. Handshake: no window may begin while ``access.request`` is
     high, so that an access sees one state. Reset: all registers are 0.
     """
@@ -87,7 +87,7 @@ class RegisterBank(wiring.Component):
         self._decode(m)
         permitted = Signal()
         content = self._check_content(port, was_idle, load)
-        m.d.comb += permitted.eq(self._check_form(m) & content)
+        m.d.sync += permitted.eq(self._check_form(m) & content)
         self._show(m, port, permitted, ready, run, load)
         # Each effect is a register: the paths into the core begin here.
         effects = {
@@ -101,6 +101,8 @@ class RegisterBank(wiring.Component):
                 m.next = "fetch"
             with m.State("fetch"):
                 # The element after the last access may take one clock cycle more than a register.
+                m.next = "check"
+            with m.State("check"):
                 m.next = "judge"
             with m.State("judge"):
                 m.d.sync += access.response.eq(Response.SLAVE_ERROR)

@@ -180,7 +180,7 @@ def test_every_element_maps_to_its_row_and_lane(
         ctx.set(port.choose, 0)
         for start in range(inputs * neurons):
             ctx.set(port.word, start)
-            await ctx.tick()
+            await ctx.tick().repeat(2)
             assert ctx.get(port.inside)
             ctx.set(port.seek, 1)
             clocks = 0
