@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bitwuzla import Kind
+
 from bitlif.model.interval import Interval
 
-from .terms import Term
+from .terms import Term, both, make
 
 Facts = dict[Any, Interval]
 """What a decision says about the intervals of polynomials."""
@@ -30,6 +32,7 @@ class Path:
     def __init__(self, decisions: tuple[bool, ...]) -> None:
         self._decisions = decisions
         self.conditions: list[Term] = []
+        self.taken: list[Term] = []
         self.facts: Facts = {}
 
     def decide(self, condition: Term, facts: tuple[Facts, Facts]) -> bool:
@@ -37,12 +40,33 @@ class Path:
         number = len(self.conditions)
         self.conditions.append(condition)
         taken = self._decisions[number] if number < len(self._decisions) else True
-        self.facts.update(facts[0] if taken else facts[1])
+        self.taken.append(condition if taken else make(Kind.NOT, condition))
+        own = facts[0] if taken else facts[1]
+        self.facts.update(own)
+        _believed.extend((both(_decided()), value, interval) for value, interval in own.items())
         return taken
 
 
 _paths: list[Path] = []
 """The paths under way, the innermost last."""
+
+Belief = tuple[Term, Any, Interval]
+"""A condition, a polynomial, and the interval that it has where the condition holds."""
+
+_believed: list[Belief] = []
+"""What decisions have said so far."""
+
+
+def beliefs() -> list[Belief]:
+    """Return what decisions have said since the last call, for the solver to confirm."""
+    made = list(_believed)
+    _believed.clear()
+    return made
+
+
+def _decided() -> list[Term]:
+    """Return the conditions that hold on the paths under way."""
+    return [condition for path in _paths for condition in path.taken]
 
 
 def decide(condition: Term, facts: tuple[Facts, Facts]) -> bool:

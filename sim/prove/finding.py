@@ -41,6 +41,8 @@ class Finding:
         what = f"{self.unit}, {self.claim}"
         if self.claim.startswith(RANGE_OF):
             text = f"{what}: {self.model} is outside of {self.operation}"
+        elif self.model is None:
+            return f"{what}: {self.operation}"
         else:
             how = f" ({self.operation})" if self.operation else ""
             text = f"{what}: {self.gates} in the gates, {self.model} in the model{how}"

@@ -18,6 +18,8 @@ from .finding import RANGE_OF, Finding
 from .forward_units import ErrorUnit, NeuronUnit, NoiseUnit
 from .learning_units import GradientUnit, TraceUnit, UpdateUnit
 from .lfsr_unit import LfsrUnit
+from .monitors import protocol_units
+from .protocol import ProtocolUnit
 from .prover import LIMIT, bits_of, concrete, prove
 from .replay import replay
 from .table_unit import TableUnit
@@ -25,9 +27,9 @@ from .word_units import RoundingUnit, SignatureUnit
 
 UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "trace", "gradient",
-    "update_lfsr", "update", "signature",
+    "update_lfsr", "update", "signature", "axi_lite", "uart_line",
 )  # fmt: skip
-"""Names of all units."""
+"""Names of all units; the last two are protocols, the same for all configurations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def units_of(config: Config, name: str | None = None) -> list[Any]:
         "update_lfsr": [LfsrUnit(config, "update")] if random else [],
         "update": [UpdateUnit(config, number) for number in shifts],
         "signature": [SignatureUnit(config)],
+        **{unit.name: [unit] for unit in protocol_units()},
     }
     chosen = [unit for own in (UNITS if name is None else (name,)) for unit in made[own]]
     if not chosen:
@@ -116,7 +119,10 @@ def proofs(units: Sequence[Any], limit: float = LIMIT) -> Iterator[UnitProof]:
     for unit in units:
         start = time.perf_counter()
         machine = machines[unit.name]
-        if isinstance(unit, (LfsrUnit, TableUnit)):
+        if isinstance(unit, ProtocolUnit):
+            found, how = list(unit.findings(machine, limit)), solver.NAME
+            bits = unit.bits
+        elif isinstance(unit, (LfsrUnit, TableUnit)):
             found, bits = list(unit.findings(machine)), unit.bits
             how = lfsr_unit.NAME if isinstance(unit, LfsrUnit) else "comparison"
         else:

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bitwuzla import Kind
+
 from . import solver
+from .branches import Belief, beliefs
 from .finding import RANGE_OF, Finding
 from .lift import lifted
-from .polynomial import wide_word
+from .polynomial import signed_bits, wide_word
 from .solver import REFUTED
-from .symbol import Integer, fresh, value_of
-from .terms import Term, resized, width_of
+from .symbol import Integer, fresh, interval_of, value_of
+from .terms import Term, as_bit, make, resized, width_of
 from .transition import Machine, Unrolled
 from .unit import ALWAYS, Claim, Unit
 from .words import Word, extended, sliced, summed
@@ -53,11 +56,14 @@ def prove(unit: Unit, machine: Machine, limit: float = LIMIT) -> Iterator[Findin
     for name, reach in unit.given.items():
         proof.values[name], inside = fresh(f"{unit.name}.{name}", reach)
         proof.assumed.append(inside)
+    beliefs()
     proof.found = unit.model(proof.values, lifted)
+    branches = beliefs()
     for register, name in unit.registers.items():
         proof.gates.put(register, proof.values[name])
     proof.assumed += unit.assume(proof.gates, proof.values, proof.found)
     yield from _run(proof)
+    yield from _confirmed(proof, branches)
     for name, (value, reach) in unit.ranges(proof.values, lifted).items():
         term = wide_word(value_of(value))
         # The word is wider than any value, so the range fits unless it is wrong by far.
@@ -67,6 +73,20 @@ def prove(unit: Unit, machine: Machine, limit: float = LIMIT) -> Iterator[Findin
         value = None if answer.gates is None else _number(answer.gates, term, signed=True)
         text = f"{reach.low} ..= {reach.high}"
         yield Finding(unit.name, f"{RANGE_OF}{name}", answer, None, value, text)
+
+
+def _confirmed(proof: _Proof, branches: list[Belief]) -> Iterator[Finding]:
+    """Decide whether values on branches are in the intervals that the decisions say."""
+    wrong = []
+    for holds, value, reach in branches:
+        term = wide_word(value)
+        term = resized(term, max(width_of(term), reach.bits + 2), signed=True)
+        wrong.append(make(Kind.AND, holds, solver.outside(term, reach.low, reach.high)))
+    if wrong:
+        differs = wrong[0] if len(wrong) == 1 else make(Kind.OR, *wrong)
+        answer = solver.decide(differs, proof.assumed, proof.values, as_bit(differs), proof.limit)
+        text = f"{len(wrong)} intervals that follow from comparisons"
+        yield Finding(proof.unit.name, f"{RANGE_OF}values on branches", answer, operation=text)
 
 
 def _run(proof: _Proof) -> Iterator[Finding]:
@@ -102,7 +122,10 @@ def _finding(proof: _Proof, claim: Claim, word: Word) -> Finding:
         for own in ones[1:]:
             word = summed(word, own)
     term, signed = word.term, claim.signed and not claim.bits
-    differs = solver.unequal(term, proof.found[claim.value], signed=signed)
+    # A word that is a polynomial is extended as one, so equal polynomials need no search.
+    width = max(word.width + 1, signed_bits(interval_of(proof.found[claim.value])))
+    wide = extended(word, width, signed=signed).term
+    differs = solver.unequal(wide, proof.found[claim.value])
     answer = solver.decide(differs, proof.assumed, proof.values, term, proof.limit)
     if answer.result != REFUTED:
         return Finding(unit.name, claim.value, answer)

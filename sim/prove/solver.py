@@ -11,7 +11,7 @@ from bitwuzla import Bitwuzla, Kind, Option, Options, Result
 
 from .polynomial import signed_bits
 from .symbol import Integer, Symbol, interval_of, word_of
-from .terms import TM, Term, constant, make, width_of
+from .terms import TM, Term, constant, make, resized, width_of
 
 NAME = f"Bitwuzla {metadata.version('bitwuzla')}"
 
@@ -87,12 +87,10 @@ def decide(
     return Answer(REFUTED, seconds, values, value(shown))
 
 
-def unequal(term: Term, model: Integer, *, signed: bool) -> Term:
-    """Return the condition that a word of the gates is not the model's value."""
-    width = max(width_of(term) + 1, signed_bits(interval_of(model)))
-    kind = Kind.BV_SIGN_EXTEND if signed else Kind.BV_ZERO_EXTEND
-    wide = make(kind, term, indices=(width - width_of(term),))
-    return make(Kind.DISTINCT, wide, word_of(model, width))
+def unequal(term: Term, model: Integer) -> Term:
+    """Return the condition that a two's complement word is not the model's value."""
+    width = max(width_of(term), signed_bits(interval_of(model)))
+    return make(Kind.DISTINCT, resized(term, width, signed=True), word_of(model, width))
 
 
 def outside(term: Term, low: int, high: int) -> Term:

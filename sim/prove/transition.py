@@ -85,12 +85,20 @@ class Machine:
         ValueError
             If no signal, or more than one, has this name.
         """
-        if name in self.names:
-            return self.names[name]
-        found = {node for own, node in self.names.items() if own.endswith(f".{name}")}
+        found = self._nodes(name)
         if len(found) != 1:
             raise ValueError(f"the name {name} must be that of one signal, not of {len(found)}")
         return found.pop()
+
+    def has(self, name: str) -> bool:
+        """Return whether one register has this name."""
+        found = self._nodes(name)
+        return len(found) == 1 and found <= set(self.states.values())
+
+    def _nodes(self, name: str) -> set[int]:
+        if name in self.names:
+            return {self.names[name]}
+        return {node for own, node in self.names.items() if own.endswith(f".{name}")}
 
     def sort(self, node: int) -> Sort:
         """Return the sort of a node."""
@@ -184,6 +192,11 @@ class Unrolled:
         """Replace the present value of a register by one that it is proved to have."""
         node = self.machine.node(state)
         self._state[node] = Word.of_integer(value, self.machine.width(node))
+
+    def reset(self) -> None:
+        """Give every register the value that it has after power-up and after a reset."""
+        values = Values(self.machine, dict(self._state), WordAlgebra())
+        self._state |= {node: values.value(own) for node, own in self.machine.initial.items()}
 
     def clock(self, inputs: Mapping[str, Integer]) -> dict[str, Word]:
         """Return the outputs of a clock cycle, and go to the next one.

@@ -57,7 +57,7 @@ def test_every_value_is_that_of_integers(name: str) -> None:
         ]
         for result, value in zip(results, expected, strict=True):
             term = word(value_of(result))
-            wrong = solver.unequal(term, int(value), signed=True)
+            wrong = solver.unequal(term, int(value))
             answer = solver.decide(wrong, [within, also, *case], {}, term, 10)
             assert answer.result == solver.PROVED, (a, b, value)
             if isinstance(result, Symbol):
