@@ -1,4 +1,4 @@
-"""``bitlif verilog``: the layer of a configuration as one SystemVerilog file."""
+"""``bitlif verilog``: a layer or a network as one SystemVerilog file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from bitlif.model.checks import check_initial_weights
+from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.files.weight_file import load_weights
 
-from .console.configuration import load_layer
 from .console.output_files import OutputFile
 from .console.terminal import (
     SubParsers,
@@ -30,7 +30,7 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "verilog",
         run,
-        "write the layer in SystemVerilog",
+        "write a layer or a network in SystemVerilog",
         """
         Write the layer core of a configuration as one SystemVerilog file. Its header documents the
         ports. `bitlif verify` simulates the same text. It passes the lint of Verilator with -Wall;
@@ -39,6 +39,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
         The error table and the schedule are in the file. Initial weights are written beside it,
         for $readmemh: run your tool where it finds them, or define the macro named in the header.
+        A host loads the weights of a network: --weights, --memories and --bus are for layers.
         """,
         (
             "bitlif verilog tiny --out tiny.sv --memories tiny-memories",
@@ -67,8 +68,10 @@ def add_parser(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the core, alone or with its bus interface."""
-    config = load_layer(args.config)
+    config = load_any_config(args.config)
     require_gates()
+    if isinstance(config, NetworkConfig):
+        return write_network(config, args)
     from bitlif.hdl.export.convert import STAGES
     from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog
     from bitlif.hdl.memories import memory_files, memory_names
@@ -116,4 +119,34 @@ def run(args: argparse.Namespace) -> int:
             console().print(f"written to {args.out}")
             if args.weights:
                 console().print(f"its weights are in {wanted['weights']}")
+    return 0
+
+
+def write_network(config: NetworkConfig, args: argparse.Namespace) -> int:
+    """Write the core of a network, whose weights a host loads."""
+    from bitlif.hdl.export.convert import STAGES
+    from bitlif.hdl.export.network_verilog import network_verilog
+
+    for name, given in (
+        ("--weights", args.weights), ("--memories", args.memories), ("--bus", args.bus != "none")
+    ):  # fmt: skip
+        if given:
+            raise BitlifError(f"{name} must not be given with a network, whose host loads weights")
+    with ExitStack() as stack:
+        out = None
+        if args.out:
+            out = stack.enter_context(OutputFile(Path(args.out), {"CONFIG": args.config}))
+        with progress_bars() as bars:
+            task = bars.add_task("", total=len(STAGES))
+            text = network_verilog(
+                config, learning=not args.inference,
+                progress=lambda stage: bars.update(
+                    task, description=stage, completed=STAGES.index(stage)
+                ),
+            )  # fmt: skip
+        if out is None:
+            print_document(text)
+        else:
+            out.write_text(text)
+            console().print(f"written to {args.out}")
     return 0

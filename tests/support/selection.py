@@ -20,6 +20,7 @@ GATES = (
     "scripts/test_outputs.py",
     "scripts/test_prove.py",
     "scripts/test_selftest.py",
+    "scripts/test_verilog_network.py",
     "sim",
     "study/report/test_browser.py",
     "study/search/test_area.py",
