@@ -15,7 +15,7 @@ from bitlif.sim.prove.proofs import UnitProof, proofs, units_of
 
 
 def proof_of(unit: str) -> UnitProof:
-    (proof,) = proofs(units_of(Config.load("tiny"), unit), 120)
+    (proof,) = proofs(units_of(Config.load("tiny"), unit), 1200)
     return proof
 
 
