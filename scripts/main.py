@@ -21,6 +21,8 @@ SUBCOMMANDS = {
     "learn": "train a layer or a network on own data or a task, and write its weights",
     "run": "run input spikes or own data through a layer or a network with given weights",
     "encode": "encode tables, images or time series as spikes",
+    "import": "make a configuration and weights of a network in NIR",
+    "export": "write a layer or a network as NIR, for other frameworks",
     "noise": "analyse a noise source: exact distribution, streams, measured draws",
     "teacher": "learn a hidden teacher's weights at several noise levels, with both rules",
     "figures": "measure and draw the claims of the poster, float and fixed point side by side",

@@ -78,6 +78,17 @@ def export_nir(
     BitlifWarning
         If a teacher resets the last layer, which only the sidecar says.
     """
+    write_file(Path(path), nir_content(config, weights, dt=dt))
+    write_file(sidecar_path(path), sidecar_content(config, dt=dt))
+
+
+def nir_content(
+    config: Config | NetworkConfig,
+    weights: Sequence[NDArray[np.integer]] | NDArray[np.integer],
+    *,
+    dt: float = STEP,
+) -> bytes:
+    """Return the bytes of the NIR file; see `export_nir`."""
     require_extra("NIR files need the package {}", "nir", "nir")
     import nir
 
@@ -110,12 +121,16 @@ def export_nir(
     edges = list(itertools.pairwise(names))
     content = io.BytesIO()
     nir.write(content, nir.NIRGraph(nodes=nodes, edges=edges))
-    write_file(Path(path), content.getvalue())
+    return content.getvalue()
+
+
+def sidecar_content(config: Config | NetworkConfig, *, dt: float = STEP) -> str:
+    """Return the text of the sidecar; see `export_nir`."""
     tree = {
         "kind": KIND, "version": VERSION, "layers": isinstance(config, NetworkConfig),
         "dt": dt, "hash": any_hash(config), "config": config_tree(config),
     }  # fmt: skip
-    write_file(sidecar_path(path), json.dumps(tree, indent=1) + "\n")
+    return json.dumps(tree, indent=1) + "\n"
 
 
 def config_tree(config: Config | NetworkConfig) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bitlif.model.config.config import Config, config_from_dict
 from bitlif.model.config.network import NetworkConfig, NetworkLayer
 from bitlif.model.errors import BitlifError, require_int, require_real
-from bitlif.model.sweep_sections import NO_WEIGHTS
+from bitlif.model.sweep_sections import InitialConfig
 from bitlif.model.text import quoted
 
 from .nir_graph import RealLayer, RealNetwork
@@ -102,8 +102,14 @@ def quantised(
         fmt = config.synapse.weight
         raw = np.floor(own.weights * 2.0**fmt.frac + 0.5)
         weights.append(np.clip(raw, fmt.raw_min, fmt.raw_max).astype(np.int64))
-        layers.append(NetworkLayer(config=config, initial=NO_WEIGHTS))
+        layers.append(NetworkLayer(config=config, initial=_initial(own)))
     return NetworkConfig.of(*layers, name=name, seed=name), weights
+
+
+def _initial(layer: RealLayer) -> InitialConfig:
+    """Return start weights with mean and standard deviation of a layer's, for learning anew."""
+    mean, half = float(layer.weights.mean()), 3.0**0.5 * float(layer.weights.std())
+    return InitialConfig(low=mean - half, high=mean + half)
 
 
 def _config(
