@@ -30,7 +30,7 @@ SUBCOMMANDS = {
     "report": "report the findings of a study: Pareto fronts, sensitivities, a recommendation",
     "config": "show, validate, list or compare configurations",
     "bench": "measure the engine's speed relative to this machine's limits",
-    "verilog": "write the layer in SystemVerilog",
+    "verilog": "write a layer or a network in SystemVerilog",
     "build": "build a bitstream for a board",
     "estimate": "estimate a layer's size and speed on a board",
     "fit": "find the largest layers that fit a board",
