@@ -86,6 +86,8 @@ WIDE = TINY.replace(layer__neurons=7, layer__lanes=2, gates={"synapses": 6, "pro
         ("netlist:ice40", WIDE.replace(gates__single_port="all")), ("netlist:ecp5", WIDE),
         ("netlist:ice40", TINY.replace(layer__lanes=1, gates={"synapses": 2})),
         ("netlist:ecp5", TINY.replace(gates={"products": 4})),
+        ("netlist:gowin", WIDE), ("netlist:gowin", WIDE.replace(gates__single_port="all")),
+        ("netlist:ice40hx", WIDE),
     ],
 )  # fmt: skip
 def test_netlists_with_wide_rows_match_the_model(backend: str, config: Config) -> None:
