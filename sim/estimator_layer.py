@@ -39,7 +39,9 @@ def require_estimator_backend(backend: object, hidden: Sequence[Any]) -> None:
     try:
         require_choice("backend", backend, MODELS)
     except BitlifError as error:
-        raise type(error)(f"{error} with hidden layers: networks have no gates yet") from error
+        raise type(error)(
+            f"{error} with hidden layers: no backend runs networks in gates yet"
+        ) from error
 
 
 def given_config(config: Any, hidden: tuple[int, ...]) -> AnyConfig | None:

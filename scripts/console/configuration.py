@@ -7,7 +7,7 @@ from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text
 
-NO_GATES = "networks have no gates yet: give a single layer"
+NO_GATES = "no backend runs networks in gates yet: give a single layer"
 """Why a command for gates refuses a network."""
 
 

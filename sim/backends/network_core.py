@@ -52,7 +52,8 @@ class NetworkCore(KeptCore):
     `bitlif.open` returns one for a `NetworkConfig`. It has the interface of a layer's core, `Core`,
     with these differences: weights and states are lists with one item per layer, runs and steps
     also return the results of all layers, there are no traces to record, and no clock cycles, as
-    networks have no gates yet. It starts with the weights of `NetworkConfig.initial_weights`.
+    no backend runs networks in gates yet. It starts with the weights of
+    `NetworkConfig.initial_weights`.
 
     Parameters
     ----------

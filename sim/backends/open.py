@@ -181,5 +181,5 @@ def _open_network(
         return NetworkFloatCore(network, learning=learning, **options)
     raise BitlifError(
         f"backend must be one of {', '.join(OPTIONS)} for a network, not {quoted(backend)}: "
-        f"networks have no gates yet"
+        f"no backend runs networks in gates yet"
     )

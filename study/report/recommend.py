@@ -204,7 +204,7 @@ def for_board(results: Results, board: str) -> Choice | None:
     there = board_named(board)
     if results.of_networks:
         raise BitlifError(
-            f"board must be left out for a study of networks, which have no gates yet, "
+            f"board must be left out for a study of networks, whose gates are not sized yet, "
             f"not '{board}'"
         )
     best = best_of(results)

@@ -319,8 +319,8 @@ def _extras(tree: dict[str, Any], *, diagnosed: bool, network: bool) -> tuple[st
     for word in words:
         if network and word in OF_GATES:
             raise BitlifError(
-                f"measure must not have '{word}' in a study of a network: networks have no gates "
-                f"yet; for a network it is made of 'float' and 'diagnosis'"
+                f"measure must not have '{word}' in a study of a network: the gates of networks "
+                f"are not sized yet; for a network it is made of 'float' and 'diagnosis'"
             )
     if set(OF_GATES) <= set(words):
         raise BitlifError("measure must be one of 'estimate' and 'synthesis', not both")

@@ -120,7 +120,7 @@ def test_a_network_can_be_given(tmp_path: Path) -> None:
         SpikingClassifier(config=own, encoder_options={"opponent": False, "bias_rate": 0}).fit(
             X[:, :2], Y
         )
-    with pytest.raises(BitlifError, match="networks have no gates yet"):
+    with pytest.raises(BitlifError, match="no backend runs networks in gates yet"):
         SpikingClassifier(config=own, backend="rtl").fit(X, Y)
 
 
@@ -130,8 +130,8 @@ def test_a_network_can_be_given(tmp_path: Path) -> None:
         ({"hidden": "12"}, "hidden must be the size of a hidden layer"),
         ({"hidden": (12, 0)}, "hidden must be the size of a hidden layer"),
         ({"hidden": 2.0}, "hidden must be the size of a hidden layer"),
-        ({"backend": "rtl"}, "networks have no gates yet"),
-        ({"backend": "netlist:ice40"}, "networks have no gates yet"),
+        ({"backend": "rtl"}, "no backend runs networks in gates yet"),
+        ({"backend": "netlist:ice40"}, "no backend runs networks in gates yet"),
     ],
 )
 def test_wrong_parameters_are_named(options: dict[str, Any], message: str) -> None:

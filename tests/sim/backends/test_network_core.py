@@ -58,7 +58,7 @@ def test_a_core_is_the_network_of_the_model() -> None:
         np.testing.assert_array_equal(out.layers[number].raster, own.raster)
         np.testing.assert_array_equal(out.layers[number].adjoints, found.adjoints[number])
     np.testing.assert_array_equal(out.raster, found.output.raster)
-    # Networks have no gates, and so no clock cycles: empty, as from a board.
+    # The model of a network has no clock cycles: empty, as from a board.
     assert (out.step_clocks.shape, out.step_clocks.dtype) == ((0, events.steps), np.int64)
     assert out.window_clocks.shape == (0,)
     for a, b in zip(core.weights(), network.weights(), strict=True):
@@ -177,7 +177,10 @@ def test_representations_name_the_sizes() -> None:
         (lambda core, e, t: core.learn(e, t[:1]), "targets must be"),
         (lambda core, e, t: core.clocks(), "counts clock cycles"),
         (lambda core, e, t: core.load_tables(Config()), "must be a NetworkConfig"),
-        (lambda core, e, t: bitlif.open(core.config, "rtl"), "networks have no gates yet"),
+        (
+            lambda core, e, t: bitlif.open(core.config, "rtl"),
+            "no backend runs networks in gates yet",
+        ),
         (lambda core, e, t: bitlif.open(core.config, "model", seed=3), "seed must be None"),
         (lambda core, e, t: bitlif.open(core.config, learning=False).learn(e, t), "learning=False"),
         (

@@ -153,7 +153,7 @@ def test_base_of_a_study_can_be_a_network(tmp_path: Path) -> None:
     [
         (
             "[set]", 'measure = ["estimate"]\nboard = "icebreaker"\n\n[set]',
-            "measure must not have 'estimate' .* networks have no gates yet",
+            "measure must not have 'estimate' .* the gates of networks are not sized yet",
         ),
         ("[set]", 'board = "icebreaker"\n\n[set]', "board must be left out"),
         ("layer.1.synapse", "layer.2.synapse", r"'layer\.2\.synapse.* not a field of a network"),
