@@ -7,6 +7,7 @@ intermediate, computed by interval arithmetic, gives its width in gates.
 
 from __future__ import annotations
 
+import bisect
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ class Derived:
     phase_ends: tuple[int, ...]
     table: tuple[tuple[int, ...], tuple[int, ...]]
     ranges: Mapping[str, Interval]
+
+    def phase_at(self, learned: int) -> int:
+        """Return the index of the phase after a number of windows learned."""
+        return bisect.bisect_right(self.phase_ends, learned)
 
 
 @functools.lru_cache(maxsize=256)

@@ -160,7 +160,7 @@ class NetworkPart:
 
     def phase(self, learned: int) -> int:
         """Return the index of the phase after a number of windows."""
-        return sum(learned >= end for end in self.base.phase_ends)
+        return self.base.phase_at(learned)
 
     def records(self, windows: int, wanted: Sequence[str]) -> WindowRecords:
         """Return the records of a run; those that are not wanted have size zero."""

@@ -6,7 +6,6 @@ It calls the same functions as `bitlif.model.layer.Layer` does for whole windows
 
 from __future__ import annotations
 
-import bisect
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,7 +112,7 @@ class Stepper:
             goals = goals.astype(object)
         pointers = self._pointers
         pointers[t], pointers[t + 1] = 0, len(addresses)
-        phase = bisect.bisect_right(self._derived.phase_ends, now.learned)
+        phase = self._derived.phase_at(now.learned)
         run = window.run_windows if self._interpreted else compiled(window.run_windows)
         run(
             0, 1, t, t + 1, mode, int(learn), weights, pointers, addresses, goals, state,

@@ -148,11 +148,12 @@ def _run(
             if simulator is not None:
                 bar = bars.add_task("the learned digits in gates", total=None)
                 simulated = pool.submit(run_gates, config, integer.weights(), examples, simulator)
-            compile_network(network, TASK, args.seed, args.threads)
+            own_examples = tasks.get(TASK).load(network.outer, args.seed)
+            compile_network(network, TASK, own_examples, args.seed, args.threads)
             gates = None if simulated is None else simulated.result()
             if simulated is not None:
                 bars.update(bar, total=1, completed=1)
-        learned = learn_network(network, TASK, epochs, args.seed, args.threads, bars)
+        learned = learn_network(network, TASK, own_examples, epochs, args.seed, args.threads, bars)
     report = make_report(examples, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling
     findings = diagnose(integer, examples, histories["integer"], task=tasks.get(TASK))

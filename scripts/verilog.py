@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +24,9 @@ from .console.terminal import (
     progress_bars,
     require_gates,
 )
+
+if TYPE_CHECKING:
+    from bitlif.hdl.export.convert import Progress
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -72,7 +77,6 @@ def run(args: argparse.Namespace) -> int:
     require_gates()
     if isinstance(config, NetworkConfig):
         return write_network(config, args)
-    from bitlif.hdl.export.convert import STAGES
     from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog
     from bitlif.hdl.memories import memory_files, memory_names
 
@@ -100,31 +104,41 @@ def run(args: argparse.Namespace) -> int:
             )
             for own, path in wanted.items()
         }
-        with progress_bars() as bars:
-            task = bars.add_task("", total=len(STAGES))
+        with stages_shown() as progress:
             text = convert(
-                config, learning=learning,
+                config, learning=learning, progress=progress,
                 weights_file=wanted["weights"].name if args.weights else None,
-                progress=lambda stage: bars.update(
-                    task, description=stage, completed=STAGES.index(stage)
-                ),
             )  # fmt: skip
             rows = memory_files(config, weights, learning=learning, names=tuple(files))
         for own, file in files.items():
             file.write_text(rows[own])
-        if out is None:
-            print_document(text)
-        else:
-            out.write_text(text)
-            console().print(f"written to {args.out}")
-            if args.weights:
-                console().print(f"its weights are in {wanted['weights']}")
+        write_text(text, out, args.out)
+        if out is not None and args.weights:
+            console().print(f"its weights are in {wanted['weights']}")
     return 0
+
+
+@contextmanager
+def stages_shown() -> Iterator[Progress]:
+    """Show the stages of a conversion as a progress bar."""
+    from bitlif.hdl.export.convert import STAGES
+
+    with progress_bars() as bars:
+        task = bars.add_task("", total=len(STAGES))
+        yield lambda stage: bars.update(task, description=stage, completed=STAGES.index(stage))
+
+
+def write_text(text: str, out: OutputFile | None, path: str | None) -> None:
+    """Write the Verilog to its file, or to standard output."""
+    if out is None:
+        print_document(text)
+        return
+    out.write_text(text)
+    console().print(f"written to {path}")
 
 
 def write_network(config: NetworkConfig, args: argparse.Namespace) -> int:
     """Write the core of a network, whose weights a host loads."""
-    from bitlif.hdl.export.convert import STAGES
     from bitlif.hdl.export.network_verilog import network_verilog
 
     for name, given in (
@@ -136,17 +150,7 @@ def write_network(config: NetworkConfig, args: argparse.Namespace) -> int:
         out = None
         if args.out:
             out = stack.enter_context(OutputFile(Path(args.out), {"CONFIG": args.config}))
-        with progress_bars() as bars:
-            task = bars.add_task("", total=len(STAGES))
-            text = network_verilog(
-                config, learning=not args.inference,
-                progress=lambda stage: bars.update(
-                    task, description=stage, completed=STAGES.index(stage)
-                ),
-            )  # fmt: skip
-        if out is None:
-            print_document(text)
-        else:
-            out.write_text(text)
-            console().print(f"written to {args.out}")
+        with stages_shown() as progress:
+            text = network_verilog(config, learning=not args.inference, progress=progress)
+        write_text(text, out, args.out)
     return 0

@@ -10,7 +10,6 @@ import torch
 
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
-from bitlif.model.lfsr import Lfsr
 from bitlif.model.network import Network
 
 from .state import LayerSignals, NetworkState
@@ -96,14 +95,10 @@ class CompiledWindow:
             if own.window.lfsr == "carry":
                 draws = state.windows * own.window.steps * own.layer.slots
                 sources = dict.fromkeys(own.noise.lfsr.streams(own.layer.lanes))
-                states = [_jumped(source, draws * own.noise.leap) for source in sources]
+                states = [source.jump(draws * own.noise.leap).state for source in sources]
                 arrays[f"{name}noise_lfsr"] = np.array(states, np.uint64)
         self._network.restore(self._network.from_arrays(arrays))
         self._at = state.carried()
-
-
-def _jumped(source: Lfsr, positions: int) -> int:
-    return source.jump(positions).state
 
 
 def _by_step(array: Any) -> Any:

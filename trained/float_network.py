@@ -81,8 +81,8 @@ class FloatNetwork(BaseNetwork):
         )
 
     def _constants(self, number: int, state: NetworkState) -> RealConstants:
-        own, ends = self._network.layers[number].config, self._network.derived(number).phase_ends
-        phase = own.schedule[sum(state.windows_learned >= end for end in ends)]
+        own = self._network.layers[number].config
+        phase = own.schedule[self._network.derived(number).phase_at(state.windows_learned)]
         return RealConstants(
             real_leak(own.synapse.decay), real_leak(own.membrane.decay), own.membrane.gain,
             own.membrane.threshold, phase.sigma,

@@ -15,7 +15,7 @@ from .base import BaseNetwork
 from .compiled_window import CompiledWindow
 from .gradient import LayerFunction
 from .noise_density import density_by_membrane, noise_table
-from .real_values import phase_of, real_constants, sweep_slope, table_bins
+from .real_constants import phase_of, real_constants, sweep_slope, table_bins
 from .state import LayerSignals, NetworkState
 from .tensor_window import run_tensors
 
@@ -150,9 +150,7 @@ class Network(BaseNetwork):
         raw = [own.cpu() for own in raw]
         levels = None if levels is None else levels.cpu()
         found = self._compiled.run(raw, given.cpu(), levels, state, all_signals=all_signals)
-        return [
-            LayerSignals(*(x if x is None else x.to(given.device) for x in own)) for own in found
-        ]
+        return [_on(own, given.device) for own in found]
 
     def _with_gradient(
         self,

@@ -27,7 +27,7 @@ from bitlif.model.storage.reading import read_text
 from bitlif.model.text import path_text, quoted
 
 from .nir_graph import read_graph
-from .real_layers import real_values
+from .real_values import real_values
 
 KIND, VERSION = "bitlif network", 1
 SUFFIX = ".bitlif.json"

@@ -1,54 +1,19 @@
-"""The real values of a layer's integers, which gradients are computed with."""
+"""The real values of a layer's integers, without PyTorch."""
 
 from __future__ import annotations
 
-from typing import Any
+from fractions import Fraction
 
-import torch
-
-from bitlif.model.config.network import NetworkConfig
-from bitlif.model.constants import Constants, PhaseConstants
-from bitlif.model.derive import effective_sigma
-
-from .gradient import RealConstants
-from .real_layers import real_values
+from bitlif.model.config.config import Config
+from bitlif.model.derive import derive, leak_factor
+from bitlif.model.fixed import round_fraction
 
 
-def phase_of(
-    network: NetworkConfig, number: int, windows_learned: int
-) -> tuple[Constants, PhaseConstants]:
-    """Return the integers of a layer after a number of windows learned."""
-    derived = network.derived(number)
-    at = sum(windows_learned >= end for end in derived.phase_ends)
-    return derived.constants, derived.phases[at]
-
-
-def real_constants(network: NetworkConfig, number: int, windows_learned: int = 0) -> RealConstants:
-    """Return leaks, gain, threshold and sigma as the integers of a layer have them."""
-    own = network.layers[number].config
-    c, phase = phase_of(network, number, windows_learned)
-    lsb = float(own.membrane.format.lsb)
-    leak_s, leak_m, gain, threshold = real_values(own)
-    sigma = float(effective_sigma(own, phase.noise_scale, c.noise_shift)) * lsb
-    return RealConstants(leak_s, leak_m, gain, threshold, sigma)
-
-
-def table_bins(network: NetworkConfig, number: int, membrane: Any, windows_learned: int = 0) -> Any:
-    """Return the bins of a layer's error table at raw membranes; see `bitlif.model.table`."""
-    c, phase = phase_of(network, number, windows_learned)
-    bins = ((membrane - c.threshold) * phase.reciprocal) >> c.bin_shift
-    return bins.clamp(-c.half_bins, c.half_bins - 1) + c.half_bins
-
-
-def sweep_slope(network: NetworkConfig, number: int, membrane: Any) -> Any:
-    """Return the surrogate derivatives of a hidden layer at raw membranes, float64."""
-    c = network.derived(number).constants
-    surrogate = network.derived_sweep(number).constants.surrogate
-    distance = (membrane - c.threshold).abs()
-    inside = distance < surrogate.width
-    if not surrogate.reciprocal:
-        return inside.to(torch.float64)
-    table = torch.from_numpy(surrogate.table).to(membrane.device)
-    places = ((distance * surrogate.reciprocal) >> surrogate.shift).clamp(max=table.numel() - 1)
-    one = 1 << network.layers[number].sweep.surrogate.bits
-    return torch.where(inside, table[places] / one, 0.0)
+def real_values(config: Config) -> tuple[float, float, float, float]:
+    """Return both leaks, the gain and the threshold, as the integers have them."""
+    raw_s, bits_s = leak_factor("synapse.decay", config.synapse.decay)
+    raw_m, bits_m = leak_factor("membrane.decay", config.membrane.decay)
+    one = 1 << config.membrane.gain_bits
+    gain = round_fraction(Fraction(config.membrane.gain) * one) / one
+    threshold = derive(config).constants.threshold * float(config.membrane.format.lsb)
+    return raw_s / (1 << bits_s), raw_m / (1 << bits_m), gain, threshold

@@ -11,6 +11,7 @@ from bitlif.model.config.network import NetworkConfig
 from bitlif.model.constants import Filter
 
 from .draws import noise_draws
+from .real_constants import phase_of
 from .state import LayerSignals, NetworkState
 
 
@@ -45,9 +46,8 @@ def _leaky_sum(kept: Any, taken: Any, f: Filter) -> Any:
 def _layer(
     config: NetworkConfig, number: int, weights: Any, given: Any, levels: Any, state: NetworkState
 ) -> LayerSignals:
-    own, derived = config.layers[number].config, config.derived(number)
-    c, device = derived.constants, given.device
-    phase = derived.phases[sum(state.windows_learned >= end for end in derived.phase_ends)]
+    own, device = config.layers[number].config, given.device
+    c, phase = phase_of(config, number, state.windows_learned)
     steps, batch = given.shape[:2]
     draws = noise_draws(own, state.windows, batch, device)
     noise = (phase.noise_scale * draws + c.noise_bias) >> c.noise_shift

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +80,7 @@ class FloatStepper:
         goals = np.zeros((0, 1, config.layer.neurons)) if targets is None else targets
         pointers = self._pointers
         pointers[t], pointers[t + 1] = 0, len(addresses)
-        phase = bisect.bisect_right(derive(config).phase_ends, now.learned)
+        phase = derive(config).phase_at(now.learned)
         arrays = FloatArrays(
             *self._functions, **{name: getattr(now, name) for name in self._carried}
         )

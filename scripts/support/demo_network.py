@@ -61,16 +61,18 @@ def load_network(source: str, task: str, seed: int) -> NetworkConfig:
     return network
 
 
-def compile_network(network: NetworkConfig, task: str, seed: int, threads: int) -> None:
+def compile_network(
+    network: NetworkConfig, task: str, examples: Examples, seed: int, threads: int
+) -> None:
     """Have a spare core learn one window, so that compiling is not timed as training."""
     core: Any = bitlif.open(network, threads=threads, signature=False)
-    examples = tasks.get(task).load(network.outer, seed).head(1)
-    train(core, task, epochs=1, seed=seed, examples=examples)
+    train(core, task, epochs=1, seed=seed, examples=examples.head(1))
 
 
 def learn_network(
     network: NetworkConfig,
     task: str,
+    examples: Examples,
     epochs: int,
     seed: int,
     threads: int,
@@ -78,19 +80,18 @@ def learn_network(
 ) -> Learned:
     """Train the network, and report accuracy, spikes and saturations.
 
-    Its windows may have other steps than the layer's: it has examples of its own.
-
     Parameters
     ----------
     network : NetworkConfig
     task : str
+    examples : Examples
+        Of the network's own number of steps.
     epochs, seed, threads : int
     bars : Progress
         Progress bars, to which one is added.
     """
     core: Any = bitlif.open(network, threads=threads, signature=False)
     probe = core.fresh()
-    examples = tasks.get(task).load(network.outer, seed)
     bar = bars.add_task("network", total=epochs)
 
     def step(epoch: Epoch) -> None:

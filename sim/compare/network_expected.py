@@ -198,8 +198,8 @@ class _Recorder:
 
     def phase(self, state: NetworkSnapshot) -> int:
         """Return the phase of the next window."""
-        ends = self.network.derived(self.number).phase_ends
-        return sum(state.layers[self.number].learned >= end for end in ends)
+        derived = self.network.derived(self.number)
+        return derived.phase_at(state.layers[self.number].learned)
 
     def add(self, name: str, values: Any) -> None:
         """Keep the values of a signal in a window."""

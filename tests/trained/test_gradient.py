@@ -18,7 +18,7 @@ from bitlif.model.network import Network as IntegerNetwork
 from bitlif.trained.float_network import FloatNetwork
 from bitlif.trained.losses import LikelihoodLoss
 from bitlif.trained.network import Network
-from bitlif.trained.real_values import real_constants
+from bitlif.trained.real_constants import real_constants
 
 from strategies import random_configs, stimulus
 

@@ -20,7 +20,7 @@ from bitlif.trained.nir_compare import compare, ranges_of, run_real
 from bitlif.trained.nir_export import export_nir, load_pair, sidecar_path
 from bitlif.trained.nir_formats import quantised
 from bitlif.trained.nir_graph import read_graph, read_layers
-from bitlif.trained.real_layers import real_values
+from bitlif.trained.real_values import real_values
 
 STEPS, NEURONS = 2000, 64
 
