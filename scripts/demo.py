@@ -7,7 +7,6 @@ import json
 import shlex
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +38,10 @@ from .console.terminal import (
 from .drawing.demo_figure import Shown, draw_demo
 from .drawing.pictures import require_matplotlib
 from .drawing.waveform_figure import draw_waveform
+from .support.compile_network import compile_network, compiled_beside
 from .support.demo_gates import choose_simulator, print_gates, run_gates
 from .support.demo_network import (
     Learned,
-    compile_network,
     learn_network,
     load_network,
     print_network,
@@ -102,8 +101,11 @@ def run(args: argparse.Namespace) -> int:
     config = Config.load(args.config).seeded(args.seed)
     tasks.get(TASK).check(config)
     network = load_network(args.network, TASK, args.seed)
-    with OutputFolder(Path(args.out), "demo", force=True) as out:
-        return _run(args, config, network, epochs, simulator, out)
+    with (
+        OutputFolder(Path(args.out), "demo", force=True) as out,
+        compiled_beside(network, TASK, args.seed, args.threads) as wait_for_engine,
+    ):
+        return _run(args, config, network, epochs, simulator, out, wait_for_engine)
 
 
 def _run(
@@ -113,6 +115,7 @@ def _run(
     epochs: int,
     simulator: str | None,
     out: OutputFolder,
+    wait_for_engine: Callable[[], object],
 ) -> int:
     # First, so that nothing is compiled if scikit-learn is missing.
     examples = tasks.get(TASK).load(config, args.seed)
@@ -141,18 +144,17 @@ def _run(
                 probe=probes[name],
             )  # fmt: skip
             seconds[name] = time.perf_counter() - start
-        # The gates are simulated while the network's engine is compiled, but not while its training
-        # is timed.
-        with ThreadPoolExecutor(1) as pool:
-            simulated = None
-            if simulator is not None:
-                bar = bars.add_task("the learned digits in gates", total=None)
-                simulated = pool.submit(run_gates, config, integer.weights(), examples, simulator)
-            own_examples = tasks.get(TASK).load(network.outer, args.seed)
-            compile_network(network, TASK, own_examples, args.seed, args.threads)
-            gates = None if simulated is None else simulated.result()
-            if simulated is not None:
-                bars.update(bar, total=1, completed=1)
+        gates = None
+        if simulator is not None:
+            bar = bars.add_task("the learned digits in gates", total=None)
+            gates = run_gates(config, integer.weights(), examples, simulator)
+            bars.update(bar, total=1, completed=1)
+        # After the simulation, so that it does not disturb the training that is timed.
+        bar = bars.add_task("the network's engine", total=None)
+        own_examples = tasks.get(TASK).load(network.outer, args.seed)
+        wait_for_engine()
+        compile_network(network, TASK, own_examples, args.seed, args.threads)
+        bars.update(bar, total=1, completed=1)
         learned = learn_network(network, TASK, own_examples, epochs, args.seed, args.threads, bars)
     report = make_report(examples, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from .console.terminal import (
     result_table,
     say,
 )
+from .support.processors import processors
 
 if TYPE_CHECKING:
     from bitlif.study.search.plan import Plan
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError(
             "--workers cannot be used with --scheduler, whose cluster sets the number of workers"
         )
-    workers = require_int("--workers", _processors() if args.workers is None else args.workers,
+    workers = require_int("--workers", processors() if args.workers is None else args.workers,
                           1, 1024)  # fmt: skip
     from bitlif.study.search.plan import load_plan
 
@@ -102,13 +102,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(plan, table, path, progress, seconds)
     return 0
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -61,14 +61,6 @@ def load_network(source: str, task: str, seed: int) -> NetworkConfig:
     return network
 
 
-def compile_network(
-    network: NetworkConfig, task: str, examples: Examples, seed: int, threads: int
-) -> None:
-    """Have a spare core learn one window, so that compiling is not timed as training."""
-    core: Any = bitlif.open(network, threads=threads, signature=False)
-    train(core, task, epochs=1, seed=seed, examples=examples.head(1))
-
-
 def learn_network(
     network: NetworkConfig,
     task: str,

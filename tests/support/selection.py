@@ -39,6 +39,7 @@ SLOW = (
     "scripts/console/test_terminal.py",
     "scripts/drawing/test_pictures.py",
     "scripts/learning/test_own_data.py",
+    "scripts/support/test_compile_network.py",
     "scripts/support/test_resume.py",
     "scripts/test_bench.py",
     "scripts/test_estimate.py",
