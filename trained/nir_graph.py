@@ -87,7 +87,9 @@ def read_graph(path: str | Path) -> Any:
     if not Path(path).is_file():
         raise BitlifError(f"NIR file '{path_text(Path(path))}' does not exist")
     try:
-        return nir.read(path)
+        # Its own check refuses what some frameworks write, such as the batch in the shape of the
+        # input. `read_layers` checks the sizes that matter.
+        return nir.read(path, type_check=False)
     except Exception as error:
         # The package raises whatever h5py and its own assertions do.
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -129,9 +131,15 @@ def read_layers(graph: Any, *, dt: float | None = None, gain: str | None = None)
     if dt is None:
         dt = _found_step(neurons)
         notes.append(f"dt = {dt:.4g} s, found as tau_syn / w_in")
-    layers = []
+    layers: list[RealLayer] = []
     for weight_name, weight, name, node in pairs:
         layers.append(_layer(weight_name, weight, name, node, dt, gain))
+        inputs, before = layers[-1].weights.shape[0], layers[-2:-1]
+        if before and inputs != before[0].weights.shape[1]:
+            raise BitlifError(
+                f"node {quoted(weight_name)}: weight must have {before[0].weights.shape[1]} "
+                f"columns, one for each neuron before it, not {inputs}"
+            )
     return RealNetwork(tuple(layers), dt, gain, tuple(notes))
 
 
@@ -221,6 +229,16 @@ def _require_zero(name: str, key: str, values: Any) -> None:
         )
 
 
+def _require_values(name: str, key: str, values: Any, neurons: int) -> None:
+    values = np.ravel(np.asarray(values, np.float64))
+    if values.size not in (1, neurons):
+        raise BitlifError(
+            f"node {quoted(name)}: {key} must have 1 or {neurons} values, not {values.size}"
+        )
+    if not np.isfinite(values).all():
+        raise BitlifError(f"node {quoted(name)}: {key} must be finite")
+
+
 def _layer(weight_name: str, weight: Any, name: str, node: Any, dt: float, gain: str) -> RealLayer:
     if type(weight).__name__ == "Affine":
         _require_zero(weight_name, "bias", weight.bias)
@@ -230,6 +248,8 @@ def _layer(weight_name: str, weight: Any, name: str, node: Any, dt: float, gain:
             f"node {quoted(weight_name)}: weight must be a matrix of finite numbers, "
             f"not of shape {weights.shape}"
         )
+    for key in ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in"):
+        _require_values(name, key, getattr(node, key), weights.shape[0])
     for key in ("v_leak", "v_reset"):
         _require_zero(name, key, getattr(node, key))
     leaks = []

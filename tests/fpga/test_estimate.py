@@ -314,7 +314,7 @@ def test_speed_follows_the_cycle_counts() -> None:
 
 
 UNPLACED = ("tang-nano-9k", "tang-nano-20k")
-"""Boards for which no placement of the digits has been measured yet."""
+"""Boards whose estimated clock is their aim; docs/boards.md tells why."""
 
 
 def test_every_board_has_measured_placements_or_says_that_it_has_none() -> None:

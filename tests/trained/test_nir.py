@@ -229,6 +229,21 @@ def test_noise_of_an_imported_network_changes_no_spike() -> None:
             "^node 'n1' must be followed by CubaLIF, not Output$",
         ),
         (
+            graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))), node(2),
+                  nir.Linear(np.ones((4, 3))), node(4), nir.Output(np.array([4]))),
+            "^node 'n3': weight must have 2 columns, one for each neuron before it, not 3$",
+        ),
+        (
+            graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))), node(4),
+                  nir.Output(np.array([2]))),
+            "^node 'n2': tau_syn must have 1 or 2 values, not 4$",
+        ),
+        (
+            graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))),
+                  node(2, v_threshold=np.nan), nir.Output(np.array([2]))),
+            "^node 'n2': v_threshold must be finite$",
+        ),
+        (
             graph(nir.Input(np.array([2])), nir.Linear(np.ones((2, 2))), node(2),
                   nir.Output(np.array([2])),
                   edges=[("n0", "n1"), ("n1", "n2"), ("n2", "n1"), ("n2", "n3")]),

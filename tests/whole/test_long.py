@@ -63,6 +63,15 @@ def test_ready_made_configurations_match_model(name: str, simulator: str, tmp_pa
     check(Config.load(name), 1, 1, tmp_path, simulator)
 
 
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize(("synapses", "products"), [(2, 4), (4, 2), (6, 10), (10, 6)])
+def test_digits_match_model_with_any_widths(
+    synapses: int, products: int, simulator: str, tmp_path: Path
+) -> None:
+    config = Config.load("digits").replace(gates__synapses=synapses, gates__products=products)
+    check(config, 1, 2, tmp_path, simulator)
+
+
 CLOCKS = 100_000_000
 COMPARED = {
     "narrow": {"digits": 2000, "digits-4bit": 1000, "teacher": 60, "tiny": 2000},
@@ -108,10 +117,22 @@ def test_full_digits_training_in_rtl_matches_model() -> None:
     assert history[-1].test_accuracy > 0.94
 
 
-@pytest.mark.parametrize("backend", ["netlist:ice40", "netlist:ecp5"])
-@pytest.mark.parametrize("name", ["digits", "teacher"])
-def test_netlists_match_over_learning_windows(name: str, backend: str) -> None:
-    config = Config.load(name)
+WHOLE_ROWS = {"synapses": 10, "products": 10}
+
+
+@pytest.mark.parametrize(
+    ("backend", "name", "gates"),
+    [
+        ("netlist:ice40", "digits", {}), ("netlist:ecp5", "digits", {}),
+        ("netlist:ice40", "teacher", {}), ("netlist:ecp5", "teacher", {}),
+        ("netlist:ice40", "digits", WHOLE_ROWS), ("netlist:ice40hx", "digits", WHOLE_ROWS),
+        ("netlist:ecp5", "digits", WHOLE_ROWS), ("netlist:gowin", "digits", WHOLE_ROWS),
+    ],
+)  # fmt: skip
+def test_netlists_match_over_learning_windows(
+    backend: str, name: str, gates: dict[str, int]
+) -> None:
+    config = Config.load(name).replace(gates=gates)
     with bitlif.sim.open(config) as model, bitlif.sim.open(config, backend) as core:
         (_, outcome) = crosscheck([model, core], random_work(config, 0, 4))
     assert outcome.agrees, outcome.first

@@ -29,6 +29,8 @@ WIDE = (
 )  # fmt: skip
 """Faults of units whose gates depend on the widths: the rest run with wide rows by night."""
 
+QUICK = {(name, "pairs") for name in WIDE}
+
 SHOWN_EARLIER = {"phase-stuck": "error"}
 """Faults of several signals, of which another one is wrong first in these runs."""
 
@@ -46,12 +48,18 @@ def detected(name: str, config: Config, folder: Path, windows: int, signal: str)
     assert first.place
 
 
-def with_wide_rows(config: Config) -> Config:
-    """Return a configuration with rows and groups of two slots, in at least two of each."""
+def with_wide_rows(config: Config, rows: str) -> Config:
+    """Return a configuration with wide rows.
+
+    With ``"pairs"``, rows and groups have two slots, and there are at least two of each. With
+    ``"whole"``, a row has the weights of all neurons, and a group of the gradient one slot.
+    """
     lanes, slots = config.layer.lanes, config.layer.slots
     if slots < 3:
         config = config.replace(layer__neurons=4 * lanes - (lanes > 1))
-    return config.replace(gates={"synapses": 2 * lanes, "products": 2 * lanes})
+    if rows == "pairs":
+        return config.replace(gates={"synapses": 2 * lanes, "products": 2 * lanes})
+    return config.replace(gates={"synapses": config.layer.slots * lanes, "products": lanes})
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -62,11 +70,15 @@ def test_fault_is_detected_in_its_signal(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name in WIDE else [pytest.mark.long]) for name in FAULTS],
+    ("name", "rows"),
+    [
+        pytest.param(name, rows, marks=[] if (name, rows) in QUICK else [pytest.mark.long])
+        for name in FAULTS
+        for rows in ("pairs", "whole")
+    ],
 )
-def test_fault_is_detected_with_wide_rows(name: str, tmp_path: Path) -> None:
-    config = with_wide_rows(FAULTS[name].config)
+def test_fault_is_detected_with_wide_rows(name: str, rows: str, tmp_path: Path) -> None:
+    config = with_wide_rows(FAULTS[name].config, rows)
     detected(name, config, tmp_path, 6, SHOWN_EARLIER.get(name, FAULTS[name].signal))
 
 

@@ -1,0 +1,165 @@
+"""Networks of other frameworks, through the NIR files that these frameworks write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+from bitlif import tasks
+from bitlif.model.config.network import load_any_config
+from bitlif.model.events import Events
+from bitlif.model.files.event_file import save_events
+from bitlif.scripts.main import main
+from bitlif.trained.nir_compare import run_real
+from bitlif.trained.nir_graph import RealNetwork, read_graph, read_layers
+
+STEPS, INPUTS, SIZES = 2000, 40, (64, 10)
+
+
+def spikes_in() -> Events:
+    return Events.from_raster(np.random.default_rng(7).random((1, STEPS, INPUTS)) < 0.05)
+
+
+def draw_weights(layers: Any, deviation: float, mean: float) -> None:
+    """Fill two matrices so that both layers spike."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for layer, centre in zip(layers, (mean, mean / 2), strict=True):
+            drawn = torch.randn(layer.weight.shape, generator=generator)
+            layer.weight.copy_(deviation * drawn + centre)
+
+
+def require_same_spikes(network: RealNetwork, wanted: list[np.ndarray], events: Events) -> None:
+    for run, right, size in zip(run_real(network, events), wanted, SIZES, strict=True):
+        assert right.shape == (STEPS, size)
+        assert 0.02 < right.mean() < 0.7
+        np.testing.assert_array_equal(run.spikes[0], right)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_norse(tmp_path: Path) -> None:
+    """Its exporter divides dt by the inverse time constants: with 1, they are in seconds."""
+    import norse.torch as norse
+
+    def neurons(size: int) -> Any:
+        values = {"tau_syn_inv": 200.0, "tau_mem_inv": 100.0, "v_th": 1.0}
+        values |= {"v_leak": 0.0, "v_reset": 0.0}
+        fields = {name: torch.full((size,), own).double() for name, own in values.items()}
+        return norse.LIFCell(norse.LIFParameters(**fields), dt=1e-3)
+
+    first, second = (torch.nn.Linear(*size, bias=False) for size in ((INPUTS, 64), (64, 10)))
+    cells = [neurons(size) for size in SIZES]
+    module = norse.SequentialState(first, cells[0], second, cells[1]).double()
+    draw_weights((first, second), 1.5, 0.5)
+    events = spikes_in()
+    states: list[Any] = [None, None]
+    found: list[list[Any]] = [[], []]
+    with torch.no_grad():
+        for row in torch.from_numpy(events.raster()[0].astype(float)):
+            spikes = row[None]
+            for number, (weights, cell) in enumerate(zip((first, second), cells, strict=True)):
+                spikes, states[number] = cell(weights(spikes.double()), states[number])
+                found[number].append(spikes[0].numpy() > 0)
+    nir.write(tmp_path / "norse.nir", norse.to_nir(module, torch.zeros(1, INPUTS).double(), dt=1.0))
+    network = read_layers(read_graph(tmp_path / "norse.nir"), dt=1e-3)
+    assert network.gain == "jump"
+    require_same_spikes(network, [np.array(own) for own in found], events)
+
+
+def test_spikingjelly(tmp_path: Path) -> None:
+    from spikingjelly.activation_based import functional, layer, neuron, nir_exchange
+
+    kinds = {"c_decay": 0.8, "v_decay": 0.9, "v_threshold": 1.5, "v_reset": 0.0}
+    first, second = (layer.Linear(*size, bias=False) for size in ((INPUTS, 64), (64, 10)))
+    cells = [neuron.CUBALIFNode(**kinds) for _ in SIZES]
+    module = torch.nn.Sequential(first, cells[0], second, cells[1]).double()
+    draw_weights((first, second), 0.2, 0.05)
+    events = spikes_in()
+    found: list[list[Any]] = [[], []]
+    functional.reset_net(module)
+    with torch.no_grad():
+        for row in torch.from_numpy(events.raster()[0].astype(float)):
+            spikes = row[None]
+            for number, (weights, cell) in enumerate(zip((first, second), cells, strict=True)):
+                spikes = cell(weights(spikes))
+                found[number].append(spikes[0].numpy() > 0)
+    functional.reset_net(module)
+    graph = nir_exchange.export_to_nir(module, torch.zeros(1, INPUTS).double())
+    nir.write(tmp_path / "jelly.nir", graph)
+    network = read_layers(read_graph(tmp_path / "jelly.nir"))
+    assert network.gain == "nir"
+    require_same_spikes(network, [np.array(own) for own in found], events)
+
+
+def trained_in_snntorch(task: tasks.Examples, epochs: int) -> Any:
+    """Return a network that has learned the digits, in settings that compute our equations."""
+    import snntorch
+    from snntorch import surrogate
+
+    torch.manual_seed(0)
+    kinds = {
+        "alpha": 0.75, "beta": 0.875, "threshold": 2.0, "reset_mechanism": "zero",
+        "reset_delay": False, "spike_grad": surrogate.fast_sigmoid(slope=5),
+    }  # fmt: skip
+    first, second = torch.nn.Linear(65, 48, bias=False), torch.nn.Linear(48, 10, bias=False)
+    cells = [snntorch.Synaptic(**kinds), snntorch.Synaptic(**kinds)]
+    given = torch.from_numpy(task.train.raster().swapaxes(0, 1).astype(np.float32))
+    labels = torch.from_numpy(task.train_labels.astype(np.int64))
+    optimizer = torch.optim.Adam([first.weight, second.weight], lr=0.01)
+    for _ in range(epochs):
+        for chosen in torch.randperm(len(labels)).split(64):
+            states = [cell.init_synaptic() for cell in cells]
+            counts = torch.zeros(len(chosen), 10)
+            for row in given[:, chosen]:
+                hidden, *states[0] = cells[0](first(row), *states[0])
+                spikes, *states[1] = cells[1](second(hidden), *states[1])
+                counts = counts + spikes
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(counts / 4, labels[chosen]).backward()
+            optimizer.step()
+    return torch.nn.Sequential(first, cells[0], second, cells[1])
+
+
+@pytest.mark.long
+def test_eight_bits_of_weight_keep_the_accuracy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Digits, trained in snnTorch; then 8-bit weights and 16-bit states: one point at most."""
+    from snntorch.export_nir import _extract_snntorch_module
+
+    digits = tasks.get("digits").load(load_any_config("digits-96").outer, 0)
+    module = trained_in_snntorch(digits, epochs=4)
+    nodes: dict[str, Any] = {"in": nir.Input(np.array([65]))}
+    nodes |= {f"n{k}": _extract_snntorch_module(own) for k, own in enumerate(module)}
+    nodes["out"] = nir.Output(np.array([10]))
+    edges = list(zip(list(nodes)[:-1], list(nodes)[1:], strict=True))
+    graph = nir.NIRGraph(nodes=nodes, edges=edges, type_check=False)
+    for size, name in ((48, "n1"), (10, "n3")):
+        own = nodes[name]
+        fields = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
+        wide = {key: np.ones(size) * np.asarray(getattr(own, key)) for key in fields}
+        graph.nodes[name] = nir.CubaLIF(**wide)
+    nir.write(tmp_path / "net.nir", graph)
+    save_events(tmp_path / "spikes.npz", digits.test)
+    np.savez(tmp_path / "labels.npz", labels=digits.test_labels)
+    command = (
+        f"import {tmp_path}/net.nir --data {tmp_path}/spikes.npz --labels {tmp_path}/labels.npz "
+        f"--out {tmp_path}/net --json"
+    )
+    assert main(command.split()) == 0
+    report = json.loads(capsys.readouterr().out)
+    accuracy, first = report["accuracy"], report["first_difference"]
+    assert accuracy["before"] > 0.9
+    assert accuracy["after"] >= accuracy["before"] - 0.01
+    # Rounded weights change some spikes, and the report says where first.
+    assert first is not None
+    assert {"layer", "window", "step", "neuron", "membrane", "membrane_in_integers"} <= set(first)
+    network = load_any_config(str(tmp_path / "net" / "config.toml"))
+    assert [own.config.synapse.weight.bits for own in network.layers] == [8, 8]
+    assert [own.config.membrane.format.bits for own in network.layers] == [16, 16]
