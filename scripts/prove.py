@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from bitlif.model.config.network import load_any_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import require_extra
 
-from .console.configuration import load_layer
 from .console.terminal import (
     SubParsers,
     add_command,
@@ -34,16 +34,18 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "prove that the gates equal the model for all inputs",
         """
-        Proves that each arithmetic unit of the gates, as Yosys elaborates it, gives the same
-        integers as the model's own functions, which run on symbols: for all inputs within their
-        formats, all states, and all constants that a host can load. Also proves that no value
-        leaves the range that its width was derived from. Exits with status 1 if a claim is refuted,
-        with a counterexample that is replayed in simulation, or if the time was not enough. The
-        page proof.md of the documentation says what is proved, under which assumptions.
+        Proves that each arithmetic unit of the gates of a layer or of a network, as Yosys
+        elaborates it, gives the same integers as the model's own functions, which run on symbols:
+        for all inputs within their formats, all states, and all constants that a host can load.
+        Also proves that no value leaves the range that its width was derived from. Exits with
+        status 1 if a claim is refuted, with a counterexample that is replayed in simulation, or if
+        the time was not enough. The page proof.md of the documentation says what is proved, under
+        which assumptions.
         """,
         (
             "bitlif prove tiny",
             "bitlif prove digits --unit neuron",
+            "bitlif prove digits-96 --unit adjoint",
             "bitlif prove teacher --limit 600 --json",
         ),
     )
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     require_extra("proofs need {}", "prove", "bitwuzla")
     from bitlif.sim.prove.proofs import proofs, units_of
 
-    config = load_layer(args.config)
+    config = load_any_config(args.config)
     units = units_of(config, args.unit)
     made: list[UnitProof] = []
     with progress_bars() as bars:

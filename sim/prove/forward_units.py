@@ -181,7 +181,7 @@ class NoiseUnit(PlainUnit):
 
 
 class Column:
-    """A column of constants that is read at a symbol.
+    """A column of constants that is read at a symbol, or at an integer.
 
     Parameters
     ----------
@@ -196,7 +196,9 @@ class Column:
         """Number of values."""
         return len(self._values)
 
-    def __getitem__(self, index: Symbol) -> Integer:
+    def __getitem__(self, index: Integer) -> Integer:
+        if not isinstance(index, Symbol):
+            return self._values[index]
         low, high = min(self._values), max(self._values)
         reach = Interval(low, high)
         width = reach.bits + (not reach.signed)

@@ -7,12 +7,14 @@ from typing import Any
 
 from bitlif.hdl import learning, update_pass
 from bitlif.hdl.gradient import GradientPipe
-from bitlif.hdl.loadable import rate_shifts
+from bitlif.hdl.loadable import rate_shifts, swept_update
 from bitlif.hdl.trace import TracePipe
 from bitlif.hdl.update import UpdatePipe
 from bitlif.model import counters, gradient, trace, update
 from bitlif.model.config.config import Config
+from bitlif.model.constants import PhaseConstants
 from bitlif.model.derive import derive
+from bitlif.model.derive_sweep import DerivedSweep
 from bitlif.model.interval import Interval
 
 from .branches import follow
@@ -157,15 +159,23 @@ class UpdateUnit(PlainUnit):
     config : Config
     number : int
         Which of the right shifts of the schedule's phases; see `rate_shifts`.
+    swept : DerivedSweep or None
+        Of a layer that a sweep teaches; None in a single layer.
     """
 
-    def __init__(self, config: Config, number: int) -> None:
+    _owner: Any = update_pass
+
+    def __init__(self, config: Config, number: int, swept: DerivedSweep | None = None) -> None:
         self._config = config
+        self._own = None if swept is None else swept_update(swept)
         self.name = f"update_{number}"
-        self._shift = rate_shifts(config)[number]
+        shifts = rate_shifts(config) if self._own is None else self._own.shifts
+        self._shift = shifts[number]
+        self._phase = (derive(config) if swept is None else swept).phases[0]
+        self._ranges = (derive(config) if swept is None else swept).ranges
         self.given = {
             "weight before": Interval.of(config.synapse.weight),
-            "gradient": derive(config).ranges["gradient"],
+            "gradient": self._ranges["gradient" if swept is None else "sweep gradient"],
             "random bits": unsigned(config.learning.random_bits),
             "rate": unsigned(config.learning.rate_bits),
             "shift": Interval.point(number),
@@ -184,20 +194,20 @@ class UpdateUnit(PlainUnit):
 
     def component(self) -> Any:
         """Return the pipeline as a lane has it."""
-        return used(update_pass, "UpdatePipe")(self._config)
+        own = () if self._own is None else (self._own,)
+        return used(self._owner, "UpdatePipe")(self._config, *own)
+
+    def _constants(self, rate: Integer) -> PhaseConstants:
+        """Return the constants of a phase with this right shift and any rate."""
+        left, bias, right = self._shift
+        return self._phase._replace(rate=rate, rate_left=left, rate_bias=bias, rate_right=right)
 
     def model(self, values: Mapping[str, Integer], run: Run) -> dict[str, Integer]:
         """Update one weight."""
-        left, bias, right = self._shift
-        phase = (
-            derive(self._config)
-            .phases[0]
-            ._replace(rate=values["rate"], rate_left=left, rate_bias=bias, rate_right=right)
-        )
         weights = array(values["weight before"])
         count = run(update.update_row)(
-            weights, array(values["gradient"]), array(values["random bits"]), 0, phase,
-            derive(self._config).constants,
+            weights, array(values["gradient"]), array(values["random bits"]), 0,
+            self._constants(values["rate"]), derive(self._config).constants,
         )  # fmt: skip
         return {"weight": weights[0], "saturations of the weight": count}
 
@@ -207,7 +217,7 @@ class UpdateUnit(PlainUnit):
         """Return the product of rate and gradient with the bias of its rounding."""
         left, bias, _ = self._shift
         product = ((values["rate"] * values["gradient"]) << left) + bias
-        return {"update product": (product, derive(self._config).ranges["update product"])}
+        return {"update product": (product, self._ranges["update product"])}
 
     def operation(self, signal: str, values: Mapping[str, int], found: Mapping[str, int]) -> str:
         """Return the update as text."""

@@ -11,9 +11,10 @@ from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 from amaranth.sim import Simulator
 
-from bitlif.hdl import forward, update_pass
+from bitlif.hdl import adjoint_pass, forward, spike_update, update_pass
 from bitlif.model.config.config import Config
 from bitlif.model.lfsr import Lfsr, LfsrConfig
+from bitlif.model.sweep_sections import SweepConfig
 
 from .finding import Finding
 from .linear import Bits, LinearAlgebra, NotLinearError
@@ -77,16 +78,25 @@ class LfsrUnit:
     ----------
     config : Config
     use : str
-        ``"noise"`` or ``"update"``.
+        ``"noise"``, ``"update"`` or ``"sweep"``.
+    sweep : SweepConfig or None
+        Of a layer that a sweep teaches.
     """
 
-    def __init__(self, config: Config, use: str) -> None:
+    def __init__(self, config: Config, use: str, sweep: SweepConfig | None = None) -> None:
         self.name = f"{use}_lfsr"
-        section = config.noise.lfsr if use == "noise" else config.learning.lfsr
-        self._owner = forward if use == "noise" else update_pass
-        self._config, self._lanes = section, config.layer.lanes
-        self._leap = config.noise.leap if use == "noise" else config.learning.leap
-        self._reach = config.noise.draw_bits if use == "noise" else config.learning.random_bits
+        teaches = update_pass if sweep is None or sweep.update == "window" else spike_update
+        self._owner = {"noise": forward, "update": teaches, "sweep": adjoint_pass}[use]
+        self._lanes = config.layer.lanes
+        if use == "sweep" and sweep is not None:
+            section, self._leap, self._reach = sweep.lfsr, sweep.leap, sweep.random_bits
+        elif use == "noise":
+            noise = config.noise
+            section, self._leap, self._reach = noise.lfsr, noise.leap, noise.draw_bits
+        else:
+            own = config.learning
+            section, self._leap, self._reach = own.lfsr, own.leap, own.random_bits
+        self._config = section
         self.bits = section.width * len(section.registers(self._lanes)[0])
 
     def component(self) -> Any:

@@ -10,6 +10,7 @@ of a table, or a shift to the right of a polynomial. These rules hold for all in
     (2^g P) >> s             =  P >> (s - g)               for g <= s
     (2^s C + P) >> s         =  C + (P >> s)
     ((P >> r) + C) >> s      =  (P + 2^r C) >> (r + s)
+    (-P) >> s                =  -((P + 2^s - 1) >> s)
     P >> s                   =  the constant low >> s      if low >> s = high >> s
     P >> s                   =  P >> r                     if P >> r is -1 or 0, for r <= s
 """
@@ -148,6 +149,9 @@ def shifted(p: Polynomial, places: int) -> Polynomial:
     twos = min((count & -count).bit_length() - 1 for _, count in p)
     if twos:
         return shifted(tuple((own, count >> twos) for own, count in p), places - twos)
+    if next((count for own, count in p if own), 1) < 0:
+        opposite = added(fixed((1 << places) - 1), p, -1)
+        return scaled(shifted(opposite, places), -1)
     reach = interval(p)
     if reach >> places == SIGN:
         # Only the sign is left, whatever more is dropped.

@@ -9,6 +9,7 @@ from typing import Any
 
 from bitlif.hdl.loadable import rate_shifts
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError, nearest_of
 from bitlif.model.text import quoted
 
@@ -19,6 +20,7 @@ from .forward_units import ErrorUnit, NeuronUnit, NoiseUnit
 from .learning_units import GradientUnit, TraceUnit, UpdateUnit
 from .lfsr_unit import LfsrUnit
 from .monitors import protocol_units
+from .network_units import NETWORK_UNITS, layer_units
 from .protocol import ProtocolUnit
 from .prover import LIMIT, bits_of, concrete, prove
 from .replay import replay
@@ -29,7 +31,7 @@ UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "trace", "gradient",
     "update_lfsr", "update", "signature", "axi_lite", "uart_line",
 )  # fmt: skip
-"""Names of all units; the last two are protocols, the same for all configurations."""
+"""Names of the units of a single layer; the last two are protocols, the same for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +63,51 @@ class UnitProof:
         return next(each for each in ranked if each in results)
 
 
-def units_of(config: Config, name: str | None = None) -> list[Any]:
-    """Return the units of a configuration, or those of one name of `UNITS`.
+def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[Any]:
+    """Return the units of a configuration, or those of one name.
 
     The update has one unit per right shift of the schedule's phases. Without random bits there is
-    no LFSR for it.
+    no LFSR for it. The units of a network are those of all layers, whose numbers their names have.
+
+    Parameters
+    ----------
+    config : Config or NetworkConfig
+    name : str or None
+        One of `UNITS`, or of `NETWORK_UNITS` for a network; None for all units.
 
     Raises
     ------
     BitlifError
         If the name is unknown, or the configuration has no such unit.
     """
-    if name is not None and name not in UNITS:
+    names = NETWORK_UNITS if isinstance(config, NetworkConfig) else UNITS
+    if name is not None and name not in names:
         raise BitlifError(
-            f"--unit must be one of {', '.join(UNITS)}, not {quoted(name)}{nearest_of(name, UNITS)}"
+            f"--unit must be one of {', '.join(names)}, not {quoted(name)}{nearest_of(name, names)}"
         )
+    if isinstance(config, NetworkConfig):
+        layers = [layer_units(config, number) for number in range(len(config.layers))]
+    else:
+        layers = [_units(config)]
+    chosen = [
+        unit
+        for own in layers
+        for each in (names if name is None else (name,))
+        for unit in own.get(each, ())
+    ]
+    if not chosen:
+        why = f"learning.random_bits is 0 in {config.name}"
+        if isinstance(config, NetworkConfig):
+            why = f"no layer of {config.name} has it"
+        raise BitlifError(f"--unit must be another one than {name}: {why}")
+    return chosen
+
+
+def _units(config: Config) -> dict[str, list[Any]]:
+    """Return the units of a single layer by name."""
     shifts = range(len(rate_shifts(config)))
     random = bool(config.learning.random_bits)
-    made: dict[str, list[Any]] = {
+    return {
         "rounding": [RoundingUnit(config)],
         "noise_lfsr": [LfsrUnit(config, "noise")],
         "noise": [NoiseUnit(config)],
@@ -92,12 +121,6 @@ def units_of(config: Config, name: str | None = None) -> list[Any]:
         "signature": [SignatureUnit(config)],
         **{unit.name: [unit] for unit in protocol_units()},
     }
-    chosen = [unit for own in (UNITS if name is None else (name,)) for unit in made[own]]
-    if not chosen:
-        raise BitlifError(
-            f"--unit must be another one than {name}: learning.random_bits is 0 in {config.name}"
-        )
-    return chosen
 
 
 def proofs(units: Sequence[Any], limit: float = LIMIT) -> Iterator[UnitProof]:

@@ -60,7 +60,7 @@ def prove(unit: Unit, machine: Machine, limit: float = LIMIT) -> Iterator[Findin
     proof.found = unit.model(proof.values, lifted)
     branches = beliefs()
     for register, name in unit.registers.items():
-        proof.gates.put(register, proof.values[name])
+        proof.gates.put(register, (proof.values | proof.found)[name])
     proof.assumed += unit.assume(proof.gates, proof.values, proof.found)
     yield from _run(proof)
     yield from _confirmed(proof, branches)
@@ -94,6 +94,9 @@ def _run(proof: _Proof) -> Iterator[Finding]:
     unit, gates = proof.unit, proof.gates
     last = max(claim.cycle for claim in (*unit.cuts, *unit.claims))
     for cycle in range(last + 1):
+        for register, (name, at) in unit.freed.items():
+            if at == cycle:
+                gates.put(register, (proof.values | proof.found)[name])
         for cut in unit.cuts:
             if cut.cycle == cycle:
                 finding = _finding(proof, cut, gates.get(cut.signal))

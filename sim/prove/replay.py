@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from amaranth.hdl import Value
+from amaranth.hdl import Fragment, Signal, Value
 from amaranth.sim import Simulator
 
 from .unit import ALWAYS, Unit
@@ -63,6 +63,9 @@ def simulated(
             drive(ctx, row)
             await ctx.tick()
         for cycle in range(last + 1):
+            for register, (name, at) in begun.items():
+                if at == cycle:
+                    ctx.set(signal_of(fragment, register), known[name])
             drive(ctx, inputs(cycle))
             read(ctx, cycle)
             await ctx.tick()
@@ -71,9 +74,37 @@ def simulated(
         drive(ctx, inputs(0))
         read(ctx, 0)
 
-    simulator = Simulator(dut)
+    fragment = Fragment.get(dut, None)
+    begun = {own: (name, 0) for own, name in unit.registers.items()} | dict(unit.freed)
+    simulator = Simulator(fragment)
     if last:
         simulator.add_clock(1e-6)
     simulator.add_testbench(bench if last else combinational)
     simulator.run()
     return shown
+
+
+def signal_of(fragment: Fragment, name: str) -> Signal:
+    """Return the register of a name within a unit; dots separate it from names of submodules.
+
+    Raises
+    ------
+    ValueError
+        If no register, or more than one, has this name.
+    """
+    found = [own for path, own in _registers(fragment) if f".{path}".endswith(f".{name}")]
+    if len(found) != 1:
+        raise ValueError(f"the name {name} must be that of one register, not of {len(found)}")
+    return found[0]
+
+
+def _registers(fragment: Fragment, path: str = "") -> Iterator[tuple[str, Signal]]:
+    """Yield all registers of a unit and its submodules by their names."""
+    seen: dict[int, Signal] = {}
+    for domain, statements in fragment.statements.items():
+        if domain != "comb":
+            for own in statements:
+                seen |= {id(signal): signal for signal in own._lhs_signals()}
+    yield from ((f"{path}{signal.name}", signal) for signal in seen.values())
+    for inner, name, _ in fragment.subfragments:
+        yield from _registers(inner, f"{path}{name}.")

@@ -58,7 +58,10 @@ class Unit(Protocol):
         Inputs of the gates: the name of what they are given, or of a value of the model, and the
         clock cycle, or `ALWAYS`.
     registers : dict of str to str
-        Registers that begin with something given; all others begin with any value.
+        Registers that begin with something given, or with a value of the model; all others begin
+        with any value.
+    freed : dict of str to (str, int)
+        Registers that hold something given from a later clock cycle on, whatever came before.
     cuts : tuple of Claim
         Registers that continue with the value of the model once their claim is proved.
     claims : tuple of Claim
@@ -69,6 +72,7 @@ class Unit(Protocol):
     given: dict[str, Interval]
     ports: dict[str, tuple[str, int]]
     registers: dict[str, str]
+    freed: dict[str, tuple[str, int]]
     cuts: tuple[Claim, ...]
     claims: tuple[Claim, ...]
 
@@ -99,6 +103,7 @@ class PlainUnit:
     """The parts of a unit that most units have in common: no memories, and no ranges."""
 
     registers: dict[str, str] = {}  # noqa: RUF012 - no unit changes it
+    freed: dict[str, tuple[str, int]] = {}  # noqa: RUF012 - no unit changes it
     cuts: tuple[Claim, ...] = ()
 
     def ranges(

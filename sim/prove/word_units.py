@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,10 @@ class Narrowing:
     bias: int
     shift: int
     format: Format
+
+
+SIGNALS = ("synaptic current", "membrane", "synaptic trace", "PSP trace", "error")
+"""Signals of a single layer that a rounding makes; a layer of a network has fewer."""
 
 
 def narrowings(config: Config) -> dict[str, Narrowing]:
@@ -93,12 +97,12 @@ class Narrowings(Component):
 
 
 class RoundingUnit(PlainUnit):
-    """All roundings and saturations of a configuration: `bitlif.model.fixed`."""
+    """Roundings and saturations of some signals of a configuration: `bitlif.model.fixed`."""
 
     name = "rounding"
 
-    def __init__(self, config: Config) -> None:
-        self._made = narrowings(config)
+    def __init__(self, config: Config, signals: Sequence[str] = SIGNALS) -> None:
+        self._made = {name: own for name, own in narrowings(config).items() if name in signals}
         names = list(self._made)
         self.given = {f"{name} exact": own.given for name, own in self._made.items()}
         self.ports = {f"x_{number}": (f"{name} exact", 0) for number, name in enumerate(names)}
@@ -172,12 +176,6 @@ class SignatureUnit(PlainUnit):
         states = array(*(found[f"state {lane}"] for lane in range(self._lanes)))
         found["signature"] = run(signature.folded)(states)
         return {**found, "takes": takes, "words": words}
-
-    def prepare(self, values: Mapping[str, int], found: Mapping[str, int]) -> list[dict[str, int]]:
-        """Return the clock cycle in which the cleared lanes take their states as words."""
-        states = [values[f"state {lane} before"] for lane in range(self._lanes)]
-        words = sum(state << (signature.WIDTH * lane) for lane, state in enumerate(states))
-        return [{"take": (1 << self._lanes) - 1, "words": words}]
 
     def operation(self, signal: str, values: Mapping[str, int], found: Mapping[str, int]) -> str:
         """Return what the lanes take."""

@@ -18,6 +18,13 @@ def test_table_names_units_bits_and_results(capsys: pytest.CaptureFixture[str]) 
         assert word in printed
 
 
+def test_units_of_networks_are_named_by_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", "yin-yang", "--unit", "sweep_lfsr", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["config"], told["proved"]) == ("yin-yang", True)
+    assert [unit["unit"] for unit in told["units"]] == ["layer_0_sweep_lfsr", "layer_1_sweep_lfsr"]
+
+
 def test_json_lists_every_claim(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", "tiny", "--unit", "noise_lfsr", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
