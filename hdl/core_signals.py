@@ -12,6 +12,22 @@ COUNTER_BITS = 32
 COUNTERS = tuple(name for name in counters.COUNTERS if name != "synaptic_events")
 """The counters of the core, a part of `bitlif.model.counters.COUNTERS`; they saturate."""
 
+FORWARD_COUNTERS = ("current_saturations", "membrane_saturations")
+"""Counters of each layer of a network that only runs."""
+
+SWEPT_COUNTERS = (
+    "current_saturations",
+    "membrane_saturations",
+    "error_saturations",
+    "active_errors",
+    "credit_saturations",
+    "adjoint_membrane_saturations",
+    "adjoint_current_saturations",
+    "active_adjoints",
+    "weight_saturations",
+)
+"""Counters of each layer of a network that learns; see `bitlif.model.sweep.SWEEP_COUNTERS`."""
+
 SINGLE_PORT = "single_port"
 """Name of memories with one port (`bitlif.hdl.single_port`) in RTLIL and Verilog. They have an
 attribute of this name: the number of parts of a row with a write enable each."""

@@ -5,12 +5,14 @@ This module does not need Amaranth, so that a host can drive boards without it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.derive import derive
 from bitlif.model.derive_sweep import DerivedSweep
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, located
 from bitlif.model.interval import Interval
 
 LOADABLE = (
@@ -81,14 +83,34 @@ def phase_rows(core: Config, config: Config | None = None) -> list[dict[str, int
         a phase other than the last with more windows than the core's counter can hold.
     """
     config = core if config is None else config
-    shifts, rows = rate_shifts(core), []
+    return _rows(core, config, derive(config).phases, rate_shifts(core))
+
+
+def network_rows(built: NetworkConfig, network: NetworkConfig, number: int) -> list[dict[str, int]]:
+    """Return the schedule of a layer of `network` as rows for a core built from `built`.
+
+    Raises
+    ------
+    BitlifError
+        As `phase_rows`; the message names the layer.
+    """
+    core, config = built.layers[number].config, network.layers[number].config
+    shifts = swept_update(built.derived_sweep(number)).shifts
+    with located(f"layer.{number}"):
+        return _rows(core, config, network.derived_sweep(number).phases, shifts)
+
+
+def _rows(
+    core: Config, config: Config, phases: Sequence[Any], shifts: Sequence[tuple[int, int, int]]
+) -> list[dict[str, int]]:
+    rows = []
     if len(config.schedule) > len(core.schedule):
         raise BitlifError(
             f"schedule must have at most {len(core.schedule)} phases, as the core has, "
             f"not {len(config.schedule)}"
         )
     most = (1 << max(phase.windows for phase in core.schedule).bit_length()) - 1
-    pairs = zip(config.schedule, derive(config).phases, strict=True)
+    pairs = zip(config.schedule, phases, strict=True)
     for number, (phase, made) in enumerate(pairs):
         shift = (made.rate_left, made.rate_bias, made.rate_right)
         if shift not in shifts:

@@ -15,15 +15,12 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.signature import WIDTH
 
-from .core_signals import COUNTER_BITS
+from .core_signals import COUNTER_BITS, FORWARD_COUNTERS, SWEPT_COUNTERS
 from .gather import event_layout
 from .host_port import HostSignature
 from .layer import LayerCore
 from .network_port import SweptHostSignature
-from .swept_layer import SWEPT_COUNTERS, SweptLayer
-
-FORWARD_COUNTERS = ("current_saturations", "membrane_saturations")
-"""Counters of each layer of a network that only runs."""
+from .swept_layer import SweptLayer
 
 
 def network_members(config: NetworkConfig, *, learning: bool) -> dict[str, wiring.Member]:

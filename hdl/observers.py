@@ -70,6 +70,47 @@ def connect_watch(
     m.d.comb += [flags[WATCHED.index(name)].eq(value) for name, value in happens.items()]
 
 
+def connect_swept_watch(
+    m: Module, forward: Any, engine: Any, step_done: Signal, window_done: Signal
+) -> None:
+    """Add signals for benches to a layer of a network; nothing in the core depends on them.
+
+    ``watch`` has the bits `WATCHED`, with the adjoint currents in place of the traces. Values that
+    the layer has no port for are in ``watched_adjoints``, ``watched_gradient`` (only if the layer
+    adds up its gradient) and ``watched_weights``.
+
+    Parameters
+    ----------
+    m : Module
+        Of a `SweptLayer`.
+    forward : ForwardEngine
+    engine : SweepEngine or None
+        None in a layer that is not learned.
+    step_done, window_done : Signal
+    """
+    flags = Signal(len(WATCHED), name="watch")
+    happens: dict[str, Value] = {
+        "drawn": forward.drawn,
+        "slot": forward.slot_valid,
+        "step": step_done,
+        "window": window_done,
+    }
+    if hasattr(forward, "error_valid"):
+        happens["error"] = forward.error_valid
+    if engine is not None:
+        shown = {
+            "adjoints": ("trace", engine.adjoints_valid, engine.adjoints),
+            "weights": ("update", engine.sign, engine.sign_data),
+        }
+        if hasattr(engine, "gradient_row"):
+            shown["gradient"] = ("gradient", engine.gradient_taken, engine.gradient_row)
+        for name, (when, valid, row) in shown.items():
+            watched = Signal(row.shape(), name=f"watched_{name}")
+            m.d.comb += watched.eq(row)
+            happens[when] = valid
+    m.d.comb += [flags[WATCHED.index(name)].eq(value) for name, value in happens.items()]
+
+
 def add_counters(
     m: Module,
     sizes: LayerConfig,

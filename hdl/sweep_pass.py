@@ -16,7 +16,7 @@ from .core_signals import lfsr_counts
 from .credit_pass import CreditBuffer, CreditPass, CreditSignature
 from .current_rows import CurrentRows
 from .derivative_memory import DerivativeMemory
-from .fixed import shape_of
+from .fixed import shape_for, shape_of
 from .host_port import row_layout
 from .loadable import swept_update
 from .spike_update import SpikeUpdate
@@ -72,6 +72,9 @@ class SweepEngine(wiring.Component):
         Saturation flags of credit, adjoint membrane and adjoint current.
     adjoints_valid, adjoints : Out
         P adjoint currents of a slot.
+    gradient_taken, gradient_row : Out
+        The P sums that enter the update at the end of a window, by slot and then by input; not with
+        ``update = "spike"``.
     update_lfsr, sweep_lfsr : Out(array of states)
         Only with stochastic rounding.
 
@@ -138,6 +141,9 @@ class SweepEngine(wiring.Component):
             members |= {"errors_push": In(1), "errors": In(data.ArrayLayout(error, lanes))}
         if self._passes:
             members["before_credit"] = Out(CreditSignature(config, number - 1))
+        if not swept.constants.spike_update:
+            sums = data.ArrayLayout(shape_for(swept_update(swept).gradient), lanes)
+            members |= {"gradient_taken": Out(1), "gradient_row": Out(sums)}
         updates, sweeps = lfsr_counts(own.config)[1], sweep_streams(config, number)
         if updates:
             members["update_lfsr"] = Out(data.ArrayLayout(own.config.learning.lfsr.width, updates))
@@ -361,10 +367,12 @@ class SweepEngine(wiring.Component):
             self.weight_reading.eq(update.weight_reading),
             self.weight_address.eq(update.weight_address),
         ]
-        names = (
+        names: tuple[str, ...] = (
             "update_address", "update_place", "update_data", "update_enable", "update_slot",
             "weight_saturated", "sign", "sign_slot", "sign_data",
         )  # fmt: skip
+        if hasattr(self, "gradient_row"):
+            names = (*names, "gradient_taken", "gradient_row")
         m.d.comb += [getattr(self, name).eq(getattr(update, name)) for name in names]
         if credit is not None:
             with m.If(credit.reading):

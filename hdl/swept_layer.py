@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.signature import WIDTH
 
-from .core_signals import COUNTER_BITS
+from .core_signals import COUNTER_BITS, SWEPT_COUNTERS
 from .counter import SaturatingCounter
 from .credit_pass import CreditSignature
 from .emitter import SpikeEmitter
@@ -21,26 +21,13 @@ from .gather import event_layout
 from .loadable import swept_rows
 from .memories import weight_rows
 from .network_port import SweptHostSignature, swept_phase_layout
-from .observers import connect_signature
+from .observers import connect_signature, connect_swept_watch
 from .pipeline import present_lanes
 from .schedule import follow_schedule
 from .signature import Signature
 from .sweep_pass import SweepEngine
 from .turns import Turns
 from .weight_ports import hold_weights
-
-SWEPT_COUNTERS = (
-    "current_saturations",
-    "membrane_saturations",
-    "error_saturations",
-    "active_errors",
-    "credit_saturations",
-    "adjoint_membrane_saturations",
-    "adjoint_current_saturations",
-    "active_adjoints",
-    "weight_saturations",
-)
-"""Counters of each layer of a network that learns; see `bitlif.model.sweep.SWEEP_COUNTERS`."""
 
 
 class Signed(NamedTuple):
@@ -183,6 +170,7 @@ class SweptLayer(wiring.Component):
         if engine is not None:
             self._record(m, turns, forward, engine, present)
         self._count(m, forward, engine)
+        connect_swept_watch(m, forward, engine, self.step_done, self.window_done)
         return m
 
     def _take_turns(

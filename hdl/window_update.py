@@ -12,7 +12,7 @@ from bitlif.model.config.network import NetworkConfig
 from bitlif.model.gate_sizes import gate_sizes
 
 from .core_signals import lfsr_counts
-from .fixed import shape_of
+from .fixed import shape_for, shape_of
 from .gradient_pass import GradientPass
 from .host_port import row_layout
 from .loadable import swept_update
@@ -103,6 +103,8 @@ class WindowUpdate(wiring.Component):
         Saturation flags of the weights, with ``update_enable``.
     sign, sign_slot, sign_data : Out
         P final weights of a slot, slot by slot and input by input, for the signature.
+    gradient_taken, gradient_row : Out
+        The P sums that enter the update, by slot and then by input.
     lfsr : Out(array of states)
         Only with stochastic rounding.
 
@@ -116,7 +118,10 @@ class WindowUpdate(wiring.Component):
     def __init__(self, config: NetworkConfig, number: int, words: int, width: int) -> None:
         self._config, self._number = config, number
         self._gradient = GradientPass(config, number, words, width)
-        super().__init__(update_members(config, number, words, width))
+        own, swept = config.layers[number].config, swept_update(config.derived_sweep(number))
+        sums = data.ArrayLayout(shape_for(swept.gradient), own.layer.lanes)
+        shown = {"gradient_taken": Out(1), "gradient_row": Out(sums)}
+        super().__init__(update_members(config, number, words, width) | shown)
 
     def elaborate(self, platform: object) -> Module:
         """Connect both passes to the memory of the gradient."""
@@ -171,6 +176,8 @@ class WindowUpdate(wiring.Component):
             self.update_enable.eq(update.write),
             self.update_slot.eq(update.slot),
             self.weight_saturated.eq(update.saturated),
+            self.gradient_taken.eq(update.taken),
+            self.gradient_row.eq(update.taken_gradient),
             self.sign.eq(update.write),
             self.sign_slot.eq(update.slot),
             self.sign_data.eq(update.written),

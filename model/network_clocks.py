@@ -28,6 +28,7 @@ from .engine.compile import compilable, compiled
 from .events import Events
 from .gate_sizes import UPDATE, gate_sizes
 from .network_result import NetworkResult
+from .result import Result
 from .surrogate import Surrogate
 
 LOOK = 2
@@ -89,6 +90,39 @@ def network_window_ends(
     work = np.full((5, count), LONG_AGO, np.int64)
     compiled(network_times)(walked, counts, constants, swept, events.steps, work, ends)
     return ends
+
+
+def window_clocks(
+    config: NetworkConfig, events: Events, result: NetworkResult, *, learn: bool,
+    learning_core: bool = True,
+) -> NDArray[np.int64]:  # fmt: skip
+    """Return the clock cycles of each window by itself: (W,).
+
+    They count from the transfer of its first event until all layers are idle.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    events : Events
+    result : NetworkResult
+        Of all windows; with ``membrane`` and ``adjoints`` if they are learned.
+    learn : bool
+    learning_core : bool
+        Whether the core has learning hardware.
+    """
+    clocks = np.zeros(events.windows, np.int64)
+    for w in range(events.windows):
+        one = slice(w, w + 1)
+        layers = tuple(
+            Result(own.raster[one], membrane=None if own.membrane is None else own.membrane[one])
+            for own in result.layers
+        )
+        own = NetworkResult(layers, adjoints=tuple(values[one] for values in result.adjoints))
+        ends = network_window_ends(
+            config, events.select([w]), [own], [learn] if learning_core else None
+        )
+        clocks[w] = ends.max() + SETTLE + 1
+    return clocks
 
 
 def sweep_clocks(config: NetworkConfig, walked: NDArray[np.int64], result: NetworkResult) -> int:

@@ -158,6 +158,11 @@ def run(args: argparse.Namespace) -> int:
     levels = load_targets(args.targets, config, events.windows) if args.targets else None
     if args.layers and not isinstance(inputs.config, NetworkConfig):
         raise BitlifError("--layers needs a network, and CONFIG is a single layer: use --out")
+    if args.layers and backend.startswith("netlist:"):
+        raise BitlifError(
+            f"--layers must not be combined with --backend {backend}, which shows the spikes of "
+            f"the last layer only: use --out"
+        )
     if events.windows == 0:
         raise BitlifError(f"spikes '{path_text(args.spikes)}' must hold at least one window, not 0")
     files = {
@@ -189,7 +194,11 @@ def run(args: argparse.Namespace) -> int:
         "spikes_by_neuron": counts.tolist(),
         "output_rate": float(counts.sum() / (steps * config.layer.neurons)),
         **_scores(inputs, predicted),
-        **{name: result.counters[name] for name in counters_of(backend, inputs.config)},
+        **{
+            name: result.counters[name]
+            for name in counters_of(backend, inputs.config)
+            if name in result.counters
+        },
         **_layers(inputs.config, layers, backend),
         "seconds": seconds,
         "neuron_steps_per_second": steps * config.layer.neurons / seconds,
@@ -228,14 +237,15 @@ def _layers(
     for own, result in zip(config.layers, layers, strict=True):
         counts = result.counts.sum(axis=0)
         windows, steps, neurons = result.raster.shape
-        facts = {
-            "inputs": own.config.layer.inputs,
-            "neurons": neurons,
-            "spikes": int(counts.sum()),
-            "spikes_per_window": float(counts.sum() / windows),
-            "rate": float(counts.sum() / (windows * steps * neurons)),
-            "silent_neurons": int((counts == 0).sum()),
-        }
+        facts: dict[str, Any] = {"inputs": own.config.layer.inputs, "neurons": neurons}
+        # A netlist does not show the spikes of hidden layers.
+        if windows:
+            facts |= {
+                "spikes": int(counts.sum()),
+                "spikes_per_window": float(counts.sum() / windows),
+                "rate": float(counts.sum() / (windows * steps * neurons)),
+                "silent_neurons": int((counts == 0).sum()),
+            }
         names = [name for name in FORWARD_COUNTERS if name in result.counters]
         if backend == "float":
             names = ["synaptic_events"]

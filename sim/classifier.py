@@ -78,8 +78,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         must have the sizes of the data. None: one that suits the training spikes; see
         `bitlif.tasks.suit_config` and `bitlif.tasks.suit_network`.
     backend : str
-        ``"model"``, ``"float"``, ``"rtl"`` or a netlist; see `bitlif.open`. With hidden layers,
-        ``"model"`` or ``"float"``. Boards are trained with `bitlif.open` and `bitlif.tasks.train`.
+        ``"model"``, ``"float"``, ``"rtl"`` or a netlist; see `bitlif.open`. Boards are trained with
+        `bitlif.open` and `bitlif.tasks.train`.
     seed : int
         Seed of the spikes, the order of the windows, and the LFSRs.
     encoder_options : dict or None
@@ -235,7 +235,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any, *, first: bool) -> tuple[Any, NDArray[Any]]:
         """Return checked inputs and labels."""
-        require_estimator_backend(self.backend, hidden_sizes(self.hidden))
+        hidden_sizes(self.hidden)
+        require_estimator_backend(self.backend)
         require_int("seed", self.seed, 0, (1 << 31) - 1)
         require_int("threads", self.threads, 1, 256)
         readout(self.readout)
@@ -254,8 +255,6 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         codes = codes_among(labels, classes)
         hidden = hidden_sizes(self.hidden)
         given = given_config(self.config, hidden)
-        if isinstance(given, NetworkConfig):
-            require_estimator_backend(self.backend, given.layers)
         name = encoder_for(self.encoder, kind_of(inputs))
         steps = self.steps if given is None else outer(given).window.steps
         if isinstance(inputs, Events):

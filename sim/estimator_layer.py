@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -15,33 +14,24 @@ from bitlif.model.errors import BitlifError, require_choice
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
 from bitlif.model.layer import Layer
-from bitlif.tasks.independent import prediction_config, run_independent
+from bitlif.tasks.independent import CLEARED, run_independent
 from bitlif.tasks.learner import Engine, Learner
 from bitlif.tasks.readouts import Readout
 from bitlif.tasks.suit_config import Choice, suit_config
 from bitlif.tasks.suit_network import suit_network
 
-from .backends.network_core import NetworkCore
+from .backends.network_kept import KeptNetworkCore
 from .backends.open import open
 
 MODELS = ("model", "float")
-"""Backends of networks; they can be copied, and run each window from the reset state."""
+"""Backends whose layers and networks can be copied."""
 
 AnyConfig = Config | NetworkConfig
 
 
-def require_estimator_backend(backend: object, hidden: Sequence[Any]) -> None:
-    """Raise unless a classifier with these hidden layers can be trained on a backend."""
-    if not hidden:
-        accepted = (*MODELS, "rtl", *(family.backend for family in FAMILIES.values()))
-        require_choice("backend", backend, accepted)
-        return
-    try:
-        require_choice("backend", backend, MODELS)
-    except BitlifError as error:
-        raise type(error)(
-            f"{error} with hidden layers: no backend runs networks in gates yet"
-        ) from error
+def require_estimator_backend(backend: object) -> None:
+    """Raise unless a classifier can be trained on a backend."""
+    require_choice("backend", backend, (*MODELS, "rtl", *(f.backend for f in FAMILIES.values())))
 
 
 def given_config(config: Any, hidden: tuple[int, ...]) -> AnyConfig | None:
@@ -98,9 +88,9 @@ def opened(config: AnyConfig, backend: str, *, seed: int, threads: int) -> Learn
     """Return a new layer or network on a backend."""
     if isinstance(config, NetworkConfig):
         # A network's weights are lists; otherwise its core has the same interface.
-        own: dict[str, Any] = (
-            {"threads": threads, "signature": False} if backend == "model" else {"seed": seed}
-        )
+        own: dict[str, Any] = {
+            "model": {"threads": threads, "signature": False}, "float": {"seed": seed}
+        }.get(backend, {})  # fmt: skip
         network: Any = open(config, backend, **own)
         return cast("Learner", network)
     if backend == "model":
@@ -112,7 +102,7 @@ def opened(config: AnyConfig, backend: str, *, seed: int, threads: int) -> Learn
 
 def can_be_copied(layer: Learner | None) -> bool:
     """Return whether a copy of a layer continues where the layer is: not with gates."""
-    return layer is None or isinstance(layer, Engine | NetworkCore)
+    return layer is None or isinstance(layer, Engine | KeptNetworkCore)
 
 
 def neurons_of(config: AnyConfig) -> int:
@@ -127,10 +117,11 @@ def scores_of(
     seed: int, threads: int,
 ) -> NDArray[np.float64]:  # fmt: skip
     """Return the score of each neuron in each window, each run from the reset state: (W, K)."""
-    if backend in MODELS or isinstance(config, NetworkConfig):
+    if backend in MODELS:
         layer = opened(config, backend, seed=seed, threads=threads)
         layer.load(weights)
         return read.scores(run_independent(layer, events, record=read.records(layer)))
-    with open(prediction_config(config), backend, learning=False) as core:
+    apart: Any = config.replace(**CLEARED)
+    with open(apart, backend, learning=False) as core:
         core.load(weights)
         return read.scores(core.run(events, record=read.records(core)))

@@ -39,7 +39,7 @@ class Observable:
     name : str
         Standard name of the quantity.
     when : str
-        Name of the bit, one of `bitlif.hdl.core_signals.WATCHED`.
+        Name of the bit, one of `bitlif.hdl.core_signals.WATCHED`, or ``"adjoint"``.
     path : str
         Dotted path from the top module.
     bits : int
@@ -62,8 +62,8 @@ class Observable:
 
     @property
     def flag(self) -> int:
-        """Number of the bit in ``watch``."""
-        return WATCHED.index(self.when)
+        """Number of the bit in ``watch``; a layer of a network has adjoints in place of traces."""
+        return WATCHED.index("trace" if self.when == "adjoint" else self.when)
 
     def as_task(self) -> dict[str, Any]:
         """Return the attributes that the bench needs, in plain types."""
@@ -158,6 +158,7 @@ def _shape(
         "drawn": (windows, steps, slots, lanes),
         "slot": (windows, steps, slots, lanes),
         "error": (windows, steps, slots, lanes),
+        "adjoint": (windows, steps, slots, lanes),
         "trace": (windows, steps, inputs, 1),
         "gradient": (windows, slots, inputs, lanes),
         "update": (windows, slots, inputs, lanes),
@@ -175,8 +176,9 @@ def arrange(
     """Return rows (R, count) from a bench, rearranged as the model records them.
 
     The result has shape (W, T, M) for neurons, (W, T, N) for traces, (W, N, M) for gradient and
-    weights, and (W, count) for all others. Missing rows are filled with `MISSING`; rows after the
-    last window are ignored. T is `steps`, by default that of the configuration.
+    weights, and (W, count) for all others. Adjoints come from the last step to the first. Missing
+    rows are filled with `MISSING`; rows after the last window are ignored. T is `steps`, by default
+    that of the configuration.
     """
     sizes, steps = config.layer, steps or config.window.steps
     shape = _shape(config, observable, windows, steps)
@@ -191,4 +193,6 @@ def arrange(
         return values[..., 0]
     if observable.when == "window":
         return values
+    if observable.when == "adjoint":
+        values = values[:, ::-1]  # a sweep goes back
     return values.reshape(windows, steps, -1)[..., : sizes.neurons]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+import bitlif
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
 from bitlif.model.result import Result
@@ -58,6 +59,9 @@ def test_work(core: Core, probe: Core, examples: Examples, shown: int) -> list[L
     """
     if not isinstance(probe, NetworkCore) or not examples.test.windows:
         return []
+    if not probe.records:
+        # A netlist shows only its ports: the model has the same bits.
+        probe = bitlif.open(probe.config, "model")
     probe.reset()
     copy_weights(core, probe)
     run = run_apart if examples.independent else NetworkCore.run
@@ -126,13 +130,14 @@ def layer_report(core: Core, work: Sequence[LayerWork], windows: int) -> dict[st
             facts["spikes_per_window"] = work[number].spikes / windows
             facts["synaptic_operations_per_window"] = work[number].operations / windows
         else:
-            if number + 1 < len(network.layers):
+            # A netlist does not show the spikes of hidden layers.
+            after = [own.get("synaptic_events") for own in counted[number : number + 2]]
+            if after[1:] and after[1] is not None:
                 # Each spike is an event of every neuron of the next layer.
-                after = counted[number + 1]["synaptic_events"]
                 neurons = network.layers[number + 1].config.layer.neurons
-                facts["spikes_per_window"] = after / neurons / learned
-            events = counted[number]["synaptic_events"]
-            facts["synaptic_operations_per_window"] = events / learned
+                facts["spikes_per_window"] = after[1] / neurons / learned
+            if after[0] is not None:
+                facts["synaptic_operations_per_window"] = after[0] / learned
         found.append({**facts, **counted[number]})
     return {"layers": found}
 

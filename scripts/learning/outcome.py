@@ -50,4 +50,9 @@ def summed_counters(
     """Return the sums of counters over calls, those of earlier runs included."""
     known = [earlier.counters] if earlier.counters else []
     names = counters_of(core.backend, core.config)
-    return {name: sum(tally[name] for tally in (*known, *tallies)) for name in names}
+    every = (*known, *tallies)
+    return {
+        name: sum(tally[name] for tally in every)
+        for name in names
+        if all(name in tally for tally in every)
+    }

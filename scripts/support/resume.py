@@ -21,6 +21,7 @@ from bitlif.model.text import path_text, quoted
 from bitlif.sim.backends.core import Core
 from bitlif.sim.backends.modelled import Modelled
 from bitlif.sim.backends.network_core import NetworkCore
+from bitlif.sim.backends.network_kept import KeptNetworkCore
 from bitlif.sim.backends.network_result import NETWORK_COUNTERS
 from bitlif.tasks.task import Epoch
 
@@ -74,7 +75,7 @@ def save_state(folder: Path, core: Core) -> None:
     """Write the file that `resume` reads, if the core is a model."""
     if isinstance(core, Modelled):
         core.save_layer(folder / STATE)
-    elif isinstance(core, NetworkCore):
+    elif isinstance(core, KeptNetworkCore):
         core.save(folder / STATE)
 
 

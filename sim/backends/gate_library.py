@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitlif.hdl.core_signals import COUNTERS
-from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.sim.compiled.bit_packing import Words
+from bitlif.sim.compiled.design import Design
 
 NOT_BEGUN = -1
 """Value of ``windows_done`` until the driver has begun with a step."""
@@ -33,7 +32,7 @@ class Job(ctypes.Structure):
     """The driver's ``Job``, with its fields in the same order."""
 
     _fields_ = (
-        ("windows", ctypes.c_int64), ("pointers", ctypes.c_void_p),
+        ("windows", ctypes.c_int64), ("steps", ctypes.c_int64), ("pointers", ctypes.c_void_p),
         ("addresses", ctypes.c_void_p), ("targets", ctypes.c_void_p),
         ("target_words", ctypes.c_int32), ("learn", ctypes.c_int32),
         ("max_step_clocks", ctypes.c_int64), ("raster", ctypes.c_void_p),
@@ -43,34 +42,27 @@ class Job(ctypes.Structure):
     )  # fmt: skip
 
 
-class Counters(ctypes.Structure):
-    """The driver's ``Counters``: one field per counter, by its name."""
-
-    _fields_ = tuple((name, ctypes.c_uint32) for name in COUNTERS)
-
-
 class StepJob:
     """A job of one step, with its arrays, which all steps share.
 
     Parameters
     ----------
-    config : Config
-    probes : int
-        Number of probes that the core has.
+    design : Design
     """
 
-    def __init__(self, config: Config, probes: int) -> None:
-        self.raster = np.zeros(config.layer.neurons, np.uint8)
-        self.window_clocks = np.zeros(1, np.int64)
-        self.records = (Record * max(1, probes))()
-        self._clocks, self._digest = (np.zeros(1, np.int64) for _ in range(2))
+    def __init__(self, design: Design) -> None:
+        first, last = design.layers[0].config.layer, design.layers[-1].config.layer
+        self.raster = np.zeros((1, 1, last.neurons), np.uint8)
+        self.window_clocks, self.step_clocks = np.zeros(1, np.int64), np.zeros((1, 1), np.int64)
+        self.digests = np.zeros((len(design.layers), 1, 1), np.int64)
+        self.records = (Record * max(1, len(design.probes)))()
         self._pointers = np.zeros(2, np.int64)
-        self._addresses = np.zeros(config.layer.inputs, np.int32)
+        self._addresses = np.zeros(first.inputs, np.int32)
         self.job = Job(
-            windows=1, pointers=self._pointers.ctypes.data,
+            windows=1, steps=1, pointers=self._pointers.ctypes.data,
             addresses=self._addresses.ctypes.data, raster=self.raster.ctypes.data,
-            step_clocks=self._clocks.ctypes.data, window_clocks=self.window_clocks.ctypes.data,
-            step_digests=self._digest.ctypes.data, records=ctypes.addressof(self.records),
+            step_clocks=self.step_clocks.ctypes.data, window_clocks=self.window_clocks.ctypes.data,
+            step_digests=self.digests.ctypes.data, records=ctypes.addressof(self.records),
         )  # fmt: skip
 
     def prepare(
@@ -87,16 +79,6 @@ class StepJob:
         for record in self.records:
             record.rows = None
         return job
-
-    @property
-    def clocks(self) -> int:
-        """Clock cycles of the step."""
-        return int(self._clocks[0])
-
-    @property
-    def digest(self) -> int:
-        """Signature at its end."""
-        return int(self._digest[0])
 
 
 def load_library(path: Path) -> Any:

@@ -2,58 +2,42 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.hdl.bus.registers import COUNTER_STOPPED
-from bitlif.hdl.loadable import require_loadable
+from bitlif.hdl.loadable import network_rows, require_loadable
 from bitlif.model.checks import Spikes, check_weights
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError, BitlifTypeError, located
 from bitlif.model.events import Events
-from bitlif.model.files.save_file import (
-    Arrays,
-    require_array,
-    require_names,
-)
 from bitlif.model.result import LayerState
-from bitlif.model.signature import MASK, Signature
 from bitlif.model.text import quoted
 
-from .kept_core import KeptCore
+from .core import Core
 from .modelled import CALL_STEPS, CALL_VALUES
 from .network_result import NETWORK_COUNTERS, LayerResult, NetworkCoreResult
-from .result import Tally
 
 NETWORK_RECORDS = ("current", "membrane", "draws", "errors", "adjoints", "gradient")
 """Names that a run of a network can record; errors are those of the last layer."""
 
 
-class NetworkStand(NamedTuple):
-    """The state of a network's core, replaced as a whole so that an interrupt cannot tear it."""
-
-    network: Any
-    """a snapshot of the network"""
-    counted: tuple[dict[str, int], ...]
-    """counters of each layer"""
-    lanes: tuple[tuple[int, ...], ...]
-    """states of the signature's lanes of each layer"""
-    window: Any = None
-    """the window that `step` has begun"""
-
-
-class NetworkCore(KeptCore):
+class NetworkCore(Core):
     """A network that loads weights, runs and learns windows, and can be read back.
 
     `bitlif.open` returns one for a `NetworkConfig`. It has the interface of a layer's core, `Core`,
     with these differences: weights and states are lists with one item per layer, runs and steps
-    also return the results of all layers, there are no traces to record, and no clock cycles, as
-    no backend runs networks in gates yet. It starts with the weights of
+    also return the results of all layers, and there are no traces to record. Gates count the clock
+    cycles of windows, and neither core those of steps. It starts with the weights of
     `NetworkConfig.initial_weights`.
+
+    A netlist shows only its ports: results of hidden layers have no spikes, and counters no
+    ``synaptic_events`` of the layers after the first.
 
     Parameters
     ----------
@@ -62,9 +46,9 @@ class NetworkCore(KeptCore):
         False: inference only.
     """
 
-    records = known_records = NETWORK_RECORDS
+    records: tuple[str, ...] = NETWORK_RECORDS
+    known_records: tuple[str, ...] = NETWORK_RECORDS
     counts_clocks = False
-    _now: NetworkStand
 
     def __init__(self, network: NetworkConfig, *, learning: bool = True) -> None:
         super().__init__(network.outer, learning=learning)
@@ -98,7 +82,8 @@ class NetworkCore(KeptCore):
             unchanged.
         """
         self._require_open()
-        self._load(self._check_weights(weights))
+        checked: Any = self._check_weights(weights)
+        self._load(checked)
 
     def _require_layers(self, weights: Sequence[NDArray[Any]]) -> None:
         """Raise unless there is one array per layer."""
@@ -143,9 +128,11 @@ class NetworkCore(KeptCore):
                 raise BitlifError(f"layer.{number}.sweep must be that of the network")
             with located(f"layer.{number}"):
                 require_loadable(own.config, other.config)
+            network_rows(built, network, number)
         self._half_loaded_tables = True
         self._network, self._config = network, network.outer
         self._load_tables()
+        self._reset()
         self._half_loaded_tables = False
 
     # -- running -----------------------------------------------------------------------------
@@ -241,7 +228,11 @@ class NetworkCore(KeptCore):
         They are keyed by `bitlif.sim.backends.network_result.NETWORK_COUNTERS`.
         """
         own = self.layer_counters()
-        return {name: sum(counted[name] for counted in own) for name in NETWORK_COUNTERS}
+        return {
+            name: sum(counted[name] for counted in own)
+            for name in NETWORK_COUNTERS
+            if all(name in counted for counted in own)
+        }
 
     def layer_counters(self) -> tuple[dict[str, int], ...]:
         """Return the counters of each layer since the reset.
@@ -254,8 +245,29 @@ class NetworkCore(KeptCore):
                 name: count if name == "synaptic_events" else min(count, COUNTER_STOPPED)
                 for name, count in counted.items()
             }
-            for counted in self._now.counted
+            for counted in self._layer_counters()
         )
+
+    def layer_signatures(self) -> tuple[int, ...] | None:
+        """Return the signature of each layer; None for the float twin.
+
+        `bitlif.sim.backends.network_result.network_signature` makes that of the network of them.
+        """
+        self._require_open()
+        return self._layer_signatures()
+
+    def sweep_lfsr(self) -> tuple[tuple[int, ...], ...]:
+        """Return the states of the sweep's LFSRs of each layer; () where none is used.
+
+        They are used in layers that are learned with stochastic rounding.
+        """
+        self._require_open()
+        return self._sweep_lfsr()
+
+    def _rounds(self, number: int) -> bool:
+        """Return whether the sweep of a layer uses LFSRs."""
+        learned = self._learning and number >= self._network.learned_from
+        return learned and self._network.layers[number].sweep.rounding == "stochastic"
 
     def _stopped_counters(self, counters: dict[str, int]) -> tuple[str, ...]:
         largest = {
@@ -267,66 +279,6 @@ class NetworkCore(KeptCore):
             {name: COUNTER_STOPPED for name, count in largest.items() if count >= COUNTER_STOPPED}
         )
 
-    def phase(self) -> int:
-        """Return the index of the phase of the last layer's schedule for the next window."""
-        return self.state()[-1].phase
-
-    # -- keeping -----------------------------------------------------------------------------
-
-    def _fresh_stand(self) -> NetworkStand:
-        counted = tuple(dict.fromkeys(NETWORK_COUNTERS, 0) for _ in self._network.layers)
-        lanes = tuple(Signature(own.config.layer).lanes for own in self._network.layers)
-        return NetworkStand(self._worker.snapshot(), counted, lanes)
-
-    def _load(self, weights: Any) -> None:
-        worker = self._current()
-        worker.load(weights)
-        self._now = self._now._replace(network=worker.snapshot())
-
-    def _reset(self) -> None:
-        worker = self._current()
-        worker.reset()
-        self._now = self._fresh_stand()
-
-    def _current(self) -> Any:
-        """Return the worker in the core's state: an interrupted run may have left another."""
-        worker = self._worker
-        worker.restore(self._now.network)
-        return worker
-
-    def _to_arrays(self) -> Arrays:
-        now, arrays = self._now, self._current().to_arrays()
-        for number, (counted, lanes) in enumerate(zip(now.counted, now.lanes, strict=True)):
-            values = [counted[name] for name in NETWORK_COUNTERS]
-            arrays[layer_key(number, "counters")] = np.array(values, np.int64)
-            arrays[layer_key(number, "signature")] = np.array(lanes, np.uint32)
-        return dict(arrays)
-
-    def _from_arrays(self, arrays: Arrays) -> NetworkStand:
-        counts, lanes = [], []
-        names = [
-            layer_key(number, name)
-            for number in range(len(self._network.layers))
-            for name in ("counters", "signature")
-        ]
-        require_names(arrays, {*arrays, *names})
-        for number, own in enumerate(self._network.layers):
-            key = layer_key(number, "counters")
-            counted = require_array(arrays, key, (len(NETWORK_COUNTERS),), 0, (1 << 62) - 1)
-            pairs = zip(NETWORK_COUNTERS, counted, strict=True)
-            counts.append({name: int(count) for name, count in pairs})
-            key = layer_key(number, "signature")
-            signed = require_array(arrays, key, (own.config.layer.lanes,), 0, MASK)
-            lanes.append(tuple(int(lane) for lane in signed))
-        rest = {name: array for name, array in arrays.items() if name not in names}
-        return NetworkStand(self._worker.from_arrays(rest), tuple(counts), tuple(lanes))
-
-    def _weights(self) -> Any:
-        return self._current().weights()
-
-    def _states(self) -> Any:
-        return self._current().states()
-
     def _state(self) -> LayerState:
         last: LayerState = self._states()[-1]
         return last
@@ -334,9 +286,21 @@ class NetworkCore(KeptCore):
     def _counters(self) -> dict[str, int]:
         return self.counters()
 
-    def _tally(self) -> Tally:
-        events = sum(counted["synaptic_events"] for counted in self._now.counted)
-        return Tally(self._now.network.learned, 0, events)
+    @abstractmethod
+    def _states(self) -> list[LayerState]: ...
+
+    @abstractmethod
+    def _layer_counters(self) -> tuple[dict[str, int], ...]: ...
+
+    @abstractmethod
+    def _layer_signatures(self) -> tuple[int, ...] | None: ...
+
+    @abstractmethod
+    def _sweep_lfsr(self) -> tuple[tuple[int, ...], ...]: ...
+
+    def phase(self) -> int:
+        """Return the index of the phase of the last layer's schedule for the next window."""
+        return self.state()[-1].phase
 
 
 def layer_key(number: int, name: str) -> str:

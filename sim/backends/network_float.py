@@ -153,6 +153,12 @@ class NetworkFloatCore(NetworkModelled):
     def _signature(self) -> None:
         return None
 
+    def _layer_signatures(self) -> None:
+        return None
+
+    def _sweep_lfsr(self) -> tuple[tuple[int, ...], ...]:
+        return ((),) * len(self._network.layers)
+
     def _unit(self, name: str, number: int) -> float:
         """Return what 1 of a quantity of a layer is in the numbers of `FloatNetwork`."""
         if self.units == "real":

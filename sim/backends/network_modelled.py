@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bitlif.model.events import Events
 
 from .modelled import no_clock_cycles, unpadded
-from .network_core import NETWORK_RECORDS, NetworkCore, NetworkStand, layer_key
+from .network_core import NETWORK_RECORDS, layer_key
+from .network_kept import KeptNetworkCore, NetworkStand
 from .network_result import NETWORK_COUNTERS, LayerStepResult, NetworkStepResult
 
 MODEL_NAMES = {"gradient": "gradients"}
@@ -24,7 +25,7 @@ Lanes = tuple[tuple[int, ...], ...]
 """States of the signature's lanes of each layer."""
 
 
-class NetworkModelled(NetworkCore):
+class NetworkModelled(KeptNetworkCore):
     """Common to both models: a network of `bitlif.model`, and counters that are kept here."""
 
     _extra_records: tuple[str, ...] = ()

@@ -123,7 +123,14 @@ class NetworkModelCore(NetworkModelled):
         # A core without learning has no update LFSRs.
         return [replace(own, update_lfsr=()) for own in states]
 
+    def _sweep_lfsr(self) -> tuple[tuple[int, ...], ...]:
+        states = self._current().sweep_lfsr()
+        return tuple(own if self._rounds(number) else () for number, own in enumerate(states))
+
     def _signature(self) -> int:
+        return int(network_signature(self._layer_signatures()))
+
+    def _layer_signatures(self) -> tuple[int, ...]:
         if not self._signed:
             raise BitlifError("signature must be True when the model is opened, not False")
         values = []
@@ -131,4 +138,4 @@ class NetworkModelCore(NetworkModelled):
             signer = Signature(own.config.layer)
             signer.lanes = lanes
             values.append(signer.value)
-        return int(network_signature(values))
+        return tuple(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, overload
 
 from bitlif.fpga.families import FAMILIES
@@ -94,7 +95,7 @@ def open(
     """Return a new core in its reset state.
 
     The weights of a layer are all zero; those of a network are its start weights. Networks run on
-    the backends ``"model"`` and ``"float"``; see `bitlif.sim.backends.network_core.NetworkCore`.
+    all backends but boards; see `bitlif.sim.backends.network_core.NetworkCore`.
 
     Parameters
     ----------
@@ -155,31 +156,34 @@ def open(
             raise BitlifError(
                 f"{name} must be {DEFAULTS[name]} with backend {backend}, not {quoted(value)}"
             )
-    if isinstance(config, NetworkConfig):
-        return _open_network(config, backend, learning, own)
-    if backend == "model":
-        return ModelCore(config, learning=learning, **own)
-    if backend == "float":
-        return FloatCore(config, learning=learning, **own)
     if backend.startswith(PREFIX):
+        if isinstance(config, NetworkConfig):
+            raise BitlifError(
+                f"backend must be one of {', '.join(backend_names())} for a network, "
+                f"not {quoted(backend)}: no board holds a network yet"
+            )
         return SerialCore(config, backend, learning=learning)
+    network = isinstance(config, NetworkConfig)
+    if backend == "model":
+        kind: Any = NetworkModelCore if network else ModelCore
+    elif backend == "float":
+        kind = NetworkFloatCore if network else FloatCore
+    else:
+        kind = functools.partial(_gates(network, backend), backend=backend)
+    core: Core = kind(config, learning=learning, **own)
+    return core
+
+
+def _gates(network: bool, backend: str) -> Any:
+    """Return the class of compiled gates, which needs Amaranth."""
     try:
+        if network:
+            from .network_gates import NetworkGateCore
+
+            return NetworkGateCore
         from .gates import GateCore
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "amaranth":
             raise
         raise missing_extra(f"backend '{backend}' needs Amaranth", "gates", error) from error
-    return GateCore(config, backend, learning=learning)
-
-
-def _open_network(
-    network: NetworkConfig, backend: str, learning: bool, options: dict[str, Any]
-) -> NetworkCore:
-    if backend == "model":
-        return NetworkModelCore(network, learning=learning, **options)
-    if backend == "float":
-        return NetworkFloatCore(network, learning=learning, **options)
-    raise BitlifError(
-        f"backend must be one of {', '.join(OPTIONS)} for a network, not {quoted(backend)}: "
-        f"no backend runs networks in gates yet"
-    )
+    return GateCore

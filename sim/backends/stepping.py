@@ -164,6 +164,11 @@ class Stepped(Lifetime):
         names = check_records(record, self.known_records)
         for name in names:
             if name not in self.records:
+                if self.records:
+                    raise BitlifError(
+                        f"record must name some of {', '.join(self.records)} on {self.backend}, "
+                        f"not '{name}', which its gates do not compute"
+                    )
                 raise BitlifError(
                     f"record must be empty, not '{name}': {self.backend} shows its ports only"
                 )

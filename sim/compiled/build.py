@@ -17,9 +17,12 @@ from bitlif.fpga.families import family_named
 from bitlif.fpga.netlist import make_netlist
 from bitlif.fpga.tools import run_tool, tool_version
 from bitlif.hdl.export.convert import converter
+from bitlif.hdl.export.network_verilog import network_verilog
 from bitlif.hdl.export.programs import NotFound, program_output, usable_program
-from bitlif.hdl.export.verilog import core_name, core_verilog
+from bitlif.hdl.export.verilog import core_verilog
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
+from bitlif.model.config.network_tree import dump_network
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.extras import install_command
@@ -27,6 +30,7 @@ from bitlif.model.logging import notify
 from bitlif.model.storage.cache import cached, key_of
 from bitlif.sim.simulators import require_simulator
 
+from .design import Design, design_of
 from .shell import SHELL, shell_header, shell_verilog
 
 DRIVER, LIBRARY, RUNTIME = "core_driver.cc", "core.so", "runtime.o"
@@ -39,11 +43,12 @@ FLAGS = (
 
 SOURCES = (
     "sim/compiled/build.py", "sim/compiled/core_driver.cc", "sim/compiled/line_driver.cc",
-    "sim/compiled/step_driver.cc", "sim/compiled/shell.py", "sim/compiled/bit_packing.py",
-    "sim/probes.py", "fpga/families.py", "fpga/family.py", "fpga/gate_tally.py", "fpga/gowin.py",
-    "fpga/large_ram.py", "fpga/logic_products.py", "fpga/netlist.py", "fpga/paired_products.py",
-    "fpga/synthesis.py", "fpga/tools.py", "fpga/yosys_mapping.py", "fpga/ecp5_cells.v",
-    "fpga/gowin_cells.v", "fpga/ice40_cells.v",
+    "sim/compiled/step_driver.cc", "sim/compiled/shell.py", "sim/compiled/design.py",
+    "sim/compiled/bit_packing.py", "sim/probes.py", "sim/network_probes.py", "fpga/families.py",
+    "fpga/family.py", "fpga/gate_tally.py", "fpga/gowin.py", "fpga/large_ram.py",
+    "fpga/logic_products.py", "fpga/netlist.py", "fpga/paired_products.py", "fpga/synthesis.py",
+    "fpga/tools.py", "fpga/yosys_mapping.py", "fpga/ecp5_cells.v", "fpga/gowin_cells.v",
+    "fpga/ice40_cells.v",
 )  # fmt: skip
 """Files that a compiled core depends on, besides those of `bitlif.model` and `bitlif.hdl`."""
 
@@ -52,13 +57,14 @@ OPTIMISE = {"rtl": "-O2", "netlist": "-O1"}
 
 
 def library(
-    config: Config, backend: str, *, learning: bool = True, verilog: str | None = None
-) -> Path:
+    config: Config | NetworkConfig, backend: str, *, learning: bool = True,
+    verilog: str | None = None,
+) -> Path:  # fmt: skip
     """Return the path of a compiled core. It is compiled first if it is not in the cache.
 
     Parameters
     ----------
-    config : Config
+    config : Config or NetworkConfig
     backend : str
         ``"rtl"``, or ``"netlist:"`` and a key of `bitlif.fpga.families.FAMILIES`.
     learning : bool
@@ -75,7 +81,7 @@ def library(
     require_tools()
     parts = {
         "backend": backend,
-        "config": dump_config(config),
+        "config": _dump(config),
         "learning": str(learning),
         "verilog": verilog or "",
         **ingredients(),
@@ -87,18 +93,37 @@ def library(
     def make(folder: Path) -> None:
         takes = "seconds" if kind == "rtl" else "a minute or more"
         notify(f"compiling {config.name} for {backend} (once, {takes}) ...")
-        text = verilog or core_verilog(config, learning=learning)
+        design = compiled_design(config, backend, learning=learning)
+        text = verilog or _verilog(config, learning)
         (folder / "core.sv").write_text(text, "utf-8")
         source = folder / "core.sv"
         if kind == "netlist":
-            source = make_netlist(text, core_name(config), family, folder / "netlist").verilog
-        probed = kind == "rtl"
+            source = make_netlist(text, design.module, family, folder / "netlist").verilog
         for name, write in (("shell.sv", shell_verilog), ("shell.h", shell_header)):
-            (folder / name).write_text(write(config, learning=learning, probed=probed), "utf-8")
+            (folder / name).write_text(write(design), "utf-8")
         sources = ["shell.sv", str(source.relative_to(folder))]
         compile_verilog(folder, sources, SHELL, DRIVER, OPTIMISE[kind])
 
     return cached(key_of(parts), LIBRARY, make)
+
+
+def compiled_design(
+    config: Config | NetworkConfig, backend: str, *, learning: bool = True
+) -> Design:
+    """Return what the library of a core consists of: RTL has probes, a netlist has ports only."""
+    return design_of(config, learning=learning, probed=backend == "rtl")
+
+
+def _dump(config: Config | NetworkConfig) -> str:
+    if isinstance(config, NetworkConfig):
+        return dump_network(config.to_dict())
+    return dump_config(config)
+
+
+def _verilog(config: Config | NetworkConfig, learning: bool) -> str:
+    if isinstance(config, NetworkConfig):
+        return network_verilog(config, learning=learning)
+    return core_verilog(config, learning=learning)
 
 
 def ingredients() -> dict[str, str]:

@@ -1,5 +1,5 @@
-// Drives one layer core, compiled by Verilator, through its ports: whole windows, or one step of a
-// window, in one call.
+// Drives the core of a layer or a network, compiled by Verilator, through its ports: whole windows,
+// or one step of a window, in one call.
 //
 // A clock cycle is two evaluations: with the clock low, after which the outputs follow the inputs,
 // and with the clock high, which is the rising edge. A stream transfers what its ports hold before
@@ -16,15 +16,13 @@
 
 namespace {
 
-// The result of a call. `FAILURES` in bitlif.sim.backends.gates has the messages.
+// The result of a call. `FAILURES` in bitlif.sim.backends.gate_library has the messages.
 enum Status : int32_t { DONE = 0, STALLED = 1, WRONG_EVENT = 2, TOO_MUCH = 3 };
 
-// The memories that can be written, by the names of their ports.
-#define X(number, name) MEMORY_##name = number,
-enum Memory : int32_t { MEMORIES(X) };
+// What enables all lanes of a memory.
+#define X(number, address, data, enable) const uint32_t ENABLED_##number[] = {ENABLE_##number};
+MEMORIES(X)
 #undef X
-
-const uint32_t ALL_LANES[] = {LANE_MASK};
 
 // Copy 32-bit words, lowest first, to and from a port of any width.
 template <class Port>
@@ -72,6 +70,7 @@ extern "C" {
 
 struct Job {
   int64_t windows;
+  int64_t steps;              // steps of all windows, or 1
   const int64_t *pointers;    // (windows * STEPS + 1)
   const int32_t *addresses;
   const uint32_t *targets;    // one row of words per step and slot; null if none are sent
@@ -81,12 +80,12 @@ struct Job {
   uint8_t *raster;            // (windows * STEPS, NEURONS)
   int64_t *step_clocks;       // (windows * STEPS)
   int64_t *window_clocks;     // (windows)
-  int64_t *step_digests;      // (windows * STEPS)
+  int64_t *step_digests;      // (LAYERS, steps)
   Record *records;            // one per probe
   int64_t windows_done;
 };
 
-// The core's counters, one field per counter, named as in bitlif.hdl.core_signals.COUNTERS.
+// The core's counters, one field per counter.
 struct Counters {
 #define X(name) uint32_t name;
   COUNTERS(X)
@@ -128,13 +127,13 @@ inline void clock(Vtop &top) {
 void deassert_inputs(Vtop &top) {
   top.i_events_valid = 0;
   top.o_events_ready = 0;
-  clear(top.host_weights_enable);
-  top.host_schedule_enable = 0;
+#define X(number, address, data, enable) clear(top.enable);
+  MEMORIES(X)
+#undef X
 #if HAS_TARGETS
   top.i_targets_valid = 0;
 #endif
 #if HAS_LEARN
-  top.host_entry_enable = 0;
   top.learn = 0;
 #endif
 }
@@ -147,33 +146,49 @@ int32_t reset(Vtop &top, int64_t max_clocks) {
   top.rst = 0;
   for (int64_t n = 0; n < max_clocks; ++n) {
     settle(top);
-    if (top.host_idle) return DONE;
+    if (top.IDLE) return DONE;
     edge(top);
   }
   return STALLED;
 }
 
-// Records the probes that are valid according to the core's signal `watch`.
-inline int32_t record_probes(Vtop &top, Job &job) {
+// What happens in a clock cycle, by layer: the bits of its signal `watch`.
+struct Flags {
+  unsigned of[LAYERS] = {};
+  bool any = false;
+};
+
+inline Flags look(const Vtop &top) {
+  Flags flags;
 #if HAS_WATCH
-  const unsigned flags = top.watch;
-#define X(number, flag, words)                                                   \
-  if ((flags & flag) && job.records[number].rows) {                              \
+#define X(layer, watch, digest, count)     \
+  flags.of[layer] = top.watch;             \
+  flags.any |= flags.of[layer] != 0;
+  EACH_LAYER(X)
+#undef X
+#endif
+  return flags;
+}
+
+// Records the probes that are valid in a clock cycle.
+inline int32_t record_probes(const Vtop &top, Job &job, const Flags &flags) {
+#define X(number, layer, flag, words)                                            \
+  if ((flags.of[layer] & flag) && job.records[number].rows) {                    \
     Record &record = job.records[number];                                        \
     if (record.count == record.capacity) return TOO_MUCH;                        \
     take(top.probe##number, record.rows + record.count++ * words);               \
   }
-  if (flags) {
+  if (flags.any) {
     PROBES(X)
   }
 #undef X
-#endif
   return DONE;
 }
 
 // How much of a job has been done.
 struct Progress {
-  int64_t event, sent_steps, sent_targets, step, received_steps, slots;
+  int64_t event, sent_steps, sent_targets, step, received_steps;
+  int64_t slots[LAYERS];
 };
 
 // Allows steps to begin, with or without learning.
@@ -188,11 +203,13 @@ void allow(Vtop &top, const Job &job) {
 //
 // The signature of a step includes the neurons of its last slot, and those of the next step may
 // follow before the step ends. Without the signal `watch`, it is read when the step ends, which is
-// right for a step that runs by itself.
+// right for a step that runs by itself. A step of a network ends in its last layer; if nothing shows
+// that, it ends with its last output event.
 int32_t advance(Vtop &top, Job &job, Progress &done, Window &window, int64_t last_step, bool ends) {
   const int64_t *ends_of_steps = job.pointers + 1;
   int64_t event = done.event, sent_steps = done.sent_steps, sent_targets = done.sent_targets;
-  int64_t step = done.step, received_steps = done.received_steps, slots = done.slots;
+  int64_t step = done.step, received_steps = done.received_steps;
+  int64_t(&slots)[LAYERS] = done.slots;
   int64_t now = window.now, before = window.before;
   bool closed = false;
   for (;; ++now) {
@@ -207,7 +224,7 @@ int32_t advance(Vtop &top, Job &job, Progress &done, Window &window, int64_t las
     if (teaches) put(top.i_targets_payload, job.targets + sent_targets * job.target_words);
 #endif
     settle(top);
-    if (closed && top.host_idle) break;
+    if (closed && top.IDLE) break;
     if (now - before > job.max_step_clocks) return STALLED;
     if (offers && top.i_events_ready) {
       if (ends_step) ++sent_steps;
@@ -216,37 +233,55 @@ int32_t advance(Vtop &top, Job &job, Progress &done, Window &window, int64_t las
 #if HAS_TARGETS
     if (teaches && top.i_targets_ready) ++sent_targets;
 #endif
+    bool sent = false;
     if (top.o_events_valid) {
       if (received_steps == last_step) return TOO_MUCH;
       const unsigned output = top.o_events_payload;
-      if (output & LAST_OUT) ++received_steps;
+      sent = output & LAST_OUT;
+      if (sent) ++received_steps;
       else if (output >= NEURONS) return WRONG_EVENT;
       else ++job.raster[received_steps * NEURONS + output];
     }
-    const int32_t recorded = record_probes(top, job);
+    const Flags flags = look(top);
+    const int32_t recorded = record_probes(top, job, flags);
     if (recorded != DONE) return recorded;
-    if (top.step_done) {
+#if HAS_STEP_DONE
+    const bool ended = top.step_done;
+#elif HAS_WATCH
+    const bool ended = flags.of[LAYERS - 1] & STEP_FLAG;
+#else
+    const bool ended = sent;
+#endif
+    if (ended) {
       if (step == last_step) return TOO_MUCH;
       job.step_clocks[step] = now - before;
       before = now;
     }
-    const bool ended = top.step_done;
-#if HAS_WATCH
-    const bool passed = top.watch & SLOT_FLAG;
-    if (passed && slots == last_step * SLOTS) return TOO_MUCH;
-    slots += passed;
-    const bool whole = passed && slots % SLOTS == 0;
-#else
-    slots += ended ? SLOTS : 0;
-    const bool whole = ended;
-#endif
+    bool whole[LAYERS];
+#define X(layer, watch, digest, count)                                           \
+  {                                                                              \
+    const bool passed = HAS_WATCH ? flags.of[layer] & SLOT_FLAG : ended;         \
+    if (HAS_WATCH && passed && slots[layer] == last_step * count) return TOO_MUCH; \
+    slots[layer] += passed ? (HAS_WATCH ? 1 : count) : 0;                        \
+    whole[layer] = passed && slots[layer] % count == 0;                          \
+  }
+    EACH_LAYER(X)
+#undef X
     closed |= top.window_done;
     edge(top);
-    if (whole) job.step_digests[slots / SLOTS - 1] = top.digest;
+#define X(layer, watch, digest, count)                                           \
+  if (whole[layer])                                                              \
+    job.step_digests[layer * job.steps + slots[layer] / count - 1] = top.digest;
+    EACH_LAYER(X)
+#undef X
     step += ended;
   }
   if (step != last_step || received_steps != last_step) return TOO_MUCH;
-  done = {event, sent_steps, sent_targets, step, received_steps, slots};
+  done.event = event;
+  done.sent_steps = sent_steps;
+  done.sent_targets = sent_targets;
+  done.step = step;
+  done.received_steps = received_steps;
   window.now = now;
   window.before = before;
   return DONE;
@@ -255,7 +290,7 @@ int32_t advance(Vtop &top, Job &job, Progress &done, Window &window, int64_t las
 int32_t run(Vtop &top, Job &job) {
   deassert_inputs(top);
   allow(top, job);
-  Progress done = {job.pointers[0], 0, 0, 0, 0, 0};
+  Progress done = {job.pointers[0], 0, 0, 0, 0, {}};
   for (int64_t number = 0; number < job.windows; ++number) {
     Window window;
     const int32_t status = advance(top, job, done, window, (number + 1) * STEPS, true);
@@ -278,7 +313,7 @@ int32_t run_step(Core &core, Job &job) {
     core.window = Window();
   }
   allow(top, job);
-  Progress done = {job.pointers[0], 0, 0, 0, 0, 0};
+  Progress done = {job.pointers[0], 0, 0, 0, 0, {}};
   const bool ends = core.steps == STEPS - 1;
   const int32_t status = advance(top, job, done, core.window, 1, ends);
   if (status != DONE) return status;
@@ -300,22 +335,19 @@ int32_t run_step(Core &core, Job &job) {
 
 int32_t write_rows(Vtop &top, int32_t memory, int64_t count, const int64_t *addresses,
                    int32_t words, const uint32_t *rows) {
-  for (int64_t number = 0; number < count; ++number) {
-    const uint32_t *row = rows + number * words;
-    top.host_address = addresses[number];
-    if (memory == MEMORY_weights) {
-      put(top.host_weights_data, row);
-      put(top.host_weights_enable, ALL_LANES);
-    } else if (memory == MEMORY_schedule) {
-      put(top.host_schedule_data, row);
-      top.host_schedule_enable = 1;
-#if HAS_LEARN
-    } else if (memory == MEMORY_entry) {
-      put(top.host_entry_data, row);
-      top.host_entry_enable = 1;
-#endif
-    } else {
-      return WRONG_EVENT;
+  for (int64_t place = 0; place < count; ++place) {
+    const uint32_t *row = rows + place * words;
+    switch (memory) {
+#define X(number, address, data, enable) \
+  case number:                           \
+    top.address = addresses[place];      \
+    put(top.data, row);                  \
+    put(top.enable, ENABLED_##number);   \
+    break;
+      MEMORIES(X)
+#undef X
+      default:
+        return WRONG_EVENT;
     }
     clock(top);
   }
@@ -327,7 +359,7 @@ int32_t write_rows(Vtop &top, int32_t memory, int64_t count, const int64_t *addr
 // Reads the words of a port. Returns their number, or 0 if this core has no such port.
 int32_t read_port(Vtop &top, int32_t number, uint32_t *words) {
   switch (number) {
-#define X(number, name)                  \
+#define X(number, name, address)         \
   case number:                           \
     take(top.name, words);               \
     return words_of<decltype(top.name)>();
@@ -335,6 +367,18 @@ int32_t read_port(Vtop &top, int32_t number, uint32_t *words) {
 #undef X
   }
   return 0;
+}
+
+// Sets the address of the host port that a port belongs to.
+void choose(Vtop &top, int32_t number, int64_t value) {
+  switch (number) {
+#define X(number, name, address) \
+  case number:                   \
+    top.address = value;         \
+    break;
+    READ_PORTS(X)
+#undef X
+  }
 }
 
 }  // namespace
@@ -376,7 +420,7 @@ int32_t bitlif_read(Core *core, int32_t port, int64_t count, const int64_t *addr
                     uint32_t *rows) {
   int32_t words = 1;
   for (int64_t number = 0; number < count && words; ++number) {
-    core->top->host_address = addresses[number];
+    choose(*core->top, port, addresses[number]);
     for (int32_t clocks = 0; clocks < READ_CLOCKS; ++clocks) clock(*core->top);
     settle(*core->top);
     words = read_port(*core->top, port, rows);

@@ -2,137 +2,101 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from amaranth.hdl import Value
-from amaranth.lib.wiring import In, Signature
-
-from bitlif.hdl.core_signals import COUNTERS, READ_CLOCKS, WATCHED
-from bitlif.hdl.export.verilog import core_name
-from bitlif.hdl.host_port import trace_layout
-from bitlif.hdl.layer import core_members
-from bitlif.model.config.config import Config
-from bitlif.sim.probes import RECORDED, Observable, observables
+from bitlif.hdl.core_signals import READ_CLOCKS, WATCHED
 
 from .bit_packing import from_integers, words_for
+from .design import Design, DesignLayer, Probe
 
 SHELL = "bitlif_shell"
 """Name of the wrapper module."""
 
-MEMORIES = ("weights", "schedule", "entry")
-"""Memories that the driver writes, by the names of their host ports."""
 
-READ_PORTS = (
-    "host_idle", "host_weights", "host_state", "host_state_blank", "host_schedule",
-    "host_noise_lfsr", "host_trace", "host_trace_blank", "host_entry", "host_update_lfsr",
-    "phase", "digest",
-)  # fmt: skip
-"""Output ports that the driver reads. Not every core has all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A port of a core.
-
-    Attributes
-    ----------
-    name : str
-        Name in the core's Verilog.
-    bits : int
-        Width.
-    input : bool
-        Whether it is an input.
-    """
-
-    name: str
-    bits: int
-    input: bool
-
-    @property
-    def plain(self) -> str:
-        """Name in the wrapper: Verilator escapes two adjacent underscores."""
-        return self.name.replace("__", "_")
-
-
-def core_ports(config: Config, *, learning: bool) -> tuple[Port, ...]:
-    """Return the ports of a core's Verilog, starting with clock and reset."""
-    signature = Signature(core_members(config, learning=learning))
-    ports = [Port("clk", 1, True), Port("rst", 1, True)]
-    for path, member, value in signature.flatten(signature.create()):
-        name = "__".join(str(part) for part in path)
-        ports.append(Port(name, len(Value.cast(value)), member.flow == In))
-    return tuple(ports)
-
-
-def probes(config: Config, *, learning: bool) -> dict[str, Observable]:
-    """Return the probes of a core, by the name of their record."""
-    seen = {one.name: one for one in observables(config, learning=learning, learn=learning)}
-    return {record: seen[name] for record, name in RECORDED.items() if name in seen}
-
-
-def probe_bits(config: Config, probe: Observable) -> int:
-    """Return the width of the signal that contains a probe's fields."""
-    if probe.name == "PSP trace":
-        return int(trace_layout(config).size)
-    return probe.bits * probe.count
-
-
-def shell_verilog(config: Config, *, learning: bool, probed: bool) -> str:
-    """Return the wrapper of module `core_name`, with outputs for the probes if `probed`."""
-    ports = core_ports(config, learning=learning)
+def shell_verilog(design: Design) -> str:
+    """Return the wrapper of a core, with outputs for its probes if it has any."""
     lines = [
         f"  {'input' if port.input else 'output'} wire [{port.bits - 1}:0] {port.plain}"
-        for port in ports
+        for port in design.ports
     ]
-    seen = list(probes(config, learning=learning).values()) if probed else []
-    if probed:
-        lines.append(f"  output wire [{len(WATCHED) - 1}:0] watch")
+    seen = list(design.probes.values())
+    watches = [own for own in design.layers if seen]
+    lines += [f"  output wire [{len(WATCHED) - 1}:0] {own.watch}" for own in watches]
     lines += [
-        f"  output wire [{probe_bits(config, probe) - 1}:0] probe{number}"
+        f"  output wire [{design.bits(probe) - 1}:0] probe{number}"
         for number, probe in enumerate(seen)
     ]
     text = f"module {SHELL}(\n" + ",\n".join(lines) + "\n);\n"
-    wires = ",\n".join(f"    .{port.name}({port.plain})" for port in ports)
-    text += f"  {core_name(config)} core (\n{wires}\n  );\n"
-    if probed:
-        text += "  assign watch = core.watch;\n"
+    wires = ",\n".join(f"    .{port.name}({port.plain})" for port in design.ports)
+    text += f"  {design.module} core (\n{wires}\n  );\n"
+    for own in watches:
+        text += f"  assign {own.watch} = {_inside(own, 'watch')};\n"
     for number, probe in enumerate(seen):
-        # Escaped, since some names are keywords of SystemVerilog.
-        path = ".".join(f"\\{part} " for part in probe.path.split("."))
-        text += f"  assign probe{number} = core.{path};\n"
+        path = _inside(design.layers[probe.layer], probe.observable.path)
+        text += f"  assign probe{number} = {path};\n"
     return text + "endmodule\n"
 
 
-def shell_header(config: Config, *, learning: bool, probed: bool) -> str:
+def _inside(layer: DesignLayer, path: str) -> str:
+    """Return the Verilog name of a signal of a layer, whose path is relative to the layer."""
+    # Escaped, since some names are keywords of SystemVerilog.
+    parts = [*filter(None, [layer.path]), *path.split(".")]
+    return ".".join(("core", *(f"\\{part} " for part in parts)))
+
+
+def shell_header(design: Design) -> str:
     """Return the C++ header that describes the wrapper to ``core_driver.cc``, as macros."""
-    ports = core_ports(config, learning=learning)
-    names = {port.plain for port in ports}
-    inputs, neurons = config.layer.inputs, config.layer.neurons
+    names, probed = design.names, bool(design.probes)
+    first, last = design.layers[0].config.layer, design.layers[-1].config.layer
     facts = {
-        "NEURONS": neurons,
-        "SLOTS": config.layer.slots,
-        "STEPS": config.window.steps,
-        "LAST_IN": 1 << (inputs - 1).bit_length(),
-        "LAST_OUT": 1 << (neurons - 1).bit_length(),
+        "LAYERS": len(design.layers),
+        "NEURONS": last.neurons,
+        "SLOTS": last.slots,
+        "STEPS": design.layers[0].config.window.steps,
+        "LAST_IN": 1 << (first.inputs - 1).bit_length(),
+        "LAST_OUT": 1 << (last.neurons - 1).bit_length(),
+        "IDLE": design.idle,
         "HAS_LEARN": int("learn" in names),
         "HAS_TARGETS": int("i_targets_valid" in names),
+        "HAS_STEP_DONE": int("step_done" in names),
         "HAS_WATCH": int(probed),
         "SLOT_FLAG": 1 << WATCHED.index("slot"),
+        "STEP_FLAG": 1 << WATCHED.index("step"),
         "READ_CLOCKS": READ_CLOCKS,
     }
     lines = [f"#define {name} {value}" for name, value in facts.items()]
-    lanes = (1 << config.layer.lanes) - 1
-    mask = from_integers([lanes], config.layer.lanes)[0].tolist()
-    lines.append(f"#define LANE_MASK {', '.join(f'{word}u' for word in mask)}")
-    memories = " ".join(f"X({number}, {name})" for number, name in enumerate(MEMORIES))
-    lines.append(f"#define MEMORIES(X) {memories}")
-    reads = " ".join(f"X({k}, {name})" for k, name in enumerate(READ_PORTS) if name in names)
-    lines.append(f"#define READ_PORTS(X) {reads}")
-    lines.append(f"#define COUNTERS(X) {' '.join(f'X({name})' for name in COUNTERS)}")
-    seen = list(probes(config, learning=learning).values()) if probed else []
-    rows = " ".join(
-        f"X({number}, {1 << probe.flag}, {words_for(probe_bits(config, probe))})"
-        for number, probe in enumerate(seen)
-    )
-    lines.append(f"#define PROBES(X) {rows}")
+    memories = design.memories
+    for number, (memory, own) in enumerate(memories.items()):
+        lanes = own.config.layer.lanes if memory.endswith("_weights") else 1
+        mask = from_integers([(1 << lanes) - 1], lanes)[0].tolist()
+        lines.append(f"#define ENABLE_{number} {', '.join(f'{word}u' for word in mask)}")
+    lists = {
+        "MEMORIES": [
+            f"{number}, {own.host}_address, {memory}_data, {memory}_enable"
+            for number, (memory, own) in enumerate(memories.items())
+        ],
+        "READ_PORTS": [
+            f"{number}, {name}, {_host(design, name)}_address"
+            for number, name in enumerate(design.outputs)
+        ],
+        "EACH_LAYER": [
+            f"{number}, {own.watch}, {own.digest}, {own.config.layer.slots}"
+            for number, own in enumerate(design.layers)
+        ],
+        "COUNTERS": list(design.counters),
+        "PROBES": [
+            f"{number}, {probe.layer}, {_flag(probe)}, {words_for(design.bits(probe))}"
+            for number, probe in enumerate(design.probes.values())
+        ],
+    }
+    for name, items in lists.items():
+        lines.append(f"#define {name}(X) {' '.join(f'X({item})' for item in items)}")
     return "\n".join(lines) + "\n"
+
+
+def _host(design: Design, name: str) -> str:
+    """Return the host port that an output belongs to; the first one if it belongs to none."""
+    owners = [own.host for own in design.layers if name.startswith(f"{own.host}_")]
+    return owners[0] if owners else design.layers[0].host
+
+
+def _flag(probe: Probe) -> int:
+    return 1 << probe.observable.flag

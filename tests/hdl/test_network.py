@@ -4,25 +4,9 @@ from __future__ import annotations
 
 import pytest
 from network_bench import differences
-from networks import network_stimulus, random_networks
-
-from bitlif.model.config.network import NetworkConfig, NetworkLayer
-
-from strategies import with_gates
+from networks import network_stimulus, random_networks, sweepable, with_random_gates
 
 STALLS = [(0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.5, 0.7)]
-
-
-def with_random_gates(config: NetworkConfig, number: int) -> NetworkConfig:
-    """Return a network whose layers have some of the widths and memories of the gates."""
-    layers = tuple(
-        NetworkLayer(
-            config=with_gates(own.config, 7 * number + 5 * place), sweep=own.sweep,
-            initial=own.initial,
-        )
-        for place, own in enumerate(config.layers)
-    )  # fmt: skip
-    return NetworkConfig(name=config.name, layers=layers)
 
 
 @pytest.mark.parametrize("number", range(12))
@@ -31,17 +15,6 @@ def test_network_that_runs_is_the_model(number: int) -> None:
     events, weights, targets = network_stimulus(config, number)
     stalls = STALLS[number % 3]
     assert differences(config, weights, events, targets, stalls=stalls, seed=number) == []
-
-
-def sweepable(config: NetworkConfig, number: int) -> NetworkConfig:
-    """Return a network that the gates can learn, with some of the widths of the gates."""
-    layers = []
-    for place, own in enumerate(config.layers):
-        slots, lanes = own.config.layer.slots, own.config.layer.lanes
-        width = 1 + (number + place) % slots
-        changed = own.config.replace(gates__synapses=width * lanes)
-        layers.append(NetworkLayer(config=changed, sweep=own.sweep, initial=own.initial))
-    return NetworkConfig(name=config.name, layers=tuple(layers))
 
 
 @pytest.mark.parametrize("number", range(16))

@@ -13,6 +13,7 @@ import pytest
 
 from bitlif import Config
 from bitlif.hdl.export import programs
+from bitlif.model.config.network import network_from_dict
 from bitlif.model.layer import Layer
 from bitlif.scripts.benchmarks import cosim as bench_cosim
 from bitlif.scripts.main import main
@@ -139,3 +140,43 @@ def test_bench_reports_missed_limits(
     printed = capsys.readouterr().out
     assert "missed: clocks a second, ratio to cocotb with Icarus" in printed
     assert main(["bench", "cosim", "--config", "tiny"]) == 0
+
+
+@pytest.mark.usefixtures("quick")
+def test_gates_learn_and_run_networks_like_the_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = {
+        "name": "small",
+        "window": {"steps": 10},
+        "layer": [
+            {"inputs": 7, "neurons": 6, "lanes": 2, "initial": {"low": 0.0, "high": 0.8}},
+            {"neurons": 3, "initial": {"low": -0.3, "high": 0.6}},
+        ],
+    }
+    config = str(tmp_path / "small.toml")
+    network_from_dict(tree).save(config)
+    random = np.random.default_rng(4)
+    labels = random.integers(0, 3, 16)
+    table = tmp_path / "table.npz"
+    np.savez(table, X=np.eye(3)[labels] + random.normal(0, 0.2, (16, 3)), y=labels)
+    learned, ran = {}, {}
+    for backend in ("model", "rtl"):
+        out = tmp_path / backend
+        call = ["learn", config, "--data", str(table), "--epochs", "2", "--backend", backend]
+        learned[backend] = report([*call, "--out", str(out)], capsys)
+        call = ["run", config, "--backend", backend, "--weights", str(out / "weights.npz")]
+        call += ["--spikes", str(out / "spikes.npz"), "--layers", str(out / "layers")]
+        ran[backend] = report(call, capsys)
+    own = {
+        "backend", "seconds", "learning_steps_per_second", "neuron_steps_per_second",
+        "layers_written",
+    }  # fmt: skip
+    for told in (learned, ran):
+        for key in set(told["model"]) - own:
+            assert told["model"][key] == told["rtl"][key], key
+    assert ran["rtl"]["clocks"] > 0
+    for name in ("weights.npz", "layers/layer.0.npz", "layers/layer.1.npz"):
+        with np.load(tmp_path / "model" / name) as one, np.load(tmp_path / "rtl" / name) as other:
+            for key in one.files:
+                np.testing.assert_array_equal(one[key], other[key])

@@ -120,8 +120,21 @@ def test_a_network_can_be_given(tmp_path: Path) -> None:
         SpikingClassifier(config=own, encoder_options={"opponent": False, "bias_rate": 0}).fit(
             X[:, :2], Y
         )
-    with pytest.raises(BitlifError, match="no backend runs networks in gates yet"):
-        SpikingClassifier(config=own, backend="rtl").fit(X, Y)
+
+
+@pytest.mark.usefixtures("quick")
+def test_gates_learn_and_answer_as_the_model() -> None:
+    model, gates = (
+        SpikingClassifier((8,), epochs=1, steps=16, backend=name).fit(X[:20], Y[:20])
+        for name in ("model", "rtl")
+    )
+    assert_equal(model.weights_, gates.weights_)
+    assert repr(model.history_) == repr(gates.history_)
+    np.testing.assert_array_equal(
+        model.decision_function(X[20:30]), gates.decision_function(X[20:30])
+    )
+    with pytest.raises(BitlifError, match="has no state that could be copied"):
+        pickle.loads(pickle.dumps(gates)).partial_fit(X[:5], Y[:5])
 
 
 @pytest.mark.parametrize(
@@ -130,8 +143,7 @@ def test_a_network_can_be_given(tmp_path: Path) -> None:
         ({"hidden": "12"}, "hidden must be the size of a hidden layer"),
         ({"hidden": (12, 0)}, "hidden must be the size of a hidden layer"),
         ({"hidden": 2.0}, "hidden must be the size of a hidden layer"),
-        ({"backend": "rtl"}, "no backend runs networks in gates yet"),
-        ({"backend": "netlist:ice40"}, "no backend runs networks in gates yet"),
+        ({"backend": "serial:/dev/null"}, "backend must be 'model' or"),
     ],
 )
 def test_wrong_parameters_are_named(options: dict[str, Any], message: str) -> None:

@@ -10,9 +10,8 @@ from amaranth.hdl import Signal
 from amaranth.sim import Simulator
 
 import bitlif.sim
-from bitlif.hdl.core_signals import READ_CLOCKS
-from bitlif.hdl.network import FORWARD_COUNTERS, NetworkCore
-from bitlif.hdl.swept_layer import SWEPT_COUNTERS
+from bitlif.hdl.core_signals import FORWARD_COUNTERS, READ_CLOCKS, SWEPT_COUNTERS
+from bitlif.hdl.network import NetworkCore
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
 from bitlif.model.gate_sizes import gate_sizes

@@ -14,7 +14,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.sweep_sections import SweepConfig
 
-from strategies import random_configs, stimulus
+from strategies import random_configs, stimulus, with_gates
 
 BASES = 120
 
@@ -83,6 +83,29 @@ def random_networks(count: int, seed: int = 0) -> tuple[NetworkConfig, ...]:
             # The formats of two layers or a rate did not go together: draw another network.
             continue
     return tuple(found)
+
+
+def with_random_gates(config: NetworkConfig, number: int) -> NetworkConfig:
+    """Return a network whose layers have some of the widths and memories of the gates."""
+    layers = tuple(
+        NetworkLayer(
+            config=with_gates(own.config, 7 * number + 5 * place), sweep=own.sweep,
+            initial=own.initial,
+        )
+        for place, own in enumerate(config.layers)
+    )  # fmt: skip
+    return NetworkConfig(name=config.name, layers=layers)
+
+
+def sweepable(config: NetworkConfig, number: int) -> NetworkConfig:
+    """Return a network that the gates can learn, with some of the widths of the gates."""
+    layers = []
+    for place, own in enumerate(config.layers):
+        slots, lanes = own.config.layer.slots, own.config.layer.lanes
+        width = 1 + (number + place) % slots
+        changed = own.config.replace(gates__synapses=width * lanes)
+        layers.append(NetworkLayer(config=changed, sweep=own.sweep, initial=own.initial))
+    return NetworkConfig(name=config.name, layers=tuple(layers))
 
 
 def network_stimulus(

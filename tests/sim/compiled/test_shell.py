@@ -13,7 +13,8 @@ from bitlif import Config
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.sim.backends.gates import GateCore
 from bitlif.sim.compiled import build
-from bitlif.sim.compiled.shell import SHELL, core_ports, probes, shell_header, shell_verilog
+from bitlif.sim.compiled.design import design_of
+from bitlif.sim.compiled.shell import SHELL, shell_header, shell_verilog
 
 from agreement import run_both
 from strategies import random_configs, with_gates
@@ -55,7 +56,7 @@ def verilog_ports(text: str, name: str) -> list[tuple[str, int, bool]]:
 @pytest.mark.parametrize("config", SHAPES, ids=named)
 def test_wrapper_has_all_ports_and_probes(config: Config, learning: bool, tmp_path: Path) -> None:
     text = core_verilog(config, learning=learning)
-    ports = core_ports(config, learning=learning)
+    ports = design_of(config, learning=learning, probed=True).ports
     ours = [(port.name, port.bits, port.input) for port in ports]
     assert sorted(ours) == sorted(verilog_ports(text, core_name(config)))
     assert [port.name for port in ports[:2]] == ["clk", "rst"]
@@ -64,13 +65,13 @@ def test_wrapper_has_all_ports_and_probes(config: Config, learning: bool, tmp_pa
     teaches = learning or config.membrane.reset == "teacher"
     assert any(port.plain == "i_targets_payload" for port in ports) == teaches
     assert any(port.plain == "learn" for port in ports) == learning
-    seen = set(probes(config, learning=learning))
+    seen = set(design_of(config, learning=learning, probed=True).probes)
     learned = {"errors", "traces", "gradient"} if learning else set()
     assert seen == {"current", "membrane", "draws"} | learned
     # Verilator checks every name and width. The core disables warnings, so the wrapper comes first.
     environment = {**os.environ, "VERILATOR_ROOT": str(build._verilator_root())}
     for probed in (True, False):
-        shell = shell_verilog(config, learning=learning, probed=probed)
+        shell = shell_verilog(design_of(config, learning=learning, probed=probed))
         (tmp_path / "core.sv").write_text(text)
         (tmp_path / "shell.sv").write_text(shell)
         call = ["--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDSIGNAL"]
@@ -84,13 +85,13 @@ def test_wrapper_has_all_ports_and_probes(config: Config, learning: bool, tmp_pa
 
 def test_header_has_the_sizes_of_the_core() -> None:
     config = TINY.replace(layer__neurons=70, layer__lanes=70, membrane__reset="teacher")
-    lines = shell_header(config, learning=False, probed=True).splitlines()
+    lines = shell_header(design_of(config, learning=False, probed=True)).splitlines()
     facts = dict(line.removeprefix("#define ").split(" ", 1) for line in lines)
-    assert facts["LANE_MASK"] == "4294967295u, 4294967295u, 63u"
+    assert facts["ENABLE_0"] == "4294967295u, 4294967295u, 63u"
     assert (facts["NEURONS"], facts["SLOTS"], facts["LAST_OUT"]) == ("70", "1", "128")
     assert (facts["HAS_LEARN"], facts["HAS_TARGETS"], facts["HAS_WATCH"]) == ("0", "1", "1")
     # Ten bits each of current and membrane per lane.
-    assert re.findall(r"X\(\d+, \d+, (\d+)\)", facts["PROBES(X)"])[:2] == ["22", "22"]
+    assert re.findall(r"X\(\d+, 0, \d+, (\d+)\)", facts["PROBES(X)"])[:2] == ["22", "22"]
 
 
 WIDE = {
