@@ -10,6 +10,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
+from bitlif.model.config.config import Config
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError
 from bitlif.model.gate_sizes import gate_sizes
@@ -18,7 +19,7 @@ from bitlif.model.signature import WIDTH
 from .core_signals import COUNTER_BITS, FORWARD_COUNTERS, SWEPT_COUNTERS
 from .gather import event_layout
 from .host_port import HostSignature
-from .layer import LayerCore
+from .layer import LayerCore, core_members
 from .network_port import SweptHostSignature
 from .swept_layer import SweptLayer
 
@@ -194,6 +195,22 @@ class NetworkCore(wiring.Component):
         m.d.comb += [layer.sweep.eq(finished) for layer in learned]
         m.d.comb += [layer.update.eq(swept) for layer in learned]
         m.d.comb += [layer.close.eq(updated) for layer in self.layers]
+
+
+def any_members(config: Config | NetworkConfig, *, learning: bool) -> dict[str, wiring.Member]:
+    """Return the members of the core of a layer or a network, in the order of its ports."""
+    if isinstance(config, Config):
+        return core_members(config, learning=learning)
+    return network_members(config, learning=learning)
+
+
+def any_core(
+    config: Config | NetworkConfig, *, learning: bool = True, weights: Any = None
+) -> LayerCore | NetworkCore:
+    """Return the core of a layer or a network; parameters are those of its class."""
+    if isinstance(config, Config):
+        return LayerCore(config, learning=learning, weights=weights)
+    return NetworkCore(config, learning=learning, weights=weights)
 
 
 def _all_come(m: Module, name: str, pulses: list[Signal]) -> Signal:

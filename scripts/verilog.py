@@ -44,13 +44,14 @@ def add_parser(subparsers: SubParsers) -> None:
 
         The error table and the schedule are in the file. Initial weights are written beside it,
         for $readmemh: run your tool where it finds them, or define the macro named in the header.
-        A host loads the weights of a network: --weights, --memories and --bus are for layers.
+        A host loads the weights of a network: --weights and --memories are for layers.
         """,
         (
             "bitlif verilog tiny --out tiny.sv --memories tiny-memories",
             "bitlif verilog digits --inference > digits.sv",
             "bitlif verilog digits --weights out/demo/weights.npz --out digits.sv",
             "bitlif verilog tiny --bus axi --out tiny_axi.sv",
+            "bitlif verilog digits-96 --bus axi --out digits_96_axi.sv",
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
@@ -138,19 +139,18 @@ def write_text(text: str, out: OutputFile | None, path: str | None) -> None:
 
 
 def write_network(config: NetworkConfig, args: argparse.Namespace) -> int:
-    """Write the core of a network, whose weights a host loads."""
-    from bitlif.hdl.export.network_verilog import network_verilog
+    """Write a network, alone or with its bus interface; a host loads the weights."""
+    from bitlif.hdl.export.network_verilog import network_axi_verilog, network_verilog
 
-    for name, given in (
-        ("--weights", args.weights), ("--memories", args.memories), ("--bus", args.bus != "none")
-    ):  # fmt: skip
+    for name, given in (("--weights", args.weights), ("--memories", args.memories)):
         if given:
             raise BitlifError(f"{name} must not be given with a network, whose host loads weights")
+    convert = {"none": network_verilog, "axi": network_axi_verilog}[args.bus]
     with ExitStack() as stack:
         out = None
         if args.out:
             out = stack.enter_context(OutputFile(Path(args.out), {"CONFIG": args.config}))
         with stages_shown() as progress:
-            text = network_verilog(config, learning=not args.inference, progress=progress)
+            text = convert(config, learning=not args.inference, progress=progress)
         write_text(text, out, args.out)
     return 0

@@ -1,4 +1,4 @@
-"""The layer core with AXI4-Lite registers and AXI4-Stream events and targets."""
+"""A core with AXI4-Lite registers and AXI4-Stream events and targets."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect
-from numpy.typing import NDArray
 
-from bitlif.hdl.layer import LayerCore
+from bitlif.hdl.network import any_core
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 
 from .axi_lite import AXI_LITE, AxiLiteSlave
 from .axi_stream import EventOutput, event_members, target_members
@@ -18,15 +18,15 @@ from .register_mapped_layer import RegisterMappedLayer, takes_targets
 
 
 class AxiTop(wiring.Component):
-    """A `LayerCore` with AXI buses and the registers of `bitlif.hdl.bus.registers`.
+    """A `LayerCore` or `NetworkCore` with AXI buses and the registers of `register_map`.
 
     Parameters
     ----------
-    config : bitlif.Config
+    config : bitlif.Config or bitlif.NetworkConfig
     learning : bool
         False: inference only; the learning hardware is omitted.
-    weights : (N, M) int or None
-        As for `LayerCore`.
+    weights : (N, M) int, sequence of them, or None
+        As for the core.
 
     Members
     -------
@@ -39,25 +39,26 @@ class AxiTop(wiring.Component):
     m_axis_events_tdata, _tlast, _tvalid, _tready
         Output events, see `EventOutput`.
 
-    Latency: that of `LayerCore`, plus 1 clock cycle per stream. Throughput: that of `LayerCore`.
+    Latency: that of the core, plus 1 clock cycle per stream. Throughput: that of the core.
     Handshake: AXI; a window begins with its first event if CONTROL.run is 1 and no access is in
     progress. Reset: resets everything, in one clock cycle or more. CONTROL.reset keeps the bus, the
     other bits of CONTROL, LOAD, MEMORY, ADDRESS and a waiting output event.
     """
 
     def __init__(
-        self, config: Config, *, learning: bool = True, weights: NDArray[Any] | None = None
+        self, config: Config | NetworkConfig, *, learning: bool = True, weights: Any = None
     ) -> None:
         self._config = config
+        seen = outer(config)
         self._learning = learning
         self._weights = weights
         self._buses = {
             "s_axil": AXI_LITE,
-            "s_axis_events": event_members(config.layer.inputs),
-            "m_axis_events": event_members(config.layer.neurons, into=False),
+            "s_axis_events": event_members(seen.layer.inputs),
+            "m_axis_events": event_members(seen.layer.neurons, into=False),
         }
-        if takes_targets(config, learning=learning):
-            self._buses["s_axis_targets"] = target_members(config)
+        if takes_targets(seen, learning=learning):
+            self._buses["s_axis_targets"] = target_members(seen)
         super().__init__(
             {
                 f"{bus}_{name}": member
@@ -67,13 +68,13 @@ class AxiTop(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Connect the buses and the layer."""
+        """Connect the buses and the core."""
         m = Module()
         config, learning = self._config, self._learning
-        core = LayerCore(config, learning=learning, weights=self._weights)
+        core = any_core(config, learning=learning, weights=self._weights)
         m.submodules.bus = bus = AxiLiteSlave()
         m.submodules.layer = layer = RegisterMappedLayer(config, core, learning=learning)
-        m.submodules.spikes = spikes = EventOutput(config.layer.neurons)
+        m.submodules.spikes = spikes = EventOutput(outer(config).layer.neurons)
         connect(m, bus.access, layer.access)
         connect(m, layer.o_events, spikes.i)
         m.d.comb += layer.event_waiting.eq(spikes.tvalid)

@@ -11,23 +11,53 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlif.hdl.host_port import HostSignature
+from bitlif.hdl.network_port import SweptHostSignature
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.state import state_variables
 
-from .registers import MEMORIES, SCHEDULE, WORD_BITS, Elements, elements
+from .register_map import Place, RegisterMap, register_map
+from .registers import SCHEDULE, WORD_BITS, Elements
 
 STATE = {own.name: own for own in state_variables()}
 """Memories that hold state variables."""
 
 
+def host_signatures(
+    config: Config | NetworkConfig, *, learning: bool
+) -> list[HostSignature | SweptHostSignature]:
+    """Return the signature of the host port of each layer of a core."""
+    if isinstance(config, Config):
+        return [HostSignature(config, learning=learning)]
+    if learning:
+        return [SweptHostSignature(config, number) for number in range(len(config.layers))]
+    return [HostSignature(own.config, learning=False) for own in config.layers]
+
+
+def element_ports(config: Config | NetworkConfig, *, learning: bool = True) -> list[ElementPort]:
+    """Return the element port of each layer of a core."""
+    own = register_map(config, learning=learning)
+    hosts = host_signatures(config, learning=learning)
+    return [ElementPort(own, place, host) for place, host in zip(own.places, hosts, strict=True)]
+
+
 class ElementPort(wiring.Component):
     """Keeps a pointer to an element of a memory; reads, writes and advances.
 
+    Parameters
+    ----------
+    map_ : RegisterMap
+        Of the core.
+    place : Place
+        The layer whose memories are reached.
+    host : signature
+        Of its host port.
+
     Members
     -------
-    host : Out(HostSignature)
-        Host port of the core.
+    host : Out(HostSignature or SweptHostSignature)
+        Host port of the layer.
     word : In(32)
         Number of a memory, number of an element, or value; stable from two clock cycles before use.
     known, inside, fits : Out(1)
@@ -57,14 +87,16 @@ class ElementPort(wiring.Component):
     Handshake: pulses. Reset: element 0 of memory 0.
     """
 
-    def __init__(self, config: Config, *, learning: bool = True) -> None:
-        self._config = config
-        self._elements = elements(config, learning=learning)
+    def __init__(
+        self, map_: RegisterMap, place: Place, host: HostSignature | SweptHostSignature
+    ) -> None:
+        self._config, self._elements = place.config, place.elements
         most = max(own.count for own in self._elements.values())
-        self._sizes = gate_sizes(config)
+        numbers = max(own.number for own in map_.memories.values()) + 1
+        self._sizes = gate_sizes(place.config)
         super().__init__(
             {
-                "host": Out(HostSignature(config, learning=learning)),
+                "host": Out(host),
                 "word": In(WORD_BITS),
                 "known": Out(1),
                 "inside": Out(1),
@@ -74,7 +106,7 @@ class ElementPort(wiring.Component):
                 "sought": Out(1),
                 "store": In(1),
                 "advance": In(1),
-                "memory": Out(range(len(MEMORIES))),
+                "memory": Out(range(numbers)),
                 "index": Out(range(most + 1)),
                 "count": Out(range(most + 1)),
                 "ended": Out(1),

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_hash
+from bitlif.model.config.network import NetworkConfig, any_hash
 from bitlif.model.text import comment_text, markdown_text
 
+from .network_registers import (
+    NETWORK_MAJOR,
+    NETWORK_MEMORIES,
+    NETWORK_MINOR,
+    NETWORK_REGISTERS,
+    SELECTED,
+    network_constants,
+)
+from .register_map import RegisterMap, register_map
 from .registers import (
     COUNTER_STOPPED,
     MAJOR,
     MEMORIES,
     MINOR,
     REGISTERS,
+    Elements,
+    Memory,
+    Register,
     Response,
     constants,
-    elements,
 )
 
 _INTRODUCTION = f"""\
@@ -98,14 +109,87 @@ the number of windows learned in it, keep their old values until the next reset.
 """
 
 
-def markdown(config: Config | None = None, *, learning: bool = True) -> str:
+_LEAN = """
+Without learning hardware there are only `weights`, `current`, `membrane`, `noise_scale` and \
+`noise_lfsr`."""
+
+_NETWORK = f"""\
+# Registers and streams of a network behind buses
+
+This page is written by `bitlif registers --network` and describes version \
+{NETWORK_MAJOR}.{NETWORK_MINOR} of the register
+map of networks. `bitlif verilog NETWORK --bus axi` writes the module, and
+`bitlif registers NETWORK` the map with the constants of a network, as a document, for C or for
+Python.
+
+A network has the map of a [single layer](registers.md) with a register more: LAYER selects a
+layer, and the registers marked "(layer)" are those of the selected layer. Rules, streams, reset
+and elements are those of a layer, with these differences:
+
+* `s_axis_events` has the inputs of the first layer. `s_axis_targets` has the slots of the last
+  layer, and `m_axis_events` its neurons.
+* A window is in progress until all layers have ended it; then `idle` is 1. While `run` is 1, the
+  first layer may begin a window before later layers have ended the one before, unless windows are
+  learned.
+* Each layer keeps its own MEMORY and ADDRESS. A number in LAYER that is not below LAYERS is
+  illegal.
+* SIGNATURE is that of the network: the signatures of the layers, each rotated left by its number,
+  XORed.
+* Layers have no traces. Registers of counters that a core does not have read as 0.
+"""
+
+_NETWORK_LEAN = f"""
+Only the last layer has `table_a` and `table_b`. Layers that are learned have `update_lfsr` and
+`sweep_lfsr`, where rounding is stochastic.
+{_LEAN}"""
+
+
+class _Described:
+    """What the files say of a layer or a network: with a configuration, also its constants."""
+
+    def __init__(
+        self, config: Config | NetworkConfig | None, *, learning: bool, network: bool
+    ) -> None:
+        self.network = network or isinstance(config, NetworkConfig)
+        self.kind = "network" if self.network else "layer"
+        self.registers: Mapping[str, Register] = NETWORK_REGISTERS if self.network else REGISTERS
+        self.memories: Mapping[str, Memory] = NETWORK_MEMORIES if self.network else MEMORIES
+        self.config, self.title = config, "" if config is None else config.name
+        self.map: RegisterMap | None = None
+        if config is not None:
+            self.map = register_map(config, learning=learning)
+            self.fixed = dict(self.map.constants)
+        else:
+            given = network_constants(_ANY) if self.network else constants(Config())
+            self.fixed = {name: given[name] for name in ("IDENTITY", "VERSION")}
+
+    def layers(self) -> list[tuple[str, str, dict[str, int], Mapping[str, Elements]]]:
+        """Return heading, prefix of names, constants and memories of each layer."""
+        if self.map is None:
+            return []
+        if not self.network:
+            return [("", "", {}, self.map.places[0].elements)]
+        return [
+            (f"Layer {number}", f"LAYER{own.suffix}_", dict(own.constants), own.elements)
+            for number, own in enumerate(self.map.places)
+        ]
+
+
+_ANY = NetworkConfig()
+
+
+def markdown(
+    config: Config | NetworkConfig | None = None, *, learning: bool = True, network: bool = False
+) -> str:
     """Return the map as a document; with a configuration, also its core's constants."""
-    lines = [_INTRODUCTION, "## Map", "", "| offset | name | access | bits | meaning |"]
-    lines += ["|---|---|---|---|---|"]
-    for register in REGISTERS.values():
+    own = _Described(config, learning=learning, network=network)
+    lines = [_NETWORK if own.network else _INTRODUCTION, "## Map", ""]
+    lines += ["| offset | name | access | bits | meaning |", "|---|---|---|---|---|"]
+    for register in own.registers.values():
+        selected = " (layer)" if own.network and register.name in SELECTED else ""
         lines.append(
             f"| {register.offset:#05x} | {register.name} | {register.access} | | "
-            f"{register.meaning} |"
+            f"{register.meaning}{selected} |"
         )
         for field in register.fields:
             top = field.low + field.bits - 1
@@ -113,38 +197,39 @@ def markdown(config: Config | None = None, *, learning: bool = True) -> str:
             lines.append(f"| | `{field.name}` | | {bits} | {field.meaning} |")
     lines += ["", "## Memories", "", "| number | name | access | elements | meaning |"]
     lines += ["|---|---|---|---|---|"]
-    for memory in MEMORIES.values():
+    for memory in own.memories.values():
         lines.append(
             f"| {memory.number} | `{memory.name}` | {memory.access} | {memory.count} | "
             f"{memory.meaning} |"
         )
-    lines += ["", "Without learning hardware there are only `weights`, `current`, `membrane`, "]
-    lines[-1] += "`noise_scale` and `noise_lfsr`."
+    lines.append(_NETWORK_LEAN if own.network else _LEAN)
     if config is not None:
-        lines += [
-            "",
-            f"## The core of {markdown_text(config.name)}",
-            "",
-            "| register | value |",
-            "|---|---|",
-        ]
-        for name, value in constants(config, learning=learning).items():
-            lines.append(f"| {name} | {value:#010x} |")
-        lines += ["", "| memory | elements | lowest | highest |", "|---|---|---|---|"]
-        for name, own in elements(config, learning=learning).items():
-            lines.append(f"| `{name}` | {own.count} | {own.low} | {own.high} |")
+        lines += ["", f"## The core of {markdown_text(config.name)}"]
+        lines += _values(own.fixed)
+        for heading, _, fixed, memories in own.layers():
+            lines += ["", f"### {heading}"] if heading else []
+            lines += _values(fixed) if fixed else []
+            lines += ["", "| memory | elements | lowest | highest |", "|---|---|---|---|"]
+            for name, each in memories.items():
+                lines.append(f"| `{name}` | {each.count} | {each.low} | {each.high} |")
     return "\n".join(lines) + "\n"
 
 
-def _named(config: Config | None, learning: bool) -> list[tuple[str, list[tuple[str, int]]]]:
+def _values(fixed: Mapping[str, int]) -> list[str]:
+    """Return a table of registers and what they hold."""
+    rows = [f"| {name} | {value:#010x} |" for name, value in fixed.items()]
+    return ["", "| register | value |", "|---|---|", *rows]
+
+
+def _named(own: _Described) -> list[tuple[str, list[tuple[str, int]]]]:
     """Return headings, each with names and numbers, for the two languages."""
     groups = [
-        ("Offsets of registers, in bytes", [(r.name, r.offset) for r in REGISTERS.values()]),
+        ("Offsets of registers, in bytes", [(r.name, r.offset) for r in own.registers.values()]),
         (
             "Fields: lowest bit and mask",
             [
                 pair
-                for register in REGISTERS.values()
+                for register in own.registers.values()
                 for field in register.fields
                 for pair in (
                     (f"{register.name}_{field.name.upper()}_LOW", field.low),
@@ -154,36 +239,48 @@ def _named(config: Config | None, learning: bool) -> list[tuple[str, list[tuple[
         ),
         (
             "Numbers for MEMORY",
-            [(f"MEMORY_{memory.name.upper()}", memory.number) for memory in MEMORIES.values()],
+            [(f"MEMORY_{memory.name.upper()}", memory.number) for memory in own.memories.values()],
         ),
         ("Value of a counter that has stopped", [("COUNTER_STOPPED", COUNTER_STOPPED)]),
         ("Responses", [(f"RESPONSE_{response.name}", response.value) for response in Response]),
+        ("What registers hold", [(f"{n}_VALUE", v) for n, v in own.fixed.items()]),
     ]
-    fixed = constants(config or Config(), learning=learning)
-    if config is None:
-        fixed = {name: fixed[name] for name in ("IDENTITY", "VERSION")}
-    groups.append(("What registers hold", [(f"{n}_VALUE", v) for n, v in fixed.items()]))
-    if config is not None:
-        own = elements(config, learning=learning)
-        counts = [(f"ELEMENTS_OF_{name.upper()}", each.count) for name, each in own.items()]
-        groups.append((f"Elements of the core of {config.name} ({config_hash(config)})", counts))
+    for number, (_, prefix, fixed, memories) in enumerate(own.layers()):
+        assert own.config is not None
+        what = f"the core of {own.title} ({any_hash(own.config)})"
+        if own.network:
+            what = f"layer {number} of {own.title} ({any_hash(own.config)})"
+            values = [(f"{prefix}{name}_VALUE", value) for name, value in fixed.items()]
+            groups.append((f"What registers hold for {what}", values))
+        counts = [
+            (f"{prefix}ELEMENTS_OF_{name.upper()}", each.count) for name, each in memories.items()
+        ]
+        groups.append((f"Elements of {what}", counts))
     return groups
 
 
-def c_header(config: Config | None = None, *, learning: bool = True) -> str:
+def c_header(
+    config: Config | NetworkConfig | None = None, *, learning: bool = True, network: bool = False
+) -> str:
     """Return the map as a C header; with a configuration, also its core's constants."""
-    lines = ["/* Register map of a bitlif layer; made by `bitlif registers --format c`. */"]
-    lines += ["#ifndef BITLIF_REGISTERS_H", "#define BITLIF_REGISTERS_H"]
-    for heading, pairs in _named(config, learning):
+    own = _Described(config, learning=learning, network=network)
+    guard = "BITLIF_NETWORK_REGISTERS_H" if own.network else "BITLIF_REGISTERS_H"
+    lines = [f"/* Register map of a bitlif {own.kind}; made by `bitlif registers --format c`. */"]
+    lines += [f"#ifndef {guard}", f"#define {guard}"]
+    for heading, pairs in _named(own):
         lines += ["", f"/* {comment_text(heading)} */"]
         lines += [f"#define BITLIF_{name} {value:#x}u" for name, value in pairs]
     return "\n".join([*lines, "", "#endif"]) + "\n"
 
 
-def python_module(config: Config | None = None, *, learning: bool = True) -> str:
+def python_module(
+    config: Config | NetworkConfig | None = None, *, learning: bool = True, network: bool = False
+) -> str:
     """Return the map as a Python module; with a configuration, also its core's constants."""
-    lines = ['"""Register map of a bitlif layer; made by `bitlif registers --format python`."""']
-    for heading, pairs in _named(config, learning):
+    own = _Described(config, learning=learning, network=network)
+    made = "made by `bitlif registers --format python`."
+    lines = [f'"""Register map of a bitlif {own.kind}; {made}"""']
+    for heading, pairs in _named(own):
         lines += ["", f"# {comment_text(heading)}"]
         lines += [f"{name} = {value:#x}" for name, value in pairs]
     return "\n".join(lines) + "\n"

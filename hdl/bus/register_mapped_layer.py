@@ -1,4 +1,4 @@
-"""The layer core with its registers, independent of the bus."""
+"""A core, of a layer or a network, with its registers, independent of the bus."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from bitlif.hdl.core_signals import COUNTERS
 from bitlif.hdl.gather import event_layout
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 
 from .axi_stream import EventInput, TargetInput, event_members, target_members
 from .register_bank import RegisterBank
+from .register_map import register_map
 from .register_port import AccessSignature
 
 
@@ -23,12 +24,12 @@ def takes_targets(config: Config, *, learning: bool) -> bool:
 
 
 class RegisterMappedLayer(wiring.Component):
-    """A core with the registers of `bitlif.hdl.bus.registers` and checks on its input streams.
+    """A core with the registers of `register_map` and checks on its input streams.
 
     Parameters
     ----------
-    config : bitlif.Config
-    core : component with the members of `LayerCore`
+    config : bitlif.Config or bitlif.NetworkConfig
+    core : component with the members of `LayerCore`, or of `bitlif.hdl.network.NetworkCore`
         Its member ``restart``, In(1), resets it; without one, it is wrapped in a ResetInserter.
     learning : bool
         Whether the core has learning hardware.
@@ -60,10 +61,11 @@ class RegisterMappedLayer(wiring.Component):
     """
 
     def __init__(
-        self, config: Config, core: Any, *, learning: bool, event_bits: int | None = None,
-        back_to_back: bool = True,
+        self, config: Config | NetworkConfig, core: Any, *, learning: bool,
+        event_bits: int | None = None, back_to_back: bool = True,
     ) -> None:  # fmt: skip
-        self._config, self._core, self._learning = config, core, learning
+        self._whole, self._core, self._learning = config, core, learning
+        self._config = config = outer(config)
         self._event_bits, self._back_to_back = event_bits, back_to_back
         sizes = config.layer
         self._streams = {"events": event_members(sizes.inputs, bits=event_bits)}
@@ -88,7 +90,8 @@ class RegisterMappedLayer(wiring.Component):
         """Connect registers, streams and core."""
         m = Module()
         config, core = self._config, self._core
-        m.submodules.bank = bank = RegisterBank(config, learning=self._learning)
+        m.submodules.bank = bank = RegisterBank(self._whole, learning=self._learning)
+        own = register_map(self._whole, learning=self._learning)
         if "restart" in core.signature.members:
             m.submodules.core = core
             m.d.comb += core.restart.eq(bank.restart)
@@ -97,7 +100,9 @@ class RegisterMappedLayer(wiring.Component):
         events = EventInput(config.layer.inputs, self._event_bits, back_to_back=self._back_to_back)
         m.submodules.events = ResetInserter(bank.restart)(events)
         connect(m, flipped(self.access), bank.access)
-        connect(m, bank.host, core.host)
+        for place in own.places:
+            host = f"host{place.suffix}"
+            connect(m, getattr(bank, host), getattr(core, host))
         connect(m, events.o, core.i_events)
         m.d.comb += [
             self.o_events.payload.eq(core.o_events.payload),
@@ -107,15 +112,26 @@ class RegisterMappedLayer(wiring.Component):
         ]
         self._connect_ports(m, "events", events)
         discard = bank.flush & ~bank.window
+        begins = bank.run & ~bank.flush & ~self.access.request
+        passes = bank.window | begins
+        if own.selects:
+            # The first layer must not begin a window while later ones end the one before.
+            passes = bank.entered | (begins & bank.ready)
+            m.d.comb += bank.idle.eq(core.idle)
+        names = dict.fromkeys(
+            f"{name}{place.suffix}"
+            for place in own.places
+            for name in ("phase", "digest", *own.counters)
+        )
+        # A network that only runs has no phases.
+        shown = [name for name in (*names, "digest") if name in core.signature.members]
         m.d.comb += [
             events.discard.eq(discard),
-            events.pass_on.eq(bank.window | (bank.run & ~bank.flush & ~self.access.request)),
+            events.pass_on.eq(passes),
             bank.dropped_events.eq(events.dropped),
             bank.event_waiting.eq(self.event_waiting),
             bank.windows.eq(core.window_done),
-            bank.phase.eq(core.phase),
-            bank.digest.eq(core.digest),
-            *(getattr(bank, name).eq(getattr(core, name)) for name in COUNTERS),
+            *(getattr(bank, name).eq(getattr(core, name)) for name in dict.fromkeys(shown)),
             self.restart.eq(bank.restart),
         ]
         if self._learning:

@@ -6,6 +6,7 @@ header and Python module of `bitlif registers` are derived from it. It does not 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bitlif.model.config.config import Config
@@ -14,7 +15,8 @@ from bitlif.model.counters import COUNTERS
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
 from bitlif.model.fixed import Format
-from bitlif.model.state import state_variables
+from bitlif.model.lfsr import LfsrConfig
+from bitlif.model.state import StateVariable, state_variables
 
 from .response import Response as Response
 
@@ -197,9 +199,28 @@ def elements(config: Config, *, learning: bool = True) -> dict[str, Elements]:
     BitlifError
         If a number of elements or a writable element does not fit a word.
     """
-    sizes, schedule = config.layer, config.schedule
     phases = derive(config).phases
     shifts = {(phase.rate_left, phase.rate_bias, phase.rate_right) for phase in phases}
+    windows = require_addressable(config)
+    found = forward_elements(config, state_variables(learning=learning))
+    if learning:
+        found |= table_elements(config) | schedule_elements(config, len(shifts), windows)
+        if config.learning.random_bits:
+            found["update_lfsr"] = lfsr_elements(
+                MEMORIES["update_lfsr"], config.learning.lfsr, config
+            )
+    return {name: found[name] for name in MEMORIES if name in found}
+
+
+def require_addressable(config: Config) -> int:
+    """Check that words can hold the numbers of a layer; return the most windows of a phase.
+
+    Raises
+    ------
+    BitlifError
+        If they cannot; the message names the field.
+    """
+    sizes, schedule = config.layer, config.schedule
     weights = sizes.inputs * sizes.neurons
     if weights >= 1 << WORD_BITS:
         raise BitlifError(
@@ -211,30 +232,44 @@ def elements(config: Config, *, learning: bool = True) -> dict[str, Elements]:
         raise BitlifError(
             "schedule.windows must be below 2**32 in all phases for a core with a bus"
         )
-    result: dict[str, Elements] = {}
+    return windows
 
-    def add(name: str, count: int, low: int, high: int) -> None:
-        result[name] = Elements(MEMORIES[name], count, low, high)
 
-    def add_format(name: str, count: int, fmt: Format) -> None:
-        add(name, count, fmt.raw_min, fmt.raw_max)
+def forward_elements(config: Config, variables: Iterable[StateVariable]) -> dict[str, Elements]:
+    """Return the memories of a layer for its state and its noise."""
+    found = {own.name: _of(own.name, own.count(config), own.format(config)) for own in variables}
+    phases, scale = len(config.schedule), _top(config.noise.scale_bits)
+    found["noise_scale"] = Elements(MEMORIES["noise_scale"], phases, 0, scale)
+    found["noise_lfsr"] = lfsr_elements(MEMORIES["noise_lfsr"], config.noise.lfsr, config)
+    return found
 
-    for own in state_variables(learning=learning):
-        add_format(own.name, own.count(config), own.format(config))
-    add("noise_scale", len(schedule), 0, _top(config.noise.scale_bits))
-    sources = (config.noise.lfsr, config.learning.lfsr)
-    noise, update = (len(set(lfsr.streams(sizes.lanes))) for lfsr in sources)
-    add("noise_lfsr", noise, 0, _top(config.noise.lfsr.width))
-    if learning:
-        add_format("table_a", config.error.entries, config.error.entry)
-        add_format("table_b", config.error.entries, config.error.entry)
-        add("reciprocal", len(schedule), 0, _top(config.error.reciprocal_bits))
-        add("rate", len(schedule), 0, _top(config.learning.rate_bits))
-        add("shift", len(schedule), 0, len(shifts) - 1)
-        add("phase_windows", len(schedule), 0, windows)
-        if config.learning.random_bits:
-            add("update_lfsr", update, 0, _top(config.learning.lfsr.width))
-    return {name: result[name] for name in MEMORIES if name in result}
+
+def lfsr_elements(memory: Memory, lfsr: LfsrConfig, config: Config) -> Elements:
+    """Return the memory of the distinct LFSRs that the lanes of a layer have for one purpose."""
+    distinct = len(set(lfsr.streams(config.layer.lanes)))
+    return Elements(memory, distinct, 0, _top(lfsr.width))
+
+
+def table_elements(config: Config) -> dict[str, Elements]:
+    """Return the memories of a layer for its error table."""
+    names, error = ("table_a", "table_b"), config.error
+    return {name: _of(name, error.entries, error.entry) for name in names}
+
+
+def schedule_elements(config: Config, shifts: int, windows: int) -> dict[str, Elements]:
+    """Return the memories of a learning layer for its schedule, but for the noise."""
+    tops = {
+        "reciprocal": _top(config.error.reciprocal_bits),
+        "rate": _top(config.learning.rate_bits),
+        "shift": shifts - 1,
+        "phase_windows": windows,
+    }
+    phases = len(config.schedule)
+    return {name: Elements(MEMORIES[name], phases, 0, top) for name, top in tops.items()}
+
+
+def _of(name: str, count: int, fmt: Format) -> Elements:
+    return Elements(MEMORIES[name], count, fmt.raw_min, fmt.raw_max)
 
 
 def variant(config: Config, *, learning: bool = True) -> int:

@@ -1,4 +1,4 @@
-"""The layer core as a black box, to be replaced by an existing netlist."""
+"""A core as a black box, to be replaced by an existing netlist."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Signature
 
-from bitlif.hdl.layer import core_members
+from bitlif.hdl.network import any_members
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 
 from .verilog import core_name
 
 
 class CoreInstance(wiring.Component):
-    """An instance of the module that `bitlif.hdl.export.verilog.core_verilog` exports.
+    """An instance of the module that `core_verilog` or `network_verilog` exports.
 
     Parameters
     ----------
-    config : bitlif.Config
+    config : bitlif.Config or bitlif.NetworkConfig
     learning : bool
         Whether the exported module has learning hardware.
 
@@ -26,14 +27,14 @@ class CoreInstance(wiring.Component):
     restart : In(1)
         Resets the core like the reset of its domain; ``ResetInserter`` does not affect instances.
     ...
-        All other members are those of `bitlif.hdl.layer.LayerCore`.
+        All other members are those of `bitlif.hdl.network.any_core`.
 
-    Latency, Throughput, Handshake, Reset: those of `bitlif.hdl.layer.LayerCore`.
+    Latency, Throughput, Handshake, Reset: those of the core.
     """
 
-    def __init__(self, config: Config, *, learning: bool = True) -> None:
+    def __init__(self, config: Config | NetworkConfig, *, learning: bool = True) -> None:
         self._name = core_name(config)
-        self._members = core_members(config, learning=learning)
+        self._members = any_members(config, learning=learning)
         super().__init__({"restart": In(1), **self._members})
 
     def elaborate(self, platform: object) -> Module:
@@ -51,9 +52,9 @@ class CoreInstance(wiring.Component):
         return m
 
 
-def black_box(config: Config, *, learning: bool = True) -> str:
+def black_box(config: Config | NetworkConfig, *, learning: bool = True) -> str:
     """Return the module with its ports only, in Verilog, for tools that read the instance."""
-    own = Signature(core_members(config, learning=learning))
+    own = Signature(any_members(config, learning=learning))
     lines = ["input wire clk", "input wire rst"]
     for path, member, value in own.flatten(own.create(path=())):
         direction = "input" if member.flow == In else "output"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from bitlif.hdl.bus.axi_lite import AXI_LITE
+from bitlif.hdl.bus.axi_top import AxiTop
 from bitlif.hdl.network import NetworkCore
 from bitlif.model.config.network import NetworkConfig, any_hash
 from bitlif.model.text import comment_text, module_name
@@ -18,6 +20,11 @@ NETWORK_MEANINGS = {
     "window_done": "the last layer ends a window with this clock",
     "digest": "signature of the network; stable while idle is high",
     "host__sweep_lfsr": "states of the LFSRs of the sweep, lane 0 lowest",
+    **{
+        f"s_axil_{name}": "AXI4-Lite; docs/network-registers.md has the map"
+        for name in AXI_LITE
+        if not name.endswith("prot")
+    },
 }
 """Ports of a network that a layer does not have, or has in another sense."""
 
@@ -47,12 +54,31 @@ def network_verilog(
     BitlifError
         If the gates cannot learn the network; the message names the layer and the field.
     """
-    name = network_name(config)
-    text = to_verilog(NetworkCore(config, learning=learning), name, progress)
-    return _header(config, name, text, learning) + lint_waivers() + "\n" + fix_verilog(text)
+    text = to_verilog(NetworkCore(config, learning=learning), network_name(config), progress)
+    return _described(config, network_name(config), text, learning, "network")
 
 
-def _header(config: NetworkConfig, name: str, text: str, learning: bool) -> str:
+def network_axi_name(config: NetworkConfig) -> str:
+    """Return the name of the module with AXI buses."""
+    return f"{network_name(config)}_axi"
+
+
+def network_axi_verilog(
+    config: NetworkConfig, *, learning: bool = True, progress: Progress | None = None
+) -> str:
+    """Return a network with AXI4-Lite and AXI4-Stream; parameters as for `network_verilog`."""
+    name = network_axi_name(config)
+    text = to_verilog(AxiTop(config, learning=learning), name, progress)
+    what = "network behind AXI4-Lite and AXI4-Stream"
+    return _described(config, name, text, learning, what)
+
+
+def _described(config: NetworkConfig, name: str, text: str, learning: bool, what: str) -> str:
+    head = _header(config, name, text, learning, what)
+    return head + lint_waivers() + "\n" + fix_verilog(text)
+
+
+def _header(config: NetworkConfig, name: str, text: str, learning: bool, what: str) -> str:
     start = text.index(f"module {name}(")
     own = text[start : text.index("endmodule", start)]
     ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", own, re.MULTILINE)
@@ -60,10 +86,14 @@ def _header(config: NetworkConfig, name: str, text: str, learning: bool) -> str:
     kind = "learning" if learning else "inference only"
     named = f"{comment_text(config.name)} ({any_hash(config)})"
     lines = [
-        f"// {name}: bitlif network, configuration {named}",
+        f"// {name}: bitlif {what}, configuration {named}",
         f"// {facts['sizes']} neurons, {facts['steps']} steps a window, {kind}",
         "// Streams are valid/ready: a transfer happens with a rising edge at which both are high.",
-        "// A number at the end of a name, or of its first part, is that of the layer.",
+        *(
+            ["// A number at the end of a name, or of its first part, is that of the layer."]
+            if "host_0__" in own
+            else []
+        ),
         "//",
         "// direction bits port                             meaning",
     ]

@@ -18,6 +18,7 @@ from bitlif.hdl.memories import packed, weight_rows
 from bitlif.hdl.row_memory import weight_layout
 from bitlif.model.checks import check_initial_weights
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.config.toml import config_hash
 from bitlif.model.errors import BitlifError
 from bitlif.model.gate_sizes import gate_sizes
@@ -65,7 +66,7 @@ MEANINGS = {
 }
 
 
-def core_name(config: Config) -> str:
+def core_name(config: Config | NetworkConfig) -> str:
     """Return the module name: a Verilog identifier made from the name of the configuration."""
     return f"bitlif_{module_name(config.name)}"
 

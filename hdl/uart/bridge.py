@@ -12,6 +12,7 @@ from bitlif.hdl.bus.register_port import AccessSignature
 from bitlif.hdl.bus.registers import ADDRESS_BITS, WORD_BITS, Response
 from bitlif.hdl.gather import event_layout
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 
 from .event_exchange import EventExchange, event_bytes
 from .protocol import CRC_BYTES, LONGEST, Command, Status
@@ -23,7 +24,7 @@ class Bridge(wiring.Component):
 
     Parameters
     ----------
-    config : bitlif.Config
+    config : bitlif.Config or bitlif.NetworkConfig
     learning : bool
         Whether the core has learning hardware.
 
@@ -47,8 +48,9 @@ class Bridge(wiring.Component):
     number 0, no request in progress.
     """
 
-    def __init__(self, config: Config, *, learning: bool) -> None:
-        self._config = config
+    def __init__(self, config: Config | NetworkConfig, *, learning: bool) -> None:
+        self._layers = 1 if isinstance(config, Config) else len(config.layers)
+        self._config = config = outer(config)
         sizes = config.layer
         self._slot_bytes = 0
         members = {
@@ -86,7 +88,7 @@ class Bridge(wiring.Component):
             self.access.data.eq(r.word),
             self.access.strobe.eq(~0),
         ]
-        events = EventExchange(m, self, r, self._config.layer, self._slot_bytes)
+        events = EventExchange(m, self, r, self._config.layer, self._slot_bytes, self._layers)
         with m.FSM(name="request"):
             self._receive(m)
             self._access_registers(m)

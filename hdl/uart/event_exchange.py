@@ -38,11 +38,14 @@ class EventExchange:
     sizes : LayerConfig
     slot_bytes : int
         Bytes of the targets of one slot; 0 if the core takes none.
+    layers : int
+        Number of layers in a row.
     """
 
     def __init__(
-        self, m: Module, ports: Any, request: RequestState, sizes: LayerConfig, slot_bytes: int
-    ) -> None:
+        self, m: Module, ports: Any, request: RequestState, sizes: LayerConfig, slot_bytes: int,
+        layers: int,
+    ) -> None:  # fmt: skip
         self._ports, self._request, self._sizes = ports, request, sizes
         self._in_bytes, self._out_bytes = event_bytes(sizes.inputs), event_bytes(sizes.neurons)
         self._slot_bytes = slot_bytes
@@ -55,8 +58,8 @@ class EventExchange:
         self._offered = Signal()
         self._given = Signal()
         self._last_byte = Signal(range(item_bytes))
-        # At most two steps are in the core, and the end of the next step waits.
-        self._unanswered = Signal(range(4))
+        # At most two steps are in each layer, and the end of the next step waits before it.
+        self._unanswered = Signal(range(4 * layers))
         self._answered = Signal()
         self._offer_items(m)
 

@@ -1,4 +1,4 @@
-"""The layer core with a UART: registers and events over two pins (docs/uart.md)."""
+"""A core with a UART: registers and events over two pins (docs/uart.md)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
-from numpy.typing import NDArray
 
 from bitlif.hdl.bus.register_mapped_layer import RegisterMappedLayer, takes_targets
-from bitlif.hdl.layer import LayerCore
+from bitlif.hdl.network import any_core
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer
 
 from .bridge import Bridge
 from .event_exchange import event_bytes
@@ -20,19 +20,19 @@ from .serial import SerialReceiver, SerialSender
 
 
 class UartTop(wiring.Component):
-    """A layer core with the registers of `bitlif.hdl.bus.registers` and a serial bridge.
+    """A layer or a network with the registers of `register_map` and a serial bridge.
 
     Parameters
     ----------
-    config : bitlif.Config
+    config : bitlif.Config or bitlif.NetworkConfig
     divisor : int
         Clock cycles per bit of the line (checked by the caller).
     learning : bool
         False: inference only.
-    core : component with the members of `LayerCore`, or None
-        None: a `LayerCore`.
-    weights : (N, M) int or None
-        As for `LayerCore`; used only if `core` is None.
+    core : component with the members of `any_core`, or None
+        None: made from `config`.
+    weights : (N, M) int, sequence of them, or None
+        As for the core; used only if `core` is None.
 
     Members
     -------
@@ -45,15 +45,15 @@ class UartTop(wiring.Component):
 
     def __init__(
         self,
-        config: Config,
+        config: Config | NetworkConfig,
         *,
         divisor: int,
         learning: bool = True,
         core: Any = None,
-        weights: NDArray[Any] | None = None,
+        weights: Any = None,
     ) -> None:
         self._config, self._divisor, self._learning = config, divisor, learning
-        self._core = LayerCore(config, learning=learning, weights=weights) if core is None else core
+        self._core = any_core(config, learning=learning, weights=weights) if core is None else core
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -65,7 +65,7 @@ class UartTop(wiring.Component):
         m.submodules.receiver = receiver = FrameReceiver()
         m.submodules.sender = sender = FrameSender()
         m.submodules.bridge = bridge = Bridge(config, learning=learning)
-        bits = 8 * event_bytes(config.layer.inputs)
+        bits = 8 * event_bytes(outer(config).layer.inputs)
         m.submodules.layer = layer = RegisterMappedLayer(
             config, self._core, learning=learning, event_bits=bits, back_to_back=False
         )
@@ -92,7 +92,7 @@ class UartTop(wiring.Component):
         ]  # fmt: skip
         streams = ["events_tdata", "events_tlast", "events_tvalid"]
         m.d.comb += bridge.events_tready.eq(layer.events_tready)
-        if takes_targets(config, learning=learning):
+        if takes_targets(outer(config), learning=learning):
             streams += ["targets_tdata", "targets_tvalid"]
             m.d.comb += bridge.targets_tready.eq(layer.targets_tready)
         m.d.comb += [getattr(layer, name).eq(getattr(bridge, name)) for name in streams]

@@ -34,7 +34,7 @@ add_state_variable(
     )
 )
 
-from bitlif.hdl.bus.elements import ElementPort
+from bitlif.hdl.bus.elements import element_ports
 from bitlif.hdl.bus.register_files import markdown
 from bitlif.hdl.bus.registers import MEMORIES, elements
 from bitlif.hdl.host_port import HostSignature, state_layout
@@ -46,7 +46,7 @@ from amaranth.back import rtlil
 
 config = Config.load("tiny")
 place = state_layouts(config, learning=False)["adaptation"]
-rtlil.convert(ElementPort(config))
+rtlil.convert(element_ports(config)[0])
 print(json.dumps({
     "memory": MEMORIES["adaptation"].number,
     "elements": elements(config, learning=False)["adaptation"].count,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from bitlif.hdl.export.network_verilog import network_verilog
+from bitlif.hdl.export.network_verilog import network_axi_verilog, network_verilog
 from bitlif.model.config.network import NetworkConfig
 from bitlif.scripts.main import main
 
@@ -40,7 +41,22 @@ def test_network_is_written(source: Path, learning: bool) -> None:
     assert ("sweep" in out.read_text()) == learning
 
 
-@pytest.mark.parametrize("option", [["--weights", "w.npz"], ["--memories", "m"], ["--bus", "axi"]])
+def test_network_behind_axi_is_written_with_its_ports_explained(source: Path) -> None:
+    out = source.with_suffix(".sv")
+    assert main(["verilog", str(source), "--bus", "axi", "--out", str(out)]) == 0
+    text = out.read_text()
+    assert text == network_axi_verilog(NetworkConfig.load(source))
+    head, _, rest = text.partition("\n\n")
+    explained = re.findall(r"^// (?:input|output) +\d+ (\w+) +\S", head, re.MULTILINE)
+    top = rest[rest.index("module bitlif_two_axi(") :]
+    ports = re.findall(
+        r"^  (?:input|output) (?:\[\d+:0\] )?(\w+);", top[: top.index("endmodule")], re.MULTILINE
+    )
+    assert sorted(explained) == sorted(ports)
+    assert "docs/network-registers.md has the map" in head
+
+
+@pytest.mark.parametrize("option", [["--weights", "w.npz"], ["--memories", "m"]])
 def test_options_of_layers_are_refused(
     source: Path, option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bitlif.hdl.bus.axi_stream import target_bits
-from bitlif.hdl.bus.registers import MEMORIES, REGISTERS, elements
+from bitlif.hdl.bus.registers import MEMORIES, REGISTERS, Response, elements
 from bitlif.hdl.export.verilog import axi_name, axi_verilog
 from bitlif.hdl.memories import by_slot
 from bitlif.model.config.config import Config
@@ -38,8 +38,12 @@ class BusHost:
 
     def __init__(self, config: Config, **options: Any) -> None:
         self.config = config
-        self.elements = elements(config)
-        self.design = SteppedDesign(verilog_of(config), axi_name(config), **options)
+        self.at, self.elements = AT, elements(config)
+        self.begin_at(verilog_of(config), axi_name(config), **options)
+
+    def begin_at(self, verilog: str, name: str, **options: Any) -> None:
+        """Begin with a module in its state after power-up."""
+        self.design = SteppedDesign(verilog, name, **options)
         self.events: deque[tuple[int, int]] = deque()
         self.targets: deque[int] = deque()
         self.spikes: list[tuple[int, int]] = []
@@ -52,9 +56,8 @@ class BusHost:
             s_axis_events_tvalid=int(event is not None),
             s_axis_events_tdata=event[0] if event else 0,
             s_axis_events_tlast=event[1] if event else 0,
-            s_axis_targets_tvalid=int(bool(self.targets)),
-            s_axis_targets_tdata=self.targets[0] if self.targets else 0,
             m_axis_events_tready=int(self.takes),
+            **self._offered_targets(),
             **inputs,
         )
         if event and out["s_axis_events_tready"]:
@@ -64,6 +67,12 @@ class BusHost:
         if self.takes and out["m_axis_events_tvalid"]:
             self.spikes.append((out["m_axis_events_tdata"], out["m_axis_events_tlast"]))
         return out
+
+    def _offered_targets(self) -> dict[str, int]:
+        return {
+            "s_axis_targets_tvalid": int(bool(self.targets)),
+            "s_axis_targets_tdata": self.targets[0] if self.targets else 0,
+        }
 
     def clocks(self, count: int) -> None:
         """Run clock cycles."""
@@ -81,29 +90,37 @@ class BusHost:
 
     def write(self, name: str, word: int) -> None:
         """Write a register."""
+        assert self.try_write(self.at[name], word) == Response.OKAY, (name, word)
+
+    def try_write(self, offset: int, word: int) -> int:
+        """Write at an offset; return the response."""
         address = word_sent = 1
         for _ in range(MOST_CLOCKS):
             out = self.clock(
-                s_axil_awvalid=address, s_axil_awaddr=AT[name], s_axil_wvalid=word_sent,
+                s_axil_awvalid=address, s_axil_awaddr=offset, s_axil_wvalid=word_sent,
                 s_axil_wdata=word & 0xFFFFFFFF, s_axil_wstrb=0xF, s_axil_bready=1,
             )  # fmt: skip
             address &= ~out["s_axil_awready"]
             word_sent &= ~out["s_axil_wready"]
             if out["s_axil_bvalid"]:
-                assert out["s_axil_bresp"] == 0, (name, word)
-                return
-        raise AssertionError(f"writing {name} is not answered")
+                return out["s_axil_bresp"]
+        raise AssertionError(f"writing {offset:#x} is not answered")
 
     def read(self, name: str) -> int:
         """Read a register."""
+        response, word = self.try_read(self.at[name])
+        assert response == Response.OKAY, name
+        return word
+
+    def try_read(self, offset: int) -> tuple[int, int]:
+        """Read at an offset; return the response and the word."""
         address = 1
         for _ in range(MOST_CLOCKS):
-            out = self.clock(s_axil_arvalid=address, s_axil_araddr=AT[name], s_axil_rready=1)
+            out = self.clock(s_axil_arvalid=address, s_axil_araddr=offset, s_axil_rready=1)
             address &= ~out["s_axil_arready"]
             if out["s_axil_rvalid"]:
-                assert out["s_axil_rresp"] == 0, name
-                return out["s_axil_rdata"]
-        raise AssertionError(f"reading {name} is not answered")
+                return out["s_axil_rresp"], out["s_axil_rdata"]
+        raise AssertionError(f"reading {offset:#x} is not answered")
 
     def wait(self, mask: int, value: int) -> None:
         """Run until STATUS has the given bits."""
@@ -143,7 +160,7 @@ class BusHost:
 
     def everything(self) -> dict[str, Any]:
         """Return all registers, all memories, and all spikes."""
-        names = [name for name in AT if name not in ("DATA", "DATA_HIGH")]
+        names = [name for name in self.at if name not in ("DATA", "DATA_HIGH")]
         found: dict[str, Any] = {name: self.read(name) for name in names}
         for name, own in self.elements.items():
             self.write("MEMORY", own.memory.number)

@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 
 from bitlif.hdl.bus.axi_lite import AxiLiteSlave
 from bitlif.hdl.bus.axi_stream import EventInput, EventOutput, TargetInput
-from bitlif.hdl.bus.elements import ElementPort
+from bitlif.hdl.bus.elements import element_ports
 from bitlif.hdl.bus.registers import MEMORIES, Response
 from bitlif.model.config.config import Config
 from bitlif.model.gate_sizes import gate_sizes
@@ -171,7 +171,7 @@ def test_every_element_maps_to_its_row_and_lane(
         layer__inputs=inputs, layer__neurons=neurons, layer__lanes=lanes,
         gates__synapses=row_slots * lanes,
     )  # fmt: skip
-    port, sizes = ElementPort(config), gate_sizes(config)
+    (port,), sizes = element_ports(config), gate_sizes(config)
 
     async def bench(ctx: Any) -> None:
         ctx.set(port.word, MEMORIES["weights"].number)

@@ -107,6 +107,13 @@ def test_committed_files_match_the_command(name: str, kind: str, tmp_path: Path)
     assert made.read_text("utf-8") == (DOCS / name).read_text("utf-8"), fresh
 
 
+def test_committed_map_of_networks_matches_the_command(tmp_path: Path) -> None:
+    made = tmp_path / "map.md"
+    assert main(["registers", "--network", "--out", str(made)]) == 0
+    fresh = "stale: bitlif registers --network --out docs/network-registers.md"
+    assert made.read_text("utf-8") == (DOCS / "network-registers.md").read_text("utf-8"), fresh
+
+
 def numbers() -> Iterator[tuple[str, int]]:
     """Yield the names that both languages must define, and their values."""
     for register in REGISTERS.values():
