@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bitlif.model.config.network import any_hash
 from bitlif.model.errors import BitlifError, require_int
@@ -23,10 +23,7 @@ from .console.terminal import (
     result_table,
 )
 from .export import TRAINED
-
-if TYPE_CHECKING:
-    from bitlif.model.events import Events
-    from bitlif.trained.nir_graph import RealNetwork
+from .support.nir_source import add_time, load_codes, load_spikes, name_of, read_network
 
 KIND = "import"
 
@@ -56,10 +53,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument("file", metavar="FILE.nir", help="NIR file")
     parser.add_argument("-o", "--out", metavar="DIR", required=True, help="folder to write")
     parser.add_argument("--no-sidecar", action="store_true", help="ignore the sidecar")
-    parser.add_argument("--dt", type=float, metavar="S", help="seconds per step")
-    parser.add_argument(
-        "--gain", choices=("nir", "jump"), help="what a spike adds; see docs/nir.md"
-    )
+    add_time(parser)
     parser.add_argument("--steps", type=int, metavar="T", help="steps of a window (default: 64)")
     parser.add_argument("--weight-bits", type=int, default=8, help="bits of a weight (default: 8)")
     parser.add_argument(
@@ -119,17 +113,18 @@ def _imported(args: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
     """Return configuration, weights and report of a NIR file without its sidecar."""
     from bitlif.trained.nir_compare import compare, ranges_of, run_real
     from bitlif.trained.nir_formats import quantised
-    from bitlif.trained.nir_graph import read_graph, read_layers
 
-    real = read_layers(read_graph(args.file), dt=args.dt, gain=args.gain)
-    events = _events(args, real)
-    labels = _labels(args, events, real)
+    real = read_network(args)
+    events, labels = None, None
+    if args.data is not None:
+        events = load_spikes(args.data, real, args.duplicates, args.steps)
+        labels = None if args.labels is None else load_codes(args.labels, events, real)
     runs = None if events is None else run_real(real, events)
     steps = args.steps or (64 if events is None else events.steps)
     config, weights = quantised(
         real, steps=steps, weight_bits=args.weight_bits, state_bits=args.state_bits,
         sigma=args.sigma, ranges=None if runs is None else ranges_of(runs),
-        name=_name(args.file),
+        name=name_of(args.file),
     )  # fmt: skip
     report: dict[str, Any] = {
         "source": "nir", "dt": real.dt, "gain": real.gain, "notes": list(real.notes),
@@ -144,11 +139,6 @@ def _imported(args: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
     return config, weights, report
 
 
-def _name(path: str) -> str:
-    name = Path(path).stem[:40]
-    return name if name and name.isprintable() else "imported"
-
-
 def _formats(own: Any, layer: Any) -> dict[str, Any]:
     """Return what was chosen for a layer."""
     config = own.config
@@ -158,26 +148,6 @@ def _formats(own: Any, layer: Any) -> dict[str, Any]:
         "membrane_format": str(config.membrane.format), "folded": list(layer.folded),
         "largest_weight": float(abs(layer.weights).max()),
     }  # fmt: skip
-
-
-def _events(args: argparse.Namespace, real: RealNetwork) -> Events | None:
-    if args.data is None:
-        return None
-    from bitlif.model.files.event_file import load_events
-
-    return load_events(
-        args.data, steps=args.steps or 0, units=real.layers[0].weights.shape[0],
-        duplicates=args.duplicates,
-    )  # fmt: skip
-
-
-def _labels(args: argparse.Namespace, events: Events | None, real: RealNetwork) -> Any:
-    if args.labels is None or events is None:
-        return None
-    from bitlif.tasks.label_file import load_labels
-
-    codes, _ = load_labels(args.labels, events.windows).neurons(real.layers[-1].weights.shape[1])
-    return codes
 
 
 def _show(report: dict[str, Any], out: str) -> None:

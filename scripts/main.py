@@ -22,6 +22,7 @@ SUBCOMMANDS = {
     "run": "run input spikes or own data through a layer or a network with given weights",
     "encode": "encode tables, images or time series as spikes",
     "import": "make a configuration and weights of a network in NIR",
+    "quantize": "find the fewest bits with which a network in NIR keeps its accuracy",
     "export": "write a layer or a network as NIR, for other frameworks",
     "noise": "analyse a noise source: exact distribution, streams, measured draws",
     "teacher": "learn a hidden teacher's weights at several noise levels, with both rules",

@@ -34,6 +34,17 @@ class Ranges(NamedTuple):
     membrane: float
 
 
+class LayerBits(NamedTuple):
+    """Bits of the formats of a layer."""
+
+    weight: int
+    current: int
+    membrane: int
+
+
+LEAST_BITS, MOST_BITS = LayerBits(2, 6, 6), LayerBits(20, 24, 24)
+
+
 def reachable(layer: RealLayer) -> Ranges:
     """Return ranges that no spikes leave, or the usual ones if those are wider."""
     most = float(np.abs(layer.weights).sum(0).max()) / (1.0 - layer.leak_s)
@@ -59,6 +70,7 @@ def quantised(
     steps: int,
     weight_bits: int = 8,
     state_bits: int = 16,
+    bits: Sequence[LayerBits] | None = None,
     sigma: float = 0.0,
     ranges: Sequence[Ranges] | None = None,
     name: str = "imported",
@@ -74,6 +86,8 @@ def quantised(
         2 ..= 20.
     state_bits : int
         Of currents and membranes, 6 ..= 24.
+    bits : sequence of LayerBits or None
+        Per layer, instead of `weight_bits` and `state_bits`.
     sigma : float
         Standard deviation of the noise in thresholds; 0 for noise whose draws all round to 0.
     ranges : sequence of Ranges or None
@@ -85,11 +99,13 @@ def quantised(
     BitlifError
         If an argument is out of range, or no format can hold a signal.
     """
-    require_int("weight_bits", weight_bits, 2, 20)
-    require_int("state_bits", state_bits, 6, 24)
+    require_int("weight_bits", weight_bits, LEAST_BITS.weight, MOST_BITS.weight)
+    require_int("state_bits", state_bits, LEAST_BITS.current, MOST_BITS.current)
+    if bits is None:
+        bits = [LayerBits(weight_bits, state_bits, state_bits)] * len(network.layers)
     sigma = require_real("sigma", sigma, 0.0, 100.0)
     layers, weights = [], []
-    for number, own in enumerate(network.layers):
+    for number, (own, widths) in enumerate(zip(network.layers, bits, strict=True)):
         reached = reachable(own)
         if ranges is not None:
             reached = Ranges(
@@ -98,7 +114,7 @@ def quantised(
                     for most, seen in zip(reached, ranges[number], strict=True)
                 )
             )
-        config = _config(own, reached, steps, weight_bits, state_bits, sigma, f"{name}.{number}")
+        config = _config(own, reached, steps, widths, sigma, f"{name}.{number}")
         fmt = config.synapse.weight
         raw = np.floor(own.weights * 2.0**fmt.frac + 0.5)
         weights.append(np.clip(raw, fmt.raw_min, fmt.raw_max).astype(np.int64))
@@ -113,25 +129,24 @@ def _initial(layer: RealLayer) -> InitialConfig:
 
 
 def _config(
-    layer: RealLayer, reached: Ranges, steps: int, weight_bits: int, state_bits: int,
-    sigma: float, name: str,
-) -> Config:  # fmt: skip
+    layer: RealLayer, reached: Ranges, steps: int, bits: LayerBits, sigma: float, name: str
+) -> Config:
     most = float(np.abs(layer.weights).max())
-    weight = fraction_bits(most, weight_bits)
-    current = fraction_bits(reached.current, state_bits)
-    membrane = fraction_bits(max(reached.membrane, 1.25), state_bits)
+    weight = fraction_bits(most, bits.weight)
+    current = fraction_bits(reached.current, bits.current)
+    membrane = fraction_bits(max(reached.membrane, 1.25), bits.membrane)
     lsb = 2.0**-membrane
     tree: dict[str, Any] = {
         "name": name,
         "layer": {"inputs": layer.weights.shape[0], "neurons": layer.weights.shape[1]},
         "window": {"steps": steps},
         "synapse": {
-            "weight": f"s{weight_bits}.{weight}",
-            "current": f"s{state_bits}.{current}",
+            "weight": f"s{bits.weight}.{weight}",
+            "current": f"s{bits.current}.{current}",
             "decay": {"tau": -1.0 / math.log(layer.leak_s), "bits": 16},
         },
         "membrane": {
-            "format": f"s{state_bits}.{membrane}",
+            "format": f"s{bits.membrane}.{membrane}",
             "decay": {"tau": -1.0 / math.log(layer.leak_m), "bits": 16},
             "gain": 1.0,
             # NIR's neurons spike above the threshold, ours at it.

@@ -1,0 +1,48 @@
+"""The network, the spikes and the labels that commands on NIR files read."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bitlif.model.events import Events
+    from bitlif.trained.nir_graph import RealNetwork
+
+
+def add_time(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dt`` and ``--gain``, which NIR leaves open."""
+    parser.add_argument("--dt", type=float, metavar="S", help="seconds per step")
+    parser.add_argument(
+        "--gain", choices=("nir", "jump"), help="what a spike adds; see docs/nir.md"
+    )
+
+
+def read_network(args: argparse.Namespace) -> RealNetwork:
+    """Return the network of the NIR file."""
+    from bitlif.trained.nir_graph import read_graph, read_layers
+
+    return read_layers(read_graph(args.file), dt=args.dt, gain=args.gain)
+
+
+def name_of(path: str) -> str:
+    """Return a configuration's name for a file."""
+    name = Path(path).stem[:40]
+    return name if name and name.isprintable() else "imported"
+
+
+def load_spikes(path: str, real: RealNetwork, duplicates: str, steps: int | None = None) -> Events:
+    """Return the windows of a file of spikes."""
+    from bitlif.model.files.event_file import load_events
+
+    units = real.layers[0].weights.shape[0]
+    return load_events(path, steps=steps or 0, units=units, duplicates=duplicates)
+
+
+def load_codes(path: str, events: Events, real: RealNetwork) -> Any:
+    """Return the neuron of each window's class, from a file of labels."""
+    from bitlif.tasks.label_file import load_labels
+
+    codes, _ = load_labels(path, events.windows).neurons(real.layers[-1].weights.shape[1])
+    return codes
