@@ -19,7 +19,7 @@ from bitlif.model.derive import derive
 from bitlif.model.engine.words import wide
 from bitlif.model.interval import Interval
 
-from .symbol import Integer, Symbol, symbol_of, word_of
+from .symbol import Integer, Symbol, common, symbol_of, word_of
 from .terms import Term, constant, make
 from .transition import Unrolled
 from .unit import ALWAYS, Claim, PlainUnit, Run, array, bit, unsigned, used
@@ -199,12 +199,14 @@ class Column:
     def __getitem__(self, index: Integer) -> Integer:
         if not isinstance(index, Symbol):
             return self._values[index]
-        low, high = min(self._values), max(self._values)
+        inside = common(index.interval, Interval(0, len(self._values) - 1))
+        values = dict(enumerate(self._values[: inside.high + 1]))
+        low, high = min(values.values()), max(values.values())
         reach = Interval(low, high)
         width = reach.bits + (not reach.signed)
         place = word_of(index, index.interval.bits)
         term = constant(self._values[0], width)
-        for number, value in enumerate(self._values):
+        for number, value in values.items():
             here = make(Kind.EQUAL, place, constant(number, index.interval.bits))
             term = make(Kind.ITE, here, constant(value, width), term)
         return symbol_of(term, reach)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
@@ -184,9 +182,11 @@ SAME = (
 )  # fmt: skip
 
 
-def protocol_units() -> list[Any]:
-    """Return the units whose protocols are examined; they do not depend on a configuration."""
-    return [
-        ProtocolUnit("axi_lite", AxiLiteMonitor, 1, same=SAME),
-        ProtocolUnit("uart_line", lambda: LineMonitor(DIVISOR), LINE_CYCLES, bounded=True),
-    ]
+def axi_lite_unit() -> ProtocolUnit:
+    """Return the AXI4-Lite slave."""
+    return ProtocolUnit("axi_lite", AxiLiteMonitor, 1, same=SAME)
+
+
+def line_unit() -> ProtocolUnit:
+    """Return a serial line from sender to receiver."""
+    return ProtocolUnit("uart_line", lambda: LineMonitor(DIVISOR), LINE_CYCLES, bounded=True)

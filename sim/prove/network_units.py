@@ -15,12 +15,13 @@ from .lfsr_unit import LfsrUnit
 from .spike_unit import SpikeUpdateUnit
 from .sweep_units import AdjointUnit, SurrogateUnit
 from .table_unit import TableUnit
+from .turn_monitor import turn_unit
 from .word_units import SIGNALS, RoundingUnit, SignatureUnit
 
 NETWORK_UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "surrogate", "sweep_lfsr",
     "adjoint", "credit_sum", "sweep_gradient", "update_lfsr", "update", "spike_update",
-    "signature",
+    "signature", "turns",
 )  # fmt: skip
 """Names of the units of a layer of a network; no layer has all of them."""
 
@@ -43,6 +44,7 @@ def layer_units(config: NetworkConfig, number: int) -> dict[str, list[Any]]:
         "noise": [NoiseUnit(own)],
         "neuron": [NeuronUnit(own)],
         "signature": [SignatureUnit(own)],
+        "turns": [turn_unit(own, learning=True)],
     }
     if not hidden:
         made |= {"table": [TableUnit(own)], "error": [ErrorUnit(own)]}

@@ -17,21 +17,26 @@ from . import lfsr_unit, solver
 from .elaborate import elaborated
 from .finding import RANGE_OF, Finding
 from .forward_units import ErrorUnit, NeuronUnit, NoiseUnit
+from .frame_monitors import frame_units
 from .learning_units import GradientUnit, TraceUnit, UpdateUnit
 from .lfsr_unit import LfsrUnit
-from .monitors import protocol_units
+from .monitors import axi_lite_unit, line_unit
 from .network_units import NETWORK_UNITS, layer_units
 from .protocol import ProtocolUnit
 from .prover import LIMIT, bits_of, concrete, prove
+from .register_monitor import register_unit
 from .replay import replay
+from .stream_monitors import stream_units
 from .table_unit import TableUnit
+from .turn_monitor import turn_unit
 from .word_units import RoundingUnit, SignatureUnit
 
 UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "trace", "gradient",
-    "update_lfsr", "update", "signature", "axi_lite", "uart_line",
+    "update_lfsr", "update", "signature", "turns", "axi_lite", "register_bank", "axi_stream",
+    "uart_line", "uart_frames",
 )  # fmt: skip
-"""Names of the units of a single layer; the last two are protocols, the same for all."""
+"""Names of the units of a single layer; the last six are protocols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,12 @@ def _units(config: Config) -> dict[str, list[Any]]:
         "update_lfsr": [LfsrUnit(config, "update")] if random else [],
         "update": [UpdateUnit(config, number) for number in shifts],
         "signature": [SignatureUnit(config)],
-        **{unit.name: [unit] for unit in protocol_units()},
+        "turns": [turn_unit(config, learning=True), turn_unit(config, learning=False)],
+        "axi_lite": [axi_lite_unit()],
+        "register_bank": [register_unit(config)],
+        "axi_stream": stream_units(config),
+        "uart_line": [line_unit()],
+        "uart_frames": frame_units(),
     }
 
 

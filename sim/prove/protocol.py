@@ -11,11 +11,17 @@ from bitwuzla import Kind
 from . import solver
 from .finding import Finding
 from .solver import REFUTED, Answer
-from .terms import TM, Term, as_bit, as_condition, make
+from .terms import TM, Term, as_bit, as_condition, constant, make, width_of
 from .transition import Machine, Unrolled
+from .words import Word, extended
 
 BAD = "bad_"
 """How the outputs of a monitor begin that must never be 1."""
+
+KEPT, ZERO, SOME = "kept", "zero", "some"
+
+DUE = "due_"
+"""How the outputs of a monitor begin that a register of the unit must equal."""
 
 
 class ProtocolUnit:
@@ -33,8 +39,13 @@ class ProtocolUnit:
     bounded : bool
         Whether only the clock cycles after a reset are examined.
     same : tuple of (str, str)
-        Registers of the unit and of the monitor that always hold the same value: this is proved
-        with the properties, and serves them. A pair that Yosys has merged or removed is left out.
+        Registers of the unit, and registers or outputs of the monitor that always hold the same
+        value: this is proved with the properties, and serves them. A pair whose registers Yosys
+        has merged or removed is left out.
+    held : tuple of (str, str, str)
+        What registers of the unit do while an output of the monitor is 1: a register; `KEPT`,
+        `ZERO` or `SOME`: it does not change, is 0, or is not 0; and the output. Proved, too, where
+        the configuration needs the register.
     """
 
     def __init__(
@@ -45,10 +56,11 @@ class ProtocolUnit:
         *,
         bounded: bool = False,
         same: tuple[tuple[str, str], ...] = (),
+        held: tuple[tuple[str, str, str], ...] = (),
     ) -> None:
         self.name = name
         self.component = component
-        self._depth, self._bounded, self._same = depth, bounded, same
+        self._depth, self._bounded, self._same, self._held = depth, bounded, same, held
         self.bits = 0
 
     def findings(self, machine: Machine, limit: float) -> Iterator[Finding]:
@@ -90,10 +102,22 @@ class ProtocolUnit:
 
     def _clock(self, gates: Unrolled) -> tuple[dict[str, Any], Term]:
         """Return the outputs of a clock cycle, and whether any registers of `same` differ."""
-        there = [pair for pair in self._same if all(map(gates.machine.has, pair))]
-        pairs = [(gates.get(one).term, gates.get(two).term) for one, two in there]
-        differ = _any([make(Kind.DISTINCT, one, two) for one, two in pairs])
-        return gates.clock({}), differ
+        registers = {name: gates.get(name) for pair in self._same for name in pair
+                     if gates.machine.has(name)}  # fmt: skip
+        held = [own for own in self._held if gates.machine.has(own[0])]
+        now = {name: gates.get(name).term for name, _, _ in held}
+        shown = gates.clock({})
+        known = registers | {name: own for name, own in shown.items() if name.startswith(DUE)}
+        pairs = [
+            (known[one], known[two]) for one, two in self._same if one in registers and two in known
+        ]
+        wrong = [_unequal(*pair) for pair in pairs]
+        for name, how, output in held:
+            own, there = now[name], as_condition(shown[output].term)
+            after = gates.get(name).term if how == KEPT else constant(0, width_of(own))
+            differs = make(Kind.EQUAL if how == SOME else Kind.DISTINCT, own, after)
+            wrong.append(make(Kind.AND, there, differs))
+        return shown, _any(wrong)
 
     def _decided(
         self, name: str, when: str, wrong: Term, assumed: list[Term], limit: float
@@ -105,6 +129,12 @@ class ProtocolUnit:
         claim = f"{words}, {when}"
         text = "a sequence of inputs violates it" if answer.result == REFUTED else ""
         return Finding(self.name, claim, Answer(answer.result, seconds, {}), operation=text)
+
+
+def _unequal(one: Word, two: Word) -> Term:
+    width = max(one.width, two.width)
+    words = [extended(own, width, signed=False).term for own in (one, two)]
+    return make(Kind.DISTINCT, *words)
 
 
 def _any(terms: list[Term]) -> Term:

@@ -180,13 +180,18 @@ class AdjointUnit(PlainUnit):
 
     def model(self, values: Mapping[str, Integer], run: Run) -> dict[str, Integer]:
         """Sweep one step of one neuron."""
-        own, s = self._sweep, self._derived.constants
+        own, s, last = self._sweep, self._derived.constants, values["last step"]
+
+        def begun(value: Integer) -> Integer:
+            return 0 if last else value
+
+        # Merged here, and not with all that follows: the gates choose before they multiply, too.
+        before = [
+            follow(begun, settled, merged, values[f"adjoint {name} before"])
+            for name in ("membrane", "current")
+        ]
 
         def step() -> tuple[Integer, ...]:
-            last = values["last step"]
-            before = [
-                0 if last else values[f"adjoint {name} before"] for name in ("membrane", "current")
-            ]
             drive, adjoints = array(values[self._taken]), array(0)
             state = SimpleNamespace(
                 membrane=array(before[0]), current=array(before[1]), touched=array(0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,8 @@ CONSTANTS: dict[str, Callable[..., int]] = {
     "redor": lambda a: int(a != 0),
 }
 """Operations that select by a constant, of unsigned integers."""
+
+NUMBERED = re.compile(r"\$\d+$")
 
 RADIX = {"const": 2, "constd": 10, "consth": 16}
 FIXED = {"one": 1, "zero": 0, "ones": -1}
@@ -98,7 +101,9 @@ class Machine:
     def _nodes(self, name: str) -> set[int]:
         if name in self.names:
             return {self.names[name]}
-        return {node for own, node in self.names.items() if own.endswith(f".{name}")}
+        found = {node for own, node in self.names.items() if own.endswith(f".{name}")}
+        # Amaranth appends a number to a name that is also that of a port.
+        return found or {node for own, node in self.names.items() if NUMBERED.sub("", own) == name}
 
     def sort(self, node: int) -> Sort:
         """Return the sort of a node."""

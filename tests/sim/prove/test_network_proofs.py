@@ -96,7 +96,7 @@ def test_units_of_every_kind_are_proved() -> None:
 def test_layers_have_the_units_that_they_use() -> None:
     frozen = small_network().replace(layer__0__sweep__feedback="none")
     kinds = [set(layer_units(frozen, number)) for number in range(3)]
-    common = {"rounding", "noise_lfsr", "noise", "neuron", "signature"}
+    common = {"rounding", "noise_lfsr", "noise", "neuron", "signature", "turns"}
     taught = {"adjoint", "update_lfsr", "spike_update"}
     assert kinds == [
         common,

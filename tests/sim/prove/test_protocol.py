@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 from amaranth.hdl import Module
+from network_faults import Fault, plant
 
-from bitlif.hdl.bus import axi_lite
-from bitlif.hdl.uart import serial
+from bitlif.hdl import turns
+from bitlif.hdl.bus import axi_lite, axi_stream, register_bank
+from bitlif.hdl.uart import framing, serial
 from bitlif.model.config.config import Config
 from bitlif.sim.compare.patches import rewired
+from bitlif.sim.prove import turn_monitor
+from bitlif.sim.prove.elaborate import elaborated
 from bitlif.sim.prove.proofs import UnitProof, proofs, units_of
+from bitlif.sim.prove.turn_monitor import turn_unit
 
 
 def proof_of(unit: str) -> UnitProof:
@@ -62,3 +67,116 @@ def test_fault_of_the_line_violates_a_property(monkeypatch: pytest.MonkeyPatch) 
     assert found.describe() == (
         "uart_line, byte, in 88 clock cycles after a reset: a sequence of inputs violates it"
     )
+
+
+def _gone(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += own.tready.eq(1)
+
+
+def _other(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += true.tdata.eq(own.tdata ^ 1)
+
+
+def _silent(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += own.held.eq(0)
+
+
+def _blocked(m: Module, own: Any, true: Any) -> None:
+    m.d.comb += true.i.valid.eq(own.i.valid & own.tready)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "violated"),
+    [
+        ("EventInput", _gone, "lost"),
+        ("EventInput", _other, "event"),
+        ("TargetInput", _other, "target"),
+        ("TargetInput", _silent, "flag"),
+        ("EventOutput", _blocked, "wait"),
+    ],
+)
+def test_fault_of_a_stream_violates_a_property(
+    name: str, change: Any, violated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(axi_stream, name, rewired(getattr(axi_stream, name), change))
+    assert violated in violations("axi_stream")
+
+
+def violations(kind: str, name: str = "") -> set[str]:
+    """Return the properties that do not hold of the units of a kind, or of one of them."""
+    units = [own for own in units_of(Config.load("tiny"), kind) if name in ("", own.name)]
+    return {
+        found.claim.split(",")[0]
+        for proof in proofs(units, 1200)
+        for found in proof.findings
+        if found.answer.result == "refuted"
+    }
+
+
+FAULTS = [
+    # A refused write changes a register; a refused access returns a word.
+    (
+        "register_bank", register_bank, 'with m.If(effects["LOAD"]):',
+        'with m.If(access.request & self._at["LOAD"]):', "same",
+    ),
+    (
+        "register_bank", register_bank, "with m.If(~permitted):",
+        "with m.If(~permitted & self.access.write):", "result",
+    ),
+    # An access is done too early, or is forgotten; a part of a word is taken.
+    (
+        "register_bank", register_bank, "access.done.eq(~port.seek)",
+        "access.done.eq(~port.seek & ~access.write)", "wait",
+    ),
+    (
+        "register_bank", register_bank, "~self.access.write | self.access.strobe.all()", "1",
+        "response",
+    ),
+    # A step starts too early; the steps of a window that is not learned wait for ever.
+    ("turns", turns, " & ~untaught)", ")", "start"),
+    ("turns", turns, "ready & (learned | ~self.learn)", "ready & learned", "step"),
+    ("turns", turns, "self.accept.eq(~full)", "self.accept.eq(1)", "accept"),
+    ("turns", turns, 'm.next = "settle"', 'm.next = "window"', "same"),
+    # A byte without its escape; a CRC that is too short; frames that are too short, or broken.
+    (
+        "uart_sender", framing, "special = (byte == FLAG) | (byte == ESCAPE)",
+        "special = byte == FLAG", "escape",
+    ),
+    ("uart_sender", framing, "left.eq(3)", "left.eq(2)", "same"),
+    ("uart_receiver", framing, "self.length >= SHORTEST", "self.length > 3", "good"),
+    ("uart_receiver", framing, "& ~spoilt & ~escaped", "& ~escaped", "good"),
+]  # fmt: skip
+"""Units, wrong lines of their modules, and a property that each must violate."""
+
+
+@pytest.mark.parametrize(("unit", "module", "line", "wrong", "violated"), FAULTS)
+def test_wrong_line_violates_a_property(
+    unit: str, module: Any, line: str, wrong: str, violated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, Fault(module, line, wrong, "", 0, ""))
+    kind = "uart_frames" if unit.startswith("uart") else unit
+    assert violated in violations(kind, unit)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 64])
+def test_turns_are_proved_for_any_number_of_steps(steps: int) -> None:
+    config = Config.load("tiny").replace(window__steps=steps)
+    units = [turn_unit(config, learning=learning) for learning in (True, False)]
+    for proof in proofs(units, 1200):
+        assert proof.result == "proved", proof
+
+
+def test_turns_never_wait_longer_than_after_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn_monitor, "LONGEST_WAIT", turn_monitor.LONGEST_WAIT - 1)
+    assert violations("turns", "turns") == {"wait"}
+
+
+def test_register_that_an_access_could_change_is_watched() -> None:
+    (unit,) = units_of(Config.load("tiny"), "register_bank")
+    machine = elaborated({unit.name: unit.component()})[unit.name]
+    watched = {name.removeprefix("bank.") for name, *_ in unit._held if machine.has(name)}
+    assert watched >= {
+        "run", "learn", "flush", "load", "port.memory", "port.index", "port.row", "port.lane",
+        "port.neuron", "port.high", "effect_control", "effect_load", "choose", "seek", "store",
+        "advance", "port.seek_state",
+    }  # fmt: skip
