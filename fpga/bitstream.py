@@ -19,12 +19,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bitlif.hdl.export.instance import CoreInstance, black_box
+from bitlif.hdl.export.network_verilog import network_verilog
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.pll import PllSettings
 from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.checks import check_initial_weights
 from bitlif.model.config.config import Config
-from bitlif.model.config.toml import dump_config
+from bitlif.model.config.network import NetworkConfig, any_text
 from bitlif.model.errors import BitlifError
 from bitlif.model.storage.atomic import NewFolder
 from bitlif.model.storage.ownership import write_marker
@@ -37,7 +38,7 @@ from .estimate import error_of, estimate
 from .families import family_named
 from .linking import TOP, link, synthesise_top
 from .netlist import mapped_core
-from .place_and_route import MissesTiming, Placed, place_on, routed_name
+from .place_and_route import MissesTiming, Placed, lanes_of, place_on, routed_name
 from .serial_clock import BAUD, clock_for, line_at
 from .synthesis import DoesNotFit
 from .tools import find_tool, run_tool
@@ -62,7 +63,7 @@ class BuildRequest:
 
     Attributes
     ----------
-    config : Config
+    config : Config or NetworkConfig
     board : str
         A key of `bitlif.fpga.boards.BOARDS`.
     seeds : sequence of int
@@ -74,7 +75,8 @@ class BuildRequest:
     learning : bool
         False: inference only.
     weights : (N, M) int or None
-        Initial raw weights of the core; None: zeros, or undefined in memories with one port.
+        Initial raw weights of the core; None: zeros, or undefined in memories with one port. A
+        host loads those of a network.
 
     Raises
     ------
@@ -82,7 +84,7 @@ class BuildRequest:
         If there is no such board, or the weights are wrong or cannot be built in.
     """
 
-    config: Config
+    config: Config | NetworkConfig
     board: str
     seeds: Sequence[int] = (1,)
     mhz: float | None = None
@@ -93,6 +95,8 @@ class BuildRequest:
     def __post_init__(self) -> None:
         board_named(self.board)
         if self.weights is not None:
+            if isinstance(self.config, NetworkConfig):
+                raise BitlifError("weights must be None for a network, whose host loads them")
             check_initial_weights(self.config, self.weights)
 
     def first_clock(self) -> PllSettings:
@@ -141,7 +145,8 @@ def build(request: BuildRequest, folder: Path, *, notify: Notify = no_notice) ->
 def build_in(request: BuildRequest, folder: Path, *, notify: Notify = no_notice) -> BitstreamReport:
     """Build a bitstream in an empty folder, whose files are kept on failure; else as `build`."""
     clock, board = request.first_clock(), board_named(request.board)
-    require_room(request.config, board, learning=request.learning)
+    if isinstance(request.config, Config):
+        require_room(request.config, board, learning=request.learning)
     return _Build(request, board, folder, notify).run(clock)
 
 
@@ -196,9 +201,12 @@ class _Build:
         # First, so that a missing tool or package does not cost minutes.
         tools = tool_versions(board)
         with self.stage("core in Verilog"):
-            text = core_verilog(config, learning=learning, weights=request.weights)
+            if isinstance(config, NetworkConfig):
+                text = network_verilog(config, learning=learning)
+            else:
+                text = core_verilog(config, learning=learning, weights=request.weights)
             (folder / "core.sv").write_text(text, "utf-8")
-            (folder / "config.toml").write_text(dump_config(config), "utf-8")
+            (folder / "config.toml").write_text(any_text(config), "utf-8")
         with self.stage("core in cells (kept in the cache)"):
             self.core = mapped_core(text, core_name(config), board.family)
             shutil.copyfile(self.core, folder / "core-netlist.json")
@@ -275,7 +283,7 @@ class _Build:
         return MissesTiming(
             f"{shortened(config.name)} misses {clock.mhz:.3f} MHz on the {self.board.title}: the "
             f"best of {len(self.request.seeds)} seeds reaches {fastest:.2f} MHz; take {change}"
-            f"fewer lanes (layer.lanes is {config.layer.lanes}), more --seeds or another board"
+            f"fewer lanes ({lanes_of(config)}), more --seeds or another board"
         )
 
     def pack(self, best: Placed) -> Path:

@@ -15,13 +15,14 @@ from typing import Any
 from bitlif.hdl.export.verilog import core_name
 from bitlif.hdl.pll import PllSettings
 from bitlif.model.config.config import Config
-from bitlif.model.config.toml import config_hash
+from bitlif.model.config.network import NetworkConfig, any_hash
 from bitlif.model.gate_sizes import gate_sizes
 
 from .boards import Board
 from .families import CELLS, family_named
 from .linking import LINKED, TOP
-from .memory_table import memory_rows
+from .memory_table import MemoryRow, memory_rows
+from .network_throughput import NetworkPace, network_pace
 from .place_and_route import Placed, Use, routed_name
 from .serial_clock import line_at
 from .throughput import Pace, pace
@@ -56,9 +57,9 @@ class BitstreamReport:
     core_cells : dict of str to int
         Cells of the core alone, by type.
     memories : list of dict
-        Memories of the core, see `bitlif.fpga.memory_table.MemoryRow`.
+        Memories of the core, see `bitlif.fpga.memory_table.MemoryRow`; none of a network.
     pace : dict
-        See `bitlif.fpga.throughput.Pace`.
+        See `bitlif.fpga.throughput.Pace`, and for a network `NetworkPace`.
     tools : dict of str to str
         Versions.
     hashes : dict of str to str
@@ -68,7 +69,8 @@ class BitstreamReport:
     files : dict of str to str
         File names in the folder.
     widths : dict
-        Lanes P, synapses S and products L, and which memories have one port.
+        Lanes P, synapses S and products L, and which memories have one port. For a network, each
+        is a list with one item per layer.
     """
 
     config: str
@@ -144,8 +146,9 @@ def tool_versions(board: Board) -> dict[str, str]:
 
 
 def make_report(
-    config: Config, board: Board, built: Built, *, baud: int, learning: bool, with_weights: bool
-) -> BitstreamReport:
+    config: Config | NetworkConfig, board: Board, built: Built, *, baud: int, learning: bool,
+    with_weights: bool,
+) -> BitstreamReport:  # fmt: skip
     """Return the report of a finished build."""
     folder, clock, best = built.folder, built.clock, built.best
     line = line_at(clock.mhz, baud)
@@ -158,7 +161,13 @@ def make_report(
         )
         for kind, types in board.toolchain.parts.items()
     }
-    own: Pace = pace(config, clock.mhz, learning=learning)
+    own: Pace | NetworkPace
+    memories: list[MemoryRow] = []
+    if isinstance(config, NetworkConfig):
+        own = network_pace(config, clock.mhz, learning=learning)
+    else:
+        own = pace(config, clock.mhz, learning=learning)
+        memories = memory_rows(config, board.family, learning=learning)
     return BitstreamReport(
         config=config.name,
         board=board.name,
@@ -184,13 +193,11 @@ def make_report(
         ],
         use={kind: _percent(use) for kind, use in (best.use | parts).items()},
         core_cells=_cells_of(folder / "core-netlist.json", core_name(config)),
-        memories=[
-            asdict(row) for row in memory_rows(config, board.family, learning=learning)
-        ],
+        memories=[asdict(row) for row in memories],
         pace=asdict(own),
         tools=dict(built.tools),
         hashes={
-            "configuration": config_hash(config),
+            "configuration": any_hash(config),
             "core_verilog": _sha256(folder / "core.sv"),
             "core_netlist": _sha256(built.core),
             "linked_netlist": _sha256(folder / LINKED),
@@ -207,8 +214,11 @@ def make_report(
     )  # fmt: skip
 
 
-def widths_of(config: Config, *, learning: bool) -> dict[str, Any]:
+def widths_of(config: Config | NetworkConfig, *, learning: bool) -> dict[str, Any]:
     """Return the widths of a core, and its memories with one port, as a report holds them."""
+    if isinstance(config, NetworkConfig):
+        layers = [widths_of(own.config, learning=learning) for own in config.layers]
+        return {name: [own[name] for own in layers] for name in layers[0]}
     sizes = gate_sizes(config)
     return {
         "lanes": sizes.lanes, "synapses": sizes.synapses,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import shortened
 
@@ -63,13 +64,15 @@ class Placed:
         return self.fmax_mhz >= self.asked_mhz
 
 
-def place_on(board: Board, config: Config, mhz: float, seed: int, folder: Path) -> Placed:
+def place_on(
+    board: Board, config: Config | NetworkConfig, mhz: float, seed: int, folder: Path
+) -> Placed:
     """Place and route the linked netlist in `folder`; write ``routed-SEED``, a log and a report.
 
     Parameters
     ----------
     board : Board
-    config : Config
+    config : Config or NetworkConfig
         Named in the error message of a design that does not fit.
     mhz : float
         Clock frequency of the PLL.
@@ -103,11 +106,18 @@ def place_on(board: Board, config: Config, mhz: float, seed: int, folder: Path) 
         if why:
             raise DoesNotFit(
                 f"{shortened(config.name)} does not fit the {board.title} ({why}): take fewer "
-                f"lanes (layer.lanes is {config.layer.lanes}), neurons, inputs or bits, or another "
-                "board"
+                f"lanes ({lanes_of(config)}), neurons, inputs or bits, or another board"
             ) from None
         raise
     return read_placed((folder / report).read_text("utf-8"), board, seed, mhz)
+
+
+def lanes_of(config: Config | NetworkConfig) -> str:
+    """Return the lanes of a layer, or of each layer, for a message."""
+    if isinstance(config, Config):
+        return f"layer.lanes is {config.layer.lanes}"
+    own = (f"layer.{n}.lanes is {own.config.layer.lanes}" for n, own in enumerate(config.layers))
+    return ", ".join(own)
 
 
 def routed_name(board: Board, seed: int) -> str:

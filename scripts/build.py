@@ -7,12 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.files.weight_file import load_weights
 from bitlif.model.gates_section import MAX_WIDTH
-from bitlif.model.text import file_name
+from bitlif.model.text import file_name, quoted
 
-from .console.configuration import load_layer
 from .console.memories import memory_table
 from .console.output_files import OutputFolder
 from .console.terminal import (
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from bitlif.fpga.build_report import BitstreamReport
 
 
+WIDTHS = (("P", "lanes"), ("S", "synapses"), ("L", "products"))
+"""Symbols of the widths, and their names in a report."""
+
+
 def add_parser(subparsers: SubParsers) -> None:
     """Add the subcommand."""
     parser = add_command(
@@ -38,14 +43,15 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "build a bitstream for a board",
         """
-        Builds a bitstream with a layer and a serial port. The core's netlist is the one that the
-        backend netlist:FAMILY simulates; this is checked cell by cell. Without --mhz, the clock is
-        the highest frequency that the placed design meets. Unless told, the widths S and L are the
-        fastest that fit the board by estimate; results do not depend on them. A placement takes
-        minutes, and each seed is placed for two or more clock frequencies. Tools are taken from the
-        variables YOSYS, NEXTPNR_ICE40, ICEPACK, NEXTPNR_ECP5, ECPPACK, NEXTPNR_HIMBAECHEL and
-        GOWIN_PACK, else from the PATH, else from the extra `boards`. Exits with status 1 if the
-        design does not fit or misses its clock.
+        Builds a bitstream with a layer or a network, and a serial port. The core's netlist is the
+        one that the backend netlist:FAMILY simulates; this is checked cell by cell. Without --mhz,
+        the clock is the highest frequency that the placed design meets. Unless told, the widths S
+        and L of a layer are the fastest that fit the board by estimate; results do not depend on
+        them. A network has the widths of its configuration, or those of --lanes and --synapses,
+        one number per layer. A placement takes minutes, and each seed is placed for two or more
+        clock frequencies. Tools are taken from the variables YOSYS, NEXTPNR_ICE40, ICEPACK,
+        NEXTPNR_ECP5, ECPPACK, NEXTPNR_HIMBAECHEL and GOWIN_PACK, else from the PATH, else from the
+        extra `boards`. Exits with status 1 if the design does not fit or misses its clock.
         """,
         (
             "bitlif build --list",
@@ -53,6 +59,7 @@ def add_parser(subparsers: SubParsers) -> None:
             "bitlif build digits --lanes 1 --synapses 10 --products 5 --board icebreaker",
             "bitlif build digits --board ulx3s-85f --seeds 3",
             "bitlif build tiny --board hx8k --mhz 48 --out out/hx8k --program",
+            "bitlif build digits-96 --synapses 96,10 --board ulx3s-85f --mhz 70",
             "bitlif build digits --board ulx3s-85f --inference --weights out/demo/weights.npz",
         ),
     )
@@ -64,15 +71,13 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         "--force", action="store_true", help="replace the folder of an earlier build"
     )
+    parser.add_argument("--lanes", metavar="P", help="lanes (default: those of the configuration)")
     parser.add_argument(
-        "--lanes", type=int, metavar="P", help="lanes (default: those of the configuration)"
-    )
-    parser.add_argument(
-        "--synapses", type=int, metavar="S",
+        "--synapses", metavar="S",
         help="weights added per clock cycle (default: those of the configuration, else chosen)",
     )  # fmt: skip
     parser.add_argument(
-        "--products", type=int, metavar="L",
+        "--products", metavar="L",
         help="products of the gradient per clock cycle (default: likewise)",
     )  # fmt: skip
     parser.add_argument(
@@ -105,20 +110,17 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError(
             f"a build needs CONFIG and --board, one of {', '.join(BOARDS)} (see --list)"
         )
-    config = load_layer(args.config)
-    if args.lanes is not None:
-        config = config.replace(layer__lanes=args.lanes)
-    for name in ("synapses", "products"):
-        width = getattr(args, name)
-        if width is not None:
-            require_int(f"--{name}", width, 1, MAX_WIDTH)
-            config = config.replace(**{f"gates__{name}": width})
+    config = _with_widths(load_any_config(args.config), args)
     board = board_named(args.board)
     seeds = range(1, 1 + require_int("--seeds", args.seeds, 1, 100))
     baud = require_int("--baud", args.baud, 9600, 12_000_000)
     if args.mhz is not None and not 1 <= args.mhz <= 400:
         raise BitlifError(f"--mhz must be 1 to 400, not {args.mhz:g}")
-    weights = load_weights(args.weights, config) if args.weights else None
+    weights = None
+    if args.weights:
+        if isinstance(config, NetworkConfig):
+            raise BitlifError("--weights must not be given with a network, whose host loads them")
+        weights = load_weights(args.weights, config)
     program = _programmer(board.programmer) if args.program else []
     out = Path(args.out or f"out/build/{file_name(config.name)}-{args.board}")
 
@@ -129,7 +131,8 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         with OutputFolder(out, "build", force=args.force) as output:
-            config = suited_to(config, board, learning=not args.inference)
+            if isinstance(config, Config):
+                config = suited_to(config, board, learning=not args.inference)
             request = BuildRequest(
                 config=config, board=args.board, seeds=seeds, mhz=args.mhz, baud=baud,
                 learning=not args.inference, weights=weights,
@@ -153,6 +156,33 @@ def run(args: argparse.Namespace) -> int:
             say(f"bitlif build: {command[0]} failed ({done.returncode})")
             return 1
     return 0
+
+
+def _with_widths(config: Config | NetworkConfig, args: argparse.Namespace) -> Any:
+    """Return a configuration with the widths of the options, one number per layer.
+
+    Raises
+    ------
+    BitlifError
+        If a number of numbers is wrong, or one of them.
+    """
+    network = isinstance(config, NetworkConfig)
+    layers = len(config.layers) if isinstance(config, NetworkConfig) else 1
+    fields = {"lanes": "lanes" if network else "layer__lanes"}
+    fields |= {name: f"gates__{name}" for name in ("synapses", "products")}
+    changes = {}
+    for option, path in fields.items():
+        given = getattr(args, option)
+        if given is None:
+            continue
+        texts = given.split(",")
+        if len(texts) != layers or not all(text.isdecimal() and len(text) < 10 for text in texts):
+            what = f"{layers} numbers, one per layer, as in 4,1" if network else "a number"
+            raise BitlifError(f"--{option} must be {what}, not {quoted(given)}")
+        for number, text in enumerate(texts):
+            width = require_int(f"--{option}", int(text), 1, MAX_WIDTH)
+            changes[f"layer__{number}__{path}" if network else path] = width
+    return config.replace(**changes) if changes else config
 
 
 def _programmer(command: tuple[str, ...]) -> list[str]:
@@ -222,23 +252,15 @@ def _print(report: BitstreamReport, out: Path) -> None:
     ]
     widths = report.widths
     rows += [
-        ("widths", f"P {widths['lanes']}, S {widths['synapses']}, L {widths['products']}"),
+        ("widths", ", ".join(f"{own} {_joined(widths[name])}" for own, name in WIDTHS)),
         ("clock", f"{clock['mhz']:.3f} MHz, from {clock['reference_mhz']} MHz"),
         ("reached", f"{report.fmax_mhz:.2f} MHz, seed {report.seed}, {margin:+.1f} %"),
         ("line", f"{line['baud']} baud, {line['error_percent']:+.2f} %"),
-        ("quiet step", f"{pace['quiet_clocks']} clocks, {_large(pace['quiet_steps_per_s'])}/s"),
-        (
-            f"step of {pace['workload']}",
-            f"{pace['clocks']:.1f} clocks, {_large(pace['steps_per_s'])}/s",
-        ),
-        (
-            "synaptic operations",
-            f"{_large(pace['operations_per_s'])}/s of {_large(pace['peak_operations_per_s'])}/s",
-        ),
-        ("products, at most", f"{_large(pace['peak_products_per_s'])}/s"),
+        *_pace_rows(pace),
     ]
     screen.print(result_table(title, ("", ""), rows))
-    screen.print(memory_table(report.memories))
+    if report.memories:
+        screen.print(memory_table(report.memories))
     placements = [
         (placed["seed"], f"{placed['asked_mhz']:.3f}", f"{placed['fmax_mhz']:.2f}",
          "meets" if placed["meets"] else "misses")
@@ -254,6 +276,34 @@ def _print(report: BitstreamReport, out: Path) -> None:
     weights = ", with the given weights" if report.with_weights else ""
     screen.print(f"the core is the netlist that {report.backend} simulates{weights}")
     screen.print(f"written to {out / report.files['bitstream']}")
+
+
+def _joined(widths: Any) -> str:
+    """Return a width, or those of all layers."""
+    return ", ".join(map(str, widths)) if isinstance(widths, list) else str(widths)
+
+
+def _pace_rows(pace: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the rows about speed: of steps, or for a network of windows."""
+    if "run_clocks" in pace:
+        rows = [("windows", pace["workload"])]
+        if pace["learning"]:
+            clocks, rate = pace["learned_clocks"], pace["learned_per_s"]
+            rows.append(("learned window", f"{clocks:,.1f} clocks, {_large(rate)}/s"))
+        clocks, rate = pace["run_clocks"], pace["runs_per_s"]
+        return [*rows, ("window without learning", f"{clocks:,.1f} clocks, {_large(rate)}/s")]
+    return [
+        ("quiet step", f"{pace['quiet_clocks']} clocks, {_large(pace['quiet_steps_per_s'])}/s"),
+        (
+            f"step of {pace['workload']}",
+            f"{pace['clocks']:.1f} clocks, {_large(pace['steps_per_s'])}/s",
+        ),
+        (
+            "synaptic operations",
+            f"{_large(pace['operations_per_s'])}/s of {_large(pace['peak_operations_per_s'])}/s",
+        ),
+        ("products, at most", f"{_large(pace['peak_products_per_s'])}/s"),
+    ]
 
 
 def _large(value: float) -> str:

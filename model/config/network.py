@@ -48,10 +48,10 @@ from .network_remarks import network_remarks
 from .network_tree import changed_tree, dump_network, network_hash, network_to_dict
 from .remarks import remarks
 from .schema import build
-from .toml import config_hash, config_to_dict, read_tree
+from .toml import config_hash, config_to_dict, dump_config, read_tree
 
 __all__ = [
-    "MAX_LAYERS", "NetworkConfig", "NetworkLayer", "any_hash", "load_any_config",
+    "MAX_LAYERS", "NetworkConfig", "NetworkLayer", "any_hash", "any_text", "load_any_config",
     "network_from_dict", "outer", "parse_any_config", "single",
 ]  # fmt: skip
 
@@ -269,6 +269,13 @@ def any_hash(config: Config | NetworkConfig) -> str:
     return (
         network_hash(config.to_dict()) if isinstance(config, NetworkConfig) else config_hash(config)
     )
+
+
+def any_text(config: Config | NetworkConfig) -> str:
+    """Return a configuration as TOML with all fields, as `save` writes it."""
+    if isinstance(config, NetworkConfig):
+        return dump_network(config.to_dict())
+    return dump_config(config)
 
 
 def load_any_config(source: Any) -> Config | NetworkConfig:

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +35,26 @@ from bitlif.fpga.linking import (
     synthesise_top,
 )
 from bitlif.fpga.netlist import PRODUCT, mapped_core
+from bitlif.fpga.network_throughput import network_pace
 from bitlif.fpga.place_and_route import MissesTiming, Placed, Use, place_on, read_placed
 from bitlif.fpga.serial_clock import clock_for, line_at
 from bitlif.fpga.synthesis import DoesNotFit
 from bitlif.fpga.throughput import pace
 from bitlif.hdl.export.instance import CoreInstance, black_box
+from bitlif.hdl.export.network_verilog import network_verilog
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.pll import settings
 from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.clocks import quiet_step
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, NetworkLayer, any_hash
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
+from bitlif.model.network import Network
+from bitlif.model.network_clocks import window_clocks
 from bitlif.sim.backends.models import ModelCore
 from bitlif.sim.compiled import build
+from bitlif.tasks.stimulus import random_work
 
 TINY = Config.load("tiny")
 SMALL = TINY.replace(name="small", layer__lanes=1)
@@ -326,7 +332,9 @@ def test_requested_clock_must_suit_the_baud_rate() -> None:
 # -- the stages ----------------------------------------------------------------------------------
 
 
-def build_bitstream(config: Config, board: str, folder: Path, **options: Any) -> BitstreamReport:
+def build_bitstream(
+    config: Config | NetworkConfig, board: str, folder: Path, **options: Any
+) -> BitstreamReport:
     return build_request(BuildRequest(config=config, board=board, **options), folder)
 
 
@@ -497,6 +505,75 @@ def test_folder_with_files_is_rejected(tmp_path: Path) -> None:
         build_bitstream(TINY, "hx8k", tmp_path)
 
 
+# -- networks ------------------------------------------------------------------------------------
+
+NETWORK = NetworkConfig.of(
+    NetworkLayer(config=TINY.replace(layer__lanes=1)),
+    NetworkLayer(config=TINY.replace(layer__inputs=4, layer__lanes=1)),
+    name="pair",
+)
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_network_is_built_with_its_configuration_and_pace(
+    learning: bool, stood_in: Callable[..., Tools], tmp_path: Path
+) -> None:
+    stood_in({1: 80.0})
+    out = tmp_path / "out"
+    request = BuildRequest(config=NETWORK, board="hx8k", mhz=48.0, learning=learning)
+    report = build_request(request, out)
+    assert NetworkConfig.load(str(out / "config.toml")) == NETWORK
+    assert (out / "core.sv").read_text() == network_verilog(NETWORK, learning=learning)
+    assert report.hashes["configuration"] == any_hash(NETWORK)
+    assert report.memories == []
+    assert report.widths == {
+        "lanes": [1, 1], "synapses": [1, 1], "products": [1, 1] if learning else [0, 0],
+        "single_port": ["none", "none"],
+    }  # fmt: skip
+    assert report.pace == asdict(network_pace(NETWORK, report.clock["mhz"], learning=learning))
+    assert json.loads((out / "report.json").read_text())["pace"] == report.pace
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_pace_of_a_network_is_that_of_the_formula(learning: bool) -> None:
+    own = network_pace(NETWORK, 50.0, learning=learning)
+    work = random_work(NETWORK.outer, 0, own.windows)
+    assert work.targets is not None
+    model = Network(NETWORK)
+    run = model.run(work.events)
+    clocks = window_clocks(NETWORK, work.events, run, learn=False, learning_core=learning)
+    assert own.run_clocks == clocks.mean()
+    assert own.runs_per_s == pytest.approx(50e6 / own.run_clocks)
+    assert own.learning == learning
+    if learning:
+        learned = model.learn(work.events, work.targets, record=("adjoints", "membrane"))
+        assert own.learned_clocks == window_clocks(NETWORK, work.events, learned, learn=True).mean()
+        assert own.learned_per_s == pytest.approx(50e6 / own.learned_clocks)
+        assert own.learned_clocks > own.run_clocks
+    else:
+        assert (own.learned_clocks, own.learned_per_s) == (0, 0)
+
+
+def test_host_loads_the_weights_of_a_network() -> None:
+    weights = np.zeros((6, 4), np.int64)
+    with pytest.raises(BitlifError, match=r"^weights must be None for a network, whose host loads"):
+        BuildRequest(config=NETWORK, board="ulx3s-85f", weights=weights)
+
+
+def test_network_that_does_not_fit_names_the_lanes_of_its_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(name: str, call: list[str], folder: Path, own: str, made: str) -> None:
+        (folder / own).write_text(TOO_LARGE)
+        raise BitlifError(f"{name} failed")
+
+    monkeypatch.setattr(placing, "run_tool", fails)
+    with pytest.raises(
+        DoesNotFit, match=r"fewer lanes \(layer.0.lanes is 1, layer.1.lanes is 1\), neurons"
+    ):
+        place_on(BOARDS["icebreaker"], NETWORK, 24.0, 1, tmp_path)
+
+
 # -- pace ----------------------------------------------------------------------------------------
 
 
@@ -532,9 +609,14 @@ def test_quiet_step_is_the_shortest(learning: bool) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("config", "board"),
-    [(SMALL, "icebreaker"), (TINY, "hx8k"), (TINY, "orangecrab"), (TINY, "ulx3s-85f")],
-)
-def test_bitstream_is_reproducible(config: Config, board: str, tmp_path: Path) -> None:
+    [
+        (SMALL, "icebreaker"), (TINY, "hx8k"), (TINY, "orangecrab"), (TINY, "ulx3s-85f"),
+        (NETWORK, "orangecrab"),
+    ],
+)  # fmt: skip
+def test_bitstream_is_reproducible(
+    config: Config | NetworkConfig, board: str, tmp_path: Path
+) -> None:
     first = build_bitstream(config, board, tmp_path / "first")
     again = build_bitstream(config, board, tmp_path / "again", mhz=first.clock["mhz"])
     assert first.hashes == again.hashes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from bitlif.fpga.build_report import BitstreamReport
 from bitlif.fpga.place_and_route import MissesTiming
 from bitlif.fpga.synthesis import DoesNotFit
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.files.weight_file import save_weights
@@ -94,6 +96,41 @@ def test_widths_are_chosen_for_the_board_unless_told(
     assert {own.config.layer.lanes for own in asked} == {2}
 
 
+def test_network_has_its_own_widths_or_those_of_each_layer(
+    asked: list[BuildRequest], tmp_path: Path
+) -> None:
+    for number, words in enumerate(([], ["--synapses", "96,10"], ["--lanes", "8,2"])):
+        out = ["--board", "ulx3s-85f", "--out", str(tmp_path / str(number))]
+        assert main(["build", "digits-96", *words, *out]) == 0
+    found = [
+        [(own.config.layer.lanes, own.config.gates.synapses) for own in request.config.layers]
+        for request in asked
+        if isinstance(request.config, NetworkConfig)
+    ]
+    assert found == [[(4, 0), (1, 0)], [(4, 96), (1, 10)], [(8, 0), (2, 0)]]
+
+
+def test_table_of_a_network_shows_windows(
+    asked: list[BuildRequest], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pace = {
+        "workload": "digits", "windows": 20, "learning": True, "learned_clocks": 12345.25,
+        "run_clocks": 1700.5, "learned_per_s": 5678.9, "runs_per_s": 41000.0,
+    }  # fmt: skip
+    widths = {"lanes": [4, 1], "synapses": [96, 10], "products": [96, 10]}
+    report = replace(REPORT, pace=pace, widths=widths, memories=[])
+    monkeypatch.setattr(bitstream, "build_in", lambda *given, **named: report)
+    options = ["--board", "ulx3s-85f", "--out", str(tmp_path / "out")]
+    assert main(["build", "digits-96", *options]) == 0
+    out = capsys.readouterr().out
+    for line in (
+        "P 4, 1, S 96, 10, L 96, 10", "12,345.2 clocks, 5.68 k/s", "1,700.5 clocks, 41.00 k/s",
+    ):  # fmt: skip
+        assert line in out
+    assert "quiet step" not in out
+
+
 def test_table_shows_use_clock_pace_and_hashes(
     asked: list[BuildRequest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +184,15 @@ def test_exit_status_is_1_for_a_design_and_2_for_a_request(
         (["tiny"], "a build needs CONFIG and --board, one of icebreaker, hx8k,"),
         (["--board", "hx8k"], "a build needs CONFIG and --board"),
         (["tiny", "--board", "hx9k"], "board must be one of icebreaker, .*, not 'hx9k'"),
+        (
+            ["digits-96", "--board", "hx8k", "--synapses", "4"],
+            "--synapses must be 2 numbers, one per layer, as in 4,1, not '4'",
+        ),
+        (["tiny", "--board", "hx8k", "--lanes", "two"], "--lanes must be a number, not 'two'"),
+        (
+            ["digits-96", "--board", "hx8k", "--weights", "w.npz"],
+            "--weights must not be given with a network, whose host loads them",
+        ),
         (["tiny", "--board", "hx8k", "--seeds", "0"], "--seeds must be in 1 ..= 100, not 0"),
         (["tiny", "--board", "hx8k", "--baud", "300"], "--baud must be in 9600"),
         (["tiny", "--board", "hx8k", "--synapses", "0"], "--synapses must be in 1 ..= .*, not 0"),
