@@ -24,7 +24,7 @@ from .monitors import axi_lite_unit, line_unit
 from .network_units import NETWORK_UNITS, layer_units
 from .protocol import ProtocolUnit
 from .prover import LIMIT, bits_of, concrete, prove
-from .register_monitor import register_unit
+from .register_monitor import register_unit, seek_unit
 from .replay import replay
 from .stream_monitors import stream_units
 from .table_unit import TableUnit
@@ -33,10 +33,10 @@ from .word_units import RoundingUnit, SignatureUnit
 
 UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "trace", "gradient",
-    "update_lfsr", "update", "signature", "turns", "axi_lite", "register_bank", "axi_stream",
-    "uart_line", "uart_frames",
+    "update_lfsr", "update", "signature", "turns", "axi_lite", "register_bank", "register_seek",
+    "axi_stream", "uart_line", "uart_frames",
 )  # fmt: skip
-"""Names of the units of a single layer; the last six are protocols."""
+"""Names of the units of a single layer; the last seven are protocols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,7 @@ def _units(config: Config) -> dict[str, list[Any]]:
         "turns": [turn_unit(config, learning=True), turn_unit(config, learning=False)],
         "axi_lite": [axi_lite_unit()],
         "register_bank": [register_unit(config)],
+        "register_seek": [seek_unit()],
         "axi_stream": stream_units(config),
         "uart_line": [line_unit()],
         "uart_frames": frame_units(),

@@ -46,6 +46,8 @@ class ProtocolUnit:
         What registers of the unit do while an output of the monitor is 1: a register; `KEPT`,
         `ZERO` or `SOME`: it does not change, is 0, or is not 0; and the output. Proved, too, where
         the configuration needs the register.
+    only : str
+        The only output to decide, where another unit has the other properties; all if empty.
     """
 
     def __init__(
@@ -57,10 +59,12 @@ class ProtocolUnit:
         bounded: bool = False,
         same: tuple[tuple[str, str], ...] = (),
         held: tuple[tuple[str, str, str], ...] = (),
+        only: str = "",
     ) -> None:
         self.name = name
         self.component = component
         self._depth, self._bounded, self._same, self._held = depth, bounded, same, held
+        self._only = only
         self.bits = 0
 
     def findings(self, machine: Machine, limit: float) -> Iterator[Finding]:
@@ -82,7 +86,7 @@ class ProtocolUnit:
             for name in names:
                 wrong[name].append(as_condition(shown[name].term))
             wrong.setdefault("same", []).append(differ)
-        for name, terms in wrong.items():
+        for name, terms in self._chosen(wrong).items():
             what = f"in {self._depth} clock cycles after a reset"
             yield self._decided(name, what, _any(terms), assumed, limit)
 
@@ -97,7 +101,7 @@ class ProtocolUnit:
         shown, differ = self._clock(gates)
         assumed.append(as_condition(shown["assumed"].term))
         wrong = {name: as_condition(shown[name].term) for name in names} | {"same": differ}
-        for name, term in wrong.items():
+        for name, term in self._chosen(wrong).items():
             yield self._decided(name, "if so before", term, assumed, limit)
 
     def _clock(self, gates: Unrolled) -> tuple[dict[str, Any], Term]:
@@ -118,6 +122,10 @@ class ProtocolUnit:
             differs = make(Kind.EQUAL if how == SOME else Kind.DISTINCT, own, after)
             wrong.append(make(Kind.AND, there, differs))
         return shown, _any(wrong)
+
+    def _chosen(self, wrong: dict[str, Any]) -> dict[str, Any]:
+        """Return the properties to decide."""
+        return {self._only: wrong[self._only]} if self._only else wrong
 
     def _decided(
         self, name: str, when: str, wrong: Term, assumed: list[Term], limit: float

@@ -10,7 +10,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from bitlif.hdl.bus import register_mapped_layer
-from bitlif.hdl.bus.registers import REGISTERS, Response
+from bitlif.hdl.bus.registers import REGISTERS, Response, elements
 from bitlif.hdl.host_port import HostSignature
 from bitlif.model.config.config import Config
 
@@ -40,6 +40,8 @@ class RegisterMonitor(Component):
     Parameters
     ----------
     config : Config
+    longest : int
+        Clock cycles of the longest access, its request included; 0: not watched.
 
     Members
     -------
@@ -59,18 +61,21 @@ class RegisterMonitor(Component):
         A refused access returns a word other than 0.
     bad_host : Out(1)
         Something is written into the core, or the core is reset, without a write that was allowed.
+    bad_late : Out(1)
+        Only with `longest`: an access is not done after as many clock cycles.
     refused, early, still, seeking : Out(1)
         What registers of the bank must do: see `register_unit`.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, longest: int = 0) -> None:
+        self._longest = longest
         self._bank = used(register_mapped_layer, "RegisterBank")(config)
         members: dict[str, Any] = {
             name: member
             for name, member in self._bank.signature.members.items()
             if name not in ("access", "host") and member.flow == In
         }
-        kinds = ("answer", "wait", "response", "result", "host")
+        kinds = ["answer", "wait", "response", "result", "host", *(["late"] if longest else [])]
         access = self._bank.access
         super().__init__(
             {
@@ -148,20 +153,45 @@ class RegisterMonitor(Component):
             self.still.eq(age != SEEK),
             self.seeking.eq(age == SEEK),
         ]
+        if self._longest:
+            waiting = Signal(range(self._longest + 2), name="waiting")
+            with m.If(access.done):
+                m.d.sync += waiting.eq(0)
+            with m.Elif(self.request):
+                m.d.sync += waiting.eq(waiting + 1)
+            late = waiting >= self._longest
+            m.d.comb += self.bad_late.eq(late | (~waited & (waiting != 0)))
         return m
+
+
+SAME = (("bank.access_state", "due_state"),)
+HELD = (
+    *((f"bank.{name}", ZERO, "early") for name in EFFECTS),
+    *((f"bank.{name}", KEPT, "refused") for name in LASTING),
+    ("bank.port.seek_state", ZERO, "still"),
+    ("bank.port.seek_state", SOME, "seeking"),
+)
 
 
 def register_unit(config: Config) -> ProtocolUnit:
     """Return the register bank of a configuration."""
     return ProtocolUnit(
-        "register_bank",
-        lambda: RegisterMonitor(config),
-        DEPTH,
-        same=(("bank.access_state", "due_state"),),
-        held=(
-            *((f"bank.{name}", ZERO, "early") for name in EFFECTS),
-            *((f"bank.{name}", KEPT, "refused") for name in LASTING),
-            ("bank.port.seek_state", ZERO, "still"),
-            ("bank.port.seek_state", SOME, "seeking"),
-        ),
+        "register_bank", lambda: RegisterMonitor(config), DEPTH, same=SAME, held=HELD
     )
+
+
+def longest_access(config: Config) -> int:
+    """Return the clock cycles of the longest access: of a seek to the farthest element."""
+    most = max(own.count for own in elements(config, learning=True).values())
+    seeks = [sum(divmod(own, config.layer.neurons)) + 2 for own in range(most)]
+    return ANSWER + 1 + 2 * max(seeks)
+
+
+def seek_unit() -> ProtocolUnit:
+    """Return the register bank of `tiny`, whose seeks are short enough to follow to their end."""
+    config = Config.load("tiny")
+    longest = longest_access(config)
+    return ProtocolUnit(
+        "register_seek", lambda: RegisterMonitor(config, longest), longest + 1, same=SAME,
+        held=HELD, only="bad_late",
+    )  # fmt: skip

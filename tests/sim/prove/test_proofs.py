@@ -76,7 +76,7 @@ def units_of_kind(config: Config, name: str) -> list[Any]:
     return units_of(config, name)
 
 
-COMMON = {"axi_lite", "uart_line", "uart_frames"}
+COMMON = {"axi_lite", "register_seek", "uart_line", "uart_frames"}
 """Units that do not depend on a configuration."""
 
 

@@ -13,7 +13,7 @@ from bitlif.hdl.bus import axi_lite, axi_stream, register_bank
 from bitlif.hdl.uart import framing, serial
 from bitlif.model.config.config import Config
 from bitlif.sim.compare.patches import rewired
-from bitlif.sim.prove import turn_monitor
+from bitlif.sim.prove import register_monitor, turn_monitor
 from bitlif.sim.prove.elaborate import elaborated
 from bitlif.sim.prove.proofs import UnitProof, proofs, units_of
 from bitlif.sim.prove.turn_monitor import turn_unit
@@ -125,8 +125,8 @@ FAULTS = [
     ),
     # An access is done too early, or is forgotten; a part of a word is taken.
     (
-        "register_bank", register_bank, "access.done.eq(~port.seek)",
-        "access.done.eq(~port.seek & ~access.write)", "wait",
+        "register_bank", register_bank, 'access.done.eq(~effects["ADDRESS"])',
+        'access.done.eq(~effects["ADDRESS"] & ~access.write)', "wait",
     ),
     (
         "register_bank", register_bank, "~self.access.write | self.access.strobe.all()", "1",
@@ -169,6 +169,12 @@ def test_turns_are_proved_for_any_number_of_steps(steps: int) -> None:
 def test_turns_never_wait_longer_than_after_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn_monitor, "LONGEST_WAIT", turn_monitor.LONGEST_WAIT - 1)
     assert violations("turns", "turns") == {"wait"}
+
+
+def test_longest_access_takes_as_long_as_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = register_monitor.longest_access(Config.load("tiny"))
+    monkeypatch.setattr(register_monitor, "longest_access", lambda config: longest - 1)
+    assert violations("register_seek") == {"late"}
 
 
 def test_register_that_an_access_could_change_is_watched() -> None:
