@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.bus.network_registers import NETWORK_MAJOR, NETWORK_MINOR
 from bitlif.hdl.bus.registers import SCHEDULE
-from bitlif.hdl.loadable import network_rows
+from bitlif.hdl.loadable import network_rows, phase_rows
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError
@@ -90,7 +90,13 @@ class NetworkDriver(RegisterDriver):
             If the core cannot hold a schedule: nothing is written then.
         """
         layers = range(len(self.config.layers))
-        rows = [network_rows(self.config, config, number) for number in layers]
+        built = self.config
+        rows = [
+            network_rows(built, config, number)
+            if self.learning
+            else phase_rows(built.layers[number].config, config.layers[number].config)
+            for number in layers
+        ]
         async with self.loading():
             for number, own in enumerate(config.layers):
                 await self.select(number)

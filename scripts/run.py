@@ -23,6 +23,7 @@ from bitlif.model.files.weight_file import load_any_weights
 from bitlif.model.result import Result
 from bitlif.model.text import path_text
 from bitlif.sim.backends.network_core import NetworkCore
+from bitlif.sim.backends.serial import PREFIX
 from bitlif.tasks.independent import CLEARED, run_independent
 from bitlif.tasks.label_file import Labels, load_labels
 from bitlif.tasks.learner import as_learner
@@ -158,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
     levels = load_targets(args.targets, config, events.windows) if args.targets else None
     if args.layers and not isinstance(inputs.config, NetworkConfig):
         raise BitlifError("--layers needs a network, and CONFIG is a single layer: use --out")
-    if args.layers and backend.startswith("netlist:"):
+    if args.layers and backend.startswith(("netlist:", PREFIX)):
         raise BitlifError(
             f"--layers must not be combined with --backend {backend}, which shows the spikes of "
             f"the last layer only: use --out"

@@ -24,6 +24,7 @@ from .models import FloatCore, ModelCore
 from .network_core import NetworkCore
 from .network_float import NetworkFloatCore
 from .network_models import NetworkModelCore
+from .network_serial import NetworkSerialCore
 from .serial import PREFIX, SerialCore, port_of
 
 
@@ -95,7 +96,7 @@ def open(
     """Return a new core in its reset state.
 
     The weights of a layer are all zero; those of a network are its start weights. Networks run on
-    all backends but boards; see `bitlif.sim.backends.network_core.NetworkCore`.
+    all backends; see `bitlif.sim.backends.network_core.NetworkCore`.
 
     Parameters
     ----------
@@ -158,10 +159,7 @@ def open(
             )
     if backend.startswith(PREFIX):
         if isinstance(config, NetworkConfig):
-            raise BitlifError(
-                f"backend must be one of {', '.join(backend_names())} for a network, "
-                f"not {quoted(backend)}: no board holds a network yet"
-            )
+            return NetworkSerialCore(config, backend, learning=learning)
         return SerialCore(config, backend, learning=learning)
     network = isinstance(config, NetworkConfig)
     if backend == "model":

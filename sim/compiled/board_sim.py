@@ -1,4 +1,4 @@
-"""A simulated board: a layer with its UART, compiled by Verilator and driven through its pins."""
+"""A simulated board: a core with its UART, compiled by Verilator and driven through its pins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bitlif.hdl.export.verilog_fixups import fix_verilog
 from bitlif.hdl.uart.serial import LEAST_DIVISOR, MOST_DIVISOR
 from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.config.config import Config
-from bitlif.model.config.toml import dump_config
+from bitlif.model.config.network import NetworkConfig, any_text
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.logging import notify
 from bitlif.model.storage.cache import cached, key_of
@@ -40,16 +40,18 @@ def levels_of(data: bytes) -> NDArray[np.uint8]:
     return frame.ravel()
 
 
-def board_verilog(config: Config, *, divisor: int = DIVISOR, learning: bool = True) -> str:
-    """Return the SystemVerilog of a layer with its UART, as module `TOP`."""
+def board_verilog(
+    config: Config | NetworkConfig, *, divisor: int = DIVISOR, learning: bool = True
+) -> str:
+    """Return the SystemVerilog of a layer or a network with its UART, as module `TOP`."""
     top = UartTop(config, divisor=divisor, learning=learning)
     return fix_verilog(to_verilog(top, TOP))
 
 
-def _library(config: Config, divisor: int, learning: bool) -> Path:
+def _library(config: Config | NetworkConfig, divisor: int, learning: bool) -> Path:
     require_tools()
     parts = {
-        "board": dump_config(config), "learning": str(learning), "divisor": str(divisor),
+        "board": any_text(config), "learning": str(learning), "divisor": str(divisor),
         "source": Path(__file__).read_text("utf-8"), **ingredients(),
     }  # fmt: skip
 
@@ -68,7 +70,7 @@ class SimulatedBoard:
 
     Parameters
     ----------
-    config : Config
+    config : Config or NetworkConfig
     divisor : int
         Clock cycles per bit.
     learning : bool
@@ -80,7 +82,9 @@ class SimulatedBoard:
         If a tool is missing or fails.
     """
 
-    def __init__(self, config: Config, *, divisor: int = DIVISOR, learning: bool = True) -> None:
+    def __init__(
+        self, config: Config | NetworkConfig, *, divisor: int = DIVISOR, learning: bool = True
+    ) -> None:
         divisor = require_int("divisor", divisor, LEAST_DIVISOR, MOST_DIVISOR)
         self._code = code = ctypes.CDLL(str(_library(config, divisor, learning)))
         code.line_open.restype = ctypes.c_void_p

@@ -158,11 +158,15 @@ def test_result_is_printed_layer_by_layer(capsys: pytest.CaptureFixture[str]) ->
         ("run tiny --weights w.npz --spikes spikes.npz --layers x", ["needs a network", "--out"]),
         (
             "run small.toml --weights w.npz --spikes spikes.npz --backend serial:nowhere",
-            ["no board holds a network yet"],
+            ["the serial port 'nowhere' cannot be opened"],
         ),
         (
             "run small.toml --weights w.npz --spikes spikes.npz --layers x --backend netlist:ecp5",
             ["--layers", "netlist:ecp5", "--out"],
+        ),
+        (
+            "run small.toml --weights w.npz --spikes spikes.npz --layers x --backend serial:x",
+            ["--layers", "serial:x", "--out"],
         ),
         ("learn small.toml --task teacher --out x", ["single layer"]),
         ("learn small.toml --task digits --out x", ["65"]),

@@ -178,8 +178,8 @@ def test_representations_name_the_sizes() -> None:
         (lambda core, e, t: core.clocks(), "counts clock cycles"),
         (lambda core, e, t: core.load_tables(Config()), "must be a NetworkConfig"),
         (
-            lambda core, e, t: bitlif.open(core.config, "serial:/dev/null"),
-            "no board holds a network yet",
+            lambda core, e, t: bitlif.open(core.config, "serial:nowhere"),
+            "the serial port 'nowhere' cannot be opened",
         ),
         (lambda core, e, t: bitlif.open(core.config, "model", seed=3), "seed must be None"),
         (lambda core, e, t: bitlif.open(core.config, learning=False).learn(e, t), "learning=False"),
