@@ -8,13 +8,13 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import DUPLICATES
 from bitlif.model.text import quoted
 from bitlif.sim.backends.open import accepted_names, require_backend
 from bitlif.sim.backends.serial import PREFIX
 
-from .console.configuration import load_layer
 from .console.terminal import (
     SubParsers,
     add_command,
@@ -31,6 +31,7 @@ from .support.stimuli import (
     add_stimuli,
     check_conformance,
     check_numbers,
+    chosen_network_work,
     chosen_work,
     given_stimuli,
 )
@@ -59,13 +60,16 @@ def add_parser(subparsers: SubParsers) -> None:
         every step. The float twin is checked against its derived error bound instead. Exits with
         status 1 on a mismatch and reports the first value that differs: its step and neuron, both
         integers and the operation. --conformance runs the fixed set of small configurations that
-        `bitlif golden --conformance` writes.
+        `bitlif golden --conformance` writes. Of a network, all layers are compared, with the
+        adjoint currents of the sweep, and the first difference names the layer and whether it is in
+        its forward steps, its sweep or the end of the window.
         {HELP}""",
         (
             "bitlif crosscheck tiny",
             "bitlif crosscheck tiny --backends model,rtl,netlist:ice40,netlist:ecp5 --windows 5",
             "bitlif crosscheck tiny --backends float,model,rtl --json",
             "bitlif crosscheck tiny --inject threshold-greater",
+            "bitlif crosscheck digits-96 --windows 2",
             "bitlif crosscheck --conformance --backends model,float",
             (
                 f"{TRAINED} && bitlif crosscheck tiny --weights tiny-run/weights.npz "
@@ -115,13 +119,18 @@ def run(args: argparse.Namespace) -> int:
         raise BitlifError(
             f"--conformance cannot be used with {boards[0]}: a board holds one configuration"
         )
-    config = None if args.conformance else load_layer(args.config)
+    config = None if args.conformance else load_any_config(args.config)
     if args.inject or not set(names) <= {"float", "model", *boards}:
         require_gates()
     if config is None:
         return _run_conformance(args, names)
-    work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, learning=not args.inference)
-    outcomes, distances = _compare(work, names, args.inject)
+    learning = not args.inference
+    distances: dict[str, Distance] = {}
+    if isinstance(config, NetworkConfig):
+        outcomes = _compare_network(args, config, names)
+    else:
+        work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, learning=learning)
+        outcomes, distances = _compare(work, names, args.inject)
     agree = all(outcome.agrees for outcome in outcomes)
     agree = agree and not any(distance.beyond for distance in distances.values())
     if args.json:
@@ -129,8 +138,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(config, outcomes, distances, agree)
         wrong = [outcome.backend for outcome in outcomes if not outcome.agrees]
-        if "rtl" in wrong and not args.inference:
-            words = ["bitlif", "verify", args.config, "--windows", str(work.events.windows)]
+        if "rtl" in wrong and not args.inference and isinstance(config, Config):
+            words = ["bitlif", "verify", args.config, "--windows", str(outcomes[0].windows)]
             words += ["--seed", str(args.seed)]
             for name in given_stimuli(args):
                 words += [f"--{name}", getattr(args, name)]
@@ -144,6 +153,33 @@ def run(args: argparse.Namespace) -> int:
                 "another --seed"
             )
     return 0 if agree else 1
+
+
+def _compare_network(
+    args: argparse.Namespace, network: NetworkConfig, names: list[str]
+) -> list[BackendComparison]:
+    """Return the comparison of each backend that runs a network, or raise if an option is wrong."""
+    from bitlif.sim.backends.open import open as open_core
+    from bitlif.sim.compare.network_crosscheck import crosscheck_network
+
+    for given, what in (
+        (args.inject, "--inject"),
+        ("float" in names, "--backends float"),
+        ([name for name in names if name.startswith(PREFIX)], "--backends with a board"),
+    ):
+        if given:
+            raise BitlifError(f"{what} cannot be used with a network: give a single layer")
+    learning = not args.inference
+    work = chosen_network_work(args, network, windows=WINDOWS, most=MAX_WINDOWS, learning=learning)
+    with contextlib.ExitStack() as stack, progress_bars() as bars:
+        bar = bars.add_task("", total=len(names) + work.events.windows)
+        cores = []
+        for name in names:
+            bars.update(bar, description=f"opening {name}")
+            cores.append(stack.enter_context(open_core(network, name, learning=learning)))
+            bars.update(bar, advance=1)
+        bars.update(bar, description="windows")
+        return crosscheck_network(cores, work, lambda window: bars.update(bar, advance=1))
 
 
 def _run_conformance(args: argparse.Namespace, names: list[str]) -> int:
@@ -242,8 +278,11 @@ def _signature(outcome: BackendComparison) -> str:
 
 
 def _report(
-    config: Config, outcomes: list[BackendComparison], distances: dict[str, Distance], agree: bool
-) -> dict[str, Any]:
+    config: Config | NetworkConfig,
+    outcomes: list[BackendComparison],
+    distances: dict[str, Distance],
+    agree: bool,
+) -> dict[str, Any]:  # fmt: skip
     by = {
         outcome.backend: {
             "windows": outcome.windows,
@@ -264,7 +303,10 @@ def _report(
 
 
 def _print(
-    config: Config, outcomes: list[BackendComparison], distances: dict[str, Distance], agree: bool
+    config: Config | NetworkConfig,
+    outcomes: list[BackendComparison],
+    distances: dict[str, Distance],
+    agree: bool,
 ) -> None:
     out = console()
     columns = ("backend", "windows", "clocks", "values", "differ", "signature")

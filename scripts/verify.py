@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError, require_real
 from bitlif.model.text import file_name
 
-from .console.configuration import load_layer
 from .console.output_files import KeptElsewhere, OutputFolder
 from .console.terminal import (
     SubParsers,
@@ -33,6 +33,7 @@ from .support.stimuli import (
     TRAINED,
     add_stimuli,
     check_numbers,
+    chosen_network_work,
     chosen_work,
     given_stimuli,
 )
@@ -62,6 +63,10 @@ def add_parser(subparsers: SubParsers) -> None:
         reports the first signal that differs with its step, neuron, both integers and the
         operation, and leaves a folder with a waveform that replays it. --inject injects a fault to
         show this. --replay reads the inputs of such a folder and generates its core again.
+
+        Of a network, every layer is compared: its forward steps, its sweep, and its weights. The
+        core is reset twice before, once in its forward steps and once in its sweep. A difference is
+        reported with its layer, and leaves no folder.
         {HELP}""",
         (
             "bitlif verify tiny --simulator icarus",
@@ -129,24 +134,28 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         require_simulator(name)
     left = None
+    config: Config | NetworkConfig
     if args.replay:
         work, verilog = read_replay(Path(args.replay), trust_core=args.trust_core)
+        config, windows = work.config, work.events.windows
         outcomes, _ = _simulate(work, names, verilog, None, None)
+    elif isinstance(found := load_any_config(args.config), NetworkConfig):
+        config, windows, outcomes = _verify_network(args, found, names, stall)
     else:
-        config = load_layer(args.config)
+        config = found
         work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, stall=stall)
+        windows = work.events.windows
         faulty = faulty_verilog(args.inject, config) if args.inject else None
         place = Path(args.out or f"bitlif-verify-{file_name(config.name)}")
         # An earlier replay is replaced without --force.
         with OutputFolder(place, "verify", force=True) as out:
             outcomes, left = _simulate(work, names, faulty, args.inject, out)
-    config = work.config
     agree = all(
         verdict.agrees and not any(d.beyond for d in distances.values())
         for verdict, distances in outcomes.values()
     )
     if args.json:
-        print_json(_report(config, work, outcomes, agree, left))
+        print_json(_report(config, windows, outcomes, agree, left))
     else:
         _print(config, outcomes, agree, left)
         if args.inject and agree:
@@ -155,6 +164,38 @@ def run(args: argparse.Namespace) -> int:
                 "another --seed"
             )
     return 0 if agree else 1
+
+
+def _verify_network(
+    args: argparse.Namespace, network: NetworkConfig, names: tuple[str, ...], stall: float
+) -> tuple[NetworkConfig, int, Outcomes]:
+    """Run each simulator on a network; return it, its windows, and the comparisons."""
+    from bitlif.sim.cocotb.network_cosim import run_network_cosim
+    from bitlif.sim.compare.network_compare import compare_network_run, resets_of
+    from bitlif.sim.compare.network_expected import compute_network_expected
+    from bitlif.sim.compare.network_float_check import network_float_distances
+
+    for option in ("inject", "out"):
+        if getattr(args, option):
+            raise BitlifError(f"--{option} cannot be used with a network: give a single layer")
+    work = chosen_network_work(args, network, windows=WINDOWS, most=MAX_WINDOWS)
+    scratch = Path(tempfile.mkdtemp(prefix="bitlif-verify-"))
+    outcomes: Outcomes = {}
+    with progress_bars() as bars:
+        bar = bars.add_task("running the model", total=len(names))
+        expected = compute_network_expected(work)
+        resets = resets_of(work)
+        for name in names:
+            bars.update(bar, description=f"simulating in {name}")
+            with contextlib.redirect_stdout(io.StringIO()):
+                run = run_network_cosim(
+                    work, scratch / name, simulator=name, stall=stall, false_starts=resets
+                )
+            verdict = compare_network_run(work, run, expected, stalled=stall > 0)
+            outcomes[name] = verdict, network_float_distances(work, run, expected)
+            bars.update(bar, advance=1)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return network, work.events.windows, outcomes
 
 
 def _list_faults(as_json: bool) -> int:
@@ -220,7 +261,11 @@ def _put(replay: Path, out: OutputFolder) -> Path:
 
 
 def _report(
-    config: Config, work: Work, outcomes: Outcomes, agree: bool, left: Path | None
+    config: Config | NetworkConfig,
+    windows: int,
+    outcomes: Outcomes,
+    agree: bool,
+    left: Path | None,
 ) -> dict[str, Any]:
     by = {
         name: {
@@ -235,12 +280,14 @@ def _report(
         for name, (verdict, distances) in outcomes.items()
     }
     return {
-        "config": config.name, "windows": work.events.windows, "agree": agree, "by": by,
+        "config": config.name, "windows": windows, "agree": agree, "by": by,
         "replay": str(left) if left else "",
     }  # fmt: skip
 
 
-def _print(config: Config, outcomes: Outcomes, agree: bool, left: Path | None) -> None:
+def _print(
+    config: Config | NetworkConfig, outcomes: Outcomes, agree: bool, left: Path | None
+) -> None:
     out = console()
     names = list(outcomes)
     verdicts = [verdict for verdict, _ in outcomes.values()]

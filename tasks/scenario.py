@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bitlif.model.checks import check_weight_shape, check_weights
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError, located, require_bool, require_int, require_real
 from bitlif.model.events import Events
 from bitlif.model.files.npz_file import open_arrays
@@ -135,6 +136,37 @@ def _require_shape(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> N
 def _require_most(name: str, values: NDArray[Any], most: int) -> None:
     if values.ndim != 1 or values.size > most:
         raise BitlifError(f"{name} must have at most {most} values, not {array_kind(values)}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkWork:
+    """What a network runs.
+
+    Attributes
+    ----------
+    network : NetworkConfig
+    weights : list of (N, M) int
+        Raw weights of each layer.
+    events : Events
+        Input spikes of the first layer.
+    targets : (W, T, M) uint16
+        Raw targets of the last layer.
+    learns : bool
+    seed : int
+        Of what was drawn.
+    """
+
+    network: NetworkConfig
+    weights: list[NDArray[Any]]
+    events: Events
+    targets: NDArray[Any]
+    learns: bool = True
+    seed: int = 0
+
+    @property
+    def takes_targets(self) -> bool:
+        """Whether anything reads the targets."""
+        return self.learns or self.network.layers[-1].config.membrane.reset == "teacher"
 
 
 def targets_by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:

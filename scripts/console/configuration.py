@@ -7,11 +7,11 @@ from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import path_text
 
-NO_GATES = "no backend runs networks in gates yet: give a single layer"
-"""Why a command for gates refuses a network."""
+NO_BOARD = "this command takes only a single layer so far: give one"
+"""Why a command for boards refuses a network."""
 
 
-def load_layer(source: str, reason: str = NO_GATES) -> Config:
+def load_layer(source: str, reason: str = NO_BOARD) -> Config:
     """Read the configuration of a single layer.
 
     Parameters

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from bitlif.model.config.config import Config
     from bitlif.model.config.network import NetworkConfig
     from bitlif.model.events import Events
-    from bitlif.sim.compare.network_expected import NetworkWork
-    from bitlif.tasks.scenario import Work
+    from bitlif.tasks.scenario import NetworkWork, Work
 
 STIMULI = ("weights", "spikes", "targets")
 """Inputs of a run; each has an option of its name."""

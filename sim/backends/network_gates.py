@@ -51,6 +51,12 @@ class NetworkGateCore(NetworkCore):
     verilog : str or None
         The core's Verilog; None: generated from the configuration. Used to inject faults.
 
+    Attributes
+    ----------
+    checks_clocks : bool
+        Whether other clock cycles are an error; True for RTL. A bench that compares them with all
+        other values, which a fault may change first, sets it to False.
+
     Raises
     ------
     BitlifError
@@ -74,6 +80,7 @@ class NetworkGateCore(NetworkCore):
             network, backend, learning=learning, verilog=verilog, max_clocks=self._max_clocks()
         )
         self._probed = bool(self._gates.design.probes)
+        self.checks_clocks = self._probed
         self._adds_up = all(
             own.sweep.update == "window" for own in network.layers[network.learned_from :]
         )
@@ -156,8 +163,9 @@ class NetworkGateCore(NetworkCore):
             for number in range(len(self._network.layers))
         ]
         signed = np.zeros((0, steps), np.int64)
-        if self._probed:
+        if self.checks_clocks:
             self._check_clocks(events, ran, layers, learn)
+        if self._probed:
             signed = network_signature(list(ran.digests))
         arrays: dict[str, NDArray[Any]] = {
             "step_signatures": signed, "window_clocks": ran.window_clocks,

@@ -105,7 +105,6 @@ def crosscheck(
     """
     if any(core.backend == "float" for core in cores):
         raise BitlifError("the float twin cannot be compared bit for bit: leave it out")
-    outcomes = [BackendComparison(core.backend) for core in cores]
     for core in cores:
         core.reset()
         core.load(work.weights)
@@ -115,29 +114,60 @@ def crosscheck(
         by_step = targets_by_step(work.config, work.events, work.targets)
         # Their dtype says that they are raw; see `bitlif.model.targets`.
         targets = by_step.reshape(shape).astype(np.uint16)
-    for w in range(work.events.windows):
-        goals = None if targets is None else targets[w : w + 1]
-        reference = _run_window(cores[0], work, w, goals)
+
+    def run_window(core: Core, w: int) -> dict[str, NDArray[Any]]:
+        return _run_window(core, work, w, None if targets is None else targets[w : w + 1])
+
+    def first(pairs: dict[str, SignalPair], w: int) -> Mismatch | None:
+        return _first_mismatch(work, pairs, w)
+
+    return compare_windows(cores, work.events.windows, run_window, _axes, first, report)
+
+
+def compare_windows(
+    cores: Sequence[Any], windows: int, run_window: Callable[[Any, int], dict[str, NDArray[Any]]],
+    axes: Callable[[str], tuple[str, ...]],
+    first: Callable[[dict[str, SignalPair], int], Mismatch | None], report: Callable[[int], Any],
+) -> list[BackendComparison]:  # fmt: skip
+    """Run windows on all cores, which are loaded, and compare each with the first one.
+
+    Parameters
+    ----------
+    cores : sequence of Core
+    windows : int
+    run_window : callable
+        Runs a window on a core, and returns its signals by name.
+    axes : callable
+        Returns the axes of a signal.
+    first : callable
+        Returns the first mismatch of a window.
+    report : callable
+        Called with the number of each window.
+    """
+    outcomes = [BackendComparison(core.backend) for core in cores]
+    for w in range(windows):
+        reference = run_window(cores[0], w)
         outcomes[0].windows = w + 1
         for core, outcome in zip(cores[1:], outcomes[1:], strict=True):
             if outcome.first is not None:
                 continue
             outcome.windows = w + 1
             try:
-                seen = _run_window(core, work, w, goals)
+                seen = run_window(core, w)
             except BitlifError as error:
                 outcome.mismatches["end of the window"] = 1
-                clocks = int(reference["clocks of windows"][0]) if cores[0].counts_clocks else 0
+                ends = reference.get("clocks of windows")
+                clocks = 0 if ends is None else int(ends[0])
                 outcome.first = Mismatch("end of the window", {"window": w}, MISSING, clocks, "")
                 outcome.note = str(error)
                 continue
             own = {
-                name: SignalPair(values, reference[name], _axes(name))
+                name: SignalPair(values, reference[name], axes(name))
                 for name, values in seen.items()
                 if name in reference
             }
             _count(outcome, own)
-            outcome.first = _first_mismatch(work, own, w)
+            outcome.first = first(own, w)
         report(w)
     for core, outcome in zip(cores, outcomes, strict=True):
         # A core that stalled in a window cannot be read until it is reset.

@@ -18,6 +18,7 @@ from bitlif.model.network_result import FORWARD_RECORDS, NETWORK_RECORDS
 from bitlif.model.signature import Signature
 from bitlif.model.sweep import SWEEP_COUNTERS
 from bitlif.sim.backends.network_result import network_signature
+from bitlif.tasks.scenario import NetworkWork
 from bitlif.tasks.stimulus import random_work
 
 from .expected import neuron_signals
@@ -25,37 +26,6 @@ from .sweep_again import Draws, sweep_again, window_errors
 
 FORWARD_COUNTERS = ("current_saturations", "membrane_saturations")
 """Counters that every layer increments in the forward steps."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NetworkWork:
-    """What a network runs.
-
-    Attributes
-    ----------
-    network : NetworkConfig
-    weights : list of (N, M) int
-        Raw weights of each layer.
-    events : Events
-        Input spikes of the first layer.
-    targets : (W, T, M) uint16
-        Raw targets of the last layer.
-    learns : bool
-    seed : int
-        Of what was drawn.
-    """
-
-    network: NetworkConfig
-    weights: list[NDArray[Any]]
-    events: Events
-    targets: NDArray[Any]
-    learns: bool = True
-    seed: int = 0
-
-    @property
-    def takes_targets(self) -> bool:
-        """Whether anything reads the targets."""
-        return self.learns or self.network.layers[-1].config.membrane.reset == "teacher"
 
 
 def random_network_work(
@@ -298,6 +268,7 @@ class _Recorder:
         final = {
             "synaptic_current": np.array(now.current, np.int64),
             "membrane": np.array(now.membrane, np.int64),
+            "weights": np.array(state.layers[self.number].weights[:-1], np.int64),
         }
         observed = {name: np.array(values) for name, values in self.seen.items()}
         return ExpectedLayer(observed, [*self.phases, self.phase(state)], self.counters, final)

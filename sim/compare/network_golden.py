@@ -21,9 +21,10 @@ from bitlif.model.lfsr import LfsrConfig
 from bitlif.model.signature import WIDTH
 from bitlif.model.storage.ownership import GOLDEN_NETWORK
 from bitlif.sim.probes import observables
+from bitlif.tasks.scenario import NetworkWork
 
 from .golden import GoldenArray, array_format, bits_of, lfsr_facts, sha256, write_files
-from .network_expected import NetworkExpected, NetworkWork
+from .network_expected import NetworkExpected
 
 VERSION = 1
 """Version of the file format. It changes when readers have to change."""

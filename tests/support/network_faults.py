@@ -24,7 +24,7 @@ from bitlif.hdl import (
 )  # fmt: skip
 from bitlif.model.config.network import NetworkConfig, network_from_dict
 from bitlif.model.events import Events
-from bitlif.tasks.scenario import targets_by_step
+from bitlif.tasks.scenario import NetworkWork, targets_by_step
 
 STEPS, WINDOWS = 6, 2
 LATE = ("adjoints of the window before", "marks of the window before")
@@ -149,6 +149,14 @@ def start_weights(config: NetworkConfig) -> list[np.ndarray]:
         one, sizes = 1 << own.config.synapse.weight.frac, own.config.layer
         found.append(random.integers(-one // 10, one // 3, (sizes.inputs, sizes.neurons)))
     return found
+
+
+def active_work(update: str) -> NetworkWork:
+    """Return a network, weights, spikes and targets with which all layers spike and are swept."""
+    config = faulty_network(update)
+    events, targets = stimulus()
+    by_step = np.repeat(targets[:, None].astype(np.uint16), events.steps, axis=1)
+    return NetworkWork(config, start_weights(config), events, by_step)
 
 
 def first_difference(update: str, windows: int = 1) -> tuple[int, str] | None:

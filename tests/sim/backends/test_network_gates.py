@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_faults import active_work, faulty_network
 from networks import (
     assert_same_core,
     assert_steps_are_runs,
@@ -21,6 +22,7 @@ import bitlif
 from bitlif import NetworkConfig
 from bitlif.hdl.export.network_verilog import network_verilog
 from bitlif.model.errors import BitlifError
+from bitlif.model.events import Events
 from bitlif.model.network import Network
 from bitlif.model.network_clocks import window_clocks
 from bitlif.sim.backends import network_gates
@@ -28,24 +30,32 @@ from bitlif.sim.backends.network_core import NetworkCore
 from bitlif.sim.backends.network_gates import NetworkGateCore
 
 COUNT = 12
-SPIKED, ADDED = 1, 7
-"""Networks of three layers. One has layers that are not learned, and updates by spike; the other is
-learned in all layers, with stochastic rounding, and is tested with updates by window."""
+SPIKED, ADDED, FIXED = "spike", "window", 1
+"""Networks of three layers: two in which all are swept in earnest, with updates by spike and by
+window, and one of random fields with layers that are not learned."""
+
+Key = str | int
 
 
-def network(number: int) -> NetworkConfig:
+def network(key: Key) -> NetworkConfig:
     """Return a network that gates can learn."""
-    config = sweepable(random_networks(COUNT)[number], number)
-    if number == ADDED:
-        changes = {f"layer__{k}__sweep__update": "window" for k in range(len(config.layers))}
-        config = config.replace(**changes)
-    return config
+    return (
+        faulty_network(key) if isinstance(key, str) else sweepable(random_networks(COUNT)[key], key)
+    )
+
+
+def given(config: NetworkConfig, key: Key) -> tuple[Events, list[np.ndarray], np.ndarray]:
+    """Return events, weights and targets."""
+    if isinstance(key, int):
+        return network_stimulus(config, key)
+    work = active_work(key)
+    return work.events, work.weights, work.targets
 
 
 @contextlib.contextmanager
-def both(config: NetworkConfig, number: int, backend: str = "rtl", **options: Any) -> Iterator[Any]:
+def both(config: NetworkConfig, key: Key, backend: str = "rtl", **options: Any) -> Iterator[Any]:
     """Open gates and model with the same weights; yield both, and what they run."""
-    events, weights, targets = network_stimulus(config, number)
+    events, weights, targets = given(config, key)
     with bitlif.open(config, backend, **options) as gates, bitlif.open(config, **options) as model:
         for core in (gates, model):
             core.load(weights)
@@ -68,13 +78,13 @@ def assert_same_run(gates: NetworkCore, model: NetworkCore, call: dict[str, Any]
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("number", [SPIKED, ADDED, 5])
-def test_gates_learn_and_run_as_the_model(number: int) -> None:
-    config = network(number)
-    with both(config, number) as (gates, model, events, targets):
+@pytest.mark.parametrize("key", [SPIKED, ADDED, FIXED])
+def test_gates_learn_and_run_as_the_model(key: Key) -> None:
+    config = network(key)
+    with both(config, key) as (gates, model, events, targets):
         model_network = Network(config)
         model_network.load(gates.weights())
-        assert ("gradient" in gates.records) == (number == ADDED)
+        assert ("gradient" in gates.records) == (key == ADDED)
         spent = 0
         for learn in (True, False, True):
             assert_same_run(gates, model, {"events": events, "targets": targets, "learn": learn})
@@ -82,6 +92,7 @@ def test_gates_learn_and_run_as_the_model(number: int) -> None:
             call = model_network.learn if learn else model_network.run
             record = ("membrane", "adjoints") if learn else ()
             result = call(events, targets, record=record)
+            assert key == FIXED or all(own.any() for own in result.adjoints)
             spent += int(window_clocks(config, events, result, learn=learn).sum())
             assert gates.clocks() == spent > 0
             assert gates.layer_signatures() == model.layer_signatures()
@@ -103,7 +114,7 @@ def test_steps_of_gates_are_those_of_runs() -> None:
 @pytest.mark.usefixtures("quick")
 def test_gates_that_only_run_are_the_model() -> None:
     config = with_random_gates(random_networks(COUNT)[2], 2)
-    with both(config, ADDED, learning=False) as (gates, model, events, targets):
+    with both(config, 2, learning=False) as (gates, model, events, targets):
         assert_same_run(gates, model, {"events": events, "targets": targets, "learn": False})
         assert_same_core(gates, model)
         assert gates.sweep_lfsr() == ((),) * len(config.layers)
@@ -115,14 +126,14 @@ def test_gates_that_only_run_are_the_model() -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_tables_are_loaded_and_reset_and_fresh_begin_anew() -> None:
-    config = network(ADDED)
-    phases = config.to_dict()["layer"][1]["schedule"]
+    config = network(0)  # two phases; its last layer is swept in earnest
+    phases = config.to_dict()["layer"][3]["schedule"]
     rates = [phase["rate"] for phase in reversed(phases)]
     assert rates != rates[::-1]
     other = config.replace(
-        layer__1__schedule=[{**p, "rate": rate} for p, rate in zip(phases, rates, strict=True)]
+        layer__3__schedule=[{**p, "rate": rate} for p, rate in zip(phases, rates, strict=True)]
     )
-    with both(config, ADDED) as (gates, model, events, targets):
+    with both(config, 0) as (gates, model, events, targets):
         for core in (gates, model):
             core.learn(events, targets)
             core.load_tables(other)
@@ -171,14 +182,14 @@ def test_a_stalled_network_is_an_error() -> None:
     # The sweeps begin when all layers have come to their end: they never do.
     stuck = text.replace("assign all_finished = ", "assign all_finished = 1'h0 & ")
     assert stuck != text
-    events, _, targets = network_stimulus(config, SPIKED)
+    events, _, targets = given(config, SPIKED)
     with NetworkGateCore(config, "rtl", verilog=stuck) as gates:
         gates.run(events, targets)
         with pytest.raises(BitlifError, match="stalled in window 0 of the run: reset it"):
             gates.learn(events, targets)
 
 
-def netlist_is_the_model(config: NetworkConfig, number: int, backend: str) -> None:
+def netlist_is_the_model(config: NetworkConfig, number: Key, backend: str) -> None:
     with both(config, number, backend) as (gates, model, events, targets):
         model_network = Network(config)
         model_network.load(gates.weights())
@@ -210,6 +221,6 @@ def netlist_is_the_model(config: NetworkConfig, number: int, backend: str) -> No
 
 @pytest.mark.long
 @pytest.mark.parametrize("backend", ["netlist:ecp5", "netlist:ice40", "netlist:gowin"])
-@pytest.mark.parametrize("number", [SPIKED, ADDED])
-def test_netlists_learn_as_the_model(number: int, backend: str) -> None:
+@pytest.mark.parametrize("number", [SPIKED, ADDED, FIXED])
+def test_netlists_learn_as_the_model(number: Key, backend: str) -> None:
     netlist_is_the_model(network(number), number, backend)

@@ -15,7 +15,9 @@ import pytest
 from networks import random_networks
 from reference_network import run_reference_network
 
+import bitlif
 from bitlif.model.config.network import NetworkConfig
+from bitlif.model.events import Events
 from bitlif.model.files.event_file import save_events
 from bitlif.model.files.weight_file import save_network_weights
 from bitlif.scripts.main import main
@@ -148,3 +150,43 @@ def test_document_names_every_array_and_key() -> None:
     keys = {key for own in told["layers"] for key in (*own, *own["sweep"])}
     for name in names | keys:
         assert f"`{name}`" in text, name
+
+
+@pytest.mark.usefixtures("quick")
+def test_gates_give_the_committed_values() -> None:
+    told = json.loads((COMMITTED / "manifest.json").read_text("utf-8"))
+    shapes = {entry["name"]: entry["shape"] for entry in told["arrays"]}
+
+    def stored(name: str) -> np.ndarray:
+        words = (COMMITTED / f"{name}.txt").read_text("ascii").split()
+        return np.array([int(word) for word in words], np.int64).reshape(shapes[name])
+
+    config = NetworkConfig.load(COMMITTED / "config.toml")
+    numbers = range(len(config.layers))
+    events = Events.from_raster(stored("input_spike").astype(bool))
+    targets = stored("target").astype(np.uint16)
+    signals = {
+        "raster": "spike", "current": "synaptic_current", "membrane": "membrane_potential",
+        "draws": "noise_draw", "errors": "error", "adjoints": "adjoint_current",
+    }  # fmt: skip
+    compared = 0
+    with bitlif.open(config, "rtl") as core:
+        core.load([stored(f"layer.{number}.initial_weight") for number in numbers])
+        for w in range(events.windows):
+            record = [name for name in core.records if name in signals]
+            out = core.learn(events.select([w]), targets[w : w + 1], record=record)
+            for number, own in enumerate(out.layers):
+                for name, signal in signals.items():
+                    if f"layer.{number}.{signal}" in shapes:
+                        right = stored(f"layer.{number}.{signal}")[w]
+                        np.testing.assert_array_equal(getattr(own, name)[0], right, err_msg=signal)
+                        compared += right.size
+                weights = stored(f"layer.{number}.weight")[w]
+                np.testing.assert_array_equal(core.weights()[number], weights)
+                compared += weights.size
+            for number, signature in enumerate(core.layer_signatures()):
+                assert signature == stored(f"layer.{number}.signature")[w]
+            assert core.signature() == stored("signature")[w]
+        for number, state in enumerate(core.state()):
+            np.testing.assert_array_equal(state.membrane, stored(f"layer.{number}.final_membrane"))
+    assert compared > 2000
