@@ -35,7 +35,7 @@ SUBCOMMANDS = {
     "build": "build a bitstream for a board",
     "estimate": "estimate a layer's size and speed on a board",
     "fit": "find the largest layers that fit a board",
-    "registers": "write the register map of a layer behind a bus",
+    "registers": "write the register map of a layer or a network behind a bus",
     "verify": "simulate the core's Verilog and compare it with the model",
     "prove": "prove that the gates equal the model for all inputs",
     "golden": "write golden vectors: inputs and every value, as text",
