@@ -246,8 +246,11 @@ def test_one_function_runs_programs_and_one_finds_them() -> None:
             r"subprocess|os\.system|popen|shutil\.which|os\.exec|os\.spawn", path.read_text()
         )
     }
-    # Two that start Python itself, with -P.
-    assert users == {"hdl/export/programs.py", "study/search/pool.py", "scripts/benchmarks/work.py"}
+    # Three that start Python itself, with -P.
+    assert users == {
+        "hdl/export/programs.py", "study/search/pool.py", "scripts/benchmarks/work.py",
+        "scripts/support/compile_network.py",
+    }  # fmt: skip
     for name in users - {"hdl/export/programs.py"}:
         assert '"-P"' in (root / name).read_text()
 
