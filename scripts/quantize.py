@@ -164,8 +164,8 @@ def _quantised(
     args: argparse.Namespace, real: Any, events: Events, labels: Any, test: Any
 ) -> tuple[Quantised, list[Any], dict[str, Any]]:
     """Return the search's result, the final weights and the report."""
-    from bitlif.trained.nir_compare import run_real
-    from bitlif.trained.quantise import correct_windows, quantise
+    from bitlif.trained.nir_compare import correct_windows, run_real
+    from bitlif.trained.quantise import quantise
 
     held, train = np.arange(events.windows), np.arange(0)
     if args.fine_tune is not None:

@@ -14,7 +14,7 @@ from bitlif.model.errors import BitlifError, require_real
 from bitlif.model.events import Events
 from bitlif.model.network import Network
 
-from .nir_compare import RealRun, ranges_of
+from .nir_compare import RealRun, correct_windows, ranges_of
 from .nir_formats import LEAST_BITS, LayerBits, quantised
 from .nir_graph import RealNetwork
 
@@ -67,15 +67,6 @@ class Quantised(NamedTuple):
     path: tuple[Trial, ...]
     trials: tuple[Trial, ...]
     correct_before: int
-
-
-def correct_windows(counts: NDArray[np.integer], labels: NDArray[np.integer]) -> int:
-    """Return in how many windows the neuron of the label spikes most; the first of equals wins.
-
-    >>> correct_windows(np.array([[3, 1], [2, 2]]), np.array([0, 1]))
-    1
-    """
-    return int((counts.argmax(1) == labels).sum())
 
 
 def _lsb(config: Config) -> float:
@@ -163,7 +154,8 @@ def quantise(
     Raises
     ------
     BitlifError
-        If the network with `START` loses more than `loss`, or an argument is out of range.
+        If the network with `START` loses more than `loss`, its noise is narrower than one LSB, or
+        an argument is out of range.
     """
     loss = require_real("loss", loss, 0.0, 100.0)
     if not events.windows:
@@ -172,10 +164,13 @@ def quantise(
     least = before - loss * events.windows / 100
     search = _Search(network, runs, events, labels, cost, sigma, name, progress)
     first = (START,) * len(network.layers)
+    lsb = max(_lsb(own.config) for own in search.made(first)[0].layers)
     now = search.tried(first)
     if now is None:
-        search.made(first)
-        raise AssertionError("the same bits must be refused again")
+        raise BitlifError(
+            f"sigma must be 0 or at least {lsb:g}, one LSB of the membrane with {START.membrane} "
+            f"bits, not {sigma:g}"
+        )
     if now.correct < least:
         raise BitlifError(
             f"loss must be at least {100 * (before - now.correct) / events.windows:.2f} points, "

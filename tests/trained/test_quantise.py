@@ -11,10 +11,10 @@ from bitlif.model.events import Events
 from bitlif.model.network import Network
 from bitlif.trained import quantise as module
 from bitlif.trained.fine_tune import fine_tune
-from bitlif.trained.nir_compare import RealRun, ranges_of, run_real
+from bitlif.trained.nir_compare import RealRun, correct_windows, ranges_of, run_real
 from bitlif.trained.nir_formats import LEAST_BITS, LayerBits, quantised
 from bitlif.trained.nir_graph import RealNetwork, read_layers
-from bitlif.trained.quantise import correct_windows, quantise
+from bitlif.trained.quantise import quantise
 
 INPUTS, HIDDEN, CLASSES, STEPS, WINDOWS = 12, 8, 3, 32, 60
 
@@ -141,6 +141,13 @@ def test_a_start_that_loses_too_much_is_refused(
     monkeypatch.setattr(module, "START", LayerBits(2, 7, 7))
     with pytest.raises(BitlifError, match=r"^loss must be at least [\d.]+ points, not 0: so much"):
         quantise(network, runs, events, labels, cost=bits_of, loss=0.0)
+
+
+def test_noise_below_the_finest_lsb_is_refused(
+    network: RealNetwork, runs: list[RealRun], events: Events, labels: np.ndarray
+) -> None:
+    with pytest.raises(BitlifError, match=r"^sigma must be 0 or at least [\d.e-]+, one LSB of the"):
+        quantise(network, runs, events, labels, cost=bits_of, sigma=2e-5)
 
 
 @pytest.mark.parametrize("loss", [-1.0, 101.0, float("nan")])
