@@ -59,7 +59,7 @@ def add_parser(subparsers: SubParsers) -> None:
             "bitlif build digits --lanes 1 --synapses 10 --products 5 --board icebreaker",
             "bitlif build digits --board ulx3s-85f --seeds 3",
             "bitlif build tiny --board hx8k --mhz 48 --out out/hx8k --program",
-            "bitlif build digits-96 --synapses 96,10 --board ulx3s-85f --mhz 70",
+            "bitlif build digits-96 --synapses 96,10 --board ulx3s-85f --mhz 65",
             "bitlif build digits --board ulx3s-85f --inference --weights out/demo/weights.npz",
         ),
     )
