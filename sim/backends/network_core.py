@@ -264,6 +264,17 @@ class NetworkCore(Core):
         self._require_open()
         return self._sweep_lfsr()
 
+    def _update_lfsr(self, number: int, shown: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the update LFSRs of a layer, of which gates show `shown`.
+
+        A layer that is not learned has none in gates: they would stay as they are.
+        """
+        config = self._built.layers[number].config
+        if shown or not self._learning or not config.learning.random_bits:
+            return shown
+        streams = config.learning.lfsr.registers(config.layer.lanes)[0]
+        return tuple(one.state for one in streams)
+
     def _rounds(self, number: int) -> bool:
         """Return whether the sweep of a layer uses LFSRs."""
         learned = self._learning and number >= self._network.learned_from

@@ -271,8 +271,7 @@ class NetworkGateCore(NetworkCore):
                     facts[name] = values if name in SWEPT else values[0]
             spikes = ran.raster[0, 0]
             if number < last:
-                none = self._network.layers[number].config.layer.neurons * 0
-                spikes = np.zeros(none, np.uint8)
+                spikes = np.zeros(0, np.uint8)
                 if self._probed:
                     spikes = self._values(number, "spikes", ran.notes, 1, 1)[0, 0]
             layers.append(LayerStepResult(spikes.astype(np.bool_), position, ended, **facts))
@@ -295,15 +294,11 @@ class NetworkGateCore(NetworkCore):
         found, gates = [], self._gates
         for number, own in enumerate(self._built.layers):
             update = gates.lfsr(number, "update", own.config.learning.lfsr)
-            if self._learning and not update and own.config.learning.random_bits:
-                # A layer that is not learned has no such LFSRs: they would stay as they are.
-                streams = own.config.learning.lfsr.registers(own.config.layer.lanes)[0]
-                update = tuple(one.state for one in streams)
             found.append(
                 LayerState(
                     **gates.variables(number, traces=False),
                     noise_lfsr=gates.lfsr(number, "noise", own.config.noise.lfsr),
-                    update_lfsr=update,
+                    update_lfsr=self._update_lfsr(number, update),
                     phase=gates.port(f"phase_{number}") if self._learning else 0,
                 )
             )

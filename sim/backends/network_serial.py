@@ -75,14 +75,10 @@ class NetworkSerialCore(BoardCore, NetworkCore):
     def _states(self) -> list[LayerState]:
         self._require_sound()
         found: list[LayerState] = run_sync(self._driver.read_states())
-        for number, own in enumerate(self._built.layers):
-            config = own.config
-            if self._learning and config.learning.random_bits and not found[number].update_lfsr:
-                # A layer that is not learned has no such LFSRs: they would stay as they are.
-                streams = config.learning.lfsr.registers(config.layer.lanes)[0]
-                update = tuple(one.state for one in streams)
-                found[number] = replace(found[number], update_lfsr=update)
-        return found
+        return [
+            replace(own, update_lfsr=self._update_lfsr(number, own.update_lfsr))
+            for number, own in enumerate(found)
+        ]
 
     def _layer_counters(self) -> tuple[dict[str, int], ...]:
         self._require_sound()

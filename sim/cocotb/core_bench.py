@@ -6,10 +6,8 @@ The environment variable ``BITLIF_TASK`` names the input file and ``BITLIF_RESUL
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
-import random
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,65 +15,16 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, Timer
+from cocotb.triggers import FallingEdge
 
 from bitlif.hdl.core_signals import COUNTERS, READ_CLOCKS, WATCHED
 
-from .streams import Sink, Source
-
-PERIOD, SETTLE_TIME = 10, 1
-"""Nanoseconds of a clock cycle, and from its falling edge until outputs are read."""
+from .window_bench import PERIOD, Recorder, WindowBench, find, unpack
 
 STEP, WINDOW = (1 << WATCHED.index(name) for name in ("step", "window"))
 
 STALL_CLOCKS = 20_000
 """Clock cycles without the end of a step after which a core counts as stalled."""
-
-
-def find(dut: Any, path: str) -> Any:
-    """Return the signal at a dotted path below the top module."""
-    for part in path.split("."):
-        dut = getattr(dut, part)
-    return dut
-
-
-class Recorder:
-    """Records the rows of every probe when the core's signal ``watch`` marks them as valid."""
-
-    def __init__(self, dut: Any, wanted: list[dict[str, Any]]) -> None:
-        self.wanted = wanted
-        self.rows: list[list[int]] = [[] for _ in wanted]
-        self.by_flag: dict[int, list[tuple[Any, list[int]]]] = {}
-        for row, one in zip(self.rows, wanted, strict=True):
-            self.by_flag.setdefault(one["flag"], []).append((find(dut, one["path"]), row))
-
-    def record(self, flags: int) -> None:
-        """Record the probes that are valid in this clock cycle."""
-        while flags:
-            lowest = flags & -flags
-            flags ^= lowest
-            for handle, row in self.by_flag.get(lowest.bit_length() - 1, ()):
-                row.append(int(handle.value))
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the rows by name, (R, count) int64; 64-bit unsigned values become negative."""
-        return {
-            one["name"]: unpack(row, one) for row, one in zip(self.rows, self.wanted, strict=True)
-        }
-
-
-def unpack(rows: list[int], one: dict[str, Any]) -> np.ndarray:
-    """Return the fields of packed rows."""
-    bits, mask, sign = one["bits"], (1 << one["bits"]) - 1, 1 << (one["bits"] - 1)
-    out = np.zeros((len(rows), one["count"]), np.int64)
-    for number, row in enumerate(rows):
-        row >>= one["offset"]
-        for place in range(one["count"]):
-            raw = (row >> (place * one["stride"])) & mask
-            if raw & sign and (one["signed"] or bits == 64):
-                raw -= 1 << bits
-            out[number, place] = raw
-    return out
 
 
 class Sampler:
@@ -95,27 +44,19 @@ class Sampler:
         return np.array(self.rows, np.int64).reshape(len(self.rows), len(self.handles))
 
 
-class Bench:
+class Bench(WindowBench):
     """The host of one core.
 
-    It drives inputs on the falling edge and reads outputs one nanosecond later. A single task with
-    as few wake-ups as possible does everything, since these dominate the simulation time.
+    A single task with as few wake-ups as possible does everything, since these dominate the
+    simulation time.
     """
 
     def __init__(self, dut: Any, task: Any) -> None:
-        self.dut, self.task = dut, task
         self.lanes, self.slots = int(task["lanes"]), int(task["slots"])
-        self.inputs, self.neurons = task["weights"].shape
         self.places = task["weight_addresses"].tolist()
         self.bits, self.target_bits = int(task["weight_bits"]), int(task["target_bits"])
-        self.pointers, self.addresses = task["pointers"].tolist(), task["addresses"].tolist()
-        self.steps = len(self.pointers) - 1
-        self.stall = float(task["stall"])
-        self.random = random.Random(int(task["seed"]))
-        self.raster = np.zeros((self.steps, self.neurons), np.uint8)
-        self.received = 0
-        self.clock = self.last_progress = 0
-        self.began = -1
+        inputs, neurons = task["weights"].shape
+        super().__init__(dut, task, inputs, neurons, STALL_CLOCKS)
         self.step_ends: list[int] = []
         self.window_ends: list[int] = []
         self.seen = dut.watch
@@ -123,34 +64,6 @@ class Bench:
         self.sampler = Sampler(dut, json.loads(str(task["samples"])))
         # -1 if no step is to be sampled.
         self.sample_step = int(task["sample_step"])
-        self.stall_clocks = int(STALL_CLOCKS / (1.0 - self.stall))
-        self.stalled = False
-        self.falls, self.settles = dut.clk.falling_edge, Timer(SETTLE_TIME, "ns")
-        self.passes = Timer(PERIOD, "ns")
-        self.events = Source(dut, "i_events", self.all_events(), self._draw_stall)
-        self.ends: list[Source | Sink] = [self.events]
-        if task["targets"].size:
-            self.ends.append(Source(dut, "i_targets", self.all_targets(), self._draw_stall))
-        self.ends.append(Sink(dut, "o_events", self.take_event, self._draw_stall))
-
-    def _draw_stall(self) -> bool:
-        return self.random.random() < self.stall
-
-    async def run(self, clocks: int | None = None) -> None:
-        """Run a number of clock cycles; if None, until all windows are done or the core stalls."""
-        while self._running() if clocks is None else self.clock < clocks:
-            moving = [end for end in self.ends if end.plan()]
-            if moving:
-                await self.falls
-                for end in moving:
-                    end.drive()
-                await self.settles
-            else:
-                await self.passes
-            self.watch()
-            for end in self.ends:
-                end.look()
-            self.stalled = self.clock - self.last_progress > self.stall_clocks
 
     def _running(self) -> bool:
         done = self.received == self.steps and self.dut.host__idle.value
@@ -158,8 +71,7 @@ class Bench:
 
     def watch(self) -> None:
         """Record this clock cycle; cycles are counted from the first event."""
-        if self.began < 0 and self.events.offers and self.events.ready.value:
-            self.began = self.clock
+        self.note_beginning()
         if self.began >= 0 and len(self.step_ends) <= self.sample_step:
             self.sampler.sample()
         flags = int(self.seen.value)
@@ -223,13 +135,6 @@ class Bench:
             if layout["path"] in wanted
         }
 
-    def all_events(self) -> Iterator[int]:
-        """Yield all input events. The bit above the address marks the end of a step."""
-        last = 1 << (self.inputs - 1).bit_length()
-        for start, stop in itertools.pairwise(self.pointers):
-            yield from self.addresses[start:stop]
-            yield last
-
     def all_targets(self) -> Iterator[int]:
         """Yield the packed targets of every step and slot."""
         width = self.target_bits + 1
@@ -238,15 +143,6 @@ class Bench:
             for slot in range(self.slots):
                 own = row[slot * self.lanes : (slot + 1) * self.lanes]
                 yield sum(target << (k * width) for k, target in enumerate(own))
-
-    def take_event(self, event: int) -> bool:
-        """Record an output event; return whether more are expected."""
-        last = 1 << (self.neurons - 1).bit_length()
-        if event & last:
-            self.received += 1
-        else:
-            self.raster[self.received, event & (last - 1)] += 1
-        return self.received < self.steps
 
 
 async def begin(bench: Bench) -> None:

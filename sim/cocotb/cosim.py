@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,23 @@ from bitlif.hdl.core_signals import COUNTERS
 from bitlif.hdl.export.programs import find_program, run_program
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.model.clocks import SETTLE
+from bitlif.model.config.config import Config
 from bitlif.model.gate_sizes import gate_sizes
-from bitlif.sim.probes import MISSING, arrange, observables, rows_of_window, state_layouts
+from bitlif.sim.probes import (
+    MISSING,
+    Observable,
+    arrange,
+    observables,
+    rows_of_window,
+    state_layouts,
+)
 from bitlif.sim.simulators import require_simulator
 from bitlif.tasks.scenario import Work, targets_by_step
 
 from .runner import simulate
+
+TASK, RESULT = "BITLIF_TASK", "BITLIF_RESULT"
+"""Environment variables that name the input and the output of a bench."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,29 +171,50 @@ def run_cosim(
         If the simulator is missing, or the build or simulation fails. The message names the log.
     """
     require_simulator(simulator)
-    folder.mkdir(parents=True, exist_ok=True)
     name = core_name(work.config)
-    source = folder / f"{name}.sv"
-    text = verilog or core_verilog(work.config, learning=work.learning)
-    # A file with the same text keeps its date, so that Verilator does not build it again.
-    if not source.exists() or source.read_text("utf-8") != text:
-        source.write_text(text, "utf-8")
-    task, result = folder / "task.npz", folder / "result.npz"
-    result.unlink(missing_ok=True)
-    save_task(work, task, sample)
+    source, environment = bench_files(
+        folder, name, verilog or core_verilog(work.config, learning=work.learning)
+    )
+    save_task(work, Path(environment[TASK]), sample)
     fst = simulator == "icarus" or (waves and _fst_headers(folder))
     arguments = ["--trace-fst"] if simulator == "verilator" and waves and fst else []
     simulate(
         source, name, "bitlif.sim.cocotb.core_bench", folder, simulator=simulator, seed=work.seed,
-        environment={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result)},
+        environment=environment,
         build_args=arguments, waves=waves,
     )  # fmt: skip
     if waves:
         kind = "fst" if fst else "vcd"
         made = folder / simulator / (f"{name}.fst" if simulator == "icarus" else f"dump.{kind}")
         made.replace(folder / f"waveform.{kind}")
-    with np.load(result) as data:
+    with np.load(environment[RESULT]) as data:
         return _collect(work, dict(data), sample)
+
+
+def bench_files(folder: Path, name: str, verilog: str) -> tuple[Path, dict[str, str]]:
+    """Write a core's Verilog; return its file, and the variables that name a bench's two files.
+
+    The result of an earlier run is removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    source, task, result = folder / f"{name}.sv", folder / "task.npz", folder / "result.npz"
+    # A file with the same text keeps its date, so that Verilator does not build it again.
+    if not source.exists() or source.read_text("utf-8") != verilog:
+        source.write_text(verilog, "utf-8")
+    result.unlink(missing_ok=True)
+    return source, {TASK: str(task), RESULT: str(result)}
+
+
+def observed_values(
+    config: Config, wanted: Sequence[Observable], data: Mapping[str, Any], windows: int, prefix: str
+) -> tuple[dict[str, NDArray[Any]], dict[str, int]]:
+    """Return the values by observable, and how many more rows each showed than it should."""
+    observed, extra = {}, {}
+    for one in wanted:
+        rows = data[f"{prefix}observed {one.name}"]
+        observed[one.name] = arrange(config, one, rows, windows)
+        extra[one.name] = len(rows) - rows_of_window(config, one) * windows
+    return observed, extra
 
 
 def _fst_headers(folder: Path) -> bool:
@@ -197,11 +230,8 @@ def _fst_headers(folder: Path) -> bool:
 def _collect(work: Work, data: dict[str, Any], sample: Sample) -> CosimRun:
     config, events = work.config, work.events
     sizes, windows, steps = config.layer, events.windows, events.steps
-    observed, extra = {}, {}
-    for one in observables(config, learning=work.learning, learn=work.learns):
-        rows = data[f"observed {one.name}"]
-        observed[one.name] = arrange(config, one, rows, windows)
-        extra[one.name] = len(rows) - rows_of_window(config, one) * windows
+    seen = observables(config, learning=work.learning, learn=work.learns)
+    observed, extra = observed_values(config, seen, data, windows, "")
     final = {name[6:]: values for name, values in data.items() if name.startswith("final ")}
     unread = np.full((sizes.inputs, sizes.neurons), MISSING)
     weights = final.pop("weights", unread)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,10 +17,11 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
-from bitlif.hdl.core_signals import FORWARD_COUNTERS, READ_CLOCKS, SWEPT_COUNTERS
+from bitlif.hdl.core_signals import FORWARD_COUNTERS, READ_CLOCKS, SWEPT_COUNTERS, WATCHED
 
-from .core_bench import PERIOD, SETTLE_TIME, WINDOW, Recorder, find, unpack
-from .streams import Sink, Source
+from .window_bench import PERIOD, SETTLE_TIME, Recorder, WindowBench, find, unpack
+
+WINDOW = 1 << WATCHED.index("window")
 
 STALL_CLOCKS = 100_000
 """Clock cycles without a window's end or an event after which a core counts as stalled."""
@@ -91,31 +91,14 @@ class LayerEnd:
         return found
 
 
-class NetworkBench:
-    """The host of one network; see `bitlif.sim.cocotb.core_bench.Bench`."""
+class NetworkBench(WindowBench):
+    """The host of one network."""
 
     def __init__(self, dut: Any, task: Any) -> None:
-        self.dut, self.task = dut, task
         facts = json.loads(str(task["layers"]))
         self.layers = [LayerEnd(dut, k, own, task[f"weights_{k}"]) for k, own in enumerate(facts)]
-        self.pointers, self.addresses = task["pointers"].tolist(), task["addresses"].tolist()
-        self.steps = len(self.pointers) - 1
-        self.inputs, self.neurons = len(task["weights_0"]), self.layers[-1].weights.shape[1]
-        self.stall, self.random = float(task["stall"]), random.Random(int(task["seed"]))
-        self.raster = np.zeros((self.steps, self.neurons), np.uint8)
-        self.received = self.clock = self.last_progress = 0
-        self.began, self.stalled = -1, False
-        self.stall_clocks = int(STALL_CLOCKS / (1.0 - self.stall))
-        self.falls, self.settles = dut.clk.falling_edge, Timer(SETTLE_TIME, "ns")
-        self.passes = Timer(PERIOD, "ns")
-        self.events = Source(dut, "i_events", self.all_events(), self._draw_stall)
-        self.ends: list[Source | Sink] = [self.events]
-        if task["targets"].size:
-            self.ends.append(Source(dut, "i_targets", self.all_targets(), self._draw_stall))
-        self.ends.append(Sink(dut, "o_events", self.take_event, self._draw_stall))
-
-    def _draw_stall(self) -> bool:
-        return self.random.random() < self.stall
+        neurons = self.layers[-1].weights.shape[1]
+        super().__init__(dut, task, len(task["weights_0"]), neurons, STALL_CLOCKS)
 
     async def begin(self) -> None:
         """Reset the core, wait until it is ready, and load the weights."""
@@ -143,30 +126,13 @@ class NetworkBench:
             await layer.load()
         await self.settles
 
-    async def run(self, clocks: int | None = None) -> None:
-        """Run a number of clock cycles; if None, until all windows are done or the core stalls."""
-        while self._running() if clocks is None else self.clock < clocks:
-            moving = [end for end in self.ends if end.plan()]
-            if moving:
-                await self.falls
-                for end in moving:
-                    end.drive()
-                await self.settles
-            else:
-                await self.passes
-            self.watch()
-            for end in self.ends:
-                end.look()
-            self.stalled = self.clock - self.last_progress > self.stall_clocks
-
     def _running(self) -> bool:
         done = self.received == self.steps and self.dut.idle.value
         return not (self.stalled or done)
 
     def watch(self) -> None:
         """Record this clock cycle; cycles are counted from the first event."""
-        if self.began < 0 and self.events.offers and self.events.ready.value:
-            self.began = self.clock
+        self.note_beginning()
         for layer in self.layers:
             flags = int(layer.watch.value)
             if flags:
@@ -175,13 +141,6 @@ class NetworkBench:
                     layer.window_ends.append(self.clock - self.began)
                     self.last_progress = self.clock
         self.clock += 1
-
-    def all_events(self) -> Iterator[int]:
-        """Yield all input events. The bit above the address marks the end of a step."""
-        last = 1 << (self.inputs - 1).bit_length()
-        for start, stop in itertools.pairwise(self.pointers):
-            yield from self.addresses[start:stop]
-            yield last
 
     def all_targets(self) -> Iterator[int]:
         """Yield the packed targets of every step and slot."""
@@ -192,14 +151,9 @@ class NetworkBench:
             yield sum(target << (k * width) for k, target in enumerate(row))
 
     def take_event(self, event: int) -> bool:
-        """Record an output event; return whether more are expected."""
-        last = 1 << (self.neurons - 1).bit_length()
+        """Record an output event, which is progress; return whether more are expected."""
         self.last_progress = self.clock
-        if event & last:
-            self.received += 1
-        else:
-            self.raster[self.received, event & (last - 1)] += 1
-        return self.received < self.steps
+        return super().take_event(event)
 
 
 @cocotb.test()

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from bitlif.hdl.export.network_verilog import network_name, network_verilog
 from bitlif.model.gate_sizes import gate_sizes
 from bitlif.sim.network_probes import network_observables
-from bitlif.sim.probes import arrange, rows_of_window, state_layouts
+from bitlif.sim.probes import state_layouts
 from bitlif.sim.simulators import require_simulator
 from bitlif.tasks.scenario import NetworkWork
 
+from .cosim import RESULT, TASK, bench_files, observed_values
 from .runner import simulate
 
 
@@ -88,16 +89,16 @@ def run_network_cosim(
         If the simulator is missing, or the build or simulation fails. The message names the log.
     """
     require_simulator(simulator)
-    folder.mkdir(parents=True, exist_ok=True)
     name = network_name(work.network)
-    source, task, result = folder / f"{name}.sv", folder / "task.npz", folder / "result.npz"
-    source.write_text(verilog or network_verilog(work.network, learning=work.learns), "utf-8")
-    _save_task(work, task, stall, false_starts)
+    source, environment = bench_files(
+        folder, name, verilog or network_verilog(work.network, learning=work.learns)
+    )
+    _save_task(work, Path(environment[TASK]), stall, false_starts)
     simulate(
         source, name, "bitlif.sim.cocotb.network_bench", folder, simulator=simulator,
-        seed=work.seed, environment={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result)},
+        seed=work.seed, environment=environment,
     )  # fmt: skip
-    with np.load(result) as data:
+    with np.load(environment[RESULT]) as data:
         return _collect(work, dict(data))
 
 
@@ -142,11 +143,8 @@ def _collect(work: NetworkWork, data: dict[str, Any]) -> NetworkRun:
     windows, steps = work.events.windows, work.events.steps
     layers = []
     for number, own in enumerate(work.network.layers):
-        observed, extra = {}, {}
-        for one in network_observables(work.network, number, learning=work.learns):
-            rows = data[f"{number} observed {one.name}"]
-            observed[one.name] = arrange(own.config, one, rows, windows)
-            extra[one.name] = len(rows) - rows_of_window(own.config, one) * windows
+        seen = network_observables(work.network, number, learning=work.learns)
+        observed, extra = observed_values(own.config, seen, data, windows, f"{number} ")
         prefix = f"{number} final "
         final = {
             name[len(prefix) :]: values for name, values in data.items() if name.startswith(prefix)

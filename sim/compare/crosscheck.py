@@ -16,7 +16,7 @@ from bitlif.sim.backends.core import Core
 from bitlif.sim.backends.result import CoreResult
 from bitlif.sim.backends.stepping import LEARNING_RECORDS
 from bitlif.sim.probes import MISSING, RECORDED
-from bitlif.tasks.scenario import Work, targets_by_step
+from bitlif.tasks.scenario import NetworkWork, Work, targets_by_step
 
 from .compare import Mismatch, SignalPair, locate_first_mismatch
 from .expected import compute_expected
@@ -103,11 +103,6 @@ def crosscheck(
     BitlifError
         If a core is the float twin, or if the first core fails.
     """
-    if any(core.backend == "float" for core in cores):
-        raise BitlifError("the float twin cannot be compared bit for bit: leave it out")
-    for core in cores:
-        core.reset()
-        core.load(work.weights)
     targets = None
     if work.targets is not None:
         shape = (work.events.windows, work.events.steps, work.config.layer.neurons)
@@ -121,20 +116,21 @@ def crosscheck(
     def first(pairs: dict[str, SignalPair], w: int) -> Mismatch | None:
         return _first_mismatch(work, pairs, w)
 
-    return compare_windows(cores, work.events.windows, run_window, _axes, first, report)
+    return compare_windows(cores, work, run_window, _axes, first, report)
 
 
 def compare_windows(
-    cores: Sequence[Any], windows: int, run_window: Callable[[Any, int], dict[str, NDArray[Any]]],
+    cores: Sequence[Any], work: Work | NetworkWork,
+    run_window: Callable[[Any, int], dict[str, NDArray[Any]]],
     axes: Callable[[str], tuple[str, ...]],
     first: Callable[[dict[str, SignalPair], int], Mismatch | None], report: Callable[[int], Any],
 ) -> list[BackendComparison]:  # fmt: skip
-    """Run windows on all cores, which are loaded, and compare each with the first one.
+    """Reset and load all cores, run windows on each, and compare each with the first one.
 
     Parameters
     ----------
-    cores : sequence of Core
-    windows : int
+    cores : sequence of Core or of NetworkCore
+    work : Work or NetworkWork
     run_window : callable
         Runs a window on a core, and returns its signals by name.
     axes : callable
@@ -143,9 +139,19 @@ def compare_windows(
         Returns the first mismatch of a window.
     report : callable
         Called with the number of each window.
+
+    Raises
+    ------
+    BitlifError
+        If a core is the float twin, or if the first core fails.
     """
+    if any(core.backend == "float" for core in cores):
+        raise BitlifError("the float twin cannot be compared bit for bit: leave it out")
+    for core in cores:
+        core.reset()
+        core.load(work.weights)
     outcomes = [BackendComparison(core.backend) for core in cores]
-    for w in range(windows):
+    for w in range(work.events.windows):
         reference = run_window(cores[0], w)
         outcomes[0].windows = w + 1
         for core, outcome in zip(cores[1:], outcomes[1:], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,6 +45,25 @@ class Distance:
     share: float
 
 
+Pairs = dict[str, tuple[NDArray[Any], NDArray[Any]]]
+"""Distance and bound of every signal of a window."""
+
+
+def distances_of(windows: Sequence[Pairs]) -> dict[str, Distance]:
+    """Return the distances of the signals over some windows."""
+    found: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
+    for own in windows:
+        for name, pair in own.items():
+            found.setdefault(name, []).append(pair)
+    distances = {}
+    for name, pairs in found.items():
+        off = np.concatenate([distance.ravel() for distance, _ in pairs])
+        bound = np.concatenate([allowed.ravel() for _, allowed in pairs])
+        shares = off / np.where(bound > 0, bound, np.inf)
+        distances[name] = Distance(off.size, int((off > bound).sum()), float(shares.max()))
+    return distances
+
+
 def float_distances(
     work: Work, core: Observed, expected: Expected | None = None
 ) -> dict[str, Distance]:
@@ -64,26 +84,17 @@ def float_distances(
     expected = compute_expected(work) if expected is None else expected
     kept = config.window
     cleared = kept.state == kept.trace == "clear"
-    found: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
+    found: list[Pairs] = []
     weights = np.asarray(work.weights)
     for w in range(work.events.windows if cleared else 1):
         if expected.phases[w] != 0:
             break
-        for name, pair in _window(work, core, expected, w, weights).items():
-            found.setdefault(name, []).append(pair)
+        found.append(_window(work, core, expected, w, weights))
         weights = core.observed["weight"][w]
-    distances = {}
-    for name, pairs in found.items():
-        off = np.concatenate([distance.ravel() for distance, _ in pairs])
-        bound = np.concatenate([allowed.ravel() for _, allowed in pairs])
-        shares = off / np.where(bound > 0, bound, np.inf)
-        distances[name] = Distance(off.size, int((off > bound).sum()), float(shares.max()))
-    return distances
+    return distances_of(found)
 
 
-def _window(
-    work: Work, core: Observed, expected: Expected, w: int, weights: NDArray[Any]
-) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+def _window(work: Work, core: Observed, expected: Expected, w: int, weights: NDArray[Any]) -> Pairs:
     """Return the distance and bound of every signal of a window."""
     config, seen = work.config, {name: values[w] for name, values in core.observed.items()}
     one = 1 << config.error.target_bits

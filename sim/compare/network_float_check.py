@@ -15,13 +15,11 @@ from bitlif.model.network_result import NetworkResult
 from bitlif.model.result import Result
 from bitlif.tasks.scenario import NetworkWork
 
-from .float_check import Distance
+from .float_check import Distance, Pairs, distances_of
 from .network_expected import NetworkExpected
 
 if TYPE_CHECKING:
     from bitlif.sim.cocotb.network_cosim import NetworkRun
-
-Pairs = dict[str, tuple[NDArray[Any], NDArray[Any]]]
 
 
 def network_float_distances(
@@ -39,24 +37,17 @@ def network_float_distances(
         By layer and signal; empty if no window has a bound.
     """
     cleared = work.network.layers[0].config.window.state == "clear"
-    found: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
+    found: list[Pairs] = []
     raw = [np.asarray(own, np.int64) for own in work.weights]
     for w in range(work.events.windows if cleared else 1):
         if not work.learns or any(own.phases[w] for own in expected.layers):
             break
-        for name, pair in _window(work, run, w, raw).items():
-            found.setdefault(name, []).append(pair)
+        found.append(_window(work, run, w, raw))
         raw = [
             own.observed["weight"][w] if "weight" in own.observed else before
             for own, before in zip(run.layers, raw, strict=True)
         ]
-    distances = {}
-    for name, pairs in found.items():
-        off = np.concatenate([distance.ravel() for distance, _ in pairs])
-        bound = np.concatenate([allowed.ravel() for _, allowed in pairs])
-        shares = off / np.where(bound > 0, bound, np.inf)
-        distances[name] = Distance(off.size, int((off > bound).sum()), float(shares.max()))
-    return distances
+    return distances_of(found)
 
 
 def _window(work: NetworkWork, run: NetworkRun, w: int, raw: list[NDArray[np.int64]]) -> Pairs:
