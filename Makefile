@@ -62,6 +62,8 @@ $(VENV)/demo.done: $(VENV)/pip.done
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
+	@# Norse has no wheel, and without isolation pip does not fetch what builds it.
+	$(INSTALL) setuptools-scm
 	$(INSTALL) --no-build-isolation --editable '.[demo,gates,fpga,serial,boards,study,torch,nir,prove,docs,dev]'
 	@touch $@
 

@@ -28,7 +28,7 @@ from .console.terminal import (
     progress_bars,
     result_table,
 )
-from .drawing.pictures import own_style, require_matplotlib
+from .drawing.pictures import require_matplotlib
 from .drawing.quantise_figure import draw_trials
 from .support.nir_source import add_time, load_codes, load_spikes, name_of, read_network
 
@@ -149,8 +149,7 @@ def run(args: argparse.Namespace) -> int:
             save_network_weights(folder / "weights.npz", weights, found.config)
             text = json.dumps(report, indent=1, allow_nan=False)
             (folder / "report.json").write_text(text + "\n", "utf-8")
-            with own_style():
-                draw_trials(folder / "pareto.png", report)
+            draw_trials(folder / "pareto.png", report)
 
         out.write(fill)
     if args.json:

@@ -11,11 +11,13 @@ from bitlif.study.report.pareto import front
 from bitlif.tasks.colours import BLACK, BLUE, GREY, VERMILION
 
 from .figure_style import new_figure
+from .pictures import own_style
 
 MARGIN = 2.0
 """Percentage points below the worst network of the front and of the path."""
 
 
+@own_style()
 def draw_trials(path: Path, report: dict[str, Any]) -> None:
     """Write the picture of a report as PNG.
 

@@ -21,6 +21,7 @@ from bitlif.scripts.drawing import pictures
 from bitlif.scripts.drawing.demo_figure import Shown, draw_demo
 from bitlif.scripts.drawing.noise_figure import save_figure
 from bitlif.scripts.drawing.pictures import own_style, require_matplotlib
+from bitlif.scripts.drawing.quantise_figure import draw_trials
 from bitlif.scripts.main import main
 
 HOSTILE: dict[str, Any] = {
@@ -88,7 +89,15 @@ def encoding(folder: Path) -> None:
     assert main(["encode", "sklearn:iris", "-o", str(spikes), "--plot", str(picture)]) == 0
 
 
-@pytest.mark.parametrize("draw", [noise, demo, bins, encoding])
+def quantise(folder: Path) -> None:
+    trials = [{"accuracy": 1 - 0.01 * bits, "cost": 2 - 0.1 * bits} for bits in range(6)]
+    report = {
+        "trials": trials, "path": trials[::2], "accuracy": {"before": 1.0}, "windows": 300,
+    }  # fmt: skip
+    draw_trials(folder / "pareto.png", report)
+
+
+@pytest.mark.parametrize("draw", [noise, demo, bins, encoding, quantise])
 def test_pictures_do_not_depend_on_settings(draw: Draw, tmp_path: Path) -> None:
     made = []
     for name, settings in (("plain", {}), ("hostile", HOSTILE)):
@@ -107,8 +116,8 @@ def test_every_picture_is_drawn_in_our_style() -> None:
     folder = Path(pictures.__file__).parent
     writers = [path for path in folder.glob("*.py") if ".savefig(" in path.read_text("utf-8")]
     assert {path.stem for path in writers} == {
-        "demo_figure", "encoding_figure", "noise_figure", "report_figure", "waveform_figure",
-        "figure_style",
+        "demo_figure", "encoding_figure", "noise_figure", "quantise_figure", "report_figure",
+        "waveform_figure", "figure_style",
     }  # fmt: skip
     for path in writers:
         # `save_page` is called by `figures` alone, in that style.

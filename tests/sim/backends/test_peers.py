@@ -140,7 +140,7 @@ def test_waiting_ends_in_time_with_slow_answers(
 ) -> None:
     board = Board(Layer(TINY))
     core = core_on(board, stall_timeout=5.0)
-    monkeypatch.setattr("bitlif.host.driver.time", SteppedClock(1.0))
+    monkeypatch.setattr("bitlif.host.register_driver.time", SteppedClock(1.0))
     monkeypatch.setattr(core._driver, "status", never)
     with core, pytest.raises(BitlifError, match=r"did not become ready within 6 reads"):
         core.reset()
