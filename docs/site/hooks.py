@@ -26,6 +26,9 @@ ORDER = (
     "which-bits-do-i-need",
     "into-my-own-verilog-top",
     "noise-and-learning",
+    "train-in-pytorch",
+    "bring-an-snntorch-network",
+    "fine-tune-on-the-core",
 )
 """Tutorials in the order of the menu."""
 

@@ -14,9 +14,13 @@ ROOT = Path(__file__).parents[2]
 TUTORIALS = ROOT / "docs" / "tutorials"
 TOOL = ROOT / "docs" / "site" / "notebooks.py"
 NAMES = sorted(path.stem for path in TUTORIALS.glob("*.py"))
+LONG = ("train-in-pytorch",)
+"""Tutorials that place a design on an FPGA, which takes more than a minute."""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(own, marks=[pytest.mark.long] * (own in LONG)) for own in NAMES]
+)
 def test_tutorial_gives_the_stored_outputs(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, TOOL, "--check", name], cwd=tmp_path, capture_output=True, text=True,
