@@ -56,10 +56,11 @@ def neurons(size, settings):
 def run(module, given):
     """Return the spikes of both layers: [T, B, 12] and [T, B, 3]."""
     reset(module)
+    enter, hidden, leave, output = module
     first, second = [], []
-    for row in given.to(module[0].weight.dtype):
-        first.append(module[1](module[0](row)).to(row.dtype))
-        second.append(module[3](module[2](first[-1])).to(row.dtype))
+    for row in given.to(enter.weight.dtype):
+        first.append(hidden(enter(row)).to(row.dtype))
+        second.append(output(leave(first[-1])).to(row.dtype))
     return torch.stack(first), torch.stack(second)
 
 

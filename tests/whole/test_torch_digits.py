@@ -46,7 +46,7 @@ def test_stored_weights_tell_98_percent(example: ModuleType) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("backend", ["rtl"])
+@pytest.mark.parametrize("backend", ["rtl", "netlist:ecp5"])
 def test_gates_tell_every_digit_alike(example: ModuleType, backend: str) -> None:
     network, weights, data = loaded(example)
     shown = data.test
