@@ -1,4 +1,4 @@
-"""The units of a network: of each layer, those of its steps, of its sweep, and of its update."""
+"""The units of a network: each layer's steps, sweep and update; registers and UART of all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from bitlif.hdl.loadable import swept_update
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.gate_sizes import gate_sizes
 
+from .bridge_monitor import bridge_unit
 from .credit_units import CreditSumUnit, SweepGradientUnit
 from .forward_units import ErrorUnit, NeuronUnit, NoiseUnit
 from .learning_units import UpdateUnit
 from .lfsr_unit import LfsrUnit
+from .register_monitor import register_unit
 from .spike_unit import SpikeUpdateUnit
 from .sweep_units import AdjointUnit, SurrogateUnit
 from .table_unit import TableUnit
@@ -21,9 +23,14 @@ from .word_units import SIGNALS, RoundingUnit, SignatureUnit
 NETWORK_UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "surrogate", "sweep_lfsr",
     "adjoint", "credit_sum", "sweep_gradient", "update_lfsr", "update", "spike_update",
-    "signature", "turns",
+    "signature", "turns", "register_bank", "uart_bridge",
 )  # fmt: skip
-"""Names of the units of a layer of a network; no layer has all of them."""
+"""Names of the units of a network: all but the last two are of a layer, and no layer has all."""
+
+
+def common_units(config: NetworkConfig) -> dict[str, list[Any]]:
+    """Return the units that a network has once, by name."""
+    return {"register_bank": [register_unit(config)], "uart_bridge": [bridge_unit(config)]}
 
 
 def layer_units(config: NetworkConfig, number: int) -> dict[str, list[Any]]:

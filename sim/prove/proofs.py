@@ -14,6 +14,7 @@ from bitlif.model.errors import BitlifError, nearest_of
 from bitlif.model.text import quoted
 
 from . import lfsr_unit, solver
+from .bridge_monitor import bridge_unit
 from .elaborate import elaborated
 from .finding import RANGE_OF, Finding
 from .forward_units import ErrorUnit, NeuronUnit, NoiseUnit
@@ -21,7 +22,7 @@ from .frame_monitors import frame_units
 from .learning_units import GradientUnit, TraceUnit, UpdateUnit
 from .lfsr_unit import LfsrUnit
 from .monitors import axi_lite_unit, line_unit
-from .network_units import NETWORK_UNITS, layer_units
+from .network_units import NETWORK_UNITS, common_units, layer_units
 from .protocol import ProtocolUnit
 from .prover import LIMIT, bits_of, concrete, prove
 from .register_monitor import register_unit, seek_unit
@@ -34,9 +35,9 @@ from .word_units import RoundingUnit, SignatureUnit
 UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "trace", "gradient",
     "update_lfsr", "update", "signature", "turns", "axi_lite", "register_bank", "register_seek",
-    "axi_stream", "uart_line", "uart_frames",
+    "axi_stream", "uart_line", "uart_frames", "uart_bridge",
 )  # fmt: skip
-"""Names of the units of a single layer; the last seven are protocols."""
+"""Names of the units of a single layer; the last eight are protocols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[An
     """Return the units of a configuration, or those of one name.
 
     The update has one unit per right shift of the schedule's phases. Without random bits there is
-    no LFSR for it. The units of a network are those of all layers, whose numbers their names have.
+    no LFSR for it. The units of a network are those of all layers, whose numbers their names have,
+    and those that it has once.
 
     Parameters
     ----------
@@ -92,6 +94,7 @@ def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[An
         )
     if isinstance(config, NetworkConfig):
         layers = [layer_units(config, number) for number in range(len(config.layers))]
+        layers.append(common_units(config))
     else:
         layers = [_units(config)]
     chosen = [
@@ -131,6 +134,7 @@ def _units(config: Config) -> dict[str, list[Any]]:
         "axi_stream": stream_units(config),
         "uart_line": [line_unit()],
         "uart_frames": frame_units(),
+        "uart_bridge": [bridge_unit(config)],
     }
 
 

@@ -42,10 +42,10 @@ class ProtocolUnit:
         Registers of the unit, and registers or outputs of the monitor that always hold the same
         value: this is proved with the properties, and serves them. A pair whose registers Yosys
         has merged or removed is left out.
-    held : tuple of (str, str, str)
+    held : tuple of (str, str or int, str)
         What registers of the unit do while an output of the monitor is 1: a register; `KEPT`,
-        `ZERO` or `SOME`: it does not change, is 0, or is not 0; and the output. Proved, too, where
-        the configuration needs the register.
+        `ZERO`, `SOME` or a number: it does not change, is 0, is not 0, or is that number; and the
+        output. Proved, too, where the configuration needs the register.
     only : str
         The only output to decide, where another unit has the other properties; all if empty.
     """
@@ -58,7 +58,7 @@ class ProtocolUnit:
         *,
         bounded: bool = False,
         same: tuple[tuple[str, str], ...] = (),
-        held: tuple[tuple[str, str, str], ...] = (),
+        held: tuple[tuple[str, str | int, str], ...] = (),
         only: str = "",
     ) -> None:
         self.name = name
@@ -118,7 +118,8 @@ class ProtocolUnit:
         wrong = [_unequal(*pair) for pair in pairs]
         for name, how, output in held:
             own, there = now[name], as_condition(shown[output].term)
-            after = gates.get(name).term if how == KEPT else constant(0, width_of(own))
+            value = how if isinstance(how, int) else 0
+            after = gates.get(name).term if how == KEPT else constant(value, width_of(own))
             differs = make(Kind.EQUAL if how == SOME else Kind.DISTINCT, own, after)
             wrong.append(make(Kind.AND, there, differs))
         return shown, _any(wrong)

@@ -6,13 +6,15 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from bitlif.hdl.bus import register_mapped_layer
-from bitlif.hdl.bus.registers import REGISTERS, Response, elements
-from bitlif.hdl.host_port import HostSignature
+from bitlif.hdl.bus.elements import host_signatures
+from bitlif.hdl.bus.register_map import register_map
+from bitlif.hdl.bus.registers import Response, elements
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 
 from .monitors import before
 from .protocol import KEPT, SOME, ZERO, ProtocolUnit
@@ -24,14 +26,20 @@ ANSWER, SEEK = 4, 5
 DEPTH = ANSWER + 3
 """Clock cycles that an induction over accesses looks back."""
 
-EFFECTS = ("effect_control", "effect_load", "choose", "seek", "store", "advance")
-"""Pulses by which an access changes something."""
-
-LASTING = (
-    "run", "learn", "flush", "load", "port.memory", "port.index", "port.row", "port.lane",
-    "port.neuron", "port.place", "port.slot", "port.high",
+EFFECTS = (
+    "effect_control", "effect_load", "effect_layer", "effect_memory", "effect_address", "choose",
+    "seek",
 )  # fmt: skip
-"""Registers that an access can change; the counters count what the core reports."""
+PULSES = ("store", "advance")
+"""Pulses by which an access changes something: in the bank, and in the element port of a layer."""
+
+LASTING = ("run", "learn", "flush", "load")
+POINTER = ("memory", "index", "row", "lane", "neuron", "place", "slot", "high")
+"""Registers that an access can change: of the bank, and of the element port of a layer; the
+counters count what the core reports."""
+
+WATCHED = ("refused", "early", "still", "seeking")
+"""Outputs of the monitor for each layer."""
 
 
 class RegisterMonitor(Component):
@@ -39,13 +47,13 @@ class RegisterMonitor(Component):
 
     Parameters
     ----------
-    config : Config
+    config : Config or NetworkConfig
     longest : int
         Clock cycles of the longest access, its request included; 0: not watched.
 
     Members
     -------
-    the inputs of `bitlif.hdl.bus.register_bank.RegisterBank`, and its host port
+    the inputs of `bitlif.hdl.bus.register_bank.RegisterBank`, and its host port or ports
     assumed : Out(1)
         A request and what belongs to it are stable until the access is done; the next clock cycle
         has no request.
@@ -60,31 +68,46 @@ class RegisterMonitor(Component):
     bad_result : Out(1)
         A refused access returns a word other than 0.
     bad_host : Out(1)
-        Something is written into the core, or the core is reset, without a write that was allowed.
+        Something is written into the core, or the core is reset, without a write that was allowed;
+        or into a layer that is not selected.
     bad_late : Out(1)
         Only with `longest`: an access is not done after as many clock cycles.
-    refused, early, still, seeking : Out(1)
+    refused, early, still : Out(1)
         What registers of the bank must do: see `register_unit`.
+    refused_0, early_0, still_0, seeking_0, ... : Out(1)
+        Likewise, of the element port of each layer: only an access to a selected layer changes it.
+    due_layer, due_selected_0, ... : Out
+        Registers of the selection; only of networks.
     """
 
-    def __init__(self, config: Config, longest: int = 0) -> None:
+    def __init__(self, config: Config | NetworkConfig, longest: int = 0) -> None:
         self._longest = longest
+        self._map = own = register_map(config)
         self._bank = used(register_mapped_layer, "RegisterBank")(config)
+        hosts = host_signatures(config, learning=True)
+        self._hosts = {
+            f"host{place.suffix}": host for place, host in zip(own.places, hosts, strict=True)
+        }
+        numbers = range(len(own.places))
+        self._selected = [f"due_selected_{k}" for k in numbers] if own.selects else []
         members: dict[str, Any] = {
             name: member
             for name, member in self._bank.signature.members.items()
-            if name not in ("access", "host") and member.flow == In
+            if name != "access" and name not in self._hosts and member.flow == In
         }
         kinds = ["answer", "wait", "response", "result", "host", *(["late"] if longest else [])]
         access = self._bank.access
         super().__init__(
             {
                 **members,
-                "host": Out(HostSignature(config, learning=True)),
+                **{name: Out(host) for name, host in self._hosts.items()},
                 "request": In(1), "write": In(1), "address": In(access.address.shape()),
                 "data": In(access.data.shape()), "strobe": In(access.strobe.shape()),
                 "assumed": Out(1), "due_state": Out(range(SEEK + 1)),
-                **dict.fromkeys(("refused", "early", "still", "seeking"), Out(1)),
+                **dict.fromkeys(("refused", "early", "still"), Out(1)),
+                **{f"{kind}_{k}": Out(1) for kind in WATCHED for k in numbers},
+                **dict.fromkeys(self._selected, Out(1)),
+                **({"due_layer": Out(range(max(2, len(numbers))))} if own.selects else {}),
                 **{f"bad_{kind}": Out(1) for kind in kinds},
             }
         )  # fmt: skip
@@ -94,7 +117,8 @@ class RegisterMonitor(Component):
         """Build the bank, and the age of an access."""
         m = Module()
         m.submodules.bank = bank = self._bank
-        connect(m, bank.host, flipped(self.host))
+        for name in self._hosts:
+            connect(m, getattr(bank, name), flipped(getattr(self, name)))
         m.d.comb += [getattr(bank, name).eq(getattr(self, name)) for name in self._forwarded]
         access, offered = bank.access, ("request", "write", "address", "data", "strobe")
         m.d.comb += [getattr(access, name).eq(getattr(self, name)) for name in offered]
@@ -108,20 +132,31 @@ class RegisterMonitor(Component):
             m.d.sync += age.eq(0)
         with m.Elif((age != 0) | self.request):
             m.d.sync += age.eq(Mux(age == SEEK, SEEK, age + 1))
-        okay, write = access.response == Response.OKAY, self.write
-        places = {name: own.offset >> 2 for name, own in REGISTERS.items()}
+        okay, write, registers = access.response == Response.OKAY, self.write, self._map.registers
+        places = {name: own.offset >> 2 for name, own in registers.items()}
         place, aligned = self.address[2:], self.address[:2] == 0
         mapped = reduce(or_, (place == own for own in places.values()))
         writable = reduce(
-            or_, (place == places[name] for name, own in REGISTERS.items() if own.access == "rw")
+            or_, (place == places[name] for name, own in registers.items() if own.access == "rw")
         )
         legal = aligned & (~write | (self.strobe.all() & writable))
         known = reduce(or_, (access.response == own for own in Response))
         allowed = (age >= ANSWER) & okay
-        enables = bank.host.weights_enable.any() | bank.host.entry_enable
-        enables = enables | bank.host.schedule_enable
         data, control = place == places["DATA"], place == places["CONTROL"]
         reset = before(m, allowed & write & control, "reset")
+        here, wrong_layer = self._select(m, allowed & write & (age == ANSWER))
+        stray = []
+        for number, (name, own) in enumerate(zip(self._hosts, here, strict=True)):
+            host = getattr(bank, name)
+            enables = [getattr(host, part) for part in host.signature.members if "enable" in part]
+            writes = reduce(or_, (part.any() for part in enables))
+            stray.append(writes & ~(allowed & write & data & own))
+            m.d.comb += [
+                getattr(self, f"refused_{number}").eq(~(allowed & own)),
+                getattr(self, f"early_{number}").eq(~(allowed & own & (age == ANSWER))),
+                getattr(self, f"still_{number}").eq((age != SEEK) | ~own),
+                getattr(self, f"seeking_{number}").eq((age == SEEK) & own),
+            ]
         m.d.comb += [
             self.due_state.eq(age),
             self.bad_answer.eq(
@@ -137,21 +172,14 @@ class RegisterMonitor(Component):
                     ~known
                     | ((access.response == Response.DECODE_ERROR) == mapped)
                     | (okay & ~(legal & mapped))
+                    | wrong_layer
                 )
             ),
             self.bad_result.eq((age == ANSWER) & ~okay & (access.result != 0)),
-            self.bad_host.eq(
-                (bank.restart & ~reset)
-                | (enables & ~(allowed & write & data))
-                | (
-                    bank.restart
-                    & ~before(m, allowed & write & (place == places["CONTROL"]), "reset")
-                )
-            ),
+            self.bad_host.eq((bank.restart & ~reset) | reduce(or_, stray)),
             self.refused.eq(~allowed),
             self.early.eq(~(allowed & (age == ANSWER))),
             self.still.eq(age != SEEK),
-            self.seeking.eq(age == SEEK),
         ]
         if self._longest:
             waiting = Signal(range(self._longest + 2), name="waiting")
@@ -163,21 +191,54 @@ class RegisterMonitor(Component):
             m.d.comb += self.bad_late.eq(late | (~waited & (waiting != 0)))
         return m
 
+    def _select(self, m: Module, written: Value) -> tuple[list[Value], Value]:
+        """Return whether each layer is selected, and whether a layer is taken that is none."""
+        if not self._map.selects:
+            return [Value.cast(1)], Value.cast(0)
+        number = Signal.like(self.due_layer, name="layer_chosen")
+        written = written & (self.address[2:] == self._map.registers["LAYER"].offset >> 2)
+        with m.If(written):
+            m.d.sync += number.eq(self.data)
+        m.d.comb += self.due_layer.eq(number)
+        here = []
+        for own, name in enumerate(self._selected):
+            # As the bank: a register behind the number.
+            selected = Signal(name=f"chosen_{own}", init=not own)
+            m.d.sync += selected.eq(number == own)
+            m.d.comb += getattr(self, name).eq(selected)
+            here.append(selected)
+        return here, written & (self.data >= len(here))
 
-SAME = (("bank.access_state", "due_state"),)
-HELD = (
-    *((f"bank.{name}", ZERO, "early") for name in EFFECTS),
-    *((f"bank.{name}", KEPT, "refused") for name in LASTING),
-    ("bank.port.seek_state", ZERO, "still"),
-    ("bank.port.seek_state", SOME, "seeking"),
-)
+
+def _same(config: Config | NetworkConfig) -> tuple[tuple[str, str], ...]:
+    """Return the registers of the bank that the monitor has, too."""
+    pairs = [("bank.access_state", "due_state"), ("bank._layer", "due_layer")]
+    places = enumerate(register_map(config).places)
+    return (*pairs, *((f"bank.selected{own.suffix}", f"due_selected_{k}") for k, own in places))
 
 
-def register_unit(config: Config) -> ProtocolUnit:
+def _held(config: Config | NetworkConfig) -> tuple[tuple[str, str, str], ...]:
+    """Return what registers of the bank, and of the element port of each layer, must do."""
+    found = [(f"bank.{name}", ZERO, "early") for name in EFFECTS]
+    found += [(f"bank.{name}", KEPT, "refused") for name in (*LASTING, "_layer")]
+    for number, own in enumerate(register_map(config).places):
+        port = f"bank.port{own.suffix}"
+        pulses = [f"{port}.{name}" if own.suffix else f"bank.{name}" for name in PULSES]
+        found += [(name, ZERO, f"early_{number}") for name in pulses]
+        found += [(f"{port}.{name}", KEPT, f"refused_{number}") for name in POINTER]
+        found += [
+            (f"{port}.seek_state", ZERO, f"still_{number}"),
+            (f"{port}.seek_state", SOME, f"seeking_{number}"),
+        ]
+    return tuple(found)
+
+
+def register_unit(config: Config | NetworkConfig) -> ProtocolUnit:
     """Return the register bank of a configuration."""
     return ProtocolUnit(
-        "register_bank", lambda: RegisterMonitor(config), DEPTH, same=SAME, held=HELD
-    )
+        "register_bank", lambda: RegisterMonitor(config), DEPTH, same=_same(config),
+        held=_held(config),
+    )  # fmt: skip
 
 
 def longest_access(config: Config) -> int:
@@ -192,6 +253,6 @@ def seek_unit() -> ProtocolUnit:
     config = Config.load("tiny")
     longest = longest_access(config)
     return ProtocolUnit(
-        "register_seek", lambda: RegisterMonitor(config, longest), longest + 1, same=SAME,
-        held=HELD, only="bad_late",
+        "register_seek", lambda: RegisterMonitor(config, longest), longest + 1,
+        same=_same(config), held=_held(config), only="bad_late",
     )  # fmt: skip

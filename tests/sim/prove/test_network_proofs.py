@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
-from network_faults import FAULTS, faulty_network, plant
+from network_faults import FAULTS, Fault, faulty_network, plant
 from networks import random_networks
 
+from bitlif.hdl.bus import register_bank
 from bitlif.model import adjoint as model_adjoint
 from bitlif.model import credit as model_credit
 from bitlif.model.config.network import NetworkConfig, network_from_dict
@@ -87,7 +89,7 @@ def test_units_of_every_kind_are_proved() -> None:
     kinds = [kind for kind in SWEEP if kind != "sweep_gradient"]
     names = check(NetworkConfig.load("yin-yang")) + check(small_network(), *kinds)
     assert len(set(names)) < len(names)  # both networks have some of the same name
-    bases = {name.split("_", 2)[2] for name in names}
+    bases = {re.sub(r"^layer_\d+_", "", name) for name in names}
     for own in NETWORK_UNITS:
         assert any(base.removesuffix("_0").startswith(own) for base in bases), own
     assert {"spike_update_0_0", "spike_update_0_1", "update_1"} <= bases
@@ -170,6 +172,36 @@ def test_range_that_is_too_narrow_is_refuted(name: str) -> None:
     assert wrong.claim == f"range of {name}"
     assert wrong.model == reach.high
     assert f"{narrow.low} ..= {narrow.high}" in wrong.describe()
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "violated"),
+    [
+        # A write into a layer that is not selected; a layer that there is not.
+        ("port.store.eq(here(access.write", "port.store.eq((access.write", {"host", "same"}),
+        ("(word[: field.bits] >= layers)", "(word[: field.bits] > layers)", {"response"}),
+    ],
+)
+def test_fault_of_the_register_bank_violates_a_property(
+    line: str, wrong: str, violated: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, Fault(register_bank, line, wrong, "", 0, ""))
+    (proof,) = proofs(units_of(NetworkConfig.load("yin-yang"), "register_bank"), LIMIT)
+    found = {own.claim.split(",")[0] for own in proof.findings if own.answer.result == "refuted"}
+    assert violated <= found
+
+
+def test_registers_of_all_layers_are_watched() -> None:
+    (unit,) = units_of(NetworkConfig.load("yin-yang"), "register_bank")
+    machine = elaborated({unit.name: unit.component()})[unit.name]
+    watched = {name.removeprefix("bank.") for name, *_ in unit._held if machine.has(name)}
+    ports = ("memory", "index", "row", "high", "store", "advance", "seek_state")
+    assert watched >= {
+        "run", "learn", "flush", "load", "_layer", "effect_control", "effect_load", "effect_layer",
+        "effect_memory", "effect_address", *(f"port_{k}.{name}" for k in (0, 1) for name in ports),
+    }  # fmt: skip
+    paired = {name for name, _ in unit._same if machine.has(name)}
+    assert paired == {"bank.access_state", "bank._layer", "bank.selected_0", "bank.selected_1"}
 
 
 def test_unit_that_no_layer_has_raises() -> None:

@@ -10,7 +10,7 @@ from network_faults import Fault, plant
 
 from bitlif.hdl import turns
 from bitlif.hdl.bus import axi_lite, axi_stream, register_bank
-from bitlif.hdl.uart import framing, serial
+from bitlif.hdl.uart import bridge, framing, serial
 from bitlif.model.config.config import Config
 from bitlif.sim.compare.patches import rewired
 from bitlif.sim.prove import register_monitor, turn_monitor
@@ -24,7 +24,9 @@ def proof_of(unit: str) -> UnitProof:
     return proof
 
 
-@pytest.mark.parametrize(("unit", "bits"), [("axi_lite", 107), ("uart_line", 10)])
+@pytest.mark.parametrize(
+    ("unit", "bits"), [("axi_lite", 107), ("uart_line", 10), ("uart_bridge", 66)]
+)
 def test_protocol_is_proved(unit: str, bits: int) -> None:
     proof = proof_of(unit)
     assert proof.result == "proved", proof
@@ -145,6 +147,11 @@ FAULTS = [
     ("uart_sender", framing, "left.eq(3)", "left.eq(2)", "same"),
     ("uart_receiver", framing, "self.length >= SHORTEST", "self.length > 3", "good"),
     ("uart_receiver", framing, "& ~spoilt & ~escaped", "& ~escaped", "good"),
+    # A request is heard before the last one is answered; an access is left before it is done; a
+    # frame that is not good is carried out.
+    ("uart_bridge", bridge, 'm.State("end"), m.If(self.done)', 'm.State("end")', "answer"),
+    ("uart_bridge", bridge, "with m.Elif(access.done):", "with m.Else():", "access"),
+    ("uart_bridge", bridge, "with m.If(~self.good):", "with m.If(self.good):", "same"),
 ]  # fmt: skip
 """Units, wrong lines of their modules, and a property that each must violate."""
 
@@ -154,7 +161,7 @@ def test_wrong_line_violates_a_property(
     unit: str, module: Any, line: str, wrong: str, violated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, Fault(module, line, wrong, "", 0, ""))
-    kind = "uart_frames" if unit.startswith("uart") else unit
+    kind = "uart_frames" if unit in ("uart_sender", "uart_receiver") else unit
     assert violated in violations(kind, unit)
 
 
