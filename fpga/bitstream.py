@@ -34,7 +34,7 @@ from bitlif.model.text import file_name, path_text, shortened
 from .board_top import prepare
 from .boards import Board, board_named
 from .build_report import BitstreamReport, Built, make_report, tool_versions
-from .estimate import error_of, estimate
+from .estimate import error_of, estimate, is_calibrated
 from .families import family_named
 from .linking import TOP, link, synthesise_top
 from .netlist import mapped_core
@@ -145,12 +145,13 @@ def build(request: BuildRequest, folder: Path, *, notify: Notify = no_notice) ->
 def build_in(request: BuildRequest, folder: Path, *, notify: Notify = no_notice) -> BitstreamReport:
     """Build a bitstream in an empty folder, whose files are kept on failure; else as `build`."""
     clock, board = request.first_clock(), board_named(request.board)
-    if isinstance(request.config, Config):
+    networks = isinstance(request.config, NetworkConfig)
+    if is_calibrated(board.family, networks=networks):
         require_room(request.config, board, learning=request.learning)
     return _Build(request, board, folder, notify).run(clock)
 
 
-def require_room(config: Config, board: Board, *, learning: bool) -> None:
+def require_room(config: Config | NetworkConfig, board: Board, *, learning: bool) -> None:
     """Raise for a core that is far too large, instead of letting the tools run for minutes.
 
     Raises
@@ -158,12 +159,14 @@ def require_room(config: Config, board: Board, *, learning: bool) -> None:
     DoesNotFit
         If the estimate, less its worst measured error, exceeds `HOPELESS` times the resources.
     """
+    networks = isinstance(config, NetworkConfig)
     for kind, used in estimate(config, board.family, learning=learning).total.items():
         limit = board.limit(kind)
-        if used > HOPELESS * limit * (1 + error_of(board.family, kind).worst):
+        worst = error_of(board.family, kind, networks=networks).worst
+        if used > HOPELESS * limit * (1 + worst):
             raise DoesNotFit(
                 f"{config.name} does not fit the {board.title} (about {used:,} {kind} of "
-                f"{limit:,}): take fewer neurons or inputs; bitlif fit finds the largest layers"
+                f"{limit:,}): take fewer neurons or inputs; bitlif fit finds the largest sizes"
             )
 
 

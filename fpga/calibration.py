@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 
 from bitlif.model.extras import missing_extra
 
-from .estimate import FITTED, PARTS, Error, Estimate, Features, predict, relative
+from .estimate import (
+    FITTED,
+    PARTS,
+    RULED,
+    Error,
+    Estimate,
+    Features,
+    calibrated_family,
+    calibration,
+    predict,
+    relative,
+)
 from .families import CELLS, FAMILIES, REGISTERS, family_named
 
 TOP_GUESSES = {CELLS: {"constant": 1400.0}, REGISTERS: {"constant": 420.0}}
@@ -23,6 +34,9 @@ TOP_FEATURES = ("learning", "add", "compare", "choose", "result")
 
 PULL = 0.001
 """Weight of the distance to the guesses: few measurements do not determine all coefficients."""
+
+Coefficients = dict[str, dict[str, dict[str, float]]]
+"""By part, kind of resource and feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ def fabric_of(case: Case) -> str:
     return family_named(case.family).fabric.name
 
 
-def fit(cases: Sequence[Case]) -> dict[str, dict[str, dict[str, float]]]:
+def fit(cases: Sequence[Case]) -> Coefficients:
     """Return the coefficients of a fabric by part, kind of resource and feature.
 
     They are not negative. They minimise the squared relative errors, and stay close to the fabric's
@@ -66,7 +80,7 @@ def fit(cases: Sequence[Case]) -> dict[str, dict[str, dict[str, float]]]:
         If SciPy is missing.
     """
     guesses = family_named(cases[0].family).fabric.guesses
-    model: dict[str, dict[str, dict[str, float]]] = {}
+    model: Coefficients = {}
     for part in PARTS:
         model[part] = {}
         for kind in FITTED:
@@ -80,6 +94,33 @@ def fit(cases: Sequence[Case]) -> dict[str, dict[str, dict[str, float]]]:
             found = least_squares(rows / real[:, None], np.array([guess[name] for name in names]))
             pairs = zip(names, found, strict=True)
             model[part][kind] = {name: float(f"{value:.4g}") for name, value in pairs if value}
+    return model
+
+
+def scaled(cases: Sequence[Case]) -> Coefficients:
+    """Return the coefficients of layers, with a factor for each part and kind of resource.
+
+    Networks consist of the same circuits, and take too long to synthesise for a fit of every
+    coefficient. The factors minimise the squared relative errors.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Networks, all of one fabric.
+    """
+    layers = calibration()[calibrated_family(cases[0].family)]["coefficients"]
+    estimates = [predict(case.given, layers) for case in cases]
+    model: Coefficients = {}
+    for part in PARTS:
+        model[part] = {}
+        for kind in FITTED:
+            ratios = np.array([
+                getattr(own, part)[kind] / getattr(case.real, part)[kind]
+                for own, case in zip(estimates, cases, strict=True)
+            ])  # fmt: skip
+            factor = float(ratios.sum() / (ratios**2).sum())
+            values = layers[part][kind].items()
+            model[part][kind] = {name: float(f"{factor * value:.4g}") for name, value in values}
     return model
 
 
@@ -116,13 +157,14 @@ def least_squares(rows: NDArray[np.float64], guess: NDArray[np.float64]) -> NDAr
     return found
 
 
-def unseen(cases: Sequence[Case]) -> list[Estimate]:
+def unseen(cases: Sequence[Case], *, networks: bool = False) -> list[Estimate]:
     """Return an estimate of each case of a fabric, fitted without its configuration.
 
     The configuration is left out for all families.
     """
+    fitting = scaled if networks else fit
     models = {
-        name: fit([case for case in cases if case.name != name])
+        name: fitting([case for case in cases if case.name != name])
         for name in dict.fromkeys(case.name for case in cases)
     }
     return [predict(case.given, models[case.name]) for case in cases]
@@ -132,17 +174,19 @@ def errors(pairs: Sequence[tuple[Case, Estimate]]) -> dict[str, Error]:
     """Return the errors of estimates of core and surroundings together, by kind of resource."""
     return {
         kind: Error.of([relative(own.total[kind], case.real.total[kind]) for case, own in pairs])
-        for kind in pairs[0][1].core
+        for kind in (*FITTED, *RULED)
     }
 
 
-def cross_validated(cases: Sequence[Case]) -> list[tuple[Case, Estimate]]:
+def cross_validated(
+    cases: Sequence[Case], *, networks: bool = False
+) -> list[tuple[Case, Estimate]]:
     """Return each case, by fabric, with an estimate that was not fitted to its configuration."""
     pairs: list[tuple[Case, Estimate]] = []
     for fabric in dict.fromkeys(map(fabric_of, cases)):
         own = [case for case in cases if fabric_of(case) == fabric]
         if len({case.name for case in own}) > 1:
-            pairs += zip(own, unseen(own), strict=True)
+            pairs += zip(own, unseen(own, networks=networks), strict=True)
     return pairs
 
 
@@ -150,9 +194,13 @@ HEAD = "# Made by `bitlif bench estimate --fit`, except for the clocks: MHz of p
 
 
 def calibration_toml(
-    cases: Sequence[Case], clocks: Mapping[str, Sequence[float]], stamp: str
+    cases: Sequence[Case],
+    clocks: Mapping[str, Sequence[float]],
+    stamp: str,
+    *,
+    networks: bool = False,
 ) -> str:
-    """Return the text of ``estimate.toml``.
+    """Return the text of ``estimate.toml``, or of ``network_estimate.toml``.
 
     Parameters
     ----------
@@ -161,23 +209,25 @@ def calibration_toml(
         MHz of placements, by board.
     stamp : str
         From `bitlif.fpga.measure_area.stamp_of`: says on which core the cases were measured.
+    networks : bool
     """
-    return HEAD + tomli_w.dumps({"core": stamp, **fitted(cases), "clocks": dict(clocks)})
+    found = fitted(cases, networks=networks)
+    return HEAD + tomli_w.dumps({"core": stamp, **found, "clocks": dict(clocks)})
 
 
-def fitted(cases: Sequence[Case]) -> dict[str, dict[str, Any]]:
+def fitted(cases: Sequence[Case], *, networks: bool = False) -> dict[str, dict[str, Any]]:
     """Return, by family, coefficients and the errors of estimates outside the fit.
 
     Families without cases are left out.
     """
     found: dict[str, dict[str, Any]] = {}
-    pairs = cross_validated(cases)
+    pairs, fitting = cross_validated(cases, networks=networks), scaled if networks else fit
     for name, family in FAMILIES.items():
         own = [pair for pair in pairs if pair[0].family == name]
         if own:
             alike = [case for case in cases if fabric_of(case) == family.fabric.name]
             found[name] = {
-                "coefficients": fit(alike),
+                "coefficients": fitting(alike),
                 "errors": {kind: rounded(error) for kind, error in errors(own).items()},
             }
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bitlif.model.config.config import Config
@@ -16,7 +16,7 @@ SMALL = 72
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """The resources for a layer.
+    """The resources for a layer or a network.
 
     Attributes
     ----------
@@ -25,17 +25,20 @@ class Room:
         By kind of resource.
     margin : float or None
         Fraction that is added to each estimate; None: the worst measured error of each kind.
+    networks : bool
+        Whether the estimates, and so their errors, are those of networks.
     """
 
     family: str
     limits: Mapping[str, int]
     margin: float | None = None
+    networks: bool = False
 
     def margin_of(self, kind: str) -> float:
         """Return the fraction that is added for a kind of resource."""
         if self.margin is not None:
             return self.margin
-        return error_of(self.family, kind).worst
+        return error_of(self.family, kind, networks=self.networks).worst
 
     def lacking(self, size: Estimate) -> list[str]:
         """Return the kinds of resources that an estimate exceeds."""
@@ -77,6 +80,24 @@ def largest(
             return str(error)
         return ", ".join(room.lacking(estimate(tried, room.family, learning=learning)))
 
+    found, why = largest_number(lacks, least, most)
+    return None if found is None else config.replace(**{f"layer__{what}": found}), why
+
+
+def largest_number(lacks: Callable[[int], str], least: int, most: int) -> tuple[int | None, str]:
+    """Return the largest number of a range that fits, and why no larger one does.
+
+    Parameters
+    ----------
+    lacks : callable
+        Takes a number and returns what it lacks, "" if it fits.
+    least, most : int
+
+    Returns
+    -------
+    int or None, str
+        None if not even the least fits.
+    """
     low, high, why = least - 1, most + 1, f"more than {most} not tried"
     while high - low > 1:
         middle = (low + high) // 2
@@ -91,9 +112,7 @@ def largest(
         if not lacks(number):
             low, why = number, lacks(number + 1)
             break
-    if low < least:
-        return None, why
-    return config.replace(**{f"layer__{what}": low}), why
+    return (low if low >= least else None), why
 
 
 def frontier(

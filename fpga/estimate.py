@@ -12,7 +12,7 @@ import functools
 import statistics
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -20,13 +20,14 @@ import numpy as np
 
 from bitlif.model.clocks import full_step, quiet_step, window_end
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError
 from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.text import quoted
 
 from .boards import BOARDS, Board, board_named
 from .families import BLOCKS, CELLS, FAMILIES, LARGE, MULTIPLIERS, REGISTERS, Family, family_named
-from .gate_count import count_core, count_top
+from .gate_count_network import any_gates, any_surroundings
 from .gate_tally import GateTally
 from .logic_products import map_products
 from .yosys_mapping import map_memories
@@ -142,37 +143,51 @@ class Speed:
 
 
 @functools.cache
-def calibration() -> dict[str, Any]:
-    """Return ``estimate.toml``: coefficients and errors by family, clocks by board, the stamp."""
-    text = resources.files("bitlif.fpga").joinpath("estimate.toml").read_text("utf-8")
+def calibration(*, networks: bool = False) -> dict[str, Any]:
+    """Return the calibration of layers or of networks.
+
+    It has coefficients and errors by family, clocks by board, and the stamp.
+    """
+    name = "network_estimate.toml" if networks else "estimate.toml"
+    text = resources.files("bitlif.fpga").joinpath(name).read_text("utf-8")
     return tomllib.loads(text)
 
 
-def calibrated_family(family: str) -> str:
+def is_calibrated(family: str, *, networks: bool = False) -> bool:
+    """Return whether there are estimates of layers, or of networks, for a family."""
+    return _calibrated(family, networks) is not None
+
+
+def _calibrated(family: str, networks: bool) -> str | None:
+    known, fabric = calibration(networks=networks), family_named(family).fabric.name
+    alike = (own.name for own in FAMILIES.values() if own.fabric.name == fabric)
+    return next((name for name in (family, *alike) if name in known), None)
+
+
+def calibrated_family(family: str, *, networks: bool = False) -> str:
     """Return the family whose calibration applies: the family itself, or one of the same fabric.
 
     Raises
     ------
     BitlifError
-        If no family of this fabric has been calibrated.
+        If no family of this fabric has been calibrated, for layers or for networks.
     """
-    known, fabric = calibration(), family_named(family).fabric.name
-    alike = (own.name for own in FAMILIES.values() if own.fabric.name == fabric)
-    found = next((name for name in (family, *alike) if name in known), None)
+    found = _calibrated(family, networks)
     if found is None:
+        what, option = (" for networks", "--networks ") if networks else ("", "")
         raise BitlifError(
-            f"family {quoted(family)} has no calibration: measure it with bitlif bench estimate "
-            "--fit"
+            f"family {quoted(family)} has no calibration{what}: measure it with bitlif bench "
+            f"estimate {option}--fit"
         )
     return found
 
 
-def estimate(config: Config, family: str, *, learning: bool = True) -> Estimate:
+def estimate(config: Config | NetworkConfig, family: str, *, learning: bool = True) -> Estimate:
     """Estimate the size of a core and its surroundings on a board.
 
     Parameters
     ----------
-    config : Config
+    config : Config or NetworkConfig
     family : str
         A key of `bitlif.fpga.families.FAMILIES`.
     learning : bool
@@ -183,30 +198,36 @@ def estimate(config: Config, family: str, *, learning: bool = True) -> Estimate:
     BitlifError
         If there is no such family, or no calibration for it.
     """
-    coefficients = calibration()[calibrated_family(family)]["coefficients"]
+    networks = isinstance(config, NetworkConfig)
+    known = calibration(networks=networks)
+    coefficients = known[calibrated_family(family, networks=networks)]["coefficients"]
     return predict(features(config, family, learning=learning), coefficients)
 
 
-def error_of(family: str, kind: str) -> Error:
+def error_of(family: str, kind: str, *, networks: bool = False) -> Error:
     """Return the measured error of estimates of core and surroundings together.
 
     The number of large RAMs follows from rules and is exact.
     """
     if kind == LARGE:
         return Error(0.0, 0.0, 0)
-    return Error(**calibration()[calibrated_family(family)]["errors"][kind])
+    found = calibrated_family(family, networks=networks)
+    return Error(**calibration(networks=networks)[found]["errors"][kind])
 
 
-def clock_of(board: str) -> Clock:
+def clock_of(board: str, *, networks: bool = False) -> Clock:
     """Return the clock frequencies that placements reach on a board.
 
     Without placements of this board, they are those of the most similar board: one with the same
-    device, else the slowest one of its family.
+    device, else the slowest one of its family. Without placements of networks on any of them, they
+    are those of layers.
 
     Parameters
     ----------
     board : str
         A key of `bitlif.fpga.boards.BOARDS`.
+    networks : bool
+        Whether networks are placed.
 
     Raises
     ------
@@ -214,11 +235,15 @@ def clock_of(board: str) -> Clock:
         If there is no such board.
     """
     own = board_named(board)
-    measured = calibration()["clocks"]
+    measured = calibration(networks=networks)["clocks"]
     if board in measured:
         return _clock(measured[board])
     alike = [other for other in BOARDS.values() if _alike(own, other) and other.name in measured]
     same = [other for other in alike if other.arguments == own.arguments]
+    if not alike and networks:
+        layers = clock_of(board)
+        note = f"no placement of a network has been measured; {layers.note or 'layers reach this'}"
+        return replace(layers, note=note)
     none = "no placement of this board has been measured"
     if not alike:
         return Clock(own.aim, own.aim, own.aim, 0, f"{none}; the clock is the board's aim")
@@ -234,13 +259,13 @@ def _clock(reached: list[float], note: str = "") -> Clock:
     return Clock(statistics.median(reached), min(reached), max(reached), len(reached), note)
 
 
-def features(config: Config, family: str, *, learning: bool) -> dict[str, Features]:
+def features(config: Config | NetworkConfig, family: str, *, learning: bool) -> dict[str, Features]:
     """Return the features that the coefficients weight, and the sizes by rules, by part."""
     own = family_named(family)
     parts = {}
     for part, tally in (
-        ("core", count_core(config, learning=learning)),
-        ("top", count_top(config, learning=learning)),
+        ("core", any_gates(config, learning=learning)),
+        ("top", any_surroundings(config, learning=learning)),
     ):
         parts[part] = _features(tally, own, learning)
     parts["top"][BLOCKS] += TOP_BLOCKS

@@ -9,6 +9,8 @@ FPGA is measured elsewhere (`bitlif.fpga.estimate`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bitlif.hdl.loadable import rate_shifts
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
@@ -33,16 +35,18 @@ def count_core(config: Config, *, learning: bool) -> GateTally:
         Whether the core has learning hardware.
     """
     tally = GateTally()
-    _forward(tally, config, learning)
-    _emitter(tally, config)
-    _schedule(tally, config, learning)
-    _observe(tally, config, learning)
+    count_forward(tally, config, learning)
+    count_emitter(tally, config)
+    count_schedule(tally, config, learning, len(rate_shifts(config)))
+    lanes = config.layer.lanes
+    flags = [lanes, 2 * lanes] + ([lanes, lanes, lanes, 1, 1] if learning else [])
+    count_observers(tally, config, flags, learning=learning)
     if learning:
         count_learning(tally, config)
     return tally
 
 
-def _forward(tally: GateTally, config: Config, learning: bool) -> None:
+def count_forward(tally: GateTally, config: Config, learning: bool) -> None:
     """Count the forward pass: events, slots, noise and the neurons of all lanes."""
     sizes, ranges = config.layer, derive(config).ranges
     lanes, slots = sizes.lanes, sizes.slots
@@ -68,7 +72,7 @@ def _forward(tally: GateTally, config: Config, learning: bool) -> None:
     # State reads as zero in the first step of a window.
     tally.count("choose", lanes * (current.bits + membrane.bits))
     tally.delay(config.noise.scale_bits)
-    count_lfsrs(tally, config, noise=True)
+    count_lfsrs(tally, config.noise, lanes)
     if learning:
         tally.memories.append(Memory("targets", slots, lanes * target))
         tally.delay(config.error.reciprocal_bits)
@@ -126,7 +130,7 @@ def _gather(tally: GateTally, gates: GateSizes, total: Wire) -> None:
     tally.count("choose", (synapses - gates.lanes) * total.bits)
 
 
-def _emitter(tally: GateTally, config: Config) -> None:
+def count_emitter(tally: GateTally, config: Config) -> None:
     """Count the spike output."""
     sizes = config.layer
     lanes, slots = sizes.lanes, sizes.slots
@@ -142,16 +146,15 @@ def _emitter(tally: GateTally, config: Config) -> None:
         tally.count("add", unit)
 
 
-def _schedule(tally: GateTally, config: Config, learning: bool) -> None:
-    """Count the step counter and the learning schedule."""
+def count_schedule(tally: GateTally, config: Config, learning: bool, shifts: int) -> None:
+    """Count the step counter and the learning schedule, with a number of shifts of the rate."""
     tally.counter(index_bits(config.window.steps))
     tally.counter(index_bits(config.window.steps))
     phases = len(config.schedule)
-    shifts = index_bits(len(rate_shifts(config)))
     windows = max(phase.windows for phase in config.schedule).bit_length()
     # The host can access a whole row, even where the core uses a part of it.
     width = config.noise.scale_bits + config.error.reciprocal_bits + config.learning.rate_bits
-    width += shifts + windows
+    width += index_bits(shifts) + windows
     if learning:
         tally.counter(windows)
         tally.delay(windows)
@@ -159,8 +162,10 @@ def _schedule(tally: GateTally, config: Config, learning: bool) -> None:
     tally.memories.append(Memory("schedule", phases, width, block=phases > 8))
 
 
-def _observe(tally: GateTally, config: Config, learning: bool) -> None:
-    """Count the signature and the activity counters."""
+def count_observers(
+    tally: GateTally, config: Config, flags: Sequence[int], *, learning: bool
+) -> None:
+    """Count the signature and the activity counters, each with a number of flags."""
     lanes = config.layer.lanes
     membrane = config.membrane.format.bits
     tally.times = lanes
@@ -170,7 +175,6 @@ def _observe(tally: GateTally, config: Config, learning: bool) -> None:
         tally.count("choose", max(membrane, config.synapse.weight.bits))
     tally.times = 1
     tally.count("parity", (lanes - 1) * WIDTH)
-    flags = [lanes, 2 * lanes] + ([lanes, lanes, lanes, 1, 1] if learning else [])
     for flag in flags:
         tally.count("result", COUNTER_BITS + 1 + flag + flag.bit_length())
         tally.count("add", COUNTER_BITS + flag)
@@ -179,6 +183,29 @@ def _observe(tally: GateTally, config: Config, learning: bool) -> None:
 def count_top(config: Config, *, learning: bool) -> GateTally:
     """Return the gates around a core that depend on its configuration: registers and UART."""
     tally = GateTally()
+    count_elements(tally, config, learning, len(rate_shifts(config)))
+    trace = config.trace
+    if learning:
+        tally.count("choose", trace.current.bits + trace.format.bits)
+    count_streams(tally, config, learning)
+    return tally
+
+
+def count_elements(
+    tally: GateTally, config: Config, learning: bool, shifts: int, *, errors: bool = True
+) -> None:
+    """Count the access to single elements of the memories of a layer.
+
+    Parameters
+    ----------
+    tally : GateTally
+    config : Config
+    learning : bool
+    shifts : int
+        Number of shifts of the rate.
+    errors : bool
+        Whether the layer has an error table, if it learns.
+    """
     sizes, error = config.layer, config.error
     lanes, neurons = sizes.lanes, sizes.neurons
     index, unit = index_bits(sizes.inputs * neurons), max(1, index_bits(neurons))
@@ -199,25 +226,27 @@ def count_top(config: Config, *, learning: bool) -> GateTally:
     shown += len(streams) * config.noise.lfsr.width
     widest = [32, config.noise.lfsr.width]
     if learning:
-        trace, entry = config.trace, error.entry.bits
-        shown += trace.current.bits + trace.format.bits + 2 * entry
-        written = error.reciprocal_bits + config.learning.rate_bits
-        written += index_bits(len(rate_shifts(config)))
+        entries = 2 * error.entry.bits * errors
+        written = error.reciprocal_bits + config.learning.rate_bits + index_bits(shifts)
         written += max(phase.windows for phase in config.schedule).bit_length()
-        shown += written
+        shown += entries + written
         # A written word replaces its part of a row.
-        tally.count("choose", written + config.noise.scale_bits + 2 * entry)
+        tally.count("choose", written + config.noise.scale_bits + entries)
         if config.learning.random_bits:
             streams = set(config.learning.lfsr.streams(lanes))
             shown += len(streams) * config.learning.lfsr.width
             widest.append(config.learning.lfsr.width)
     tally.count("choose", shown)
     tally.count("result", 2 * max(widest))
-    # Event and target streams.
+
+
+def count_streams(tally: GateTally, config: Config, learning: bool) -> None:
+    """Count the streams of events and targets."""
+    sizes = config.layer
+    unit = max(1, index_bits(sizes.neurons))
     tally.count("result", 2 * index_bits(sizes.inputs) + 2 * unit)
     tally.count("compare", 8 * (-(-sizes.inputs.bit_length() // 8)))
     if learning or config.membrane.reset == "teacher":
-        target = error.target_bits + 1
-        tally.count("result", 2 * lanes * target)
-        tally.count("compare", lanes * target)
-    return tally
+        target = config.error.target_bits + 1
+        tally.count("result", 2 * sizes.lanes * target)
+        tally.count("compare", sizes.lanes * target)

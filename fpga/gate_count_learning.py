@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bitlif.hdl.loadable import rate_shifts
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
@@ -9,6 +11,9 @@ from bitlif.model.gate_sizes import GateSizes, gate_sizes
 
 from .gate_count_neuron import count_leaky_sum, count_lfsrs
 from .gate_tally import GateTally, Memory, Wire, index_bits
+
+Shifts = Sequence[tuple[int, int, int]]
+"""As `bitlif.hdl.loadable.rate_shifts` returns them."""
 
 MARKED_STEPS = 3
 """Steps whose input spikes are kept at a time."""
@@ -65,7 +70,7 @@ def count_learning(tally: GateTally, config: Config) -> None:
     if gates.single_gradient:
         tally.delay(gradient)
     tally.times = 1
-    _update(tally, config, gates, gradient)
+    count_update(tally, config, gates, gradient, rate_shifts(config))
 
 
 def _groups(tally: GateTally, gates: GateSizes, error: Wire) -> None:
@@ -91,9 +96,11 @@ def _groups(tally: GateTally, gates: GateSizes, error: Wire) -> None:
         tally.delay(base + high + 2)
 
 
-def _update(tally: GateTally, config: Config, gates: GateSizes, gradient: Wire) -> None:
-    """Count the weight update: the walk, random bits, scaling by the rate, rounding, saturation."""
-    sizes, learning = config.layer, config.learning
+def count_update(
+    tally: GateTally, config: Config, gates: GateSizes, gradient: Wire, shifts: Shifts
+) -> None:
+    """Count the update of all weights: the walk over them, and the pipelines of the lanes."""
+    sizes = config.layer
     place, slot = index_bits(sizes.inputs), index_bits(sizes.slots)
     row, group = index_bits(gates.row_slots), index_bits(gates.group_slots)
     weights, sums = index_bits(sizes.inputs * gates.rows), index_bits(sizes.inputs * gates.groups)
@@ -109,16 +116,21 @@ def _update(tally: GateTally, config: Config, gates: GateSizes, gradient: Wire) 
     # The P weights and the P sums of a slot.
     tally.count("choose", (gates.synapses - sizes.lanes) * config.synapse.weight.bits)
     tally.count("choose", (gates.products - sizes.lanes) * gradient.bits)
+    count_update_pipes(tally, config, gradient, shifts)
+
+
+def count_update_pipes(tally: GateTally, config: Config, gradient: Wire, shifts: Shifts) -> None:
+    """Count what updates P weights: random bits, scaling by the rate, rounding, saturation."""
+    learning, lanes = config.learning, config.layer.lanes
     if learning.random_bits:
-        count_lfsrs(tally, config, noise=False)
-        streams = set(learning.lfsr.streams(sizes.lanes))
+        count_lfsrs(tally, config.learning, lanes)
+        streams = set(learning.lfsr.streams(lanes))
         tally.delay(len(streams) * learning.random_bits, 4)
-    shifts = rate_shifts(config)
     most = max(right for _, _, right in shifts)
     lifts = [left + most - right for left, _, right in shifts]
     scale = Wire(learning.rate_bits + max(lifts), False)
     weight = Wire.of(config.synapse.weight)
-    tally.times = sizes.lanes
+    tally.times = lanes
     tally.delay(learning.rate_bits + index_bits(len(shifts)))
     if len(shifts) > 1:
         tally.count("choose", scale.bits * (len(shifts) - 1))

@@ -7,15 +7,21 @@ from bitlif.model.constants import Filter
 from bitlif.model.derive import derive
 from bitlif.model.fixed import Format, signed_digits
 from bitlif.model.interval import Interval
+from bitlif.model.noise import NoiseConfig
+from bitlif.model.sections import LearningConfig
+from bitlif.model.sweep_sections import SweepConfig
 
 from .gate_tally import GateTally, Memory, Wire
+
+Draws = NoiseConfig | LearningConfig | SweepConfig
+"""Sections that have LFSRs."""
 
 
 def count_leaky_sum(tally: GateTally, state: Wire, taken: Wire, own: Filter, fmt: Format) -> Wire:
     """Count a leaky sum, ``(keep * state + take * input) >> shift``, saturated to a format."""
     first = len(signed_digits(own.keep)) < len(signed_digits(own.take))
-    kept = _times(tally, state, own.keep, own.bias if first else 0)
-    came = _times(tally, taken, own.take, 0 if first else own.bias)
+    kept = count_times(tally, state, own.keep, own.bias if first else 0)
+    came = count_times(tally, taken, own.take, 0 if first else own.bias)
     total = tally.sum(kept, came)
     tally.count("result", total.bits)
     shape = Wire.of(fmt)
@@ -26,7 +32,7 @@ def count_leaky_sum(tally: GateTally, state: Wire, taken: Wire, own: Filter, fmt
     return shape
 
 
-def _times(tally: GateTally, value: Wire, constant: int, bias: int) -> Wire:
+def count_times(tally: GateTally, value: Wire, constant: int, bias: int) -> Wire:
     """Count a product with a constant as a sum of shifted terms; return the sum."""
     terms = [(value << shift, shift) for shift, _ in signed_digits(constant)]
     if bias:
@@ -53,12 +59,10 @@ def _times(tally: GateTally, value: Wire, constant: int, bias: int) -> Wire:
     return total
 
 
-def count_lfsrs(tally: GateTally, config: Config, *, noise: bool) -> None:
-    """Count the LFSRs of the noise, or those of stochastic rounding."""
-    source = config.noise.lfsr if noise else config.learning.lfsr
-    leap = config.noise.leap if noise else config.learning.leap
-    streams = dict.fromkeys(source.streams(config.layer.lanes))
-    for stream in streams:
+def count_lfsrs(tally: GateTally, drawn: Draws, lanes: int) -> None:
+    """Count the LFSRs of the noise, of stochastic rounding or of a sweep."""
+    source, leap = drawn.lfsr, drawn.leap
+    for stream in dict.fromkeys(source.streams(lanes)):
         tally.count("result", source.width)
         tally.count("parity", leap * (len(stream.taps) - 1))
         tally.count("choose", max(0, source.width - leap))

@@ -1,8 +1,8 @@
 """Measured sizes of cores and their surroundings: synthesised as for a bitstream, and packed.
 
-``measured.json`` holds the measurements that the calibration (``estimate.toml``) is fitted to. Each
-row is stamped with a hash of the Verilog that was measured; `stale_rows` finds the rows whose core
-has changed since.
+``measured.json`` holds the measurements that the calibration (``estimate.toml``) is fitted to, and
+``measured_networks.json`` those of networks. Each row is stamped with a hash of the Verilog that
+was measured; `stale_rows` finds the rows whose core has changed since.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from importlib import resources
 from pathlib import Path
 
 from bitlif.hdl.export.instance import CoreInstance, black_box
+from bitlif.hdl.export.network_verilog import network_verilog
 from bitlif.hdl.export.programs import run_program
 from bitlif.hdl.export.verilog import core_name, core_verilog
 from bitlif.hdl.uart.uart_top import UartTop
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError
 from bitlif.model.text import quoted, shortened, terminal_text
 
@@ -30,6 +32,7 @@ from .estimate import Estimate
 from .families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, family_named
 from .linking import LINKED, TOP, link, synthesise_top
 from .netlist import mapped_core
+from .network_samples import is_network, network_sample
 from .samples import READY, sample
 from .serial_clock import BAUD, clock_for, line_at
 from .tools import find_tool
@@ -38,6 +41,12 @@ NETLIST, PACKED = "netlist.json", "pack.log"
 
 AGAIN = "bitlif bench estimate --configs 17 --results fpga/measured.json --fit fpga/estimate.toml"
 """Command that measures the rows that are stale, and calibrates again."""
+
+NETWORKS_AGAIN = (
+    "bitlif bench estimate --networks --results fpga/measured_networks.json "
+    "--fit fpga/network_estimate.toml"
+)
+"""The same for networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +79,26 @@ class MeasuredSize:
         return Estimate(self.core, self.top)
 
 
-def configuration(name: str) -> tuple[Config, bool]:
+def configuration(name: str) -> tuple[Config | NetworkConfig, bool]:
     """Return a measured configuration by name, and whether its core has learning hardware."""
     if name in READY:
         return Config.load(name), True
+    if is_network(name):
+        return network_sample(name)
     return sample(int(name.rpartition("-")[2]))
 
 
-def recorded_sizes() -> list[MeasuredSize]:
-    """Return the measurements that the package's calibration is fitted to."""
-    text = resources.files("bitlif.fpga").joinpath("measured.json").read_text("utf-8")
+def any_verilog(config: Config | NetworkConfig, *, learning: bool) -> str:
+    """Return the Verilog of the core of a layer or a network."""
+    if isinstance(config, NetworkConfig):
+        return network_verilog(config, learning=learning)
+    return core_verilog(config, learning=learning)
+
+
+def recorded_sizes(*, networks: bool = False) -> list[MeasuredSize]:
+    """Return the measurements that the package's calibration of layers or networks is fitted to."""
+    name = "measured_networks.json" if networks else "measured.json"
+    text = resources.files("bitlif.fpga").joinpath(name).read_text("utf-8")
     return read_sizes(text)
 
 
@@ -133,7 +152,7 @@ def core_hashes(names: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in names:
         config, learning = configuration(name)
-        found[name] = hash_of(core_verilog(config, learning=learning))
+        found[name] = hash_of(any_verilog(config, learning=learning))
     return found
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 
 from .families import family_named
-from .gate_count import count_core
+from .gate_count_network import any_gates
 from .yosys_mapping import map_memories
 
 
@@ -39,7 +40,9 @@ class MemoryRow:
     blocks: int
 
 
-def memory_rows(config: Config, family: str, *, learning: bool = True) -> list[MemoryRow]:
+def memory_rows(
+    config: Config | NetworkConfig, family: str, *, learning: bool = True
+) -> list[MemoryRow]:
     """Return the memories of a core on a family of FPGAs, by the rules of Yosys.
 
     Raises
@@ -53,7 +56,7 @@ def memory_rows(config: Config, family: str, *, learning: bool = True) -> list[M
     >>> [row.kind for row in memory_rows(config, "ice40") if row.memory == "gradient"]
     ['large RAM']
     """
-    own, memories = family_named(family), count_core(config, learning=learning).memories
+    own, memories = family_named(family), any_gates(config, learning=learning).memories
     return [
         MemoryRow(
             memory=memory.name, rows=memory.depth, bits=memory.width, copies=memory.copies,

@@ -23,7 +23,7 @@ def sample(number: int) -> tuple[Config, bool]:
     while True:
         learning = source.random() < 0.75
         try:
-            config = config_from_dict(_draw(source, f"sample-{number}"))
+            config = config_from_dict(draw_layer(source, f"sample-{number}"))
         except BitlifError:
             # The drawn formats are incompatible: draw again.
             continue
@@ -33,7 +33,8 @@ def sample(number: int) -> tuple[Config, bool]:
             return config, learning
 
 
-def _draw(source: random.Random, name: str) -> dict[str, Any]:
+def draw_layer(source: random.Random, name: str) -> dict[str, Any]:
+    """Draw the fields of a layer."""
     choose = source.choice
     neurons = round(2 ** source.uniform(0, 6))
     lanes = min(neurons, choose((1, 1, 1, 2, 2, 3, 4)))
@@ -54,17 +55,19 @@ def _draw(source: random.Random, name: str) -> dict[str, Any]:
             **{own: choose(("clear", "carry")) for own in ("state", "trace", "lfsr")},
         },
         "synapse": {
-            "weight": _format(source, "s", 4, 12), "current": _format(source, "s", 10, 18),
+            "weight": draw_format(source, "s", 4, 12), "current": draw_format(source, "s", 10, 18),
             "decay": _leak(source), "rounding": choose(("floor", "nearest")),
         },
         "membrane": {
-            "format": _format(source, "s", 10, 18), "decay": _leak(source),
+            "format": draw_format(source, "s", 10, 18), "decay": _leak(source),
             "gain": choose((0.05, 0.1, 0.25, 1.0)), "gain_bits": choose((4, 8, 12)),
             "reset": choose(("free", "free", "teacher")),
             "injection": choose(("threshold", "threshold", "membrane")),
             "rounding": choose(("floor", "nearest")),
         },
-        "trace": {"current": _format(source, "u", 8, 13), "format": _format(source, "u", 6, 13)},
+        "trace": {
+            "current": draw_format(source, "u", 8, 13), "format": draw_format(source, "u", 6, 13),
+        },
         "noise": {
             "kind": kind, "words": words, "word_bits": word_bits,
             "level_bits": choose((6, 8, 10)), "scale_bits": choose((6, 8, 10, 12)),
@@ -93,8 +96,8 @@ def _draw(source: random.Random, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _format(source: random.Random, kind: str, low: int, high: int) -> str:
-    """Draw a format with 1 to 6 integer bits."""
+def draw_format(source: random.Random, kind: str, low: int, high: int) -> str:
+    """Draw a format of `low` to `high` bits, 1 to 6 of them integer bits."""
     bits = source.randint(low, high)
     return f"{kind}{bits}.{bits - source.randint(1, min(bits, 6))}"
 

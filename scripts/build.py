@@ -46,12 +46,12 @@ def add_parser(subparsers: SubParsers) -> None:
         Builds a bitstream with a layer or a network, and a serial port. The core's netlist is the
         one that the backend netlist:FAMILY simulates; this is checked cell by cell. Without --mhz,
         the clock is the highest frequency that the placed design meets. Unless told, the widths S
-        and L of a layer are the fastest that fit the board by estimate; results do not depend on
-        them. A network has the widths of its configuration, or those of --lanes and --synapses,
-        one number per layer. A placement takes minutes, and each seed is placed for two or more
-        clock frequencies. Tools are taken from the variables YOSYS, NEXTPNR_ICE40, ICEPACK,
-        NEXTPNR_ECP5, ECPPACK, NEXTPNR_HIMBAECHEL and GOWIN_PACK, else from the PATH, else from the
-        extra `boards`. Exits with status 1 if the design does not fit or misses its clock.
+        and L are the fastest that fit the board by estimate; results do not depend on them. For a
+        network, --lanes and --synapses take one number per layer. A placement takes minutes, and
+        each seed is placed for two or more clock frequencies. Tools are taken from the variables
+        YOSYS, NEXTPNR_ICE40, ICEPACK, NEXTPNR_ECP5, ECPPACK, NEXTPNR_HIMBAECHEL and GOWIN_PACK,
+        else from the PATH, else from the extra `boards`. Exits with status 1 if the design does
+        not fit or misses its clock.
         """,
         (
             "bitlif build --list",
@@ -125,14 +125,13 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out or f"out/build/{file_name(config.name)}-{args.board}")
 
     from bitlif.fpga.bitstream import BuildRequest, build_in
+    from bitlif.fpga.network_widths import any_suited
     from bitlif.fpga.place_and_route import MissesTiming
     from bitlif.fpga.synthesis import DoesNotFit
-    from bitlif.fpga.widths import suited_to
 
     try:
         with OutputFolder(out, "build", force=args.force) as output:
-            if isinstance(config, Config):
-                config = suited_to(config, board, learning=not args.inference)
+            config = any_suited(config, board, learning=not args.inference)
             request = BuildRequest(
                 config=config, board=args.board, seeds=seeds, mhz=args.mhz, baud=baud,
                 learning=not args.inference, weights=weights,

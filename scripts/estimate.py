@@ -1,4 +1,4 @@
-"""``bitlif estimate``: size and speed of a layer on a board, without synthesis."""
+"""``bitlif estimate``: size and speed of a layer or a network on a board, without synthesis."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
 
-from .console.configuration import load_layer
 from .console.memories import memory_table
 from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
 
@@ -21,18 +21,19 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "estimate",
         run,
-        "estimate a layer's size and speed on a board",
+        "estimate a layer's or network's size and speed on a board",
         """
-        Estimates the size and speed of a layer with its registers and serial port on an FPGA, in
-        less than a second: gates are counted and weighted with coefficients that were fitted to
-        real syntheses. The errors for configurations outside the fit are printed as well; `bitlif
-        bench estimate` measures them again. `bitlif build` gives exact figures. No speed is given
-        for a board that is too small for the layer. With --board, lists the memories of the layer,
-        and exits with status 1 if the layer does not fit.
+        Estimates the size and speed of a layer or a network with its registers and serial port on
+        an FPGA, in less than a second: gates are counted and weighted with coefficients that were
+        fitted to real syntheses. The errors for configurations outside the fit are printed as
+        well; `bitlif bench estimate` measures them again. `bitlif build` gives exact figures. No
+        speed is given for a board that is too small. With --board, lists the memories of the core,
+        and exits with status 1 if it does not fit.
         """,
         (
             "bitlif estimate digits",
             "bitlif estimate digits --board icebreaker",
+            "bitlif estimate digits-96 --board ulx3s-85f",
             "bitlif estimate teacher --board ulx3s-85f --inference --json",
         ),
     )
@@ -45,29 +46,37 @@ def add_parser(subparsers: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Estimate and print."""
     from bitlif.fpga.boards import BOARDS, board_named
+    from bitlif.fpga.estimate import is_calibrated
 
-    config = load_layer(args.config)
-    if args.board:
-        board_named(args.board)
-    rows = [
-        board_row(config, name, learning=not args.inference)
-        for name in ([args.board] if args.board else BOARDS)
+    config = load_any_config(args.config)
+    learning, networks = not args.inference, isinstance(config, NetworkConfig)
+    names = [board_named(args.board).name] if args.board else list(BOARDS)
+    left_out = [
+        name
+        for name in names
+        if not (args.board or is_calibrated(BOARDS[name].family, networks=networks))
     ]
+    names = [name for name in names if name not in left_out]
+    rows = [board_row(config, name, learning=learning) for name in names]
     if args.json:
-        print_json({"config": config.name, "learning": not args.inference, "boards": rows})
+        print_json({"config": config.name, "learning": learning, "boards": rows})
     else:
-        _print(config, rows, learning=not args.inference)
+        _print(config, rows, learning=learning)
+        if left_out:
+            console().print(f"no estimate of networks for {', '.join(left_out)}: not calibrated")
     return 1 if args.board and not rows[0]["fits"] else 0
 
 
-def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
+def board_row(config: Config | NetworkConfig, name: str, *, learning: bool) -> dict[str, Any]:
     """Return the estimate for a board, as --json prints it."""
     from dataclasses import asdict
 
     from bitlif.fpga.boards import BOARDS
     from bitlif.fpga.estimate import calibrated_family, clock_of, error_of, estimate, speed
     from bitlif.fpga.memory_table import memory_rows
+    from bitlif.fpga.network_speed import network_speed
 
+    networks = isinstance(config, NetworkConfig)
     board = BOARDS[name]
     size = estimate(config, board.family, learning=learning)
     use: dict[str, dict[str, Any]] = {}
@@ -76,21 +85,25 @@ def board_row(config: Config, name: str, *, learning: bool) -> dict[str, Any]:
         use[kind] = {
             "used": used, "core": size.core[kind], "available": available,
             "percent": round(100 * used / available, 1) if available else 0.0,
-            "error": asdict(error_of(board.family, kind)),
+            "error": asdict(error_of(board.family, kind, networks=networks)),
         }  # fmt: skip
-    clock = clock_of(name)
+    clock = clock_of(name, networks=networks)
     memories = memory_rows(config, board.family, learning=learning)
     fits = all(kind["used"] <= kind["available"] for kind in use.values())
+    pace: dict[str, Any] | None = None
     # A design that does not fit has no speed.
-    pace = asdict(speed(config, clock.mhz, learning=learning)) if fits else None
+    if fits and isinstance(config, NetworkConfig):
+        pace = asdict(network_speed(config, clock.mhz, learning=learning))
+    elif fits and isinstance(config, Config):
+        pace = asdict(speed(config, clock.mhz, learning=learning))
     return {
         "board": name, "device": board.device, "family": board.family, "fits": fits, "use": use,
-        "memories": [asdict(row) for row in memories],
-        "clock": asdict(clock), "speed": pace, "calibration": calibrated_family(board.family),
+        "memories": [asdict(row) for row in memories], "clock": asdict(clock), "speed": pace,
+        "calibration": calibrated_family(board.family, networks=networks),
     }  # fmt: skip
 
 
-def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> None:
+def _print(config: Config | NetworkConfig, rows: list[dict[str, Any]], *, learning: bool) -> None:
     from bitlif.fpga.estimate import Error
 
     screen = console()
@@ -107,9 +120,17 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
     screen.print(result_table(title, ("", *kinds, "fits"), listed))
     if len(rows) == 1:
         screen.print(memory_table(rows[0]["memories"]))
-    paces = [(row["board"], *_pace(row)) for row in rows]
-    titles = ("", "MHz", "cycles/step", "cycles/window, at most", "steps/s", "Msyn/s")
+    network = isinstance(config, NetworkConfig)
+    titles: tuple[str, ...] = NETWORK_PACE if network else PACE
+    shown = _network_pace if network else _pace
+    dashes = ["-"] * (len(titles) - 1)
+    paces = [(row["board"], *(shown(row) if row["speed"] else dashes)) for row in rows]
     screen.print(result_table("at the clock that placements reach", titles, paces))
+    if isinstance(config, NetworkConfig):
+        screen.print(
+            "windows in which every 4th input and neuron spikes in every step; --json has those "
+            "without spikes and full ones"
+        )
     for family in dict.fromkeys(row["family"] for row in rows):
         row = next(row for row in rows if row["family"] == family)
         errors = ", ".join(
@@ -137,11 +158,14 @@ def _print(config: Config, rows: list[dict[str, Any]], *, learning: bool) -> Non
             )
 
 
+PACE = ("", "MHz", "cycles/step", "cycles/window, at most", "steps/s", "Msyn/s")
+NETWORK_PACE = ("", "MHz", "cycles/learned", "learned/s", "cycles/run", "run/s", "Msyn/s")
+"""Titles of the table of speeds."""
+
+
 def _pace(row: dict[str, Any]) -> list[str]:
-    """Return clock and speed as printed: dashes where the layer does not fit."""
+    """Return clock and speed of a layer as printed."""
     speed = row["speed"]
-    if speed is None:
-        return ["-"] * 5
     return [
         f"{row['clock']['mhz']:.1f}",
         f"{speed['quiet_clocks']} to {speed['full_clocks']}",
@@ -149,6 +173,16 @@ def _pace(row: dict[str, Any]) -> list[str]:
         f"{speed['full_steps_per_s']:,.0f} to {speed['quiet_steps_per_s']:,.0f}",
         f"{speed['operations_per_s'] / 1e6:.0f}",
     ]
+
+
+def _network_pace(row: dict[str, Any]) -> list[str]:
+    """Return clock and speed of a network as printed."""
+    speed = row["speed"]
+    shown = [f"{row['clock']['mhz']:.1f}"]
+    for name, rate in (("learned", "learned_per_s"), ("run", "runs_per_s")):
+        clocks = speed[name]["sparse"]
+        shown += [f"{clocks:,}", f"{speed[rate]:,.0f}"] if clocks else ["-", "-"]
+    return [*shown, f"{speed['operations_per_s'] / 1e6:.0f}"]
 
 
 def _errors(error: Error) -> str:

@@ -1,4 +1,4 @@
-"""``bitlif fit``: the largest layers that fit a board."""
+"""``bitlif fit``: the largest layers and networks that fit a board."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
 from bitlif.model.errors import BitlifError, nearest_of, require_int
 from bitlif.model.text import quoted
 
-from .console.configuration import load_layer
 from .console.terminal import SubParsers, add_command, add_json, console, print_json, result_table
+from .support.network_fit import print_network_fit, search_network
 
 if TYPE_CHECKING:
     from bitlif.fpga.capacity import Room
@@ -29,15 +30,18 @@ def add_parser(subparsers: SubParsers) -> None:
         subparsers,
         "fit",
         run,
-        "find the largest layers that fit a board",
+        "find the largest layers or networks that fit a board",
         """
         Finds the largest number of inputs, of neurons and of lanes with which a configuration fits
-        a board, varying one at a time, and the most neurons for each number of inputs. Sizes are
-        estimates (`bitlif estimate`) plus the worst measured error, or plus --margin. Exits with
-        status 1 if not even the smallest layer fits.
+        a board, varying one at a time, and the most neurons for each number of inputs. For a
+        network, varies the inputs, the neurons of each hidden layer and the lanes of each layer,
+        with rows of as many weights as lanes, and finds the fastest widths S of the network as it
+        is. Sizes are estimates (`bitlif estimate`) plus the worst measured error, or plus
+        --margin. Exits with status 1 if not even the smallest layer or network fits.
         """,
         (
             "bitlif fit digits --board icebreaker",
+            "bitlif fit digits-96 --board ulx3s-85f",
             "bitlif fit digits --board ulx3s-85f --vary neurons,lanes --max-neurons 256",
             "bitlif fit tiny --board hx8k --inference --margin 2 --json",
         ),
@@ -73,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     from bitlif.fpga.boards import board_named
     from bitlif.fpga.capacity import Room
 
-    config, board = load_layer(args.config), board_named(args.board)
+    config, board = load_any_config(args.config), board_named(args.board)
     vary = list(dict.fromkeys(args.vary.split(",")))
     for word in vary:
         if word not in DEFAULTS:
@@ -89,10 +93,19 @@ def run(args: argparse.Namespace) -> int:
         "lanes": require_int("--max-lanes", args.max_lanes, 1, 256),
     }
     margin = None if args.margin is None else args.margin / 100
+    learning = not args.inference
+    head = {"config": config.name, "board": args.board, "learning": learning}
+    if isinstance(config, NetworkConfig):
+        room = Room(board.family, board.limits, margin, networks=True)
+        result = search_network(config, board, room, vary, bounds, learning=learning)
+        if args.json:
+            print_json(head | result)
+        else:
+            print_network_fit(config, args.board, result)
+        return 0 if any(row["use"] for row in (*result["alone"], result["fastest"])) else 1
     room = Room(board.family, board.limits, margin)
-    result = search(config, room, vary, bounds, learning=not args.inference)
+    result = search(config, room, vary, bounds, learning=learning)
     if args.json:
-        head = {"config": config.name, "board": args.board, "learning": not args.inference}
         print_json(head | result)
     else:
         _print(config, args.board, result)

@@ -28,8 +28,11 @@ from bitlif.scripts.console.terminal import (
 if TYPE_CHECKING:
     from bitlif.fpga.measure_area import MeasuredSize
 
-LEAST = 20
-"""Minimum number of configurations for a fit with cross-validated errors."""
+LEAST = {False: 20, True: 4}
+"""Minimum number of layers, and of networks, for a fit with cross-validated errors."""
+
+LAYERS, NETWORKS = 24, 4
+"""Default numbers of random configurations."""
 
 
 def add_parser(actions: SubParsers) -> None:
@@ -42,9 +45,9 @@ def add_parser(actions: SubParsers) -> None:
         """
         Synthesises the ready-made and some seeded random configurations, each core with its
         surroundings as in a bitstream, and compares their sizes with estimates that were fitted to
-        all other configurations. One configuration takes a minute or two per family. Results in
-        --results and those of the package are used again unless the core's Verilog has changed,
-        so that a run is resumable.
+        all other configurations. One configuration takes a minute or two per family, a network
+        (--networks) up to ten. Results in --results and those of the package are used again unless
+        the core's Verilog has changed, so that a run is resumable.
         """,
         (
             "bitlif bench estimate --family ecp5",
@@ -55,9 +58,11 @@ def add_parser(actions: SubParsers) -> None:
     parser.add_argument(
         "--family", metavar="FAMILY", default="all", help="one FPGA family (default: all)"
     )
+    parser.add_argument("--networks", action="store_true", help="measure networks, not layers")
     parser.add_argument(
-        "--configs", type=int, default=24, metavar="N", help="random configurations (default: 24)"
-    )
+        "--configs", type=int, metavar="N",
+        help=f"random configurations (default: {LAYERS}, networks: {NETWORKS})",
+    )  # fmt: skip
     parser.add_argument("--results", metavar="FILE", help="file of results, read and extended")
     parser.add_argument("--fresh", action="store_true", help="measure everything again")
     parser.add_argument("--fit", metavar="FILE", help="write coefficients and errors as TOML")
@@ -67,30 +72,26 @@ def add_parser(actions: SubParsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, compare, and write the coefficients if requested."""
     require_gates()
-    from bitlif.fpga.estimate import calibration
     from bitlif.fpga.families import FAMILIES
-    from bitlif.fpga.samples import READY
 
-    count = require_int("--configs", args.configs, 0, 1000)
+    networks = args.networks
+    given = (NETWORKS if networks else LAYERS) if args.configs is None else args.configs
+    names = names_of(require_int("--configs", given, 0, 1000), networks=networks)
     require_choice("--family", args.family, (*FAMILIES, "all"))
     families = tuple(FAMILIES) if args.family == "all" else (args.family,)
     if args.fit and args.family != "all":
         raise BitlifError(
             f"--fit cannot be combined with --family {args.family}: families are fitted together"
         )
-    if args.fit and count + len(READY) < LEAST:
+    if args.fit and len(names) < LEAST[networks]:
         raise BitlifError(
-            f"--fit needs at least {LEAST} configurations, not {count + len(READY)}: raise "
+            f"--fit needs at least {LEAST[networks]} configurations, not {len(names)}: raise "
             "--configs"
         )
-    rows = measure(count, families, args.results, fresh=args.fresh)
-    compared = compare(rows)
+    rows = measure(names, families, args.results, fresh=args.fresh, networks=networks)
+    compared = compare(rows, networks=networks)
     if args.fit:
-        from bitlif.fpga.calibration import calibration_toml
-        from bitlif.fpga.measure_area import stamp_of
-
-        text = calibration_toml(cases_of(rows), calibration()["clocks"], stamp_of(rows))
-        write_file(Path(args.fit), text)
+        write_file(Path(args.fit), calibrated(rows, networks=networks))
     if args.json:
         print_json({"families": {family: summary_of(own) for family, own in compared.items()},
                     "rows": compared})  # fmt: skip
@@ -99,21 +100,50 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def names_of(count: int, *, networks: bool) -> list[str]:
+    """Return the names of the configurations that are measured, with `count` random ones."""
+    from bitlif.fpga import network_samples
+    from bitlif.fpga.samples import READY, SKIPPED
+
+    if networks:
+        drawn = network_samples.DRAWN
+        return [*network_samples.READY, *(f"{drawn}{number}" for number in range(1, count + 1))]
+    numbers = [number for number in range(1, count + 1) if number not in SKIPPED]
+    return [*READY, *(f"sample-{number}" for number in numbers)]
+
+
+def calibrated(rows: Sequence[MeasuredSize], *, networks: bool) -> str:
+    """Return the text of the calibration that is fitted to measurements."""
+    from bitlif.fpga.calibration import calibration_toml
+    from bitlif.fpga.estimate import calibration
+    from bitlif.fpga.measure_area import stamp_of
+
+    clocks = calibration(networks=networks)["clocks"]
+    return calibration_toml(cases_of(rows), clocks, stamp_of(rows), networks=networks)
+
+
 def measure(
-    count: int, families: Sequence[str], results: str | None, *, fresh: bool
+    names: Sequence[str],
+    families: Sequence[str],
+    results: str | None,
+    *,
+    fresh: bool,
+    networks: bool = False,
 ) -> list[MeasuredSize]:
     """Return measurements, new ones and earlier ones of the same core.
 
     Parameters
     ----------
-    count : int
-        Number of random configurations.
+    names : sequence of str
+        See `names_of`.
     families : sequence of str
     results : str or None
         File that is read first and rewritten after each measurement. Its rows of other
         configurations and families are kept.
     fresh : bool
         Measure everything again.
+    networks : bool
+        Whether the configurations are networks.
 
     Raises
     ------
@@ -121,6 +151,7 @@ def measure(
         If a tool is missing or fails; the message names its log, whose folder is kept.
     """
     from bitlif.fpga.measure_area import (
+        any_verilog,
         configuration,
         hash_of,
         read_sizes,
@@ -128,25 +159,21 @@ def measure(
         write_sizes,
     )
     from bitlif.fpga.measure_area import measure as size
-    from bitlif.fpga.samples import READY, SKIPPED
-    from bitlif.hdl.export.verilog import core_verilog
 
     path = Path(results) if results else None
-    known = [] if fresh else recorded_sizes()
+    known = [] if fresh else recorded_sizes(networks=networks)
     earlier: list[MeasuredSize] = []
     if path and os.path.lexists(path):
         earlier = read_sizes(read_text("results", path))
         known += [] if fresh else earlier
     found = {(row.name, row.family, row.core_hash): row for row in known}
-    numbers = [number for number in range(1, count + 1) if number not in SKIPPED]
-    names = [*READY, *(f"sample-{number}" for number in numbers)]
     folder = Path(tempfile.mkdtemp(prefix="bitlif-estimate-"))
     rows: list[MeasuredSize] = []
     with progress_bars() as bars:
         bar = bars.add_task("synthesising", total=len(names) * len(families))
         for name in names:
             config, learning = configuration(name)
-            text = core_verilog(config, learning=learning)
+            text = any_verilog(config, learning=learning)
             for family in families:
                 bars.update(bar, description=f"synthesising {name} for {family}")
                 row = found.get((name, family, hash_of(text)))
@@ -175,12 +202,14 @@ def cases_of(rows: Sequence[MeasuredSize]) -> list[Any]:
     ]  # fmt: skip
 
 
-def compare(rows: Sequence[MeasuredSize]) -> dict[str, list[dict[str, Any]]]:
+def compare(
+    rows: Sequence[MeasuredSize], *, networks: bool = False
+) -> dict[str, list[dict[str, Any]]]:
     """Return, by family, real sizes and estimates that were fitted to the other configurations."""
     from bitlif.fpga.calibration import cross_validated
 
     found: dict[str, list[dict[str, Any]]] = {}
-    for case, own in cross_validated(cases_of(rows)):
+    for case, own in cross_validated(cases_of(rows), networks=networks):
         found.setdefault(case.family, []).append(
             {"name": case.name, "real": case.real.total, "estimate": own.total,
              "core": {"real": case.real.core, "estimate": own.core}}

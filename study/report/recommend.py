@@ -197,16 +197,11 @@ def for_board(results: Results, board: str) -> Choice | None:
     Raises
     ------
     BitlifError
-        If the board is unknown, or the study is one of networks.
+        If the board is unknown, or estimates for its family have not been calibrated.
     """
     from bitlif.fpga.boards import board_named
 
     there = board_named(board)
-    if results.of_networks:
-        raise BitlifError(
-            f"board must be left out for a study of networks, whose gates are not sized yet, "
-            f"not '{board}'"
-        )
     best = best_of(results)
     if best is None:
         return None

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from bitlif.fpga.estimate import clock_of, estimate
 from bitlif.fpga.families import BLOCKS, CELLS, MULTIPLIERS, REGISTERS, family_named
+from bitlif.fpga.network_speed import network_speed
 from bitlif.model.clocks import full_step
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import require_choice
 from bitlif.model.storage.cache import cached, key_of
+
+from .base import AnyConfig
 
 PLACEMENT_SEED = 1
 
@@ -25,11 +29,11 @@ def require_board(name: str) -> None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _area(config: Config, board: str, synthesise: bool) -> tuple[tuple[str, float], ...]:
+def _area(config: AnyConfig, board: str, synthesise: bool) -> tuple[tuple[str, float], ...]:
     from bitlif.fpga.boards import BOARDS
 
-    family = BOARDS[board].family
-    if synthesise:
+    family, networks = BOARDS[board].family, isinstance(config, NetworkConfig)
+    if synthesise and isinstance(config, Config):
         values = placed(config, family)
     else:
         size = estimate(config, family).total
@@ -38,15 +42,21 @@ def _area(config: Config, board: str, synthesise: bool) -> tuple[tuple[str, floa
             "flip_flops": size[REGISTERS],
             "block_rams": size[BLOCKS],
             "multipliers": size[MULTIPLIERS],
-            "mhz": clock_of(board).mhz,
+            "mhz": clock_of(board, networks=networks).mhz,
         }
+    if isinstance(config, NetworkConfig):
+        speed = network_speed(config, values["mhz"])
+        values |= {"learned_per_s": speed.learned_per_s, "runs_per_s": speed.runs_per_s}
+        return tuple(values.items())
     clocks = full_step(config, learn=True, learning_core=True)
     values["steps_per_s"] = 1e6 * values["mhz"] / clocks
     return tuple(values.items())
 
 
-def area(config: Config, board: str, *, synthesise: bool) -> dict[str, float]:
+def area(config: AnyConfig, board: str, *, synthesise: bool) -> dict[str, float]:
     """Return the metrics of `bitlif.study.search.metrics.AREA`.
+
+    Those of a network are estimated, and have windows per second in place of steps.
 
     Raises
     ------

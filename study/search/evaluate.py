@@ -103,11 +103,15 @@ DECIDING = {
         "family.py",
         "gate_count.py",
         "gate_count_learning.py",
+        "gate_count_network.py",
         "gate_count_neuron.py",
+        "gate_count_sweep.py",
         "gate_tally.py",
         "gowin.py",
         "large_ram.py",
         "logic_products.py",
+        "network_estimate.toml",
+        "network_speed.py",
         "yosys_mapping.py",
     ),
 }
@@ -236,7 +240,7 @@ def measure(job: Job) -> Values:
     if "diagnosis" in job.extras:
         values |= diagnosis(core, task, learned)
     for kind in ("estimate", "synthesis"):
-        if kind in job.extras and isinstance(config, Config):
+        if kind in job.extras:
             # The seed of the run is not applied: LFSR seeds do not change the gates.
             values |= area(config, job.board, synthesise=kind == "synthesis")
     return values

@@ -17,7 +17,7 @@ EXTRAS = ("float", "estimate", "synthesis", "diagnosis")
 """Optional measurements of a study; "estimate" and "synthesis" exclude each other."""
 
 OF_GATES = ("estimate", "synthesis")
-"""Those of gates, which networks do not have yet."""
+"""Those of gates. Networks have only the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,12 @@ placements there. Synthesis covers the core in a harness with few pins, on the d
 family in `bitlif bench gates`, at the clock frequency that it reaches.
 """
 
+WINDOWS_PER_S = (
+    Metric("learned_per_s", "sparse windows learned a second", "windows/s", "max"),
+    Metric("runs_per_s", "sparse windows run a second", "windows/s", "max"),
+)
+"""Speeds of networks, in place of steps; see `bitlif.fpga.network_speed`."""
+
 
 def _share(name: str, title: str, of: str, direction: str = "min") -> Metric:
     return Metric(name, title, f"share of {of}", direction, group="diagnosis")
@@ -144,7 +150,9 @@ def metrics_of(
     )
     basic = of_task + (_basic_of_networks() if network else BASIC)
     twin = TWIN if "float" in extras else ()
-    area = AREA if {"estimate", "synthesis"} & set(extras) else ()
+    area: tuple[Metric, ...] = ()
+    if set(OF_GATES) & set(extras):
+        area = (*AREA[:-1], *WINDOWS_PER_S) if network else AREA
     return basic + twin + area + (DIAGNOSIS if "diagnosis" in extras else ())
 
 

@@ -301,7 +301,10 @@ def _axes(tree: dict[str, Any], config: AnyConfig, task: Task) -> tuple[Axis, ..
             raise BitlifError(f"'{name}' must not vary: it follows from the seed of the run")
     all_tasks: list[Task | str] = [*registry.names(), task]
     reserved = {"point", "seed", "key", "error"} | {
-        metric.name for known in all_tasks for metric in metrics_of(known, EXTRAS, network=True)
+        metric.name
+        for known in all_tasks
+        for network in (True, False)
+        for metric in metrics_of(known, EXTRAS, network=network)
     }
     for name in names:
         if name in reserved:
@@ -317,10 +320,9 @@ def _extras(tree: dict[str, Any], *, diagnosed: bool, network: bool) -> tuple[st
         raise BitlifTypeError(f"measure must be a list of words, not {quoted(listed)}")
     words = tuple(require_choice("measure", word, EXTRAS) for word in listed)
     for word in words:
-        if network and word in OF_GATES:
+        if network and word == "synthesis":
             raise BitlifError(
-                f"measure must not have '{word}' in a study of a network: the gates of networks "
-                f"are not sized yet; for a network it is made of 'float' and 'diagnosis'"
+                "measure must not have 'synthesis' in a study of a network: use 'estimate'"
             )
     if set(OF_GATES) <= set(words):
         raise BitlifError("measure must be one of 'estimate' and 'synthesis', not both")

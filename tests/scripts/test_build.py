@@ -96,10 +96,10 @@ def test_widths_are_chosen_for_the_board_unless_told(
     assert {own.config.layer.lanes for own in asked} == {2}
 
 
-def test_network_has_its_own_widths_or_those_of_each_layer(
+def test_widths_of_a_network_are_chosen_unless_told(
     asked: list[BuildRequest], tmp_path: Path
 ) -> None:
-    for number, words in enumerate(([], ["--synapses", "96,10"], ["--lanes", "8,2"])):
+    for number, words in enumerate(([], ["--synapses", "48,10"], ["--lanes", "8,2"])):
         out = ["--board", "ulx3s-85f", "--out", str(tmp_path / str(number))]
         assert main(["build", "digits-96", *words, *out]) == 0
     found = [
@@ -107,7 +107,7 @@ def test_network_has_its_own_widths_or_those_of_each_layer(
         for request in asked
         if isinstance(request.config, NetworkConfig)
     ]
-    assert found == [[(4, 0), (1, 0)], [(4, 96), (1, 10)], [(8, 0), (2, 0)]]
+    assert found == [[(4, 96), (1, 10)], [(4, 48), (1, 10)], [(8, 96), (2, 10)]]
 
 
 def test_table_of_a_network_shows_windows(

@@ -23,7 +23,6 @@ from bitlif.fpga.measure_area import (
     write_sizes,
 )
 from bitlif.fpga.samples import READY
-from bitlif.hdl.export import verilog
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import dump_config
 from bitlif.scripts.benchmarks.estimate import cases_of
@@ -185,7 +184,7 @@ def test_results_of_other_families_are_kept(
         return dataclasses.replace(row, name=name, family=family, core_hash=hash_of(text))
 
     monkeypatch.setattr(sizing, "measure", measured)
-    monkeypatch.setattr(verilog, "core_verilog", lambda config, *, learning: config.name)
+    monkeypatch.setattr(sizing, "any_verilog", lambda config, *, learning: config.name)
     results = tmp_path / "sizes.json"
     words = ["bench", "estimate", "--configs", "0", "--results", str(results)]
     assert main([*words, "--family", "ecp5"]) == 0
@@ -198,3 +197,36 @@ def test_recorded_calibration_is_what_a_fit_writes() -> None:
     rows = recorded_sizes()
     text = calibration_toml(cases_of(rows), calibration()["clocks"], stamp_of(rows))
     assert tomllib.loads(text) == calibration()
+
+
+def test_network_is_estimated_in_windows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["estimate", "digits-96"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "│ ulx3s-85f" in shown
+    assert "learned/s" in shown
+    assert "no estimate of networks for tang-nano-9k, tang-nano-20k: not calibrated" in shown
+    assert main(["estimate", "digits-96", "--board", "ulx3s-85f", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["boards"]
+    memories = {own["memory"]: own for own in row["memories"]}
+    assert memories["layer.0 derivatives of a window"]["rows"] == 64 * 24
+    assert row["speed"]["learned"]["sparse"] > row["speed"]["run"]["sparse"]
+    # It is too large for an iCEBreaker, and there is no estimate for a Tang Nano.
+    assert main(["estimate", "digits-96", "--board", "icebreaker"]) == 1
+    assert main(["estimate", "digits-96", "--board", "tang-nano-9k"]) == 2
+    assert "family 'gowin' has no calibration for networks" in capsys.readouterr().err
+
+
+def test_fit_finds_the_widths_and_sizes_of_a_network(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", "digits-96", "--board", "orangecrab", "--max-inputs", "80"]
+    assert main([*words, "--vary", "inputs,neurons", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    fastest = found["fastest"]["network"]
+    assert fastest["sizes"] == "65-96-10"
+    assert fastest["synapses"][0] > 4
+    inputs, neurons = found["alone"]
+    assert (inputs["vary"], neurons["vary"]) == ("inputs", "layer.0.neurons")
+    assert inputs["network"]["sizes"] == "80-96-10"
+    assert inputs["ends"] == "more than 80 not tried"
+    assert int(neurons["network"]["sizes"].split("-")[1]) > 96
+    assert main(["fit", "digits-96", "--board", "icebreaker", "--vary", "lanes"]) == 1
+    assert "none" in capsys.readouterr().out

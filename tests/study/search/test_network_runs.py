@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import bitlif
+from bitlif.fpga.boards import BOARDS
+from bitlif.fpga.estimate import estimate
+from bitlif.fpga.network_speed import network_speed
 from bitlif.model.config.network import NetworkConfig, parse_any_config
-from bitlif.model.errors import BitlifError
 from bitlif.study.report.findings import analyse
 from bitlif.study.report.page import render_page
 from bitlif.study.search.evaluate import evaluate
@@ -121,6 +123,25 @@ def test_report_recommends_a_network_that_can_be_read(results: Results) -> None:
     assert "spikes of hidden layers" in page
 
 
-def test_no_network_fits_a_board(results: Results) -> None:
-    with pytest.raises(BitlifError, match=r"board must be left out .* networks.* 'icebreaker'"):
-        analyse(results, board="icebreaker")
+def test_network_that_fits_a_board_is_recommended(results: Results) -> None:
+    chosen = analyse(results, 0.5, board="ulx3s-85f")["for_board"]
+    assert "is estimated to fit Radiona ULX3S" in chosen["reason"]
+    network = parse_any_config(chosen["config"], "chosen.toml")
+    assert isinstance(network, NetworkConfig)
+    used = estimate(network, "ecp5").total
+    assert all(used[kind] <= BOARDS["ulx3s-85f"].limits.get(kind, used[kind]) for kind in used)
+
+
+def test_area_and_speed_are_columns(tmp_path: Path) -> None:
+    measured = 'measure = ["estimate"]\nboard = "ulx3s-85f"\n\n[set]'
+    plan = network_study(tmp_path, NETWORK_STUDY.replace("[set]", measured))
+    job = jobs_of(plan, next(make_search(plan).batches())[0])[0]
+    values = evaluate(job).values
+    assert set(values) == {metric.name for metric in plan.metrics}
+    network = apply_edits(plan.config, job.edits)
+    assert isinstance(network, NetworkConfig)
+    assert values["cells"] == estimate(network, "ecp5").total["cells"]
+    speed = network_speed(network, values["mhz"])
+    assert (values["learned_per_s"], values["runs_per_s"]) == (
+        speed.learned_per_s, speed.runs_per_s
+    )  # fmt: skip

@@ -152,8 +152,8 @@ def test_base_of_a_study_can_be_a_network(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         (
-            "[set]", 'measure = ["estimate"]\nboard = "icebreaker"\n\n[set]',
-            "measure must not have 'estimate' .* the gates of networks are not sized yet",
+            "[set]", 'measure = ["synthesis"]\nboard = "icebreaker"\n\n[set]',
+            "measure must not have 'synthesis' in a study of a network: use 'estimate'",
         ),
         ("[set]", 'board = "icebreaker"\n\n[set]', "board must be left out"),
         ("layer.1.synapse", "layer.2.synapse", r"'layer\.2\.synapse.* not a field of a network"),
