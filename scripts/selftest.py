@@ -9,19 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from bitlif.hdl.bus.registers import REGISTERS
 from bitlif.host.link import Link
 from bitlif.host.serial_port import BAUD, MAX_BAUD, open_serial
-from bitlif.model.config.config import Config, ready_made
-from bitlif.model.config.toml import config_hash
-from bitlif.model.errors import BitlifError, require_int
-from bitlif.sim.backends.core import Core
-from bitlif.sim.backends.models import ModelCore
+from bitlif.model.config.network import NetworkConfig, load_any_config, outer
+from bitlif.model.errors import require_int
+from bitlif.sim.backends.network_serial import NetworkSerialCore
 from bitlif.sim.backends.serial import PREFIX, SerialCore
-from bitlif.tasks.scenario import Work
+from bitlif.sim.compare.network_expected import random_network_work
+from bitlif.tasks.scenario import NetworkWork, Work
 from bitlif.tasks.stimulus import random_work
 
-from .console.configuration import load_layer
 from .console.terminal import (
     SubParsers,
     add_command,
@@ -31,9 +28,13 @@ from .console.terminal import (
     progress_bars,
     result_table,
 )
+from .support.board_config import config_on_board
 
 AXES = {"raster": ("window", "step", "neuron"), "weights": ("input", "neuron")}
 """Axes of the arrays compared; all others have one axis."""
+
+UNSEEN = "synaptic_events"
+"""Counter that a board does not show of the layers after the first."""
 
 
 @dataclass(slots=True)
@@ -72,7 +73,8 @@ class Checks:
         if names:
             where = [names[place[0]]]
         else:
-            axes = AXES.get(name.partition(",")[0], ("number",)) if ours.size > 1 else ()
+            signal = name.rpartition(": ")[2].partition(",")[0]
+            axes = AXES.get(signal, ("number",)) if ours.size > 1 else ()
             where = [f"{axis} {index}" for axis, index in zip(axes, place, strict=False)]
         what = ", ".join([name, *where])
         self.first = f"{what}: {ours[place]} on the board, {theirs[place]} in the model"
@@ -88,13 +90,15 @@ def add_parser(subparsers: SubParsers) -> None:
         """
         Opens the board, loads random weights and reads them back, runs learning windows of random
         spikes and targets, and compares spikes, weights, state, counters and signature with the
-        integer model bit for bit. Exits with status 1 on a mismatch and reports the first value
-        that differs. Weights and state on the board are overwritten. Without CONFIG, the hash of
-        the board's configuration must be that of a ready-made one, with any number of lanes.
+        integer model bit for bit, of a network those of every layer. Exits with status 1 on a
+        mismatch and reports the first value that differs. Weights and state on the board are
+        overwritten. Without CONFIG, the hash of the board's configuration must be that of a
+        ready-made one, with any number of lanes.
         """,
         (
             "bitlif selftest --port /dev/ttyUSB1",
             "bitlif selftest out/icebreaker/config.toml --port /dev/ttyUSB1",
+            "bitlif selftest digits-96 --inference --port /dev/ttyUSB1",
             "bitlif selftest digits --port COM3 --baud 115200 --windows 20 --json",
         ),
     )
@@ -110,6 +114,9 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     parser.add_argument("--windows", type=int, default=20, help="windows to learn (default: 20)")
     parser.add_argument(
+        "--inference", action="store_true", help="the board has no learning hardware: run windows"
+    )
+    parser.add_argument(
         "--seed", type=int, default=0, help="seed of spikes, weights and targets (default: 0)"
     )
     add_json(parser)
@@ -120,18 +127,24 @@ def run(args: argparse.Namespace) -> int:
     windows = require_int("--windows", args.windows, 1, 1_000_000)
     seed = require_int("--seed", args.seed, 0, (1 << 31) - 1)
     baud = require_int("--baud", args.baud, 1, MAX_BAUD)
-    given = load_layer(args.config) if args.config else None
+    given = load_any_config(args.config) if args.config else None
     # Opened before the model runs, so that a missing port is reported at once.
     link = Link(open_serial(args.port, baud))
-    config = given or _config_there(link)
-    work = random_work(config, seed, windows)
+    config = given or config_on_board(link)
+    learning, backend = not args.inference, f"{PREFIX}{args.port}@{baud}"
+    work: Work | NetworkWork
+    kind: Any
+    if isinstance(config, NetworkConfig):
+        kind, work = NetworkSerialCore, random_network_work(config, seed, windows, learns=learning)
+    else:
+        kind, work = SerialCore, random_work(config, seed, windows)
     began = time.monotonic()
-    with SerialCore(config, f"{PREFIX}{args.port}@{baud}", link=link) as board:
-        checks = _compare(board, work)
+    with kind(config, backend, learning=learning, link=link) as board:
+        checks = _compare(board, work, learning=learning)
     agree = not checks.first
     report = {
         "config": config.name, "port": args.port, "baud": baud, "windows": windows, "seed": seed,
-        "agree": agree, "first": checks.first,
+        "learning": learning, "agree": agree, "first": checks.first,
         "compared": {name: check.values for name, check in checks.by.items()},
         "mismatches": {name: check.differ for name, check in checks.by.items()},
         "frames": link.sent, "resent": link.resent, "bad answers": link.bad_answers,
@@ -144,67 +157,80 @@ def run(args: argparse.Namespace) -> int:
     return 0 if agree else 1
 
 
-def _config_there(link: Link) -> Config:
-    """Return the ready-made configuration that a board was built from.
-
-    Raises
-    ------
-    BitlifError
-        If it was built from another configuration.
-    """
-    link.open()
-    low, high = link.read(REGISTERS["CONFIG_HASH_LOW"].offset, 2)
-    lanes = link.read(REGISTERS["LANES"].offset)[0]
-    there = f"{high << 32 | low:016x}"
-    for name in ready_made():
-        config = Config.load(name)
-        if 1 <= lanes <= min(config.layer.neurons, 256):
-            if lanes != config.layer.lanes:
-                # The widths of the gates may not suit other lanes. The host does not need them.
-                config = config.replace(layer__lanes=lanes, gates__synapses=0, gates__products=0)
-            if config_hash(config) == there:
-                return config
-    raise BitlifError(
-        f"CONFIG must be given: {link.name} was built from configuration {there}, which is not "
-        f"one of {', '.join(ready_made())}"
-    )
-
-
-def _compare(board: SerialCore, work: Work) -> Checks:
-    """Run the same learning windows on board and model, and compare everything."""
+def _compare(board: Any, work: Work | NetworkWork, *, learning: bool) -> Checks:
+    """Run the same windows on board and model, and compare everything."""
     checks = Checks({})
-    model = ModelCore(work.config)
+    model = board.fresh()
     with progress_bars() as bars:
         bar = bars.add_task("loading weights", total=work.events.windows)
-        cores: tuple[Core, Core] = (board, model)
-        for core in cores:
+        for core in (board, model):
             core.load(work.weights)
-        checks.compare("weights, read back", board.weights(), work.weights)
-        bars.update(bar, description="learning")
+        _compare_weights(checks, "weights, read back", board.weights(), work.weights)
+        bars.update(bar, description="learning" if learning else "running")
         rasters: tuple[list[Any], list[Any]] = ([], [])
         # One window at a time, to update the progress bar.
         for w in range(work.events.windows):
-            for core, raster in zip(cores, rasters, strict=True):
-                raster.append(_window(core, work, w))
+            for core, raster in zip((board, model), rasters, strict=True):
+                raster.append(_window(core, work, w, learning))
             bars.update(bar, advance=1)
         bars.update(bar, description="reading back")
         checks.compare("raster", np.concatenate(rasters[0]), np.concatenate(rasters[1]))
-        checks.compare("weights, learned", board.weights(), model.weights())
-        found, expected = board.state(), model.state()
-        for name in (one.name for one in fields(found)):
-            title = name.replace("_", " ")
-            checks.compare(title, getattr(found, name), getattr(expected, name))
-        counted, due = board.counters(), model.counters()
-        names = tuple(name.replace("_", " ") for name in due)
-        checks.compare("counters", list(counted.values()), list(due.values()), names)
+        _compare_weights(checks, "weights, learned", board.weights(), model.weights())
+        if isinstance(work, NetworkWork):
+            _compare_layers(checks, board, model)
+        else:
+            _compare_state(checks, board.state(), model.state())
+            _compare_counters(checks, "counters", board.counters(), model.counters())
         checks.compare("signature", board.signature(), model.signature())
     return checks
 
 
-def _window(core: Core, work: Work, w: int) -> Any:
-    """Learn one window and return its raster."""
+def _window(core: Any, work: Work | NetworkWork, w: int, learning: bool) -> Any:
+    """Run one window, learned if the board can learn, and return its raster."""
     assert work.targets is not None
-    return core.learn(work.events.select([w]), work.targets[w : w + 1]).raster
+    teacher = outer(core.config).membrane.reset == "teacher"
+    goals = work.targets[w : w + 1] if learning or teacher else None
+    return core.run(work.events.select([w]), goals, learn=learning).raster
+
+
+def _compare_layers(checks: Checks, board: Any, model: Any) -> None:
+    """Compare what a network keeps in each layer."""
+    states = zip(board.state(), model.state(), strict=True)
+    for number, (found, expected) in enumerate(states):
+        _compare_state(checks, found, expected, f"layer.{number}: ")
+    pairs = zip(board.layer_counters(), model.layer_counters(), strict=True)
+    for number, (counted, due) in enumerate(pairs):
+        shown = {name: count for name, count in due.items() if not number or name != UNSEEN}
+        _compare_counters(checks, f"layer.{number}: counters", counted, shown)
+    pairs = zip(board.sweep_lfsr(), model.sweep_lfsr(), strict=True)
+    for number, (own, other) in enumerate(pairs):
+        if other:
+            checks.compare(f"layer.{number}: sweep lfsr", own, other)
+    signed = zip(board.layer_signatures(), model.layer_signatures(), strict=True)
+    for number, (own, other) in enumerate(signed):
+        checks.compare(f"layer.{number}: signature", own, other)
+
+
+def _compare_weights(checks: Checks, name: str, board: Any, model: Any) -> None:
+    """Compare the weights of a layer, or of all layers of a network."""
+    if not isinstance(model, list):
+        checks.compare(name, board, model)
+        return
+    for number, (own, other) in enumerate(zip(board, model, strict=True)):
+        checks.compare(f"layer.{number}: {name}", own, other)
+
+
+def _compare_state(checks: Checks, board: Any, model: Any, prefix: str = "") -> None:
+    """Compare what the next window of a layer starts from."""
+    for name in (one.name for one in fields(board)):
+        title = prefix + name.replace("_", " ")
+        checks.compare(title, getattr(board, name), getattr(model, name))
+
+
+def _compare_counters(checks: Checks, title: str, board: Any, model: dict[str, int]) -> None:
+    """Compare the counters that a board shows."""
+    names = tuple(name.replace("_", " ") for name in model)
+    checks.compare(title, [board[name] for name in model], list(model.values()), names)
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from network_faults import faulty_network
 
 from bitlif import Config
 from bitlif.scripts.main import main
@@ -144,3 +145,23 @@ def test_commands_learn_run_and_crosscheck_on_a_board(
         assert told["model"][key] == told["board"][key], key
     assert "clocks" not in told["board"]
     assert len(told["board"]["signature"]) == 8
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_selftest_of_a_network_in_gates(
+    learning: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = faulty_network("window")
+    network.save(tmp_path / "net.toml")
+    call = ["selftest", str(tmp_path / "net.toml"), "--windows", "2"]
+    call += [] if learning else ["--inference"]
+    with PseudoTerminal(SimulatedBoard(network, learning=learning)) as board:
+        assert main([*call, "--port", board.path, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["agree"] is True
+    assert told["learning"] is learning
+    sizes = [own.config.layer for own in network.layers]
+    for number, own in enumerate(sizes):
+        assert told["compared"][f"layer.{number}: weights, learned"] == own.inputs * own.neurons
+        assert told["compared"][f"layer.{number}: membrane"] == own.neurons
+    assert told["compared"]["raster"] == 2 * network.outer.window.steps * sizes[-1].neurons

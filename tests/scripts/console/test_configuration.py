@@ -12,18 +12,15 @@ from bitlif.scripts.main import main
 
 NETWORK = Path(__file__).parents[2] / "golden" / "network" / "config.toml"
 
-COMMANDS = [
-    "fit CONFIG --board icebreaker", "estimate CONFIG --board icebreaker",
-    "selftest CONFIG --port nowhere",
-]  # fmt: skip
+COMMANDS = ["bench gates --config CONFIG", "bench cosim --config CONFIG"]
 
 
 def test_layers_are_loaded() -> None:
     assert load_layer("tiny") == Config.load("tiny")
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=[words.split()[0] for words in COMMANDS])
-def test_commands_for_boards_refuse_networks(
+@pytest.mark.parametrize("command", COMMANDS, ids=[words.split()[1] for words in COMMANDS])
+def test_benchmarks_of_layers_refuse_networks(
     command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -32,12 +29,7 @@ def test_commands_for_boards_refuse_networks(
     assert main(words) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    for fact in (
-        words[0],
-        str(NETWORK),
-        "network of 3 layers",
-        "single layer",
-    ):
+    for fact in (words[0], str(NETWORK), "network of 3 layers", "single layer"):
         assert fact in error
     assert not list(tmp_path.iterdir())
 
