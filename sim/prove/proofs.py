@@ -23,6 +23,7 @@ from .learning_units import GradientUnit, TraceUnit, UpdateUnit
 from .lfsr_unit import LfsrUnit
 from .monitors import axi_lite_unit, line_unit
 from .network_units import NETWORK_UNITS, common_units, layer_units
+from .pass_monitor import update_pass_unit
 from .protocol import ProtocolUnit
 from .prover import LIMIT, bits_of, concrete, prove
 from .register_monitor import register_unit, seek_unit
@@ -34,10 +35,10 @@ from .word_units import RoundingUnit, SignatureUnit
 
 UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "trace", "gradient",
-    "update_lfsr", "update", "signature", "turns", "axi_lite", "register_bank", "register_seek",
-    "axi_stream", "uart_line", "uart_frames", "uart_bridge",
+    "update_lfsr", "update", "signature", "turns", "update_pass", "axi_lite", "register_bank",
+    "register_seek", "axi_stream", "uart_line", "uart_frames", "uart_bridge",
 )  # fmt: skip
-"""Names of the units of a single layer; the last eight are protocols."""
+"""Names of the units of a single layer; the last nine are protocols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ def _units(config: Config) -> dict[str, list[Any]]:
         "update": [UpdateUnit(config, number) for number in shifts],
         "signature": [SignatureUnit(config)],
         "turns": [turn_unit(config, learning=True), turn_unit(config, learning=False)],
+        "update_pass": [update_pass_unit()],
         "axi_lite": [axi_lite_unit()],
         "register_bank": [register_unit(config)],
         "register_seek": [seek_unit()],

@@ -8,13 +8,14 @@ import pytest
 from amaranth.hdl import Module
 from network_faults import Fault, plant
 
-from bitlif.hdl import turns
+from bitlif.hdl import turns, update_pass
 from bitlif.hdl.bus import axi_lite, axi_stream, register_bank
 from bitlif.hdl.uart import bridge, framing, serial
 from bitlif.model.config.config import Config
 from bitlif.sim.compare.patches import rewired
 from bitlif.sim.prove import register_monitor, turn_monitor
 from bitlif.sim.prove.elaborate import elaborated
+from bitlif.sim.prove.pass_monitor import update_pass_unit
 from bitlif.sim.prove.proofs import UnitProof, proofs, units_of
 from bitlif.sim.prove.turn_monitor import turn_unit
 
@@ -139,6 +140,15 @@ FAULTS = [
     ("turns", turns, "ready & (learned | ~self.learn)", "ready & learned", "step"),
     ("turns", turns, "self.accept.eq(~full)", "self.accept.eq(1)", "accept"),
     ("turns", turns, 'm.next = "settle"', 'm.next = "window"', "same"),
+    # The last slots are not updated; a slot is written into the row of another input.
+    (
+        "update_pass", update_pass, "ends = row_ends & (slot == slots - 1)",
+        "ends = row_ends & (slot == 0)", "time",
+    ),
+    (
+        "update_pass", update_pass, "weight.eq(weight + sizes.rows)", "weight.eq(weight + 1)",
+        "write",
+    ),
     # A byte without its escape; a CRC that is too short; frames that are too short, or broken.
     (
         "uart_sender", framing, "special = (byte == FLAG) | (byte == ESCAPE)",
@@ -171,6 +181,15 @@ def test_turns_are_proved_for_any_number_of_steps(steps: int) -> None:
     units = [turn_unit(config, learning=learning) for learning in (True, False)]
     for proof in proofs(units, 1200):
         assert proof.result == "proved", proof
+
+
+@pytest.mark.parametrize(("inputs", "neurons", "lanes"), [(3, 5, 2), (8, 4, 2), (2, 3, 1)])
+def test_update_takes_its_clock_cycles_in_other_sizes(
+    inputs: int, neurons: int, lanes: int
+) -> None:
+    sizes = {"layer__inputs": inputs, "layer__neurons": neurons, "layer__lanes": lanes}
+    (proof,) = proofs([update_pass_unit(Config.load("tiny").replace(**sizes))], 1200)
+    assert proof.result == "proved", proof
 
 
 def test_turns_never_wait_longer_than_after_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
