@@ -7,6 +7,8 @@ import contextlib
 import io
 import shutil
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +43,15 @@ from .support.stimuli import (
 if TYPE_CHECKING:
     from bitlif.sim.compare.compare import RunComparison
     from bitlif.sim.compare.float_check import Distance
-    from bitlif.tasks.scenario import Work
+    from bitlif.tasks.scenario import NetworkWork, Work
 
 MAX_WINDOWS = 100_000
 WINDOWS = 3
 
-Outcomes = dict[str, tuple["RunComparison", dict[str, "Distance"]]]
+Outcome = tuple["RunComparison", dict[str, "Distance"]]
+Outcomes = dict[str, Outcome]
+Compare = Callable[[Path, str, str | None], Outcome]
+"""Given a folder, a simulator and the core's Verilog or None, simulates and compares."""
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -66,12 +71,13 @@ def add_parser(subparsers: SubParsers) -> None:
 
         Of a network, every layer is compared: its forward steps, its sweep, and its weights. The
         core is reset twice before, once in its forward steps and once in its sweep. A difference is
-        reported with its layer, and leaves no folder.
+        reported with its layer.
         {HELP}""",
         (
             "bitlif verify tiny --simulator icarus",
             "bitlif verify tiny --windows 5 --stall 0.3 --json",
             "bitlif verify tiny --inject threshold-greater --simulator icarus",
+            "bitlif verify yin-yang --inject credit-row --windows 1 --simulator verilator",
             "bitlif verify --list-faults",
             "bitlif verify --replay bitlif-verify-tiny",
             (
@@ -127,29 +133,17 @@ def run(args: argparse.Namespace) -> int:
             f"--{given_stimuli(args)[0]} cannot be used with --replay: the folder holds all inputs"
         )
     require_gates()
-    from bitlif.sim.compare.faults import faulty_verilog
     from bitlif.sim.simulators import require_simulator
+    from bitlif.tasks.scenario import NetworkWork
 
     names = ("icarus", "verilator") if args.simulator == "both" else (args.simulator,)
     for name in names:
         require_simulator(name)
-    left = None
-    config: Config | NetworkConfig
-    if args.replay:
-        work, verilog = read_replay(Path(args.replay), trust_core=args.trust_core)
-        config, windows = work.config, work.events.windows
-        outcomes, _ = _simulate(work, names, verilog, None, None)
-    elif isinstance(found := load_any_config(args.config), NetworkConfig):
-        config, windows, outcomes = _verify_network(args, found, names, stall)
-    else:
-        config = found
-        work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, stall=stall)
-        windows = work.events.windows
-        faulty = faulty_verilog(args.inject, config) if args.inject else None
-        place = Path(args.out or f"bitlif-verify-{file_name(config.name)}")
-        # An earlier replay is replaced without --force.
-        with OutputFolder(place, "verify", force=True) as out:
-            outcomes, left = _simulate(work, names, faulty, args.inject, out)
+    work, verilog, out = _chosen(args, stall)
+    with contextlib.nullcontext() if out is None else out:
+        outcomes, left = _simulate(work, names, verilog, args.inject, out)
+    config = work.network if isinstance(work, NetworkWork) else work.config
+    windows = work.events.windows
     agree = all(
         verdict.agrees and not any(d.beyond for d in distances.values())
         for verdict, distances in outcomes.values()
@@ -166,80 +160,74 @@ def run(args: argparse.Namespace) -> int:
     return 0 if agree else 1
 
 
-def _verify_network(
-    args: argparse.Namespace, network: NetworkConfig, names: tuple[str, ...], stall: float
-) -> tuple[NetworkConfig, int, Outcomes]:
-    """Run each simulator on a network; return it, its windows, and the comparisons."""
-    from bitlif.sim.cocotb.network_cosim import run_network_cosim
-    from bitlif.sim.compare.network_compare import compare_network_run, resets_of
-    from bitlif.sim.compare.network_expected import compute_network_expected
-    from bitlif.sim.compare.network_float_check import network_float_distances
+def _chosen(
+    args: argparse.Namespace, stall: float
+) -> tuple[Work | NetworkWork, str | None, OutputFolder | None]:
+    """Return what to run, the core's Verilog if it is not the generated one, and where to write."""
+    from bitlif.sim.compare.faults import faulty_verilog
+    from bitlif.sim.compare.network_compare import resets_of
+    from bitlif.sim.compare.network_faults import faulty_network_verilog
 
-    for option in ("inject", "out"):
-        if getattr(args, option):
-            raise BitlifError(f"--{option} cannot be used with a network: give a single layer")
-    work = chosen_network_work(args, network, windows=WINDOWS, most=MAX_WINDOWS)
-    scratch = Path(tempfile.mkdtemp(prefix="bitlif-verify-"))
-    outcomes: Outcomes = {}
-    with progress_bars() as bars:
-        bar = bars.add_task("running the model", total=len(names))
-        expected = compute_network_expected(work)
-        resets = resets_of(work)
-        for name in names:
-            bars.update(bar, description=f"simulating in {name}")
-            with contextlib.redirect_stdout(io.StringIO()):
-                run = run_network_cosim(
-                    work, scratch / name, simulator=name, stall=stall, false_starts=resets
-                )
-            verdict = compare_network_run(work, run, expected, stalled=stall > 0)
-            outcomes[name] = verdict, network_float_distances(work, run, expected)
-            bars.update(bar, advance=1)
-    shutil.rmtree(scratch, ignore_errors=True)
-    return network, work.events.windows, outcomes
+    if args.replay:
+        return *read_replay(Path(args.replay), trust_core=args.trust_core), None
+    config, faulty = load_any_config(args.config), None
+    work: Work | NetworkWork
+    if isinstance(config, NetworkConfig):
+        chosen = chosen_network_work(args, config, windows=WINDOWS, most=MAX_WINDOWS)
+        work = replace(chosen, stall=stall, false_starts=resets_of(chosen))
+        if args.inject:
+            faulty = faulty_network_verilog(args.inject, config)
+    else:
+        work = chosen_work(args, config, windows=WINDOWS, most=MAX_WINDOWS, stall=stall)
+        if args.inject:
+            faulty = faulty_verilog(args.inject, config)
+    place = Path(args.out or f"bitlif-verify-{file_name(config.name)}")
+    # An earlier replay is replaced without --force.
+    return work, faulty, OutputFolder(place, "verify", force=True)
 
 
 def _list_faults(as_json: bool) -> int:
     require_gates()
     from bitlif.sim.compare.faults import FAULTS
+    from bitlif.sim.compare.network_faults import NETWORK_FAULTS
 
+    told = {name: (f.unit, f.description, f.signal) for name, f in FAULTS.items()}
+    networks = {name: (f.unit, f.description, f.part) for name, f in NETWORK_FAULTS.items()}
     if as_json:
         print_json(
-            {name: {"unit": f.unit, "fault": f.description, "seen in": f.signal}
-             for name, f in FAULTS.items()}
+            {name: {"unit": unit, "fault": what, "seen in": seen, "of": kind}
+             for kind, own in (("layer", told), ("network", networks))
+             for name, (unit, what, seen) in own.items()}
         )  # fmt: skip
         return 0
-    rows = [(name, f"hdl/{f.unit}.py", f.description, f.signal) for name, f in FAULTS.items()]
-    console().print(
-        result_table("faults for --inject", ("name", "unit", "what is wrong", "seen in"), rows)
-    )
+    for kind, own in (("layers", told), ("networks", networks)):
+        rows = [(name, f"hdl/{unit}.py", what, seen) for name, (unit, what, seen) in own.items()]
+        columns = ("name", "unit", "what is wrong", "seen in")
+        console().print(result_table(f"faults of {kind} for --inject", columns, rows))
     return 0
 
 
 def _simulate(
-    work: Work, names: tuple[str, ...], verilog: str | None, fault: str | None,
+    work: Work | NetworkWork, names: tuple[str, ...], verilog: str | None, fault: str | None,
     out: OutputFolder | None,
 ) -> tuple[Outcomes, Path | None]:  # fmt: skip
     """Run each simulator. On a mismatch, write a replay to `out` and return its path."""
-    from bitlif.sim.cocotb.cosim import run_cosim
-    from bitlif.sim.compare.compare import compare_run
-    from bitlif.sim.compare.expected import compute_expected
-    from bitlif.sim.compare.float_check import float_distances
+    from bitlif.tasks.scenario import NetworkWork
 
+    compared = _network_compared if isinstance(work, NetworkWork) else _layer_compared
     scratch = Path(tempfile.mkdtemp(prefix="bitlif-verify-"))
     outcomes: Outcomes = {}
     left: Path | None = None
     # If a run fails, the folder with its logs is kept.
     with progress_bars() as bars:
-        bar = bars.add_task("running the model", total=2 * len(names))
-        expected = compute_expected(work)
+        bar = bars.add_task("running the model", total=len(names))
+        compare = compared(work)
         for name in names:
             bars.update(bar, description=f"simulating in {name}")
             # The output of cocotb's runner is in the logs.
             with contextlib.redirect_stdout(io.StringIO()):
-                core = run_cosim(work, scratch / name, simulator=name, verilog=verilog)
-            bars.update(bar, advance=1, description="comparing")
-            verdict = compare_run(work, core, expected)
-            outcomes[name] = verdict, float_distances(work, core, expected)
+                verdict, distances = compare(scratch / name, name, verilog)
+            outcomes[name] = verdict, distances
             if not verdict.agrees and out is not None and left is None:
                 bars.update(bar, description="keeping the replay")
                 replay = scratch / "replay"
@@ -248,6 +236,39 @@ def _simulate(
             bars.update(bar, advance=1)
     shutil.rmtree(scratch, ignore_errors=True)
     return outcomes, left
+
+
+def _layer_compared(work: Any) -> Compare:
+    """Return a function that simulates a layer and compares it with the model, which runs now."""
+    from bitlif.sim.cocotb.cosim import run_cosim
+    from bitlif.sim.compare.compare import compare_run
+    from bitlif.sim.compare.expected import compute_expected
+    from bitlif.sim.compare.float_check import float_distances
+
+    expected = compute_expected(work)
+
+    def compare(folder: Path, simulator: str, verilog: str | None) -> Outcome:
+        run = run_cosim(work, folder, simulator=simulator, verilog=verilog)
+        return compare_run(work, run, expected), float_distances(work, run, expected)
+
+    return compare
+
+
+def _network_compared(work: Any) -> Compare:
+    """Return the same for a network."""
+    from bitlif.sim.cocotb.network_cosim import run_network_cosim
+    from bitlif.sim.compare.network_compare import compare_network_run
+    from bitlif.sim.compare.network_expected import compute_network_expected
+    from bitlif.sim.compare.network_float_check import network_float_distances
+
+    expected = compute_network_expected(work)
+
+    def compare(folder: Path, simulator: str, verilog: str | None) -> Outcome:
+        run = run_network_cosim(work, folder, simulator=simulator, verilog=verilog)
+        verdict = compare_network_run(work, run, expected)
+        return verdict, network_float_distances(work, run, expected)
+
+    return compare
 
 
 def _put(replay: Path, out: OutputFolder) -> Path:

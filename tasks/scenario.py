@@ -22,9 +22,12 @@ SCALARS = ("windows", "learning", "learn", "stall", "seed")
 TASK = (*SCALARS, "weights", "addresses", "pointers", "targets", "false_starts")
 """Arrays of a file that `Work.load` reads."""
 
+NETWORK_TASK = ("learn", "stall", "seed", "addresses", "pointers", "targets", "false_starts")
+"""Arrays of a file that `NetworkWork.load` reads, besides the weights of each layer."""
+
 MOST_WINDOWS = 100_000
 MOST_STARTS = 100
-MOST_CLOCKS = 100_000
+MOST_CLOCKS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,8 +155,12 @@ class NetworkWork:
     targets : (W, T, M) uint16
         Raw targets of the last layer.
     learns : bool
+    stall : float
+        Probability per clock cycle, 0 ..< 1, that the other side of a stream stalls.
     seed : int
-        Of what was drawn.
+        Of what was drawn, and of the stalls.
+    false_starts : tuple of int
+        Clock cycles of earlier runs, each of which ends with a reset.
     """
 
     network: NetworkConfig
@@ -161,12 +168,73 @@ class NetworkWork:
     events: Events
     targets: NDArray[Any]
     learns: bool = True
+    stall: float = 0.0
     seed: int = 0
+    false_starts: tuple[int, ...] = ()
 
     @property
     def takes_targets(self) -> bool:
         """Whether anything reads the targets."""
         return self.learns or self.network.layers[-1].config.membrane.reset == "teacher"
+
+    def first_windows(self, count: int) -> NetworkWork:
+        """Return the same scenario with this many windows."""
+        events = self.events.select(list(range(count)))
+        return replace(self, events=events, targets=self.targets[:count])
+
+    @classmethod
+    def load(cls, network: NetworkConfig, path: Path) -> NetworkWork:
+        """Read a file that `bitlif.sim.cocotb.network_cosim.save_network_task` wrote.
+
+        Raises
+        ------
+        BitlifError
+            If the file cannot be read, is not such a file, or does not fit the network.
+        """
+        where = f"replay '{path_text(path)}'"
+        configs = [own.config for own in network.layers]
+        steps, inputs, neurons = (
+            network.outer.window.steps, configs[0].layer.inputs, configs[-1].layer.neurons
+        )  # fmt: skip
+        names = [f"weights_{number}" for number in range(len(configs))]
+        with open_arrays("replay", path) as file:
+            missing = [name for name in (*NETWORK_TASK, *names) if name not in file.headers]
+            if missing:
+                raise BitlifError(f"{where} must hold the array {missing[0]}")
+            with located(where):
+                for name in ("learn", "stall", "seed"):
+                    _require_shape(name, file.outline(name), ())
+                for name, config in zip(names, configs, strict=True):
+                    check_weight_shape(config, file.outline(name))
+                _require_most("pointers", file.outline("pointers"), MOST_WINDOWS * steps + 1)
+                windows = (file.outline("pointers").size - 1) // steps
+                require_int("windows", windows, 1, MOST_WINDOWS)
+                _require_shape("pointers", file.outline("pointers"), (windows * steps + 1,))
+                _require_most("addresses", file.outline("addresses"), windows * steps * inputs)
+                _require_most("false_starts", file.outline("false_starts"), MOST_STARTS)
+                if file.headers["targets"].size:
+                    _require_shape("targets", file.outline("targets"), (windows * steps, neurons))
+            data = {name: file.read(name) for name in (*NETWORK_TASK, *names)}
+        with located(where):
+            targets = np.zeros((windows, steps, neurons), np.uint16)
+            if data["targets"].size:
+                targets = raw_targets(configs[-1], data["targets"].reshape(targets.shape))
+            work = cls(
+                network,
+                [check_weights(c, data[name]) for name, c in zip(names, configs, strict=True)],
+                Events(data["addresses"], data["pointers"], steps, inputs),
+                targets,
+                require_bool("learn", data["learn"].item()),
+                require_real("stall", data["stall"].item(), 0.0, 0.99),
+                require_int("seed", data["seed"].item(), 0, (1 << 31) - 1),
+                tuple(
+                    require_int("false_starts", clocks, 0, MOST_CLOCKS)
+                    for clocks in data["false_starts"].tolist()
+                ),
+            )
+            if work.takes_targets and not data["targets"].size:
+                raise BitlifError("targets must not be empty: the core takes targets")
+        return work
 
 
 def targets_by_step(config: Config, events: Events, targets: NDArray[Any]) -> NDArray[np.int64]:

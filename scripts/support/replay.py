@@ -17,7 +17,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, load_any_config
+from bitlif.model.config.network_tree import dump_network
 from bitlif.model.config.toml import dump_config
 from bitlif.model.errors import BitlifError
 from bitlif.model.storage.reading import read_text
@@ -25,7 +26,7 @@ from bitlif.model.text import path_text, quoted
 
 if TYPE_CHECKING:
     from bitlif.sim.compare.compare import RunComparison
-    from bitlif.tasks.scenario import Work
+    from bitlif.tasks.scenario import NetworkWork, Work
 
 CORE, CONFIG, TASK, DIFFERENCE = "core.sv", "config.toml", "task.npz", "difference.json"
 
@@ -36,7 +37,7 @@ SHOWN = 60
 """Largest number of characters of a line that an error shows."""
 
 
-def read_replay(folder: Path, *, trust_core: bool) -> tuple[Work, str]:
+def read_replay(folder: Path, *, trust_core: bool) -> tuple[Work | NetworkWork, str]:
     """Read a replay folder.
 
     Parameters
@@ -47,7 +48,7 @@ def read_replay(folder: Path, *, trust_core: bool) -> tuple[Work, str]:
 
     Returns
     -------
-    work : Work
+    work : Work or NetworkWork
         The windows that were run.
     verilog : str
         Verilog of the core.
@@ -57,22 +58,37 @@ def read_replay(folder: Path, *, trust_core: bool) -> tuple[Work, str]:
     BitlifError
         If a file is missing or damaged, or, unless `trust_core`, if the folder's core differs.
     """
-    from bitlif.hdl.export.verilog import core_verilog
-    from bitlif.sim.compare.faults import FAULTS, faulty_verilog
-    from bitlif.tasks.scenario import Work
+    from bitlif.tasks.scenario import NetworkWork, Work
 
-    config = Config.load(_file(folder, CONFIG))
-    work = Work.load(config, _file(folder, TASK))
+    config = load_any_config(_file(folder, CONFIG))
+    work: Work | NetworkWork
+    if isinstance(config, NetworkConfig):
+        work = NetworkWork.load(config, _file(folder, TASK))
+    else:
+        work = Work.load(config, _file(folder, TASK))
     if trust_core:
         return work, read_text("core", _file(folder, CORE), MOST_VERILOG)
-    fault = _injected_fault(folder / DIFFERENCE)
-    if fault in FAULTS:
-        verilog = faulty_verilog(fault, config)
-    else:
-        verilog = core_verilog(config, learning=work.learning)
+    verilog = _verilog(work, _injected_fault(folder / DIFFERENCE))
     if (folder / CORE).exists():
         require_same_core(folder / CORE, verilog)
     return work, verilog
+
+
+def _verilog(work: Work | NetworkWork, fault: str) -> str:
+    """Return the Verilog of a core, with the fault if there is one of this name."""
+    from bitlif.hdl.export.network_verilog import network_verilog
+    from bitlif.hdl.export.verilog import core_verilog
+    from bitlif.sim.compare.faults import FAULTS, faulty_verilog
+    from bitlif.sim.compare.network_faults import NETWORK_FAULTS, faulty_network_verilog
+    from bitlif.tasks.scenario import NetworkWork
+
+    if isinstance(work, NetworkWork):
+        if fault in NETWORK_FAULTS:
+            return faulty_network_verilog(fault, work.network)
+        return network_verilog(work.network, learning=work.learns)
+    if fault in FAULTS:
+        return faulty_verilog(fault, work.config)
+    return core_verilog(work.config, learning=work.learning)
 
 
 def require_same_core(path: Path, generated: str) -> None:
@@ -110,14 +126,15 @@ def _injected_fault(path: Path) -> str:
 
 
 def make_replay(
-    work: Work, simulator: str, verdict: RunComparison, verilog: str | None, fault: str | None,
+    work: Work | NetworkWork, simulator: str, verdict: RunComparison, verilog: str | None,
+    fault: str | None,
     scratch: Path, out: Path,
 ) -> None:  # fmt: skip
     """Simulate the windows up to the mismatch again, with a waveform, in the folder `scratch`.
 
     Parameters
     ----------
-    work : Work
+    work : Work or NetworkWork
     simulator : str
     verdict : RunComparison
         Its `first` is the mismatch to replay.
@@ -130,17 +147,25 @@ def make_replay(
     out : Path
         Folder that the replay command names.
     """
+    from bitlif.hdl.export.network_verilog import network_name
     from bitlif.hdl.export.verilog import core_name
     from bitlif.sim.cocotb.cosim import run_cosim
+    from bitlif.sim.cocotb.network_cosim import run_network_cosim
+    from bitlif.tasks.scenario import NetworkWork
 
     first = verdict.first
     assert first is not None
     short = work.first_windows(first.place.get("window", work.events.windows - 1) + 1)
     with contextlib.redirect_stdout(io.StringIO()):
-        run_cosim(short, scratch, simulator=simulator, verilog=verilog, waves=True)
-    (scratch / f"{core_name(work.config)}.sv").rename(scratch / CORE)
+        if isinstance(short, NetworkWork):
+            name, text = network_name(short.network), dump_network(short.network.to_dict())
+            run_network_cosim(short, scratch, simulator=simulator, verilog=verilog, waves=True)
+        else:
+            name, text = core_name(short.config), dump_config(short.config)
+            run_cosim(short, scratch, simulator=simulator, verilog=verilog, waves=True)
+    (scratch / f"{name}.sv").rename(scratch / CORE)
     shutil.rmtree(scratch / simulator)
-    (scratch / CONFIG).write_text(dump_config(work.config), "utf-8")
+    (scratch / CONFIG).write_text(text, "utf-8")
     difference: dict[str, Any] = {
         "simulator": simulator, "inject": fault or "", "signal": first.signal,
         "place": first.place, "gates": first.gates, "model": first.model,

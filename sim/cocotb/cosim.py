@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,8 +157,7 @@ def run_cosim(
     verilog : str or None
         Verilog of the core; None generates it from the configuration. Used for faults and replays.
     waves : bool
-        Write ``waveform.fst`` to the folder. Verilator writes ``waveform.vcd`` if the headers that
-        FST needs (lz4.h, zlib.h) are missing.
+        Write a waveform to the folder; see `waveform`.
     sample : Sample
         Signals to sample.
 
@@ -176,19 +176,28 @@ def run_cosim(
         folder, name, verilog or core_verilog(work.config, learning=work.learning)
     )
     save_task(work, Path(environment[TASK]), sample)
+    with waveform(folder, name, simulator, waves=waves) as arguments:
+        simulate(
+            source, name, "bitlif.sim.cocotb.core_bench", folder, simulator=simulator,
+            seed=work.seed, environment=environment, build_args=arguments, waves=waves,
+        )  # fmt: skip
+    with np.load(environment[RESULT]) as data:
+        return _collect(work, dict(data), sample)
+
+
+@contextlib.contextmanager
+def waveform(folder: Path, name: str, simulator: str, *, waves: bool) -> Iterator[list[str]]:
+    """Yield the arguments of the build for a simulation with a waveform, which is then moved.
+
+    It is ``waveform.fst`` in the folder. Verilator writes ``waveform.vcd`` if the headers that FST
+    needs (lz4.h, zlib.h) are missing.
+    """
     fst = simulator == "icarus" or (waves and _fst_headers(folder))
-    arguments = ["--trace-fst"] if simulator == "verilator" and waves and fst else []
-    simulate(
-        source, name, "bitlif.sim.cocotb.core_bench", folder, simulator=simulator, seed=work.seed,
-        environment=environment,
-        build_args=arguments, waves=waves,
-    )  # fmt: skip
+    yield ["--trace-fst"] if simulator == "verilator" and waves and fst else []
     if waves:
         kind = "fst" if fst else "vcd"
         made = folder / simulator / (f"{name}.fst" if simulator == "icarus" else f"dump.{kind}")
         made.replace(folder / f"waveform.{kind}")
-    with np.load(environment[RESULT]) as data:
-        return _collect(work, dict(data), sample)
 
 
 def bench_files(folder: Path, name: str, verilog: str) -> tuple[Path, dict[str, str]]:

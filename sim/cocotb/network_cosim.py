@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from bitlif.sim.probes import state_layouts
 from bitlif.sim.simulators import require_simulator
 from bitlif.tasks.scenario import NetworkWork
 
-from .cosim import RESULT, TASK, bench_files, observed_values
+from .cosim import RESULT, TASK, bench_files, observed_values, waveform
 from .runner import simulate
 
 
@@ -64,8 +63,8 @@ class NetworkRun:
 
 
 def run_network_cosim(
-    work: NetworkWork, folder: Path, *, simulator: str, stall: float = 0.0,
-    false_starts: Sequence[int] = (), verilog: str | None = None,
+    work: NetworkWork, folder: Path, *, simulator: str, verilog: str | None = None,
+    waves: bool = False,
 ) -> NetworkRun:  # fmt: skip
     """Simulate all windows with the Verilog of a network.
 
@@ -76,12 +75,10 @@ def run_network_cosim(
         Folder for Verilog, build, inputs and outputs.
     simulator : str
         ``"icarus"`` or ``"verilator"``.
-    stall : float
-        Probability per clock cycle, 0 ..< 1, that the other side of a stream stalls.
-    false_starts : sequence of int
-        Clock cycles of earlier runs, each of which ends with a reset.
     verilog : str or None
-        Verilog of the core; None generates it. Used for faults.
+        Verilog of the core; None generates it. Used for faults and replays.
+    waves : bool
+        Write a waveform; see `bitlif.sim.cocotb.cosim.run_cosim`.
 
     Raises
     ------
@@ -93,17 +90,18 @@ def run_network_cosim(
     source, environment = bench_files(
         folder, name, verilog or network_verilog(work.network, learning=work.learns)
     )
-    _save_task(work, Path(environment[TASK]), stall, false_starts)
-    simulate(
-        source, name, "bitlif.sim.cocotb.network_bench", folder, simulator=simulator,
-        seed=work.seed, environment=environment,
-    )  # fmt: skip
+    save_network_task(work, Path(environment[TASK]))
+    with waveform(folder, name, simulator, waves=waves) as arguments:
+        simulate(
+            source, name, "bitlif.sim.cocotb.network_bench", folder, simulator=simulator,
+            seed=work.seed, environment=environment, build_args=arguments, waves=waves,
+        )  # fmt: skip
     with np.load(environment[RESULT]) as data:
         return _collect(work, dict(data))
 
 
-def _save_task(work: NetworkWork, path: Path, stall: float, false_starts: Sequence[int]) -> None:
-    """Write the input of the bench."""
+def save_network_task(work: NetworkWork, path: Path) -> None:
+    """Write the input of the bench, which `load_network_work` reads, too."""
     network, steps = work.network, work.events.windows * work.events.steps
     layers = []
     for number, own in enumerate(network.layers):
@@ -132,9 +130,9 @@ def _save_task(work: NetworkWork, path: Path, stall: float, false_starts: Sequen
     }
     np.savez(
         path, layers=json.dumps(layers), pointers=work.events.pointers,
-        addresses=work.events.addresses, targets=targets, learn=work.learns, stall=stall,
+        addresses=work.events.addresses, targets=targets, learn=work.learns, stall=work.stall,
         seed=work.seed, target_bits=network.layers[-1].config.error.target_bits,
-        false_starts=np.array(false_starts, np.int64),
+        false_starts=np.array(work.false_starts, np.int64),
         **weights,
     )  # fmt: skip
 

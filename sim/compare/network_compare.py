@@ -24,9 +24,8 @@ AT_END = ("gradient", "weight")
 
 
 def compare_network_run(
-    work: NetworkWork, run: NetworkRun, expected: NetworkExpected | None = None, *,
-    stalled: bool = False,
-) -> RunComparison:  # fmt: skip
+    work: NetworkWork, run: NetworkRun, expected: NetworkExpected | None = None
+) -> RunComparison:
     """Compare everything that a simulated network produced with the model's run.
 
     Parameters
@@ -37,8 +36,8 @@ def compare_network_run(
         The result of the gates.
     expected : NetworkExpected or None
         The result of the model; computed here if None.
-    stalled : bool
-        Whether streams stalled: clock cycles are then not compared.
+
+    Clock cycles are not compared if streams stalled.
     """
     expected = compute_network_expected(work) if expected is None else expected
     windowed: dict[str, SignalPair] = {}
@@ -51,7 +50,7 @@ def compare_network_run(
         run.raster.astype(np.int64), expected.layers[last].observed["spike"], STEP
     )
     ends["signature"] = SignalPair(np.array([run.signature]), expected.signature[-1:], ("number",))
-    if not stalled:
+    if not work.stall:
         due = _window_ends(work)
         for number, own in enumerate(run.layers):
             found = np.full(due.shape[1], MISSING, np.int64)

@@ -40,7 +40,7 @@ def random_network_work(
     targets = drawn[-1].targets
     assert targets is not None
     weights = [own.weights for own in drawn]
-    return NetworkWork(network, weights, drawn[0].events, targets, learns, seed)
+    return NetworkWork(network, weights, drawn[0].events, targets, learns=learns, seed=seed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from amaranth.hdl import Module
@@ -62,6 +64,33 @@ def patched(owner: Any, attribute: str, value: Any) -> Iterator[None]:
         yield
     finally:
         setattr(owner, attribute, kept)
+
+
+@contextlib.contextmanager
+def line_replaced(module: ModuleType, line: str, wrong: str) -> Iterator[None]:
+    """Give a module, for a while, the functions and methods of its source with a changed line.
+
+    Raises
+    ------
+    ValueError
+        If the source does not hold the line exactly once.
+    """
+    source = inspect.getsource(module)
+    if source.count(line) != 1:
+        raise ValueError(f"{module.__name__} does not hold this line exactly once: {line}")
+    changed: dict[str, Any] = {**vars(module)}
+    exec(compile(source.replace(line, wrong), module.__name__, "exec"), changed)
+    with contextlib.ExitStack() as stack:
+        for name, own in list(vars(module).items()):
+            if getattr(own, "__module__", None) != module.__name__:
+                continue
+            if inspect.isfunction(own):
+                stack.enter_context(patched(module, name, changed[name]))
+            elif inspect.isclass(own) and "elaborate" in vars(own):
+                for method, new in vars(changed[name]).items():
+                    if inspect.isfunction(new) and method != "__init__":
+                        stack.enter_context(patched(own, method, new))
+        yield
 
 
 def rewired(unit: type[Component], change: Callable[[Module, Any, Any], None]) -> type[Component]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from network_faults import FAULTS, LATE, WINDOWS, first_difference, plant
+from network_faults import LATE, PLACES, WINDOWS, first_difference
+
+from bitlif.sim.compare.network_faults import NETWORK_FAULTS
+from bitlif.sim.compare.patches import line_replaced
 
 
 @pytest.mark.parametrize("update", ["window", "spike"])
@@ -11,9 +14,8 @@ def test_no_difference_without_a_fault(update: str) -> None:
     assert first_difference(update, WINDOWS) is None
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_fault_is_found_where_it_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    fault = FAULTS[name]
-    plant(monkeypatch, fault)
-    windows = WINDOWS if name in LATE else 1
-    assert first_difference(fault.update, windows) == (fault.layer, fault.part)
+@pytest.mark.parametrize("name", NETWORK_FAULTS)
+def test_fault_is_found_where_it_is(name: str) -> None:
+    fault, (update, *place) = NETWORK_FAULTS[name], PLACES[name]
+    with line_replaced(fault.module, fault.line, fault.wrong):
+        assert first_difference(update, WINDOWS if name in LATE else 1) == tuple(place)

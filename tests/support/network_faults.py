@@ -1,105 +1,43 @@
-"""Faults planted in the gates of a network, one wrong line each, and where the first one shows."""
+"""A network in which each fault of `bitlif.sim.compare.network_faults` shows, and where."""
 
 from __future__ import annotations
 
-import inspect
-import types
 from typing import Any, NamedTuple
 
 import numpy as np
 from network_bench import NetworkBench, expected_results, simulated
 
-from bitlif.hdl import (
-    adjoint,
-    adjoint_pass,
-    bit_walk,
-    credit,
-    credit_pass,
-    gradient_pass,
-    spike_update,
-    surrogate,
-    sweep_pass,
-    swept_layer,
-    window_memories,
-)  # fmt: skip
 from bitlif.model.config.network import NetworkConfig, network_from_dict
 from bitlif.model.events import Events
+from bitlif.sim.compare.network_faults import NETWORK_FAULTS
 from bitlif.tasks.scenario import NetworkWork, targets_by_step
 
 STEPS, WINDOWS = 6, 2
-LATE = ("adjoints of the window before", "marks of the window before")
+LATE = ("adjoint-stale", "marks-stale")
 """Faults that show in the second window only."""
 
 
-class Fault(NamedTuple):
-    """A wrong line, and the layer and the pass in which it must be found."""
+class Place(NamedTuple):
+    """Where a fault must be found first."""
 
-    module: types.ModuleType
-    line: str
-    wrong: str
     update: str
+    """of all layers of the network"""
     layer: int
     part: str
 
 
-FAULTS = {
-    "order of the sweep": Fault(
-        sweep_pass, "kept.address.eq(slot_base + adjoint.slot)",
-        "kept.address.eq((steps - 1) * sizes.slots - slot_base + adjoint.slot)", "window", 2,
-        "sweep",
-    ),
-    "sign of a product": Fault(adjoint, "kept + came", "kept - came", "window", 2, "sweep"),
-    "rounding of the adjoint": Fault(
-        adjoint, "random[: s.random_bits]", "~random[: s.random_bits]", "window", 2, "sweep"
-    ),
-    "adjoints of the window before": Fault(
-        sweep_pass, "[step.eq(steps - 1), fresh.eq(1)]", "[step.eq(steps - 1)]", "window", 2,
-        "sweep",
-    ),
-    "no cut at a reset": Fault(
-        adjoint_pass, "cut = fresh | pipe.delay", "cut = fresh | 0 & pipe.delay", "window", 1,
-        "sweep",
-    ),
-    "width of the surrogate": Fault(
-        surrogate, "distance < s.width", "distance >= s.width", "window", 1, "sweep"
-    ),
-    "surrogate of the wrong step": Fault(
-        sweep_pass, "Mux(mine, base + adjoint.slot", "Mux(mine, adjoint.slot", "window", 1, "sweep"
-    ),
-    "credit of the wrong row": Fault(
-        credit_pass, "neuron * sizes.rows + walk.row", "(neuron ^ 1) * sizes.rows + walk.row",
-        "window", 1, "sweep",
-    ),
-    "credit of the neuron before": Fault(
-        credit, "before = Mux(self.first, 0, self.total)", "before = self.total", "window", 1,
-        "sweep",
-    ),
-    "one LFSR for noise and sweep": Fault(
-        adjoint_pass, "sweep.lfsr.streams(lanes), sweep.leap",
-        "self._own.config.noise.lfsr.streams(lanes), sweep.leap", "window", 2, "sweep",
-    ),
-    "sign of the gradient": Fault(
-        gradient_pass, "self.sums[number] + self.currents[number]",
-        "self.sums[number] - self.currents[number]", "window", 2, "update",
-    ),
-    "marks of the window before": Fault(
-        window_memories, "with m.If(self.wipe):", "with m.If(self.wipe & 0):", "window", 0,
-        "update",
-    ),
-    "stale weights": Fault(
-        spike_update, "Mux(first, given, held)", "held", "spike", 2, "update"
-    ),
-    "draws of the first slot only": Fault(
-        spike_update, "pulse(m, walk.valid, 2, \"take\")",
-        "pulse(m, walk.valid & (walk.row == 0), 2, \"take\")", "spike", 2, "update",
-    ),
-    "spikes that are left out": Fault(
-        bit_walk, "rest.eq(left & (left - 1))", "rest.eq(0)", "spike", 2, "update"
-    ),
-    "spikes of the wrong layer": Fault(
-        swept_layer, "self.spikes.eq(forward.spikes & present)",
-        "self.spikes.eq(~forward.spikes & present)", "spike", 2, "update",
-    ),
+LAYERS = {
+    "reset-uncut": 1, "surrogate-width": 1, "surrogate-step": 1, "credit-row": 1, "credit-kept": 1,
+    "marks-stale": 0,
+}  # fmt: skip
+"""The layer in which a fault is found, if it is not the last one."""
+
+PLACES = {
+    name: Place(
+        "spike" if fault.needs == "spike" or name == "spikes-inverted" else "window",
+        LAYERS.get(name, 2), fault.part,
+    )
+    for name, fault in NETWORK_FAULTS.items()
 }  # fmt: skip
 
 
@@ -114,23 +52,6 @@ def faulty_network(update: str) -> NetworkConfig:
         {"neurons": 4, "lanes": 1, "gates": {"synapses": 2}, **common},
     ]
     return network_from_dict({"name": "faulty", "window": {"steps": STEPS}, "layer": layers})
-
-
-def plant(monkeypatch: Any, fault: Fault) -> None:
-    """Replace a line of a module: its classes and functions are those of the changed source."""
-    source = inspect.getsource(fault.module)
-    assert source.count(fault.line) == 1, fault.line
-    changed: dict[str, Any] = {**vars(fault.module)}
-    exec(compile(source.replace(fault.line, fault.wrong), fault.module.__name__, "exec"), changed)
-    for name, own in vars(fault.module).items():
-        if getattr(own, "__module__", None) != fault.module.__name__:
-            continue
-        if inspect.isfunction(own):
-            monkeypatch.setattr(fault.module, name, changed[name])
-        elif inspect.isclass(own) and "elaborate" in vars(own):
-            for method, new in vars(changed[name]).items():
-                if inspect.isfunction(new) and method != "__init__":
-                    monkeypatch.setattr(own, method, new)
 
 
 def stimulus(windows: int = WINDOWS) -> tuple[Events, np.ndarray]:

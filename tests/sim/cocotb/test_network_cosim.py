@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from network_faults import active_work
+from network_faults import active_work, faulty_network
 from networks import random_networks, sweepable
 
 from bitlif.model.config.network import NetworkConfig
@@ -17,7 +19,6 @@ from bitlif.sim.cocotb.network_cosim import run_network_cosim
 from bitlif.sim.compare.network_compare import compare_network_run, resets_of
 from bitlif.sim.compare.network_expected import compute_network_expected, random_network_work
 from bitlif.sim.compare.network_float_check import network_float_distances
-from bitlif.tasks.scenario import NetworkWork
 
 
 def network(number: int) -> NetworkConfig:
@@ -31,10 +32,9 @@ def test_network_is_the_model_also_after_resets(
     update: str, simulator: str, stall: float, tmp_path: Path
 ) -> None:
     work = active_work(update)
-    run = run_network_cosim(
-        work, tmp_path, simulator=simulator, stall=stall, false_starts=resets_of(work)
-    )
-    found = compare_network_run(work, run, stalled=stall > 0)
+    work = replace(work, stall=stall, false_starts=resets_of(work))
+    run = run_network_cosim(work, tmp_path, simulator=simulator)
+    found = compare_network_run(work, run)
     assert found.first is None
     assert found.agrees
     for number, layer in enumerate(run.layers):
@@ -59,10 +59,8 @@ def test_random_networks_are_the_model_in_verilator(
 ) -> None:
     config = sweepable(random_networks(16)[number], number)
     work = random_network_work(config, number, 3, learns=number % 4 > 0)
-    run = run_network_cosim(
-        work, tmp_path, simulator="verilator", stall=stall, false_starts=resets_of(work)
-    )
-    found = compare_network_run(work, run, stalled=stall > 0)
+    work = replace(work, stall=stall, false_starts=resets_of(work))
+    found = compare_network_run(work, run_network_cosim(work, tmp_path, simulator="verilator"))
     assert (found.first, found.agrees) == (None, True)
 
 
@@ -74,8 +72,7 @@ def test_resets_fall_into_the_steps_and_the_sweep() -> None:
     one = work.events.select([0])
     steps = network_window_ends(work.network, one, [model.run(one)], [False]).max()
     assert 0 < forward < steps < sweep
-    idle = NetworkWork(work.network, work.weights, work.events, work.targets, learns=False)
-    assert len(resets_of(idle)) == 1
+    assert len(resets_of(replace(work, learns=False))) == 1
 
 
 def test_command_verifies_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,6 +82,43 @@ def test_command_verifies_networks(tmp_path: Path, capsys: pytest.CaptureFixture
     told = json.loads(capsys.readouterr().out)
     assert told["agree"]
     assert sum(told["by"]["icarus"]["compared"].values()) > 0
-    for words in (["--inject", "threshold-greater"], ["--out", str(tmp_path / "x")]):
-        assert main([*call, *words]) == 2
-        assert f"{words[0]} cannot be used with a network" in capsys.readouterr().err
+    for fault, message in (
+        ("threshold-greater", "--inject must be one of the 16 faults of networks that"),
+        ("weights-stale", "no layer learns with sweep.update = 'spike'"),
+    ):
+        faulty_network("window").save(tmp_path / "w.toml")
+        assert main(["verify", str(tmp_path / "w.toml"), "--inject", fault]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_fault_leaves_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    faulty_network("spike").save(tmp_path / "n.toml")
+    left = tmp_path / "left"
+    call = ["verify", str(tmp_path / "n.toml"), "--windows", "1", "--simulator", "icarus", "--json"]
+    assert main([*call, "--inject", "adjoint-sign", "--stall", "0.1", "--out", str(left)]) == 1
+    told = json.loads(capsys.readouterr().out)
+    first = told["by"]["icarus"]["first"]
+    assert first.startswith("layer.2 sweep: ")
+    assert told["replay"] == str(left)
+    assert (left / "waveform.fst").stat().st_size > 0
+    again = ["verify", "--replay", str(left), "--simulator", "icarus", "--json"]
+    assert main(again) == 1
+    assert json.loads(capsys.readouterr().out)["by"]["icarus"]["first"] == first
+    (left / "core.sv").write_text("module x; endmodule\n")
+    assert main(again) == 2
+    assert "core.sv' is not run: line 1 must be" in capsys.readouterr().err
+    (left / "core.sv").unlink()
+    with np.load(left / "task.npz") as file:
+        task = dict(file)
+    for name, value, message in (
+        ("weights_1", task["weights_1"][1:], "weights must be integers of shape"),
+        ("pointers", np.append(task["pointers"], 0), "pointers must be of shape"),
+        ("seed", np.array(-1), "seed must be in 0 ..="),
+        ("targets", task["targets"][:, :0], "targets must not be empty"),
+    ):
+        np.savez(left / "task.npz", **{**task, name: value})
+        assert main(again) == 2
+        assert message in capsys.readouterr().err
+    np.savez(left / "task.npz", **{name: own for name, own in task.items() if name != "weights_2"})
+    assert main(again) == 2
+    assert "must hold the array weights_2" in capsys.readouterr().err

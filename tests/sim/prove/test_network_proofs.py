@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from network_faults import FAULTS, Fault, faulty_network, plant
+from network_faults import PLACES, faulty_network
 from networks import random_networks
 
 from bitlif.hdl.bus import register_bank
@@ -16,6 +16,8 @@ from bitlif.model import credit as model_credit
 from bitlif.model.config.network import NetworkConfig, network_from_dict
 from bitlif.model.errors import BitlifError
 from bitlif.model.interval import Interval
+from bitlif.sim.compare.network_faults import NETWORK_FAULTS
+from bitlif.sim.compare.patches import line_replaced
 from bitlif.sim.prove.elaborate import elaborated
 from bitlif.sim.prove.finding import Finding
 from bitlif.sim.prove.network_units import NETWORK_UNITS, layer_units
@@ -23,20 +25,20 @@ from bitlif.sim.prove.proofs import proofs, units_of
 from bitlif.sim.prove.prover import prove
 
 ARITHMETIC = {
-    "sign of a product": "adjoint",
-    "rounding of the adjoint": "adjoint",
-    "no cut at a reset": "adjoint",
-    "width of the surrogate": "surrogate",
-    "credit of the neuron before": "credit_sum",
-    "sign of the gradient": "sweep_gradient",
-    "stale weights": "spike_update",
+    "adjoint-sign": "adjoint",
+    "adjoint-rounding": "adjoint",
+    "reset-uncut": "adjoint",
+    "surrogate-width": "surrogate",
+    "credit-kept": "credit_sum",
+    "gradient-sign": "sweep_gradient",
+    "weights-stale": "spike_update",
 }
 """The planted faults of arithmetic units, and the unit that each is in."""
 
 ELSEWHERE = {
-    "order of the sweep", "adjoints of the window before", "surrogate of the wrong step",
-    "credit of the wrong row", "one LFSR for noise and sweep", "marks of the window before",
-    "draws of the first slot only", "spikes that are left out", "spikes of the wrong layer",
+    "sweep-order", "adjoint-stale", "surrogate-step",
+    "credit-row", "sweep-lfsr", "marks-stale",
+    "draws-first", "spikes-left", "spikes-inverted",
 }  # fmt: skip
 """The planted faults of what connects the units: they are tested, not proved."""
 
@@ -108,19 +110,20 @@ def test_layers_have_the_units_that_they_use() -> None:
 
 
 def test_every_fault_is_of_a_unit_or_between_units() -> None:
-    assert set(FAULTS) == set(ARITHMETIC) | ELSEWHERE
+    assert set(NETWORK_FAULTS) == set(ARITHMETIC) | ELSEWHERE
     assert not set(ARITHMETIC) & ELSEWHERE
 
 
 def layer_of(name: str) -> int:
     """Return the layer whose unit has a fault; the layer after hands the credit back."""
-    return FAULTS[name].layer + (ARITHMETIC[name] == "credit_sum")
+    return PLACES[name].layer + (ARITHMETIC[name] == "credit_sum")
 
 
 @pytest.mark.parametrize("name", ARITHMETIC)
-def test_planted_fault_is_refuted_and_replayed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, FAULTS[name])
-    found = refuted(faulty_network(FAULTS[name].update), ARITHMETIC[name], layer_of(name))
+def test_planted_fault_is_refuted_and_replayed(name: str) -> None:
+    fault = NETWORK_FAULTS[name]
+    with line_replaced(fault.module, fault.line, fault.wrong):
+        found = refuted(faulty_network(PLACES[name].update), ARITHMETIC[name], layer_of(name))
     assert found
     assert all(own.gates != own.model for own in found)
     assert found[0].operation
@@ -130,7 +133,7 @@ def test_planted_fault_is_refuted_and_replayed(name: str, monkeypatch: pytest.Mo
 @pytest.mark.long
 @pytest.mark.parametrize("name", ARITHMETIC)
 def test_unit_without_its_fault_is_proved(name: str) -> None:
-    config = faulty_network(FAULTS[name].update)
+    config = faulty_network(PLACES[name].update)
     (proof, *_) = proofs(layer_units(config, layer_of(name))[ARITHMETIC[name]], LIMIT)
     assert proof.result == "proved", proof
 
@@ -183,10 +186,10 @@ def test_range_that_is_too_narrow_is_refuted(name: str) -> None:
     ],
 )
 def test_fault_of_the_register_bank_violates_a_property(
-    line: str, wrong: str, violated: set[str], monkeypatch: pytest.MonkeyPatch
+    line: str, wrong: str, violated: set[str]
 ) -> None:
-    plant(monkeypatch, Fault(register_bank, line, wrong, "", 0, ""))
-    (proof,) = proofs(units_of(NetworkConfig.load("yin-yang"), "register_bank"), LIMIT)
+    with line_replaced(register_bank, line, wrong):
+        (proof,) = proofs(units_of(NetworkConfig.load("yin-yang"), "register_bank"), LIMIT)
     found = {own.claim.split(",")[0] for own in proof.findings if own.answer.result == "refuted"}
     assert violated <= found
 

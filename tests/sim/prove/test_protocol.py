@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 from amaranth.hdl import Module
-from network_faults import Fault, plant
 
 from bitlif.hdl import turns, update_pass
 from bitlif.hdl.bus import axi_lite, axi_stream, register_bank
 from bitlif.hdl.uart import bridge, framing, serial
 from bitlif.model.config.config import Config
-from bitlif.sim.compare.patches import rewired
+from bitlif.sim.compare.patches import line_replaced, rewired
 from bitlif.sim.prove import register_monitor, turn_monitor
 from bitlif.sim.prove.elaborate import elaborated
 from bitlif.sim.prove.pass_monitor import update_pass_unit
@@ -168,11 +167,11 @@ FAULTS = [
 
 @pytest.mark.parametrize(("unit", "module", "line", "wrong", "violated"), FAULTS)
 def test_wrong_line_violates_a_property(
-    unit: str, module: Any, line: str, wrong: str, violated: str, monkeypatch: pytest.MonkeyPatch
+    unit: str, module: Any, line: str, wrong: str, violated: str
 ) -> None:
-    plant(monkeypatch, Fault(module, line, wrong, "", 0, ""))
     kind = "uart_frames" if unit in ("uart_sender", "uart_receiver") else unit
-    assert violated in violations(kind, unit)
+    with line_replaced(module, line, wrong):
+        assert violated in violations(kind, unit)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 64])
