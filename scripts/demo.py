@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,12 @@ from .support.demo_network import (
     load_network,
     print_network,
 )
+from .support.demo_network_gates import (
+    gates_beside,
+    missing_tools,
+    print_network_gates,
+    run_network_gates,
+)
 
 WAVEFORM = "waveform.png"
 """Name of the picture that needs the gates."""
@@ -65,8 +71,10 @@ def add_parser(subparsers: SubParsers) -> None:
         integers that the gates compute, and in float64. Train a network with a hidden layer beside
         it, in integers. Print accuracies, spikes, weights and saturations. Then run a test digit
         of each class, and learn a training digit of each, in the core's Verilog with the layer's
-        learned weights, and compare every value with the integers. Write weights, configurations,
-        report and pictures to a folder. Exits with status 1 on a mismatch.
+        learned weights, and compare every value with the integers. Do so with the network in
+        compiled Verilog, its hidden layer and backward sweep included, and 20 training digits.
+        Write weights, configurations, report and pictures to a folder. Exits with status 1 on a
+        mismatch.
         """,
         (
             "bitlif demo",
@@ -101,11 +109,24 @@ def run(args: argparse.Namespace) -> int:
     config = Config.load(args.config).seeded(args.seed)
     tasks.get(TASK).check(config)
     network = load_network(args.network, TASK, args.seed)
+    lacking = "--no-gates" if simulator is None else missing_tools()
     with (
         OutputFolder(Path(args.out), "demo", force=True) as out,
-        compiled_beside(network, TASK, args.seed, args.threads) as wait_for_engine,
+        compiled_beside(network, TASK, args.seed, args.threads) as engine,
+        gates_beside(network, wanted=not lacking) as gates,
     ):
-        return _run(args, config, network, epochs, simulator, out, wait_for_engine)
+        return _run(args, config, network, epochs, simulator, out, Waits(engine, gates, lacking))
+
+
+class Waits(NamedTuple):
+    """What other processes compile for the network."""
+
+    engine: Callable[[], object]
+    """Wait for the engine."""
+    gates: Callable[[], object]
+    """Wait for the gates."""
+    lacking: str
+    """Why gates are not run, or ""."""
 
 
 def _run(
@@ -115,7 +136,7 @@ def _run(
     epochs: int,
     simulator: str | None,
     out: OutputFolder,
-    wait_for_engine: Callable[[], object],
+    waits: Waits,
 ) -> int:
     # First, so that nothing is compiled if scikit-learn is missing.
     examples = tasks.get(TASK).load(config, args.seed)
@@ -152,10 +173,16 @@ def _run(
         # After the simulation, so that it does not disturb the training that is timed.
         bar = bars.add_task("the network's engine", total=None)
         own_examples = tasks.get(TASK).load(network.outer, args.seed)
-        wait_for_engine()
+        waits.engine()
         compile_network(network, TASK, own_examples, args.seed, args.threads)
         bars.update(bar, total=1, completed=1)
         learned = learn_network(network, TASK, own_examples, epochs, args.seed, args.threads, bars)
+        swept = None
+        if not waits.lacking:
+            bar = bars.add_task("the network in gates", total=None)
+            waits.gates()
+            swept = run_network_gates(network, learned.weights, own_examples)
+            bars.update(bar, total=1, completed=1)
     report = make_report(examples, integer, histories, seconds, args.seed)
     report["compiling_seconds"] = compiling
     findings = diagnose(integer, examples, histories["integer"], task=tasks.get(TASK))
@@ -164,6 +191,7 @@ def _run(
     report["network"] = learned.report
     shown = show_one(examples, integer, histories, twin, learned)
     report["gates"] = None if gates is None else gates.report
+    report["network_gates"] = swept
 
     def fill(folder: Path) -> None:
         save_weights(folder / "weights.npz", integer.weights(), config)
@@ -181,8 +209,9 @@ def _run(
     if args.json:
         print_json(report)
     else:
-        _print(report, out.path)
-    return 0 if gates is None or gates.agree else 1
+        _print(report, out.path, waits.lacking)
+    agree = (gates is None or gates.agree) and (swept is None or swept["agree"])
+    return 0 if agree else 1
 
 
 def make_report(
@@ -273,7 +302,7 @@ def show_one(
     )
 
 
-def _print(report: dict[str, Any], out: Path) -> None:
+def _print(report: dict[str, Any], out: Path, lacking: str) -> None:
     screen = console()
     both: list[tuple[str, str, Callable[[float], str]]] = [
         ("test accuracy", "test_accuracy", lambda x: f"{100 * x:.2f} %"),
@@ -313,6 +342,10 @@ def _print(report: dict[str, Any], out: Path) -> None:
         screen.print("the gates were not run: --no-gates")
     else:
         print_gates(report["gates"])
+        if report["network_gates"] is None:
+            screen.print(f"the network's gates were not run: {lacking}")
+        else:
+            print_network_gates(report["network_gates"])
     pictures = [str(out / name) for name in ("demo.png", WAVEFORM) if (out / name).exists()]
     screen.print(f"written to {out}: open {' and '.join(pictures)}, then for instance")
     config, weights, spikes = (

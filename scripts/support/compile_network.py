@@ -30,19 +30,17 @@ def compile_network(
 
 
 @contextlib.contextmanager
-def compiled_beside(
-    network: NetworkConfig, task: str, seed: int, threads: int
-) -> Iterator[Callable[[], object]]:
-    """Compile the network's engine in another process, if there is a processor for it.
+def beside(module: str, given: object) -> Iterator[Callable[[], object]]:
+    """Run a module in another process, if there is a processor for it.
 
-    Yields a function that waits until the process has ended. Its failure is ignored, since
-    `compile_network` compiles what is not in the cache.
+    `given` is pickled on its standard input. Yields a function that waits until the process has
+    ended. Its failure is ignored, since what it compiles is only a part of the cache.
     """
     if processors() < 2:
         yield lambda: None
         return
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
+        [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -50,11 +48,21 @@ def compiled_beside(
     try:
         assert process.stdin is not None
         with contextlib.suppress(OSError), process.stdin as pipe:
-            pickle.dump((network, task, seed, threads), pipe)
+            pickle.dump(given, pipe)
         yield process.wait
     finally:
         process.kill()
         process.wait()
+
+
+def compiled_beside(
+    network: NetworkConfig, task: str, seed: int, threads: int
+) -> contextlib.AbstractContextManager[Callable[[], object]]:
+    """Compile the network's engine in another process; see `beside`.
+
+    `compile_network` compiles what is not in the cache.
+    """
+    return beside(__name__, (network, task, seed, threads))
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ GATES = (
     "hdl",
     "host/test_link.py",
     "scripts/support/test_demo_gates.py",
+    "scripts/support/test_demo_network_gates.py",
     "scripts/support/test_replay.py",
     "scripts/test_backend_option.py",
     "scripts/test_build.py",

@@ -15,6 +15,7 @@ from matplotlib.image import imread
 
 from bitlif.model.clocks import step_clocks
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.config.toml import dump_config
 from bitlif.model.extras import install_command
 from bitlif.model.files.weight_file import load_weights
@@ -28,6 +29,7 @@ from bitlif.scripts.drawing.waveform_figure import ROWS, draw_waveform
 from bitlif.scripts.main import main
 from bitlif.scripts.support import demo_gates
 from bitlif.scripts.support.demo_gates import Gates, choose_simulator
+from bitlif.scripts.support.demo_network_gates import LEARNED
 from bitlif.scripts.support.waveform import Beat, Wave, beats, excerpts
 from bitlif.sim.compare.faults import faulty_verilog
 from bitlif.tasks.digits import class_targets, load_digits_task
@@ -50,8 +52,12 @@ def run_demo(folder: Path) -> int:
     path = folder / "short.toml"
     short = Config.load("digits").replace(window__steps=STEPS)
     path.write_text(dump_config(short), "utf-8")
+    network = NetworkConfig.load("digits-96").replace(
+        window__steps=STEPS, layer__0__neurons=8, layer__0__lanes=2
+    )
+    network.save(folder / "network.toml")
     line = f"demo --config {path} --epochs 1 --seed {SEED} --out {folder / 'out'}"
-    return main(shlex.split(line))
+    return main([*shlex.split(line), "--network", str(folder / "network.toml")])
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +78,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     report = json.loads((folder / "out" / "report.json").read_text())
     config = Config.load(folder / "out" / "config.toml")
     return Demo(folder / "out", config, report, "".join(text), kept[0])
+
+
+def test_network_is_compared_layer_by_layer(demo: Demo) -> None:
+    report = demo.report["network_gates"]
+    assert report["agree"] is True
+    run, learned = report["runs"].values()
+    assert (run["windows"], learned["windows"]) == (len(SHOWN), LEARNED)
+    steps = LEARNED * STEPS
+    # Of each neuron and step draw, current, membrane and spike, and its adjoint current.
+    for number, neurons in enumerate((8, 10)):
+        assert learned["compared"][f"layer.{number} forward"] == 4 * steps * neurons
+        errors = number
+        assert learned["compared"][f"layer.{number} sweep"] == (1 + errors) * steps * neurons
+    assert not any(sum(own["differ"].values()) for own in (run, learned))
+    assert "gates and model of the network agree in all" in demo.text
 
 
 class Run(NamedTuple):
