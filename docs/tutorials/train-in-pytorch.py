@@ -126,12 +126,15 @@ plt.show()
 #
 # `bitlif build` synthesises the network with a serial port, places and routes it, and packs the
 # bitstream. It checks that the core on the board is cell by cell the netlist that the backend
-# `netlist:ice40` simulates. `--inference` leaves the learning hardware out.
+# `netlist:ice40` simulates. `--inference` leaves the learning hardware out. The widths are the
+# least, one neuron and one weight per clock cycle; without these options they are the fastest that
+# fit.
 
 # %%
 config.save("iris.toml")
 command = (
-    "-m bitlif build iris.toml --inference --board icebreaker --mhz 18 --out iris-board --json"
+    "-m bitlif build iris.toml --inference --lanes 1,1 --synapses 1,1 "
+    "--board icebreaker --mhz 18 --out iris-board --json"
 )
 done = subprocess.run(
     [sys.executable, *command.split()], capture_output=True, text=True, check=True
