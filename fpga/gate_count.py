@@ -46,6 +46,11 @@ def count_core(config: Config, *, learning: bool) -> GateTally:
     return tally
 
 
+def _scale_bits(config: Config) -> int:
+    """Return the bits of the noise scale; 0 without noise."""
+    return config.noise.scale_bits if config.noise.drawn else 0
+
+
 def count_forward(tally: GateTally, config: Config, learning: bool) -> None:
     """Count the forward pass: events, slots, noise and the neurons of all lanes."""
     sizes, ranges = config.layer, derive(config).ranges
@@ -71,15 +76,17 @@ def count_forward(tally: GateTally, config: Config, learning: bool) -> None:
     tally.count("choose", 2 * slot)
     # State reads as zero in the first step of a window.
     tally.count("choose", lanes * (current.bits + membrane.bits))
-    tally.delay(config.noise.scale_bits)
-    count_lfsrs(tally, config.noise, lanes)
+    tally.delay(_scale_bits(config))
+    if config.noise.drawn:
+        count_lfsrs(tally, config.noise, lanes)
     if learning:
         tally.memories.append(Memory("targets", slots, lanes * target))
         tally.delay(config.error.reciprocal_bits)
     # Yosys merges the noise of lanes that share an LFSR, but not their tables.
     shared = config.noise.kind != "inverse_cdf"
-    tally.times = len(set(config.noise.lfsr.streams(lanes))) if shared else lanes
-    count_noise(tally, config)
+    tally.times = len(set(config.noise.streams(lanes))) if shared else lanes
+    if config.noise.drawn:
+        count_noise(tally, config)
     tally.times = lanes
     count_neuron(tally, config, total)
     if targets and config.membrane.reset == "teacher":
@@ -153,7 +160,7 @@ def count_schedule(tally: GateTally, config: Config, learning: bool, shifts: int
     phases = len(config.schedule)
     windows = max(phase.windows for phase in config.schedule).bit_length()
     # The host can access a whole row, even where the core uses a part of it.
-    width = config.noise.scale_bits + config.error.reciprocal_bits + config.learning.rate_bits
+    width = _scale_bits(config) + config.error.reciprocal_bits + config.learning.rate_bits
     width += index_bits(shifts) + windows
     if learning:
         tally.counter(windows)
@@ -221,17 +228,17 @@ def count_elements(
     tally.count("choose", 3 * row + 3 * unit + 3 * index + 2 * slot + 2 * lane)
     # Element read: selects a lane, then a memory.
     tally.count("choose", lanes * (config.synapse.weight.bits + current + membrane))
-    shown = config.synapse.weight.bits + current + membrane + config.noise.scale_bits
-    streams = set(config.noise.lfsr.streams(lanes))
+    shown = config.synapse.weight.bits + current + membrane + _scale_bits(config)
+    streams = set(config.noise.streams(lanes))
     shown += len(streams) * config.noise.lfsr.width
-    widest = [32, config.noise.lfsr.width]
+    widest = [32, config.noise.lfsr.width] if streams else [32]
     if learning:
         entries = 2 * error.entry.bits * errors
         written = error.reciprocal_bits + config.learning.rate_bits + index_bits(shifts)
         written += max(phase.windows for phase in config.schedule).bit_length()
         shown += entries + written
         # A written word replaces its part of a row.
-        tally.count("choose", written + config.noise.scale_bits + entries)
+        tally.count("choose", written + _scale_bits(config) + entries)
         if config.learning.random_bits:
             streams = set(config.learning.lfsr.streams(lanes))
             shown += len(streams) * config.learning.lfsr.width

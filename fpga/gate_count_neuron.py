@@ -123,8 +123,9 @@ def count_neuron(tally: GateTally, config: Config, weights: Wire) -> None:
         tally, Wire.of(config.synapse.current), weights, c.current, config.synapse.current
     )
     before = count_leaky_sum(tally, membrane, current, c.membrane, config.membrane.format)
-    scaled = Wire.holding(ranges["noise"])
-    noisy = tally.sum(before, scaled)
+    noisy = before
+    if config.noise.drawn:
+        noisy = tally.sum(before, Wire.holding(ranges["noise"]))
     tally.count("add", noisy.bits)
     if c.keep_noise:
         tally.saturate(noisy, membrane)

@@ -42,9 +42,9 @@ WATCHED = ("drawn", "slot", "error", "trace", "gradient", "update", "step", "win
 def lfsr_counts(config: Config) -> tuple[int, int]:
     """Return the numbers of distinct LFSRs for the noise and for the updates.
 
-    Lanes can share an LFSR.
+    Lanes can share an LFSR. Without noise there are none.
     """
     lanes, learning = config.layer.lanes, config.learning
-    noise = len(dict.fromkeys(config.noise.lfsr.streams(lanes)))
+    noise = len(dict.fromkeys(config.noise.streams(lanes)))
     update = len(dict.fromkeys(learning.lfsr.streams(lanes))) if learning.random_bits else 0
     return noise, update

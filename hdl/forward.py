@@ -35,8 +35,7 @@ class ForwardEngine(wiring.Component):
     i_targets : In(stream of P targets)
         One transfer per slot and step, if ``take_targets``.
     accept, following : In(1)
-        Whether events are accepted, and whether another step may begin with ``start``; see
-        `EventGather`.
+        Whether events are accepted, and another step may begin with ``start``; see `EventGather`.
     marked, mark_address : Out
         An input spikes in the step that is gathered.
     gathered : Out(1)
@@ -75,6 +74,7 @@ class ForwardEngine(wiring.Component):
     host_bin, host_entry, host_entry_enable, host_entry_data
         See `ErrorPipe`; a write goes to the tables of all lanes.
     noise_lfsr : Out(array of states)
+        Only with noise, as ``noise_scale``.
 
     Latency: `latency` clock cycles from the issue of a slot to its spikes, `error_latency` to its
     errors; the first slot is issued one clock cycle after ``start``. Throughput: one row of weights
@@ -99,31 +99,28 @@ class ForwardEngine(wiring.Component):
         return max(cls.membrane_gap, cls.target_gap) if learning else cls.membrane_gap
 
     def __init__(self, config: Config, *, learning: bool) -> None:
-        self._config = config
-        self._learning = learning
+        self._config, self._learning = config, learning
         self._sizes = gate_sizes(config)
-        sizes, ranges = config.layer, derive(config).ranges
-        lanes, slots = sizes.lanes, sizes.slots
+        inputs, lanes, slots = config.layer.inputs, config.layer.lanes, config.layer.slots
         membrane, error = shape_of(config.membrane.format), shape_of(config.error.format)
-        current = shape_of(config.synapse.current)
-        weight = shape_of(config.synapse.weight)
+        current, weight = shape_of(config.synapse.current), shape_of(config.synapse.weight)
         self._targets = learning or config.membrane.reset == "teacher"
-        self._sum_shape = shape_for(ranges["weight sum"])
+        self._sum_shape = shape_for(derive(config).ranges["weight sum"])
         members = {
-            "i_events": In(stream.Signature(event_layout(sizes.inputs))),
+            "i_events": In(stream.Signature(event_layout(inputs))),
             "accept": In(1),
             "following": In(1),
             "marked": Out(1),
-            "mark_address": Out(range(sizes.inputs)),
+            "mark_address": Out(range(inputs)),
             "gathered": Out(1),
             "free": Out(1),
             "start": In(1),
             "issued": Out(1),
             "done": Out(1),
             "fresh": In(1),
-            "noise_scale": In(config.noise.scale_bits),
+            **({"noise_scale": In(config.noise.scale_bits)} if config.noise.drawn else {}),
             "restart": In(1),
-            "weight_address": Out(range(sizes.inputs * self._sizes.rows)),
+            "weight_address": Out(range(inputs * self._sizes.rows)),
             "weight_row": In(data.ArrayLayout(weight, self._sizes.synapses)),
             "slot_valid": Out(1),
             "slot": Out(range(slots)),
@@ -138,8 +135,9 @@ class ForwardEngine(wiring.Component):
             "host": In(1),
             "host_slot": In(range(slots)),
             "host_state": Out(state_layout(config)),
-            "noise_lfsr": Out(data.ArrayLayout(config.noise.lfsr.width, lfsr_counts(config)[0])),
         }
+        if lfsrs := lfsr_counts(config)[0]:
+            members["noise_lfsr"] = Out(data.ArrayLayout(config.noise.lfsr.width, lfsrs))
         if self._targets:
             target = config.error.target_bits + 1
             members["i_targets"] = In(stream.Signature(data.ArrayLayout(target, lanes)))
@@ -287,22 +285,24 @@ class ForwardEngine(wiring.Component):
             ]
         old_currents, old_membranes = self._hold_state(m, issued, valids, place)
         fresh = [pipe.delay(self.fresh, 1 + after, f"fresh_{after}") for after in (0, stale)]
-        noise = config.noise
-        words, states = lane_words(
-            m, "noise", noise.lfsr.streams(lanes), noise.leap, noise.draw_bits,
-            valids[drawn - NoiseDraw.latency], self.restart,
-        )  # fmt: skip
-        m.d.comb += [own.eq(state) for own, state in zip(self.noise_lfsr, states, strict=True)]
+        noise, words = config.noise, list[Signal]()
+        if noise.drawn:
+            words, states = lane_words(
+                m, "noise", noise.streams(lanes), noise.leap, noise.draw_bits,
+                valids[drawn - NoiseDraw.latency], self.restart,
+            )  # fmt: skip
+            m.d.comb += [own.eq(state) for own, state in zip(self.noise_lfsr, states, strict=True)]
         targets = self._hold_targets(m, issued, place) if self._targets else None
         for lane in range(lanes):
-            m.submodules[f"draw_{lane}"] = draw = NoiseDraw(config.noise)
+            if noise.drawn:
+                m.submodules[f"draw_{lane}"] = draw = NoiseDraw(config.noise)
             m.submodules[f"neuron_{lane}"] = neuron = NeuronPipe(config)
+            if noise.drawn:
+                m.d.comb += [draw.word.eq(words[lane]), neuron.draw.eq(draw.draw)]
+                m.d.comb += self.draws[lane].eq(draw.draw)
             m.d.comb += [
-                draw.word.eq(words[lane]),
-                neuron.draw.eq(draw.draw),
-                self.draws[lane].eq(draw.draw),
                 neuron.weight_sum.eq(sums[lane]),
-                neuron.noise_scale.eq(self.noise_scale),
+                *([neuron.noise_scale.eq(self.noise_scale)] if noise.drawn else []),
                 self.spikes[lane].eq(neuron.spike),
                 self.before[lane].eq(neuron.before),
                 self.currents[lane].eq(neuron.current_next),

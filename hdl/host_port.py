@@ -44,13 +44,14 @@ def entry_layout(config: Config) -> data.StructLayout:
 def phase_layout(config: Config, shifts: int | None = None) -> data.StructLayout:
     """Return a phase of the schedule: the integers that `bitlif.model.derive` returns for it.
 
-    ``shift`` is an index in `rate_shifts`, or one of so many `shifts`; ``windows`` is 0 for a phase
-    that never ends.
+    ``noise_scale`` is there only with noise. ``shift`` is an index in `rate_shifts`, or one of so
+    many `shifts`; ``windows`` is 0 for a phase that never ends.
     """
     shifts = len(rate_shifts(config)) if shifts is None else shifts
+    scale = {"noise_scale": config.noise.scale_bits} if config.noise.drawn else {}
     return data.StructLayout(
         {
-            "noise_scale": config.noise.scale_bits,
+            **scale,
             "reciprocal": config.error.reciprocal_bits,
             "rate": config.learning.rate_bits,
             "shift": range(shifts),
@@ -83,8 +84,8 @@ class HostSignature(wiring.Signature):
     state_blank, trace_blank : In(1)
         State and traces are zero whatever their memories hold, as nothing has run since the reset.
     noise_lfsr, update_lfsr : In(array of states)
-        One state per distinct stream, in the order of the lanes; update_lfsr only in cores with
-        stochastic rounding.
+        One state per distinct stream, in the order of the lanes; noise_lfsr only in cores with
+        noise, update_lfsr only in those with stochastic rounding.
     """
 
     def __init__(self, config: Config, *, learning: bool) -> None:
@@ -106,8 +107,9 @@ class HostSignature(wiring.Signature):
             "schedule": In(phase),
             "schedule_enable": Out(1),
             "schedule_data": Out(phase),
-            "noise_lfsr": In(data.ArrayLayout(config.noise.lfsr.width, noise)),
         }
+        if noise:
+            members["noise_lfsr"] = In(data.ArrayLayout(config.noise.lfsr.width, noise))
         if learning:
             entry = entry_layout(config)
             members |= {

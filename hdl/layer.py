@@ -226,8 +226,9 @@ class LayerCore(wiring.Component):
             forward.host.eq(host.idle),
             forward.host_slot.eq(host.address),
             host.state.eq(forward.host_state),
-            host.noise_lfsr.eq(forward.noise_lfsr),
         ]
+        if hasattr(host, "noise_lfsr"):
+            m.d.comb += host.noise_lfsr.eq(forward.noise_lfsr)
         if learner is None:
             return
         m.d.comb += [

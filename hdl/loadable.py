@@ -42,16 +42,21 @@ def swept_rows(config: Config, swept: DerivedSweep) -> list[dict[str, int]]:
     rows = []
     for number, (phase, made) in enumerate(zip(config.schedule, swept.phases, strict=True)):
         shift = (made.rate_left, made.rate_bias, made.rate_right)
-        rows.append(
-            {
-                "noise_scale": made.noise_scale,
-                "reciprocal": made.reciprocal,
-                "rate": made.rate,
-                "shift": shifts.index(shift),
-                "windows": phase.windows if number < len(config.schedule) - 1 else 0,
-            }
-        )
+        windows = phase.windows if number < len(config.schedule) - 1 else 0
+        rows.append(_row(config, made, shifts.index(shift), windows))
     return rows
+
+
+def _row(config: Config, made: Any, shift: int, windows: int) -> dict[str, int]:
+    """Return a row of the schedule; see `bitlif.hdl.host_port.phase_layout`."""
+    scale = {"noise_scale": made.noise_scale} if config.noise.drawn else {}
+    return {
+        **scale,
+        "reciprocal": made.reciprocal,
+        "rate": made.rate,
+        "shift": shift,
+        "windows": windows,
+    }
 
 
 def rate_shifts(config: Config) -> tuple[tuple[int, int, int], ...]:
@@ -123,15 +128,7 @@ def _rows(
                 f"schedule[{number}].windows must be at most {most}, the range of the core, "
                 f"not {phase.windows}"
             )
-        rows.append(
-            {
-                "noise_scale": made.noise_scale,
-                "reciprocal": made.reciprocal,
-                "rate": made.rate,
-                "shift": shifts.index(shift),
-                "windows": windows,
-            }
-        )
+        rows.append(_row(config, made, shifts.index(shift), windows))
     return rows + rows[-1:] * (len(core.schedule) - len(rows))
 
 

@@ -53,8 +53,9 @@ class SweptHostSignature(wiring.Signature):
             "schedule": In(phase),
             "schedule_enable": Out(1),
             "schedule_data": Out(phase),
-            "noise_lfsr": In(data.ArrayLayout(config.noise.lfsr.width, noise)),
         }
+        if noise:
+            members["noise_lfsr"] = In(data.ArrayLayout(config.noise.lfsr.width, noise))
         if last:
             members |= {"entry": In(entry), "entry_enable": Out(1), "entry_data": Out(entry)}
         if number >= network.learned_from:

@@ -48,11 +48,11 @@ class NeuronPipe(wiring.Component):
     membrane : In(signed)
         Membrane potential before the step, `membrane_delay` clock cycles after ``weight_sum``.
     draw : In(signed)
-        Noise draw, `draw_delay` clock cycles after ``weight_sum``.
+        Noise draw, `draw_delay` clock cycles after ``weight_sum``; only with noise.
     reset : In(1)
         Reset by the teacher in this step (ignored with free reset).
     noise_scale : In(scale_bits)
-        Noise scale of the phase; must be stable while a neuron is in the pipeline.
+        Noise scale of the phase; must be stable while a neuron is in the pipeline. Only with noise.
     current_soon : Out(signed)
         Synaptic current after the step, `current_latency` clock cycles after ``weight_sum``.
     current_next, membrane_next : Out(signed)
@@ -80,14 +80,16 @@ class NeuronPipe(wiring.Component):
         current, membrane = (
             shape_of(fmt) for fmt in (config.synapse.current, config.membrane.format)
         )
+        noise = {"draw": In(draw_shape(config.noise))}
+        scale = {"noise_scale": In(config.noise.scale_bits)}
         super().__init__(
             {
                 "weight_sum": In(shape_for(ranges["weight sum"])),
                 "current": In(current),
                 "membrane": In(membrane),
-                "draw": In(draw_shape(config.noise)),
+                **(noise if config.noise.drawn else {}),
                 "reset": In(1),
-                "noise_scale": In(config.noise.scale_bits),
+                **(scale if config.noise.drawn else {}),
                 "current_soon": Out(current),
                 "current_next": Out(current),
                 "membrane_next": Out(membrane),
@@ -103,7 +105,7 @@ class NeuronPipe(wiring.Component):
         pipe = Pipe(m)
         config = self._config
         derived = derive(config)
-        c, ranges = derived.constants, derived.ranges
+        c = derived.constants
         membrane_shape = shape_of(config.membrane.format)
         # Synaptic current.
         current, current_flag = leaky_sum(
@@ -114,12 +116,8 @@ class NeuronPipe(wiring.Component):
         before, before_flag = leaky_sum(
             pipe, self.membrane, current, c.membrane, "membrane", config.membrane.format
         )
-        scale = pipe.register(self.noise_scale, "noise_scale")
-        product = pipe.register(scale * self.draw, "noise_product", keep=not c.noise_shift)
-        scaled = round_shift(product, c.noise_bias, c.noise_shift)
-        noise = pipe.register(scaled, "noise", shape_for(ranges["noise"]))
         # One draw decides the spike, and is part of the kept membrane if the noise is kept.
-        noisy = before + noise
+        noisy = before + self._noise(pipe) if config.noise.drawn else before
         spike = pipe.register(noisy >= c.threshold, "spike")
         kept, kept_flag = saturate(noisy, membrane_shape) if c.keep_noise else (before, Const(0, 1))
         kept = pipe.register(kept, "kept", membrane_shape)
@@ -138,3 +136,12 @@ class NeuronPipe(wiring.Component):
             self.saturated[2].eq(kept_flag),
         ]
         return m
+
+    def _noise(self, pipe: Pipe) -> Value:
+        """Return the draw in membrane LSBs, `noise_latency` clock cycles after ``draw``."""
+        derived = derive(self._config)
+        c = derived.constants
+        scale = pipe.register(self.noise_scale, "noise_scale")
+        product = pipe.register(scale * self.draw, "noise_product", keep=not c.noise_shift)
+        scaled = round_shift(product, c.noise_bias, c.noise_shift)
+        return pipe.register(scaled, "noise", shape_for(derived.ranges["noise"]))

@@ -37,6 +37,7 @@ def follow_schedule(
     close : Signal
         A window ends in this clock cycle.
     """
+    noisy = hasattr(forward, "noise_scale")
     m.submodules.schedule = schedule = Memory(
         shape=layout,
         depth=len(rows),
@@ -47,7 +48,7 @@ def follow_schedule(
     write = schedule.write_port()
     m.d.comb += [
         read.addr.eq(core.phase),
-        forward.noise_scale.eq(read.data.noise_scale),
+        *([forward.noise_scale.eq(read.data.noise_scale)] if noisy else []),
         core.host.schedule.eq(read.data),
         write.addr.eq(core.host.address),
         write.data.eq(core.host.schedule_data),

@@ -259,8 +259,9 @@ class SweptLayer(wiring.Component):
             forward.host.eq(host.idle),
             forward.host_slot.eq(host.address),
             host.state.eq(forward.host_state),
-            host.noise_lfsr.eq(forward.noise_lfsr),
         ]
+        if hasattr(host, "noise_lfsr"):
+            m.d.comb += host.noise_lfsr.eq(forward.noise_lfsr)
         if self._last:
             m.d.comb += [
                 forward.host_bin.eq(host.address),

@@ -86,8 +86,9 @@ class Buffers:
     def noise(self) -> Noise:
         """Return the construction of draws; a popcount is a sum of one-bit words."""
         noise = self.config.noise
-        popcount = noise.kind == "popcount"
-        shape = (noise.draw_bits, 1) if popcount else (noise.words, noise.word_bits)
+        shape = (noise.words, noise.word_bits)
+        if noise.kind in ("popcount", "none"):
+            shape = noise.draw_bits, 1
         return Noise(shape, self.integers(noise.quantiles))
 
     def state(self) -> State:

@@ -13,6 +13,7 @@ from .config.remarks import idle_rate
 from .errors import BitlifError, BitlifTypeError, warn
 from .events import Events
 from .result import Result
+from .table import has_table
 from .targets import (
     RAW,
     REAL,
@@ -198,6 +199,15 @@ def check_targets(
     elif meaning == RAW and not is_uint16(array):
         warn_of_small(config, levels, prefix)
     return np.ascontiguousarray(levels[:, None, :] if levels.ndim == 2 else levels)
+
+
+def require_learnable(config: Config) -> None:
+    """Raise if a layer cannot learn, because its error table cannot be computed without noise."""
+    if not has_table(config.error, config.noise):
+        raise BitlifError(
+            f"error.rule must be 'table' for learning with noise.kind = 'none', "
+            f"not {quoted(config.error.rule)}, whose table is computed from the noise"
+        )
 
 
 def require_no_targets(config: Config, *, needed: bool) -> None:

@@ -214,10 +214,13 @@ def _constants(config: Settings, ranges: dict[str, Interval]) -> Constants:
     )
 
 
+def _sigma_lsbs(config: Settings, sigma: float) -> Fraction:
+    return Fraction(Decimal(repr(sigma))) / config.membrane.format.lsb
+
+
 def _noise_ratio(config: Settings, sigma: float) -> Fraction:
     """Return the value of one draw unit in membrane LSBs."""
-    lsbs = Fraction(Decimal(repr(sigma))) / config.membrane.format.lsb
-    return lsbs / Fraction(config.noise.pmf.sigma)
+    return _sigma_lsbs(config, sigma) / Fraction(config.noise.pmf.sigma)
 
 
 def _largest_shift(ratio: Fraction, bits: int) -> int:
@@ -229,11 +232,15 @@ def _largest_shift(ratio: Fraction, bits: int) -> int:
 
 
 def _noise_shift(config: Settings) -> int:
+    if not config.noise.drawn:
+        return 0
     largest = max(phase.sigma for phase in config.schedule)
     return _largest_shift(_noise_ratio(config, largest), config.noise.scale_bits)
 
 
 def _noise_scale(config: Settings, number: int, noise_shift: int) -> int:
+    if not config.noise.drawn:
+        return 0
     sigma = config.schedule[number].sigma
     scale = round_fraction(_noise_ratio(config, sigma) * (1 << noise_shift))
     most = (1 << config.noise.scale_bits) - 1
@@ -257,7 +264,10 @@ def effective_sigma(config: Settings, scale: int, noise_shift: int) -> Fraction:
 def _reciprocal_ratio(config: Settings, number: int, noise_shift: int) -> Fraction:
     """Return the number of bins per membrane LSB."""
     scale = _noise_scale(config, number, noise_shift)
-    return 1 / (effective_sigma(config, scale, noise_shift) * config.error.step)
+    sigma = effective_sigma(config, scale, noise_shift)
+    if not config.noise.drawn:
+        sigma = _sigma_lsbs(config, config.schedule[number].sigma)
+    return 1 / (sigma * config.error.step)
 
 
 def _bin_shift(config: Settings, noise_shift: int) -> int:

@@ -244,5 +244,10 @@ def _surrogate(config: Settings, sweep: SweepConfig) -> Surrogate:
             f"surrogate.width must fit the membrane's format '{config.membrane.format}', "
             f"not {sweep.surrogate.width:g}"
         )
+    if not config.noise.drawn:
+        raise BitlifError(
+            f"surrogate.bits must be 1 with noise.kind = 'none', not {sweep.surrogate.bits}: the "
+            f"table is the density of the noise"
+        )
     table = surrogate_table(config.noise.pmf, sweep.surrogate.bits)
     return Surrogate(limit, reciprocal, shift, np.array(table, np.int64))

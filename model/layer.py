@@ -18,6 +18,7 @@ from .checks import (
     check_events,
     check_targets,
     check_weights,
+    require_learnable,
     require_no_targets,
     warn_of_idle,
 )
@@ -238,6 +239,7 @@ class Layer(BaseLayer[Snapshot]):
             If no learning rate of the schedule can change a weight.
         """
         wanted = check_records(record, LAYER_RECORDS)
+        require_learnable(self._config)
         warn_of_idle(self._config)
         spikes = check_events(self._config, events)
         return self._run(spikes, self._levels(targets, spikes.windows, needed=True), LEARN, wanted)
@@ -246,6 +248,8 @@ class Layer(BaseLayer[Snapshot]):
         self, targets: Integers | None, windows: int, *, needed: bool
     ) -> NDArray[np.uint16]:
         """Return checked raw targets, an empty array if there are none."""
+        if needed:
+            require_learnable(self._config)
         if targets is None:
             require_no_targets(self._config, needed=needed)
             return np.zeros((0, 1, self._config.layer.neurons), np.uint16)

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base_layer import Kept
-from .checks import check_events, check_targets, check_weights, require_no_targets
+from .checks import (
+    check_events,
+    check_targets,
+    check_weights,
+    require_learnable,
+    require_no_targets,
+)
 from .config.network import NetworkConfig
 from .counters import COUNTERS
 from .display import one_line
@@ -272,6 +278,8 @@ class Network(Kept[NetworkSnapshot]):
     ) -> tuple[Events, NDArray[np.uint16]]:
         spikes = check_events(self._parts[0].config, events)
         last = self._parts[-1].config
+        if needed:
+            require_learnable(last)
         if targets is None:
             require_no_targets(last, needed=needed)
             return spikes, np.zeros((0, 1, last.layer.neurons), np.uint16)

@@ -1,6 +1,6 @@
 """Noise sources: the construction of a centred integer draw from random bits, and its exact PMF.
 
-There are three constructions, all symmetric about zero:
+There are three constructions, all symmetric about zero, and none:
 
 ``sum``
     The sum of ``words`` uniform words of ``word_bits`` bits. The draw is twice the sum minus its
@@ -10,6 +10,8 @@ There are three constructions, all symmetric about zero:
 ``inverse_cdf``
     One word addresses a table of Gaussian quantiles rounded to ``level_bits``. The tail ends at
     the quantile of the outermost address.
+``none``
+    Every draw is 0, and there are no LFSRs.
 
 None of them is exactly Gaussian. `Pmf` is the exact distribution, with its cut-off and kurtosis;
 the error tables (`bitlif.model.table`) are computed from it. Its counts assume that all words are
@@ -41,9 +43,9 @@ from .errors import (
     require_int,
     require_kind,
 )
-from .lfsr import LfsrConfig, read_bits
+from .lfsr import Lfsr, LfsrConfig, read_bits
 
-KINDS = ("sum", "popcount", "inverse_cdf")
+KINDS = ("sum", "popcount", "inverse_cdf", "none")
 
 EXACT = decimal.Context(prec=40)
 """Decimal arithmetic, which gives the same digits on every machine; exp and log of C do not."""
@@ -56,7 +58,8 @@ class NoiseConfig:
     Parameters
     ----------
     kind : str
-        ``"sum"``, ``"popcount"`` or ``"inverse_cdf"``; see the module.
+        ``"sum"``, ``"popcount"``, ``"inverse_cdf"`` or ``"none"``; see the module. With
+        ``"none"``, all other fields are unused.
     words : int
         Words per draw, 1 ..= 64 (1 for ``inverse_cdf``).
     word_bits : int
@@ -109,14 +112,28 @@ class NoiseConfig:
             )
 
     @property
+    def drawn(self) -> bool:
+        """Whether there is noise."""
+        return self.kind != "none"
+
+    @property
     def draw_bits(self) -> int:
-        """Bits per draw."""
-        return self.words * self.word_bits
+        """Bits per draw; 0 without noise."""
+        return self.words * self.word_bits if self.drawn else 0
 
     @property
     def leap(self) -> int:
         """Positions of the bit stream between draws."""
         return self.lfsr.leap or self.draw_bits
+
+    def streams(self, lanes: int) -> list[Lfsr]:
+        """Return the LFSR of each lane at its start; none without noise."""
+        return self.lfsr.streams(lanes) if self.drawn else []
+
+    @property
+    def draw_sigma(self) -> float:
+        """Standard deviation of a draw; 1 without noise, so that draws of 0 are 0 sigma."""
+        return float(self.pmf.sigma) if self.drawn else 1.0
 
     @property
     def quantiles(self) -> np.ndarray:
@@ -164,12 +181,14 @@ class Pmf:
 
     @property
     def cutoff(self) -> float:
-        """Maximum draw in sigma."""
-        return float(self.levels[-1] / self.sigma)
+        """Maximum draw in sigma; 0 without noise."""
+        return float(self.levels[-1] / self.sigma) if self.sigma else 0.0
 
     @property
     def kurtosis(self) -> float:
-        """Excess kurtosis: 0 for a Gaussian."""
+        """Excess kurtosis: 0 for a Gaussian, and without noise."""
+        if not self.sigma:
+            return 0.0
         return float(self.moment(4) / self.moment(2) ** 2) - 3.0
 
     @functools.cached_property
@@ -219,6 +238,8 @@ def _last_at_most(ascending: tuple[Fraction, ...], point: Fraction) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _pmf(kind: str, words: int, word_bits: int, level_bits: int) -> Pmf:
+    if kind == "none":
+        return Pmf((0,), (1,))
     if kind == "inverse_cdf":
         tally: dict[int, int] = {}
         for level in quantile_table(word_bits, level_bits):

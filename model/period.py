@@ -34,7 +34,7 @@ class Periods(NamedTuple):
     """
 
     noise_bits: int
-    """Period of a lane's noise stream, in positions."""
+    """Period of a lane's noise stream, in positions; 0 without noise, as the next two."""
     noise_draws: int
     """Period of a lane's noise stream, in draws."""
     neuron_steps: int
@@ -67,9 +67,9 @@ synapse_windows=131071)
     update = (1 << learning.lfsr.width) - 1
     drawn = learning.random_bits > 0
     return Periods(
-        bits,
-        draw_period(noise.leap, bits),
-        draw_period(noise.leap * slots, bits),
+        bits if noise.drawn else 0,
+        draw_period(noise.leap, bits) if noise.drawn else 0,
+        draw_period(noise.leap * slots, bits) if noise.drawn else 0,
         draw_period(learning.leap, update) if drawn else 0,
         draw_period(learning.leap * slots * config.layer.inputs, update) if drawn else 0,
     )
@@ -85,7 +85,9 @@ def check_draws(config: Settings) -> None:
     """
     noise, learning, sizes = config.noise, config.learning, config.layer
     found = periods(config)
-    _check_lanes("noise", constant_lane(noise.lfsr, noise.leap, sizes.lanes, noise), noise.leap)
+    if noise.drawn:
+        lane = constant_lane(noise.lfsr, noise.leap, sizes.lanes, noise)
+        _check_lanes("noise", lane, noise.leap)
     if found.neuron_steps == 1:
         raise BitlifError(
             f"noise.lfsr.leap * slots must not be a multiple of the LFSR's period "

@@ -105,7 +105,9 @@ class Opener:
     def lfsr_states(self, snapshot: Snapshot) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the states of the noise and of the update LFSRs; see `Layer.lfsr_states`."""
         learning = self._config.learning
-        noise = stream_states(snapshot.streams, self._config.noise.lfsr.width)
+        noise: tuple[int, ...] = ()
+        if self._config.noise.drawn:
+            noise = stream_states(snapshot.streams, self._config.noise.lfsr.width)
         if not learning.random_bits:
             return noise, ()
         return noise, stream_states(snapshot.update_streams, learning.lfsr.width)

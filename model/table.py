@@ -156,8 +156,15 @@ class ErrorConfig:
         return Fraction(2 << self.span, self.entries)
 
 
+def has_table(error: ErrorConfig, noise: NoiseConfig) -> bool:
+    """Return whether the rule has a table: all but ``table`` are computed from the noise."""
+    return error.rule == "table" or noise.drawn
+
+
 def error_table(error: ErrorConfig, noise: NoiseConfig) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the raw columns A and B, lowest bin first; see the module's docstring.
+
+    All entries are 0 if the rule needs noise and there is none; see `has_table`.
 
     Examples
     --------
@@ -165,6 +172,8 @@ def error_table(error: ErrorConfig, noise: NoiseConfig) -> tuple[tuple[int, ...]
     >>> a[0], a[128], b[128], b[0], a == b[::-1]       # limit; at threshold near 0.8; none
     (224, 24, 25, 0, True)
     """
+    if not has_table(error, noise):
+        return (0,) * error.entries, (0,) * error.entries
     if error.rule == "table":
         scale = 1 / error.entry.lsb
         return tuple(

@@ -57,7 +57,10 @@ class Table(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """The construction of draws: (words, word_bits), and the quantiles of an inverse CDF."""
+    """The construction of draws: (words, word_bits), and the quantiles of an inverse CDF.
+
+    Without noise there are 0 words.
+    """
 
     shape: Any
     quantiles: Any
@@ -158,6 +161,9 @@ def spread_four(made, draws):  # type: ignore[no-untyped-def]
 @compilable
 def draw_block(streams, noise, lanes, steps, lane_draws, draws):  # type: ignore[no-untyped-def]
     """Write the draws of the next `steps` steps to `draws`: (steps * M,), step by step."""
+    if noise.shape[0] == 0:
+        set_zero(draws)
+        return
     neurons = draws.size // steps
     slots = (neurons + lanes - 1) // lanes
     own = streams.buffer.shape[0] > 1

@@ -214,7 +214,7 @@ def _show_derived(config: Config, as_json: bool) -> int:
 def _lfsrs(config: Config) -> dict[str, Any]:
     """Return the LFSRs of the noise, and those of the update if it uses random bits."""
     noise, learning = config.noise, config.learning
-    sources = {"noise": (noise.lfsr, noise.leap, noise.draw_bits)}
+    sources = {"noise": (noise.lfsr, noise.leap, noise.draw_bits)} if noise.drawn else {}
     if learning.random_bits:
         sources["update"] = (learning.lfsr, learning.leap, learning.random_bits)
     found = {}
@@ -243,10 +243,12 @@ def _print_noise(config: Config) -> None:
     columns = ("source", "register", "taps", "start", "leap", "bits/draw", "lanes")
     out.print(result_table("LFSRs at position 0", columns, rows))
     found = periods(config)
-    again = [
-        ("draws of a lane", found.noise_draws, "draws"),
-        ("noise of a neuron", found.neuron_steps, "steps"),
-    ]
+    again = []
+    if config.noise.drawn:
+        again = [
+            ("draws of a lane", found.noise_draws, "draws"),
+            ("noise of a neuron", found.neuron_steps, "steps"),
+        ]
     if config.learning.random_bits:
         again += [
             ("random bits of a lane", found.update_draws, "draws"),

@@ -35,9 +35,11 @@ def network_observables(
     def of_lanes(name: str, when: str, path: str, shape: object) -> Observable:
         return Observable(name, when, path, shape.bits, shape.signed, lanes)  # type: ignore[attr-defined]
 
+    draw = Interval(levels[0], levels[-1])
+    draws = [of_lanes("noise draw", "drawn", "forward.draws", draw)] * config.noise.drawn
     seen = [
         of_lanes("weight sum", "drawn", "forward.weight_sums", ranges["weight sum"]),
-        of_lanes("noise draw", "drawn", "forward.draws", Interval(levels[0], levels[-1])),
+        *draws,
         *(
             of_lanes(variable.title, "slot", f"forward.{variable.signal}", variable.format(config))
             for variable in state_variables("neuron")

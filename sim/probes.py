@@ -88,13 +88,14 @@ def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observa
 
     membrane, levels = config.membrane.format, config.noise.pmf.levels
     draw = Interval(levels[0], levels[-1])
+    draws = [lane_values("noise draw", "drawn", "forward.draws", draw)] * config.noise.drawn
     seen = [
         lane_values("weight sum", "drawn", "forward.weight_sums", ranges["weight sum"]),
         *(
             lane_values(own.title, "slot", f"forward.{own.signal}", own.format(config))
             for own in state_variables("neuron")
         ),
-        lane_values("noise draw", "drawn", "forward.draws", draw),
+        *draws,
         Observable("spike", "slot", "forward.spikes", 1, False, lanes),
         lane_values("kept membrane", "slot", "forward.kept", membrane),
     ]
@@ -110,7 +111,8 @@ def observables(config: Config, *, learning: bool, learn: bool) -> tuple[Observa
             lane_values("gradient", "gradient", "learner.gradient_row", ranges["gradient"]),
             lane_values("weight", "update", "learner.update_data", config.synapse.weight),
         ]
-    seen.append(Observable("noise LFSR", "window", "host__noise_lfsr", lfsr, False, noise))
+    if noise:
+        seen.append(Observable("noise LFSR", "window", "host__noise_lfsr", lfsr, False, noise))
     if learning and update:
         width = config.learning.lfsr.width
         seen.append(Observable("update LFSR", "window", "host__update_lfsr", width, False, update))

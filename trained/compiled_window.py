@@ -92,7 +92,7 @@ class CompiledWindow:
                 arrays[f"{name}current"] = state.currents[number].cpu().numpy()
             if state.membranes:
                 arrays[f"{name}membrane"] = state.membranes[number].cpu().numpy()
-            if own.window.lfsr == "carry":
+            if own.window.lfsr == "carry" and own.noise.drawn:
                 draws = state.windows * own.window.steps * own.layer.slots
                 sources = dict.fromkeys(own.noise.lfsr.streams(own.layer.lanes))
                 states = [source.jump(draws * own.noise.leap).state for source in sources]

@@ -45,6 +45,8 @@ def noise_draws(config: Config, first: int, windows: int, device: Any) -> Any:
         Centred, in the unit of the noise's distribution.
     """
     noise, sizes, steps = config.noise, config.layer, config.window.steps
+    if not noise.drawn:
+        return torch.zeros((steps, windows, sizes.neurons), dtype=torch.int64, device=device)
     carried = config.window.lfsr == "carry"
     made = windows if carried else 1
     count = made * steps * sizes.slots

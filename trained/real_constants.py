@@ -23,12 +23,18 @@ def phase_of(
 
 
 def real_constants(network: NetworkConfig, number: int, windows_learned: int = 0) -> RealConstants:
-    """Return leaks, gain, threshold and sigma as the integers of a layer have them."""
+    """Return leaks, gain, threshold and sigma as the integers of a layer have them.
+
+    Without noise, sigma is that of the schedule, the unit of the error table.
+    """
     own = network.layers[number].config
     c, phase = phase_of(network, number, windows_learned)
     lsb = float(own.membrane.format.lsb)
     leak_s, leak_m, gain, threshold = real_values(own)
     sigma = float(effective_sigma(own, phase.noise_scale, c.noise_shift)) * lsb
+    if not own.noise.drawn:
+        derived = network.derived(number)
+        sigma = float(own.schedule[derived.phase_at(windows_learned)].sigma)
     return RealConstants(leak_s, leak_m, gain, threshold, sigma)
 
 

@@ -111,7 +111,8 @@ the number of windows learned in it, keep their old values until the next reset.
 
 _LEAN = """
 Without learning hardware there are only `weights`, `current`, `membrane`, `noise_scale` and \
-`noise_lfsr`."""
+`noise_lfsr`.
+A core without noise has neither of the last two."""
 
 _NETWORK = f"""\
 # Registers and streams of a network behind buses

@@ -236,11 +236,12 @@ def require_addressable(config: Config) -> int:
 
 
 def forward_elements(config: Config, variables: Iterable[StateVariable]) -> dict[str, Elements]:
-    """Return the memories of a layer for its state and its noise."""
+    """Return the memories of a layer for its state and its noise, if it has any."""
     found = {own.name: _of(own.name, own.count(config), own.format(config)) for own in variables}
-    phases, scale = len(config.schedule), _top(config.noise.scale_bits)
-    found["noise_scale"] = Elements(MEMORIES["noise_scale"], phases, 0, scale)
-    found["noise_lfsr"] = lfsr_elements(MEMORIES["noise_lfsr"], config.noise.lfsr, config)
+    if config.noise.drawn:
+        phases, scale = len(config.schedule), _top(config.noise.scale_bits)
+        found["noise_scale"] = Elements(MEMORIES["noise_scale"], phases, 0, scale)
+        found["noise_lfsr"] = lfsr_elements(MEMORIES["noise_lfsr"], config.noise.lfsr, config)
     return found
 
 

@@ -180,8 +180,8 @@ _ALL = (
     *_modes("trace", "the traces"),
     Field(
         "noise.kind",
-        "sum of words, number of ones, or Gaussian quantiles",
-        "'sum', 'popcount', 'inverse_cdf'",
+        "sum of words, number of ones, Gaussian quantiles, or no noise",
+        "'sum', 'popcount', 'inverse_cdf', 'none'",
     ),
     Field("noise.words", "words of a draw", "1 ..= 64, 1 for 'inverse_cdf'"),
     Field("noise.word_bits", "bits of a word", "1 ..= 16, at least 2 for 'inverse_cdf'"),
@@ -252,7 +252,7 @@ _ALL = (
     ),
     Field(
         "schedule[].sigma",
-        "standard deviation of the noise",
+        "standard deviation of the noise; without noise, the unit of the error table",
         "above 0, at most 1000000",
         "the unit of the membrane",
     ),

@@ -134,12 +134,12 @@ class NetworkConfig:
     def _sources(self) -> Iterator[tuple[str, Any]]:
         for number, layer in enumerate(self.layers):
             config = layer.config
-            for name, lfsr in (
-                ("noise", config.noise.lfsr),
+            for name, source in (
+                ("noise", config.noise),
                 ("learning", config.learning.lfsr),
                 ("sweep", layer.sweep.lfsr),
             ):
-                for start in dict.fromkeys(lfsr.streams(config.layer.lanes)):
+                for start in dict.fromkeys(source.streams(config.layer.lanes)):
                     yield f"layer.{number}.{name}.lfsr", start
 
     def derived(self, number: int) -> Derived:

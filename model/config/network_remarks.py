@@ -28,7 +28,7 @@ def _layer_remarks(own: LayerSections, number: int, count: int) -> Iterator[str]
             "and high around the threshold divided by the root of the number of active inputs"
         )
     noise = periods(config).neuron_steps
-    if noise < steps:
+    if config.noise.drawn and noise < steps:
         yield (
             f"noise.lfsr: the noise of a neuron repeats after {noise} steps, within a window of "
             f"{steps}: choose a wider LFSR or another leap"

@@ -10,6 +10,7 @@ from bitlif.model.derive import derive
 from bitlif.model.gradient_range import error_range, gradient_range, idle_phases, least_rate
 from bitlif.model.period import periods
 from bitlif.model.sections import Settings
+from bitlif.model.table import has_table
 
 
 def remarks(config: Settings) -> tuple[str, ...]:
@@ -45,6 +46,8 @@ def idle_rate(config: Settings) -> str | None:
 
 
 def _rates(config: Settings) -> Iterator[str]:
+    if not has_table(config.error, config.noise):
+        return  # It cannot learn, which `bitlif.model.checks.require_learnable` says.
     derived = derive(config)
     gradient = gradient_range(config, derived)
     if gradient.low == gradient.high == 0:
@@ -75,7 +78,7 @@ def _rates(config: Settings) -> Iterator[str]:
 
 def _repeats(config: Settings) -> Iterator[str]:
     found, carried = periods(config), config.window.lfsr == "carry"
-    if found.neuron_steps < config.window.steps:
+    if config.noise.drawn and found.neuron_steps < config.window.steps:
         yield (
             f"the noise of a neuron repeats after {found.neuron_steps} steps, within a window of "
             f"{config.window.steps}: choose a wider noise.lfsr or another leap"

@@ -242,7 +242,7 @@ def _noise_bound(config: Config, phase: int) -> float:
     lsb = float(config.membrane.format.lsb)
     scale = derive(config).phases[phase].noise_scale / 2.0**constants.noise_shift * lsb
     pmf = config.noise.pmf
-    slope = abs(scale - config.schedule[phase].sigma / float(pmf.sigma))
+    slope = abs(scale - config.schedule[phase].sigma / config.noise.draw_sigma)
     rounding = lsb / 2 if constants.noise_shift else 0.0
     return (
         slope * pmf.levels[-1] + rounding + FLOAT_STEP * pmf.cutoff * config.schedule[phase].sigma

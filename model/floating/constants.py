@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bitlif.model.config.config import Config
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.fixed import Format
+from bitlif.model.noise import Pmf
 from bitlif.model.sections import DecayConfig
 from bitlif.model.surrogate import BINS, SPAN
 
@@ -31,10 +32,11 @@ def limits(fmt: Format, *, matched: bool) -> tuple[float, float]:
 
 def error_functions(config: Config) -> tuple[NDArray[np.float64], ...]:
     """Return the arrays of the error function: the first fields of `FloatArrays`."""
-    pmf = config.noise.pmf
+    noise = config.noise
+    none = np.zeros(0)
     return (
-        pmf.knots_in_sigma(),
-        pmf.cumulative(),
+        noise.pmf.knots_in_sigma() if noise.drawn else none,
+        noise.pmf.cumulative() if noise.drawn else none,
         np.array(config.error.a, np.float64),
         np.array(config.error.b, np.float64),
     )
@@ -80,17 +82,22 @@ def float_constants(config: Config, number: int, *, matched: bool) -> FloatConst
     )
 
 
+def largest_mass(pmf: Pmf) -> float:
+    """Return the mass of the likeliest bin of the surrogate's table, relative to which it is."""
+    places = np.arange(BINS + 1) * (SPAN / BINS)
+    edges = np.interp(places, pmf.knots_in_sigma(), pmf.cumulative())
+    return float(np.diff(edges).max())
+
+
 def float_sweep_constants(
     network: NetworkConfig, number: int, *, matched: bool, gated: bool = True
 ) -> FloatSweepConstants:
     """Return the real parameters of the sweep of layer `number`."""
     own = network.layers[number]
-    sweep, pmf = own.sweep, own.config.noise.pmf
+    sweep = own.sweep
     surrogate, width, bits = WINDOW, sweep.surrogate.width, sweep.surrogate.bits
     if bits > 1:
         surrogate = PIECEWISE_DENSITY if matched else DENSITY
-    # The integers' table holds means over bins, relative to the largest.
-    edges = np.interp(np.arange(BINS + 1) * (SPAN / BINS), pmf.knots_in_sigma(), pmf.cumulative())
     top = 1.0 - 2.0**-bits
     credit, membrane, current = (
         limits(fmt, matched=matched) for fmt in (sweep.credit, sweep.membrane, sweep.current)
@@ -104,7 +111,7 @@ def float_sweep_constants(
         surrogate=surrogate,
         width=width,
         span=SPAN * width,
-        scale=top * (SPAN / BINS) / float(np.diff(edges).max()),
+        scale=top * (SPAN / BINS) / largest_mass(own.config.noise.pmf) if bits > 1 else 1.0,
         top=top,
         credit_low=credit[0],
         credit_high=credit[1],

@@ -49,7 +49,7 @@ def following(network: NetworkConfig, result: NetworkResult) -> dict[str, Any]:
     for number, (own, layer) in enumerate(zip(result.layers, network.layers, strict=True)):
         if own.draws is None or own.membrane is None:
             raise ValueError("the run of the integers must have recorded 'membrane' and 'draws'")
-        draws.append(own.draws / float(layer.config.noise.pmf.sigma))
+        draws.append(own.draws / layer.config.noise.draw_sigma)
         hidden = number < len(network.layers) - 1
         derivatives.append(real_derivatives(network, number, own.membrane) if hidden else None)
     return {

@@ -22,6 +22,7 @@ from bitlif.model.checks import (
     check_events,
     check_real_targets,
     check_real_weights,
+    require_learnable,
     require_no_targets,
 )
 from bitlif.model.config.config import Config
@@ -263,12 +264,16 @@ class FloatLayer(BaseLayer[FloatSnapshot]):
 
     def _draw(self, state: dict[str, Any], noise: Reals) -> dict[str, Any]:
         """Fill `noise` from the generator in the given state; return its state afterwards."""
+        if not self._config.noise.drawn:
+            return state
         self._random.bit_generator.state = state
         self._random.standard_normal(out=noise)
         return dict(self._random.bit_generator.state)
 
     def _targets(self, targets: Reals | None, windows: int, needed: bool) -> Reals:
         """Return checked real targets, an empty array if there are none."""
+        if needed:
+            require_learnable(self._config)
         if targets is None:
             require_no_targets(self._config, needed=needed)
             return np.zeros((0, 1, self._config.layer.neurons))

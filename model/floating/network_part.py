@@ -89,6 +89,9 @@ class FloatNetworkPart:
 
     def draw(self, state: dict[str, Any], noise: Reals) -> dict[str, Any]:
         """Fill `noise` from the generator in the given state; return its state afterwards."""
+        if not self.config.noise.drawn:
+            noise[:] = 0.0
+            return state
         self.random.bit_generator.state = state
         self.random.standard_normal(out=noise)
         return dict(self.random.bit_generator.state)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config
 from bitlif.model.engine.compile import compiled
-from bitlif.model.errors import require_int
+from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.extras import require_extra
 from bitlif.model.lfsr import make_streams, start_stream
 from bitlif.model.noise import Pmf
@@ -144,15 +144,22 @@ def measure_draws(
         Draws per lane, `MIN_DRAWS` ..= `MAX_DRAWS`.
     report : callable
         Progress callback: called with the number of draws per lane since the last call.
+
+    Raises
+    ------
+    BitlifError
+        If `draws` is out of range, or there is no noise.
     """
     draws = require_int("draws", draws, MIN_DRAWS, MAX_DRAWS)
+    if not config.noise.drawn:
+        raise BitlifError("noise.kind must not be 'none': there are no draws to measure")
     noise, lanes, pmf = config.noise, config.layer.lanes, config.noise.pmf
     levels = np.array(pmf.levels, np.int64)
     spacing = int(np.gcd.reduce(np.diff(levels)))
     places = (levels - levels[0]) // spacing
     block = min(draws, max(MIN_DRAWS, min(BLOCK_DRAWS, BLOCK_BITS // noise.leap) // lanes))
     streams = make_streams(
-        noise.lfsr.streams(lanes), noise.leap, noise.draw_bits, block, compiled(start_stream)
+        noise.streams(lanes), noise.leap, noise.draw_bits, block, compiled(start_stream)
     )
     shape = (noise.draw_bits, 1) if noise.kind == "popcount" else (noise.words, noise.word_bits)
     source = Noise(shape, noise.quantiles)

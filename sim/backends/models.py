@@ -303,7 +303,7 @@ class FloatCore(Modelled):
             return 1.0
         config = self._config
         if name == "draws":
-            return 1.0 / float(config.noise.pmf.sigma)
+            return 1.0 / config.noise.draw_sigma
         error, trace = float(config.error.format.lsb), float(config.trace.format.lsb)
         if name in ("errors", "gradient"):
             return error if name == "errors" else error * trace

@@ -166,7 +166,7 @@ class NetworkFloatCore(NetworkModelled):
         own = self._network.layers[number]
         config = own.config
         if name == "draws":
-            return 1.0 / float(config.noise.pmf.sigma)
+            return 1.0 / config.noise.draw_sigma
         formats = {
             "weights": config.synapse.weight, "current": config.synapse.current,
             "membrane": config.membrane.format, "errors": config.error.format,

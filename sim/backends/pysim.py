@@ -205,7 +205,7 @@ class Bench:
                     variable.name: found[variable.name][: variable.count(self.config)]
                     for variable in variables
                 },
-                noise_lfsr=tuple(ctx.get(state) for state in core.host.noise_lfsr),
+                noise_lfsr=tuple(ctx.get(state) for state in getattr(core.host, "noise_lfsr", ())),
                 update_lfsr=updates,
                 phase=ctx.get(core.phase),
             ),

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.bus.registers import COUNTER_STOPPED, REGISTERS
 from bitlif.model.arrays import as_array
-from bitlif.model.checks import check_step_spikes, require_no_targets, warn_of_idle
+from bitlif.model.checks import (
+    check_step_spikes,
+    require_learnable,
+    require_no_targets,
+    warn_of_idle,
+)
 from bitlif.model.config.config import Config
 from bitlif.model.counters import COUNTERS
 from bitlif.model.errors import BitlifError, BitlifTypeError, require_bool, warn
@@ -128,6 +133,7 @@ class Stepped(Lifetime):
             require_no_targets(config, needed=learn)
         if not position:
             if learn:
+                require_learnable(config)
                 self._warn_of_idle()
             self._learns = learn
         result = self._step(addresses, levels, learn, wanted)

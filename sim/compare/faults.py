@@ -36,7 +36,7 @@ from bitlif.model.text import quoted, shortened
 
 from .pass_faults import PASS_FAULTS
 from .patches import Fault, Patch, WrongConstants, change_constants, patched, rewire
-from .rare_faults import RARE_FAULTS
+from .rare_faults import RARE_FAULTS, draws_noise
 
 
 def faulty_verilog(name: str, config: Config) -> str:
@@ -209,11 +209,15 @@ def _update_rounds(config: Config) -> str:
 
 
 FAULTS: dict[str, Fault] = {
-    "lfsr-taps": Fault("lfsr", "the taps of the noise LFSR are mirrored", "noise draw", _swap_taps),
-    "lfsr-leap": Fault("lfsr", "the noise LFSR leaps one bit short", "noise draw", _leap_short),
+    "lfsr-taps": Fault(
+        "lfsr", "the taps of the noise LFSR are mirrored", "noise draw", _swap_taps, draws_noise
+    ),
+    "lfsr-leap": Fault(
+        "lfsr", "the noise LFSR leaps one bit short", "noise draw", _leap_short, draws_noise
+    ),
     "noise-bit": Fault(
         "noise", "the lowest random bit is stuck at 0", "noise draw",
-        rewire(forward, "NoiseDraw", _stuck_bit),
+        rewire(forward, "NoiseDraw", _stuck_bit), draws_noise,
     ),
     "row-ignored": Fault(
         "forward", "the weight row of the last input is ignored", "weight sum",

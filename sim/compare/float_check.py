@@ -101,11 +101,12 @@ def _window(work: Work, core: Observed, expected: Expected, w: int, weights: NDA
     targets = expected.targets[w]
     teacher = config.membrane.reset == "teacher"
     resets = (2 * targets >= one if teacher else seen["spike"]).astype(np.uint8)
+    draws = seen.get("noise draw", np.zeros_like(seen["spike"]))
     twin = FloatLayer(config, matched=True)
     twin.load(weights * float(config.synapse.weight.lsb))
     real = twin.learn(
         work.events.select([w]), targets[None] / one, record=RECORD,
-        draws=seen["noise draw"][None] / float(config.noise.pmf.sigma), resets=resets[None],
+        draws=draws[None] / config.noise.draw_sigma, resets=resets[None],
     )  # fmt: skip
     bound = window_bound(config, real, resets, targets / one)
     unit = float(config.error.format.lsb * config.trace.format.lsb)

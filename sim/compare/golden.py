@@ -163,7 +163,7 @@ def _constant_arrays(work: Work) -> Iterator[GoldenArray]:
 def _sources(work: Work) -> dict[str, LfsrConfig]:
     """Return the LFSR configurations in use, by purpose."""
     noise, learning = work.config.noise, work.config.learning
-    found = {"noise": noise.lfsr}
+    found = {"noise": noise.lfsr} if noise.drawn else {}
     if work.learns and learning.random_bits:
         found["update"] = learning.lfsr
     return found

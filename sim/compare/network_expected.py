@@ -255,6 +255,8 @@ class _Recorder:
             "sweep": (self.own.sweep.lfsr, state.streams[self.number]),
         }
         found = {}
+        if not config.noise.drawn:
+            del sources["noise"]
         for name, (source, streams) in sources.items():
             states = stream_states(streams, source.width)
             if clear:

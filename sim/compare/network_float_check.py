@@ -60,7 +60,7 @@ def _window(work: NetworkWork, run: NetworkRun, w: int, raw: list[NDArray[np.int
         tuple(
             Result(
                 own["spike"][None].astype(np.uint8), membrane=own["membrane potential"][None],
-                draws=own["noise draw"][None],
+                draws=own.get("noise draw", np.zeros_like(own["spike"]))[None],
             )
             for own in seen
         )

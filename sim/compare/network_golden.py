@@ -103,7 +103,7 @@ def _start(work: NetworkWork, number: int) -> Iterator[GoldenArray]:
 def lfsr_sources(network: NetworkConfig, number: int, *, learns: bool) -> dict[str, LfsrConfig]:
     """Return the LFSR configurations that a layer uses, by purpose."""
     own = network.layers[number]
-    found = {"noise": own.config.noise.lfsr}
+    found = {"noise": own.config.noise.lfsr} if own.config.noise.drawn else {}
     if learns and number >= network.learned_from:
         if own.config.learning.random_bits:
             found["update"] = own.config.learning.lfsr

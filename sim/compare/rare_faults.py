@@ -107,9 +107,14 @@ def _one_phase(config: Config) -> list[Patch]:
     return [(layer, "phase_rows", first)]
 
 
+def draws_noise(config: Config) -> str:
+    """Return why a fault of the noise has no effect, or an empty text."""
+    return "" if config.noise.drawn else "noise.kind must not be 'none'"
+
+
 def _keeps_noise(config: Config) -> str:
     fits = config.membrane.injection == "membrane"
-    return "" if fits else "membrane.injection must be 'membrane'"
+    return draws_noise(config) if fits else "membrane.injection must be 'membrane'"
 
 
 def _empty_slots(config: Config) -> str:
@@ -119,6 +124,10 @@ def _empty_slots(config: Config) -> str:
     if "shared" in (config.noise.lfsr.sharing, config.learning.lfsr.sharing):
         return "lfsr.sharing must not be 'shared'"
     return ""
+
+
+def _empty_draws(config: Config) -> str:
+    return draws_noise(config) or _empty_slots(config)
 
 
 def _empty_updates(config: Config) -> str:
@@ -139,7 +148,7 @@ def _many_phases(config: Config) -> str:
 RARE_FAULTS: dict[str, Fault] = {
     "noise-truncated": Fault(
         "neuron", "negative noise is rounded toward zero", "kept membrane", _toward_zero,
-        shown_in="conformance/negative-noise",
+        draws_noise, shown_in="conformance/negative-noise",
     ),
     "table-short": Fault(
         "table", "the last bin of the table is not reached", "error", _short_table,
@@ -151,7 +160,7 @@ RARE_FAULTS: dict[str, Fault] = {
     ),
     "empty-slot-draws": Fault(
         "forward", "a slot without a neuron takes no noise draw", "noise draw",
-        _skip_empty(forward, lambda config: 1), _empty_slots, "conformance/empty-slots",
+        _skip_empty(forward, lambda config: 1), _empty_draws, "conformance/empty-slots",
     ),
     "empty-slot-update": Fault(
         "update_pass", "a slot without a neuron takes no update draws", "update LFSR",
@@ -168,7 +177,7 @@ RARE_FAULTS: dict[str, Fault] = {
     ),
     "lfsr-stale": Fault(
         "layer", "carrying and clearing of the LFSRs are exchanged", "noise draw",
-        _other("lfsr"), shown_in="conformance/cleared-lfsr",
+        _other("lfsr"), draws_noise, "conformance/cleared-lfsr",
     ),
     "phase-stuck": Fault(
         "layer", "all phases have the constants of the first", "spike", _one_phase,

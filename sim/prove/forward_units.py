@@ -69,6 +69,9 @@ class NeuronUnit(PlainUnit):
             "reset": ("reset by the teacher", 0),
             "noise_scale": ("noise scale", ALWAYS),
         }
+        if not config.noise.drawn:
+            self.given |= {"draw": Interval.point(0), "noise scale": Interval.point(0)}
+            del self.ports["draw"], self.ports["noise_scale"]
         last = NeuronPipe.latency
         self.claims = (
             Claim("synaptic current", "current_next", last),

@@ -47,8 +47,8 @@ def layer_units(config: NetworkConfig, number: int) -> dict[str, list[Any]]:
     signals = [name for name in SIGNALS if "trace" not in name and not (hidden and name == "error")]
     made: dict[str, list[Any]] = {
         "rounding": [RoundingUnit(own, signals)],
-        "noise_lfsr": [LfsrUnit(own, "noise")],
-        "noise": [NoiseUnit(own)],
+        "noise_lfsr": [LfsrUnit(own, "noise")] if own.noise.drawn else [],
+        "noise": [NoiseUnit(own)] if own.noise.drawn else [],
         "neuron": [NeuronUnit(own)],
         "signature": [SignatureUnit(own)],
         "turns": [turn_unit(own, learning=True)],

@@ -74,7 +74,7 @@ def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[An
     """Return the units of a configuration, or those of one name.
 
     The update has one unit per right shift of the schedule's phases. Without random bits there is
-    no LFSR for it. The units of a network are those of all layers, whose numbers their names have,
+    no LFSR for it, and without noise none for the noise. The units of a network are those of all layers, whose numbers their names have,
     and those that it has once.
 
     Parameters
@@ -106,6 +106,8 @@ def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[An
     ]
     if not chosen:
         why = f"learning.random_bits is 0 in {config.name}"
+        if name != "update_lfsr":
+            why = f"noise.kind is 'none' in {config.name}"
         if isinstance(config, NetworkConfig):
             why = f"no layer of {config.name} has it"
         raise BitlifError(f"--unit must be another one than {name}: {why}")
@@ -118,8 +120,8 @@ def _units(config: Config) -> dict[str, list[Any]]:
     random = bool(config.learning.random_bits)
     return {
         "rounding": [RoundingUnit(config)],
-        "noise_lfsr": [LfsrUnit(config, "noise")],
-        "noise": [NoiseUnit(config)],
+        "noise_lfsr": [LfsrUnit(config, "noise")] if config.noise.drawn else [],
+        "noise": [NoiseUnit(config)] if config.noise.drawn else [],
         "neuron": [NeuronUnit(config)],
         "table": [TableUnit(config)],
         "error": [ErrorUnit(config)],

@@ -182,7 +182,7 @@ def stored_bits(config: AnyConfig) -> int:
     synapses = sizes.inputs * sizes.neurons
     noise, learning = config.noise.lfsr, config.learning
     lfsrs = sizes.lanes if noise.sharing != "shared" else 1
-    registers = lfsrs * noise.width
+    registers = lfsrs * noise.width if config.noise.drawn else 0
     if learning.random_bits:
         lfsrs = sizes.lanes if learning.lfsr.sharing != "shared" else 1
         registers += lfsrs * learning.lfsr.width

@@ -33,7 +33,7 @@ def forward_bits(network: NetworkConfig) -> int:
         stored = state_variables("synapse", "neuron", learning=False)
         bits += sum(variable.count(config) * variable.format(config).bits for variable in stored)
         noise = config.noise.lfsr
-        bits += _lfsrs(own, noise.sharing) * noise.width
+        bits += _lfsrs(own, noise.sharing) * noise.width if config.noise.drawn else 0
     return bits
 
 

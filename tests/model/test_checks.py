@@ -117,3 +117,18 @@ def test_weights_of_one_port_are_not_built_in() -> None:
         )
         with pytest.raises(BitlifError, match=said):
             check_initial_weights(config.replace(gates__single_port=ports), zeros)
+
+
+@pytest.mark.parametrize("rule", ["likelihood", "clipped"])
+@pytest.mark.parametrize("kind", [Layer, FloatLayer])
+def test_learning_without_noise_needs_a_table(kind: type, rule: str) -> None:
+    config = Config.load("tiny").replace(noise__kind="none", error__rule=rule)
+    layer = kind(config)
+    events = Events.from_times([0], [0], steps=16, units=6)
+    targets = np.zeros((1, 4))
+    assert layer.run(events).raster.shape == (1, 16, 4)
+    refused = rf"^error\.rule must be 'table' for learning with noise\.kind = 'none', not '{rule}'"
+    with pytest.raises(BitlifError, match=refused):
+        layer.learn(events, targets)
+    with pytest.raises(BitlifError, match=refused):
+        layer.run(events, targets, record=("errors",))

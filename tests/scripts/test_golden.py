@@ -48,6 +48,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "noise__words": 1,
         "noise__lfsr__sharing": "shared",
     },
+    "no noise": {
+        "noise__kind": "none",
+        "error__rule": "table",
+        "error__a": [3.0 * bin / 64 for bin in range(64)],
+        "error__b": [3.0 * bin / 64 for bin in range(64)],
+    },
     "ones": {"noise__kind": "popcount", "learning__lfsr__sharing": "shared"},
 }
 

@@ -44,6 +44,8 @@ def run_reference(config: Config, weights: Any, events: Events, targets: Any) ->
     slots, steps = config.layer.slots, config.window.steps
     noise, learning = config.noise, config.learning
     taps = [Tap(source, noise.leap) for source in noise.lfsr.streams(lanes)]
+    if noise.kind == "none":
+        taps = []
     rounders = [Tap(source, learning.leap) for source in learning.lfsr.streams(lanes)]
     w = [[int(x) for x in row] for row in weights]
     current, membrane = [0] * n_neurons, [0] * n_neurons
@@ -66,7 +68,7 @@ def run_reference(config: Config, weights: Any, events: Events, targets: Any) ->
         spikes_w, membrane_w, errors_w, traces_w = [], [], [], []
         for t in range(steps):
             words = [
-                [taps[lane].take(noise.draw_bits) for lane in range(lanes)] for _ in range(slots)
+                [tap.take(noise.draw_bits) for tap in taps] or [0] * lanes for _ in range(slots)
             ]
             inputs = [int(x) for x in raster[window, t]]
             goal = targets[window] if np.ndim(targets) == 2 else targets[window, t]
@@ -143,6 +145,8 @@ def run_reference(config: Config, weights: Any, events: Events, targets: Any) ->
 
 def centred(noise: Any, word: int) -> int:
     """Return the draw computed from a word of bits."""
+    if noise.kind == "none":
+        return 0
     if noise.kind == "inverse_cdf":
         return quantile_table(noise.word_bits, noise.level_bits)[word]
     if noise.kind == "popcount":

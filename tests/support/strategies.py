@@ -147,6 +147,19 @@ def with_gates(config: Config, number: int) -> Config:
     )
 
 
+def without_noise(config: Config) -> Config:
+    """Return a configuration without noise, whose errors come from a table of its own."""
+    error = config.error
+    ramp = tuple(error.limit * (1.0 - bin / error.entries) for bin in range(error.entries))
+    return config.replace(
+        noise__kind="none", error__rule="table", error__a=ramp, error__b=ramp[::-1]
+    )
+
+
+OPTIONS = {"no noise": without_noise}
+"""Options of a neuron that random configurations do not have, each as a function of one."""
+
+
 def _no_constant(*args: object, **constraints: object) -> None:
     """Draw no constant."""
 

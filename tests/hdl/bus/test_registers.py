@@ -73,6 +73,14 @@ def test_elements_match_the_core(name: str) -> None:
     assert list(lean) == ["weights", "current", "membrane", "noise_scale", "noise_lfsr"]
 
 
+def test_core_without_noise_has_no_elements_of_noise() -> None:
+    config = Config.load("tiny")
+    quiet = config.replace(noise__kind="none")
+    for learning in (True, False):
+        without = set(elements(config, learning=learning)) - {"noise_scale", "noise_lfsr"}
+        assert set(elements(quiet, learning=learning)) == without
+
+
 def test_constants_identify_configuration_and_variant() -> None:
     config = Config.load("tiny")
     fixed = constants(config)

@@ -19,6 +19,9 @@ from strategies import core_configs, stimulus
 
 EXAMPLES = 25
 
+RAMP = [3.0 * bin / 64 for bin in range(64)]
+"""A column of the error table of `tiny`."""
+
 SPECIAL = {
     "plain": {},
     "one by one": {"layer__neurons": 1, "layer__lanes": 1, "layer__inputs": 1},
@@ -30,6 +33,7 @@ SPECIAL = {
     "nearest update": {"learning__random_bits": 0},
     "popcount": {"noise__kind": "popcount"},
     "inverse CDF": {"noise__kind": "inverse_cdf", "noise__words": 1},
+    "no noise": {"noise__kind": "none", "error__rule": "table", "error__a": RAMP, "error__b": RAMP},
     "shared LFSRs": {"noise__lfsr__sharing": "shared", "learning__lfsr__sharing": "shared"},
     "distinct polynomials": {"noise__lfsr__sharing": "polynomial"},
     "one window a phase": {

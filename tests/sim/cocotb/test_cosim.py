@@ -30,6 +30,12 @@ VARIANTS = {
         "membrane__reset": "teacher",
         "membrane__injection": "membrane",
     },
+    "no noise": {
+        "noise__kind": "none",
+        "error__rule": "table",
+        "error__a": [3.0 * bin / 64 for bin in range(64)],
+        "error__b": [3.0 * bin / 64 for bin in range(64)],
+    },
     "carried": {"window__state": "carry", "window__trace": "carry"},
     "ends of every format": {
         "synapse__weight": "s3.2",

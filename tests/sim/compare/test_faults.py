@@ -104,6 +104,11 @@ def test_fault_without_effect_raises() -> None:
     ):  # fmt: skip
         with pytest.raises(BitlifError, match=f"^fault {name} has no effect in tiny: .*{reason}"):
             faulty_verilog(name, Config.load("tiny"))
+    for name in ("lfsr-taps", "lfsr-leap", "noise-bit", "noise-truncated", "lfsr-stale"):
+        with pytest.raises(
+            BitlifError, match=r"no effect in tiny: noise\.kind must not be 'none'$"
+        ):
+            faulty_verilog(name, Config.load("tiny").replace(noise__kind="none"))
     with pytest.raises(BitlifError, match="did you mean 'lfsr-taps'"):
         faulty_verilog("lfsr-tap", config)
 

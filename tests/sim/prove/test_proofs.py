@@ -197,3 +197,17 @@ def test_shipped_configuration_is_proved(name: str) -> None:
 @pytest.mark.parametrize("number", range(RANDOM))
 def test_random_configuration_is_proved(number: int) -> None:
     check(random_configs(RANDOM)[number], LIMIT)
+
+
+@pytest.mark.parametrize("injection", ["threshold", "membrane"])
+def test_neuron_without_noise_is_proved(injection: str) -> None:
+    config = Config.load("tiny").replace(noise__kind="none", membrane__injection=injection)
+    [proof] = proofs(units_of(config, "neuron"), LIMIT)
+    assert proof.result == "proved"
+    for unit in ("noise", "noise_lfsr"):
+        with pytest.raises(BitlifError, match=rf"than {unit}: noise\.kind is 'none' in tiny$"):
+            units_of(config, unit)
+    with contextlib.ExitStack() as stack:
+        for owner, attribute, value in FAULTS["threshold-greater"].patches(config):
+            stack.enter_context(patched(owner, attribute, value))
+        assert "spike" in {finding.claim for finding in refuted(config, "neuron")}
