@@ -126,9 +126,9 @@ class NoiseConfig:
         """Positions of the bit stream between draws."""
         return self.lfsr.leap or self.draw_bits
 
-    def streams(self, lanes: int) -> list[Lfsr]:
+    def streams(self, lanes: int) -> tuple[Lfsr, ...]:
         """Return the LFSR of each lane at its start; none without noise."""
-        return self.lfsr.streams(lanes) if self.drawn else []
+        return tuple(self.lfsr.streams(lanes)) if self.drawn else ()
 
     @property
     def draw_sigma(self) -> float:

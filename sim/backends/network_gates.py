@@ -186,12 +186,13 @@ class NetworkGateCore(NetworkCore):
     def _values(
         self, number: int, name: str, notes: Notes, windows: int, steps: int | None = None
     ) -> NDArray[np.int64]:
-        """Return the values of a record of a layer; zeros of a sweep that it does not have."""
+        """Return the values of a record of a layer; zeros of noise or a sweep it does not have."""
         key = layer_key(number, name)
         if key in notes:
             return self._gates.arranged(key, notes[key], windows, steps)
         sizes = self._network.layers[number].config.layer
         shapes = {
+            "draws": (windows, steps or self._config.window.steps, sizes.neurons),
             "errors": (0,),
             "adjoints": (windows, self._config.window.steps, sizes.neurons),
             "gradient": (windows, sizes.neurons, sizes.inputs),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import network_stimulus, random_networks
+from networks import network_stimulus, random_networks, with_option
 from reference_network import run_reference_network
 
 from bitlif.model.digest import sign_digests
@@ -18,6 +18,8 @@ from bitlif.model.layer import Layer
 from bitlif.model.network import Network
 from bitlif.model.network_result import NetworkResult
 from bitlif.model.signature import Signature
+
+from strategies import OPTIONS
 
 COUNT = 48
 """Networks that `make test` draws; `make test-long` draws more."""
@@ -33,8 +35,12 @@ SATURATIONS = {
 """Counters of the sweep, by their names in the reference."""
 
 
-def learned(number: int, *, interpreted: bool = False) -> tuple[Network, NetworkResult]:
+def learned(
+    number: int, option: str = "", *, interpreted: bool = False
+) -> tuple[Network, NetworkResult]:
     config = random_networks(COUNT if number < COUNT else LONG)[number]
+    if option:
+        config = with_option(config, option) or config
     events, weights, targets = network_stimulus(config, number)
     network = Network(config, interpreted=interpreted)
     network.load(weights)
@@ -58,12 +64,13 @@ def assert_equal(left: list[Any], right: list[Any]) -> None:
             assert a == b
 
 
-def compare_with_interpreted(number: int) -> None:
-    assert_equal(values(*learned(number)), values(*learned(number, interpreted=True)))
+def compare_with_interpreted(number: int, option: str = "") -> None:
+    whole = values(*learned(number, option))
+    assert_equal(whole, values(*learned(number, option, interpreted=True)))
 
 
-def compare_with_reference(number: int) -> None:
-    network, result = learned(number)
+def compare_with_reference(number: int, option: str = "") -> None:
+    network, result = learned(number, option)
     events, weights, targets = network_stimulus(network.config, number)
     expected = run_reference_network(network.config, weights, events, targets)
     for layer, own in enumerate(result.layers):
@@ -92,6 +99,15 @@ def test_engine_equals_the_interpreted_specification(part: int) -> None:
 def test_engine_equals_the_naive_reference(part: int) -> None:
     for number in range(part, COUNT, 4):
         compare_with_reference(number)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_options_equal_interpreted_and_reference(option: str) -> None:
+    numbers = [n for n in range(24) if with_option(random_networks(COUNT)[n], option)]
+    assert len(numbers) > 12
+    for number in numbers:
+        compare_with_interpreted(number, option)
+        compare_with_reference(number, option)
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
 from bitlif.model.sweep_sections import SweepConfig
 
-from strategies import random_configs, stimulus, with_gates
+from strategies import OPTIONS, random_configs, stimulus, with_gates
 
 BASES = 120
 
@@ -83,6 +84,23 @@ def random_networks(count: int, seed: int = 0) -> tuple[NetworkConfig, ...]:
             # The formats of two layers or a rate did not go together: draw another network.
             continue
     return tuple(found)
+
+
+def with_option(config: NetworkConfig, option: str) -> NetworkConfig | None:
+    """Return a network with an option of `strategies.OPTIONS` in all layers, None if it cannot.
+
+    Surrogates have one bit, since tables are computed from the noise.
+    """
+    layers = []
+    for own in config.layers:
+        surrogate = replace(own.sweep.surrogate, bits=1)
+        sweep = replace(own.sweep, surrogate=surrogate)
+        changed = OPTIONS[option](own.config)
+        layers.append(NetworkLayer(config=changed, sweep=sweep, initial=own.initial))
+    try:
+        return NetworkConfig(name=config.name, layers=tuple(layers))
+    except BitlifError:
+        return None
 
 
 def with_random_gates(config: NetworkConfig, number: int) -> NetworkConfig:

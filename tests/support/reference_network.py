@@ -58,6 +58,8 @@ class NaiveLayer:
         self.w = [[int(x) for x in row] for row in weights]
         noise, learning, lanes = own.config.noise, own.config.learning, own.config.layer.lanes
         self.taps = [Tap(source, noise.leap) for source in noise.lfsr.streams(lanes)]
+        if noise.kind == "none":
+            self.taps = []
         self.rounders = [Tap(source, learning.leap) for source in learning.lfsr.streams(lanes)]
         self.sweepers = [Tap(source, own.sweep.leap) for source in own.sweep.lfsr.streams(lanes)]
         sizes = own.config.layer
@@ -125,7 +127,8 @@ class NaiveLayer:
         self.spikes: list[list[int]] = []
         self.before: list[list[int]] = []
         for t, row in enumerate(inputs):
-            words = [[tap.take(config.noise.draw_bits) for tap in self.taps] for _ in range(slots)]
+            bits = config.noise.draw_bits
+            words = [[tap.take(bits) for tap in self.taps] or [0] * lanes for _ in range(slots)]
             spikes, potentials = [], []
             for i in range(config.layer.neurons):
                 f = c.current
