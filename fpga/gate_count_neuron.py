@@ -132,6 +132,10 @@ def count_neuron(tally: GateTally, config: Config, weights: Wire) -> None:
         tally.count("result", membrane.bits)
     else:
         tally.delay(membrane)
+    if c.subtracted:
+        tally.count("add", ranges["reduced membrane"].bits)
+        tally.count("result", membrane.bits)
+        tally.count("choose", membrane.bits)
     tally.count("result", membrane.bits)
     tally.delay(membrane.bits, 2)
     tally.delay(current.bits, 6)

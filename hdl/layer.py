@@ -132,7 +132,7 @@ class LayerCore(wiring.Component):
         if hasattr(self, "i_targets"):
             connect(m, flipped(self.i_targets), forward.i_targets)
             learns = self.learn if self._learning else 0
-            m.d.comb += forward.take_targets.eq(learns if config.membrane.reset == "free" else 1)
+            m.d.comb += forward.take_targets.eq(1 if config.membrane.reset == "teacher" else learns)
         m.d.comb += [
             emitter.push.eq(forward.slot_valid),
             emitter.slot.eq(forward.slot),

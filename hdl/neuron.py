@@ -122,20 +122,30 @@ class NeuronPipe(wiring.Component):
         kept, kept_flag = saturate(noisy, membrane_shape) if c.keep_noise else (before, Const(0, 1))
         kept = pipe.register(kept, "kept", membrane_shape)
         kept_flag = pipe.register(kept_flag, "kept_saturated")
+        at_reset, reset_flag = self._reset(pipe, noisy if c.keep_noise else before, kept_flag)
         # Reset. Outputs of earlier stages are delayed to the last one.
         last = self.latency - 1
         reset = pipe.delay(self.reset, last, "reset") if c.teacher_reset else spike
         since_before, since_current = last - self.before_latency, last - self.current_latency
         m.d.sync += [
-            self.membrane_next.eq(Mux(reset, 0, kept)),
+            self.membrane_next.eq(Mux(reset, at_reset, kept)),
             self.spike.eq(spike),
             self.before.eq(pipe.delay(before, since_before, "before")),
             self.current_next.eq(pipe.delay(current, since_current, "current")),
             self.saturated[0].eq(pipe.delay(current_flag, since_current, "current_saturated")),
             self.saturated[1].eq(pipe.delay(before_flag, since_before, "before_saturated")),
-            self.saturated[2].eq(kept_flag),
+            self.saturated[2].eq(Mux(reset, reset_flag, kept_flag) if c.subtracted else kept_flag),
         ]
         return m
+
+    def _reset(self, pipe: Pipe, exact: Value, kept_flag: Value) -> tuple[Value | int, Value]:
+        """Return the membrane potential after a reset, and whether it saturated."""
+        shape = shape_of(self._config.membrane.format)
+        subtracted = derive(self._config).constants.subtracted
+        if not subtracted:
+            return 0, kept_flag
+        value, flag = saturate(exact - subtracted, shape)
+        return pipe.register(value, "reduced", shape), pipe.register(flag, "reduced_saturated")
 
     def _noise(self, pipe: Pipe) -> Value:
         """Return the draw in membrane LSBs, `noise_latency` clock cycles after ``draw``."""

@@ -140,7 +140,7 @@ class SweptLayer(wiring.Component):
         connect(m, emitter.o, flipped(self.o_events))
         if self._last:
             connect(m, flipped(self.i_targets), forward.i_targets)
-            free = config.membrane.reset == "free"
+            free = config.membrane.reset != "teacher"
             m.d.comb += [
                 forward.take_targets.eq(self.learn if free else 1),
                 forward.learn.eq(self.learn),

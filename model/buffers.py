@@ -34,6 +34,7 @@ def storage(fmt: Format) -> type[np.signedinteger[Any]]:
 
 STEP_RANGES = (
     "weight sum", "synaptic current sum", "membrane sum", "noise product", "noisy membrane",
+    "reduced membrane",
 )  # fmt: skip
 """Ranges of the intermediates of a neuron's step; others are no wider."""
 
@@ -138,7 +139,9 @@ class Buffers:
         derived = derive(self.config)
         shifts = (derived.constants.current.shift, derived.constants.membrane.shift)
         return max(*shifts, derived.constants.noise_shift) < WORD_BITS and all(
-            fits_word(derived.ranges[name].low, derived.ranges[name].high) for name in STEP_RANGES
+            fits_word(derived.ranges[name].low, derived.ranges[name].high)
+            for name in STEP_RANGES
+            if name in derived.ranges
         )
 
     def records(self, windows: int, mode: int, wanted: tuple[str, ...]) -> Records:

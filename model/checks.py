@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from .arrays import as_array
 from .config.config import Config
+from .config.network import NetworkConfig
 from .config.remarks import idle_rate
-from .errors import BitlifError, BitlifTypeError, warn
+from .errors import BitlifError, BitlifTypeError, located, warn
 from .events import Events
 from .result import Result
 from .table import has_table
@@ -208,6 +209,20 @@ def require_learnable(config: Config) -> None:
             f"error.rule must be 'table' for learning with noise.kind = 'none', "
             f"not {quoted(config.error.rule)}, whose table is computed from the noise"
         )
+
+
+def require_learnable_network(network: NetworkConfig) -> None:
+    """Raise if a network cannot learn: see `require_learnable`, and the resets of hidden layers."""
+    last = len(network.layers) - 1
+    with located(f"layer.{last}"):
+        require_learnable(network.layers[last].config)
+    for number in range(network.learned_from, last):
+        reset = network.layers[number].config.membrane.reset
+        if reset == "subtract":
+            raise BitlifError(
+                f"layer.{number}.membrane.reset must be 'free' in a hidden layer that learns, not "
+                f"'subtract': the sweep has no rule for it"
+            )
 
 
 def require_no_targets(config: Config, *, needed: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Filter(NamedTuple):
@@ -42,6 +42,13 @@ class Constants(NamedTuple):
     random_bits: int
     weight_low: int
     weight_high: int
+    subtracted: int = 0
+    """What a spike subtracts from the membrane: the threshold, or 0 where a reset is to 0."""
+
+    def named(self) -> dict[str, Any]:
+        """Return the constants by name, without those of options that are not used."""
+        found = self._asdict()
+        return {name: own for name, own in found.items() if name != "subtracted" or own}
 
 
 class PhaseConstants(NamedTuple):

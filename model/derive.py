@@ -211,6 +211,7 @@ def _constants(config: Settings, ranges: dict[str, Interval]) -> Constants:
         random_bits=config.learning.random_bits,
         weight_low=synapse.weight.raw_min,
         weight_high=synapse.weight.raw_max,
+        subtracted=threshold if membrane.reset == "subtract" else 0,
     )
 
 
@@ -289,6 +290,8 @@ def _phases(
     ranges["noise"] = noise.checked("noise", "reduce schedule.sigma")
     noisy = Interval.of(config.membrane.format) + noise
     ranges["noisy membrane"] = noisy.checked("noisy membrane", "reduce schedule.sigma")
+    if constants.subtracted:
+        _subtract(config, constants, noise, ranges)
     binned = ranges["distance"].scaled((1 << config.error.reciprocal_bits) - 1)
     ranges["bin product"] = binned.checked(
         "bin product", "narrow membrane.format or error.reciprocal_bits"
@@ -308,6 +311,24 @@ def _phases(
         rate = _rate_constants(config, number, unit, ranges["gradient"], ranges, remedy)
         phases.append(PhaseConstants(scale, reciprocal, *rate))
     return tuple(phases)
+
+
+def _subtract(
+    config: Settings, constants: Constants, noise: Interval, ranges: dict[str, Interval]
+) -> None:
+    """Add the range of a membrane less the threshold, which must fit if overflow is refused."""
+    fmt, kept = config.membrane.format, Interval.of(config.membrane.format)
+    if constants.keep_noise:
+        kept += noise
+    reduced = kept + Interval.point(-constants.subtracted)
+    ranges["reduced membrane"] = reduced.checked("reduced membrane", "narrow membrane.format")
+    # At a spike, the membrane with its noise is at least the threshold.
+    least = 0 if constants.keep_noise else -noise.high
+    if config.membrane.overflow is Overflow.REFUSE and least < fmt.raw_min:
+        raise BitlifError(
+            f"membrane could overflow: less the threshold it is {least} or more at a spike, the "
+            f"minimum of '{fmt}' is {fmt.raw_min}: widen the format or use saturation"
+        )
 
 
 def _widen(ranges: dict[str, Interval], name: str, interval: Interval, remedy: str) -> None:

@@ -13,7 +13,7 @@ from .checks import (
     check_events,
     check_targets,
     check_weights,
-    require_learnable,
+    require_learnable_network,
     require_no_targets,
 )
 from .config.network import NetworkConfig
@@ -279,7 +279,7 @@ class Network(Kept[NetworkSnapshot]):
         spikes = check_events(self._parts[0].config, events)
         last = self._parts[-1].config
         if needed:
-            require_learnable(last)
+            require_learnable_network(self._config)
         if targets is None:
             require_no_targets(last, needed=needed)
             return spikes, np.zeros((0, 1, last.layer.neurons), np.uint16)

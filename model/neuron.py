@@ -35,9 +35,13 @@ def fires(membrane: int, noise: int, c: Constants) -> bool:
 
 @compilable
 def keep_membrane(membrane: int, noise: int, reset: bool, c: Constants) -> tuple[int, bool]:
-    """Return the membrane potential after the step, 0 after a reset, and whether it saturated.
+    """Return the membrane potential after the step, and whether it saturated.
 
-    With injection at the threshold, the noise is not added to the potential.
+    With injection at the threshold, the noise is not added to the potential. A reset sets the
+    potential to 0, or subtracts the threshold before the potential is limited to its format.
     """
-    kept, saturated = saturate(membrane + noise * c.keep_noise, c.membrane.low, c.membrane.high)
-    return 0 if reset else kept, saturated
+    exact = membrane + noise * c.keep_noise
+    if c.subtracted > 0:
+        exact -= c.subtracted if reset else 0
+    kept, saturated = saturate(exact, c.membrane.low, c.membrane.high)
+    return kept if c.subtracted > 0 or not reset else 0, saturated

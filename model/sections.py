@@ -149,6 +149,7 @@ class MembraneConfig:
         Threshold u, in the format of the membrane; the neuron spikes if ``Vb + n >= u``.
     reset : str
         ``"free"``: a spike of the neuron sets V to 0. ``"teacher"``: a target of at least 1/2 does.
+        ``"subtract"``: a spike of the neuron subtracts the threshold from V.
     injection : str
         ``"threshold"``: the noise decides the spike, but V does not include it. ``"membrane"``: V
         becomes Vb + n.
@@ -173,7 +174,7 @@ class MembraneConfig:
         low, high = (float(self.format.real(raw)) for raw in (1, self.format.raw_max))
         threshold = require_real("threshold", self.threshold, low, high)
         object.__setattr__(self, "threshold", threshold)
-        require_choice("reset", self.reset, ("free", "teacher"))
+        require_choice("reset", self.reset, ("free", "teacher", "subtract"))
         require_choice("injection", self.injection, ("threshold", "membrane"))
         require_kind("decay", self.decay, DecayConfig)
         _require_modes(self.rounding, self.overflow)

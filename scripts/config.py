@@ -168,7 +168,7 @@ def _show_network(args: argparse.Namespace, network: NetworkConfig) -> int:
 def _show_derived(config: Config, as_json: bool) -> int:
     derived = derive(config)
     constants: dict[str, Any] = {}
-    for name, value in derived.constants._asdict().items():
+    for name, value in derived.constants.named().items():
         if isinstance(value, Filter):
             constants.update({f"{name}.{key}": own for key, own in value._asdict().items()})
         else:

@@ -100,13 +100,15 @@ class FloatNetwork(BaseNetwork):
                 levels = levels.to(given.device)
                 resets = (2 * levels >= 1 << config.error.target_bits).expand(shape)
             keeps_noise = config.membrane.injection == "membrane"
+            subtracts = config.membrane.reset == "subtract"
             membrane, spikes = _window(
-                given @ weights, noise, resets, constants, keeps_noise=keeps_noise
-            )
+                given @ weights, noise, resets, constants, keeps_noise=keeps_noise,
+                subtracts=subtracts,
+            )  # fmt: skip
             distance = (membrane - constants.threshold) / constants.sigma
             out, slope = self._outputs(number, distance, spikes)
             keep = None
-            if hidden or self.cut == "all":
+            if (hidden or self.cut == "all") and not subtracts:
                 keep = (1.0 - spikes) if resets is None else 1.0 - resets.to(spikes.dtype)
             if hidden and self.derivative == "sweep":
                 width = self._network.layers[number].sweep.surrogate.width
@@ -116,7 +118,9 @@ class FloatNetwork(BaseNetwork):
         return found[0], found[1]
 
     def _draws(self, number: int, shape: tuple[int, ...], like: Any) -> Any:
-        """Return noise in sigma."""
+        """Return noise in sigma, zeros without noise."""
+        if not self._network.layers[number].config.noise.drawn:
+            return torch.zeros(shape, dtype=like.dtype, device=like.device)
         kinds = {"dtype": like.dtype, "device": like.device}
         if self.noise == "gaussian":
             return torch.randn(shape, **kinds)
@@ -125,20 +129,16 @@ class FloatNetwork(BaseNetwork):
 
     def _outputs(self, number: int, distance: Any, spikes: Any) -> tuple[Any, Any]:
         """Return what a layer gives to the next, and its derivative by the distance."""
-        table = noise_table(self._network.layers[number].config.noise)
-        gaussian = self.noise == "gaussian"
-        if gaussian:
+        if self.noise == "gaussian":
             slope = torch.exp(-0.5 * distance**2) * (2.0 * torch.pi) ** -0.5
-        else:
-            slope = table.density(distance)
-        if self.outputs == "spikes":
-            return spikes, slope
-        mass = torch.special.ndtr(distance) if gaussian else table.probability(distance)
-        return mass, slope
+            return spikes if self.outputs == "spikes" else torch.special.ndtr(distance), slope
+        table = noise_table(self._network.layers[number].config.noise)
+        mass = spikes if self.outputs == "spikes" else table.probability(distance)
+        return mass, table.density(distance)
 
 
 def _window(
-    sums: Any, noise: Any, resets: Any, c: RealConstants, *, keeps_noise: bool
+    sums: Any, noise: Any, resets: Any, c: RealConstants, *, keeps_noise: bool, subtracts: bool
 ) -> tuple[Any, Any]:
     """Return membranes before the noise, and spikes, of sums of weights: (T, B, M) each."""
     membranes, spikes = torch.empty_like(sums), torch.empty_like(sums)
@@ -150,6 +150,9 @@ def _window(
         noisy = membrane + noise[t]
         spike = noisy >= c.threshold
         kept = noisy if keeps_noise else membrane
-        kept = kept.masked_fill(spike if resets is None else resets[t], 0.0)
+        if subtracts:
+            kept = kept - c.threshold * spike
+        else:
+            kept = kept.masked_fill(spike if resets is None else resets[t], 0.0)
         membranes[t], spikes[t] = membrane, spike
     return membranes, spikes

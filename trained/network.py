@@ -171,13 +171,15 @@ class Network(BaseNetwork):
         spikes = own.spikes.to(dtype)
         hidden = number < len(self.weights) - 1
         keep = None
-        if hidden or self.cut == "all":
+        if (hidden or self.cut == "all") and not c.subtracted:
             keep = 1.0 - spikes
             if c.teacher_reset:
                 keep = (2 * levels < c.target_one).to(dtype).expand_as(spikes)
         if hidden and self.derivative == "sweep":
             # The core multiplies the credit by g, with no division by sigma.
             slope = (sweep_slope(network, number, own.membrane) * constants.sigma).to(dtype)
+        elif not config.noise.drawn and not torch.is_grad_enabled():
+            slope = torch.zeros_like(distance)
         else:
             slope = self._density(config, own.membrane, distance, c.threshold, scale)
         found = LayerFunction.apply(given, weights, spikes, distance, slope, keep, constants)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bitlif.model.errors import BitlifError
 from bitlif.model.fixed import Format
 from bitlif.model.noise import NoiseConfig
 
@@ -18,9 +19,18 @@ class NoiseTable:
     Parameters
     ----------
     noise : NoiseConfig
+
+    Raises
+    ------
+    BitlifError
+        If there is no noise.
     """
 
     def __init__(self, noise: NoiseConfig) -> None:
+        if not noise.drawn:
+            raise BitlifError(
+                "noise.kind must not be 'none': spikes without noise have no derivative"
+            )
         knots, below = noise.pmf.knots_in_sigma(), noise.pmf.cumulative()
         density = np.diff(below) / np.diff(knots)
         # Beyond the outermost knots the density is 0.

@@ -71,11 +71,12 @@ def _layer(
             noisy = membrane + noise[t, block]
             spike = noisy >= c.threshold
             spikes[t, block], currents[t, block], membranes[t, block] = spike, current, membrane
-            kept = noisy.clamp(c.membrane.low, c.membrane.high) if c.keep_noise else membrane
+            kept = noisy if c.keep_noise else membrane
+            kept = (kept - c.subtracted * spike).clamp(c.membrane.low, c.membrane.high)
             reset = spike
             if c.teacher_reset:
                 assert resets is not None
                 reset = resets[t if resets.shape[0] > 1 else 0, block]
-            membrane = kept.masked_fill(reset, 0)
+            membrane = kept if c.subtracted else kept.masked_fill(reset, 0)
         current, membrane = current[-1], membrane[-1]
     return LayerSignals(spikes, currents, membranes, draws, current, membrane)

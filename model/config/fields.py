@@ -162,8 +162,8 @@ _ALL = (
     ),
     Field(
         "membrane.reset",
-        "what sets a membrane to 0: its spikes, or targets of at least 1/2",
-        "'free', 'teacher'",
+        "spikes or targets set V to 0, or spikes subtract the threshold",
+        "'free', 'teacher', 'subtract'",
     ),
     Field(
         "membrane.injection",
@@ -180,7 +180,7 @@ _ALL = (
     *_modes("trace", "the traces"),
     Field(
         "noise.kind",
-        "sum of words, number of ones, Gaussian quantiles, or no noise",
+        "sum of words, number of ones, quantiles, or no noise",
         "'sum', 'popcount', 'inverse_cdf', 'none'",
     ),
     Field("noise.words", "words of a draw", "1 ..= 64, 1 for 'inverse_cdf'"),
@@ -252,7 +252,7 @@ _ALL = (
     ),
     Field(
         "schedule[].sigma",
-        "standard deviation of the noise; without noise, the unit of the error table",
+        "standard deviation of the noise",
         "above 0, at most 1000000",
         "the unit of the membrane",
     ),

@@ -99,10 +99,10 @@ class NetworkConfig:
         for number in range(1, len(self.layers)):
             self._check_pair(number, first)
         for number, layer in enumerate(self.layers[:-1]):
-            if layer.config.membrane.reset != "free":
+            if layer.config.membrane.reset == "teacher":
                 raise BitlifError(
-                    f"layer.{number}.membrane.reset must be 'free' in hidden layers, which have "
-                    f"no targets, not '{layer.config.membrane.reset}'"
+                    f"layer.{number}.membrane.reset must be 'free' or 'subtract' in hidden layers, "
+                    f"which have no targets, not '{layer.config.membrane.reset}'"
                 )
         self._check_sources()
         for number, layer in enumerate(self.layers):

@@ -158,7 +158,9 @@ def forward_bound(
     leak_s_error, leak_m_error = leak_errors(config)
     current_top, membrane_top = largest(synapse.current), largest(body.format)
     extra = np.zeros((steps, 1)) if added is None else added
-    keeps_noise = body.injection == "membrane"
+    keeps_noise, subtracts = body.injection == "membrane", body.reset == "subtract"
+    reduced = abs(constants.threshold * float(body.format.lsb) - body.threshold)
+    reduced += FLOAT_STEP * membrane_top
     currents = extra * 0 + current_top if twin is None else np.abs(twin[0])
     size = currents[0] * float(twin is None)
     fixed = _rounding(synapse.current, synapse.rounding, constants.current.shift)
@@ -178,10 +180,12 @@ def forward_bound(
     for t in range(steps):
         leaked = leak_m_error * np.minimum(size + last, membrane_top)
         potential[t] = real_leak(body.decay) * last + leaked + step[t]
-        last = np.where(resets[t] > 0, 0.0, potential[t] + (noise if keeps_noise else 0.0))
+        kept = potential[t] + (noise if keeps_noise else 0.0)
+        last = np.where(resets[t] > 0, kept + reduced if subtracts else 0.0, kept)
         if twin is not None:
             # What is kept of the noise is not recorded.
-            size = np.where(resets[t] > 0, 0.0, top if keeps_noise else abs(twin[1][t]))
+            size = top if keeps_noise else abs(twin[1][t])
+            size = np.where(resets[t] > 0, top if subtracts else 0.0, size)
     return current, potential, noise
 
 

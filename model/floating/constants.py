@@ -63,6 +63,7 @@ def float_constants(config: Config, number: int, *, matched: bool) -> FloatConst
         sigma=phase.sigma,
         rate=(phase.rate or config.learning.rate) / config.window.steps,
         teacher_reset=config.membrane.reset == "teacher",
+        subtracts=config.membrane.reset == "subtract",
         keep_noise=config.membrane.injection == "membrane",
         rule=rule,
         clipped=error.rule == "clipped",

@@ -26,7 +26,7 @@ from bitlif.model.checks import (
     check_events,
     check_real_targets,
     check_real_weights,
-    require_learnable,
+    require_learnable_network,
     require_no_targets,
 )
 from bitlif.model.config.network import NetworkConfig
@@ -354,7 +354,7 @@ class FloatNetwork(Kept[FloatNetworkSnapshot]):
         """Return checked real targets, an empty array if there are none."""
         last = self._parts[-1].config
         if needed:
-            require_learnable(last)
+            require_learnable_network(self._config)
         if targets is None:
             require_no_targets(last, needed=needed)
             return np.zeros((0, 1, last.layer.neurons))

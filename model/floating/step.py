@@ -30,6 +30,7 @@ class FloatConstants(NamedTuple):
     sigma: float
     rate: float
     teacher_reset: bool
+    subtracts: bool
     keep_noise: bool
     rule: int
     clipped: bool
@@ -226,8 +227,11 @@ def run_float_windows(  # type: ignore[no-untyped-def]
                     reset = resets[w, t, i] > 0
                 kept = before
                 if f.keep_noise:
-                    kept = clamp(before + draw, f.membrane_low, f.membrane_high)
-                arrays.membrane[i] = 0.0 if reset else kept
+                    kept = before + draw
+                if f.subtracts and reset:
+                    kept -= f.threshold
+                kept = clamp(kept, f.membrane_low, f.membrane_high)
+                arrays.membrane[i] = 0.0 if reset and not f.subtracts else kept
                 if need_errors:
                     errors[t, i] = float_error((before - f.threshold) / f.sigma, target, f, arrays)
                 if records.current.size > 0:

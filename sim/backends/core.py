@@ -21,7 +21,6 @@ from bitlif.model.checks import (
     check_events,
     check_targets,
     check_weights,
-    require_learnable,
     require_no_targets,
 )
 from bitlif.model.config.config import Config
@@ -195,7 +194,7 @@ class Core(Stepped):
         else:
             require_no_targets(config, needed=learn)
         if learn:
-            require_learnable(config)
+            self._require_learnable()
             self._warn_of_idle()
         before = self.counters()
         parts: list[dict[str, Any]] = []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bitlif.hdl.bus.registers import COUNTER_STOPPED
 from bitlif.hdl.loadable import network_rows, require_loadable
-from bitlif.model.checks import Spikes, check_weights
+from bitlif.model.checks import Spikes, check_weights, require_learnable_network
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError, BitlifTypeError, located
 from bitlif.model.events import Events
@@ -198,6 +198,9 @@ class NetworkCore(Core):
     def _windows_at_once(self, events: Events) -> int:
         neurons = sum(own.config.layer.neurons for own in self._network.layers)
         return max(1, min(CALL_STEPS // events.steps, CALL_VALUES // (events.steps * neurons)))
+
+    def _require_learnable(self) -> None:
+        require_learnable_network(self._network)
 
     def _warn_of_idle(self) -> None:
         """Do nothing: the remark is about the gradient of traces, which a network lacks."""

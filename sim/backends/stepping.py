@@ -133,13 +133,17 @@ class Stepped(Lifetime):
             require_no_targets(config, needed=learn)
         if not position:
             if learn:
-                require_learnable(config)
+                self._require_learnable()
                 self._warn_of_idle()
             self._learns = learn
         result = self._step(addresses, levels, learn, wanted)
         if result.ended:
             self._stopped_counters(self.counters())
         return result
+
+    def _require_learnable(self) -> None:
+        """Raise if the configuration cannot learn."""
+        require_learnable(self._config)
 
     def _warn_of_idle(self) -> None:
         """Warn if no rate of the schedule can change a weight."""

@@ -152,7 +152,8 @@ def neuron_signals(
     before, draws = result.membrane[0], result.draws[0]
     noise = (phase.noise_scale * draws + c.noise_bias) >> c.noise_shift
     resets = 2 * targets >= c.target_one if c.teacher_reset else result.raster[0] > 0
-    kept = np.clip(before + noise * c.keep_noise, c.membrane.low, c.membrane.high)
+    exact = before + noise * c.keep_noise - c.subtracted * resets
+    kept = np.clip(exact, c.membrane.low, c.membrane.high)
     return {
         "weight sum": raster.astype(np.int64) @ weights,
         **{
@@ -162,7 +163,7 @@ def neuron_signals(
         },
         "noise draw": draws,
         "spike": result.raster[0],
-        "kept membrane": np.where(resets, 0, kept),
+        "kept membrane": np.where(resets & (c.subtracted == 0), 0, kept),
     }
 
 

@@ -105,9 +105,12 @@ def _kept(work: Work, expected: Expected, place: Place) -> str:
         reset = bool(2 * int(expected.targets[place]) >= c.target_one)
     else:
         reset = bool(expected.observed["spike"][place])
+    text = f"{before} + {noise}" if c.keep_noise else f"{before}"
+    if reset and c.subtracted:
+        text += f" - {c.subtracted}"
+        return f"{text} after a spike, saturated to {c.membrane.low} ..= {c.membrane.high}"
     if reset:
         return "0, because the neuron is reset"
-    text = f"{before} + {noise}" if c.keep_noise else f"{before}"
     return f"{text} without a reset, saturated to {c.membrane.low} ..= {c.membrane.high}"
 
 

@@ -224,7 +224,7 @@ def manifest(
     derived, sizes, keeps = derive(config), config.layer, config.window
     constants = {
         name: value._asdict() if hasattr(value, "_asdict") else value
-        for name, value in derived.constants._asdict().items()
+        for name, value in derived.constants.named().items()
     }
     phases = zip(config.schedule, derived.phases, strict=True)
     return {

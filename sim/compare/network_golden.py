@@ -13,7 +13,7 @@ import numpy as np
 
 from bitlif.model.config.network import NetworkConfig, any_hash
 from bitlif.model.config.network_tree import dump_network
-from bitlif.model.constants import PhaseConstants
+from bitlif.model.constants import Constants, PhaseConstants
 from bitlif.model.credit import FEEDBACKS, SIGN_FRAC
 from bitlif.model.fixed import Format
 from bitlif.model.interval import Interval
@@ -299,8 +299,12 @@ def _sweep(network: NetworkConfig, number: int) -> dict[str, Any]:
 
 def _plain(constants: Any) -> Any:
     """Return named tuples, also nested ones, as dictionaries."""
-    if hasattr(constants, "_asdict"):
-        return {name: _plain(value) for name, value in constants._asdict().items()}
+    if isinstance(constants, Constants):
+        constants = constants.named()
+    elif hasattr(constants, "_asdict"):
+        constants = constants._asdict()
+    if isinstance(constants, dict):
+        return {name: _plain(value) for name, value in constants.items()}
     return constants
 
 

@@ -130,6 +130,9 @@ class NeuronUnit(PlainUnit):
             "noise": product >> c.noise_shift,
             "noisy membrane": before + (product >> c.noise_shift),
         }
+        if c.subtracted:
+            kept = sums["noisy membrane"] if c.keep_noise else before
+            sums["reduced membrane"] = kept - c.subtracted
         sums["synaptic current"] = sums["synaptic current sum"] >> c.current.shift
         sums["membrane"] = sums["membrane sum"] >> c.membrane.shift
         return {name: (value, derived.ranges[name]) for name, value in sums.items()}
@@ -146,6 +149,8 @@ class NeuronUnit(PlainUnit):
         if signal == "spike":
             return f"{before} + ({level}) >= {c.threshold}"
         text = f"{before} + ({level})" if c.keep_noise else f"{before}"
+        if c.subtracted:
+            return f"{text} - {c.subtracted} x spike {found['spike']}, saturated"
         return f"{text} with spike {found['spike']} and reset {values['reset by the teacher']}"
 
 

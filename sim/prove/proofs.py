@@ -74,8 +74,8 @@ def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[An
     """Return the units of a configuration, or those of one name.
 
     The update has one unit per right shift of the schedule's phases. Without random bits there is
-    no LFSR for it, and without noise none for the noise. The units of a network are those of all layers, whose numbers their names have,
-    and those that it has once.
+    no LFSR for it, and without noise none for the noise. The units of a network are those of all
+    layers, whose numbers their names have, and those that it has once.
 
     Parameters
     ----------

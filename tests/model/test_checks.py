@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from bitlif.model.checks import check_events, check_initial_weights, check_targets
-from bitlif.model.config.config import Config
+from bitlif.model.config.config import Config, config_from_dict
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.events import Events
 from bitlif.model.floating.layer import FloatLayer
+from bitlif.model.floating.network import FloatNetwork
 from bitlif.model.layer import Layer
+from bitlif.model.network import Network
 from bitlif.model.result import Result
 from bitlif.tasks.learner import target_levels
 
@@ -132,3 +135,28 @@ def test_learning_without_noise_needs_a_table(kind: type, rule: str) -> None:
         layer.learn(events, targets)
     with pytest.raises(BitlifError, match=refused):
         layer.run(events, targets, record=("errors",))
+
+
+@pytest.mark.parametrize("kind", [Network, FloatNetwork])
+def test_hidden_layers_that_subtract_run_and_do_not_learn(kind: type) -> None:
+    config = NetworkConfig.load("digits-96").replace(layer__0__membrane__reset="subtract")
+    network = kind(config)
+    events = Events.from_times([0], [0], steps=64, units=65)
+    targets = np.zeros((1, 10))
+    assert network.run(events).layers[-1].raster.shape == (1, 64, 10)
+    with pytest.raises(BitlifError, match=r"^layer\.0\.membrane\.reset must be 'free' in a hidden"):
+        network.learn(events, targets)
+    # A layer before a feedback of "none" is not learned.
+    fixed = config.replace(layer__0__sweep__feedback="none")
+    kind(fixed).learn(events, targets)
+    last = config.replace(layer__0__membrane__reset="free", layer__1__noise__kind="none")
+    with pytest.raises(BitlifError, match=r"^layer\.1: error\.rule must be 'table' for learning"):
+        kind(last).learn(events, targets)
+
+
+def test_subtraction_that_could_overflow_can_be_refused() -> None:
+    changes = {"reset": "subtract", "overflow": "refuse", "format": "s16.6", "threshold": 1.0}
+    tiny = {"layer": {"inputs": 1, "neurons": 1}, "synapse": {"current": "s8.6"}}
+    config_from_dict({**tiny, "membrane": changes})
+    with pytest.raises(BitlifError, match=r"^membrane could overflow: less the threshold it is -"):
+        config_from_dict({**tiny, "membrane": changes, "schedule": [{"sigma": 400.0}]})

@@ -69,6 +69,12 @@ def test_reset_clears_and_injection_decides_what_is_kept() -> None:
     assert keep_membrane(511, 7, False, membrane) == (511, True)
     assert keep_membrane(-512, -7, False, membrane) == (-512, True)
     assert keep_membrane(511, 7, False, threshold) == (511, False)
+    subtracting = [c._replace(subtracted=60) for c in (threshold, membrane)]
+    assert [keep_membrane(50, 17, True, c) for c in subtracting] == [(-10, False), (7, False)]
+    assert [keep_membrane(50, 17, False, c) for c in subtracting] == [(50, False), (67, False)]
+    # The sum is exact, and limited once.
+    assert keep_membrane(511, 7, True, subtracting[1]) == (458, False)
+    assert keep_membrane(-500, 600, True, subtracting[0]) == (-512, True)
 
 
 def test_decay_and_input_are_rounded_once_together() -> None:

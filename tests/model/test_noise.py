@@ -362,7 +362,7 @@ def test_leap_sharing_a_factor_with_the_period_skips_states(
     [
         (
             {"kind": "sums"},
-            r"^kind must be .* or 'inverse_cdf', not 'sums', did you mean 'sum'\?$",
+            r"^kind must be .* or 'none', not 'sums', did you mean 'sum'\?$",
         ),
         ({"words": 0}, r"^words must be in 1 \.\.= 64, not 0$"),
         ({"words": 65}, r"^words must be in 1 \.\.= 64, not 65$"),

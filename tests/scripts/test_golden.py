@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden_options import AgainWithOptions
 
 from bitlif.model.config.config import Config
 from bitlif.model.config.toml import config_hash, config_to_dict, dump_config
@@ -54,6 +55,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "error__a": [3.0 * bin / 64 for bin in range(64)],
         "error__b": [3.0 * bin / 64 for bin in range(64)],
     },
+    "threshold subtracted": {"membrane__reset": "subtract"},
     "ones": {"noise__kind": "popcount", "learning__lfsr__sharing": "shared"},
 }
 
@@ -72,7 +74,7 @@ def contents(folder: Path, pattern: str = "*") -> dict[str, bytes]:
 def follows(folder: Path) -> Again:
     """Hold every array of a set, and its counters, against those worked out again."""
     told, given = manifest(folder), arrays_of(folder)
-    again = Again(told, given)
+    again = AgainWithOptions(told, given)
     found = again.arrays()
     for name, values in found.items():
         np.testing.assert_array_equal(values, given[name], err_msg=name)

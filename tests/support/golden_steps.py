@@ -89,10 +89,10 @@ class Again:
         self.run, self.learns = told["run"], told["run"]["learns"]
         self.counters = dict.fromkeys(told["counters"], 0)
         self.seen: dict[str, list[Any]] = {}
-        self.noise = self.update = None
-        if "noise" in told["lfsrs"]:
-            start = given["noise_lfsr_start"]
-            self.noise = Registers(told["lfsrs"]["noise"], start, told["noise"]["leap"])
+        self.noise = Registers(
+            told["lfsrs"]["noise"], given["noise_lfsr_start"], told["noise"]["leap"]
+        )
+        self.update = None
         if "update" in told["lfsrs"]:
             start = given["update_lfsr_start"]
             self.update = Registers(told["lfsrs"]["update"], start, told["update"]["leap"])
@@ -139,8 +139,7 @@ class Again:
             self.note("weight", self.weights)
             self.signature.take_weights(self.weights)
         self.note("signature", self.signature.value())
-        if self.noise:
-            self.note("noise_lfsr", self.noise.states())
+        self.note("noise_lfsr", self.noise.states())
         if self.update:
             self.note("update_lfsr", self.update.states())
 
@@ -174,11 +173,9 @@ class Again:
         self.note("synaptic_current", current)
         before = self.filter("membrane", "V", current, "membrane")
         self.note("membrane_potential", before)
-        draws = np.zeros(run["neurons"], np.int64)
-        if self.noise:
-            draws = np.array([self.draw(i) for i in range(run["neurons"])])
-            self.noise.draws += run["slots"]
-            self.note("noise_draw", draws)
+        draws = np.array([self.draw(i) for i in range(run["neurons"])])
+        self.noise.draws += run["slots"]
+        self.note("noise_draw", draws)
         noise = (phase["noise_scale"] * draws + c["noise_bias"]) >> c["noise_shift"]
         spike = before + noise >= c["threshold"]
         self.note("spike", spike)

@@ -86,9 +86,12 @@ def random_networks(count: int, seed: int = 0) -> tuple[NetworkConfig, ...]:
     return tuple(found)
 
 
-def with_option(config: NetworkConfig, option: str) -> NetworkConfig | None:
+def with_option(
+    config: NetworkConfig, option: str, *, learned: bool = True
+) -> NetworkConfig | None:
     """Return a network with an option of `strategies.OPTIONS` in all layers, None if it cannot.
 
+    If it is to be learned, hidden layers are reset to 0.
     Surrogates have one bit, since tables are computed from the noise.
     """
     layers = []
@@ -96,6 +99,8 @@ def with_option(config: NetworkConfig, option: str) -> NetworkConfig | None:
         surrogate = replace(own.sweep.surrogate, bits=1)
         sweep = replace(own.sweep, surrogate=surrogate)
         changed = OPTIONS[option](own.config)
+        if learned and own is not config.layers[-1]:
+            changed = changed.replace(membrane__reset="free")
         layers.append(NetworkLayer(config=changed, sweep=sweep, initial=own.initial))
     try:
         return NetworkConfig(name=config.name, layers=tuple(layers))

@@ -106,10 +106,13 @@ def run_reference(config: Config, weights: Any, events: Events, targets: Any) ->
                 for j in range(n_inputs):
                     gradient[i][j] += e * psp[j]
                 kept = before
-                if config.membrane.injection == "membrane":
-                    kept = sat(before + n, f.low, f.high, count, "membrane")
+                subtract = config.membrane.reset == "subtract"
+                if config.membrane.injection == "membrane" or subtract:
+                    kept += n if config.membrane.injection == "membrane" else 0
+                    kept -= c.threshold if subtract and spike else 0
+                    kept = sat(kept, f.low, f.high, count, "membrane")
                 own = 2 * q >= c.target_one if config.membrane.reset == "teacher" else spike
-                membrane[i] = 0 if own else kept
+                membrane[i] = 0 if own and not subtract else kept
                 spikes.append(int(spike))
                 potentials.append(before)
                 errors.append(e)

@@ -142,10 +142,11 @@ class NaiveLayer:
                 draw = centred(config.noise, words[slot][lane])
                 n = (phase.noise_scale * draw + c.noise_bias) >> c.noise_shift
                 spike = before + n >= c.threshold
-                kept = before
-                if config.membrane.injection == "membrane":
-                    kept = min(max(before + n, f.low), f.high)
-                reset = spike
+                kept = before + (n if config.membrane.injection == "membrane" else 0)
+                subtract = config.membrane.reset == "subtract"
+                kept -= c.threshold if subtract and spike else 0
+                kept = min(max(kept, f.low), f.high)
+                reset = spike and not subtract
                 if config.membrane.reset == "teacher":
                     reset = 2 * int(goals[t][i]) >= c.target_one
                 self.potential[i] = 0 if reset else kept

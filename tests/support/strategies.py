@@ -156,7 +156,16 @@ def without_noise(config: Config) -> Config:
     )
 
 
-OPTIONS = {"no noise": without_noise}
+def subtracting(config: Config) -> Config:
+    """Return a configuration whose spikes subtract the threshold."""
+    return config.replace(membrane__reset="subtract")
+
+
+OPTIONS = {
+    "no noise": without_noise,
+    "subtract": subtracting,
+    "subtract, no noise": lambda config: subtracting(without_noise(config)),
+}
 """Options of a neuron that random configurations do not have, each as a function of one."""
 
 

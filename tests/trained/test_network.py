@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from networks import network_stimulus, random_networks
+from networks import network_stimulus, random_networks, with_option
 
 import bitlif
 from bitlif.model.config.network import NetworkConfig
+from bitlif.model.errors import BitlifError
 from bitlif.trained.network import Network
+
+from strategies import OPTIONS
 
 COUNT = 200
 NAMES = ("current", "membrane", "draws")
@@ -34,7 +37,28 @@ def made(config: Any, weights: Any, engine: str) -> Network:
 
 @pytest.mark.parametrize("number", range(COUNT))
 def test_forward_is_the_model_to_the_bit(number: int) -> None:
-    config = random_networks(COUNT)[number]
+    assert_forward(random_networks(COUNT)[number], number)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_forward_has_the_options_of_the_model(option: str) -> None:
+    compared = 0
+    for number in range(12):
+        config = with_option(random_networks(COUNT)[number], option, learned=False)
+        if config is not None:
+            with torch.no_grad():
+                assert_forward(config, number)
+            compared += 1
+    assert compared > 6
+
+
+def test_spikes_without_noise_have_no_derivative() -> None:
+    network = Network(bitlif.Config.load("tiny").replace(noise__kind="none"))
+    with pytest.raises(BitlifError, match=r"^noise\.kind must not be 'none': spikes without"):
+        network(torch.zeros(16, 1, 6))
+
+
+def assert_forward(config: NetworkConfig, number: int) -> None:
     events, weights, targets, given, goals = as_tensors(config, number)
     with bitlif.open(config, "model", signature=False) as core:
         core.load(weights)

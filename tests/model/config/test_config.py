@@ -297,7 +297,7 @@ def test_slots_are_the_turns_that_a_lane_takes() -> None:
         (MembraneConfig, {"format": "s16.10"}, r"^format must be of type Format, not 's16\.10'$"),
         (MembraneConfig, {"threshold": 0.0}, r"^threshold must be in 0\.0009\d* \.\.= 31\.999,"),
         (MembraneConfig, {"threshold": 32.0}, r"^threshold must be in .* 31\.999, not 32\.0$"),
-        (MembraneConfig, {"reset": "own"}, r"^reset must be 'free' or 'teacher', not 'own'$"),
+        (MembraneConfig, {"reset": "own"}, r"^reset must be 'free' or 'teacher' or 'subtract', "),
         (MembraneConfig, {"injection": 1}, r"^injection must be 'threshold' or 'membrane', not 1$"),
         (MembraneConfig, {"decay": None}, r"^decay must be of type DecayConfig, not None$"),
         (MembraneConfig, {"rounding": "up"}, r"^rounding must be of type Rounding, not 'up'$"),

@@ -27,6 +27,11 @@ SPECIAL = {
     "one by one": {"layer__neurons": 1, "layer__lanes": 1, "layer__inputs": 1},
     "lanes that do not divide neurons": {"layer__neurons": 7, "layer__lanes": 3},
     "noise kept in the membrane": {"membrane__injection": "membrane"},
+    "threshold subtracted": {"membrane__reset": "subtract"},
+    "threshold subtracted, noise kept": {
+        "membrane__reset": "subtract",
+        "membrane__injection": "membrane",
+    },
     "reset by the teacher": {"membrane__reset": "teacher"},
     "state and traces carried": {"window__state": "carry", "window__trace": "carry"},
     "LFSRs cleared": {"window__lfsr": "clear"},

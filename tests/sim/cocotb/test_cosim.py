@@ -30,7 +30,8 @@ VARIANTS = {
         "membrane__reset": "teacher",
         "membrane__injection": "membrane",
     },
-    "no noise": {
+    "no noise, threshold subtracted": {
+        "membrane__reset": "subtract",
         "noise__kind": "none",
         "error__rule": "table",
         "error__a": [3.0 * bin / 64 for bin in range(64)],

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bitlif.hdl import neuron as neuron_gates
 from bitlif.model import derive as derivation
 from bitlif.model import neuron as model_neuron
 from bitlif.model import signature as model_signature
@@ -211,3 +212,15 @@ def test_neuron_without_noise_is_proved(injection: str) -> None:
         for owner, attribute, value in FAULTS["threshold-greater"].patches(config):
             stack.enter_context(patched(owner, attribute, value))
         assert "spike" in {finding.claim for finding in refuted(config, "neuron")}
+
+
+@pytest.mark.parametrize("injection", ["threshold", "membrane"])
+def test_subtracted_threshold_is_proved(injection: str) -> None:
+    changes = {"membrane__reset": "subtract", "membrane__injection": injection}
+    config = Config.load("tiny").replace(noise__kind="none", **changes)
+    [proof] = proofs(units_of(config, "neuron"), LIMIT)
+    assert proof.result == "proved"
+    with patched(
+        neuron_gates, "derive", lambda own: derivation.derive(own.replace(membrane__reset="free"))
+    ):
+        assert {finding.claim for finding in refuted(config, "neuron")} == {"kept membrane"}
