@@ -177,10 +177,11 @@ def test_report_names_the_run(demo: Demo) -> None:
         "learning_steps_per_second", "output_spikes_per_digit", "input_spikes_per_digit",
         "synaptic_events_per_digit", "active_error_share", "counters", "weights", "noise",
         "compiling_seconds", "test_accuracy_difference", "gates", "diagnosis", "network",
+        "network_gates",
     }  # fmt: skip
     assert (report["config"], report["config_hash"]) == ("digits", config_hash(demo.config))
     assert (report["seed"], report["epochs"]) == (SEED, EPOCHS)
-    assert report["gates"] is None
+    assert report["gates"] is report["network_gates"] is None
     assert (report["train_digits"], report["test_digits"]) == (1347, 450)
     for name in ("integer", "float"):
         seconds = report["training_seconds"][name]
