@@ -19,10 +19,13 @@ Draws = NoiseConfig | LearningConfig | SweepConfig
 
 def count_leaky_sum(tally: GateTally, state: Wire, taken: Wire, own: Filter, fmt: Format) -> Wire:
     """Count a leaky sum, ``(keep * state + take * input) >> shift``, saturated to a format."""
-    first = len(signed_digits(own.keep)) < len(signed_digits(own.take))
-    kept = count_times(tally, state, own.keep, own.bias if first else 0)
-    came = count_times(tally, taken, own.take, 0 if first else own.bias)
-    total = tally.sum(kept, came)
+    if own.keep:
+        first = len(signed_digits(own.keep)) < len(signed_digits(own.take))
+        kept = count_times(tally, state, own.keep, own.bias if first else 0)
+        came = count_times(tally, taken, own.take, 0 if first else own.bias)
+        total = tally.sum(kept, came)
+    else:
+        total = count_times(tally, taken, own.take, own.bias)
     tally.count("result", total.bits)
     shape = Wire.of(fmt)
     if tally.saturate(total >> own.shift, shape):

@@ -87,7 +87,7 @@ class AdjointPipe(wiring.Component):
         """Build both products, their sum, and its narrowing."""
         m = Module()
         pipe, f = Pipe(m), self._constants
-        kept = times(pipe, self.state, f.keep, 0, "kept")
+        kept = times(pipe, self.state, f.keep, 0, "kept") if f.keep else Const(0)
         came = times(pipe, self.taken, f.take, 0, "came")
         total = pipe.register(kept + came, "sum")
         value, flag = narrow(pipe, total, self.random, f.shift, self._format, "adjoint")

@@ -26,11 +26,17 @@ def leaky_sum(
 
     Both come `LEAKY_SUM_LATENCY` clock cycles after the operands.
     """
+    if not f.keep:
+        came = times(pipe, taken, f.take, f.bias, f"{name}_came")
+        return _limited(pipe, pipe.register(came, f"{name}_sum"), f, name, fmt)
     # The rounding bias is added to the product with fewer terms.
     first = len(signed_digits(f.keep)) < len(signed_digits(f.take))
     kept = times(pipe, state, f.keep, f.bias if first else 0, f"{name}_kept")
     came = times(pipe, taken, f.take, 0 if first else f.bias, f"{name}_came")
-    total = pipe.register(kept + came, f"{name}_sum")
+    return _limited(pipe, pipe.register(kept + came, f"{name}_sum"), f, name, fmt)
+
+
+def _limited(pipe: Pipe, total: Value, f: Filter, name: str, fmt: Format) -> tuple[Value, Value]:
     value, flag = saturate(total >> f.shift, shape_of(fmt))
     return (
         pipe.register(value, f"{name}_value", shape_of(fmt)),

@@ -75,13 +75,15 @@ def derive(config: Settings) -> Derived:
 
 
 def leak_factor(path: str, decay: DecayConfig) -> tuple[int, int]:
-    """Return the raw leak factor and its fractional bits.
+    """Return the raw leak factor and its fractional bits; 0 and 0 without decay.
 
     Raises
     ------
     BitlifError
         If the factor rounds to 0 or 1.
     """
+    if decay.none:
+        return 0, 0
     if decay.shift:
         return (1 << decay.shift) - 1, decay.shift
     factor = EXACT.exp(EXACT.divide(-1, Decimal(repr(decay.tau))))

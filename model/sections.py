@@ -88,12 +88,15 @@ class WindowConfig:
 class DecayConfig:
     """A leak per step: a factor ``exp(-1 / tau)`` in `bits` fractional bits, or ``1 - 2**-shift``.
 
+    With neither, and 0 `bits`, there is no decay: nothing is held from one step to the next. Only
+    synapses can be without; a file says ``decay = "none"``.
+
     Parameters
     ----------
     tau : float
-        Time constant in steps; 0 if `shift` is given.
+        Time constant in steps; 0 if `shift` is given, or for none.
     bits : int
-        Fractional bits of the factor, 1 ..= 16; unused with `shift`.
+        Fractional bits of the factor, 1 ..= 16; unused with `shift`. 0 for none.
     shift : int
         The leak is the value shifted right by 1 ..= 16 bits, which needs no multiplier in gates; 0
         if `tau` is given.
@@ -106,19 +109,25 @@ class DecayConfig:
     def __post_init__(self) -> None:
         plain_fields(self)
         require_int("shift", self.shift, 0, 16)
-        require_int("bits", self.bits, 1, 16)
+        require_int("bits", self.bits, int(self.tau != 0 or self.shift != 0), 16)
         object.__setattr__(self, "tau", require_real("tau", self.tau, 0.0, 1e6))
-        if (self.tau > 0) == (self.shift > 0):
+        if self.bits and (self.tau > 0) == (self.shift > 0):
             raise BitlifError(
                 f"tau must be above 0 if shift is 0, and 0 otherwise, not {self.tau:g} with "
                 f"shift = {self.shift}"
             )
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing is held from one step to the next."""
+        return self.bits == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynapseConfig:
     """Weights and synaptic compartment: ``I = a_s I + sum of w``, rounded once.
 
+    Without a decay (`DecayConfig.none`), the current is the sum of the weights of the step.
     `overflow` is the treatment of currents outside their format.
     """
 
@@ -177,6 +186,8 @@ class MembraneConfig:
         require_choice("reset", self.reset, ("free", "teacher", "subtract"))
         require_choice("injection", self.injection, ("threshold", "membrane"))
         require_kind("decay", self.decay, DecayConfig)
+        if self.decay.none:
+            raise BitlifError("decay must not be 'none': only synapses can be without decay")
         _require_modes(self.rounding, self.overflow)
 
 

@@ -83,9 +83,10 @@ _KEEPS = "'clear', 'carry'"
 
 
 def _decay(section: str) -> tuple[Field, ...]:
+    bits = "1 ..= 16, or 0 for no decay" if section == "synapse.decay" else "1 ..= 16"
     return (
         Field(f"{section}.tau", "time constant, or 0 if shift is given", "0 ..= 1000000", "steps"),
-        Field(f"{section}.bits", "fractional bits of the factor exp(-1 / tau)", "1 ..= 16"),
+        Field(f"{section}.bits", "fractional bits of the factor exp(-1 / tau)", bits),
         Field(
             f"{section}.shift",
             "factor 1 - 2^-shift, which needs no multiplier, or 0 if tau is given",

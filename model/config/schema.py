@@ -9,8 +9,11 @@ from typing import Any
 
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.fixed import Format
-from bitlif.model.sections import PhaseConfig
+from bitlif.model.sections import DecayConfig, PhaseConfig
 from bitlif.model.text import quoted, shortened, terminal_text
+
+NO_DECAY = "none"
+"""A leak given by this word has neither a time constant nor a shift."""
 
 
 def build(kind: type, tree: object, path: str) -> Any:
@@ -65,6 +68,8 @@ def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
             hint = nearest_of(value, words) if isinstance(value, str) else ""
             raise BitlifError(f"{path} must be {accepted}, not {quoted(value)}{hint}")
         return kind(value)
+    if kind is DecayConfig and value == NO_DECAY:
+        return DecayConfig(bits=0)
     if isinstance(kind, type) and is_dataclass(kind):
         if isinstance(value, dict) and {"tau", "shift"} & value.keys():
             # A leak is given by either field, so the other field of the default does not apply.

@@ -42,7 +42,9 @@ class TraceUnit(PlainUnit):
         }
         current, last = TracePipe.current_latency, TracePipe.latency
         signed = config.trace.current.signed, config.trace.format.signed
-        self.cuts = (Claim("synaptic trace", "current_value", current, signed[0]),)
+        # Without a synaptic filter, the synaptic trace is the spike, and no register has its width.
+        filtered = not config.synapse.decay.none
+        self.cuts = (Claim("synaptic trace", "current_value", current, signed[0]),) * filtered
         self.claims = (
             Claim("synaptic trace", "current_next", last, signed[0]),
             Claim("PSP trace", "trace_next", last, signed[1]),

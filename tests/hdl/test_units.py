@@ -37,6 +37,8 @@ VARIANTS = {
     "noise kept": {"membrane__injection": "membrane"},
     "no noise": {"noise__kind": "none"},
     "no noise, kept": {"noise__kind": "none", "membrane__injection": "membrane"},
+    "no synaptic filter": {"synapse__decay": "none"},
+    "no synaptic filter, rounded": {"synapse__decay": "none", "synapse__current": "s8.1"},
     "subtract": {"membrane__reset": "subtract"},
     "subtract, kept": {"membrane__reset": "subtract", "membrane__injection": "membrane"},
     "subtract, few bits": {

@@ -55,6 +55,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "error__a": [3.0 * bin / 64 for bin in range(64)],
         "error__b": [3.0 * bin / 64 for bin in range(64)],
     },
+    "no synaptic filter": {"synapse__decay": "none"},
     "threshold subtracted": {"membrane__reset": "subtract"},
     "ones": {"noise__kind": "popcount", "learning__lfsr__sharing": "shared"},
 }

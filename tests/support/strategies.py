@@ -164,6 +164,7 @@ def subtracting(config: Config) -> Config:
 OPTIONS = {
     "no noise": without_noise,
     "subtract": subtracting,
+    "no synaptic filter": lambda config: config.replace(synapse__decay="none"),
     "subtract, no noise": lambda config: subtracting(without_noise(config)),
 }
 """Options of a neuron that random configurations do not have, each as a function of one."""

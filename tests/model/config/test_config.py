@@ -275,6 +275,8 @@ def test_slots_are_the_turns_that_a_lane_takes() -> None:
         (WindowConfig, {"trace": None}, r"^trace must be 'clear' or 'carry', not None$"),
         (WindowConfig, {"lfsr": "x"}, r"^lfsr must be 'clear' or 'carry', not 'x'$"),
         (DecayConfig, {}, r"^tau must be .*, not 0 with shift = 0$"),
+        (DecayConfig, {"tau": 5.0, "bits": 0}, r"^bits must be in 1 \.\.= 16, not 0$"),
+        (MembraneConfig, {"decay": DecayConfig(bits=0)}, r"^decay must not be 'none': only syn"),
         (DecayConfig, {"tau": 5.0, "shift": 2}, r"^tau must be .*, not 5 with shift = 2$"),
         (DecayConfig, {"tau": -1.0}, r"^tau must be in 0 \.\.= 1e\+06, not -1\.0$"),
         (DecayConfig, {"tau": math.nan}, r"^tau must be in 0 \.\.= 1e\+06, not nan$"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,21 +20,21 @@ WORDS = [own for own in ALL if own.accepted.startswith("'")]
 FORMATS = [own for own in ALL if own.accepted.startswith("format ")]
 
 
-def section_of(field: Field) -> tuple[type, str]:
-    """Return the class that checks a field, and the name of the field in it."""
+def section_of(field: Field) -> tuple[Any, str]:
+    """Return the default of the section that checks a field, and the name of the field in it."""
     node: Any = Config()
     *parents, name = field.path.replace("[]", "").split(".")
     for parent in parents:
         node = getattr(node, parent)
         node = node[0] if isinstance(node, tuple) else node
-    return type(node), name
+    return node, name
 
 
 def refusal(field: Field, value: Any) -> str:
     """Return the error for one value of a field, or an empty string."""
-    kind, name = section_of(field)
+    section, name = section_of(field)
     try:
-        kind(**{name: value})
+        replace(section, **{name: value})
     except BitlifError as error:
         return str(error)
     return ""

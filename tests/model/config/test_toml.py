@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from bitlif.model.config.commented import dump_commented
 from bitlif.model.config.config import (
     Config,
     config_from_dict,
@@ -22,7 +23,9 @@ from bitlif.model.config.config import (
     summary_of,
 )
 from bitlif.model.config.toml import config_hash, config_to_dict, dump_config
+from bitlif.model.derive import derive
 from bitlif.model.errors import BitlifError, BitlifTypeError, BitlifWarning
+from bitlif.model.sections import DecayConfig
 
 from strategies import configs
 
@@ -441,3 +444,15 @@ def test_failed_save_leaves_everything_as_it_was(
         Config().save(path)
     assert path.read_text() == "old"
     assert sorted(own.name for own in tmp_path.iterdir()) == ["config.toml", "folder.toml"]
+
+
+def test_no_decay_is_a_word_and_keeps_its_meaning() -> None:
+    config = parse_config('[synapse]\ndecay = "none"', "own.toml")
+    assert config.synapse.decay == DecayConfig(bits=0)
+    assert derive(config).constants.current.keep == 0
+    for text in (dump_config(config), dump_commented(config)):
+        assert parse_config(text, "own.toml") == config
+    assert config_from_dict(config_to_dict(config)) == config
+    assert config.replace(synapse__decay={"tau": 5.0}) == Config()
+    with pytest.raises(BitlifError, match=r"^membrane\.decay must not be 'none': only synapses"):
+        config.replace(membrane__decay="none")

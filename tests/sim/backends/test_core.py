@@ -27,6 +27,7 @@ SPECIAL = {
     "one by one": {"layer__neurons": 1, "layer__lanes": 1, "layer__inputs": 1},
     "lanes that do not divide neurons": {"layer__neurons": 7, "layer__lanes": 3},
     "noise kept in the membrane": {"membrane__injection": "membrane"},
+    "no synaptic filter": {"synapse__decay": "none"},
     "threshold subtracted": {"membrane__reset": "subtract"},
     "threshold subtracted, noise kept": {
         "membrane__reset": "subtract",

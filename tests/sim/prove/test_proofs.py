@@ -224,3 +224,15 @@ def test_subtracted_threshold_is_proved(injection: str) -> None:
         neuron_gates, "derive", lambda own: derivation.derive(own.replace(membrane__reset="free"))
     ):
         assert {finding.claim for finding in refuted(config, "neuron")} == {"kept membrane"}
+
+
+@pytest.mark.parametrize("unit", ["neuron", "trace", "rounding"])
+def test_units_without_a_synaptic_filter_are_proved(unit: str) -> None:
+    config = Config.load("tiny").replace(synapse__decay="none")
+    assert [proof.result for proof in proofs(units_of(config, unit), LIMIT)] == ["proved"]
+    if unit == "neuron":
+        with contextlib.ExitStack() as stack:
+            for owner, attribute, value in FAULTS["current-floor"].patches(config):
+                stack.enter_context(patched(owner, attribute, value))
+            coarse = config.replace(synapse__current="s8.1")
+            assert "synaptic current" in {finding.claim for finding in refuted(coarse, unit)}
