@@ -127,7 +127,8 @@ def _imported(args: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
         name=name_of(args.file),
     )  # fmt: skip
     report: dict[str, Any] = {
-        "source": "nir", "dt": real.dt, "gain": real.gain, "notes": list(real.notes),
+        "source": "nir", "dt": real.dt, "gain": real.gain,
+        "reset": real.layers[0].reset, "notes": list(real.notes),
         "layers": list(map(_formats, config.layers, real.layers)),
     }  # fmt: skip
     if runs is not None:

@@ -40,7 +40,8 @@ def run_real(network: RealNetwork, events: Events) -> list[RealRun]:
             current = layer.leak_s * current + sums[:, t]
             membrane = layer.leak_m * membrane + current
             spikes[:, t], currents[:, t], membranes[:, t] = membrane > 1.0, current, membrane
-            membrane = np.where(membrane > 1.0, 0.0, membrane)
+            reset = membrane - 1.0 if layer.reset == "subtract" else 0.0
+            membrane = np.where(membrane > 1.0, reset, membrane)
         found.append(RealRun(spikes, currents, membranes))
         given = spikes.astype(np.float64)
     return found

@@ -56,7 +56,8 @@ def export_nir(
 ) -> None:
     """Write a network to a NIR file and its sidecar.
 
-    The NIR file has a Linear and a CubaLIF node per layer, with the real values of the integers.
+    The NIR file has a Linear and a CubaLIF node per layer (LIF without a synaptic filter), with
+    the real values of the integers.
     By Euler's method with the step `dt` they are our equations, but for roundings and noise.
 
     Parameters
@@ -76,7 +77,8 @@ def export_nir(
     Warns
     -----
     BitlifWarning
-        If a teacher resets the last layer, which only the sidecar says.
+        If a teacher resets the last layer, or spikes subtract the threshold, which only the sidecar
+        says.
     """
     write_file(Path(path), nir_content(config, weights, dt=dt))
     write_file(sidecar_path(path), sidecar_content(config, dt=dt))
@@ -105,16 +107,25 @@ def nir_content(
         if layer.config.membrane.reset == "teacher":
             warn("NIR knows no reset by a teacher: only the sidecar says that layer "
                  f"{number} has one")  # fmt: skip
+        if layer.config.membrane.reset == "subtract":
+            warn("NIR knows no subtraction of the threshold: only the sidecar says that layer "
+                 f"{number} has one; import it with reset 'subtract'")  # fmt: skip
         leak_s, leak_m, gain, threshold = real_values(layer.config)
         tau_s, tau_m = dt / (1.0 - leak_s), dt / (1.0 - leak_m)
         every = np.ones(checked.shape[1])
         real = checked.T * float(layer.config.synapse.weight.lsb)
         nodes[f"weights_{number}"] = nir.Linear(weight=real)
-        nodes[f"neurons_{number}"] = nir.CubaLIF(
-            tau_syn=every * tau_s, tau_mem=every * tau_m, r=every * gain * tau_m / dt,
-            v_leak=every * 0.0, v_threshold=every * threshold, v_reset=every * 0.0,
-            w_in=every * tau_s / dt,
-        )  # fmt: skip
+        common = {
+            "r": every * gain * tau_m / dt, "v_leak": every * 0.0,
+            "v_threshold": every * threshold, "v_reset": every * 0.0,
+        }  # fmt: skip
+        if layer.config.synapse.decay.none:
+            neurons = nir.LIF(tau=every * tau_m, **common)
+        else:
+            neurons = nir.CubaLIF(
+                tau_syn=every * tau_s, tau_mem=every * tau_m, w_in=every * tau_s / dt, **common
+            )
+        nodes[f"neurons_{number}"] = neurons
         names += [f"weights_{number}", f"neurons_{number}"]
     names.append("output")
     nodes["output"] = nir.Output(np.array([network.layers[-1].config.layer.neurons]))

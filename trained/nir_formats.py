@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config, config_from_dict
 from bitlif.model.config.network import NetworkConfig, NetworkLayer
+from bitlif.model.config.schema import NO_DECAY
 from bitlif.model.errors import BitlifError, require_int, require_real
 from bitlif.model.sweep_sections import InitialConfig
 from bitlif.model.text import quoted
@@ -128,6 +129,10 @@ def _initial(layer: RealLayer) -> InitialConfig:
     return InitialConfig(low=mean - half, high=mean + half)
 
 
+def _decay(leak: float) -> dict[str, Any]:
+    return {"tau": -1.0 / math.log(leak), "bits": 16}
+
+
 def _config(
     layer: RealLayer, reached: Ranges, steps: int, bits: LayerBits, sigma: float, name: str
 ) -> Config:
@@ -143,11 +148,12 @@ def _config(
         "synapse": {
             "weight": f"s{bits.weight}.{weight}",
             "current": f"s{bits.current}.{current}",
-            "decay": {"tau": -1.0 / math.log(layer.leak_s), "bits": 16},
+            "decay": _decay(layer.leak_s) if layer.leak_s else NO_DECAY,
         },
         "membrane": {
+            "reset": layer.reset,
             "format": f"s{bits.membrane}.{membrane}",
-            "decay": {"tau": -1.0 / math.log(layer.leak_m), "bits": 16},
+            "decay": _decay(layer.leak_m),
             "gain": 1.0,
             # NIR's neurons spike above the threshold, ours at it.
             "threshold": 1.0 + lsb,

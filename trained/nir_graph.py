@@ -7,7 +7,7 @@ NIR's equations of a current-based neuron, by Euler's method with a step of `dt`
     spike = V[t] > v_threshold
 
 They are ours with a threshold of 1 and a gain of 1 if each neuron's weights are multiplied by
-``k r dt / (tau_mem v_threshold)``.
+``k r dt / (tau_mem v_threshold)``. A LIF node has no synaptic filter: its I[t] is the sum itself.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ from bitlif.model.text import path_text, quoted
 GAINS = ("nir", "jump")
 """Meaning of an input spike: NIR's own, by `dt`; or a jump of the current by w_in w, without it."""
 
+RESETS = ("free", "subtract")
+"""What a spike does: it sets the membrane potential to 0, or subtracts the threshold from it."""
+
+TIMES = {"CubaLIF": ("tau_syn", "tau_mem"), "LIF": ("tau",)}
+"""Time constants of the neurons that are read."""
+
 UNIFORM = 1e-5
 """Relative difference up to which time constants of a layer are equal: files hold float32."""
 
@@ -41,6 +47,9 @@ class RealLayer:
     weights : (N, M) float64
         All factors folded in.
     leak_s, leak_m : float
+        `leak_s` is 0 without a synaptic filter.
+    reset : str
+        One of `RESETS`.
     folded : tuple of str
         What was folded into the weights.
     """
@@ -49,6 +58,7 @@ class RealLayer:
     weights: NDArray[np.float64]
     leak_s: float
     leak_m: float
+    reset: str = "free"
     folded: tuple[str, ...] = field(default=())
 
 
@@ -96,20 +106,24 @@ def read_graph(path: str | Path) -> Any:
         raise BitlifError(f"NIR file '{path_text(Path(path))}' cannot be read: {line}") from error
 
 
-def read_layers(graph: Any, *, dt: float | None = None, gain: str | None = None) -> RealNetwork:
+def read_layers(
+    graph: Any, *, dt: float | None = None, gain: str | None = None, reset: str = "free"
+) -> RealNetwork:
     """Return the layers of a chain of nodes.
 
     Parameters
     ----------
     graph : nir.NIRGraph
-        Input, then Linear (or Affine with a bias of zero) and CubaLIF in turn, then Output, with
-        Flatten anywhere between them.
+        Input, then Linear (or Affine with a bias of zero) and CubaLIF or LIF in turn, then Output,
+        with Flatten anywhere between them.
     dt : float or None
-        Seconds per step. None: found in the file, where ``tau_syn / w_in`` is the same in all
-        neurons, as snnTorch, SpikingJelly and `export_nir` write it.
+        Seconds per step. None: found in the file, where ``tau_syn / w_in`` (of LIF, ``tau / r``) is
+        the same in all neurons, as snnTorch, SpikingJelly and `export_nir` write it.
     gain : str or None
         One of `GAINS`. None: ``"nir"``, or ``"jump"`` where all w_in are 1 and all r are 1, as
-        Norse writes it.
+        Norse writes it. LIF has no current, so `gain` does not matter for it.
+    reset : str
+        One of `RESETS`. Files do not tell it.
 
     Raises
     ------
@@ -121,19 +135,23 @@ def read_layers(graph: Any, *, dt: float | None = None, gain: str | None = None)
         dt = require_real("dt", dt, 0.0, 1e3, open_low=True)
     if gain is not None:
         require_choice("gain", gain, GAINS)
+    require_choice("reset", reset, RESETS)
     pairs = _pairs(graph)
     notes: list[str] = []
     neurons = [(name, node) for _, _, name, node in pairs]
     if gain is None:
-        plain = all(np.all(node.r == 1) and np.all(node.w_in == 1) for _, node in neurons)
+        filtered = [node for _, node in neurons if _kind(node) == "CubaLIF"]
+        plain = all(np.all(node.r == 1) and np.all(node.w_in == 1) for node in filtered)
+        plain = plain and bool(filtered)
         gain = "jump" if plain else "nir"
         notes.append(f"gain '{gain}', " + ("since all r and w_in are 1" if plain else "NIR's own"))
     if dt is None:
         dt = _found_step(neurons)
-        notes.append(f"dt = {dt:.4g} s, found as tau_syn / w_in")
+        told = " and ".join(dict.fromkeys(_step_of(node)[0] for _, node in neurons))
+        notes.append(f"dt = {dt:.4g} s, found as {told}")
     layers: list[RealLayer] = []
     for weight_name, weight, name, node in pairs:
-        layers.append(_layer(weight_name, weight, name, node, dt, gain))
+        layers.append(_layer(weight_name, weight, name, node, dt, gain, reset))
         inputs, before = layers[-1].weights.shape[0], layers[-2:-1]
         if before and inputs != before[0].weights.shape[1]:
             raise BitlifError(
@@ -159,13 +177,13 @@ def _pairs(graph: Any) -> list[tuple[str, Any, str, Any]]:
             if kind not in ("Linear", "Affine"):
                 raise BitlifError(f"node {quoted(name)} must be Linear or Affine, not {kind}")
             continue
-        if kind in ("LIF", "IF"):
+        if kind == "IF":
             raise BitlifError(
-                f"node {quoted(name)} must be CubaLIF, not {kind}: neurons without a synaptic "
-                f"filter are not supported"
+                f"node {quoted(name)} must be CubaLIF or LIF, not IF: membranes without a leak are "
+                f"not supported"
             )
-        if kind != "CubaLIF":
-            raise BitlifError(f"node {quoted(name)} must be CubaLIF, not {kind}")
+        if kind not in TIMES:
+            raise BitlifError(f"node {quoted(name)} must be CubaLIF or LIF, not {kind}")
         pairs.append((*inner[number - 1], name, node))
     if len(inner) % 2:
         raise BitlifError(f"node {quoted(inner[-1][0])} must be followed by CubaLIF, not Output")
@@ -195,16 +213,30 @@ def _chain(graph: Any) -> list[tuple[str, Any]]:
     return [(name, graph.nodes[name]) for name in found]
 
 
+def _kind(node: Any) -> str:
+    return type(node).__name__
+
+
+def _step_of(node: Any) -> tuple[str, Any, Any]:
+    """Return the fields whose ratio is `dt` in files that tell it: in words, and both values."""
+    if _kind(node) == "LIF":
+        return "tau / r", node.tau, node.r
+    return "tau_syn / w_in", node.tau_syn, node.w_in
+
+
 def _found_step(neurons: list[tuple[str, Any]]) -> float:
-    ratios = np.concatenate([np.ravel(node.tau_syn / node.w_in) for _, node in neurons])
+    told = [_step_of(node) for _, node in neurons]
+    ratios = np.concatenate([np.ravel(tau / scale) for _, tau, scale in told])
     low, high = float(ratios.min()), float(ratios.max())
-    plain = all(np.all(node.w_in == 1) for _, node in neurons)
+    names = list(dict.fromkeys(name for name, _, _ in told))
+    ratio, ones = " and ".join(names), " and ".join(name.split()[-1] for name in names)
+    plain = all(np.all(scale == 1) for _, _, scale in told)
     if plain or not 0 < low <= high <= low * (1 + UNIFORM):
         raise BitlifError(
-            f"dt must be given: the file does not tell it, with tau_syn / w_in of "
-            f"{low:.4g} ..= {high:.4g} and w_in of 1"
+            f"dt must be given: the file does not tell it, with {ratio} of "
+            f"{low:.4g} ..= {high:.4g} and {ones} of 1"
             if plain
-            else f"dt must be given: tau_syn / w_in must be the same in all neurons to tell it, "
+            else f"dt must be given: {ratio} must be the same in all neurons to tell it, "
             f"not {low:.4g} ..= {high:.4g}"
         )
     return float(np.median(ratios))
@@ -239,7 +271,9 @@ def _require_values(name: str, key: str, values: Any, neurons: int) -> None:
         raise BitlifError(f"node {quoted(name)}: {key} must be finite")
 
 
-def _layer(weight_name: str, weight: Any, name: str, node: Any, dt: float, gain: str) -> RealLayer:
+def _layer(
+    weight_name: str, weight: Any, name: str, node: Any, dt: float, gain: str, reset: str
+) -> RealLayer:
     if type(weight).__name__ == "Affine":
         _require_zero(weight_name, "bias", weight.bias)
     weights = np.asarray(weight.weight, np.float64)
@@ -248,22 +282,25 @@ def _layer(weight_name: str, weight: Any, name: str, node: Any, dt: float, gain:
             f"node {quoted(weight_name)}: weight must be a matrix of finite numbers, "
             f"not of shape {weights.shape}"
         )
-    for key in ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in"):
+    times, filtered = TIMES[_kind(node)], _kind(node) == "CubaLIF"
+    for key in (*times, "r", "v_leak", "v_threshold", "v_reset", *(["w_in"] * filtered)):
         _require_values(name, key, getattr(node, key), weights.shape[0])
     for key in ("v_leak", "v_reset"):
         _require_zero(name, key, getattr(node, key))
     leaks = []
-    for key in ("tau_syn", "tau_mem"):
+    for key in times:
         tau = _uniform(name, key, getattr(node, key))
         if tau <= dt * (1 + UNIFORM):
             raise BitlifError(
                 f"node {quoted(name)}: {key} must be longer than dt = {dt:.4g}, not {tau:.4g}"
             )
         leaks.append((tau, 1.0 - dt / tau))
-    (tau_s, leak_s), (tau_m, leak_m) = leaks
-    jump = np.ravel(np.asarray(node.w_in, np.float64))
-    if gain == "nir":
-        jump = jump * dt / tau_s
+    tau_m, leak_m = leaks[-1]
+    leak_s, jump = 0.0, np.ones(1)
+    if filtered:
+        tau_s, leak_s = leaks[0]
+        jump = np.ravel(np.asarray(node.w_in, np.float64))
+        jump = jump * dt / tau_s if gain == "nir" else jump
     drive = np.ravel(np.asarray(node.r, np.float64)) * dt / tau_m
     threshold = np.ravel(np.asarray(node.v_threshold, np.float64))
     if threshold.min() <= 0:
@@ -273,4 +310,4 @@ def _layer(weight_name: str, weight: Any, name: str, node: Any, dt: float, gain:
     factor = np.broadcast_to(jump * drive / threshold, (weights.shape[0],))
     parts = {"the input's gain": jump, "the membrane's gain": drive, "1 / threshold": 1 / threshold}
     folded = tuple(text for text, own in parts.items() if not np.allclose(own, 1.0, rtol=UNIFORM))
-    return RealLayer(name, weights.T * factor, leak_s, leak_m, folded)
+    return RealLayer(name, weights.T * factor, leak_s, leak_m, reset, folded)

@@ -12,18 +12,23 @@ if TYPE_CHECKING:
 
 
 def add_time(parser: argparse.ArgumentParser) -> None:
-    """Add ``--dt`` and ``--gain``, which NIR leaves open."""
+    """Add ``--dt``, ``--gain`` and ``--reset``, which NIR leaves open."""
     parser.add_argument("--dt", type=float, metavar="S", help="seconds per step")
     parser.add_argument(
         "--gain", choices=("nir", "jump"), help="what a spike adds; see docs/nir.md"
     )
+    parser.add_argument(
+        "--reset", choices=("free", "subtract"), default="free",
+        help="what a spike does to its membrane: set it to 0, or subtract the threshold "
+        "(default: free)",
+    )  # fmt: skip
 
 
 def read_network(args: argparse.Namespace) -> RealNetwork:
     """Return the network of the NIR file."""
     from bitlif.trained.nir_graph import read_graph, read_layers
 
-    return read_layers(read_graph(args.file), dt=args.dt, gain=args.gain)
+    return read_layers(read_graph(args.file), dt=args.dt, gain=args.gain, reset=args.reset)
 
 
 def name_of(path: str) -> str:

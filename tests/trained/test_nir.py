@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,11 @@ import pytest
 
 import bitlif
 from bitlif.model.config.network import load_any_config
-from bitlif.model.errors import BitlifError
+from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.events import Events
 from bitlif.model.network import Network
 from bitlif.trained.nir_compare import compare, ranges_of, run_real
-from bitlif.trained.nir_export import export_nir, load_pair, sidecar_path
+from bitlif.trained.nir_export import export_nir, load_pair, nir_content, sidecar_path
 from bitlif.trained.nir_formats import quantised
 from bitlif.trained.nir_graph import read_graph, read_layers
 from bitlif.trained.real_values import real_values
@@ -53,18 +55,21 @@ def simple(**changes: Any) -> nir.NIRGraph:
     return graph(ends[0], nir.Linear(weights), node(8, **changes), ends[1])
 
 
-def snntorch_network(exact: bool) -> tuple[Any, Any]:
+def snntorch_network(exact: bool, kind: str = "Synaptic", reset: str = "zero") -> tuple[Any, Any]:
     """Return two layers of snnTorch, and a function that runs them on a raster (T, N)."""
     import snntorch
     import torch
 
     torch.manual_seed(1)
-    changes = {"reset_mechanism": "zero", "reset_delay": False} if exact else {}
-    kinds = {"alpha": 0.8, "beta": 0.9, "threshold": 1.5, **changes}
+    changes = {"reset_mechanism": reset, "reset_delay": False} if exact else {}
+    if kind == "Synaptic":
+        changes["alpha"] = 0.8
+    kinds = {"beta": 0.9, "threshold": 1.5, **changes}
+    neurons = getattr(snntorch, kind)
     layers = torch.nn.Sequential(
-        torch.nn.Linear(40, NEURONS, bias=False), snntorch.Synaptic(**kinds, init_hidden=True),
+        torch.nn.Linear(40, NEURONS, bias=False), neurons(**kinds, init_hidden=True),
         torch.nn.Linear(NEURONS, 10, bias=False),
-        snntorch.Synaptic(**kinds, init_hidden=True, output=True),
+        neurons(**kinds, init_hidden=True, output=True),
     )  # fmt: skip
     with torch.no_grad():
         layers[0].weight.copy_(torch.randn(NEURONS, 40) * 0.2 + 0.05)
@@ -93,9 +98,12 @@ def exported(layers: Any) -> nir.NIRGraph:
     for layer, size in zip(layers, (None, NEURONS, None, 10), strict=True):
         own = _extract_snntorch_module(layer)
         if size is not None:
-            fields = ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
-            wide = {key: np.ones(size) * np.asarray(getattr(own, key)) for key in fields}
-            own = nir.CubaLIF(**wide)
+            fields = ("tau", "tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")
+            wide = {
+                key: np.ones(size) * np.asarray(getattr(own, key))
+                for key in fields if hasattr(own, key)
+            }  # fmt: skip
+            own = type(own)(**wide)
         nodes.append(own)
     return graph(nir.Input(np.array([40])), *nodes, nir.Output(np.array([10])))
 
@@ -112,6 +120,43 @@ def test_exact_settings_of_snntorch_give_its_spikes() -> None:
     assert wanted[1].sum() > 100
     for own, right in zip(runs, wanted, strict=True):
         np.testing.assert_array_equal(own.spikes[0], right)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reset", "scale"),
+    [("Synaptic", "subtract", 0.3), ("Leaky", "zero", 1.0), ("Leaky", "subtract", 0.85)],
+)
+def test_other_neurons_of_snntorch_give_their_spikes(kind: str, reset: str, scale: float) -> None:
+    layers, torch = snntorch_network(exact=True, kind=kind, reset=reset)
+    with torch.no_grad():
+        for layer in (layers[0], layers[2]):
+            layer.weight.mul_(scale)
+    network = read_layers(exported(layers), reset="free" if reset == "zero" else reset)
+    assert network.dt == pytest.approx(1e-4)
+    events = spikes_in(0)
+    runs = run_real(network, events)
+    wanted = run_snntorch(layers, torch, events.raster()[0])
+    for own, right in zip(runs, wanted, strict=True):
+        assert right.sum() > 20
+        # Above twice the threshold, snnTorch subtracts it again in the next step.
+        assert reset == "zero" or own.membrane.max() < 2.0
+        np.testing.assert_array_equal(own.spikes[0], right)
+    config, weights = quantised(
+        network, steps=events.steps, weight_bits=16, state_bits=24, ranges=ranges_of(runs)
+    )
+    for own in config.layers:
+        assert own.config.synapse.decay.none == (kind == "Leaky")
+        assert own.config.membrane.reset == network.layers[0].reset
+    report = compare(config, weights, runs, events)
+    # Few of the spikes are so near to the threshold that 24 bits tell them otherwise.
+    assert report["layers"][0]["spikes_that_differ"] < 0.01 * runs[0].spikes.sum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BitlifWarning)
+        content = nir_content(config, weights)
+    again = read_layers(nir.read(io.BytesIO(content)), reset=network.layers[0].reset)
+    for own, right in zip(again.layers, config.layers, strict=True):
+        assert (own.leak_s == 0) == right.config.synapse.decay.none
+        assert own.leak_m == pytest.approx(0.9, abs=1e-4)
 
 
 def test_defaults_of_snntorch_differ() -> None:
@@ -217,8 +262,8 @@ def test_noise_of_an_imported_network_changes_no_spike() -> None:
         ),
         (
             graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))),
-                  nir.LIF(*np.ones((4, 2))), nir.Output(np.array([2]))),
-            "^node 'n2' must be CubaLIF, not LIF: neurons without a synaptic filter",
+                  nir.IF(*np.ones((2, 2))), nir.Output(np.array([2]))),
+            "^node 'n2' must be CubaLIF or LIF, not IF: membranes without a leak",
         ),
         (
             graph(nir.Input(np.array([2])), node(2), nir.Output(np.array([2]))),
