@@ -82,9 +82,7 @@ def leak_factor(path: str, decay: DecayConfig) -> tuple[int, int]:
     BitlifError
         If the factor rounds to 0 or 1.
     """
-    if decay.none:
-        return 0, 0
-    if decay.shift:
+    if decay.shift or decay.none:
         return (1 << decay.shift) - 1, decay.shift
     factor = EXACT.exp(EXACT.divide(-1, Decimal(repr(decay.tau))))
     raw = round_fraction(Fraction(factor) * (1 << decay.bits))

@@ -41,21 +41,21 @@ MATH = decimal.Context(prec=60)
 # -- fields and limits ---------------------------------------------------------------------------
 
 
-def section(field: str) -> type:
-    """Return the class that validates a field."""
+def section(field: str) -> Any:
+    """Return the default of the section that validates a field."""
     node: Any = Config()
     *parents, _ = field.replace("[0]", "").split(".")
     for parent in parents:
         node = getattr(node, parent)
         node = node[0] if isinstance(node, tuple) else node
-    return type(node)
+    return node
 
 
 def refusal(field: str, value: object) -> str:
     """Return the error for this value of a field, with defaults for all others; empty if legal."""
     name = field.rsplit(".", 1)[-1]
     try:
-        section(field)(**{name: value})
+        dataclasses.replace(section(field), **{name: value})
     except BitlifError as error:
         message = str(error)
         # Any other error concerns several fields: the value itself is legal.
@@ -125,7 +125,7 @@ def test_format_limits_match_the_validation(field: str, legal: str, default: str
 
     def taken(bits: int, frac: int, signed: bool = signed) -> bool:
         try:
-            section(field)(**{name: Format(bits, frac, signed)})
+            dataclasses.replace(section(field), **{name: Format(bits, frac, signed)})
         except BitlifError as error:
             # Errors about other fields, or about two fields together, do not count.
             kinds = r"be an? (un)?signed|have at most \d+ bits|be able"
