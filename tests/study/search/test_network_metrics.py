@@ -88,7 +88,10 @@ def test_operations_are_those_of_learned_layers() -> None:
 def test_metrics_of_networks_add_hidden_spikes() -> None:
     layer = [own.name for own in metrics_of("patterns", EXTRAS)]
     network = [own.name for own in metrics_of("patterns", EXTRAS, network=True)]
-    assert [name for name in network if name != "hidden_spikes"] == layer
+    # Networks have two rates of windows in place of the rate of steps.
+    at = layer.index("steps_per_s")
+    expected = [*layer[:at], "learned_per_s", "runs_per_s", *layer[at + 1 :]]
+    assert [name for name in network if name != "hidden_spikes"] == expected
     assert network.index("hidden_spikes") == network.index("spikes") + 1
 
 
