@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError
 
 from .estimate import Estimate, error_of, estimate
+
+Sized = TypeVar("Sized", Config, NetworkConfig)
 
 SMALL = 72
 """Words above which no memory is in registers. Below, a larger layer can take fewer cells."""
@@ -48,6 +52,10 @@ class Room:
             if kind in self.limits and used * (1 + self.margin_of(kind)) > self.limits[kind]
         ]
 
+    def lacking_for(self, config: Config | NetworkConfig, *, learning: bool) -> list[str]:
+        """Return the kinds of resources that a layer or a network exceeds by estimate."""
+        return self.lacking(estimate(config, self.family, learning=learning))
+
 
 def largest(
     config: Config, room: Room, what: str, most: int, *, learning: bool = True
@@ -73,31 +81,38 @@ def largest(
     least = config.layer.lanes if what == "neurons" else 1
     most = min(most, config.layer.neurons) if what == "lanes" else most
 
-    def lacks(number: int) -> str:
-        try:
-            tried = config.replace(**{f"layer__{what}": number})
-        except BitlifError as error:
-            return str(error)
-        return ", ".join(room.lacking(estimate(tried, room.family, learning=learning)))
+    def sized(number: int) -> Config:
+        return config.replace(**{f"layer__{what}": number})
 
-    found, why = largest_number(lacks, least, most)
-    return None if found is None else config.replace(**{f"layer__{what}": found}), why
+    return largest_sized(sized, room, least, most, learning=learning)
 
 
-def largest_number(lacks: Callable[[int], str], least: int, most: int) -> tuple[int | None, str]:
-    """Return the largest number of a range that fits, and why no larger one does.
+def largest_sized(
+    sized: Callable[[int], Sized], room: Room, least: int, most: int, *, learning: bool
+) -> tuple[Sized | None, str]:
+    """Return the largest layer or network of a range of sizes that fits, and why no larger one.
 
     Parameters
     ----------
-    lacks : callable
-        Takes a number and returns what it lacks, "" if it fits.
+    sized : callable
+        Takes a size and returns the layer or network of that size.
+    room : Room
     least, most : int
+    learning : bool
 
     Returns
     -------
-    int or None, str
-        None if not even the least fits.
+    Config or NetworkConfig or None, str
+        As for `largest`.
     """
+
+    def lacks(number: int) -> str:
+        try:
+            tried = sized(number)
+        except BitlifError as error:
+            return str(error)
+        return ", ".join(room.lacking_for(tried, learning=learning))
+
     low, high, why = least - 1, most + 1, f"more than {most} not tried"
     while high - low > 1:
         middle = (low + high) // 2
@@ -112,7 +127,7 @@ def largest_number(lacks: Callable[[int], str], least: int, most: int) -> tuple[
         if not lacks(number):
             low, why = number, lacks(number + 1)
             break
-    return (low if low >= least else None), why
+    return (sized(low) if low >= least else None), why
 
 
 def frontier(

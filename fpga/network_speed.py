@@ -8,12 +8,13 @@ import numpy as np
 
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.model.network_clocks import window_clocks
 from bitlif.model.network_result import NetworkResult
 from bitlif.model.result import Result
 
 SPARSE = 4
-"""Each how-manieth input and neuron spikes in the steps of a window between quiet and full."""
+"""Each how-manieth input, and neuron, spikes in the steps by which widths are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def network_speed(config: NetworkConfig, mhz: float, *, learning: bool = True) -
     run = _windows(config, learn=False, learning=learning)
     learned = _windows(config, learn=True, learning=True) if learning else WindowClocks(0, 0, 0)
     per_s = hertz / learned.sparse if learning else 0.0
-    width = sum(own.config.gates.synapses or own.config.layer.lanes for own in config.layers)
+    width = sum(gate_sizes(own.config).synapses for own in config.layers)
     return NetworkSpeed(run, learned, hertz / run.sparse, per_s, hertz * width)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from bitlif.model.config.config import Config
 from bitlif.model.config.network import NetworkConfig
+from bitlif.model.gate_sizes import gate_sizes
 
 from .boards import Board
 from .capacity import Room
-from .estimate import estimate, is_calibrated
+from .estimate import is_calibrated
 from .families import LARGE
 from .network_speed import sparse_clocks
 from .widths import suited_to, useful_widths
@@ -52,14 +53,9 @@ def suited_network(
     free = [n for n, own in enumerate(config.layers) if not own.config.gates.synapses]
     room = room or Room(board.family, board.limits, networks=True)
     for start in _ports(config, board, learning):
-        if fits(start, room, learning):
+        if not room.lacking_for(start, learning=learning):
             return widest(start, room, free, learning=learning)
     return config
-
-
-def fits(config: NetworkConfig, room: Room, learning: bool) -> bool:
-    """Return whether a network fits by estimate."""
-    return not room.lacking(estimate(config, room.family, learning=learning))
 
 
 def _ports(config: NetworkConfig, board: Board, learning: bool) -> Iterator[NetworkConfig]:
@@ -87,7 +83,7 @@ def widest(config: NetworkConfig, room: Room, free: list[int], *, learning: bool
             if not widths:
                 continue
             tried = config.replace(**{f"layer__{number}__gates__synapses": widths[0]})
-            if not fits(tried, room, learning):
+            if room.lacking_for(tried, learning=learning):
                 widths.clear()
                 continue
             taken = sparse_clocks(tried, learning=learning)
@@ -102,6 +98,6 @@ def widest(config: NetworkConfig, room: Room, free: list[int], *, learning: bool
 def _widths(config: NetworkConfig, number: int) -> list[int]:
     """Return the useful widths of a layer that are larger than the one it has."""
     own = config.layers[number].config
-    now = own.gates.synapses or own.layer.lanes
+    now = gate_sizes(own).synapses
     widths = (own.layer.lanes * slots for slots in useful_widths(own.layer.slots))
     return [width for width in widths if width > now]

@@ -11,10 +11,7 @@ from bitlif.model.gates_section import SINGLE_PORTS
 
 from .boards import Board
 from .capacity import Room
-from .estimate import estimate
-
-SPIKING = 4
-"""Each how-manieth input has an event in the step by which widths are compared."""
+from .network_speed import SPARSE
 
 
 def useful_widths(slots: int) -> list[int]:
@@ -78,7 +75,7 @@ def _fastest(config: Config, room: Room, learning: bool) -> Config | None:
             for wide in too_wide
         ):
             continue
-        if not room.lacking(estimate(own, room.family, learning=learning)):
+        if not room.lacking_for(own, learning=learning):
             return own
         too_wide.append(own)
     return None
@@ -87,7 +84,7 @@ def _fastest(config: Config, room: Room, learning: bool) -> Config | None:
 def _clocks(config: Config, learning: bool) -> int:
     """Return the clock cycles of a step with events of some inputs and errors of all neurons."""
     sizes = gate_sizes(config)
-    events = -(-sizes.inputs // SPIKING)
+    events = -(-sizes.inputs // SPARSE)
     none = np.zeros(sizes.neurons, np.uint8)
     errors = np.ones(sizes.neurons, np.int64) if learning else None
     return one_step_clocks(config, events, none, errors, learning_core=learning)

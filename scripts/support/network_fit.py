@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bitlif.model.config.network import NetworkConfig
-from bitlif.model.errors import BitlifError
+from bitlif.model.gate_sizes import gate_sizes
 from bitlif.scripts.console.terminal import console, result_table
 
 if TYPE_CHECKING:
@@ -36,28 +37,17 @@ def search_network(
         The most of each.
     learning : bool
     """
-    from bitlif.fpga.capacity import largest_number
-    from bitlif.fpga.estimate import estimate
-    from bitlif.fpga.network_widths import fits, suited_network
+    from bitlif.fpga.capacity import largest_sized
+    from bitlif.fpga.network_widths import suited_network
 
     narrow = narrowed(config)
     suited = suited_network(narrow, board, learning=learning, room=room)
-    fastest = _sized(suited if fits(suited, room, learning) else None, room, learning)
+    lacking = room.lacking_for(suited, learning=learning)
+    fastest = _sized(None if lacking else suited, room, learning)
     alone = []
     for field, least, most in _fields(narrow, vary, bounds):
-
-        def with_size(number: int, field: str = field) -> NetworkConfig:
-            return sized_network(narrow, field, number)
-
-        def lacks(number: int) -> str:
-            try:
-                tried = with_size(number)
-            except BitlifError as error:
-                return str(error)
-            return ", ".join(room.lacking(estimate(tried, room.family, learning=learning)))
-
-        found, why = largest_number(lacks, least, most)
-        best = None if found is None else with_size(found)
+        sized = functools.partial(sized_network, narrow, field)
+        best, why = largest_sized(sized, room, least, most, learning=learning)
         alone.append({"vary": field, "ends": why, **_sized(best, room, learning)})
     uses = [row["use"] for row in (fastest, *alone) if row["use"]]
     used = {kind for use in uses for kind in use}
@@ -107,7 +97,7 @@ def _sized(config: NetworkConfig | None, room: Room, learning: bool) -> dict[str
         "network": {
             "sizes": config.facts()["sizes"],
             "lanes": [own.layer.lanes for own in layers],
-            "synapses": [own.gates.synapses or own.layer.lanes for own in layers],
+            "synapses": [gate_sizes(own).synapses for own in layers],
             "single_port": [own.gates.single_port for own in layers],
             "sparse_clocks": sparse_clocks(config, learning=learning),
         },

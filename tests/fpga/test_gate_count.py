@@ -15,7 +15,7 @@ from collections import Counter
 
 import pytest
 from amaranth.back import rtlil
-from rtlil_cells import Cell, cells, constant, memories
+from rtlil_cells import cells, factors, memories
 
 from bitlif.fpga.gate_count import count_core
 from bitlif.fpga.gate_tally import GateTally
@@ -46,23 +46,6 @@ def both(name: str, learning: bool) -> tuple[Config, GateTally, str]:
     core = LayerCore(config, learning=learning)
     text = rtlil.convert(core, name="top", emit_src=False)
     return config, count_core(config, learning=learning), text
-
-
-def factors(cell: Cell) -> tuple[int, int] | None:
-    """Return the widths of a product's factors; None for a product with a power of two.
-
-    Trailing zeros of a constant are no part of it.
-    """
-    widths = []
-    for port in "AB":
-        width, value = cell.parameters[f"{port}_WIDTH"], constant(cell.connections[port])
-        if value is not None:
-            odd = value // (value & -value)
-            if odd == 1:
-                return None
-            width = odd.bit_length()
-        widths.append(width)
-    return widths[0], widths[1]
 
 
 @EACH

@@ -24,7 +24,7 @@ from bitlif.fpga.measure_area import (
     stamp_of,
 )
 from bitlif.fpga.network_speed import network_speed
-from bitlif.fpga.network_widths import any_suited, fits, suited_network
+from bitlif.fpga.network_widths import any_suited, suited_network
 from bitlif.model.config.network import NetworkConfig
 from bitlif.scripts.benchmarks.estimate import cases_of
 
@@ -77,7 +77,8 @@ def test_clock_without_a_placement_is_that_of_layers() -> None:
 def test_chosen_widths_fit_and_are_faster(board: str) -> None:
     there = board_named(board)
     found = suited_network(NETWORK, there)
-    assert fits(found, Room(there.family, there.limits, networks=True), learning=True)
+    room = Room(there.family, there.limits, networks=True)
+    assert not room.lacking_for(found, learning=True)
     before, after = (network_speed(own, 60.0) for own in (NETWORK, found))
     assert after.learned.sparse < before.learned.sparse
     assert after.learned.quiet <= after.learned.sparse <= after.learned.full

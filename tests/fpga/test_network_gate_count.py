@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from amaranth.back import rtlil
 from networks import random_networks, sweepable
-from rtlil_cells import Cell, cells, constant, memories
+from rtlil_cells import cells, factors, memories
 
 from bitlif.fpga.gate_count_network import count_network
 from bitlif.fpga.gate_count_neuron import count_noise
@@ -42,20 +42,6 @@ def both(name: str, learning: bool) -> tuple[GateTally, str]:
     core = NetworkCore(network(name), learning=learning)
     text = rtlil.convert(core, name="top", emit_src=False)
     return count_network(network(name), learning=learning), text
-
-
-def factors(cell: Cell) -> tuple[int, int] | None:
-    """Return the widths of a product's factors; None for one with a power of two or with 0."""
-    widths = []
-    for port in "AB":
-        width, value = cell.parameters[f"{port}_WIDTH"], constant(cell.connections[port])
-        if value is not None:
-            odd = value // (value & -value) if value else 0
-            if odd <= 1:
-                return None
-            width = odd.bit_length()
-        widths.append(width)
-    return widths[0], widths[1]
 
 
 @EACH

@@ -34,3 +34,20 @@ def constant(text: str) -> int | None:
     """Return the value of a constant connection, None for anything else."""
     found = re.fullmatch(r"\d+'([01]+)", text)
     return None if found is None else int(found[1], 2)
+
+
+def factors(cell: Cell) -> tuple[int, int] | None:
+    """Return the widths of a product's factors; None for one with a power of two or with 0.
+
+    Trailing zeros of a constant are no part of it.
+    """
+    widths = []
+    for port in "AB":
+        width, value = cell.parameters[f"{port}_WIDTH"], constant(cell.connections[port])
+        if value is not None:
+            odd = value // (value & -value) if value else 0
+            if odd in (0, 1):
+                return None
+            width = odd.bit_length()
+        widths.append(width)
+    return widths[0], widths[1]
