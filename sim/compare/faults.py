@@ -29,13 +29,19 @@ from bitlif.hdl.lfsr import lane_words
 from bitlif.hdl.loadable import phase_rows
 from bitlif.model.config.config import Config
 from bitlif.model.derive import derive
-from bitlif.model.errors import BitlifError, nearest_of
 from bitlif.model.lfsr import Lfsr
 from bitlif.model.signature import POLYNOMIAL
-from bitlif.model.text import quoted, shortened
 
 from .pass_faults import PASS_FAULTS
-from .patches import Fault, Patch, WrongConstants, change_constants, patched, rewire
+from .patches import (
+    Fault,
+    Patch,
+    WrongConstants,
+    change_constants,
+    patched,
+    require_fault,
+    rewire,
+)
 from .rare_faults import RARE_FAULTS, draws_noise
 
 
@@ -53,15 +59,7 @@ def faulty_verilog(name: str, config: Config) -> str:
     BitlifError
         If the fault is unknown, or has no effect in this configuration.
     """
-    if name not in FAULTS:
-        raise BitlifError(
-            f"--inject must be one of the {len(FAULTS)} faults that 'bitlif verify --list-faults' "
-            f"shows, not {quoted(name)}{nearest_of(name, FAULTS)}"
-        )
-    fault = FAULTS[name]
-    reason = fault.no_effect(config)
-    if reason:
-        raise BitlifError(f"fault {name} has no effect in {shortened(config.name)}: {reason}")
+    fault = require_fault(name, FAULTS, "faults", config)
     with contextlib.ExitStack() as stack:
         for owner, attribute, value in fault.patches(config):
             stack.enter_context(patched(owner, attribute, value))

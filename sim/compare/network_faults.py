@@ -24,10 +24,8 @@ from bitlif.hdl import (
 )
 from bitlif.hdl.export.network_verilog import network_verilog
 from bitlif.model.config.network import NetworkConfig
-from bitlif.model.errors import BitlifError, nearest_of
-from bitlif.model.text import quoted, shortened
 
-from .patches import line_replaced
+from .patches import line_replaced, require_fault
 
 ANY, HIDDEN, WINDOW, SPIKE = "any", "hidden", "window", "spike"
 
@@ -145,14 +143,6 @@ def faulty_network_verilog(name: str, network: NetworkConfig) -> str:
     BitlifError
         If the fault is unknown, or has no effect in this network.
     """
-    if name not in NETWORK_FAULTS:
-        raise BitlifError(
-            f"--inject must be one of the {len(NETWORK_FAULTS)} faults of networks that 'bitlif "
-            f"verify --list-faults' shows, not {quoted(name)}{nearest_of(name, NETWORK_FAULTS)}"
-        )
-    fault = NETWORK_FAULTS[name]
-    reason = fault.no_effect(network)
-    if reason:
-        raise BitlifError(f"fault {name} has no effect in {shortened(network.name)}: {reason}")
+    fault = require_fault(name, NETWORK_FAULTS, "faults of networks", network)
     with line_replaced(fault.module, fault.line, fault.wrong):
         return network_verilog(network)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, In, connect, flipped
 
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.derive import derive
+from bitlif.model.errors import BitlifError, nearest_of
+from bitlif.model.text import quoted, shortened
+
+Chosen = TypeVar("Chosen")
 
 Patch = tuple[Any, str, Any]
 """An object, the name of its attribute, and the temporary value."""
@@ -53,6 +58,37 @@ class Fault:
     def config(self) -> Config:
         """The configuration that shows it."""
         return Config.load(self.shown_in).replace(gates=self.gates)
+
+
+def require_fault(
+    name: str, faults: Mapping[str, Chosen], kind: str, config: Config | NetworkConfig
+) -> Chosen:
+    """Return the fault of a name, which must have an effect.
+
+    Parameters
+    ----------
+    name : str
+    faults : mapping
+        All faults, by name.
+    kind : str
+        Of the faults, as in "faults of networks".
+    config : Config or NetworkConfig
+
+    Raises
+    ------
+    BitlifError
+        If the fault is unknown, or has no effect in the configuration.
+    """
+    if name not in faults:
+        raise BitlifError(
+            f"--inject must be one of the {len(faults)} {kind} that 'bitlif verify --list-faults' "
+            f"shows, not {quoted(name)}{nearest_of(name, faults)}"
+        )
+    fault: Any = faults[name]
+    reason = fault.no_effect(config)
+    if reason:
+        raise BitlifError(f"fault {name} has no effect in {shortened(config.name)}: {reason}")
+    return faults[name]
 
 
 @contextlib.contextmanager
