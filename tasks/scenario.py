@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError, located, require_bool, require_int, require_real
 from bitlif.model.events import Events
-from bitlif.model.files.npz_file import open_arrays
+from bitlif.model.files.npz_file import ArrayFile, open_arrays
 from bitlif.model.targets import raw_targets
 from bitlif.model.text import array_kind, path_text
 
@@ -89,22 +90,14 @@ class Work:
             If the file cannot be read, is not such a file, or does not fit the configuration.
         """
         where = f"replay '{path_text(path)}'"
+        steps, neurons = config.window.steps, config.layer.neurons
         with open_arrays("replay", path) as file:
-            missing = [name for name in TASK if name not in file.headers]
-            if missing:
-                raise BitlifError(f"{where} must hold the array {missing[0]}")
+            _require_arrays(file, TASK, where)
             with located(where):
-                for name in SCALARS:
-                    _require_shape(name, file.outline(name), ())
+                _require_scalars(file, SCALARS)
                 windows = require_int("windows", file.read("windows").item(), 1, MOST_WINDOWS)
-                steps, neurons = config.window.steps, config.layer.neurons
                 check_weight_shape(config, file.outline("weights"))
-                _require_shape("pointers", file.outline("pointers"), (windows * steps + 1,))
-                most = windows * steps * config.layer.inputs
-                _require_most("addresses", file.outline("addresses"), most)
-                _require_most("false_starts", file.outline("false_starts"), MOST_STARTS)
-                if file.headers["targets"].size:
-                    _require_shape("targets", file.outline("targets"), (windows * steps, neurons))
+                _require_streams(file, windows * steps, config.layer.inputs, neurons)
             data = {name: file.read(name) for name in TASK}
         with located(where):
             events = Events(data["addresses"], data["pointers"], steps, config.layer.inputs)
@@ -119,16 +112,42 @@ class Work:
                 targets,
                 require_bool("learning", data["learning"].item()),
                 require_bool("learn", data["learn"].item()),
-                require_real("stall", data["stall"].item(), 0.0, 0.99),
-                require_int("seed", data["seed"].item(), 0, (1 << 31) - 1),
-                tuple(
-                    require_int("false_starts", clocks, 0, MOST_CLOCKS)
-                    for clocks in data["false_starts"].tolist()
-                ),
+                *_bench_facts(data),
             )
             if work.takes_targets and targets is None:
                 raise BitlifError("targets must not be empty: the core takes targets")
         return work
+
+
+def _require_arrays(file: ArrayFile, names: Sequence[str], where: str) -> None:
+    """Raise unless a file holds all of these arrays."""
+    for name in names:
+        if name not in file.headers:
+            raise BitlifError(f"{where} must hold the array {name}")
+
+
+def _require_scalars(file: ArrayFile, names: Sequence[str]) -> None:
+    for name in names:
+        _require_shape(name, file.outline(name), ())
+
+
+def _require_streams(file: ArrayFile, steps: int, inputs: int, neurons: int) -> None:
+    """Raise unless the spikes, the targets and the false starts have shapes for so many steps."""
+    _require_shape("pointers", file.outline("pointers"), (steps + 1,))
+    _require_most("addresses", file.outline("addresses"), steps * inputs)
+    _require_most("false_starts", file.outline("false_starts"), MOST_STARTS)
+    if file.headers["targets"].size:
+        _require_shape("targets", file.outline("targets"), (steps, neurons))
+
+
+def _bench_facts(data: Mapping[str, NDArray[Any]]) -> tuple[float, int, tuple[int, ...]]:
+    """Return what the bench alone needs: stall, seed and false starts."""
+    starts = data["false_starts"].tolist()
+    return (
+        require_real("stall", data["stall"].item(), 0.0, 0.99),
+        require_int("seed", data["seed"].item(), 0, (1 << 31) - 1),
+        tuple(require_int("false_starts", clocks, 0, MOST_CLOCKS) for clocks in starts),
+    )
 
 
 def _require_shape(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
@@ -198,22 +217,15 @@ class NetworkWork:
         )  # fmt: skip
         names = [f"weights_{number}" for number in range(len(configs))]
         with open_arrays("replay", path) as file:
-            missing = [name for name in (*NETWORK_TASK, *names) if name not in file.headers]
-            if missing:
-                raise BitlifError(f"{where} must hold the array {missing[0]}")
+            _require_arrays(file, (*NETWORK_TASK, *names), where)
             with located(where):
-                for name in ("learn", "stall", "seed"):
-                    _require_shape(name, file.outline(name), ())
+                _require_scalars(file, ("learn", "stall", "seed"))
                 for name, config in zip(names, configs, strict=True):
                     check_weight_shape(config, file.outline(name))
                 _require_most("pointers", file.outline("pointers"), MOST_WINDOWS * steps + 1)
                 windows = (file.outline("pointers").size - 1) // steps
                 require_int("windows", windows, 1, MOST_WINDOWS)
-                _require_shape("pointers", file.outline("pointers"), (windows * steps + 1,))
-                _require_most("addresses", file.outline("addresses"), windows * steps * inputs)
-                _require_most("false_starts", file.outline("false_starts"), MOST_STARTS)
-                if file.headers["targets"].size:
-                    _require_shape("targets", file.outline("targets"), (windows * steps, neurons))
+                _require_streams(file, windows * steps, inputs, neurons)
             data = {name: file.read(name) for name in (*NETWORK_TASK, *names)}
         with located(where):
             targets = np.zeros((windows, steps, neurons), np.uint16)
@@ -225,12 +237,7 @@ class NetworkWork:
                 Events(data["addresses"], data["pointers"], steps, inputs),
                 targets,
                 require_bool("learn", data["learn"].item()),
-                require_real("stall", data["stall"].item(), 0.0, 0.99),
-                require_int("seed", data["seed"].item(), 0, (1 << 31) - 1),
-                tuple(
-                    require_int("false_starts", clocks, 0, MOST_CLOCKS)
-                    for clocks in data["false_starts"].tolist()
-                ),
+                *_bench_facts(data),
             )
             if work.takes_targets and not data["targets"].size:
                 raise BitlifError("targets must not be empty: the core takes targets")
