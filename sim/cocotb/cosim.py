@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,7 +156,7 @@ def run_cosim(
     verilog : str or None
         Verilog of the core; None generates it from the configuration. Used for faults and replays.
     waves : bool
-        Write a waveform to the folder; see `waveform`.
+        Write a waveform to the folder; see `simulate_bench`.
     sample : Sample
         Signals to sample.
 
@@ -176,24 +175,29 @@ def run_cosim(
         folder, name, verilog or core_verilog(work.config, learning=work.learning)
     )
     save_task(work, Path(environment[TASK]), sample)
-    with waveform(folder, name, simulator, waves=waves) as arguments:
-        simulate(
-            source, name, "bitlif.sim.cocotb.core_bench", folder, simulator=simulator,
-            seed=work.seed, environment=environment, build_args=arguments, waves=waves,
-        )  # fmt: skip
+    simulate_bench(
+        "core_bench", name, source, folder, simulator=simulator, seed=work.seed,
+        environment=environment, waves=waves,
+    )  # fmt: skip
     with np.load(environment[RESULT]) as data:
         return _collect(work, dict(data), sample)
 
 
-@contextlib.contextmanager
-def waveform(folder: Path, name: str, simulator: str, *, waves: bool) -> Iterator[list[str]]:
-    """Yield the arguments of the build for a simulation with a waveform, which is then moved.
+def simulate_bench(
+    bench: str, name: str, source: Path, folder: Path, *, simulator: str, seed: int,
+    environment: Mapping[str, str], waves: bool,
+) -> None:  # fmt: skip
+    """Simulate a module of the package `bitlif.sim.cocotb`, with a waveform if wanted.
 
-    It is ``waveform.fst`` in the folder. Verilator writes ``waveform.vcd`` if the headers that FST
-    needs (lz4.h, zlib.h) are missing.
+    The waveform is ``waveform.fst`` in the folder. Verilator writes ``waveform.vcd`` if the headers
+    that FST needs (lz4.h, zlib.h) are missing.
     """
     fst = simulator == "icarus" or (waves and _fst_headers(folder))
-    yield ["--trace-fst"] if simulator == "verilator" and waves and fst else []
+    simulate(
+        source, name, f"bitlif.sim.cocotb.{bench}", folder, simulator=simulator, seed=seed,
+        environment=environment, waves=waves,
+        build_args=["--trace-fst"] if simulator == "verilator" and waves and fst else [],
+    )  # fmt: skip
     if waves:
         kind = "fst" if fst else "vcd"
         made = folder / simulator / (f"{name}.fst" if simulator == "icarus" else f"dump.{kind}")

@@ -17,8 +17,7 @@ from bitlif.sim.probes import state_layouts
 from bitlif.sim.simulators import require_simulator
 from bitlif.tasks.scenario import NetworkWork
 
-from .cosim import RESULT, TASK, bench_files, observed_values, waveform
-from .runner import simulate
+from .cosim import RESULT, TASK, bench_files, observed_values, simulate_bench
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,11 +90,10 @@ def run_network_cosim(
         folder, name, verilog or network_verilog(work.network, learning=work.learns)
     )
     save_network_task(work, Path(environment[TASK]))
-    with waveform(folder, name, simulator, waves=waves) as arguments:
-        simulate(
-            source, name, "bitlif.sim.cocotb.network_bench", folder, simulator=simulator,
-            seed=work.seed, environment=environment, build_args=arguments, waves=waves,
-        )  # fmt: skip
+    simulate_bench(
+        "network_bench", name, source, folder, simulator=simulator, seed=work.seed,
+        environment=environment, waves=waves,
+    )  # fmt: skip
     with np.load(environment[RESULT]) as data:
         return _collect(work, dict(data))
 
