@@ -70,7 +70,6 @@ def run_network_gates(
     from bitlif.tasks.scenario import NetworkWork
 
     start = time.perf_counter()
-    cores: list[Any] = [bitlif.open(network, backend) for backend in ("model", "rtl")]
     chosen = first_of_each(digits.test_labels)
     works = {
         "test digits": (digits.test.select(chosen), digits.test_labels[chosen], False),
@@ -79,21 +78,20 @@ def run_network_gates(
         ),
     }  # fmt: skip
     runs: dict[str, Any] = {}
-    for name, (events, labels, learns) in works.items():
-        goals = target_levels(network.outer, class_targets(labels))
-        by_step = np.repeat(goals[:, None], events.steps, axis=1)
-        work = NetworkWork(network, weights, events, by_step, learns=learns)
-        _, gates = crosscheck_network(cores, work)
-        runs[name] = {
-            "windows": events.windows,
-            "compared": _by_part(gates.compared),
-            "differ": _by_part(gates.mismatches),
-            "first_difference": str(gates.first) if gates.first else gates.note,
-            "clocks": gates.clocks,
-            "signature": None if gates.signature is None else f"{gates.signature:08x}",
-        }
-    for core in cores:
-        core.close()
+    with bitlif.open(network) as model, bitlif.open(network, "rtl") as core:
+        for name, (events, labels, learns) in works.items():
+            goals = target_levels(network.outer, class_targets(labels))
+            by_step = np.repeat(goals[:, None], events.steps, axis=1)
+            work = NetworkWork(network, weights, events, by_step, learns=learns)
+            _, gates = crosscheck_network([model, core], work)
+            runs[name] = {
+                "windows": events.windows,
+                "compared": _by_part(gates.compared),
+                "differ": _by_part(gates.mismatches),
+                "first_difference": str(gates.first) if gates.first else gates.note,
+                "clocks": gates.clocks,
+                "signature": None if gates.signature is None else f"{gates.signature:08x}",
+            }
     differ = sum(sum(run["differ"].values()) for run in runs.values())
     return {"agree": not differ, "seconds": time.perf_counter() - start, "runs": runs}
 

@@ -27,7 +27,7 @@ def test_difference_is_counted_and_printed(
     real: Any = bitlif.open
     other = NETWORK.replace(layer__0__membrane__threshold=0.75)
 
-    def wrong(config: Any, backend: str) -> Any:
+    def wrong(config: Any, backend: str = "model") -> Any:
         return real(config if backend == "model" else other)
 
     monkeypatch.setattr(bitlif, "open", wrong)
