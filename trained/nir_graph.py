@@ -163,8 +163,8 @@ def read_layers(
 
 def _pairs(graph: Any) -> list[tuple[str, Any, str, Any]]:
     """Return the weights and the neurons of each layer, with their names."""
-    chain = [(name, node) for name, node in _chain(graph) if type(node).__name__ != "Flatten"]
-    kinds = [type(node).__name__ for _, node in chain]
+    chain = [(name, node) for name, node in _chain(graph) if _kind(node) != "Flatten"]
+    kinds = [_kind(node) for _, node in chain]
     if kinds[:1] != ["Input"] or kinds[-1:] != ["Output"]:
         raise BitlifError(f"the chain must go from Input to Output, not {' - '.join(kinds)}")
     inner = chain[1:-1]
@@ -172,7 +172,7 @@ def _pairs(graph: Any) -> list[tuple[str, Any, str, Any]]:
         raise BitlifError("the chain must have Linear and CubaLIF nodes, not Input and Output only")
     pairs = []
     for number, (name, node) in enumerate(inner):
-        kind = type(node).__name__
+        kind = _kind(node)
         if number % 2 == 0:
             if kind not in ("Linear", "Affine"):
                 raise BitlifError(f"node {quoted(name)} must be Linear or Affine, not {kind}")
@@ -274,7 +274,7 @@ def _require_values(name: str, key: str, values: Any, neurons: int) -> None:
 def _layer(
     weight_name: str, weight: Any, name: str, node: Any, dt: float, gain: str, reset: str
 ) -> RealLayer:
-    if type(weight).__name__ == "Affine":
+    if _kind(weight) == "Affine":
         _require_zero(weight_name, "bias", weight.bias)
     weights = np.asarray(weight.weight, np.float64)
     if weights.ndim != 2 or not np.isfinite(weights).all():
