@@ -60,7 +60,7 @@ def add_parser(subparsers: SubParsers) -> None:
         "--state-bits", type=int, default=16, help="bits of currents and membranes (default: 16)"
     )
     parser.add_argument(
-        "--sigma", type=float, default=0.0, help="noise, in thresholds (default: the least)"
+        "--sigma", type=float, default=0.0, help="noise, in thresholds (default: 0, none)"
     )
     parser.add_argument(
         "--data", metavar="FILE", help="spikes (.npz) that the network is used with"

@@ -85,7 +85,7 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     add_time(parser)
     parser.add_argument(
-        "--sigma", type=float, default=0.0, help="noise, in thresholds (default: the least)"
+        "--sigma", type=float, default=0.0, help="noise, in thresholds (default: 0, none)"
     )
     parser.add_argument("--fine-tune", type=int, metavar="EPOCHS", help="train with PyTorch")
     parser.add_argument("--seed", type=int, default=0, help="seed of --fine-tune (default: 0)")

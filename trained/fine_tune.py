@@ -59,7 +59,7 @@ def fine_tune(
     require_int("epochs", epochs, 1, 1000)
     rate = require_real("rate", rate, 0.0, 1.0, open_low=True)
     last = config.layers[-1].config
-    sigma = float(last.schedule[0].sigma)
+    sigma = float(last.schedule[0].sigma) if last.noise.drawn else 0.0
     if sigma < float(last.membrane.format.lsb):
         raise BitlifError(
             f"sigma must be at least one LSB of the membrane, {float(last.membrane.format.lsb):g}, "

@@ -21,9 +21,6 @@ from .nir_graph import RealLayer, RealNetwork
 MARGIN = 1.25
 """Ranges that data reached are widened by this."""
 
-QUIET = 0.1
-"""Standard deviation of noise, in LSBs of the membrane, whose draws all round to 0."""
-
 MOST_CURRENT, MOST_MEMBRANE = 64.0, 16.0
 """Ranges without data, in thresholds, unless the weights cannot reach them."""
 
@@ -90,7 +87,7 @@ def quantised(
     bits : sequence of LayerBits or None
         Per layer, instead of `weight_bits` and `state_bits`.
     sigma : float
-        Standard deviation of the noise in thresholds; 0 for noise whose draws all round to 0.
+        Standard deviation of the noise in thresholds; 0 for none (``noise.kind = "none"``).
     ranges : sequence of Ranges or None
         That data reached, per layer.
     name : str
@@ -158,8 +155,11 @@ def _config(
             # NIR's neurons spike above the threshold, ours at it.
             "threshold": 1.0 + lsb,
         },
-        "schedule": [{"sigma": sigma or QUIET * lsb}],
     }
+    if sigma:
+        tree["schedule"] = [{"sigma": sigma}]
+    else:
+        tree["noise"] = {"kind": "none"}
     try:
         return config_from_dict(tree)
     except BitlifError as error:

@@ -29,7 +29,8 @@ class NoiseTable:
     def __init__(self, noise: NoiseConfig) -> None:
         if not noise.drawn:
             raise BitlifError(
-                "noise.kind must not be 'none': spikes without noise have no derivative"
+                "noise.kind must not be 'none': spikes without noise have no derivative; run "
+                "them under torch.no_grad()"
             )
         knots, below = noise.pmf.knots_in_sigma(), noise.pmf.cumulative()
         density = np.diff(below) / np.diff(knots)

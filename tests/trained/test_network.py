@@ -56,6 +56,8 @@ def test_spikes_without_noise_have_no_derivative() -> None:
     network = Network(bitlif.Config.load("tiny").replace(noise__kind="none"))
     with pytest.raises(BitlifError, match=r"^noise\.kind must not be 'none': spikes without"):
         network(torch.zeros(16, 1, 6))
+    with torch.no_grad():
+        assert network(torch.zeros(16, 1, 6))[0].shape == (16, 1, 4)
 
 
 def assert_forward(config: NetworkConfig, number: int) -> None:

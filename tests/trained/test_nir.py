@@ -264,14 +264,23 @@ def test_sixteen_bits_of_state_hardly_change_a_spike() -> None:
     assert differing[2] < total / 50
 
 
-def test_noise_of_an_imported_network_changes_no_spike() -> None:
-    config, weights = quantised(read_layers(simple()), steps=100)
-    events = spikes_in(4, steps=100)
-    core = Network(config)
-    core.load(weights)
-    first = core.run(events).output.raster
-    np.testing.assert_array_equal(core.run(events).output.raster, first)
-    assert first.any()
+def test_an_imported_network_has_noise_only_on_request() -> None:
+    network, events = read_layers(simple()), spikes_in(4, steps=100)
+    for bits in (6, 16, 24):
+        config, weights = quantised(network, steps=100, state_bits=bits)
+        assert not config.layers[0].config.noise.drawn
+        core = Network(config)
+        core.load(weights)
+        first = core.run(events, record=("membrane",)).output
+        assert first.raster.any()
+        np.testing.assert_array_equal(core.run(events).output.raster, first.raster)
+        with pytest.raises(BitlifError, match=r"error\.rule must be 'table' for learning with noise"):
+            core.learn(events, np.zeros((1, 8), np.int64))
+    noisy, same = quantised(network, steps=100, sigma=0.1)
+    assert noisy.layers[0].config.schedule[0].sigma == 0.1
+    core = Network(noisy)
+    core.load(same)
+    core.learn(events, np.zeros((1, 8), np.int64))
 
 
 @pytest.mark.parametrize(
