@@ -28,6 +28,9 @@ from bitlif.scripts.console.terminal import (
     result_table,
 )
 
+from .cosim_widths import measure_widths, report_widths
+from .gates import combined
+
 if TYPE_CHECKING:
     from bitlif.sim.backends.core import Core
     from bitlif.tasks.scenario import Work
@@ -84,10 +87,16 @@ def add_parser(actions: SubParsers) -> None:
         signals, then some windows step by step) and under cocotb with Icarus Verilog (recording
         all signals). All must end with the same signature. Times do not include building and
         starting the simulation.
+
+        With --lanes, --synapses or --products, only the compiled RTL is measured, with each
+        combination of the widths in turn: learning steps and clock cycles per second. All must end
+        with the same signature.
         """,
         (
             "bitlif bench cosim",
             "bitlif bench cosim --config tiny --windows 500 --check",
+            "bitlif bench cosim --synapses 2,4,6,10",
+            "bitlif bench cosim --lanes 1 --synapses 1,2,5,10 --json > widths.json",
             "bitlif bench cosim --netlists --json > cosim.json",
         ),
     )
@@ -96,6 +105,15 @@ def add_parser(actions: SubParsers) -> None:
     )
     parser.add_argument(
         "--windows", type=int, default=60, help="windows for compiled gates (default: 60)"
+    )
+    parser.add_argument(
+        "--lanes", type=int, metavar="P", help="neuron pipelines (default: of the configuration)"
+    )
+    parser.add_argument(
+        "--synapses", metavar="LIST", help="weights S per clock cycle as in 2,4,10 (default: P)"
+    )
+    parser.add_argument(
+        "--products", metavar="LIST", help="products L per clock cycle (default: those of S)"
     )
     parser.add_argument(
         "--netlists", action="store_true", help="also simulate the netlists: takes minutes to build"
@@ -116,6 +134,8 @@ def run(args: argparse.Namespace) -> int:
 
     from .stepping import STEP_RATE
 
+    if (args.lanes, args.synapses, args.products) != (None, None, None):
+        return _run_widths(args, config, windows)
     require_simulator("icarus")
     rows = measure(random_work(config, 0, windows), netlists=args.netlists)
     icarus = rows[-1]
@@ -141,6 +161,24 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
     else:
         _print(config, rows, ratio, steps, missed)
+    return 1 if args.check and missed else 0
+
+
+def _run_widths(args: argparse.Namespace, config: Config, windows: int) -> int:
+    """Measure the compiled RTL with the widths of the options."""
+    from bitlif.tasks.stimulus import random_work
+
+    if args.netlists:
+        raise BitlifError("--netlists cannot be combined with --lanes, --synapses or --products")
+    lanes = config.layer.lanes
+    if args.lanes is not None:
+        lanes = require_int("--lanes", args.lanes, 1, config.layer.neurons)
+    widths = combined(config, str(lanes), args.synapses, args.products)
+    # The configuration's own widths need not suit other lanes.
+    own = config.replace(layer__lanes=lanes, gates__synapses=0, gates__products=0)
+    work = random_work(own, 0, windows)
+    rows, signature = measure_widths(work, [(added, made) for _, added, made in widths])
+    missed = report_widths(config, rows, signature, as_json=args.json)
     return 1 if args.check and missed else 0
 
 
