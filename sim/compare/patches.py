@@ -122,9 +122,9 @@ def line_replaced(module: ModuleType, line: str, wrong: str) -> Iterator[None]:
                 continue
             if inspect.isfunction(own):
                 stack.enter_context(patched(module, name, changed[name]))
-            elif inspect.isclass(own) and "elaborate" in vars(own):
+            elif inspect.isclass(own):
                 for method, new in vars(changed[name]).items():
-                    if inspect.isfunction(new) and method != "__init__":
+                    if inspect.isfunction(new) and not method.startswith("__"):
                         stack.enter_context(patched(own, method, new))
         yield
 

@@ -14,6 +14,7 @@ from .forward_units import ErrorUnit, NeuronUnit, NoiseUnit
 from .learning_units import UpdateUnit
 from .lfsr_unit import LfsrUnit
 from .register_monitor import register_unit
+from .request_monitor import request_unit
 from .spike_unit import SpikeUpdateUnit
 from .sweep_units import AdjointUnit, SurrogateUnit
 from .table_unit import TableUnit
@@ -23,14 +24,18 @@ from .word_units import SIGNALS, RoundingUnit, SignatureUnit
 NETWORK_UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "surrogate", "sweep_lfsr",
     "adjoint", "credit_sum", "sweep_gradient", "update_lfsr", "update", "spike_update",
-    "signature", "turns", "register_bank", "uart_bridge",
+    "signature", "turns", "register_bank", "uart_bridge", "uart_requests",
 )  # fmt: skip
-"""Names of the units of a network: all but the last two are of a layer, and no layer has all."""
+"""Names of the units of a network: all but the last three are of a layer, and no layer has all."""
 
 
 def common_units(config: NetworkConfig) -> dict[str, list[Any]]:
     """Return the units that a network has once, by name."""
-    return {"register_bank": [register_unit(config)], "uart_bridge": [bridge_unit(config)]}
+    return {
+        "register_bank": [register_unit(config)],
+        "uart_bridge": [bridge_unit(config)],
+        "uart_requests": [request_unit(config)],
+    }
 
 
 def layer_units(config: NetworkConfig, number: int) -> dict[str, list[Any]]:

@@ -28,6 +28,7 @@ from .protocol import ProtocolUnit
 from .prover import LIMIT, bits_of, concrete, prove
 from .register_monitor import register_unit, seek_unit
 from .replay import replay
+from .request_monitor import request_unit
 from .stream_monitors import stream_units
 from .table_unit import TableUnit
 from .turn_monitor import turn_unit
@@ -37,8 +38,9 @@ UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "trace", "gradient",
     "update_lfsr", "update", "signature", "turns", "update_pass", "axi_lite", "register_bank",
     "register_seek", "axi_stream", "uart_line", "uart_frames", "uart_bridge",
+    "uart_requests",
 )  # fmt: skip
-"""Names of the units of a single layer; the last nine are protocols."""
+"""Names of the units of a single layer; the last ten are protocols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def _units(config: Config) -> dict[str, list[Any]]:
         "uart_line": [line_unit()],
         "uart_frames": frame_units(),
         "uart_bridge": [bridge_unit(config)],
+        "uart_requests": [request_unit(config)],
     }
 
 

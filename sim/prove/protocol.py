@@ -46,6 +46,11 @@ class ProtocolUnit:
         What registers of the unit do while an output of the monitor is 1: a register; `KEPT`,
         `ZERO`, `SOME` or a number: it does not change, is 0, is not 0, or is that number; and the
         output. Proved, too, where the configuration needs the register.
+    seen : tuple of (str, str, str)
+        Registers that the monitor sees: a register of the unit, the input of the monitor that holds
+        its present value, and ""; or a memory, the input that holds one of its words, and the
+        register of the monitor with the word's address. An input without its register has any
+        value.
     only : str
         The only output to decide, where another unit has the other properties; all if empty.
     """
@@ -59,17 +64,19 @@ class ProtocolUnit:
         bounded: bool = False,
         same: tuple[tuple[str, str], ...] = (),
         held: tuple[tuple[str, str | int, str], ...] = (),
+        seen: tuple[tuple[str, str, str], ...] = (),
         only: str = "",
     ) -> None:
         self.name = name
         self.component = component
         self._depth, self._bounded, self._same, self._held = depth, bounded, same, held
-        self._only = only
+        self._seen, self._only = seen, only
         self.bits = 0
 
     def findings(self, machine: Machine, limit: float) -> Iterator[Finding]:
         """Yield the outcome of every property: after a reset, and in the induction step."""
-        self.bits = sum(machine.width(node) for node in machine.inputs.values())
+        given = machine.inputs.keys() - {name for _, name, _ in self._seen}
+        self.bits = sum(machine.width(machine.inputs[name]) for name in given)
         names = [name for name in machine.outputs if name.startswith(BAD)]
         yield from self._after_reset(machine, names, limit)
         if not self._bounded:
@@ -110,7 +117,7 @@ class ProtocolUnit:
                      if gates.machine.has(name)}  # fmt: skip
         held = [own for own in self._held if gates.machine.has(own[0])]
         now = {name: gates.get(name).term for name, _, _ in held}
-        shown = gates.clock({})
+        shown = gates.clock(self._shown(gates))
         known = registers | {name: own for name, own in shown.items() if name.startswith(DUE)}
         pairs = [
             (known[one], known[two]) for one, two in self._same if one in registers and two in known
@@ -123,6 +130,18 @@ class ProtocolUnit:
             differs = make(Kind.EQUAL if how == SOME else Kind.DISTINCT, own, after)
             wrong.append(make(Kind.AND, there, differs))
         return shown, _any(wrong)
+
+    def _shown(self, gates: Unrolled) -> dict[str, Word]:
+        """Return the inputs of the monitor that show registers, and words of memories."""
+        found = {}
+        for name, given, address in self._seen:
+            if given not in gates.machine.inputs or not gates.machine.has(name):
+                continue
+            value = gates.get(name)
+            if address:
+                value = Word.of_term(make(Kind.ARRAY_SELECT, value, gates.get(address).term))
+            found[given] = value
+        return found
 
     def _chosen(self, wrong: dict[str, Any]) -> dict[str, Any]:
         """Return the properties to decide."""

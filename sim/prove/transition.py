@@ -16,7 +16,7 @@ from .words import Word, extended, inverted, joined, product, sliced, summed
 BITWISE = {
     "redand": Kind.BV_REDAND, "redor": Kind.BV_REDOR, "redxor": Kind.BV_REDXOR,
     "and": Kind.BV_AND, "or": Kind.BV_OR, "xor": Kind.BV_XOR, "xnor": Kind.BV_XNOR,
-    "sll": Kind.BV_SHL, "srl": Kind.BV_SHR, "sra": Kind.BV_ASHR,
+    "sll": Kind.BV_SHL, "srl": Kind.BV_SHR, "sra": Kind.BV_ASHR, "urem": Kind.BV_UREM,
 }  # fmt: skip
 COMPARISONS = {
     "eq": Kind.EQUAL, "neq": Kind.DISTINCT,
@@ -103,7 +103,11 @@ class Machine:
             return {self.names[name]}
         found = {node for own, node in self.names.items() if own.endswith(f".{name}")}
         # Amaranth appends a number to a name that is also that of a port.
-        return found or {node for own, node in self.names.items() if NUMBERED.sub("", own) == name}
+        return found or {
+            node
+            for own, node in self.names.items()
+            if name in (NUMBERED.sub("", own), NUMBERED.sub("$", own))
+        }
 
     def sort(self, node: int) -> Sort:
         """Return the sort of a node."""
@@ -203,10 +207,11 @@ class Unrolled:
         values = Values(self.machine, dict(self._state), WordAlgebra())
         self._state |= {node: values.value(own) for node, own in self.machine.initial.items()}
 
-    def clock(self, inputs: Mapping[str, Integer]) -> dict[str, Word]:
+    def clock(self, inputs: Mapping[str, Integer | Word]) -> dict[str, Word]:
         """Return the outputs of a clock cycle, and go to the next one.
 
-        Inputs that are not given have any value, except the reset, which is 0.
+        Inputs that are not given have any value, except the reset, which is 0. A `Word` is given as
+        an unsigned number, which must fit.
 
         Raises
         ------
@@ -219,8 +224,11 @@ class Unrolled:
             raise ValueError(f"no input is named {', '.join(sorted(unknown))}")
         for name, node in machine.inputs.items():
             width = machine.width(node)
-            if name in inputs:
-                given[node] = Word.of_integer(inputs[name], width)
+            own = inputs.get(name)
+            if isinstance(own, Word):
+                given[node] = own if own.width == width else extended(own, width, signed=False)
+            elif own is not None:
+                given[node] = Word.of_integer(own, width)
             elif name == "rst":
                 given[node] = Word.of_integer(0, width)
             else:
