@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bitlif.model.config.network import any_hash
+from bitlif.model.config.network import NetworkConfig, any_hash
 from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.files.weight_file import save_any_weights
 from bitlif.model.text import path_text
@@ -23,7 +23,17 @@ from .console.terminal import (
     result_table,
 )
 from .export import TRAINED
-from .support.nir_source import add_time, load_codes, load_spikes, name_of, read_network
+from .support.nir_source import (
+    SPIKES,
+    add_time,
+    always_on,
+    always_on_note,
+    load_codes,
+    load_spikes,
+    name_of,
+    read_network,
+    save_with_always_on,
+)
 
 KIND = "import"
 
@@ -38,12 +48,13 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "make a configuration and weights of a network in NIR",
         """
-        Reads a chain of Linear and CubaLIF nodes from a NIR file, chooses formats from the weights
-        and, with --data, from the ranges that its spikes reach, and writes DIR with config.toml,
-        weights.npz and report.json. With --data, the report has the spikes that differ from the
-        network in real numbers, and the first of them; with --labels, the accuracy before and
-        after, too. A file that `bitlif export` wrote comes back to the bit by its sidecar.
-        docs/nir.md in the sources says what is refused.
+        Reads a chain of Linear or Affine and CubaLIF or LIF nodes from a NIR file, chooses formats
+        from the weights and, with --data, from the ranges that its spikes reach, and writes DIR
+        with config.toml, weights.npz and report.json. Biases become the weights of inputs that
+        must spike in every step; DIR/spikes.npz is --data with these. With --data, the report has
+        the spikes that differ from the network in real numbers, and the first of them; with
+        --labels, the accuracy before and after, too. A file that `bitlif export` wrote comes back
+        to the bit by its sidecar. docs/nir.md in the sources says what is refused.
         """,
         (
             f"{PAIR} && bitlif import tiny.nir --out again",
@@ -90,13 +101,16 @@ def run(args: argparse.Namespace) -> int:
                 raise BitlifError("--data needs --no-sidecar: formats are those of the sidecar")
             config, weights = load_pair(args.file)
             report: dict[str, Any] = {"source": "sidecar"}
+            events = None
         else:
-            config, weights, report = _imported(args)
+            config, weights, report, events = _imported(args)
         report = {"config": config.name, "hash": any_hash(config), **report}
 
         def fill(folder: Path) -> None:
             config.save(folder / "config.toml")
             save_any_weights(folder / "weights.npz", weights, config)
+            if events is not None and isinstance(config, NetworkConfig):
+                save_with_always_on(folder, events, config)
             text = json.dumps(report, indent=1, allow_nan=False)
             (folder / "report.json").write_text(text + "\n", "utf-8")
 
@@ -109,8 +123,8 @@ def run(args: argparse.Namespace) -> int:
     return 1 if args.check and differ else 0
 
 
-def _imported(args: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
-    """Return configuration, weights and report of a NIR file without its sidecar."""
+def _imported(args: argparse.Namespace) -> tuple[Any, Any, dict[str, Any], Any]:
+    """Return configuration, weights, report and --data of a NIR file without its sidecar."""
     from bitlif.trained.nir_compare import compare, ranges_of, run_real
     from bitlif.trained.nir_formats import quantised
 
@@ -129,6 +143,7 @@ def _imported(args: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
     report: dict[str, Any] = {
         "source": "nir", "dt": real.dt, "gain": real.gain,
         "reset": real.layers[0].reset, "notes": list(real.notes),
+        "always_on": always_on(real, config),
         "layers": list(map(_formats, config.layers, real.layers)),
     }  # fmt: skip
     if runs is not None:
@@ -137,7 +152,7 @@ def _imported(args: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
         for own, more in zip(report["layers"], found.pop("layers"), strict=True):
             own |= more
         report |= found
-    return config, weights, report
+    return config, weights, report, events
 
 
 def _formats(own: Any, layer: Any) -> dict[str, Any]:
@@ -148,6 +163,7 @@ def _formats(own: Any, layer: Any) -> dict[str, Any]:
         "current_format": str(config.synapse.current),
         "membrane_format": str(config.membrane.format), "folded": list(layer.folded),
         "largest_weight": float(abs(layer.weights).max()),
+        "largest_bias": 0.0 if layer.bias is None else float(abs(layer.bias).max()),
     }  # fmt: skip
 
 
@@ -155,6 +171,10 @@ def _show(report: dict[str, Any], out: str) -> None:
     screen = console()
     for note in report.get("notes", ()):
         screen.print(note, markup=False)
+    if "always_on" in report:
+        spikes = SPIKES if "first_difference" in report else None
+        for note in always_on_note(report["always_on"], spikes):
+            screen.print(note)
     if "layers" in report:
         keys = ("weight", "current_format", "membrane_format", "spikes", "spikes_that_differ")
         rows = [

@@ -30,7 +30,16 @@ from .console.terminal import (
 )
 from .drawing.pictures import require_matplotlib
 from .drawing.quantise_figure import draw_trials
-from .support.nir_source import add_time, load_codes, load_spikes, name_of, read_network
+from .support.nir_source import (
+    add_time,
+    always_on,
+    always_on_note,
+    load_codes,
+    load_spikes,
+    name_of,
+    read_network,
+    save_with_always_on,
+)
 
 if TYPE_CHECKING:
     from bitlif.model.events import Events
@@ -147,6 +156,7 @@ def run(args: argparse.Namespace) -> int:
         def fill(folder: Path) -> None:
             found.config.save(folder / "config.toml")
             save_network_weights(folder / "weights.npz", weights, found.config)
+            save_with_always_on(folder, events, found.config)
             text = json.dumps(report, indent=1, allow_nan=False)
             (folder / "report.json").write_text(text + "\n", "utf-8")
             draw_trials(folder / "pareto.png", report)
@@ -193,6 +203,7 @@ def _quantised(
             weights = fine_tune(
                 found.config, weights, events.select(train), labels[train],
                 epochs=args.fine_tune, seed=args.seed,
+                held=always_on(real, found.config)["neurons"],
                 progress=lambda: bars.update(bar, advance=1),
             )  # fmt: skip
             correct = correct_windows(_counts(found.config, weights, seen), codes)
@@ -215,6 +226,7 @@ def _quantised(
         ],
         "cells": logic_cells(found.config),
         "memory_bits": memory_bits(found.config),
+        "always_on": always_on(real, found.config),
         "trials": [_trial(own, seen.windows) for own in found.trials],
         "path": [_trial(own, seen.windows) for own in found.path],
     }
@@ -231,9 +243,11 @@ def _quantised(
 
 
 def _counts(config: NetworkConfig, weights: list[Any], events: Events) -> Any:
+    from bitlif.trained.always_on import with_always_on
+
     core = Network(config)
     core.load(weights)
-    return core.run(events).output.counts
+    return core.run(with_always_on(events, config)).output.counts
 
 
 def _trial(trial: Any, windows: int) -> dict[str, Any]:
@@ -258,5 +272,7 @@ def _show(report: dict[str, Any], out: str) -> None:
             screen.print(f"{title}: {', '.join(shown)}")
     if "fine_tuned" in report["accuracy"] and not report["fine_tuned"]:
         screen.print("fine-tuning made it worse: the weights are those before it")
+    for note in always_on_note(report["always_on"]):
+        screen.print(note)
     screen.print(f"{report['cells']:,} cells by estimate, {report['memory_bits']:,} bits of memory")
     screen.print(f"written to {path_text(out)}", markup=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError, require_int, require_real
 from bitlif.model.events import Events
 
+from .always_on import with_always_on
 from .losses import SpikeCountLoss
 from .network import Network
 
@@ -27,6 +30,7 @@ def fine_tune(
     epochs: int,
     rate: float = 2e-3,
     seed: int = 0,
+    held: Sequence[int] = (),
     progress: Callable[[], object] = lambda: None,
 ) -> list[NDArray[np.int64]]:
     """Return weights after training with Adam, in batches of 32 windows.
@@ -39,7 +43,7 @@ def fine_tune(
     config : NetworkConfig
     weights : sequence of (N, M) int64
     events : Events
-        W windows to train with.
+        W windows to train with. Always-on inputs that the configuration has beyond these are added.
     labels : (W,) int
     epochs : int
         1 ..= 1000.
@@ -47,6 +51,9 @@ def fine_tune(
         Step of Adam, in thresholds, above 0.
     seed : int
         Of the order of the windows.
+    held : sequence of int
+        Per layer, how many of the last neurons keep their weights, such as those that are always
+        on; none without it.
     progress : callable
         Called after each epoch.
 
@@ -67,6 +74,9 @@ def fine_tune(
         )
     network = Network(config)
     network.load_core_weights(list(weights) if len(config.layers) > 1 else weights[0])
+    for own, count in zip(network.weights, held, strict=False):
+        own.register_hook(partial(_without_last, count=count))
+    events = with_always_on(events, config)
     given = torch.from_numpy(events.raster().swapaxes(0, 1).astype(np.float32))
     goals = torch.from_numpy(np.asarray(labels, np.int64))
     generator = torch.Generator().manual_seed(seed)
@@ -85,3 +95,10 @@ def fine_tune(
         progress()
     found = network.to_core_weights()
     return found if isinstance(found, list) else [found]
+
+
+def _without_last(gradient: Any, *, count: int) -> Any:
+    """Return a gradient that is 0 in the last columns."""
+    kept = gradient.clone()
+    kept[:, kept.shape[1] - count :] = 0.0
+    return kept

@@ -12,6 +12,7 @@ from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
 from bitlif.model.network import Network
 
+from .always_on import run_always_on, with_always_on
 from .nir_formats import Ranges
 from .nir_graph import RealNetwork
 
@@ -33,6 +34,8 @@ def run_real(network: RealNetwork, events: Events) -> list[RealRun]:
     found = []
     for layer in network.layers:
         sums = given @ layer.weights
+        if layer.bias is not None:
+            sums += layer.bias
         spikes = np.zeros(sums.shape, np.bool_)
         currents, membranes = np.zeros(sums.shape), np.zeros(sums.shape)
         current = membrane = np.zeros((sums.shape[0], sums.shape[2]))
@@ -64,10 +67,11 @@ def compare(
     Parameters
     ----------
     config, weights
-        The integers.
+        The integers, as `bitlif.trained.nir_formats.quantised` returns them.
     runs : sequence of RealRun
         Of the same windows in real numbers.
     events : Events
+        Without always-on inputs, which are added. Always-on neurons are left out of the report.
     labels : (W,) int or None
         Neuron of each window's class, for the accuracy before and after.
 
@@ -78,20 +82,27 @@ def compare(
     """
     core = Network(config)
     core.load(list(weights))
-    out = core.run(events, record=SIGNALS)
+    out = core.run(with_always_on(events, config), record=SIGNALS)
     layers, first = [], None
     for number, (real, own) in enumerate(zip(runs, out.layers, strict=True)):
-        differs = real.spikes != own.raster.astype(bool)
+        neurons = real.spikes.shape[2]
+        raster = own.raster[..., :neurons]
+        differs = real.spikes != raster.astype(bool)
         layer = config.layers[number].config
         report: dict[str, Any] = {
-            "spikes": int(real.spikes.sum()), "spikes_in_integers": int(own.raster.sum()),
+            "spikes": int(real.spikes.sum()), "spikes_in_integers": int(raster.sum()),
             "spikes_that_differ": int(differs.sum()),
         }  # fmt: skip
+        passed = [
+            run_always_on(layer, int(total), events.steps)
+            for total in weights[number][:, neurons:].sum(0)
+        ]
         for name, fmt in (("current", layer.synapse.current), ("membrane", layer.membrane.format)):
             report[name] = {
                 "format": str(fmt), "largest": float(np.abs(getattr(real, name)).max()),
                 "limit": float(fmt.real(fmt.raw_max)),
-                "saturations": int(own.counters[f"{name}_saturations"]),
+                "saturations": int(own.counters[f"{name}_saturations"])
+                - events.windows * sum(getattr(one, f"{name}_saturations") for one in passed),
             }  # fmt: skip
         layers.append(report)
         if first is None and differs.any():

@@ -8,6 +8,7 @@ NIR's equations of a current-based neuron, by Euler's method with a step of `dt`
 
 They are ours with a threshold of 1 and a gain of 1 if each neuron's weights are multiplied by
 ``k r dt / (tau_mem v_threshold)``. A LIF node has no synaptic filter: its I[t] is the sum itself.
+An Affine node adds its bias to the sum.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class RealLayer:
     reset : str
         One of `RESETS`.
     folded : tuple of str
-        What was folded into the weights.
+        What was folded into the weights and the bias.
+    bias : (M,) float64 or None
+        Added to the sum of each step, all factors folded in; None if all are 0.
     """
 
     name: str
@@ -60,6 +63,7 @@ class RealLayer:
     leak_m: float
     reset: str = "free"
     folded: tuple[str, ...] = field(default=())
+    bias: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +118,8 @@ def read_layers(
     Parameters
     ----------
     graph : nir.NIRGraph
-        Input, then Linear (or Affine with a bias of zero) and CubaLIF or LIF in turn, then Output,
-        with Flatten anywhere between them.
+        Input, then Linear or Affine and CubaLIF or LIF in turn, then Output, with Flatten anywhere
+        between them.
     dt : float or None
         Seconds per step. None: found in the file, where ``tau_syn / w_in`` (of LIF, ``tau / r``) is
         the same in all neurons, as snnTorch, SpikingJelly and `export_nir` write it.
@@ -274,14 +278,20 @@ def _require_values(name: str, key: str, values: Any, neurons: int) -> None:
 def _layer(
     weight_name: str, weight: Any, name: str, node: Any, dt: float, gain: str, reset: str
 ) -> RealLayer:
-    if _kind(weight) == "Affine":
-        _require_zero(weight_name, "bias", weight.bias)
     weights = np.asarray(weight.weight, np.float64)
     if weights.ndim != 2 or not np.isfinite(weights).all():
         raise BitlifError(
             f"node {quoted(weight_name)}: weight must be a matrix of finite numbers, "
             f"not of shape {weights.shape}"
         )
+    bias = np.zeros(weights.shape[0])
+    if _kind(weight) == "Affine":
+        bias = np.ravel(np.asarray(weight.bias, np.float64))
+        if bias.size != weights.shape[0] or not np.isfinite(bias).all():
+            raise BitlifError(
+                f"node {quoted(weight_name)}: bias must be {weights.shape[0]} finite numbers, "
+                f"not of shape {np.shape(weight.bias)}"
+            )
     times, filtered = TIMES[_kind(node)], _kind(node) == "CubaLIF"
     for key in (*times, "r", "v_leak", "v_threshold", "v_reset", *(["w_in"] * filtered)):
         _require_values(name, key, getattr(node, key), weights.shape[0])
@@ -310,4 +320,5 @@ def _layer(
     factor = np.broadcast_to(jump * drive / threshold, (weights.shape[0],))
     parts = {"the input's gain": jump, "the membrane's gain": drive, "1 / threshold": 1 / threshold}
     folded = tuple(text for text, own in parts.items() if not np.allclose(own, 1.0, rtol=UNIFORM))
-    return RealLayer(name, weights.T * factor, leak_s, leak_m, reset, folded)
+    own = bias * factor if bias.any() else None
+    return RealLayer(name, weights.T * factor, leak_s, leak_m, reset, folded, own)

@@ -14,6 +14,7 @@ from bitlif.model.errors import BitlifError, require_real
 from bitlif.model.events import Events
 from bitlif.model.network import Network
 
+from .always_on import with_always_on
 from .nir_compare import RealRun, correct_windows, ranges_of
 from .nir_formats import LEAST_BITS, LayerBits, quantised
 from .nir_graph import RealNetwork
@@ -106,7 +107,8 @@ class _Search:
                 return None
             core = Network(config)
             core.load(weights)
-            correct = correct_windows(core.run(self._events).output.counts, self._labels)
+            counts = core.run(with_always_on(self._events, config)).output.counts
+            correct = correct_windows(counts, self._labels)
             self.trials[bits] = Trial(bits, correct, self._cost(config))
             self._progress()
         return self.trials[bits]
@@ -136,7 +138,7 @@ def quantise(
     runs : sequence of RealRun
         What `bitlif.trained.nir_compare.run_real` returned for `events`.
     events : Events
-        W windows.
+        W windows, without always-on inputs.
     labels : (W,) int
         Neuron of each window's class.
     cost : callable

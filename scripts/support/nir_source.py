@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bitlif.model.config.network import NetworkConfig
     from bitlif.model.events import Events
     from bitlif.trained.nir_graph import RealNetwork
+
+SPIKES = "spikes.npz"
+"""File of ``--data`` with the inputs that spike in every step."""
 
 
 def add_time(parser: argparse.ArgumentParser) -> None:
@@ -51,3 +55,36 @@ def load_codes(path: str, events: Events, real: RealNetwork) -> Any:
 
     codes, _ = load_labels(path, events.windows).neurons(real.layers[-1].weights.shape[1])
     return codes
+
+
+def always_on(real: RealNetwork, config: NetworkConfig) -> dict[str, list[int]]:
+    """Return what an import has added for biases: the inputs, and the neurons of each layer."""
+    from bitlif.trained.always_on import always_on_inputs, always_on_neurons
+
+    first = real.layers[0].weights.shape[0]
+    return {
+        "inputs": list(range(first, first + always_on_inputs(first, config))),
+        "neurons": always_on_neurons(config, [own.weights.shape[1] for own in real.layers]),
+    }
+
+
+def always_on_note(added: dict[str, list[int]], spikes: str | None = SPIKES) -> list[str]:
+    """Return what a user must know of the inputs that were added, if there are any.
+
+    >>> always_on_note({"inputs": [40, 41], "neurons": [1, 0]})
+    ['biases: inputs 40, 41 must spike in every step, as in spikes.npz']
+    """
+    if not added["inputs"]:
+        return []
+    several, shown = len(added["inputs"]) > 1, ", ".join(map(str, added["inputs"]))
+    where = f", as in {spikes}" if spikes else ""
+    return [f"biases: input{'s' * several} {shown} must spike in every step{where}"]
+
+
+def save_with_always_on(folder: Path, events: Events, config: NetworkConfig) -> None:
+    """Write the spikes of ``--data`` with those that an import has added, if there are any."""
+    from bitlif.model.files.event_file import save_events
+    from bitlif.trained.always_on import always_on_inputs, with_always_on
+
+    if always_on_inputs(events.units, config):
+        save_events(folder / SPIKES, with_always_on(events, config))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 
@@ -78,6 +80,44 @@ def test_an_import_is_reported_and_checked(
     capsys.readouterr()
     assert main([*words[:-1], "--out", "shown"]) == 0
     assert "first difference: layer 0, window" in capsys.readouterr().out
+
+
+def test_biases_are_imported_with_the_spikes_that_they_need(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random = np.random.default_rng(1)
+    ones = {"tau_syn": 4e-4, "tau_mem": 8e-4, "r": 8.0, "v_leak": 0.0, "v_threshold": 1.0,
+            "v_reset": 0.0, "w_in": 4.0}  # fmt: skip
+    nodes: dict[str, Any] = {"in": nir.Input(np.array([6]))}
+    for name, inputs, size in (("a", 6, 5), ("b", 5, 3)):
+        weights, bias = random.normal(0.1, 0.4, (size, inputs)), random.normal(0.1, 0.2, size)
+        nodes[name] = nir.Affine(weights, bias)
+        nodes[f"{name}n"] = nir.CubaLIF(**{key: np.full(size, own) for key, own in ones.items()})
+    nodes["out"] = nir.Output(np.array([3]))
+    edges = list(itertools.pairwise(nodes))
+    nir.write("bias.nir", nir.NIRGraph(nodes=nodes, edges=edges, type_check=False))
+    words = ["import", "bias.nir", "--data", "tiny-in.npz", "--out", "net"]
+    assert main([*words, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    added = report["always_on"]["inputs"]
+    assert added == list(range(6, 6 + len(added)))
+    assert report["always_on"]["neurons"][0] > 0
+    assert report["always_on"]["neurons"][1] == 0
+    assert all(own["largest_bias"] > 0 for own in report["layers"])
+    run = ["run", "net/config.toml", "--weights", "net/weights.npz", "--spikes"]
+    assert main([*run, "net/spikes.npz"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--force"]) == 0
+    named = ", ".join(map(str, added))
+    assert f"{named} must spike in every step, as in spikes.npz" in capsys.readouterr().out
+    # Out again, as a network with these inputs, and back to the bit.
+    assert main(["export", "net/config.toml", "--weights", "net/weights.npz", "-o", "x.nir"]) == 0
+    assert main(["import", "x.nir", "--out", "again"]) == 0
+    config = load_any_config("again/config.toml")
+    assert config == load_any_config("net/config.toml")
+    pairs = (load_any_weights(f"{name}/weights.npz", config) for name in ("net", "again"))
+    for a, b in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(

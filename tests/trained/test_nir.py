@@ -56,7 +56,9 @@ def simple(**changes: Any) -> nir.NIRGraph:
     return graph(ends[0], nir.Linear(weights), node(8, **changes), ends[1])
 
 
-def snntorch_network(exact: bool, kind: str = "Synaptic", reset: str = "zero") -> tuple[Any, Any]:
+def snntorch_network(
+    exact: bool, kind: str = "Synaptic", reset: str = "zero", *, bias: bool = False
+) -> tuple[Any, Any]:
     """Return two layers of snnTorch, and a function that runs them on a raster (T, N)."""
     import snntorch
     import torch
@@ -68,13 +70,16 @@ def snntorch_network(exact: bool, kind: str = "Synaptic", reset: str = "zero") -
     kinds = {"beta": 0.9, "threshold": 1.5, **changes}
     neurons = getattr(snntorch, kind)
     layers = torch.nn.Sequential(
-        torch.nn.Linear(40, NEURONS, bias=False), neurons(**kinds, init_hidden=True),
-        torch.nn.Linear(NEURONS, 10, bias=False),
+        torch.nn.Linear(40, NEURONS, bias=bias), neurons(**kinds, init_hidden=True),
+        torch.nn.Linear(NEURONS, 10, bias=bias),
         neurons(**kinds, init_hidden=True, output=True),
     )  # fmt: skip
     with torch.no_grad():
         layers[0].weight.copy_(torch.randn(NEURONS, 40) * 0.2 + 0.05)
         layers[2].weight.copy_(torch.randn(10, NEURONS) * 0.2 + 0.02)
+        if bias:
+            layers[0].bias.copy_(torch.randn(NEURONS) * 0.02)
+            layers[2].bias.copy_(torch.randn(10) * 0.02)
     return layers.double(), torch
 
 
@@ -109,8 +114,9 @@ def exported(layers: Any) -> nir.NIRGraph:
     return graph(nir.Input(np.array([40])), *nodes, nir.Output(np.array([10])))
 
 
-def test_exact_settings_of_snntorch_give_its_spikes() -> None:
-    layers, torch = snntorch_network(exact=True)
+@pytest.mark.parametrize("bias", [False, True])
+def test_exact_settings_of_snntorch_give_its_spikes(bias: bool) -> None:
+    layers, torch = snntorch_network(exact=True, bias=bias)
     network = read_layers(exported(layers))
     assert network.gain == "nir"
     assert network.dt == pytest.approx(1e-4)
@@ -119,6 +125,7 @@ def test_exact_settings_of_snntorch_give_its_spikes() -> None:
     wanted = run_snntorch(layers, torch, events.raster()[0])
     assert wanted[0].sum() > 1000
     assert wanted[1].sum() > 100
+    assert all((own.bias is not None) == bias for own in network.layers)
     for own, right in zip(runs, wanted, strict=True):
         np.testing.assert_array_equal(own.spikes[0], right)
 
@@ -133,7 +140,7 @@ def membrane_bound(config: Config, layer: Any, run: Any, events: Events) -> floa
         float(fmt.lsb) for fmt in (config.synapse.weight, config.synapse.current,
                                    config.membrane.format)
     )  # fmt: skip
-    spikes = events.raster().sum(2).max()
+    spikes = events.raster().sum(2).max() + (layer.bias is not None)
     leak = 2.0**-17
     filtered = leak * np.abs(run.current).max() * (layer.leak_s > 0)
     sums = (spikes * weight / 2 + current / 2 + filtered) / (1.0 - layer.leak_s - leak)
@@ -142,11 +149,15 @@ def membrane_bound(config: Config, layer: Any, run: Any, events: Events) -> floa
 
 
 @pytest.mark.parametrize(
-    ("kind", "reset", "scale"),
-    [("Synaptic", "subtract", 0.3), ("Leaky", "zero", 1.0), ("Leaky", "subtract", 0.85)],
-)
-def test_other_neurons_of_snntorch_give_their_spikes(kind: str, reset: str, scale: float) -> None:
-    layers, torch = snntorch_network(exact=True, kind=kind, reset=reset)
+    ("kind", "reset", "scale", "bias"),
+    [("Synaptic", "subtract", 0.3, False), ("Leaky", "zero", 1.0, False),
+     ("Leaky", "subtract", 0.85, False), ("Synaptic", "zero", 1.0, True),
+     ("Leaky", "subtract", 0.7, True)],
+)  # fmt: skip
+def test_other_neurons_of_snntorch_give_their_spikes(
+    kind: str, reset: str, scale: float, bias: bool
+) -> None:
+    layers, torch = snntorch_network(exact=True, kind=kind, reset=reset, bias=bias)
     with torch.no_grad():
         for layer in (layers[0], layers[2]):
             layer.weight.mul_(scale)
@@ -170,6 +181,8 @@ def test_other_neurons_of_snntorch_give_their_spikes(kind: str, reset: str, scal
     report = compare(config, weights, runs, events)
     first = report["first_difference"]
     assert (first is None) == (kind == "Leaky" and reset == "zero")
+    inputs = [own.config.layer.inputs for own in config.layers]
+    assert (inputs == [40, NEURONS]) == (not bias)
     if first is not None:
         assert first["layer"] == 0
         bound = membrane_bound(config.layers[0].config, network.layers[0], runs[0], events)
@@ -274,7 +287,7 @@ def test_an_imported_network_has_noise_only_on_request() -> None:
         first = core.run(events, record=("membrane",)).output
         assert first.raster.any()
         np.testing.assert_array_equal(core.run(events).output.raster, first.raster)
-        with pytest.raises(BitlifError, match=r"error\.rule must be 'table' for learning with noise"):
+        with pytest.raises(BitlifError, match=r"error\.rule must be 'table' for learning"):
             core.learn(events, np.zeros((1, 8), np.int64))
     noisy, same = quantised(network, steps=100, sigma=0.1)
     assert noisy.layers[0].config.schedule[0].sigma == 0.1
@@ -292,9 +305,14 @@ def test_an_imported_network_has_noise_only_on_request() -> None:
         (simple(tau_syn=np.linspace(1, 2, 8)), "^node 'n2': tau_syn must be above 0 and the same"),
         (simple(tau_syn=1e-4), "^node 'n2': tau_syn must be longer than dt = 0.0001, not 0.0001$"),
         (
-            graph(nir.Input(np.array([3])), nir.Affine(np.ones((2, 3)), np.array([0.0, 0.5])),
+            graph(nir.Input(np.array([3])), nir.Affine(np.ones((2, 3)), np.array([0.0, np.nan])),
                   node(2), nir.Output(np.array([2]))),
-            "^node 'n1': bias must be 0, not 0.5$",
+            "^node 'n1': bias must be 2 finite numbers, not of shape \\(2,\\)$",
+        ),
+        (
+            graph(nir.Input(np.array([3])), nir.Affine(np.ones((2, 3)), np.ones(3)),
+                  node(2), nir.Output(np.array([2]))),
+            "^node 'n1': bias must be 2 finite numbers, not of shape \\(3,\\)$",
         ),
         (
             graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))),

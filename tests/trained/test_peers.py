@@ -27,23 +27,27 @@ def spikes_in() -> Events:
 
 
 def draw_weights(layers: Any, deviation: float, mean: float) -> None:
-    """Fill two matrices so that both layers spike."""
+    """Fill two matrices, and their biases if there are any, so that both layers spike."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for layer, centre in zip(layers, (mean, mean / 2), strict=True):
             drawn = torch.randn(layer.weight.shape, generator=generator)
             layer.weight.copy_(deviation * drawn + centre)
+            if layer.bias is not None:
+                drawn = torch.randn(layer.bias.shape, generator=generator)
+                layer.bias.copy_(deviation * (drawn / 20 - 0.2))
 
 
 def require_same_spikes(network: RealNetwork, wanted: list[np.ndarray], events: Events) -> None:
     for run, right, size in zip(run_real(network, events), wanted, SIZES, strict=True):
         assert right.shape == (STEPS, size)
-        assert 0.02 < right.mean() < 0.7
+        assert 0.02 < right.mean() < 0.8
         np.testing.assert_array_equal(run.spikes[0], right)
 
 
+@pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_norse(tmp_path: Path) -> None:
+def test_norse(bias: bool, tmp_path: Path) -> None:
     """Its exporter divides dt by the inverse time constants: with 1, they are in seconds."""
     import norse.torch as norse
 
@@ -53,7 +57,7 @@ def test_norse(tmp_path: Path) -> None:
         fields = {name: torch.full((size,), own).double() for name, own in values.items()}
         return norse.LIFCell(norse.LIFParameters(**fields), dt=1e-3)
 
-    first, second = (torch.nn.Linear(*size, bias=False) for size in ((INPUTS, 64), (64, 10)))
+    first, second = (torch.nn.Linear(*size, bias=bias) for size in ((INPUTS, 64), (64, 10)))
     cells = [neurons(size) for size in SIZES]
     module = norse.SequentialState(first, cells[0], second, cells[1]).double()
     draw_weights((first, second), 1.5, 0.5)
@@ -69,14 +73,16 @@ def test_norse(tmp_path: Path) -> None:
     nir.write(tmp_path / "norse.nir", norse.to_nir(module, torch.zeros(1, INPUTS).double(), dt=1.0))
     network = read_layers(read_graph(tmp_path / "norse.nir"), dt=1e-3)
     assert network.gain == "jump"
+    assert all((own.bias is not None) == bias for own in network.layers)
     require_same_spikes(network, [np.array(own) for own in found], events)
 
 
-def test_spikingjelly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bias", [False, True])
+def test_spikingjelly(bias: bool, tmp_path: Path) -> None:
     from spikingjelly.activation_based import functional, layer, neuron, nir_exchange
 
     kinds = {"c_decay": 0.8, "v_decay": 0.9, "v_threshold": 1.5, "v_reset": 0.0}
-    first, second = (layer.Linear(*size, bias=False) for size in ((INPUTS, 64), (64, 10)))
+    first, second = (layer.Linear(*size, bias=bias) for size in ((INPUTS, 64), (64, 10)))
     cells = [neuron.CUBALIFNode(**kinds) for _ in SIZES]
     module = torch.nn.Sequential(first, cells[0], second, cells[1]).double()
     draw_weights((first, second), 0.2, 0.05)
@@ -94,6 +100,7 @@ def test_spikingjelly(tmp_path: Path) -> None:
     nir.write(tmp_path / "jelly.nir", graph)
     network = read_layers(read_graph(tmp_path / "jelly.nir"))
     assert network.gain == "nir"
+    assert all((own.bias is not None) == bias for own in network.layers)
     require_same_spikes(network, [np.array(own) for own in found], events)
 
 
