@@ -125,13 +125,32 @@ def _differences(
 ) -> NDArray[np.int64]:
     """Return the clock cycles of steps (W, T) from their activity (W, T, 4)."""
     ends = np.zeros(activity.shape[:2], np.int64)
-    constants = _constants(sizes, learn=learn, learning_core=learning_core)
+    constants = step_constants(sizes, learn=learn, learning_core=learning_core)
     compiled(step_times)(activity, np.array(constants, np.int64), ends)
     return np.diff(ends, axis=1, prepend=-1)
 
 
-def _constants(sizes: GateSizes, *, learn: bool, learning_core: bool) -> tuple[int, ...]:
-    """Return what `step_times` needs to know of a core."""
+def step_constants(sizes: GateSizes, *, learn: bool, learning_core: bool) -> tuple[int, ...]:
+    """Return what `step_times` needs to know of a core.
+
+    Parameters
+    ----------
+    sizes : GateSizes
+    learn : bool
+        Whether the steps are learned.
+    learning_core : bool
+        Whether the core has learning hardware.
+
+    Returns
+    -------
+    tuple of int
+        Rows of weights of an input; clock cycles from the last of them to the sums; least clock
+        cycles between the starts of two steps, from a start to the last spikes, and to the last
+        errors; number of inputs; clock cycles for each of them; clock cycles without an input
+        between a first pass and another one, and after a last first pass; clock cycles from the
+        last input to its sum; whether the steps are learned; whether the errors of a step must be
+        read before those of the next one come.
+    """
     taken = sizes.pace * (sizes.inputs - 1) + 1
     single = SINGLE_GAP if sizes.single_gradient else 0
     unwritten = max(0, TRACE_GAP - taken)
@@ -152,7 +171,7 @@ def step_times(activity: Any, constants: Any, ends: Any) -> None:
     activity : (W, T, 4) int64
         Input events, output spikes, slots with spikes, and groups with a non-zero error.
     constants : (12,) int64
-        See `_constants`.
+        See `step_constants`.
     ends : (W, T) int64
         Output.
     """

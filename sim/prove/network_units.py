@@ -16,6 +16,7 @@ from .lfsr_unit import LfsrUnit
 from .register_monitor import register_unit
 from .request_monitor import request_unit
 from .spike_unit import SpikeUpdateUnit
+from .sweep_clock_monitors import sweep_clock_units
 from .sweep_units import AdjointUnit, SurrogateUnit
 from .table_unit import TableUnit
 from .turn_monitor import turn_unit
@@ -24,14 +25,15 @@ from .word_units import SIGNALS, RoundingUnit, SignatureUnit
 NETWORK_UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "surrogate", "sweep_lfsr",
     "adjoint", "credit_sum", "sweep_gradient", "update_lfsr", "update", "spike_update",
-    "signature", "turns", "register_bank", "uart_bridge", "uart_requests",
+    "signature", "turns", "sweep_clocks", "register_bank", "uart_bridge", "uart_requests",
 )  # fmt: skip
-"""Names of the units of a network: all but the last three are of a layer, and no layer has all."""
+"""Names of the units of a network: all but the last four are of a layer, and no layer has all."""
 
 
 def common_units(config: NetworkConfig) -> dict[str, list[Any]]:
     """Return the units that a network has once, by name."""
     return {
+        "sweep_clocks": sweep_clock_units(),
         "register_bank": [register_unit(config)],
         "uart_bridge": [bridge_unit(config)],
         "uart_requests": [request_unit(config)],

@@ -15,6 +15,7 @@ from bitlif.model.text import quoted
 
 from . import lfsr_unit, solver
 from .bridge_monitor import bridge_unit
+from .clock_monitors import clock_units
 from .elaborate import elaborated
 from .finding import RANGE_OF, Finding
 from .forward_units import ErrorUnit, NeuronUnit, NoiseUnit
@@ -36,11 +37,11 @@ from .word_units import RoundingUnit, SignatureUnit
 
 UNITS = (
     "rounding", "noise_lfsr", "noise", "neuron", "table", "error", "trace", "gradient",
-    "update_lfsr", "update", "signature", "turns", "update_pass", "axi_lite", "register_bank",
-    "register_seek", "axi_stream", "uart_line", "uart_frames", "uart_bridge",
+    "update_lfsr", "update", "signature", "turns", "update_pass", "step_clocks", "axi_lite",
+    "register_bank", "register_seek", "axi_stream", "uart_line", "uart_frames", "uart_bridge",
     "uart_requests",
 )  # fmt: skip
-"""Names of the units of a single layer; the last ten are protocols."""
+"""Names of the units of a single layer; the last eleven are protocols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ def _units(config: Config) -> dict[str, list[Any]]:
         "signature": [SignatureUnit(config)],
         "turns": [turn_unit(config, learning=True), turn_unit(config, learning=False)],
         "update_pass": [update_pass_unit()],
+        "step_clocks": clock_units(),
         "axi_lite": [axi_lite_unit()],
         "register_bank": [register_unit(config)],
         "register_seek": [seek_unit()],

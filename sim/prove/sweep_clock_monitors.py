@@ -1,0 +1,200 @@
+"""Monitors of the passes of a sweep: how many clock cycles each takes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib.wiring import In
+
+from bitlif.hdl import sweep_pass
+from bitlif.model import network_clocks as clocks
+from bitlif.model.config.network import NetworkConfig
+from bitlif.model.gate_sizes import UPDATE, gate_sizes
+
+from .clock_monitors import PassMonitor, ones
+from .monitors import before
+from .protocol import ProtocolUnit
+from .unit import used
+
+LOOK = 1
+"""State in which a walk over bits looks at a word."""
+
+
+def age_of(m: Module, start: Value, end: Value, most: int, name: str) -> Signal:
+    """Return the clock cycles since the start of a pass; 0 if none is in progress."""
+    age = Signal(range(most + 2), name=name)
+    m.d.sync += age.eq(Mux(start, 1, Mux(end | (age == 0) | (age == most + 1), 0, age + 1)))
+    return age
+
+
+def adjoint_clocks(config: NetworkConfig, number: int) -> int:
+    """Return the clock cycles of the adjoints of a step, from the start of the pass."""
+    swept = config.derived_sweep(number).constants
+    entering = 1 + (clocks.CREDIT if swept.hidden else 0)
+    slots = gate_sizes(config.layers[number].config).slots
+    return 1 + (slots - 1) * max(1, swept.draws) + entering + 2 * clocks.ADJOINT
+
+
+class Walk(NamedTuple):
+    """A pass over the bits of some words.
+
+    Attributes
+    ----------
+    words, width : int
+        Words of the pass, and bits of each.
+    taken, latency : int
+        Clock cycles for each bit that is set, and from the last one to the end of the pass.
+    """
+
+    words: int
+    width: int
+    taken: int
+    latency: int
+
+    def clocks(self, bits: Any) -> Any:
+        """Return the clock cycles of a pass in which some bits are set."""
+        return self.words + bits * self.taken + self.latency
+
+    @property
+    def longest(self) -> int:
+        """Clock cycles of a pass in which all bits are set."""
+        return int(self.clocks(self.words * self.width))
+
+
+def credit_walk(config: NetworkConfig, number: int) -> Walk:
+    """Return the walk over the neurons of the layer before that have a surrogate derivative."""
+    sizes, given = gate_sizes(config.layers[number].config), config.layers[number - 1].config.layer
+    latency = clocks.TREE + (sizes.synapses - 1).bit_length()
+    return Walk(given.slots, given.lanes, sizes.rows, latency)
+
+
+def update_walk(config: NetworkConfig, number: int) -> Walk:
+    """Return the walk over the input spikes of a step: the gradient, or the update by spike."""
+    sizes = gate_sizes(config.layers[number].config)
+    width = min(sizes.inputs, clocks.MARK_BITS)
+    words = -(-sizes.inputs // width)
+    if number:
+        given = config.layers[number - 1].config.layer
+        words, width = given.slots, given.lanes
+    if config.derived_sweep(number).constants.spike_update:
+        return Walk(words, width, sizes.slots, UPDATE)
+    return Walk(words, width, sizes.rows, clocks.GRADIENT)
+
+
+def finish_clocks(config: NetworkConfig, number: int) -> int:
+    """Return the clock cycles of what follows a sweep: the update, or showing all weights."""
+    sizes = gate_sizes(config.layers[number].config)
+    synapses = sizes.inputs * sizes.slots
+    if config.derived_sweep(number).constants.spike_update:
+        return synapses + clocks.SIGN
+    return sizes.update_pace * synapses + UPDATE
+
+
+class AdjointMonitor(PassMonitor):
+    """The adjoints of a step: as many clock cycles for a slot as it has draws, and the filters."""
+
+    def __init__(self, config: NetworkConfig, number: int) -> None:
+        self._clocks = adjoint_clocks(config, number)
+        super().__init__(used(sweep_pass, "AdjointPass")(config, number))
+
+    def watch(self, m: Module, unit: Any) -> None:
+        """Decide about passes one after another."""
+        due = Signal(name="due")
+        age = age_of(m, unit.start, due, self._clocks, "age")
+        m.d.comb += [
+            due.eq(age == self._clocks),
+            self.assumed.eq(~unit.start | (age == 0)),
+            self.bad_time.eq(unit.done != due),
+        ]
+
+
+def walked(m: Module, walk: Walk, start: Value, looks: Value, word: Value) -> tuple[Value, Value]:
+    """Return whether a pass over bits is due, and its age."""
+    due, looked = Signal(name="due"), Signal(range(walk.words + 1), name="looked")
+    found = Signal(range(walk.words * walk.width + 1), name="found")
+    age = age_of(m, start, due, walk.longest, "age")
+    with m.If(start):
+        m.d.sync += [looked.eq(0), found.eq(0)]
+    with m.Elif(looks):
+        m.d.sync += [looked.eq(looked + 1), found.eq(found + ones(word))]
+    m.d.comb += due.eq((looked == walk.words) & (age == walk.clocks(found)))
+    return due, age
+
+
+class CreditMonitor(PassMonitor):
+    """The credit for the layer before: the rows of its neurons with a surrogate derivative."""
+
+    def __init__(self, config: NetworkConfig, number: int) -> None:
+        self._walk = credit_walk(config, number)
+        super().__init__(used(sweep_pass, "CreditPass")(config, number), seen_walk=In(2))
+
+    def watch(self, m: Module, unit: Any) -> None:
+        """Decide about passes one after another."""
+        due, age = walked(m, self._walk, unit.start, self.seen_walk == LOOK, unit.before.open)
+        m.d.comb += [
+            self.assumed.eq(~unit.start | (age == 0)),
+            self.bad_time.eq(unit.before.handed != due),
+        ]
+
+
+class SweptUpdateMonitor(PassMonitor):
+    """The gradient or the update by spike of a step, and what follows the last step."""
+
+    def __init__(self, config: NetworkConfig, number: int) -> None:
+        self._walk, self._finish = update_walk(config, number), finish_clocks(config, number)
+        self._each = bool(config.derived_sweep(number).constants.spike_update)
+        kind = used(sweep_pass, "SpikeUpdate" if self._each else "WindowUpdate")
+        super().__init__(kind(config, number, self._walk.words, self._walk.width))
+
+    def watch(self, m: Module, unit: Any) -> None:
+        """Decide about steps one after another, and the end of the window after them."""
+        word = unit.word if self._each else unit.word & unit.active.replicate(len(unit.word))
+        due, age = walked(m, self._walk, unit.start, unit.looking, word)
+        finished = Signal(name="due_finished")
+        left = age_of(m, unit.finish, finished, self._finish, "age_of_finish")
+        stable = unit.active == before(m, unit.active, "active_before")
+        m.d.comb += [
+            finished.eq(left == self._finish),
+            self.assumed.eq(
+                (~(unit.start | unit.finish) | ((age == 0) & (left == 0)))
+                & ~(unit.start & unit.finish) & (stable | (age == 0)) & ~unit.clear
+            ),
+            self.bad_time.eq((unit.done != due) | (unit.finished != finished)),
+        ]  # fmt: skip
+
+
+def small_sweep() -> NetworkConfig:
+    """Return `yin-yang` with few hidden neurons, the last layer of which is updated by spike."""
+    return NetworkConfig.load("yin-yang").replace(
+        layer__0__neurons=4, layer__0__lanes=2, layer__1__sweep__update="spike"
+    )
+
+
+def sweep_clock_units(config: NetworkConfig | None = None) -> list[ProtocolUnit]:
+    """Return the passes of a sweep; by default those of `small_sweep`.
+
+    The sizes are those of a configuration, and must be small: every clock cycle after a reset is
+    followed, for a pass that takes longest and a shortest one after it.
+    """
+    own = config or small_sweep()
+    units = []
+    for number in range(own.learned_from, len(own.layers)):
+        update = update_walk(own, number)
+        longest = max(update.longest, finish_clocks(own, number))
+        kinds: list[tuple[str, Any, int]] = [
+            ("adjoint", AdjointMonitor, 2 * adjoint_clocks(own, number)),
+            ("update", SweptUpdateMonitor, longest + update.clocks(0)),
+        ]
+        if number > own.learned_from:
+            credit = credit_walk(own, number)
+            kinds.append(("credit", CreditMonitor, credit.longest + credit.clocks(0)))
+        for name, kind, depth in kinds:
+            units.append(
+                ProtocolUnit(
+                    f"{name}_clocks_{number}",
+                    lambda kind=kind, number=number: kind(own, number),
+                    depth + 3, bounded=True, seen=(("unit.walk.walk_state", "seen_walk", ""),),
+                )
+            )  # fmt: skip
+    return units
