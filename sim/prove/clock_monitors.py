@@ -72,7 +72,7 @@ def later(m: Module, pulse: Value, clocks: int, name: str) -> Value:
 def since(m: Module, pulse: Value, most: int, name: str) -> Signal:
     """Return the clock cycles since a pulse, at most `most`; `most` if there was none."""
     clocks = Signal(range(most + 1), init=most, name=name)
-    m.d.sync += clocks.eq(Mux(pulse, 1, Mux(clocks == most, most, clocks + 1)))
+    m.d.sync += clocks.eq(Mux(pulse, 1, Mux(clocks >= most, most, clocks + 1)))
     return clocks
 
 

@@ -57,9 +57,13 @@ def test_fault_changes_the_clock_cycles(unit: str, module: Any, line: str, wrong
         assert refuted(units, unit) == {unit}
 
 
+@pytest.mark.long
+def test_two_longest_steps_take_their_clock_cycles() -> None:
+    assert not refuted(clock_units(longest=True))
+
+
 LAYERS = [
-    {},
-    {"layer__inputs": 3, "layer__neurons": 5},
+    {"layer__inputs": 3, "layer__neurons": 3},
     {"layer__inputs": 2, "layer__neurons": 3, "layer__lanes": 1},
     {"gates__synapses": 4, "gates__products": 4},
     {"gates__single_port": "all"},
@@ -69,7 +73,7 @@ LAYERS = [
 @pytest.mark.long
 @pytest.mark.parametrize("changes", LAYERS)
 def test_step_takes_its_clock_cycles_in_other_sizes(changes: dict[str, Any]) -> None:
-    assert not refuted(clock_units(Config.load("tiny").replace(**changes), longest=True))
+    assert not refuted(clock_units(Config.load("tiny").replace(**changes)))
 
 
 NETWORKS = [
