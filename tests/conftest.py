@@ -17,6 +17,7 @@ import pythons
 import selection
 
 TESTS = Path(__file__).parent
+OPTIMISE = dict(build.OPTIMISE)
 
 # The time of an example depends on the load of the machine.
 hypothesis.settings.register_profile(
@@ -31,6 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
         quick = config.option.markexpr == selection.QUICK
         folder = selection.NO_CACHE if quick else tempfile.mkdtemp(prefix="bitlif-test-cache-")
         os.environ[VARIABLE] = folder
+    # Most tests simulate few clock cycles: compiling takes longer than running.
+    if config.option.markexpr != "long":
+        build.OPTIMISE["rtl"] = "-O1"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -52,6 +56,12 @@ def pytest_report_header() -> str:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[VARIABLE], ignore_errors=True)
+
+
+@pytest.fixture
+def as_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile cores as processes do that are started by a test: they share the cache."""
+    monkeypatch.setattr(build, "OPTIMISE", OPTIMISE)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from fake_tools import fake
 from verilog_bench import simulated
 
 TINY = Config.load("tiny")
-CLOCKS = 2000
+CLOCKS, MANY_CLOCKS = 400, 2000
 MODELS = Path(bitlif.fpga.__file__).parent
 
 # Each is the body of a module with inputs clk, rst, en, we (4 bits), wa and ra (14), wd (36).
@@ -165,7 +165,7 @@ def cells_verilog(family: str) -> tuple[str, int]:
     return text + top, len(bodies)
 
 
-def bench(words: int) -> str:
+def bench(words: int, clocks: int) -> str:
     """Return a bench that compares ``top`` and ``netlist`` in every clock cycle.
 
     Addresses are few, and half of the time the same: reads meet writes.
@@ -191,7 +191,7 @@ module bench;
             end
     endtask
     initial begin
-        for (n = 0; n < {CLOCKS}; n = n + 1) begin
+        for (n = 0; n < {clocks}; n = n + 1) begin
             #1 we = $urandom & $urandom;
             en = ($urandom & 3) != 0;
             rst = ($urandom & 15) == 0;
@@ -213,13 +213,12 @@ endmodule
 
 
 # An HX8K's cells are an UP5K's without its multipliers: by night only.
-BY_DAY = [
-    pytest.param(name, marks=[pytest.mark.long] if name == "ice40hx" else []) for name in FAMILIES
-]
+BY_DAY = [(name, CLOCKS) for name in FAMILIES if name != "ice40hx"]
+BY_NIGHT = [pytest.param(name, MANY_CLOCKS, marks=pytest.mark.long) for name in FAMILIES]
 
 
-@pytest.mark.parametrize("family", BY_DAY)
-def test_memories_and_products_match_their_source(family: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("family", "clocks"), [*BY_DAY, *BY_NIGHT])
+def test_memories_and_products_match_their_source(family: str, clocks: int, tmp_path: Path) -> None:
     source, words = cells_verilog(family)
     made = make_netlist(source, "top", family, tmp_path)
     rules = FAMILIES[family].multiplier
@@ -230,7 +229,7 @@ def test_memories_and_products_match_their_source(family: str, tmp_path: Path) -
         assert sum(found) >= least
     assert family != "gowin" or made.cells.keys() >= GOWIN_KINDS
     netlist = re.sub(r"^module top\b", "module netlist", made.verilog.read_text(), flags=re.M)
-    said = simulated(tmp_path, bench(words), source, netlist)
+    said = simulated(tmp_path, bench(words, clocks), source, netlist)
     assert said.endswith("differences: 0\n"), said
 
 

@@ -22,11 +22,8 @@ import stopped_study
 from study_plans import SMALL
 from study_rows import line_study
 
-KILLS = 10
-
-MANY = SMALL.replace("seeds = [3, 1]", f"seeds = {list(range(20))}")
-RUNS = 180
-"""Number of runs of `MANY`, a third of which fail."""
+RUNS_OF_A_SEED = 9
+"""Of the study below, a third of which fail."""
 
 MAX_CHANGES = 60
 """Most file changes before a kill: about 13 runs, so that every kill interrupts the study."""
@@ -51,21 +48,27 @@ def started(study: Path, out: Path, *stopped: str, **options: Any) -> subprocess
     )  # fmt: skip
 
 
+def many(seeds: int) -> str:
+    return SMALL.replace("seeds = [3, 1]", f"seeds = {list(range(seeds))}")
+
+
 def keys(folder: Path) -> list[str]:
     """Return the keys of the runs in all parts, duplicates included."""
     files = sorted((folder / "parts").glob("[0-9]*.parquet"))
     return [key for part in files for key in pq.read_table(part)["key"].to_pylist()]
 
 
-def test_study_killed_ten_times_gives_the_same_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kills", "seeds"), [(4, 8), pytest.param(10, 20, marks=pytest.mark.long)])
+def test_killed_study_gives_the_same_table(kills: int, seeds: int, tmp_path: Path) -> None:
     study = tmp_path / "many.toml"
-    study.write_text(MANY)
+    study.write_text(many(seeds))
+    runs = RUNS_OF_A_SEED * seeds
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert started(study, whole).wait() == 0
     draw = random.Random(5)
     known: list[str] = []
     at_work = 0
-    for _ in range(KILLS):
+    for _ in range(kills):
         # The first change is the creation of the folder.
         with started(study, cut, str(draw.randint(1, MAX_CHANGES)), stdout=subprocess.PIPE) as own:
             assert own.stdout is not None
@@ -75,17 +78,17 @@ def test_study_killed_ten_times_gives_the_same_table(tmp_path: Path) -> None:
         at_work += len(now) > len(known)
         assert now[: len(known)] == known
         known = now
-    assert at_work >= 3
-    assert len(known) < RUNS
+    assert at_work >= min(kills, 3)
+    assert len(known) < runs
     assert started(study, cut).wait() == 0
     # No run is stored twice, and the tables are identical.
-    assert len(keys(cut)) == len(set(keys(cut))) == RUNS
+    assert len(keys(cut)) == len(set(keys(cut))) == runs
     assert (cut / "results.parquet").read_bytes() == (whole / "results.parquet").read_bytes()
 
 
 def test_interrupt_exits_130_and_leaves_a_table(tmp_path: Path) -> None:
     study = tmp_path / "many.toml"
-    study.write_text(MANY)
+    study.write_text(many(20))
     own = started(study, tmp_path / "s", "stuck", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert own.stdout is not None
     # The first result is stored, and the study waits for a second one that never comes.

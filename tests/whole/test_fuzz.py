@@ -179,7 +179,7 @@ def fuzz(backend: str, examples: int, configs: Any = None) -> Callable[[], None]
 
 
 def test_random_cases_match_in_compiled_rtl() -> None:
-    fuzz("rtl", 6)()
+    fuzz("rtl", 4)()
 
 
 @pytest.mark.long
@@ -192,7 +192,7 @@ def test_many_random_cases_match(backend: str, examples: int) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_random_cases_of_networks_match_in_compiled_rtl() -> None:
-    fuzz("rtl", 2, networks())()
+    fuzz("rtl", 1, networks())()
 
 
 @pytest.mark.long

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 TUTORIALS = ROOT / "docs" / "tutorials"
 TOOL = ROOT / "docs" / "site" / "notebooks.py"
 NAMES = sorted(path.stem for path in TUTORIALS.glob("*.py"))
-LONG = ("train-in-pytorch",)
-"""Tutorials that place a design on an FPGA, which takes more than a minute."""
+LONG = ("train-in-pytorch", "bring-an-snntorch-network")
+"""Tutorials that take more than a minute: they place a design, or try many formats of a network."""
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,8 +54,10 @@ def core(cores: dict[str, Core], request: pytest.FixtureRequest) -> Core:
     return cores[name]
 
 
-def on(*names: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("core", names, indirect=True)
+def on(*names: str, long: Sequence[str] = ()) -> pytest.MarkDecorator:
+    # The netlist of an HX8K is an UP5K's without multipliers: by night only.
+    params = [pytest.param(own, marks=[pytest.mark.long] * (own in long)) for own in names]
+    return pytest.mark.parametrize("core", params, indirect=True)
 
 
 def fresh_model(work: Work, **options: Any) -> ModelCore:
@@ -154,14 +156,14 @@ def test_tables_of_another_configuration_are_loaded(core: Core) -> None:
     assert core.config == TINY
 
 
-@on(*backend_names())
+@on(*backend_names(), long=("netlist:ice40hx",))
 def test_built_in_fields_cannot_be_loaded(core: Core) -> None:
     with pytest.raises(BitlifError, match=r"^window\.steps must be 16, as the core was built"):
         core.load_tables(TINY.replace(window__steps=17))
     assert core.config == TINY
 
 
-@on(*backend_names())
+@on(*backend_names(), long=("netlist:ice40hx",))
 def test_all_backends_refuse_wrong_arguments_alike(core: Core) -> None:
     work = random_work(TINY, 8, 2)
     core.load(work.weights)
@@ -183,7 +185,7 @@ def test_all_backends_refuse_wrong_arguments_alike(core: Core) -> None:
     np.testing.assert_array_equal(core.weights(), work.weights)
 
 
-@on(*backend_names())
+@on(*backend_names(), long=("netlist:ice40hx",))
 def test_errors_are_recorded_only_while_learning(core: Core) -> None:
     work = random_work(TINY, 8, 1)
     text = "with learn=True" if core.records else "shows its ports only"

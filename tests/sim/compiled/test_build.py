@@ -219,6 +219,7 @@ def killed_build(moment: Moment, delay: float, cache: Path, folder: Path) -> set
         delay /= 2
 
 
+@pytest.mark.usefixtures("as_other_processes")
 def test_killed_build_leaves_no_incomplete_core(empty: Path, tmp_path: Path) -> None:
     draw, temporary = random.Random(20), tmp_path / "temporary"
     temporary.mkdir()
@@ -548,6 +549,7 @@ def test_cache_key_depends_on_native_yosys(
     assert len(found) == 3
 
 
+@pytest.mark.usefixtures("as_other_processes")
 def test_cache_key_is_equal_in_another_process(keys: Callable[..., str]) -> None:
     code = """
 from bitlif import Config
