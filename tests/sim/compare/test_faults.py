@@ -56,9 +56,16 @@ def with_wide_rows(config: Config, rows: str) -> Config:
     """Return a configuration with wide rows.
 
     With ``"pairs"``, rows and groups have two slots, and there are at least two of each. With
-    ``"whole"``, a row has the weights of all neurons, and a group of the gradient one slot.
+    ``"whole"``, a row has the weights of all neurons, and a group of the gradient one slot. With
+    ``"uneven"``, the slots fill neither the last row nor the last group, and weights and gradient
+    have one port.
     """
     lanes, slots = config.layer.lanes, config.layer.slots
+    if rows == "uneven":
+        return config.replace(
+            layer__neurons=5 * lanes - (lanes > 1),
+            gates={"synapses": 2 * lanes, "products": 3 * lanes, "single_port": "all"},
+        )
     if slots < 3:
         config = config.replace(layer__neurons=4 * lanes - (lanes > 1))
     if rows == "pairs":
@@ -78,8 +85,8 @@ def test_fault_is_detected_in_its_signal(name: str, tmp_path: Path) -> None:
     [
         pytest.param(name, rows, marks=[] if (name, rows) in QUICK else [pytest.mark.long])
         for name in FAULTS
-        for rows in ("pairs", "whole")
-        if rows == "pairs" or name not in SEVERAL_ROWS
+        for rows in ("pairs", "whole", "uneven")
+        if rows != "whole" or name not in SEVERAL_ROWS
     ],
 )
 def test_fault_is_detected_with_wide_rows(name: str, rows: str, tmp_path: Path) -> None:
