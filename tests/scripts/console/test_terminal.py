@@ -390,7 +390,8 @@ def _text_calls_without_encoding(tree: ast.AST) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "source", ["bitlif", "fpga", "hdl", "host", "model", "scripts", "sim", "study", "tasks"]
+    "source",
+    ["bitlif", "fpga", "hdl", "host", "model", "scripts", "sim", "study", "tasks", "trained"],
 )
 def test_no_text_uses_the_encoding_of_the_locale(source: str) -> None:
     for path in sorted((ROOT / source).rglob("*.py")):
