@@ -40,7 +40,7 @@ def test_every_test_file_is_below_a_test_path() -> None:
 
 def test_every_doctest_is_below_a_test_path() -> None:
     packages = PATHS[1:]
-    for folder in ("fpga", "hdl", "host", "model", "scripts", "sim", "study", "tasks"):
+    for folder in ("fpga", "hdl", "host", "model", "scripts", "sim", "study", "tasks", "trained"):
         for path in (ROOT / folder).rglob("*.py"):
             if re.search(r"^ *>>> ", path.read_text("utf-8"), re.MULTILINE):
                 module = ".".join(("bitlif", *path.relative_to(ROOT).with_suffix("").parts))
