@@ -237,7 +237,9 @@ class Invariant:
             ((ACCESS,), Const(5)),
             ((HEADER,), Mux(r.executes & r.events, STALL_TIMEOUT + 5, 6)),
             ((EVENTS,), s.still + 3),
-            ((SPIKE, TAKEN), STALL_TIMEOUT + 3 + s.byte),
+            ((SPIKE,), STALL_TIMEOUT + 3 + s.byte),
+            # The number of the byte may have no bits, or be 0 again after the last one.
+            ((TAKEN,), Const(STALL_TIMEOUT + 3 + r.out_bytes)),
         ):
             longest = Mux(at(*states), clocks, longest)
         holds(~reading | s.settled, r.idle <= longest)

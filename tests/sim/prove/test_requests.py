@@ -43,6 +43,8 @@ SIZES = [
     {"layer__inputs": 65536},
     {"layer__neurons": 65536},
     {"layer__neurons": 12, "layer__lanes": 6},
+    # All items of one byte.
+    {"layer__lanes": 1, "error__target_bits": 7},
 ]
 
 
