@@ -1,4 +1,4 @@
-"""Runs a layer's Verilog with its buses under cocotb, driven by masters of ``cocotbext-axi``."""
+"""Runs a layer or a network with its buses under cocotb, driven by masters of ``cocotbext-axi``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitlif.hdl.export.network_verilog import network_axi_name, network_axi_verilog
 from bitlif.hdl.export.verilog import axi_name, axi_verilog
 from bitlif.model.config.config import Config
-from bitlif.model.config.toml import dump_config
+from bitlif.model.config.network import NetworkConfig, any_text, outer
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
-from bitlif.model.result import LayerState
-from bitlif.model.state import state_variables
 from bitlif.sim.simulators import require_simulator
 from bitlif.tasks.scenario import targets_by_step
 
+from .contents import Contents, parsed_contents, weights_task
 from .runner import simulate
 
 
@@ -30,13 +30,13 @@ class BusRun:
 
     Attributes
     ----------
-    weights : (N, M) int
-        Raw weights.
+    weights : (N, M) int, or list of them
+        Raw weights; of a network, one array per layer.
     events : Events
         Input events.
     targets : (W, M) or (W, T, M) int, or None
         Raw targets.
-    config : Config or None
+    config : Config, NetworkConfig or None
         Configuration whose error table and schedule are loaded first; None for the built one.
     learn : bool
         Whether the windows learn.
@@ -53,10 +53,10 @@ class BusRun:
         Seed of the stalls.
     """
 
-    weights: NDArray[Any]
+    weights: Any
     events: Events
     targets: NDArray[Any] | None = None
-    config: Config | None = None
+    config: Config | NetworkConfig | None = None
     learn: bool = True
     stall: float = 0.0
     stray_events: int = 0
@@ -65,18 +65,14 @@ class BusRun:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BusResult:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class BusResult(Contents):
     """The results of a run, all read over the buses.
 
     Attributes
     ----------
     raster : (W, T, M) uint8
-    weights : (N, M) int64
-    counters : dict of str to int
-    digest : int
-        The signature.
-    state : LayerState
+        Spikes of the layer, or of the last layer of a network.
     windows, dropped : int
         Values of the registers WINDOWS and DROPPED_EVENTS.
     refused : int
@@ -84,29 +80,25 @@ class BusResult:
     """
 
     raster: NDArray[np.uint8]
-    weights: NDArray[np.int64]
-    counters: dict[str, int]
-    digest: int
-    state: LayerState
     windows: int
     dropped: int
     refused: int
 
 
 def run_bus(
-    config: Config,
+    config: Config | NetworkConfig,
     runs: Sequence[BusRun],
     folder: Path,
     *,
     simulator: str,
     learning: bool = True,
-    expected: Config | None = None,
+    expected: Config | NetworkConfig | None = None,
 ) -> list[BusResult]:
     """Build the Verilog once and simulate all runs, one after another.
 
     Parameters
     ----------
-    config : Config
+    config : Config or NetworkConfig
         Configuration of the core.
     runs : sequence of BusRun
     folder : Path
@@ -115,7 +107,7 @@ def run_bus(
         ``"icarus"`` or ``"verilator"``.
     learning : bool
         Whether the core has learning hardware.
-    expected : Config or None
+    expected : Config, NetworkConfig or None
         Configuration that the driver expects; None for `config`.
 
     Raises
@@ -125,13 +117,13 @@ def run_bus(
     """
     require_simulator(simulator)
     folder.mkdir(parents=True, exist_ok=True)
-    name = axi_name(config)
+    name, verilog = _exported(config, learning)
     source = folder / f"{name}.sv"
-    source.write_text(axi_verilog(config, learning=learning), "utf-8")
+    source.write_text(verilog, "utf-8")
     task, result = folder / "task.json", folder / "result.json"
     result.unlink(missing_ok=True)
     words = {
-        "config": dump_config(config if expected is None else expected),
+        "config": any_text(config if expected is None else expected),
         "learning": learning,
         "runs": [_task(config, run) for run in runs],
     }
@@ -150,18 +142,25 @@ def run_bus(
     return [_result(config, run, own) for run, own in zip(runs, found["runs"], strict=True)]
 
 
-def _task(built: Config, run: BusRun) -> dict[str, Any]:
+def _exported(config: Config | NetworkConfig, learning: bool) -> tuple[str, str]:
+    """Return the name of the module with AXI buses, and its Verilog."""
+    if isinstance(config, NetworkConfig):
+        return network_axi_name(config), network_axi_verilog(config, learning=learning)
+    return axi_name(config), axi_verilog(config, learning=learning)
+
+
+def _task(built: Config | NetworkConfig, run: BusRun) -> dict[str, Any]:
     """Return a run as a JSON object."""
     config = built if run.config is None else run.config
     targets = np.zeros((0, 0), np.int64)
     if run.targets is not None:
-        targets = targets_by_step(built, run.events, run.targets)
+        targets = targets_by_step(outer(built), run.events, run.targets)
     return {
-        "weights": np.asarray(run.weights).tolist(),
+        "weights": weights_task(built, run.weights),
         "pointers": run.events.pointers.tolist(),
         "addresses": run.events.addresses.tolist(),
         "targets": targets.tolist(),
-        "load": dump_config(config),
+        "load": any_text(config),
         "learn": run.learn,
         "stall": run.stall,
         "stray_events": run.stray_events,
@@ -171,25 +170,13 @@ def _task(built: Config, run: BusRun) -> dict[str, Any]:
     }
 
 
-def _result(config: Config, run: BusRun, found: dict[str, Any]) -> BusResult:
+def _result(config: Config | NetworkConfig, run: BusRun, found: dict[str, Any]) -> BusResult:
     """Return the result of a run from the JSON object of the bench."""
-    state = found["state"]
-    shape = (run.events.windows, run.events.steps, config.layer.neurons)
+    shape = (run.events.windows, run.events.steps, outer(config).layer.neurons)
     return BusResult(
-        np.array(found["raster"], np.uint8).reshape(shape),
-        np.array(found["weights"], np.int64),
-        found["counters"],
-        found["digest"],
-        LayerState(
-            **{
-                own.name: np.array(state[own.name], np.int64)
-                for own in state_variables("neuron", "input")
-            },
-            noise_lfsr=tuple(state["noise_lfsr"]),
-            update_lfsr=tuple(state["update_lfsr"]),
-            phase=state["phase"],
-        ),
-        found["windows"],
-        found["dropped"],
-        found["refused"],
+        raster=np.array(found["raster"], np.uint8).reshape(shape),
+        windows=found["windows"],
+        dropped=found["dropped"],
+        refused=found["refused"],
+        **parsed_contents(config, found["contents"]),
     )

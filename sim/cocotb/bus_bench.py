@@ -1,4 +1,6 @@
-"""The cocotb bench of a layer with its buses, whose other ends are those of ``cocotbext-axi``.
+"""The cocotb bench of a core with its buses, whose other ends are those of ``cocotbext-axi``.
+
+The core is a layer or a network.
 
 The environment variable ``BITLIF_TASK`` names the input file and ``BITLIF_RESULT`` the output file.
 `bitlif.sim.cocotb.bus` writes the one and reads the other.
@@ -6,7 +8,6 @@ The environment variable ``BITLIF_TASK`` names the input file and ``BITLIF_RESUL
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import os
@@ -30,10 +31,11 @@ from cocotbext.axi import (
 
 from bitlif.hdl.bus.axi_stream import target_bits
 from bitlif.host.access_error import AccessError
-from bitlif.host.driver import Driver
-from bitlif.model.config.config import Config, parse_config
+from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer, parse_any_config
 from bitlif.model.errors import BitlifError
 
+from .contents import load_weights, new_driver, read_contents
 from .illegal_accesses import IllegalAccessTester
 
 OFFERS = (
@@ -47,8 +49,9 @@ OFFERS = (
 class Bench:
     """Bus masters around the design."""
 
-    def __init__(self, dut: Any, config: Config, learning: bool) -> None:
-        self.dut, self.config = dut, config
+    def __init__(self, dut: Any, config: Config | NetworkConfig, learning: bool) -> None:
+        # The streams of a network are those of one layer.
+        self.dut, self.config = dut, outer(config)
         clocked = (dut.clk, dut.rst)
         self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), *clocked)
         # A "byte" of a frame is an address or the targets of a slot; TLAST ends a step.
@@ -63,7 +66,7 @@ class Bench:
             self.targets = AxiStreamSource(
                 AxiStreamBus.from_prefix(dut, "s_axis_targets"), *clocked, byte_lanes=1
             )
-        self.driver = Driver(config, self.read, self.write, learning=learning)
+        self.driver = new_driver(config, self.read, self.write, learning=learning)
         self.tester = IllegalAccessTester(self.master, self.driver)
         self.loaded = config
         self.watcher: Any = None
@@ -150,8 +153,8 @@ class Bench:
             await self.reset_midway(task, frames)
         else:
             await driver.reset()
-        await driver.load_weights(np.array(task["weights"]))
-        loaded = parse_config(task["load"], "task")
+        await load_weights(driver, task["weights"])
+        loaded = parse_any_config(task["load"], "task")
         if loaded != self.loaded:
             await driver.load_config(loaded)
             self.loaded = loaded
@@ -160,12 +163,15 @@ class Bench:
             await self.tester.between_windows()
         await driver.start(learn=task["learn"])
         self.send_targets(task["targets"])
+        sent = 0
         if task["illegal_accesses"]:
             # After its first step, the window waits for more events.
             self.events.send_nowait(frames[0])
-            await self.events.wait()
+            sent = 1
+            while self.spikes.empty():
+                await ClockCycles(self.dut.clk, 1)
             await self.tester.during_a_window()
-        for frame in frames[1 if task["illegal_accesses"] else 0 :]:
+        for frame in frames[sent:]:
             self.events.send_nowait(frame)
         raster = np.zeros((len(frames), self.config.layer.neurons), np.int64)
         for row in raster:
@@ -176,13 +182,7 @@ class Bench:
             await self.tester.between_windows()
         return {
             "raster": raster.tolist(),
-            "weights": (await driver.read_weights()).tolist(),
-            "counters": await driver.read_counters(),
-            "digest": await driver.get("SIGNATURE"),
-            "state": {
-                name: value.tolist() if isinstance(value, np.ndarray) else value
-                for name, value in dataclasses.asdict(await driver.read_state()).items()
-            },
+            "contents": await read_contents(driver),
             "windows": await driver.get("WINDOWS"),
             "dropped": await driver.get("DROPPED_EVENTS"),
             "refused": self.tester.tried,
@@ -191,7 +191,7 @@ class Bench:
     async def reset_midway(self, task: dict[str, Any], frames: list[list[int]]) -> None:
         """Reset within a window, while an output event is pending and input events are queued."""
         driver = self.driver
-        await driver.load_weights(np.array(task["weights"]))
+        await load_weights(driver, task["weights"])
         await driver.start(learn=task["learn"])
         self.send_targets(task["targets"])
         for frame in frames[: 2 * self.config.window.steps]:
@@ -227,7 +227,7 @@ async def run_task(dut: Any) -> None:
     """Reset and identify the core, perform all runs, and write their results."""
     task = json.loads(Path(os.environ["BITLIF_TASK"]).read_text("utf-8"))
     result = Path(os.environ["BITLIF_RESULT"])
-    bench = Bench(dut, parse_config(task["config"], "task"), task["learning"])
+    bench = Bench(dut, parse_any_config(task["config"], "task"), task["learning"])
     Clock(dut.clk, 10, unit="ns").start()
     dut.rst.value = 1
     await ClockCycles(dut.clk, 3)

@@ -1,4 +1,6 @@
-"""The cocotb bench of a layer with its UART, with ``cocotbext-uart`` at the other end of the line.
+"""The cocotb bench of a core with its UART, with ``cocotbext-uart`` at the other end of the line.
+
+The core is a layer or a network.
 
 The environment variable ``BITLIF_TASK`` names the input file and ``BITLIF_RESULT`` the output file.
 `bitlif.sim.cocotb.uart` writes the one and reads the other.
@@ -18,11 +20,13 @@ from cocotb.triggers import ClockCycles
 from cocotbext.uart import UartSink, UartSource
 
 from bitlif.hdl.uart.protocol import STAY, Command, Status
-from bitlif.host.driver import Driver
 from bitlif.host.event_codec import encode_input, max_output_bytes
 from bitlif.host.frames import MAX_WORDS, Answer, Deframer, encode_frame, request
-from bitlif.model.config.config import Config, parse_config
+from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig, outer, parse_any_config
 from bitlif.model.events import Events
+
+from .contents import load_weights, new_driver, read_contents
 
 PERIOD = 10
 """Nanoseconds of a clock cycle."""
@@ -31,12 +35,15 @@ PERIOD = 10
 class Peer:
     """The host's end of the line, on the UART model of ``cocotbext-uart``."""
 
-    def __init__(self, dut: Any, config: Config, learning: bool, divisor: int, skew: float) -> None:
+    def __init__(
+        self, dut: Any, config: Config | NetworkConfig, learning: bool, divisor: int, skew: float
+    ) -> None:
         # The UART model rounds the length of a bit to whole nanoseconds.
         baud = 1e9 / (PERIOD * divisor) * (1 + skew)
         self._source, self._sink = UartSource(dut.rx, baud=baud), UartSink(dut.tx, baud=baud)
         self._deframer, self._number = Deframer(), 0
-        self.driver = Driver(
+        self.config = outer(config)
+        self.driver = new_driver(
             config, self.read, self.write, learning=learning,
             read_many=self.read_many, write_many=self.write_many,
         )  # fmt: skip
@@ -89,15 +96,13 @@ class Peer:
 
     async def exchange(self, events: Events, targets: Any) -> bytes:
         """Send all input items and return all output items."""
-        items = encode_input(self.driver.config, events, targets)
+        items = encode_input(self.config, events, targets)
         output, begin, status = b"", 0, Status.STALLED
         while status != Status.DONE or begin < len(items.data):
             answer = await self.ask(Command.EVENTS, items.chunk(begin))
             status = Status(answer.status)
             begin, output = begin + answer.count, output + answer.payload
-            assert len(output) <= max_output_bytes(self.driver.config, items.steps_ended(begin)), (
-                answer
-            )
+            assert len(output) <= max_output_bytes(self.config, items.steps_ended(begin)), answer
         return output
 
 
@@ -105,7 +110,7 @@ class Peer:
 async def run_task(dut: Any) -> None:
     """Open, identify and load the board, run or learn, and read everything back."""
     task = json.loads(Path(os.environ["BITLIF_TASK"]).read_text("utf-8"))
-    config = parse_config(task["config"], "task")
+    config = parse_any_config(task["config"], "task")
     peer = Peer(dut, config, task["learning"], task["divisor"], task["skew"])
     Clock(dut.clk, PERIOD, unit="ns").start()
     dut.rst.value = 1
@@ -116,17 +121,12 @@ async def run_task(dut: Any) -> None:
     await driver.identify()
     await driver.reset(flush=True)
     async with driver.loading():
-        await driver.load_weights(np.array(task["weights"]))
+        await load_weights(driver, task["weights"])
     await driver.start(learn=task["learn"])
     pointers, addresses = (np.array(task[name]) for name in ("pointers", "addresses"))
-    events = Events(addresses, pointers, config.window.steps, config.layer.inputs)
+    events = Events(addresses, pointers, peer.config.window.steps, peer.config.layer.inputs)
     targets = None if task["targets"] is None else np.array(task["targets"])
     output = await peer.exchange(events, targets)
     await driver.stop()
-    result = {
-        "output": output.hex(),
-        "weights": (await driver.read_weights()).tolist(),
-        "counters": await driver.read_counters(),
-        "signature": await driver.get("SIGNATURE"),
-    }
+    result = {"output": output.hex(), "contents": await read_contents(driver)}
     Path(os.environ["BITLIF_RESULT"]).write_text(json.dumps(result), "utf-8")

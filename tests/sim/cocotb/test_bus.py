@@ -7,45 +7,29 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_faults import start_weights
 
-from bitlif.hdl.core_signals import COUNTERS
+import bitlif
 from bitlif.hdl.export.verilog import axi_verilog
 from bitlif.model.config.config import Config
-from bitlif.model.layer import Layer
-from bitlif.model.signature import Signature
+from bitlif.model.config.network import NetworkConfig, network_from_dict, outer
+from bitlif.model.events import Events
 from bitlif.sim.cocotb.bus import BusResult, BusRun, run_bus
 
+from agreement import require_contents
 from strategies import stimulus
 
 
-def require_agreement(config: Config, run: BusRun, found: BusResult) -> None:
+def require_agreement(
+    config: Config | NetworkConfig, run: BusRun, found: BusResult, *, learning: bool
+) -> None:
     """Compare a run with the model."""
-    config = config if run.config is None else run.config
-    layer, signature = Layer(config), Signature(config.layer)
-    layer.load(run.weights)
-    counters = dict.fromkeys(COUNTERS, 0)
-    for w in range(run.events.windows):
-        one = run.events.select([w])
-        goals = None if run.targets is None else run.targets[w : w + 1]
-        if run.learn:
-            result = layer.learn(one, goals, record=("membrane",))
-        else:
-            result = layer.run(one, goals, record=("membrane",))
-        np.testing.assert_array_equal(found.raster[w], result.raster[0])
-        signature.take_window(result)
-        if run.learn:
-            signature.take_weights(layer.weights)
-        for name in COUNTERS:
-            counters[name] += result.counters[name]
-    np.testing.assert_array_equal(found.weights, layer.weights)
-    for name in ("current", "membrane", "trace_current", "trace"):
-        np.testing.assert_array_equal(getattr(found.state, name), getattr(layer.state, name))
-    assert found.state.noise_lfsr == layer.state.noise_lfsr
-    if found.state.update_lfsr:
-        assert found.state.update_lfsr == layer.state.update_lfsr
-    assert found.state.phase == layer.state.phase
-    assert found.counters == counters
-    assert found.digest == signature.value
+    with bitlif.open(run.config or config, learning=learning) as core:
+        core.load(run.weights)
+        targets = run.targets if run.learn or outer(config).membrane.reset == "teacher" else None
+        out = core.run(run.events, targets, learn=run.learn)
+        np.testing.assert_array_equal(found.raster, out.raster)
+        require_contents(found, core)
     assert found.windows == run.events.windows
 
 
@@ -53,18 +37,25 @@ def check(
     config: Config, changes: list[dict[str, Any]], folder: Path, simulator: str, **options: Any
 ) -> list[BusResult]:
     """Run the same windows once per element of `changes`, and compare each with the model."""
-    learning = options.get("learning", True)
     events, weights, targets = stimulus(config, 3, 3)
-    if not learning and config.membrane.reset == "free":
-        targets = None
+    return check_runs(config, events, weights, targets, changes, folder, simulator, **options)
+
+
+def check_runs(
+    config: Config | NetworkConfig, events: Events, weights: Any, targets: np.ndarray,
+    changes: list[dict[str, Any]], folder: Path, simulator: str, **options: Any,
+) -> list[BusResult]:  # fmt: skip
+    """Run these windows once per element of `changes`, and compare each with the model."""
+    learning = options.get("learning", True)
+    goals = targets if learning or outer(config).membrane.reset == "teacher" else None
     runs = [
-        BusRun(weights=weights, events=events, targets=targets, seed=number,
+        BusRun(weights=weights, events=events, targets=goals, seed=number,
                **{"learn": learning, **change})
         for number, change in enumerate(changes)
     ]  # fmt: skip
     results = run_bus(config, runs, folder, simulator=simulator, **options)
     for run, found in zip(runs, results, strict=True):
-        require_agreement(config, run, found)
+        require_agreement(config, run, found, learning=learning)
     return results
 
 
@@ -87,7 +78,7 @@ def test_windows_over_buses_match_model(simulator: str, tmp_path: Path) -> None:
     )
     plain, stalled, loaded, inferred = found
     assert plain.refused > 1000
-    assert stalled.digest == plain.digest != loaded.digest
+    assert stalled.signature == plain.signature != loaded.signature
     assert loaded.state.phase == 1
     # In each step: the two addresses after the last input, and the highest address of the bus.
     assert [own.dropped for own in found] == [0, 0, 3 * 3 * 16, 0]
@@ -131,7 +122,69 @@ def test_wide_rows_with_one_port_match_model_over_buses(tmp_path: Path) -> None:
     )  # fmt: skip
     changes = [{}, {"reset_midway": True, "stall": 0.3}, {"learn": False}]
     plain, stalled, _ = check(config, changes, tmp_path, "icarus")
-    assert plain.digest == stalled.digest
+    assert plain.signature == stalled.signature
+
+
+def small_network(rate: float = 0.02) -> NetworkConfig:
+    """Return a network of two layers of different sizes, which can learn in two windows."""
+    common = {
+        "sweep": {"surrogate": {"width": 0.8}}, "learning": {"rate": rate},
+        "error": {"index_bits": 4},
+    }  # fmt: skip
+    layers = [
+        {"inputs": 5, "neurons": 4, "lanes": 2, "gates": {"synapses": 4}, **common},
+        {"neurons": 3, "lanes": 1, "gates": {"synapses": 2}, **common},
+    ]
+    return network_from_dict({"name": "small", "window": {"steps": 4}, "layer": layers})
+
+
+def check_network(
+    changes: list[dict[str, Any]], folder: Path, simulator: str, windows: int, **options: Any
+) -> list[BusResult]:
+    """Run windows of the small network; see `check_runs`."""
+    config, random = small_network(), np.random.default_rng(5)
+    events = Events.from_raster(random.random((windows, 4, 5)) < 0.5)
+    targets = random.integers(0, 1025, (windows, 3))
+    weights = start_weights(config)
+    found = check_runs(config, events, weights, targets, changes, folder, simulator, **options)
+    for change, own in zip(changes, found, strict=True):
+        learned = options.get("learning", True) and change.get("learn", True)
+        for before, after in zip(weights, own.weights, strict=True):
+            assert (before != after).any() == learned
+        assert own.raster.any()
+    return found
+
+
+def test_network_over_stalling_buses_matches_model(tmp_path: Path) -> None:
+    (found,) = check_network([{"stall": 0.3, "stray_events": 1}], tmp_path, "icarus", 1)
+    # In each step: the address after the last input, and the highest address of the bus.
+    assert found.dropped == 4 * 2
+
+
+def test_network_refuses_illegal_accesses(tmp_path: Path) -> None:
+    changes: list[dict[str, Any]] = [{"illegal_accesses": True}, {"stall": 0.3, "learn": False}]
+    found, _ = check_network(changes, tmp_path, "verilator", 1)
+    assert found.refused > 1000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_network_over_buses_matches_model_after_resets_and_loads(
+    simulator: str, tmp_path: Path
+) -> None:
+    changes: list[dict[str, Any]] = [
+        {"illegal_accesses": True},
+        {"reset_midway": True, "stall": 0.3},
+        {"config": small_network(rate=0.05), "stall": 0.1},
+        {"learn": False, "stall": 0.3, "reset_midway": True},
+    ]
+    plain, stalled, loaded, _ = check_network(changes, tmp_path, simulator, 3)
+    assert stalled.signature == plain.signature != loaded.signature
+
+
+@pytest.mark.long
+def test_network_that_only_runs_matches_model_over_buses(tmp_path: Path) -> None:
+    check_network([{"stall": 0.3}], tmp_path, "icarus", 2, learning=False)
 
 
 def test_inference_only_has_no_learning_hardware() -> None:
