@@ -1,4 +1,4 @@
-"""The UART bridge with the UART model of ``cocotbext-uart`` at the other end of the line."""
+"""UART bridges with the UART model of ``cocotbext-uart`` at the other end of the line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_network import small_work
 
+import bitlif
 from bitlif.model.config.config import Config
-from bitlif.sim.backends.models import ModelCore
 from bitlif.sim.cocotb.uart import run_uart
 from bitlif.tasks.stimulus import random_work
+
+from agreement import require_contents
 
 TINY = Config.load("tiny")
 
@@ -37,13 +40,30 @@ def test_learning_over_serial_line_matches_model(
     config = TINY.replace(layer__neurons=5, layer__lanes=lanes, error__target_bits=9, gates=gates)
     work = dataclasses.replace(random_work(config, seed=11, windows=1), learning=learning)
     found = run_uart(work, tmp_path, simulator=simulator, divisor=10, skew=skew)
-    with ModelCore(config, learning=learning) as model:
+    with bitlif.open(config, learning=learning) as model:
         model.load(work.weights)
         out = model.run(work.events, work.targets if learning else None, learn=learning)
         np.testing.assert_array_equal(found.raster, out.raster)
-        np.testing.assert_array_equal(found.weights, model.weights())
-        assert found.signature == model.signature()
-        counted = {name: out.counters[name] for name in found.counters}
-        assert found.counters == counted
+        require_contents(found, model)
     assert out.raster.any()
     assert learning == bool((found.weights != work.weights).any())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("simulator", "skew", "learns"),
+    [("icarus", -0.02, True), ("verilator", 0.02, True), ("icarus", 0.02, False)],
+)
+def test_network_over_serial_line_matches_model(
+    simulator: str, skew: float, learns: bool, tmp_path: Path
+) -> None:
+    work = dataclasses.replace(small_work(windows=1), learns=learns)
+    found = run_uart(work, tmp_path, simulator=simulator, divisor=10, skew=skew)
+    with bitlif.open(work.network, learning=learns) as model:
+        model.load(work.weights)
+        out = model.run(work.events, work.targets if learns else None, learn=learns)
+        np.testing.assert_array_equal(found.raster, out.raster)
+        require_contents(found, model)
+    assert out.raster.any()
+    for before, after in zip(work.weights, found.weights, strict=True):
+        assert learns == bool((before != after).any())
