@@ -47,7 +47,9 @@ class Contents:
 
 def new_driver(config: Config | NetworkConfig, *bus: Any, **options: Any) -> Any:
     """Return the driver of a layer or of a network; parameters are those of `Driver`."""
-    return (NetworkDriver if isinstance(config, NetworkConfig) else Driver)(config, *bus, **options)
+    if isinstance(config, NetworkConfig):
+        return NetworkDriver(config, *bus, **options)
+    return Driver(config, *bus, **options)
 
 
 async def load_weights(driver: Any, weights: list[Any]) -> None:
