@@ -155,7 +155,7 @@ def test_network_over_buses_matches_model_after_resets_and_loads(
     changes: list[dict[str, Any]] = [
         {"illegal_accesses": True},
         {"reset_midway": True, "stall": 0.3},
-        {"config": small_network(rate=0.05), "stall": 0.1},
+        {"config": small_network(rate=0.03), "stall": 0.1},
         {"learn": False, "stall": 0.3, "reset_midway": True},
     ]
     plain, stalled, loaded, _ = check_network(changes, tmp_path, simulator, 3)
