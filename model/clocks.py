@@ -37,7 +37,8 @@ from numpy.typing import NDArray
 from .config.config import Config
 from .engine.compile import compiled
 from .events import Events
-from .gate_sizes import UPDATE, GateSizes, gate_sizes
+from .gate_sizes import UPDATE as UPDATE  # one of the latencies that the gates compare
+from .gate_sizes import GateSizes, gate_sizes
 from .result import Result
 
 SPIKES, ERRORS = 11, 20
@@ -235,10 +236,7 @@ def _steady(
 
 def window_end(config: Config, *, learn: bool) -> int:
     """Return the clock cycles of a window after its last step: the update and the schedule."""
-    if not learn:
-        return CLOSE
-    sizes = gate_sizes(config)
-    return sizes.update_pace * sizes.inputs * sizes.slots + UPDATE + CLOSE
+    return CLOSE + (gate_sizes(config).update_clocks if learn else 0)
 
 
 def window_clocks(

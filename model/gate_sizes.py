@@ -63,6 +63,11 @@ class GateSizes:
         return 2 if self.single_gradient or self.single_weights or meets else 1
 
     @property
+    def update_clocks(self) -> int:
+        """Clock cycles from the start of an update of all weights to its last write."""
+        return self.update_pace * self.inputs * self.slots + UPDATE
+
+    @property
     def place_bits(self) -> int:
         """Low bits of the host's address of a weight: the slot within its row."""
         return (self.row_slots - 1).bit_length()

@@ -17,7 +17,7 @@ the simulated core.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,71 @@ def window_clocks(
     return clocks
 
 
+class SweepConstants(NamedTuple):
+    """What `sweep_times` needs to know of a layer.
+
+    Attributes
+    ----------
+    adjoints : int
+        Clock cycles of the adjoints of a step, from the first slot to the last adjoints.
+    rows : int
+        Clock cycles for each neuron of the layer before that has a surrogate derivative.
+    slots_before : int
+        Slots of the layer before; 0 in the first layer.
+    tree : int
+        Clock cycles from the read of the last row to its sum of credit.
+    words : int
+        Words of the input spikes of a step.
+    passes, always, each : bool
+        Whether the layer hands credit back; walks over the input spikes also of a step without an
+        adjoint current; and takes time for each spike also then.
+    taken, latency : int
+        Clock cycles for each input spike, and from the last one to the end of the walk.
+    finish : int
+        Clock cycles of what follows the last step: the update, or showing all weights.
+    """
+
+    adjoints: int
+    rows: int
+    slots_before: int
+    tree: int
+    words: int
+    passes: bool
+    always: bool
+    each: bool
+    taken: int
+    latency: int
+    finish: int
+
+
+def sweep_constants(config: NetworkConfig, number: int) -> SweepConstants:
+    """Return what `sweep_times` needs to know of a layer, by its number."""
+    sizes = gate_sizes(config.layers[number].config)
+    swept = config.derived_sweep(number).constants
+    slots_before = config.layers[number - 1].config.layer.slots if number else 0
+    if swept.spike_update:
+        update = sizes.slots, UPDATE, sizes.inputs * sizes.slots + SIGN
+    else:
+        update = sizes.rows, GRADIENT, sizes.update_clocks
+    taken, latency, finish = update
+    return SweepConstants(
+        adjoints=(
+            (sizes.slots - 1) * max(1, swept.draws)
+            + 1 + (CREDIT if swept.hidden else 0) + 2 * ADJOINT
+        ),
+        rows=sizes.rows,
+        slots_before=slots_before,
+        tree=TREE + (sizes.synapses - 1).bit_length(),
+        words=slots_before or -(-sizes.inputs // min(sizes.inputs, MARK_BITS)),
+        passes=number > config.learned_from,
+        always=number == 0 or bool(swept.spike_update),
+        each=bool(swept.spike_update),
+        taken=taken,
+        latency=latency,
+        finish=finish,
+    )  # fmt: skip
+
+
 def sweep_clocks(config: NetworkConfig, walked: NDArray[np.int64], result: NetworkResult) -> int:
     """Return the clock cycles from the start of the sweeps of a window to the end of all updates.
 
@@ -146,15 +211,11 @@ def sweep_clocks(config: NetworkConfig, walked: NDArray[np.int64], result: Netwo
     """
     count, steps = len(config.layers), len(walked)
     activity = np.zeros((count, steps, 3), np.int64)
-    constants = np.zeros((count, 11), np.int64)
+    constants = np.array([sweep_constants(config, number) for number in range(count)], np.int64)
     spikes = walked
-    for number, layer in enumerate(config.layers):
-        sizes, swept = gate_sizes(layer.config), config.derived_sweep(number).constants
-        words = -(-sizes.inputs // min(sizes.inputs, MARK_BITS))
-        slots_before = 0
+    for number in range(count):
         if number:
-            before, own = config.layers[number - 1], result.layers[number - 1]
-            words = slots_before = before.config.layer.slots
+            own = result.layers[number - 1]
             threshold = config.derived(number - 1).constants.threshold
             surrogate = config.derived_sweep(number - 1).constants.surrogate
             assert own.membrane is not None
@@ -162,17 +223,6 @@ def sweep_clocks(config: NetworkConfig, walked: NDArray[np.int64], result: Netwo
             spikes = own.raster[0].sum(axis=1)
         activity[number, :, 0] = result.adjoints[number][0].any(axis=1)
         activity[number, :, 2] = spikes
-        entering = 1 + (CREDIT if swept.hidden else 0)
-        constants[number, :8] = (
-            (sizes.slots - 1) * max(1, swept.draws) + entering + 2 * ADJOINT, sizes.rows,
-            slots_before, TREE + (sizes.synapses - 1).bit_length(), words,
-            number > config.learned_from, number == 0 or swept.spike_update, swept.spike_update,
-        )  # fmt: skip
-        synapses = sizes.inputs * sizes.slots
-        if swept.spike_update:
-            constants[number, 8:] = sizes.slots, UPDATE, synapses + SIGN
-        else:
-            constants[number, 8:] = sizes.rows, GRADIENT, sizes.update_pace * synapses + UPDATE
     work = np.full((2, count), LONG_AGO, np.int64)
     return int(compiled(sweep_times)(activity, constants, config.learned_from, work))
 
@@ -196,7 +246,7 @@ def sweep_times(activity: Any, constants: Any, learned_from: int, work: Any) -> 
         Of each step: whether an adjoint current is not zero; neurons of the layer before with a
         surrogate derivative; input spikes.
     constants : (L, 11) int64
-        See `sweep_clocks`.
+        `SweepConstants` of each layer.
     learned_from : int
     work : (2, L) int64
         Scratch; `LONG_AGO`.

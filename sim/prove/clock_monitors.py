@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
@@ -17,7 +18,7 @@ from .protocol import ProtocolUnit
 from .unit import used
 
 
-class PassMonitor(Component):
+class PassMonitor(Component, ABC):
     """Watches a pass, whose inputs are any that the other parts of the core can give it.
 
     Parameters
@@ -57,9 +58,9 @@ class PassMonitor(Component):
         self.watch(m, unit)
         return m
 
+    @abstractmethod
     def watch(self, m: Module, unit: Any) -> None:
-        """Add when the pass is due; every kind of pass has its own."""
-        raise NotImplementedError
+        """Add when the pass is due."""
 
 
 def later(m: Module, pulse: Value, clocks: int, name: str) -> Value:
@@ -74,6 +75,16 @@ def since(m: Module, pulse: Value, most: int, name: str) -> Signal:
     clocks = Signal(range(most + 1), init=most, name=name)
     m.d.sync += clocks.eq(Mux(pulse, 1, Mux(clocks >= most, most, clocks + 1)))
     return clocks
+
+
+def age_of(m: Module, start: Value, end: Value | int, most: int, name: str) -> Signal:
+    """Return the clock cycles since the start of a pass; 0 if none is in progress.
+
+    A pass is in progress until its end, or for `most` clock cycles.
+    """
+    age = Signal(range(most + 2), name=name)
+    m.d.sync += age.eq(Mux(start, 1, Mux(end | (age == 0) | (age == most + 1), 0, age + 1)))
+    return age
 
 
 def ones(word: Value) -> Value:
@@ -218,8 +229,7 @@ class ProductMonitor(PassMonitor):
             taught = Mux(wrong == 1, 1 + clocks.FUSED, more + pace * inputs * (wrong - 2))
         most = traced + between + 1 + pace * inputs * sizes.groups + clocks.FUSED + adding
         start = unit.started
-        age = Signal(range(most + 1), name="age")
-        m.d.sync += age.eq(Mux(start, 1, Mux((age == 0) | (age == most), 0, age + 1)))
+        age = age_of(m, start, 0, most - 1, "age")
         with m.If(start):
             m.d.sync += wrong.eq(count)
         free = step_runs & (age == issued)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib.wiring import In
 
 from bitlif.hdl import sweep_pass
-from bitlif.model import network_clocks as clocks
 from bitlif.model.config.network import NetworkConfig
-from bitlif.model.gate_sizes import UPDATE, gate_sizes
+from bitlif.model.network_clocks import MARK_BITS, sweep_constants
 
-from .clock_monitors import PassMonitor, ones
+from .clock_monitors import PassMonitor, age_of, ones
 from .monitors import before
 from .protocol import ProtocolUnit
 from .unit import used
@@ -21,19 +20,9 @@ LOOK = 1
 """State in which a walk over bits looks at a word."""
 
 
-def age_of(m: Module, start: Value, end: Value, most: int, name: str) -> Signal:
-    """Return the clock cycles since the start of a pass; 0 if none is in progress."""
-    age = Signal(range(most + 2), name=name)
-    m.d.sync += age.eq(Mux(start, 1, Mux(end | (age == 0) | (age == most + 1), 0, age + 1)))
-    return age
-
-
 def adjoint_clocks(config: NetworkConfig, number: int) -> int:
     """Return the clock cycles of the adjoints of a step, from the start of the pass."""
-    swept = config.derived_sweep(number).constants
-    entering = 1 + (clocks.CREDIT if swept.hidden else 0)
-    slots = gate_sizes(config.layers[number].config).slots
-    return 1 + (slots - 1) * max(1, swept.draws) + entering + 2 * clocks.ADJOINT
+    return 1 + sweep_constants(config, number).adjoints
 
 
 class Walk(NamedTuple):
@@ -64,31 +53,18 @@ class Walk(NamedTuple):
 
 def credit_walk(config: NetworkConfig, number: int) -> Walk:
     """Return the walk over the neurons of the layer before that have a surrogate derivative."""
-    sizes, given = gate_sizes(config.layers[number].config), config.layers[number - 1].config.layer
-    latency = clocks.TREE + (sizes.synapses - 1).bit_length()
-    return Walk(given.slots, given.lanes, sizes.rows, latency)
+    own, lanes = sweep_constants(config, number), config.layers[number - 1].config.layer.lanes
+    return Walk(own.slots_before, lanes, own.rows, own.tree)
 
 
 def update_walk(config: NetworkConfig, number: int) -> Walk:
     """Return the walk over the input spikes of a step: the gradient, or the update by spike."""
-    sizes = gate_sizes(config.layers[number].config)
-    width = min(sizes.inputs, clocks.MARK_BITS)
-    words = -(-sizes.inputs // width)
+    own = sweep_constants(config, number)
     if number:
-        given = config.layers[number - 1].config.layer
-        words, width = given.slots, given.lanes
-    if config.derived_sweep(number).constants.spike_update:
-        return Walk(words, width, sizes.slots, UPDATE)
-    return Walk(words, width, sizes.rows, clocks.GRADIENT)
-
-
-def finish_clocks(config: NetworkConfig, number: int) -> int:
-    """Return the clock cycles of what follows a sweep: the update, or showing all weights."""
-    sizes = gate_sizes(config.layers[number].config)
-    synapses = sizes.inputs * sizes.slots
-    if config.derived_sweep(number).constants.spike_update:
-        return synapses + clocks.SIGN
-    return sizes.update_pace * synapses + UPDATE
+        width = config.layers[number - 1].config.layer.lanes
+    else:
+        width = min(config.layers[0].config.layer.inputs, MARK_BITS)
+    return Walk(own.words, width, own.taken, own.latency)
 
 
 class AdjointMonitor(PassMonitor):
@@ -142,8 +118,8 @@ class SweptUpdateMonitor(PassMonitor):
     """The gradient or the update by spike of a step, and what follows the last step."""
 
     def __init__(self, config: NetworkConfig, number: int) -> None:
-        self._walk, self._finish = update_walk(config, number), finish_clocks(config, number)
-        self._each = bool(config.derived_sweep(number).constants.spike_update)
+        own = sweep_constants(config, number)
+        self._walk, self._finish, self._each = update_walk(config, number), own.finish, own.each
         kind = used(sweep_pass, "SpikeUpdate" if self._each else "WindowUpdate")
         super().__init__(kind(config, number, self._walk.words, self._walk.width))
 
@@ -181,7 +157,7 @@ def sweep_clock_units(config: NetworkConfig | None = None) -> list[ProtocolUnit]
     units = []
     for number in range(own.learned_from, len(own.layers)):
         update = update_walk(own, number)
-        longest = max(update.longest, finish_clocks(own, number))
+        longest = max(update.longest, sweep_constants(own, number).finish)
         kinds: list[tuple[str, Any, int]] = [
             ("adjoint", AdjointMonitor, 2 * adjoint_clocks(own, number)),
             ("update", SweptUpdateMonitor, longest + update.clocks(0)),
