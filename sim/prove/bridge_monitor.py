@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal
+from collections.abc import Iterable
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from bitlif.hdl.uart import uart_top
@@ -11,10 +14,8 @@ from bitlif.model.config.network import NetworkConfig
 
 from .monitors import before
 from .protocol import SOME, ZERO, ProtocolUnit
+from .request_invariant import END, HEADER, TAKEN
 from .unit import used
-
-HEADER, TAKEN, END = 2, 14, 16
-"""Numbers of states of the bridge: it begins an answer; takes a spike; has sent an answer."""
 
 DEPTH = 3
 """Clock cycles that the induction looks back: the memory of an answer shows a byte after one."""
@@ -27,6 +28,46 @@ GIVEN = (
     "restart",
 )  # fmt: skip
 """Inputs of the bridge that are not parts of a stream or of an access."""
+
+
+def surroundings(bridge: Any) -> dict[str, Any]:
+    """Return the members of a monitor that stand for the line, the core and the registers."""
+    access = bridge.access
+    return {
+        "taken": In(1), "spike": In(1), "spike_data": In(len(bridge.spikes.payload.as_value())),
+        "access_done": In(1), "result": In(access.result.shape()),
+        "response": In(len(access.response)), "assumed": Out(1),
+    }  # fmt: skip
+
+
+def surround(m: Module, monitor: Any, bridge: Any, given: Iterable[str]) -> Signal:
+    """Connect a bridge to the members of a monitor, and return the phase of its request."""
+    access, out, spikes = bridge.access, bridge.o, bridge.spikes
+    m.d.comb += [getattr(bridge, name).eq(getattr(monitor, name)) for name in given]
+    m.d.comb += [
+        out.ready.eq(monitor.taken), spikes.valid.eq(monitor.spike),
+        spikes.payload.as_value().eq(monitor.spike_data), access.done.eq(monitor.access_done),
+        access.result.eq(monitor.result), access.response.eq(monitor.response),
+    ]  # fmt: skip
+    phase = Signal(range(3), name="phase")
+    with m.Switch(phase):
+        with m.Case(LISTENING), m.If(monitor.arrived):
+            m.d.sync += phase.eq(BUSY)
+        with m.Case(BUSY), m.If(out.valid & monitor.taken & out.payload.last):
+            m.d.sync += phase.eq(SENT)
+        with m.Case(SENT), m.If(monitor.done):
+            m.d.sync += phase.eq(LISTENING)
+    return phase
+
+
+def rightly_given(monitor: Any, bridge: Any, phase: Value) -> Value:
+    """Return whether frames, ends of answers and of accesses come only when they are due."""
+    found: Value = (
+        (~monitor.arrived | (phase == LISTENING))
+        & (~monitor.done | (phase == SENT))
+        & (~monitor.access_done | bridge.access.request)
+    )
+    return found
 
 
 class BridgeMonitor(Component):
@@ -62,14 +103,9 @@ class BridgeMonitor(Component):
         self._given = tuple(given)
         kinds = ("answer", "hold", "access", "broken")
         states = ("listening", "heard", "ending", "refused", "taking")
-        access, spikes = bridge.access, bridge.spikes
         super().__init__(
             {
-                **given,
-                "taken": In(1), "spike": In(1), "spike_data": In(len(spikes.payload.as_value())),
-                "access_done": In(1), "result": In(access.result.shape()),
-                "response": In(len(access.response)),
-                "assumed": Out(1), **dict.fromkeys(states, Out(1)),
+                **given, **surroundings(bridge), **dict.fromkeys(states, Out(1)),
                 **{f"bad_{kind}": Out(1) for kind in kinds},
             }
         )  # fmt: skip
@@ -78,34 +114,18 @@ class BridgeMonitor(Component):
         """Build the bridge, and the phase of its request."""
         m = Module()
         m.submodules.bridge = bridge = self._bridge
-        m.d.comb += [getattr(bridge, name).eq(getattr(self, name)) for name in self._given]
         access, out, spikes = bridge.access, bridge.o, bridge.spikes
-        m.d.comb += [
-            out.ready.eq(self.taken), spikes.valid.eq(self.spike),
-            spikes.payload.as_value().eq(self.spike_data), access.done.eq(self.access_done),
-            access.result.eq(self.result), access.response.eq(self.response),
-        ]  # fmt: skip
-        phase, broken = Signal(range(3), name="phase"), Signal(name="frame_broken")
-        last = out.valid & self.taken & out.payload.last
-        with m.Switch(phase):
-            with m.Case(LISTENING), m.If(self.arrived):
-                m.d.sync += [phase.eq(BUSY), broken.eq(~self.good)]
-            with m.Case(BUSY), m.If(last):
-                m.d.sync += phase.eq(SENT)
-            with m.Case(SENT), m.If(self.done):
-                m.d.sync += phase.eq(LISTENING)
+        phase, broken = surround(m, self, bridge, self._given), Signal(name="frame_broken")
         listening, busy = phase == LISTENING, phase == BUSY
+        with m.If(listening & self.arrived):
+            m.d.sync += broken.eq(~self.good)
         offer, request = out.payload.as_value(), Cat(access.address, access.data, access.write)
         kept = before(m, out.valid & ~self.taken, "kept")
         waits = before(m, access.request & ~access.done, "waits")
         ended = before(m, access.done, "access_ended")
         offers = bridge.events_tvalid | getattr(bridge, "targets_tvalid", 0)
         m.d.comb += [
-            self.assumed.eq(
-                (~self.arrived | listening)
-                & (~self.done | (phase == SENT))
-                & (~self.access_done | access.request)
-            ),
+            self.assumed.eq(rightly_given(self, bridge, phase)),
             self.bad_answer.eq(
                 (bridge.listen != (listening & ~self.arrived))
                 | (out.valid & ~busy)

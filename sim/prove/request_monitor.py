@@ -17,13 +17,11 @@ from bitlif.hdl.uart.request_state import PAYLOAD
 from bitlif.model.config.config import Config
 from bitlif.model.config.network import NetworkConfig, outer
 
+from .bridge_monitor import BUSY, LISTENING, SENT, rightly_given, surround, surroundings
 from .monitors import before
 from .protocol import ProtocolUnit
 from .request_invariant import ARGUMENTS, NAMES, SEEN, WORD_BYTES, Invariant
 from .unit import used
-
-LISTENING, BUSY, SENT = range(3)
-"""Phases of a request: none; it is carried out and answered; its answer has been handed over."""
 
 LARGEST_READ = PAYLOAD // WORD_BYTES * WORD_BYTES
 
@@ -97,7 +95,6 @@ class RequestMonitor(Component):
             if hasattr(bridge, name)
         ]  # fmt: skip
         given = {name: bridge.signature.members[name] for name in self._forwarded}
-        access = bridge.access
         self._item_bytes = max(event_bytes(self._sizes.inputs), self._slot_bytes)
         most = max(self._item_bytes, event_bytes(self._sizes.neurons))
         bits = SEEN | {
@@ -107,14 +104,11 @@ class RequestMonitor(Component):
         }  # fmt: skip
         super().__init__(
             {
-                **given,
+                **given, **surroundings(bridge),
                 "write": In(1), "write_address": In(range(LONGEST)), "write_data": In(8),
-                "taken": In(1), "spike": In(1),
-                "spike_data": In(len(bridge.spikes.payload.as_value())),
-                "access_done": In(1), "result": In(access.result.shape()),
-                "response": In(len(access.response)), "choice": In(range(LONGEST)),
+                "choice": In(range(LONGEST)),
                 **{f"seen_{name}": In(width) for name, width in bits.items() if width},
-                "assumed": Out(1), **{f"bad_{kind}": Out(1) for kind in KINDS},
+                **{f"bad_{kind}": Out(1) for kind in KINDS},
             }
         )  # fmt: skip
 
@@ -122,26 +116,15 @@ class RequestMonitor(Component):
         """Build the bridge, the frame, and what is due."""
         m = Module()
         m.submodules.bridge = bridge = self._bridge
-        m.d.comb += [getattr(bridge, name).eq(getattr(self, name)) for name in self._forwarded]
-        access, out, spikes = bridge.access, bridge.o, bridge.spikes
-        m.d.comb += [
-            out.ready.eq(self.taken), spikes.valid.eq(self.spike),
-            spikes.payload.as_value().eq(self.spike_data), access.done.eq(self.access_done),
-            access.result.eq(self.result), access.response.eq(self.response),
-        ]  # fmt: skip
-        phase = Signal(range(3), name="phase")
+        out = bridge.o
+        phase = surround(m, self, bridge, self._forwarded)
         listening, busy = phase == LISTENING, phase == BUSY
         self._keep_frame(m, listening)
         r = self._decode(m, listening)
         sent = out.valid & self.taken
-        with m.Switch(phase):
-            with m.Case(LISTENING), m.If(self.arrived):
-                m.d.sync += phase.eq(BUSY)
-            with m.Case(BUSY), m.If(sent & out.payload.last):
-                m.d.sync += phase.eq(SENT)
-            with m.Case(SENT), m.If(self.done):
-                m.d.sync += [phase.eq(LISTENING), r.number.eq(r.new_number)]
-        r.listening, r.busy, r.sent_all = listening, busy, phase == SENT
+        r.phase, r.listening, r.busy, r.sent_all = phase, listening, busy, phase == SENT
+        with m.If(r.sent_all & self.done):
+            m.d.sync += r.number.eq(r.new_number)
         r.begins = listening & self.arrived
         r.answering = out.valid | (r.sent != 0)
         with m.If(r.begins):
@@ -305,9 +288,8 @@ class RequestMonitor(Component):
         held = before(m, spikes.valid & ~spikes.ready & exchange, "spike_held")
         same = self.spike_data == before(m, self.spike_data, "spike_before")
         m.d.comb += self.assumed.eq(
-            (~self.arrived | (r.listening & (~self.good | self._fits())))
-            & (~self.done | r.sent_all)
-            & (~self.access_done | bridge.access.request)
+            rightly_given(self, bridge, r.phase)
+            & (~(self.arrived & self.good) | self._fits())
             & (~held | (spikes.valid & same))
             & ~(bridge.restart & exchange)
             & (~ended | (r.unanswered != 4 * self._layers - 1))
