@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bitlif.hdl.core_signals import COUNTERS, FORWARD_COUNTERS, SWEPT_COUNTERS
 from bitlif.sim import Core, CoreResult
 from bitlif.sim.backends.models import ModelCore
 from bitlif.sim.cocotb.contents import Contents
@@ -51,11 +52,12 @@ def require_contents(found: Contents, core: Any) -> None:
     read = (found.weights, found.state, found.counters)
     if isinstance(weights, list):
         counters = core.layer_counters()
+        names = SWEPT_COUNTERS if core.learning else FORWARD_COUNTERS
         assert tuple(found.layer_signatures) == core.layer_signatures()
         for own, right in zip(found.sweep_lfsrs, core.sweep_lfsr(), strict=True):
             assert own in ((), right)
     else:
-        weights, states, counters = [weights], [states], [counters]
+        weights, states, counters, names = [weights], [states], [counters], COUNTERS
         read = ([found.weights], [found.state], [found.counters])
     for own, right in zip(read[0], weights, strict=True):
         np.testing.assert_array_equal(own, right)
@@ -67,7 +69,7 @@ def require_contents(found: Contents, core: Any) -> None:
         assert own.update_lfsr in ((), right.update_lfsr)
         assert own.phase == (right.phase if core.learning else 0)
     for own, right in zip(read[2], counters, strict=True):
-        assert own == {name: right[name] for name in own}
+        assert own == {name: right[name] for name in names}
     assert found.signature == core.signature() != 0
 
 
