@@ -58,7 +58,8 @@ tutorials: $(VENV)/test.done
 	$(BIN)/python docs/site/notebooks.py
 
 $(VENV)/demo.done: $(VENV)/pip.done
-	$(INSTALL) --no-build-isolation --editable '.[demo,gates]'
+	@# Python compiles the modules that are imported: a few of those that are installed.
+	$(INSTALL) --no-compile --no-build-isolation --editable '.[demo,gates]'
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/pip.done
