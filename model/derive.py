@@ -75,13 +75,15 @@ def derive(config: Settings) -> Derived:
 
 
 def leak_factor(path: str, decay: DecayConfig) -> tuple[int, int]:
-    """Return the raw leak factor and its fractional bits; 0 and 0 without decay.
+    """Return the raw leak factor and its fractional bits: 0, or 1 without a leak, and 0 bits.
 
     Raises
     ------
     BitlifError
         If the factor rounds to 0 or 1.
     """
+    if decay.integrates:
+        return 1, 0
     if decay.shift or decay.none:
         return (1 << decay.shift) - 1, decay.shift
     factor = EXACT.exp(EXACT.divide(-1, Decimal(repr(decay.tau))))

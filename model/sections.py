@@ -29,6 +29,7 @@ from bitlif.model.text import quoted
 
 MAX_UNITS = 1 << 16
 MAX_PHASES = 4096
+MAX_TAU = 1e6
 MAX_NAME = 200
 KEEPS = ("clear", "carry")
 
@@ -88,15 +89,16 @@ class WindowConfig:
 class DecayConfig:
     """A leak per step: a factor ``exp(-1 / tau)`` in `bits` fractional bits, or ``1 - 2**-shift``.
 
-    With neither, and 0 `bits`, there is no decay: nothing is held from one step to the next. Only
-    synapses can be without; a file says ``decay = "none"``.
+    Two words stand for what has no such factor. A synapse with ``"none"`` holds nothing from one
+    step to the next: all fields are 0. A membrane with ``"integrate"`` keeps its whole potential,
+    as that of an integrate-and-fire neuron: `tau` is `MAX_TAU`, whose factor is 1 with 0 `bits`.
 
     Parameters
     ----------
     tau : float
         Time constant in steps; 0 if `shift` is given, or for none.
     bits : int
-        Fractional bits of the factor, 1 ..= 16; unused with `shift`. 0 for none.
+        Fractional bits of the factor, 1 ..= 16; unused with `shift`. 0 for one of the words.
     shift : int
         The leak is the value shifted right by 1 ..= 16 bits, which needs no multiplier in gates; 0
         if `tau` is given.
@@ -109,8 +111,9 @@ class DecayConfig:
     def __post_init__(self) -> None:
         plain_fields(self)
         require_int("shift", self.shift, 0, 16)
-        require_int("bits", self.bits, int(self.tau != 0 or self.shift != 0), 16)
-        object.__setattr__(self, "tau", require_real("tau", self.tau, 0.0, 1e6))
+        object.__setattr__(self, "tau", require_real("tau", self.tau, 0.0, MAX_TAU))
+        worded = not self.shift and self.tau in (0.0, MAX_TAU)
+        require_int("bits", self.bits, int(not worded), 16)
         if self.bits and (self.tau > 0) == (self.shift > 0):
             raise BitlifError(
                 f"tau must be above 0 if shift is 0, and 0 otherwise, not {self.tau:g} with "
@@ -120,7 +123,12 @@ class DecayConfig:
     @property
     def none(self) -> bool:
         """Whether nothing is held from one step to the next."""
-        return self.bits == 0
+        return self.bits == 0 and not self.tau
+
+    @property
+    def integrates(self) -> bool:
+        """Whether everything is kept from one step to the next."""
+        return self.bits == 0 and self.tau > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +149,16 @@ class SynapseConfig:
         _require_signed("weight", self.weight)
         _require_signed("current", self.current)
         require_kind("decay", self.decay, DecayConfig)
+        if self.decay.integrates:
+            raise BitlifError("decay must not be 'integrate': only membranes can be without a leak")
         _require_modes(self.rounding, self.overflow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembraneConfig:
     """Membrane: ``V = a_m V (1 - r) + gain I``, rounded once.
+
+    Without a leak (`DecayConfig.integrates`), a_m is 1.
 
     Parameters
     ----------

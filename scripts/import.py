@@ -48,9 +48,9 @@ def add_parser(subparsers: SubParsers) -> None:
         run,
         "make a configuration and weights of a network in NIR",
         """
-        Reads a chain of Linear or Affine and CubaLIF or LIF nodes from a NIR file, chooses formats
-        from the weights and, with --data, from the ranges that its spikes reach, and writes DIR
-        with config.toml, weights.npz and report.json. Biases become the weights of inputs that
+        Reads a chain of Linear or Affine and CubaLIF, LIF or IF nodes from a NIR file, chooses
+        formats from the weights and, with --data, from the ranges that its spikes reach, and writes
+        DIR with config.toml, weights.npz and report.json. Biases become the weights of inputs that
         must spike in every step; DIR/spikes.npz is --data with these. With --data, the report has
         the spikes that differ from the network in real numbers, and the first of them; with
         --labels, the accuracy before and after, too. A file that `bitlif export` wrote comes back

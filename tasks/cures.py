@@ -15,11 +15,13 @@ FAR = 2
 def unit_gain(config: Config) -> float:
     """Return the gain at which a constant current settles at a membrane potential of its own size.
 
+    A membrane without a leak reaches it at the end of a window.
+
     >>> round(unit_gain(Config()), 3)
     0.047
     """
     leak, bits = leak_factor("membrane.decay", config.membrane.decay)
-    return float(1 - Fraction(leak, 1 << bits))
+    return float(1 - Fraction(leak, 1 << bits)) or 1.0 / config.window.steps
 
 
 def lower_gain(config: Config) -> str:

@@ -56,9 +56,10 @@ def export_nir(
 ) -> None:
     """Write a network to a NIR file and its sidecar.
 
-    The NIR file has a Linear and a CubaLIF node per layer (LIF without a synaptic filter), with
-    the real values of the integers.
-    By Euler's method with the step `dt` they are our equations, but for roundings and noise.
+    The NIR file has a Linear and a CubaLIF node per layer (LIF without a synaptic filter, IF
+    without a leak either), with the real values of the integers. By Euler's method with the step
+    `dt` they are our equations, but for roundings and noise. LIF and IF divide their thresholds by
+    the gain instead of having it, so that the file tells `dt`.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def export_nir(
     Raises
     ------
     BitlifError
-        If weights do not fit, `dt` is out of range, or the package nir is missing.
+        If weights do not fit, `dt` is out of range, a layer has a synaptic filter and no leak, or
+        the package nir is missing.
 
     Warns
     -----
@@ -110,22 +112,10 @@ def nir_content(
         if layer.config.membrane.reset == "subtract":
             warn("NIR knows no subtraction of the threshold: only the sidecar says that layer "
                  f"{number} has one; import it with reset 'subtract'")  # fmt: skip
-        leak_s, leak_m, gain, threshold = real_values(layer.config)
-        tau_s, tau_m = dt / (1.0 - leak_s), dt / (1.0 - leak_m)
-        every = np.ones(checked.shape[1])
         real = checked.T * float(layer.config.synapse.weight.lsb)
         nodes[f"weights_{number}"] = nir.Linear(weight=real)
-        common = {
-            "r": every * gain * tau_m / dt, "v_leak": every * 0.0,
-            "v_threshold": every * threshold, "v_reset": every * 0.0,
-        }  # fmt: skip
-        if layer.config.synapse.decay.none:
-            neurons = nir.LIF(tau=every * tau_m, **common)
-        else:
-            neurons = nir.CubaLIF(
-                tau_syn=every * tau_s, tau_mem=every * tau_m, w_in=every * tau_s / dt, **common
-            )
-        nodes[f"neurons_{number}"] = neurons
+        with located(f"layer.{number}"):
+            nodes[f"neurons_{number}"] = _neurons(layer.config, dt)
         names += [f"weights_{number}", f"neurons_{number}"]
     names.append("output")
     nodes["output"] = nir.Output(np.array([network.layers[-1].config.layer.neurons]))
@@ -133,6 +123,31 @@ def nir_content(
     content = io.BytesIO()
     nir.write(content, nir.NIRGraph(nodes=nodes, edges=edges))
     return content.getvalue()
+
+
+def _neurons(config: Config, dt: float) -> Any:
+    """Return the node of a layer's neurons."""
+    import nir
+
+    leak_s, leak_m, gain, threshold = real_values(config)
+    every = np.ones(config.layer.neurons)
+    if config.membrane.decay.integrates:
+        if not config.synapse.decay.none:
+            raise BitlifError(
+                "membrane.decay must not be 'integrate' with a synaptic filter: NIR has no such "
+                "neuron"
+            )
+        return nir.IF(r=every / dt, v_threshold=every * threshold / gain, v_reset=every * 0.0)
+    tau_s, tau_m = dt / (1.0 - leak_s), dt / (1.0 - leak_m)
+    rest = {"v_leak": every * 0.0, "v_reset": every * 0.0}
+    if config.synapse.decay.none:
+        return nir.LIF(
+            tau=every * tau_m, r=every * tau_m / dt, v_threshold=every * threshold / gain, **rest
+        )
+    return nir.CubaLIF(
+        tau_syn=every * tau_s, tau_mem=every * tau_m, w_in=every * tau_s / dt,
+        r=every * gain * tau_m / dt, v_threshold=every * threshold, **rest,
+    )  # fmt: skip
 
 
 def sidecar_content(config: Config | NetworkConfig, *, dt: float = STEP) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bitlif.model.config.config import Config, config_from_dict
 from bitlif.model.config.network import NetworkConfig, NetworkLayer
-from bitlif.model.config.schema import NO_DECAY
+from bitlif.model.config.schema import NO_DECAY, NO_LEAK
 from bitlif.model.errors import BitlifError, located, require_int, require_real
 from bitlif.model.fixed import Format
 from bitlif.model.noise import NoiseConfig
@@ -50,9 +50,8 @@ def reachable(layer: RealLayer) -> Ranges:
     """Return ranges that no spikes leave, or the usual ones if those are wider."""
     bias = 0.0 if layer.bias is None else np.abs(layer.bias)
     most = float((np.abs(layer.weights).sum(0) + bias).max()) / (1.0 - layer.leak_s)
-    return Ranges(
-        min(most, MOST_CURRENT), max(min(most / (1.0 - layer.leak_m), MOST_MEMBRANE), 1.5)
-    )
+    held = most / (1.0 - layer.leak_m) if layer.leak_m < 1.0 else MOST_MEMBRANE
+    return Ranges(min(most, MOST_CURRENT), max(min(held, MOST_MEMBRANE), 1.5))
 
 
 def fraction_bits(most: float, bits: int) -> int:
@@ -224,7 +223,7 @@ def _config(
         "membrane": {
             "reset": layer.reset,
             "format": str(plan.membrane),
-            "decay": _decay(layer.leak_m),
+            "decay": _decay(layer.leak_m) if layer.leak_m < 1.0 else NO_LEAK,
             "gain": 1.0,
             # NIR's neurons spike above the threshold, ours at it.
             "threshold": 1.0 + float(plan.membrane.lsb),

@@ -8,6 +8,10 @@ NIR's equations of a current-based neuron, by Euler's method with a step of `dt`
 
 They are ours with a threshold of 1 and a gain of 1 if each neuron's weights are multiplied by
 ``k r dt / (tau_mem v_threshold)``. A LIF node has no synaptic filter: its I[t] is the sum itself.
+An IF node has no leak either::
+
+    V[t]  = V[t-1] + r dt I[t]
+
 An Affine node adds its bias to the sum.
 """
 
@@ -25,12 +29,15 @@ from bitlif.model.extras import require_extra
 from bitlif.model.text import path_text, quoted
 
 GAINS = ("nir", "jump")
-"""Meaning of an input spike: NIR's own, by `dt`; or a jump of the current by w_in w, without it."""
+"""Meaning of an input spike: NIR's own, by `dt`; or a jump without it, of the current by w_in w.
+
+The membrane of an IF node then jumps by r w.
+"""
 
 RESETS = ("free", "subtract")
 """What a spike does: it sets the membrane potential to 0, or subtracts the threshold from it."""
 
-TIMES = {"CubaLIF": ("tau_syn", "tau_mem"), "LIF": ("tau",)}
+TIMES = {"CubaLIF": ("tau_syn", "tau_mem"), "LIF": ("tau",), "IF": ()}
 """Time constants of the neurons that are read."""
 
 UNIFORM = 1e-5
@@ -48,7 +55,7 @@ class RealLayer:
     weights : (N, M) float64
         All factors folded in.
     leak_s, leak_m : float
-        `leak_s` is 0 without a synaptic filter.
+        Factors per step. `leak_s` is 0 without a synaptic filter, `leak_m` 1 without a leak.
     reset : str
         One of `RESETS`.
     folded : tuple of str
@@ -118,14 +125,15 @@ def read_layers(
     Parameters
     ----------
     graph : nir.NIRGraph
-        Input, then Linear or Affine and CubaLIF or LIF in turn, then Output, with Flatten anywhere
-        between them.
+        Input, then Linear or Affine and CubaLIF, LIF or IF in turn, then Output, with Flatten
+        anywhere between them.
     dt : float or None
-        Seconds per step. None: found in the file, where ``tau_syn / w_in`` (of LIF, ``tau / r``) is
-        the same in all neurons, as snnTorch, SpikingJelly and `export_nir` write it.
+        Seconds per step. None: found in the file, where ``tau_syn / w_in`` (of LIF, ``tau / r``; of
+        IF, ``1 / r``) is the same in all neurons, as snnTorch, SpikingJelly and `export_nir` write
+        it. A network of IF only does not depend on it with ``"jump"``; it is 1 then.
     gain : str or None
-        One of `GAINS`. None: ``"nir"``, or ``"jump"`` where all w_in are 1 and all r are 1, as
-        Norse writes it. LIF has no current, so `gain` does not matter for it.
+        One of `GAINS`. None: ``"nir"``, or ``"jump"`` where all w_in and r of CubaLIF and IF are 1,
+        as Norse writes it. LIF has no current, so `gain` does not matter for it.
     reset : str
         One of `RESETS`. Files do not tell it.
 
@@ -144,11 +152,17 @@ def read_layers(
     notes: list[str] = []
     neurons = [(name, node) for _, _, name, node in pairs]
     if gain is None:
-        filtered = [node for _, node in neurons if _kind(node) == "CubaLIF"]
-        plain = all(np.all(node.r == 1) and np.all(node.w_in == 1) for node in filtered)
-        plain = plain and bool(filtered)
+        own = [node for _, node in neurons if _kind(node) != "LIF"]
+        plain = all(np.all(node.r == 1) and np.all(getattr(node, "w_in", 1) == 1) for node in own)
+        plain = plain and bool(own)
         gain = "jump" if plain else "nir"
-        notes.append(f"gain '{gain}', " + ("since all r and w_in are 1" if plain else "NIR's own"))
+        ones = "r and w_in" if any(_kind(node) == "CubaLIF" for node in own) else "r"
+        notes.append(f"gain '{gain}', " + (f"since all {ones} are 1" if plain else "NIR's own"))
+    if gain == "jump":
+        neurons = [(name, node) for name, node in neurons if _kind(node) != "IF"]
+    if dt is None and not neurons:
+        dt = 1.0
+        notes.append("dt does not matter to IF with gain 'jump'")
     if dt is None:
         dt = _found_step(neurons)
         told = " and ".join(dict.fromkeys(_step_of(node)[0] for _, node in neurons))
@@ -181,13 +195,8 @@ def _pairs(graph: Any) -> list[tuple[str, Any, str, Any]]:
             if kind not in ("Linear", "Affine"):
                 raise BitlifError(f"node {quoted(name)} must be Linear or Affine, not {kind}")
             continue
-        if kind == "IF":
-            raise BitlifError(
-                f"node {quoted(name)} must be CubaLIF or LIF, not IF: membranes without a leak are "
-                f"not supported"
-            )
         if kind not in TIMES:
-            raise BitlifError(f"node {quoted(name)} must be CubaLIF or LIF, not {kind}")
+            raise BitlifError(f"node {quoted(name)} must be CubaLIF, LIF or IF, not {kind}")
         pairs.append((*inner[number - 1], name, node))
     if len(inner) % 2:
         raise BitlifError(f"node {quoted(inner[-1][0])} must be followed by CubaLIF, not Output")
@@ -225,12 +234,15 @@ def _step_of(node: Any) -> tuple[str, Any, Any]:
     """Return the fields whose ratio is `dt` in files that tell it: in words, and both values."""
     if _kind(node) == "LIF":
         return "tau / r", node.tau, node.r
+    if _kind(node) == "IF":
+        return "1 / r", np.ones(1), node.r
     return "tau_syn / w_in", node.tau_syn, node.w_in
 
 
 def _found_step(neurons: list[tuple[str, Any]]) -> float:
     told = [_step_of(node) for _, node in neurons]
-    ratios = np.concatenate([np.ravel(tau / scale) for _, tau, scale in told])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.concatenate([np.ravel(tau / scale) for _, tau, scale in told])
     low, high = float(ratios.min()), float(ratios.max())
     names = list(dict.fromkeys(name for name, _, _ in told))
     ratio, ones = " and ".join(names), " and ".join(name.split()[-1] for name in names)
@@ -293,9 +305,10 @@ def _layer(
                 f"not of shape {np.shape(weight.bias)}"
             )
     times, filtered = TIMES[_kind(node)], _kind(node) == "CubaLIF"
-    for key in (*times, "r", "v_leak", "v_threshold", "v_reset", *(["w_in"] * filtered)):
+    zeros = ("v_leak", "v_reset") if times else ("v_reset",)
+    for key in (*times, "r", "v_threshold", *zeros, *(["w_in"] * filtered)):
         _require_values(name, key, getattr(node, key), weights.shape[0])
-    for key in ("v_leak", "v_reset"):
+    for key in zeros:
         _require_zero(name, key, getattr(node, key))
     leaks = []
     for key in times:
@@ -305,13 +318,15 @@ def _layer(
                 f"node {quoted(name)}: {key} must be longer than dt = {dt:.4g}, not {tau:.4g}"
             )
         leaks.append((tau, 1.0 - dt / tau))
-    tau_m, leak_m = leaks[-1]
+    tau_m, leak_m = leaks[-1] if times else (1.0, 1.0)
     leak_s, jump = 0.0, np.ones(1)
     if filtered:
         tau_s, leak_s = leaks[0]
         jump = np.ravel(np.asarray(node.w_in, np.float64))
         jump = jump * dt / tau_s if gain == "nir" else jump
-    drive = np.ravel(np.asarray(node.r, np.float64)) * dt / tau_m
+    drive = np.ravel(np.asarray(node.r, np.float64))
+    if times or gain == "nir":
+        drive = drive * dt / tau_m
     threshold = np.ravel(np.asarray(node.v_threshold, np.float64))
     if threshold.min() <= 0:
         raise BitlifError(

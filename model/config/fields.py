@@ -83,7 +83,8 @@ _KEEPS = "'clear', 'carry'"
 
 
 def _decay(section: str) -> tuple[Field, ...]:
-    bits = "1 ..= 16, or 0 for no decay" if section == "synapse.decay" else "1 ..= 16"
+    word = "no decay" if section == "synapse.decay" else "no leak with tau = 1000000"
+    bits = f"1 ..= 16, or 0 for {word}"
     return (
         Field(f"{section}.tau", "time constant, or 0 if shift is given", "0 ..= 1000000", "steps"),
         Field(f"{section}.bits", "fractional bits of the factor exp(-1 / tau)", bits),

@@ -9,11 +9,14 @@ from typing import Any
 
 from bitlif.model.errors import BitlifError, BitlifTypeError, nearest_of
 from bitlif.model.fixed import Format
-from bitlif.model.sections import DecayConfig, PhaseConfig
+from bitlif.model.sections import MAX_TAU, DecayConfig, PhaseConfig
 from bitlif.model.text import quoted, shortened, terminal_text
 
 NO_DECAY = "none"
-"""A leak given by this word has neither a time constant nor a shift."""
+"""The decay of a synapse that holds nothing from one step to the next."""
+
+NO_LEAK = "integrate"
+"""The decay of a membrane that keeps its whole potential from one step to the next."""
 
 
 def build(kind: type, tree: object, path: str) -> Any:
@@ -70,6 +73,8 @@ def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
         return kind(value)
     if kind is DecayConfig and value == NO_DECAY:
         return DecayConfig(bits=0)
+    if kind is DecayConfig and value == NO_LEAK:
+        return DecayConfig(tau=MAX_TAU, bits=0)
     if isinstance(kind, type) and is_dataclass(kind):
         if isinstance(value, dict) and {"tau", "shift"} & value.keys():
             # A leak is given by either field, so the other field of the default does not apply.

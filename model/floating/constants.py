@@ -19,9 +19,9 @@ from .step import GAUSSIAN, PIECEWISE, TABLE, FloatConstants
 
 
 def real_leak(decay: DecayConfig) -> float:
-    """Return the unrounded leak factor of a time constant or shift; 0 without either."""
-    if decay.none:
-        return 0.0
+    """Return the unrounded leak factor of a time constant or shift; 0 or 1 by the words."""
+    if decay.bits == 0:
+        return float(decay.integrates)
     return 1.0 - 2.0**-decay.shift if decay.shift else math.exp(-1.0 / decay.tau)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth.hdl import signed
-from networks import random_networks
+from networks import random_networks, with_option
 from unit_clock import drive
 
 from bitlif.hdl.adjoint import AdjointPipe
@@ -60,10 +60,14 @@ def layers(number: int) -> list[tuple[NetworkConfig, int]]:
     return [(config, layer) for layer in range(len(config.layers))]
 
 
+@pytest.mark.parametrize("option", [None, "no leak", "no synaptic filter"])
 @pytest.mark.parametrize("number", NETWORKS)
-def test_adjoint_filters_match_the_model(number: int) -> None:
+def test_adjoint_filters_match_the_model(number: int, option: str | None) -> None:
     rng = random.Random(number)
-    for config, layer in layers(number):
+    [(drawn, _), *_] = layers(number)
+    config = drawn if option is None else with_option(drawn, option)
+    assert config is not None
+    for layer in range(len(config.layers)):
         own = config.layers[layer]
         swept = config.derived_sweep(layer).constants
         drive_format = own.sweep.credit if swept.hidden else own.config.error.format

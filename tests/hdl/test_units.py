@@ -39,6 +39,8 @@ VARIANTS = {
     "no noise, kept": {"noise__kind": "none", "membrane__injection": "membrane"},
     "no synaptic filter": {"synapse__decay": "none"},
     "no synaptic filter, rounded": {"synapse__decay": "none", "synapse__current": "s8.1"},
+    "no leak": {"membrane__decay": "integrate"},
+    "no leak, finer current": {"membrane__decay": "integrate", "synapse__current": "s10.9"},
     "subtract": {"membrane__reset": "subtract"},
     "subtract, kept": {"membrane__reset": "subtract", "membrane__injection": "membrane"},
     "subtract, few bits": {

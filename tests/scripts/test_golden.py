@@ -56,6 +56,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "error__b": [3.0 * bin / 64 for bin in range(64)],
     },
     "no synaptic filter": {"synapse__decay": "none"},
+    "no leak": {"membrane__decay": "integrate"},
     "threshold subtracted": {"membrane__reset": "subtract"},
     "ones": {"noise__kind": "popcount", "learning__lfsr__sharing": "shared"},
 }

@@ -165,6 +165,7 @@ OPTIONS = {
     "no noise": without_noise,
     "subtract": subtracting,
     "no synaptic filter": lambda config: config.replace(synapse__decay="none"),
+    "no leak": lambda config: config.replace(membrane__decay="integrate"),
     "subtract, no noise": lambda config: subtracting(without_noise(config)),
 }
 """Options of a neuron that random configurations do not have, each as a function of one."""

@@ -238,6 +238,79 @@ def test_norse_is_found_and_needs_dt() -> None:
     assert own.sum() > 100
 
 
+def integrators(r: float, threshold: Any = 1.5) -> nir.NIRGraph:
+    weights = np.random.default_rng(5).normal(0.1, 0.2, (8, 40))
+    ends = nir.Input(np.array([40])), nir.Output(np.array([8]))
+    own = nir.IF(r=np.full(8, r), v_threshold=np.full(8, threshold), v_reset=np.zeros(8))
+    return graph(ends[0], nir.Linear(weights), own, ends[1])
+
+
+@pytest.mark.parametrize(
+    ("r", "options", "step", "gain", "factor"),
+    [
+        (1000.0, {}, 1e-3, "nir", 1.0),
+        (1000.0, {"dt": 2e-3}, 2e-3, "nir", 2.0),
+        (1.0, {}, 1.0, "jump", 1.0),
+        (1.0, {"gain": "nir", "dt": 0.5}, 0.5, "nir", 0.5),
+        (3.0, {"gain": "jump"}, 1.0, "jump", 3.0),
+    ],
+)
+def test_neurons_without_a_leak(
+    r: float, options: dict[str, Any], step: float, gain: str, factor: float
+) -> None:
+    network = read_layers(integrators(r), **options)
+    [layer] = network.layers
+    assert (network.dt, network.gain) == (pytest.approx(step), gain)
+    assert (layer.leak_s, layer.leak_m) == (0.0, 1.0)
+    weights = np.random.default_rng(5).normal(0.1, 0.2, (8, 40))
+    np.testing.assert_allclose(layer.weights.T, weights * factor / 1.5)
+    events, voltage = spikes_in(1), np.zeros(8)
+    found = run_real(network, events)[0].spikes[0]
+    for t, row in enumerate(events.raster()[0]):
+        voltage = voltage + factor * weights @ row
+        np.testing.assert_array_equal(found[t], voltage > 1.5)
+        voltage = np.where(found[t], 0.0, voltage)
+    assert found.sum() > 100
+
+
+@pytest.mark.parametrize("chosen", [{"ranges": None}, {}])
+def test_integers_without_a_leak_follow(chosen: dict[str, Any]) -> None:
+    network = read_layers(integrators(1000.0))
+    events = spikes_in(3, windows=4, steps=500)
+    runs = run_real(network, events)
+    options = {"weight_bits": 16, "state_bits": 24, "ranges": ranges_of(runs), **chosen}
+    config, weights = quantised(network, steps=500, **options)
+    own = config.layers[0].config
+    assert own.membrane.decay.integrates
+    assert own.synapse.decay.none
+    [report] = compare(config, weights, runs, events)["layers"]
+    assert report["spikes"] > 1000
+    assert report["spikes_that_differ"] <= 0.01 * report["spikes"]
+    assert report["membrane"]["saturations"] == 0
+
+
+def test_a_layer_without_a_leak_is_exported(tmp_path: Path) -> None:
+    plain = bitlif.Config.load("tiny").replace(synapse__decay="none")
+    config = plain.replace(membrane__decay="integrate")
+    raw = np.random.default_rng(1).integers(-32, 32, (6, 4))
+    export_nir(tmp_path / "net.nir", config, raw)
+    again, found = load_pair(tmp_path / "net.nir")
+    assert again == config
+    np.testing.assert_array_equal(found, raw)
+    # Without the sidecar, the file tells dt although the gain is not 1, with a leak or without.
+    assert config.membrane.gain != 1.0
+    for own in (config, plain):
+        export_nir(tmp_path / "net.nir", own, raw)
+        real = read_layers(read_graph(tmp_path / "net.nir"))
+        assert real.dt == pytest.approx(1e-3)
+        assert real.layers[0].leak_m == pytest.approx(real_values(own)[1])
+        factor = float(own.synapse.weight.lsb) * own.membrane.gain / own.membrane.threshold
+        np.testing.assert_allclose(real.layers[0].weights, raw * factor, rtol=1e-12)
+    filtered = bitlif.Config.load("tiny").replace(membrane__decay="integrate")
+    with pytest.raises(BitlifError, match=r"^layer\.0: membrane\.decay must not be 'integrate'"):
+        nir_content(filtered, raw)
+
+
 def test_every_neuron_may_have_a_threshold_and_gains() -> None:
     random = np.random.default_rng(2)
     plain = read_layers(simple()).layers[0]
@@ -316,8 +389,13 @@ def test_an_imported_network_has_noise_only_on_request() -> None:
         ),
         (
             graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))),
-                  nir.IF(*np.ones((2, 2))), nir.Output(np.array([2]))),
-            "^node 'n2' must be CubaLIF or LIF, not IF: membranes without a leak",
+                  nir.LI(*np.ones((3, 2))), nir.Output(np.array([2]))),
+            "^node 'n2' must be CubaLIF, LIF or IF, not LI$",
+        ),
+        (
+            graph(nir.Input(np.array([3])), nir.Linear(np.ones((2, 3))),
+                  nir.IF(np.ones(2), np.ones(2), np.ones(2)), nir.Output(np.array([2]))),
+            "^node 'n2': v_reset must be 0, not 1$",
         ),
         (
             graph(nir.Input(np.array([2])), node(2), nir.Output(np.array([2]))),

@@ -45,6 +45,32 @@ def require_same_spikes(network: RealNetwork, wanted: list[np.ndarray], events: 
         np.testing.assert_array_equal(run.spikes[0], right)
 
 
+def two_layers(kind: Any, *, bias: bool = False) -> list[Any]:
+    """Return the weights of two layers."""
+    return [kind(*size, bias=bias) for size in ((INPUTS, 64), (64, 10))]
+
+
+def norse_network(cells: list[Any], weights: list[Any], path: Path) -> list[np.ndarray]:
+    """Run a network of Norse step by step and write it; return the spikes of its layers."""
+    import norse.torch as norse
+
+    module = norse.SequentialState(weights[0], cells[0], weights[1], cells[1]).double()
+    states: list[Any] = [None, None]
+    found: list[list[Any]] = [[], []]
+    with torch.no_grad():
+        for row in torch.from_numpy(spikes_in().raster()[0].astype(float)):
+            spikes = row[None]
+            for number, (layer, cell) in enumerate(zip(weights, cells, strict=True)):
+                spikes, states[number] = cell(layer(spikes.double()), states[number])
+                found[number].append(spikes[0].numpy() > 0)
+    nir.write(path, norse.to_nir(module, torch.zeros(1, INPUTS).double(), dt=1.0))
+    return [np.array(own) for own in found]
+
+
+def every(size: int, value: float) -> Any:
+    return torch.full((size,), value).double()
+
+
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_norse(bias: bool, tmp_path: Path) -> None:
@@ -54,52 +80,61 @@ def test_norse(bias: bool, tmp_path: Path) -> None:
     def neurons(size: int) -> Any:
         values = {"tau_syn_inv": 200.0, "tau_mem_inv": 100.0, "v_th": 1.0}
         values |= {"v_leak": 0.0, "v_reset": 0.0}
-        fields = {name: torch.full((size,), own).double() for name, own in values.items()}
+        fields = {name: every(size, own) for name, own in values.items()}
         return norse.LIFCell(norse.LIFParameters(**fields), dt=1e-3)
 
-    first, second = (torch.nn.Linear(*size, bias=bias) for size in ((INPUTS, 64), (64, 10)))
-    cells = [neurons(size) for size in SIZES]
-    module = norse.SequentialState(first, cells[0], second, cells[1]).double()
-    draw_weights((first, second), 1.5, 0.5)
-    events = spikes_in()
-    states: list[Any] = [None, None]
-    found: list[list[Any]] = [[], []]
-    with torch.no_grad():
-        for row in torch.from_numpy(events.raster()[0].astype(float)):
-            spikes = row[None]
-            for number, (weights, cell) in enumerate(zip((first, second), cells, strict=True)):
-                spikes, states[number] = cell(weights(spikes.double()), states[number])
-                found[number].append(spikes[0].numpy() > 0)
-    nir.write(tmp_path / "norse.nir", norse.to_nir(module, torch.zeros(1, INPUTS).double(), dt=1.0))
+    weights = two_layers(torch.nn.Linear, bias=bias)
+    draw_weights(weights, 1.5, 0.5)
+    wanted = norse_network([neurons(size) for size in SIZES], weights, tmp_path / "norse.nir")
     network = read_layers(read_graph(tmp_path / "norse.nir"), dt=1e-3)
     assert network.gain == "jump"
     assert all((own.bias is not None) == bias for own in network.layers)
-    require_same_spikes(network, [np.array(own) for own in found], events)
+    require_same_spikes(network, wanted, spikes_in())
 
 
-@pytest.mark.parametrize("bias", [False, True])
-def test_spikingjelly(bias: bool, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_norse_without_a_leak(tmp_path: Path) -> None:
+    """Its `IAFCell` adds the sum itself, which its exporter writes with an r of 1."""
+    import norse.torch as norse
+
+    cells = [
+        norse.IAFCell(norse.IAFParameters(v_th=every(size, 1.5), v_reset=every(size, 0.0)))
+        for size in SIZES
+    ]
+    weights = two_layers(torch.nn.Linear)
+    draw_weights(weights, 0.5, 0.1)
+    wanted = norse_network(cells, weights, tmp_path / "norse.nir")
+    network = read_layers(read_graph(tmp_path / "norse.nir"))
+    assert (network.gain, network.dt) == ("jump", 1.0)
+    require_same_spikes(network, wanted, spikes_in())
+
+
+@pytest.mark.parametrize(
+    ("kind", "bias"), [("CUBALIFNode", False), ("CUBALIFNode", True), ("IFNode", False)]
+)
+def test_spikingjelly(kind: str, bias: bool, tmp_path: Path) -> None:
     from spikingjelly.activation_based import functional, layer, neuron, nir_exchange
 
-    kinds = {"c_decay": 0.8, "v_decay": 0.9, "v_threshold": 1.5, "v_reset": 0.0}
-    first, second = (layer.Linear(*size, bias=bias) for size in ((INPUTS, 64), (64, 10)))
-    cells = [neuron.CUBALIFNode(**kinds) for _ in SIZES]
-    module = torch.nn.Sequential(first, cells[0], second, cells[1]).double()
-    draw_weights((first, second), 0.2, 0.05)
+    leaks = {} if kind == "IFNode" else {"c_decay": 0.8, "v_decay": 0.9}
+    weights = two_layers(layer.Linear, bias=bias)
+    cells = [getattr(neuron, kind)(v_threshold=1.5, v_reset=0.0, **leaks) for _ in SIZES]
+    module = torch.nn.Sequential(weights[0], cells[0], weights[1], cells[1]).double()
+    draw_weights(weights, 0.2, 0.05)
     events = spikes_in()
     found: list[list[Any]] = [[], []]
     functional.reset_net(module)
     with torch.no_grad():
         for row in torch.from_numpy(events.raster()[0].astype(float)):
             spikes = row[None]
-            for number, (weights, cell) in enumerate(zip((first, second), cells, strict=True)):
-                spikes = cell(weights(spikes))
+            for number, (own, cell) in enumerate(zip(weights, cells, strict=True)):
+                spikes = cell(own(spikes))
                 found[number].append(spikes[0].numpy() > 0)
     functional.reset_net(module)
     graph = nir_exchange.export_to_nir(module, torch.zeros(1, INPUTS).double())
     nir.write(tmp_path / "jelly.nir", graph)
     network = read_layers(read_graph(tmp_path / "jelly.nir"))
     assert network.gain == "nir"
+    assert all((own.leak_m == 1.0) == (not leaks) for own in network.layers)
     assert all((own.bias is not None) == bias for own in network.layers)
     require_same_spikes(network, [np.array(own) for own in found], events)
 

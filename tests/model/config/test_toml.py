@@ -456,3 +456,18 @@ def test_no_decay_is_a_word_and_keeps_its_meaning() -> None:
     assert config.replace(synapse__decay={"tau": 5.0}) == Config()
     with pytest.raises(BitlifError, match=r"^membrane\.decay must not be 'none': only synapses"):
         config.replace(membrane__decay="none")
+
+
+def test_no_leak_is_a_word_and_keeps_its_meaning() -> None:
+    config = parse_config('[membrane]\ndecay = "integrate"', "own.toml")
+    assert config.membrane.decay == DecayConfig(tau=1e6, bits=0)
+    found = derive(config).constants
+    # The whole state is kept: keep is 1 with the fractional bits by which the sum is shifted.
+    assert found.membrane.keep == 1 << found.membrane.shift
+    assert found.trace.keep == 1 << found.trace.shift
+    for text in (dump_config(config), dump_commented(config)):
+        assert parse_config(text, "own.toml") == config
+    assert config_from_dict(config_to_dict(config)) == config
+    assert config.replace(membrane__decay={"tau": 20.0}) == Config()
+    with pytest.raises(BitlifError, match=r"^synapse\.decay must not be 'integrate': only membr"):
+        config.replace(synapse__decay="integrate")

@@ -20,6 +20,7 @@ VARIANTS = {
         "trace__rounding": "floor",
     },
     "noise kept in the membrane": {"membrane__injection": "membrane"},
+    "no leak": {"membrane__decay": "integrate"},
     "reset by the teacher": {"membrane__reset": "teacher"},
     "clipped rule": {"error__rule": "clipped"},
     "nearest update": {"learning__random_bits": 0},

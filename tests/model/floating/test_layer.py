@@ -319,6 +319,8 @@ def test_matched_traces_end_where_their_format_does() -> None:
 
 def test_leaks_are_not_rounded() -> None:
     assert real_leak(DecayConfig(shift=3)) == 0.875
+    assert real_leak(DecayConfig(bits=0)) == 0.0
+    assert real_leak(DecayConfig(tau=1e6, bits=0)) == 1.0
     assert real_leak(DecayConfig(tau=20.0, bits=2)) == math.exp(-0.05)
 
 

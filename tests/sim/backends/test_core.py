@@ -28,6 +28,7 @@ SPECIAL = {
     "lanes that do not divide neurons": {"layer__neurons": 7, "layer__lanes": 3},
     "noise kept in the membrane": {"membrane__injection": "membrane"},
     "no synaptic filter": {"synapse__decay": "none"},
+    "no leak, no synaptic filter": {"synapse__decay": "none", "membrane__decay": "integrate"},
     "threshold subtracted": {"membrane__reset": "subtract"},
     "threshold subtracted, noise kept": {
         "membrane__reset": "subtract",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bitlif.hdl import neuron as neuron_gates
+from bitlif.hdl import trace as trace_gates
 from bitlif.model import derive as derivation
 from bitlif.model import neuron as model_neuron
 from bitlif.model import signature as model_signature
@@ -225,6 +226,16 @@ def test_subtracted_threshold_is_proved(injection: str) -> None:
         neuron_gates, "derive", lambda own: derivation.derive(own.replace(membrane__reset="free"))
     ):
         assert {finding.claim for finding in refuted(config, "neuron")} == {"kept membrane"}
+
+
+@pytest.mark.parametrize("unit", ["neuron", "trace"])
+def test_units_without_a_leak_are_proved(unit: str) -> None:
+    config = Config.load("tiny").replace(membrane__decay="integrate")
+    assert [proof.result for proof in proofs(units_of(config, unit), LIMIT)] == ["proved"]
+    leaky = Config.load("tiny")
+    owner = {"neuron": neuron_gates, "trace": trace_gates}[unit]
+    with patched(owner, "derive", lambda own: derivation.derive(leaky)):
+        assert refuted(config, unit)
 
 
 @pytest.mark.parametrize("unit", ["neuron", "trace", "rounding"])
