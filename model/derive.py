@@ -82,10 +82,10 @@ def leak_factor(path: str, decay: DecayConfig) -> tuple[int, int]:
     BitlifError
         If the factor rounds to 0 or 1.
     """
-    if decay.integrates:
-        return 1, 0
-    if decay.shift or decay.none:
+    if decay.shift:
         return (1 << decay.shift) - 1, decay.shift
+    if not decay.bits:
+        return int(decay.integrates), 0
     factor = EXACT.exp(EXACT.divide(-1, Decimal(repr(decay.tau))))
     raw = round_fraction(Fraction(factor) * (1 << decay.bits))
     if not 0 < raw < 1 << decay.bits:
@@ -180,8 +180,7 @@ def _constants(config: Settings, ranges: dict[str, Interval]) -> Constants:
     difference = (entry * Interval(0, one)).union(entry * Interval(-one, 0))
     difference += Interval.point(error.rounding.bias(error_shift))
     ranges["error sum"] = difference.checked("error sum", "narrow error.entry or target_bits")
-    after = difference >> error_shift
-    ranges["error"] = after
+    ranges["error"] = after = difference >> error_shift
     if error.overflow is Overflow.REFUSE and not after.within(error.format):
         raise BitlifError(
             f"error could overflow: its range is {after.low} ..= {after.high}, that of "
@@ -191,8 +190,7 @@ def _constants(config: Settings, ranges: dict[str, Interval]) -> Constants:
     gradient = (Interval.of(error.format) * Interval.of(trace.format)).times(config.window.steps)
     ranges["gradient"] = gradient.checked("gradient", "narrow error.format, trace.format or steps")
     threshold = round_fraction(Fraction(membrane.threshold) / membrane.format.lsb)
-    distance = Interval.of(membrane.format) + Interval.point(-threshold)
-    ranges["distance"] = distance
+    ranges["distance"] = Interval.of(membrane.format) + Interval.point(-threshold)
     return Constants(
         current=current,
         membrane=potential,
