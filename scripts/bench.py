@@ -32,8 +32,8 @@ def add_parser(subparsers: SubParsers) -> None:
         the same run the limits of the machine: copies, matrix products, and a minimal integer loop
         of leak, noise and threshold. Times vary on a shared machine, so compare the ratios.
 
-        Other benchmarks: `bitlif bench network` measures learning with a hidden layer beside NumPy
-        and snnTorch, `bitlif bench gates` measures clock and size of the core on FPGAs,
+        Other benchmarks: `bitlif bench network` measures learning with a hidden layer beside NumPy,
+        PyTorch and snnTorch, `bitlif bench gates` clock and size of the core on FPGAs,
         `bitlif bench cosim` the speed of gate simulation, `bitlif bench estimate` the error of
         `bitlif estimate`, and `bitlif bench study` the overhead of a study.
         """,

@@ -1,4 +1,4 @@
-"""``bitlif bench network``: learning with a hidden layer, beside NumPy and snnTorch."""
+"""``bitlif bench network``: learning with a hidden layer, beside NumPy, PyTorch and snnTorch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from bitlif.scripts.console.terminal import (
 from bitlif.tasks.digits import load_digits_task
 
 from .limits import minimal_loop_call
-from .peers import NumpyNetwork, snntorch_learner
+from .peers import NumpyNetwork, snntorch_learner, torch_learner
 from .work import in_new_process
 
 CONFIG = "digits-96"
@@ -39,15 +39,18 @@ EPOCHS, WINDOWS = 20, 1347
 """Passes over the training windows of the digits, and their number."""
 
 BATCH = 32
-"""Windows of a batch of snnTorch."""
+"""Windows of a batch of snnTorch and of `bitlif.torch`."""
 
 LEARNING, INFERENCE = "learning", "inference"
 
 PLAIN, AT_ONCE, SNNTORCH = "NumPy", "NumPy, one product per window", "snnTorch, batch of 32"
 """Names of the peers. Plain NumPy sums the gradients by an outer product per step."""
 
-TARGETS = {LEARNING: 5000.0, PLAIN: 50.0, SNNTORCH: 20.0}
-"""Least samples/s of learning, and least ratios of learning to the peers."""
+TORCH = "bitlif.torch, batch of 32"
+"""Name of our own network in PyTorch."""
+
+TARGETS = {LEARNING: 5000.0, PLAIN: 50.0, SNNTORCH: 20.0, TORCH: 1.0}
+"""Least samples/s of learning, and ratios: of learning to peers, of `bitlif.torch` to snnTorch."""
 
 MAX_SECONDS = 10.0
 """Most seconds of `EPOCHS` passes."""
@@ -100,12 +103,13 @@ def add_parser(actions: SubParsers) -> None:
         actions,
         "network",
         run,
-        "measure learning and inference of a network, beside NumPy and snnTorch",
+        "measure learning and inference of a network, beside NumPy, PyTorch and snnTorch",
         """
         Learns and runs the digits with 96 hidden neurons (65-96-10, 64 steps), one window after
         another, on one thread. In the same rounds, the same network learns in NumPy, window by
-        window, and with snnTorch on the CPU, in batches of 32, if it is installed. Without
-        scikit-learn, random spikes take the place of the digits. Ratios are of processor time.
+        window, and, if they are installed, in `bitlif.torch` and with snnTorch on the CPU, in
+        batches of 32. Without scikit-learn, random spikes take the place of the digits. Ratios are
+        of processor time.
         """,
         (
             "bitlif bench network",
@@ -217,6 +221,9 @@ def measure(rounds: int, scale: float) -> tuple[str, list[Row], dict[str, float]
         "minimal_loop_m_per_s": limit / 1e6,
         "seconds_of_epochs": loaded + EPOCHS * WINDOWS / rows[0].samples_per_s,
     }
+    if SNNTORCH in cpus:
+        pairs = zip(cpus[TORCH], cpus[SNNTORCH], strict=True)
+        facts["torch_times_snntorch"] = statistics.median(ours / other for ours, other in pairs)
     return data.name, rows, facts, missing
 
 
@@ -231,6 +238,8 @@ def check_targets(rows: list[Row], facts: dict[str, float]) -> list[dict[str, An
             times = by_name[name].times
             assert times is not None
             figures.append((f"learning, times {name}", times, TARGETS[name]))
+    if "torch_times_snntorch" in facts:
+        figures.append((f"{TORCH}, times snnTorch", facts["torch_times_snntorch"], TARGETS[TORCH]))
     for title, value, least in figures:
         goals.append(
             {"name": title, "value": value, "target": f">= {least:g}", "met": value >= least}
@@ -284,12 +293,16 @@ def _peers(config: NetworkConfig, data: Data, scale: float) -> tuple[list[Contes
     for name, at_once in ((PLAIN, False), (AT_ONCE, True)):
         found.append(_numpy(name, NumpyNetwork(config, at_once=at_once), inputs, goals, scale))
     batches = rasters.reshape(-1, BATCH, *rasters.shape[1:]).transpose(0, 2, 1, 3)
+    labels = data.labels[: len(few)].reshape(-1, BATCH)
     try:
-        learn = snntorch_learner(config, batches, data.labels[: len(few)].reshape(-1, BATCH))
+        learners = {
+            SNNTORCH: (snntorch_learner(config, batches, labels), max(1, int(6 * scale))),
+            TORCH: (torch_learner(config, batches, labels), max(1, int(24 * scale))),
+        }
     except ImportError:
         return found, f"snnTorch is not installed: {install_command('bench')}"
-    count = max(1, int(6 * scale))
-    found.append(Contestant(SNNTORCH, count * BATCH, _repeated(learn, count)))
+    for name, (learn, count) in learners.items():
+        found.append(Contestant(name, count * BATCH, _repeated(learn, count)))
     return found, ""
 
 

@@ -124,7 +124,6 @@ def snntorch_learner(
     import snntorch
     import torch
 
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     layers = []
     for layer in config.layers:
@@ -137,14 +136,8 @@ def snntorch_learner(
             )
         )  # fmt: skip
     network = torch.nn.ModuleList(layers)
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    given = torch.from_numpy(windows.astype(np.float32))
-    goals = torch.from_numpy(labels.astype(np.int64))
-    place = 0
 
-    def learn() -> None:
-        nonlocal place
-        batch, place = given[place], (place + 1) % len(given)
+    def counts_of(batch: Any) -> Any:
         states = [layer.init_synaptic() for layer in network[1::2]]
         counts = 0
         for step in batch:
@@ -152,7 +145,40 @@ def snntorch_learner(
             for k, (synapses, neurons) in enumerate(zip(network[::2], network[1::2], strict=True)):
                 spikes, *states[k] = neurons(synapses(spikes), *states[k])
             counts = counts + spikes
-        loss = torch.nn.functional.cross_entropy(counts, goals[place - 1])
+        return counts
+
+    return _learner(network, counts_of, windows, labels)
+
+
+def torch_learner(
+    config: NetworkConfig, windows: NDArray[np.bool_], labels: NDArray[np.integer]
+) -> Callable[[], None]:
+    """Return the same of `bitlif.torch`: the network on its integers, with that loss and Adam."""
+    from bitlif.trained.network import Network
+
+    network = Network(config)
+    return _learner(network, lambda batch: network(batch)[0].sum(0), windows, labels)
+
+
+def _learner(
+    network: Any,
+    counts_of: Callable[[Any], Any],
+    windows: NDArray[np.bool_],
+    labels: NDArray[np.integer],
+) -> Callable[[], None]:
+    """Return a function that learns the next batch; `counts_of` returns its spike counts."""
+    import torch
+
+    torch.set_num_threads(1)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    given = torch.from_numpy(windows.astype(np.float32))
+    goals = torch.from_numpy(labels.astype(np.int64))
+    place = 0
+
+    def learn() -> None:
+        nonlocal place
+        batch, goal, place = given[place], goals[place], (place + 1) % len(given)
+        loss = torch.nn.functional.cross_entropy(counts_of(batch), goal)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -20,6 +20,7 @@ from bitlif.scripts.benchmarks.network import (
     LEARNING,
     PLAIN,
     SNNTORCH,
+    TORCH,
     Row,
     check_targets,
     load_data,
@@ -33,8 +34,9 @@ ROWS = [
     Row(PLAIN, 100.0, 110.0, 0.01, 60.0),
     Row(AT_ONCE, 300.0, 310.0, 0.02, 22.0),
     Row(SNNTORCH, 500.0, 510.0, 0.03, 14.0),
+    Row(TORCH, 2000.0, 2040.0, 0.12, 3.5),
 ]
-FACTS = {"minimal_loop_m_per_s": 900.0, "seconds_of_epochs": 6.5}
+FACTS = {"minimal_loop_m_per_s": 900.0, "seconds_of_epochs": 6.5, "torch_times_snntorch": 4.0}
 
 
 def without(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -49,14 +51,17 @@ def without(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(builtins, "__import__", fail)
 
 
-def test_every_contestant_has_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    without(monkeypatch, "snntorch")
+@pytest.mark.parametrize("installed", [True, False])
+def test_every_contestant_has_its_row(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not installed:
+        without(monkeypatch, "snntorch")
     data, rows, facts, missing = measure(1, 0.003)
     assert data == "digits"
-    assert [row.name for row in rows] == [LEARNING, INFERENCE, PLAIN, AT_ONCE]
-    assert list(facts) == list(FACTS)
-    assert "snnTorch" in missing
-    assert install_command("bench") in missing
+    ours = [LEARNING, INFERENCE, PLAIN, AT_ONCE]
+    assert [row.name for row in rows] == [*ours, *([SNNTORCH, TORCH] if installed else [])]
+    assert list(facts) == list(FACTS)[: 3 if installed else 2]
+    assert ("snnTorch" in missing) is (not installed)
+    assert (install_command("bench") in missing) is (not installed)
     for row in rows:
         assert (row.times is None) is (row.name in (LEARNING, INFERENCE))
         values = (row.samples_per_s, row.samples_per_cpu_s, row.of_limit, row.times or 1.0)
@@ -81,8 +86,11 @@ def test_random_spikes_stand_for_digits_without_scikit_learn(
 
 def test_targets_are_compared_with_the_rows() -> None:
     goals = {goal["name"]: goal["met"] for goal in check_targets(ROWS, FACTS)}
-    assert list(goals.values()) == [True, True, False, True]
-    assert len(check_targets(ROWS[:4], FACTS)) == 3
+    assert list(goals.values()) == [True, True, False, True, True]
+    slow = {**FACTS, "torch_times_snntorch": 0.9}
+    assert [goal["met"] for goal in check_targets(ROWS, slow)] == [True, True, False, False, True]
+    del slow["torch_times_snntorch"]
+    assert len(check_targets(ROWS[:4], slow)) == 3
 
 
 @pytest.mark.parametrize("as_json", [False, True])
