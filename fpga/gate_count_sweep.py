@@ -145,11 +145,11 @@ def _adjoints(tally: GateTally, config: NetworkConfig, number: int) -> None:
 
 def _adjoint(tally: GateTally, state: Wire, taken: Wire, own: AdjointFilter, fmt: Format) -> None:
     """Count an adjoint filter of one lane."""
-    # The state reads as zero in the last step, or after a spike.
-    tally.count("choose", state.bits)
-    total = tally.sum(
-        count_times(tally, state, own.keep, 0), count_times(tally, taken, own.take, 0)
-    )
+    total = count_times(tally, taken, own.take, 0)
+    if own.keep:
+        # The state reads as zero in the last step, or after a spike.
+        tally.count("choose", state.bits)
+        total = tally.sum(count_times(tally, state, own.keep, 0), total)
     tally.count("result", total.bits)
     _narrow(tally, total, own.shift, fmt)
 

@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 from amaranth.back import rtlil
-from networks import random_networks, sweepable
+from networks import random_networks, sweepable, with_option
 from rtlil_cells import cells, factors, memories
 
 from bitlif.fpga.gate_count_network import count_network
@@ -21,8 +21,10 @@ from bitlif.fpga.network_samples import network_sample
 from bitlif.hdl.network import NetworkCore
 from bitlif.model.config.network import NetworkConfig
 
-NAMES = ("network-1", "network-8", "random-3")
-"""Updates by window and by spike, wide and narrow rows, two layers and more."""
+from strategies import OPTIONS
+
+NAMES = ("network-1", "network-8", "random-3", "network-1, no synaptic filter")
+"""Updates by window and by spike, wide and narrow rows, two layers and more, and an option."""
 
 EACH = pytest.mark.parametrize("name", NAMES)
 VARIANTS = pytest.mark.parametrize("learning", [True, False], ids=["learning", "inference"])
@@ -30,6 +32,11 @@ VARIANTS = pytest.mark.parametrize("learning", [True, False], ids=["learning", "
 
 @functools.cache
 def network(name: str) -> NetworkConfig:
+    drawn, _, option = name.partition(", ")
+    if option:
+        changed = with_option(network(drawn), option)
+        assert changed is not None
+        return changed
     kind, _, number = name.partition("-")
     if kind == "network":
         return network_sample(name)[0]
@@ -83,3 +90,13 @@ def test_register_and_adder_bits_follow_the_rtlil(name: str, learning: bool) -> 
     registers = tally.bits["delay"] + tally.bits["result"]
     assert 0.65 * bits["dff"] < registers < 0.85 * bits["dff"]
     assert 0.45 < tally.bits["add"] / (bits["add"] + bits["sub"]) < 0.8
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_options_of_neurons_are_counted(option: str) -> None:
+    """Each option removes gates from the neurons, but for the subtraction of the threshold."""
+    names = ("network-1", f"network-1, {option}")
+    without, own = (count_network(network(name), learning=False) for name in names)
+    counted = [sum(tally.bits[kind] for kind in ("add", "choose")) for tally in (without, own)]
+    assert (counted[1] > counted[0]) == (option == "subtract")
+    assert count_network(network(names[1]), learning=True).bits["add"] > own.bits["add"]
