@@ -18,6 +18,9 @@ NO_DECAY = "none"
 NO_LEAK = "integrate"
 """The decay of a membrane that keeps its whole potential from one step to the next."""
 
+DECAYS = {NO_DECAY: DecayConfig(bits=0), NO_LEAK: DecayConfig(tau=MAX_TAU, bits=0)}
+"""Decays that a word stands for."""
+
 
 def build(kind: type, tree: object, path: str) -> Any:
     """Build the dataclass `kind` from a table.
@@ -71,10 +74,8 @@ def _convert(kind: Any, value: object, path: str, default: Any) -> Any:
             hint = nearest_of(value, words) if isinstance(value, str) else ""
             raise BitlifError(f"{path} must be {accepted}, not {quoted(value)}{hint}")
         return kind(value)
-    if kind is DecayConfig and value == NO_DECAY:
-        return DecayConfig(bits=0)
-    if kind is DecayConfig and value == NO_LEAK:
-        return DecayConfig(tau=MAX_TAU, bits=0)
+    if kind is DecayConfig and isinstance(value, str) and value in DECAYS:
+        return DECAYS[value]
     if isinstance(kind, type) and is_dataclass(kind):
         if isinstance(value, dict) and {"tau", "shift"} & value.keys():
             # A leak is given by either field, so the other field of the default does not apply.

@@ -446,28 +446,35 @@ def test_failed_save_leaves_everything_as_it_was(
     assert sorted(own.name for own in tmp_path.iterdir()) == ["config.toml", "folder.toml"]
 
 
-def test_no_decay_is_a_word_and_keeps_its_meaning() -> None:
-    config = parse_config('[synapse]\ndecay = "none"', "own.toml")
-    assert config.synapse.decay == DecayConfig(bits=0)
-    assert derive(config).constants.current.keep == 0
+@pytest.mark.parametrize(
+    ("section", "word", "decay", "refused"),
+    [
+        ("synapse", "none", DecayConfig(bits=0), r"membrane\.decay must not be 'none': only syn"),
+        (
+            "membrane", "integrate", DecayConfig(tau=1e6, bits=0),
+            r"synapse\.decay must not be 'integrate': only membranes",
+        ),
+    ],
+)  # fmt: skip
+def test_a_word_for_a_decay_keeps_its_meaning(
+    section: str, word: str, decay: DecayConfig, refused: str
+) -> None:
+    config = parse_config(f'[{section}]\ndecay = "{word}"', "own.toml")
+    assert getattr(config, section).decay == decay
     for text in (dump_config(config), dump_commented(config)):
         assert parse_config(text, "own.toml") == config
     assert config_from_dict(config_to_dict(config)) == config
-    assert config.replace(synapse__decay={"tau": 5.0}) == Config()
-    with pytest.raises(BitlifError, match=r"^membrane\.decay must not be 'none': only synapses"):
-        config.replace(membrane__decay="none")
+    usual = getattr(Config(), section).decay
+    assert config.replace(**{f"{section}__decay": {"tau": usual.tau}}) == Config()
+    other = "membrane" if section == "synapse" else "synapse"
+    with pytest.raises(BitlifError, match=f"^{refused}"):
+        config.replace(**{f"{other}__decay": word})
 
 
-def test_no_leak_is_a_word_and_keeps_its_meaning() -> None:
-    config = parse_config('[membrane]\ndecay = "integrate"', "own.toml")
-    assert config.membrane.decay == DecayConfig(tau=1e6, bits=0)
-    found = derive(config).constants
+def test_words_for_decays_keep_nothing_or_all() -> None:
+    none = derive(Config().replace(synapse__decay="none")).constants
+    assert none.current.keep == 0
+    every = derive(Config().replace(membrane__decay="integrate")).constants
     # The whole state is kept: keep is 1 with the fractional bits by which the sum is shifted.
-    assert found.membrane.keep == 1 << found.membrane.shift
-    assert found.trace.keep == 1 << found.trace.shift
-    for text in (dump_config(config), dump_commented(config)):
-        assert parse_config(text, "own.toml") == config
-    assert config_from_dict(config_to_dict(config)) == config
-    assert config.replace(membrane__decay={"tau": 20.0}) == Config()
-    with pytest.raises(BitlifError, match=r"^synapse\.decay must not be 'integrate': only membr"):
-        config.replace(synapse__decay="integrate")
+    assert every.membrane.keep == 1 << every.membrane.shift
+    assert every.trace.keep == 1 << every.trace.shift
