@@ -42,9 +42,8 @@ class UpdatePassMonitor(PassMonitor):
     def watch(self, m: Module, unit: Any) -> None:
         """Decide about updates one after another, and the slot that is due."""
         sizes = self._sizes
-        due = Signal(name="due")
-        age = age_of(m, unit.start, due, sizes.update_clocks, "age")
-        m.d.comb += due.eq(age == sizes.update_clocks)
+        age = age_of(m, unit.start, 0, sizes.update_clocks - 1, "age")
+        due = age == sizes.update_clocks
         slot, given = Signal(range(sizes.slots), name="due_slot"), Signal(range(sizes.inputs))
         place, row = Signal(range(sizes.row_slots)), Signal(range(sizes.rows))
         last_input, last_slot = given == sizes.inputs - 1, slot == sizes.slots - 1
