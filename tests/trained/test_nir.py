@@ -27,6 +27,9 @@ from bitlif.trained.real_values import real_values
 
 STEPS, NEURONS = 2000, 64
 
+ROUNDING = 2.0**-53
+"""Largest relative error of an operation in float64."""
+
 
 def spikes_in(seed: int, windows: int = 1, steps: int = STEPS, inputs: int = 40) -> Events:
     random = np.random.default_rng(seed)
@@ -50,10 +53,17 @@ def graph(*nodes: Any, edges: Any = None) -> nir.NIRGraph:
     return nir.NIRGraph(nodes=names, edges=edges, type_check=False)
 
 
-def simple(**changes: Any) -> nir.NIRGraph:
-    weights = np.random.default_rng(5).normal(0.1, 0.2, (8, 40))
+WEIGHTS = np.random.default_rng(5).normal(0.1, 0.2, (8, 40))
+
+
+def single(neurons: Any, weights: np.ndarray = WEIGHTS) -> nir.NIRGraph:
+    """Return a layer of 8 neurons with 40 inputs."""
     ends = nir.Input(np.array([40])), nir.Output(np.array([8]))
-    return graph(ends[0], nir.Linear(weights), node(8, **changes), ends[1])
+    return graph(ends[0], nir.Linear(weights), neurons, ends[1])
+
+
+def simple(**changes: Any) -> nir.NIRGraph:
+    return single(node(8, **changes))
 
 
 def snntorch_network(
@@ -238,11 +248,8 @@ def test_norse_is_found_and_needs_dt() -> None:
     assert own.sum() > 100
 
 
-def integrators(r: float, threshold: Any = 1.5) -> nir.NIRGraph:
-    weights = np.random.default_rng(5).normal(0.1, 0.2, (8, 40))
-    ends = nir.Input(np.array([40])), nir.Output(np.array([8]))
-    own = nir.IF(r=np.full(8, r), v_threshold=np.full(8, threshold), v_reset=np.zeros(8))
-    return graph(ends[0], nir.Linear(weights), own, ends[1])
+def integrators(r: float, threshold: float = 1.5) -> nir.IF:
+    return nir.IF(r=np.full(8, r), v_threshold=np.full(8, threshold), v_reset=np.zeros(8))
 
 
 @pytest.mark.parametrize(
@@ -258,16 +265,16 @@ def integrators(r: float, threshold: Any = 1.5) -> nir.NIRGraph:
 def test_neurons_without_a_leak(
     r: float, options: dict[str, Any], step: float, gain: str, factor: float
 ) -> None:
-    network = read_layers(integrators(r), **options)
+    network = read_layers(single(integrators(r)), **options)
     [layer] = network.layers
-    assert (network.dt, network.gain) == (pytest.approx(step), gain)
+    assert (network.dt, network.gain) == (step, gain)
     assert (layer.leak_s, layer.leak_m) == (0.0, 1.0)
-    weights = np.random.default_rng(5).normal(0.1, 0.2, (8, 40))
-    np.testing.assert_allclose(layer.weights.T, weights * factor / 1.5)
+    # Each side divides and multiplies once.
+    np.testing.assert_allclose(layer.weights.T, WEIGHTS * factor / 1.5, rtol=4 * ROUNDING)
     events, voltage = spikes_in(1), np.zeros(8)
     found = run_real(network, events)[0].spikes[0]
     for t, row in enumerate(events.raster()[0]):
-        voltage = voltage + factor * weights @ row
+        voltage = voltage + factor * WEIGHTS @ row
         np.testing.assert_array_equal(found[t], voltage > 1.5)
         voltage = np.where(found[t], 0.0, voltage)
     assert found.sum() > 100
@@ -275,7 +282,8 @@ def test_neurons_without_a_leak(
 
 @pytest.mark.parametrize("chosen", [{"ranges": None}, {}])
 def test_integers_without_a_leak_follow(chosen: dict[str, Any]) -> None:
-    network = read_layers(integrators(1000.0))
+    # On the grid of the formats nothing is rounded, and no spike may differ.
+    network = read_layers(single(integrators(1000.0, 2.0), np.round(WEIGHTS * 64) / 64))
     events = spikes_in(3, windows=4, steps=500)
     runs = run_real(network, events)
     options = {"weight_bits": 16, "state_bits": 24, "ranges": ranges_of(runs), **chosen}
@@ -285,7 +293,7 @@ def test_integers_without_a_leak_follow(chosen: dict[str, Any]) -> None:
     assert own.synapse.decay.none
     [report] = compare(config, weights, runs, events)["layers"]
     assert report["spikes"] > 1000
-    assert report["spikes_that_differ"] <= 0.01 * report["spikes"]
+    assert report["spikes_that_differ"] == 0
     assert report["membrane"]["saturations"] == 0
 
 
@@ -302,10 +310,11 @@ def test_a_layer_without_a_leak_is_exported(tmp_path: Path) -> None:
     for own in (config, plain):
         export_nir(tmp_path / "net.nir", own, raw)
         real = read_layers(read_graph(tmp_path / "net.nir"))
-        assert real.dt == pytest.approx(1e-3)
-        assert real.layers[0].leak_m == pytest.approx(real_values(own)[1])
+        # tau and r are rounded once each, dt and the leak twice more, the weights six times in all.
+        assert real.dt == pytest.approx(1e-3, rel=4 * ROUNDING, abs=0.0)
+        assert real.layers[0].leak_m == pytest.approx(real_values(own)[1], abs=4 * ROUNDING)
         factor = float(own.synapse.weight.lsb) * own.membrane.gain / own.membrane.threshold
-        np.testing.assert_allclose(real.layers[0].weights, raw * factor, rtol=1e-12)
+        np.testing.assert_allclose(real.layers[0].weights, raw * factor, rtol=8 * ROUNDING)
     filtered = bitlif.Config.load("tiny").replace(membrane__decay="integrate")
     with pytest.raises(BitlifError, match=r"^layer\.0: membrane\.decay must not be 'integrate'"):
         nir_content(filtered, raw)

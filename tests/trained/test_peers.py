@@ -50,21 +50,38 @@ def two_layers(kind: Any, *, bias: bool = False) -> list[Any]:
     return [kind(*size, bias=bias) for size in ((INPUTS, 64), (64, 10))]
 
 
-def norse_network(cells: list[Any], weights: list[Any], path: Path) -> list[np.ndarray]:
-    """Run a network of Norse step by step and write it; return the spikes of its layers."""
-    import norse.torch as norse
-
-    module = norse.SequentialState(weights[0], cells[0], weights[1], cells[1]).double()
-    states: list[Any] = [None, None]
+def step_by_step(weights: list[Any], cells: list[Any]) -> list[np.ndarray]:
+    """Run a network of two layers on `spikes_in`; return the spikes of each layer."""
     found: list[list[Any]] = [[], []]
     with torch.no_grad():
         for row in torch.from_numpy(spikes_in().raster()[0].astype(float)):
             spikes = row[None]
-            for number, (layer, cell) in enumerate(zip(weights, cells, strict=True)):
-                spikes, states[number] = cell(layer(spikes.double()), states[number])
-                found[number].append(spikes[0].numpy() > 0)
-    nir.write(path, norse.to_nir(module, torch.zeros(1, INPUTS).double(), dt=1.0))
+            for own, layer, cell in zip(found, weights, cells, strict=True):
+                spikes = cell(layer(spikes.double()))
+                own.append(spikes[0].numpy() > 0)
     return [np.array(own) for own in found]
+
+
+def with_state(cell: Any) -> Any:
+    """Return a cell of Norse that keeps its state, as those of SpikingJelly do."""
+    state = None
+
+    def step(given: Any) -> Any:
+        nonlocal state
+        spikes, state = cell(given, state)
+        return spikes
+
+    return step
+
+
+def norse_network(cells: list[Any], weights: list[Any], path: Path) -> list[np.ndarray]:
+    """Run a network of Norse and write it; return the spikes of its layers."""
+    import norse.torch as norse
+
+    module = norse.SequentialState(weights[0], cells[0], weights[1], cells[1]).double()
+    found = step_by_step(weights, [with_state(cell) for cell in cells])
+    nir.write(path, norse.to_nir(module, torch.zeros(1, INPUTS).double(), dt=1.0))
+    return found
 
 
 def every(size: int, value: float) -> Any:
@@ -120,15 +137,8 @@ def test_spikingjelly(kind: str, bias: bool, tmp_path: Path) -> None:
     cells = [getattr(neuron, kind)(v_threshold=1.5, v_reset=0.0, **leaks) for _ in SIZES]
     module = torch.nn.Sequential(weights[0], cells[0], weights[1], cells[1]).double()
     draw_weights(weights, 0.2, 0.05)
-    events = spikes_in()
-    found: list[list[Any]] = [[], []]
     functional.reset_net(module)
-    with torch.no_grad():
-        for row in torch.from_numpy(events.raster()[0].astype(float)):
-            spikes = row[None]
-            for number, (own, cell) in enumerate(zip(weights, cells, strict=True)):
-                spikes = cell(own(spikes))
-                found[number].append(spikes[0].numpy() > 0)
+    wanted = step_by_step(weights, cells)
     functional.reset_net(module)
     graph = nir_exchange.export_to_nir(module, torch.zeros(1, INPUTS).double())
     nir.write(tmp_path / "jelly.nir", graph)
@@ -136,7 +146,7 @@ def test_spikingjelly(kind: str, bias: bool, tmp_path: Path) -> None:
     assert network.gain == "nir"
     assert all((own.leak_m == 1.0) == (not leaks) for own in network.layers)
     assert all((own.bias is not None) == bias for own in network.layers)
-    require_same_spikes(network, [np.array(own) for own in found], events)
+    require_same_spikes(network, wanted, spikes_in())
 
 
 def trained_in_snntorch(task: tasks.Examples, epochs: int) -> Any:
