@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Bring an snnTorch network
 #
-# A network trained in snnTorch comes over as a NIR file. Which of its spikes does bitlif compute
-# alike, and which differ? Two networks answer: one in snnTorch's default settings, one in settings
-# that compute the same equations.
+# A network trained in snnTorch is transferred as a NIR file. Which of its spikes does bitlif
+# reproduce, and which differ? Two networks give the answer: one with snnTorch's default settings,
+# and one with settings that compute the same equations.
 
 # %%
 import matplotlib.pyplot as plt
@@ -27,12 +27,13 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## Train in snnTorch
 #
-# Irises as spikes: nine inputs, 64 steps. `Synaptic` is the neuron with two leaks that bitlif has,
-# too. Its default reset subtracts the threshold, one step after the spike. With
-# `reset_mechanism="zero"` and `reset_delay=False` the membrane is 0 right after the spike.
+# The data are irises as spikes: nine inputs, 64 steps. `Synaptic` is a neuron with two leaks, like
+# bitlif's. Its default reset subtracts the threshold, one step after the spike. With
+# `reset_mechanism="zero"` and `reset_delay=False` the membrane potential is 0 immediately after the
+# spike.
 #
-# snnTorch exports parameters of a layer as they are, and NIR wants one value per neuron: so they
-# are tensors.
+# snnTorch exports the parameters of a layer unchanged, and NIR needs one value per neuron. The
+# parameters are therefore tensors.
 
 # %%
 irises = load_iris()
@@ -85,8 +86,8 @@ EXACT = {"reset_mechanism": "zero", "reset_delay": False}
 modules = {"defaults": trained({}), "exact": trained(EXACT)}
 
 # %% [markdown]
-# `export_to_nir` makes the graph; `nir.write` would put it into a file for `bitlif import`. Then
-# the networks run in double precision, so that no rounding of snnTorch changes a spike.
+# `export_to_nir` makes the graph; `nir.write` would write it to a file for `bitlif import`. The
+# networks then run in double precision, so that no rounding in snnTorch changes a spike.
 
 # %%
 graphs, spikes = {}, {}
@@ -105,8 +106,8 @@ for name, (_, last) in spikes.items():
 # %% [markdown]
 # ## Through NIR
 #
-# `read_layers` finds the step of time in the graph, and folds thresholds and gains into the
-# weights. `run_real` computes our equations in real numbers, without any rounding.
+# `read_layers` finds the time step in the graph, and folds thresholds and gains into the weights.
+# `run_real` computes bitlif's equations in real numbers, without any rounding.
 
 # %%
 networks = {name: read_layers(graph) for name, graph in graphs.items()}
@@ -115,7 +116,7 @@ print(*networks["exact"].notes, sep="\n")
 
 # %% [markdown]
 # With the exact settings no spike differs. The file of the other network is equally valid, but NIR
-# has no field that says how a reset works, so the defaults are lost on the way.
+# has no field that describes the reset, so snnTorch's default reset is lost.
 
 # %%
 for ours, theirs in zip(runs["exact"], spikes["exact"], strict=True):
@@ -147,9 +148,9 @@ plt.show()
 # %% [markdown]
 # ## Into integers
 #
-# `quantised` chooses formats: 8 bits of weight, 16 of current and membrane, with the ranges that
-# the training windows reach. Now rounding changes spikes; the report says how many, and where
-# first.
+# `quantised` chooses the formats: 8 bits for weights, 16 for currents and membrane potentials, with
+# the ranges that occur in the training windows. Now rounding changes some spikes; the report says
+# how many, and where the first one is.
 
 # %%
 exact = networks["exact"]
@@ -170,7 +171,7 @@ print("accuracy:", report["accuracy"])
 # %% [markdown]
 # ## In gates
 #
-# From here on the network is one of ours: the same integers on every backend.
+# From here on this is an ordinary bitlif network: it computes the same integers on every backend.
 
 # %%
 counts = {}
@@ -183,7 +184,8 @@ print(f"{(counts['model'] != counts['rtl']).sum()} of {counts['rtl'].size} spike
 # %% [markdown]
 # ## Next
 #
-# * [Networks in NIR](../nir.md) has the settings of Norse and SpikingJelly, too, `bitlif import`,
-#   and `bitlif quantize`, which searches the fewest bits.
-# * [Train in PyTorch, run in gates](train-in-pytorch.md) goes on to a bitstream.
-# * [Fine-tune on the core](fine-tune-on-the-core.md) repairs what the rounding of weights has cost.
+# * [Networks in NIR](../nir.md) describes the settings of Norse and SpikingJelly, `bitlif import`,
+#   and `bitlif quantize`, which searches for the fewest bits.
+# * [Train in PyTorch, run in gates](train-in-pytorch.md) continues to a bitstream.
+# * [Fine-tune on the core](fine-tune-on-the-core.md) recovers the accuracy that the rounding of
+#   weights costs.

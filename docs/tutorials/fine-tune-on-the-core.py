@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Fine-tune on the core
 #
-# A network was trained in PyTorch with weights of 8 bits. Cut to 4 bits, it needs half the weight
-# memory, but is more often wrong. The core that runs it can also learn: here it trains on, with
-# its own rule and its own 4-bit weights, and makes up most of the loss.
+# A network was trained in PyTorch with weights of 8 bits. Reduced to 4 bits, it needs half the
+# weight memory, but makes more errors. The core that runs the network can also learn: here it
+# continues training, with its own rule and its own 4-bit weights, and recovers most of the loss.
 
 # %%
 import os
@@ -23,8 +23,8 @@ FILES = Path(os.environ.get("BITLIF_TUTORIALS", "."), "..", "examples")  # torch
 # %% [markdown]
 # ## The trained network
 #
-# `docs/examples/torch_digits.py` trains the digits with 96 hidden neurons, see [Training in
-# PyTorch](../torch.md). Its result is the file `torch_digits.npz`.
+# `docs/examples/torch_digits.py` trains a network with 96 hidden neurons on the digits; see
+# [Training in PyTorch](../torch.md). Its result is the file `torch_digits.npz`.
 
 # %%
 eight = NetworkConfig.load("digits-96").replace(
@@ -79,10 +79,11 @@ for number, raw in enumerate(cut_weights):
 # %% [markdown]
 # ## Rates for a trained network
 #
-# An update is added to a weight with stochastic rounding: a change of a tenth of a step is a whole
-# step with a probability of one tenth. So a weight of 4 bits still follows small gradients on
-# average, but each whole step is also noise. A trained network needs rates far below those that
-# train one from its start. The training windows tell how far; the test windows have no say.
+# An update is added to a weight with stochastic rounding: a change of a tenth of a step becomes a
+# whole step with a probability of one tenth. A weight of 4 bits therefore still follows small
+# gradients on average, but each whole step also adds noise. A trained network needs rates far below
+# those for training from the beginning. The rates are chosen on the training windows; the test
+# windows are not used for this.
 
 
 # %%
@@ -110,9 +111,9 @@ for factor in (1.0, 0.25, 0.0625):
 # %% [markdown]
 # ## Fine-tuning
 #
-# The core runs each training window and then learns from it: errors of the last layer, a sweep back
-# through both, one update. Everything is in integers, so a board or compiled gates
-# (`bitlif.open(config, "rtl")`) learn these very weights, bit for bit.
+# The core runs each training window and then learns from it: it computes the errors of the last
+# layer, sweeps back through both layers, and updates the weights once. Everything is in integers,
+# so a board or compiled gates (`bitlif.open(config, "rtl")`) learn the same weights, bit for bit.
 
 
 # %%
@@ -128,7 +129,7 @@ path, tuned = fine_tuned(four, cut_weights)
 print("test accuracy, pass by pass:", *(f"{share:.1%}" for share in path))
 
 # %% [markdown]
-# How far have the weights moved? Most are where the rounding had put them.
+# How far have the weights moved? Most still have the value to which they were rounded.
 
 # %%
 for number, (old, new) in enumerate(zip(cut_weights, tuned, strict=True)):
@@ -140,8 +141,8 @@ for number, (old, new) in enumerate(zip(cut_weights, tuned, strict=True)):
 # %% [markdown]
 # ## Better formats
 #
-# Finer steps saturate the largest weights but keep more of the small ones. The training windows say
-# that this is the better choice, and little is left for fine-tuning to repair.
+# Finer steps saturate the largest weights but represent small weights better. On the training
+# windows this is the better choice, and it leaves little for fine-tuning to recover.
 
 # %%
 for first, last in ((2, 3), (2, 4), (3, 4), (3, 5)):
@@ -175,6 +176,7 @@ plt.show()
 #
 # * [Training in PyTorch](../torch.md) can train with 4-bit weights from the beginning: rounding is
 #   part of its forward pass.
-# * `bitlif quantize` searches the fewest bits of weights and states, see [Networks in
+# * `bitlif quantize` searches for the fewest bits of weights and states; see [Networks in
 #   NIR](../nir.md).
-# * [Which bits do I need?](which-bits-do-i-need.md) asks the same of learning from scratch.
+# * [Which bits do I need?](which-bits-do-i-need.md) asks the same question for learning from
+#   scratch.

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # First ten minutes
 #
-# From a table of numbers to an accuracy, a picture, a configuration file and a running study. The
-# table is scikit-learn's wine: 178 wines from three growers, 13 measurements each.
+# This tutorial goes from a table of numbers to an accuracy, a picture, a configuration file and a
+# running study. The table is scikit-learn's wine data: 178 wines from three growers, with 13
+# measurements each.
 
 # %%
 import subprocess
@@ -39,7 +40,7 @@ classifier = SpikingClassifier().fit(X, y)
 print(f"test accuracy {classifier.score(X_test, y_test):.1%} of {len(y_test)} wines")
 
 # %% [markdown]
-# Everything was computed in integers, with the same bits as gates would. For comparison, a logistic
+# Everything was computed in integers; gates would compute the same bits. For comparison, a logistic
 # regression in floating point on the same split:
 
 # %%
@@ -47,7 +48,8 @@ reference = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
 print(f"logistic regression {reference.score(X_test, y_test):.1%}")
 
 # %% [markdown]
-# Other splits and other seeds give other numbers, which is worth a look before any conclusion:
+# Other splits and other seeds give other numbers. Compare several of them before you draw a
+# conclusion:
 
 # %%
 for seed in range(5):
@@ -59,8 +61,8 @@ for seed in range(5):
 # %% [markdown]
 # ## What was chosen, and is it healthy?
 #
-# `choices_` says what the configuration was scaled to. `findings_` says whether anything saturates,
-# stays silent or cannot learn; messages appear only for values that are out of range.
+# `choices_` shows how the configuration was scaled to the data. `findings_` shows whether anything
+# saturates, stays silent or cannot learn; messages appear only for values that are out of range.
 
 # %%
 for choice in classifier.choices_[:8]:

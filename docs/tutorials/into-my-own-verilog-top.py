@@ -2,8 +2,8 @@
 # # Into my own Verilog top
 #
 # A trained layer becomes one SystemVerilog file with its weights inside. This tutorial trains a
-# layer on the irises, exports it, puts it into a top module of 100 lines, simulates that with
-# Icarus Verilog, and compares every spike count with Python.
+# layer on the irises, exports it, instantiates it in a top module of 100 lines, simulates this
+# module with Icarus Verilog, and compares every spike count with Python.
 
 # %%
 import os
@@ -92,8 +92,8 @@ assert (simulated[:, 1:] == expected).all()
 print(f"{len(expected)} windows, all {expected.size} spike counts equal those of the model")
 
 # %% [markdown]
-# The last windows, and the share of right answers. Where two neurons spike equally often, this top
-# answers with the lower number; `tasks.accuracy` compares their membranes as well.
+# These are the last windows, and the share of correct answers. If two neurons spike equally often,
+# this top answers with the lower number; `tasks.accuracy` also compares their membrane potentials.
 
 # %%
 names = irises.target_names
@@ -105,9 +105,9 @@ print(f"right in {np.mean(simulated[:, 0] == labels):.1%} of {len(labels)} windo
 # %% [markdown]
 # ## Timing
 #
-# The bench has written the ports of top and core at every rising edge. Two steps around the first
-# output spike: boxes show the number of an input or neuron, and red boxes are events with `last`,
-# which end a step.
+# The bench has recorded the ports of the top and of the core at every rising edge. The picture
+# shows two steps around the first output spike. Boxes show the number of an input or neuron, and
+# red boxes are events with `last`, which end a step.
 
 # %%
 # Two steps of a window at the ports, clock cycle by clock cycle
@@ -156,10 +156,11 @@ axes.spines[["left", "right", "top"]].set_visible(False)
 plt.show()
 
 # %% [markdown]
-# A step takes clock cycles for each input event and for the pipeline that all neurons pass. The
-# model knows their number: `window_clocks` of a result holds the clock cycle in which each window
-# ends, if events never wait. With this top they never do: it takes the next vector while the core
-# is busy. The answer comes a few cycles before the end, with the output of the last step.
+# A step takes clock cycles for each input event and for the pipeline that all neurons pass through.
+# The model computes their number: `window_clocks` of a result holds the clock cycle in which each
+# window ends, if events never wait. With this top they never wait: it accepts the next vector while
+# the core is busy. The answer comes a few clock cycles before the end of the window, with the
+# output of the last step.
 
 # %%
 began = int(np.flatnonzero(taken)[0])
@@ -171,7 +172,7 @@ print(f"with this top:      {first_answer}, or {first_answer / 100:.1f} us at 10
 # ## Next
 #
 # * `bitlif verilog CONFIG --bus axi` exports the core behind AXI4-Lite registers and AXI4-Stream
-#   events instead, see [Registers and streams](../registers.md).
-# * `bitlif estimate CONFIG` says how many cells of which board the core needs.
-# * With `learning=True` the core learns too: it then has a stream of targets and an input `learn`,
-#   see [The core](../gates.md).
+#   events instead; see [Registers and streams](../registers.md).
+# * `bitlif estimate CONFIG` estimates how many cells the core needs on each board.
+# * With `learning=True` the core can also learn: it then has a stream of targets and an input
+#   `learn`; see [The core](../gates.md).

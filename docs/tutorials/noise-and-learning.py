@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Noise and learning
 #
-# A neuron of bitlif is noisy on purpose: noise turns the threshold into a probability, and a
-# probability has a gradient. This tutorial looks at the noise of one layer, at the probability of a
-# spike, at what too little and too much noise do to learning, and at the random bits that keep
-# small updates alive in few bits.
+# The neurons of bitlif are noisy on purpose: noise turns the threshold into a probability of a
+# spike, and a probability has a gradient. This tutorial looks at the noise of one layer, at the
+# probability of a spike, at the effect of too little and too much noise on learning, and at the
+# random bits that preserve small updates of weights with few bits.
 
 # %%
 import matplotlib.pyplot as plt
@@ -20,10 +20,10 @@ from bitlif.tasks.teacher import learn_from_teacher, make_teacher_task, teacher_
 # %% [markdown]
 # ## The noise itself
 #
-# Gates draw noise from a shift register (an LFSR). The digits' layer adds four of its bytes. The
-# distribution of that sum is known exactly, since all values of the bytes are equally likely. It is
-# nearly Gaussian in the middle, and ends at 3.45 sigma: no neuron ever spikes that lies further
-# below its threshold.
+# Gates draw noise from a linear feedback shift register (LFSR). The layer for the digits adds four
+# of its bytes. The distribution of this sum is known exactly, because all values of the bytes are
+# equally likely. It is nearly Gaussian in the middle, and ends at 3.45 sigma: a neuron that is
+# further below its threshold never spikes.
 
 # %%
 digits = bitlif.Config.load("digits")
@@ -45,9 +45,9 @@ plt.show()
 # %% [markdown]
 # ## The probability of a spike
 #
-# In each step a neuron spikes if its membrane plus a new draw reaches the threshold. Train the
-# digits, run the test windows, and count how often neurons spike at each distance from the
-# threshold: the measured share follows the distribution of the noise. Without noise this curve
+# In each step a neuron spikes if its membrane potential plus a new draw reaches the threshold.
+# Train the digits, run the test windows, and count how often neurons spike at each distance from
+# the threshold: the measured share follows the distribution of the noise. Without noise this curve
 # would be a step, and its derivative, which learning needs, would be zero almost everywhere.
 
 # %%
@@ -87,11 +87,11 @@ print(f"largest distance from the Gaussian curve: {worst:.3f}")
 # %% [markdown]
 # ## Too little, too much
 #
-# A student learns the hidden weights of a teacher from the teacher's spikes alone. Of two error
-# rules, the likelihood rule divides the density of the noise by the probability of a spike, so that
-# it learns also far from the threshold. The clipped rule does not divide. From zero weights, far
-# below the threshold, it sees no error unless the noise reaches the threshold. Each point is the
-# median of three students, on 400 repetitions of a window, in integers.
+# A student learns the unknown weights of a teacher from the teacher's spikes alone. There are two
+# error rules. The likelihood rule divides the density of the noise by the probability of a spike,
+# so that it also learns far from the threshold. The clipped rule does not divide. From zero
+# weights, far below the threshold, its error is zero unless the noise reaches the threshold. Each
+# point is the median of three students, on 400 repetitions of a window, in integers.
 
 # %%
 SIGMAS = (0.02, 0.05, 0.1, 0.2, 0.3, 1.0)
@@ -122,15 +122,16 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Much noise costs both rules, because a spike then says little about the membrane. The clipped rule
-# also fails at little noise. Cooling solves this: begin with much noise and end with little.
-# `bitlif teacher` and [the source's claims](../figures.md) show it.
+# With much noise both rules are worse, because a spike then says little about the membrane
+# potential. The clipped rule also fails with little noise. Cooling solves this: begin with much
+# noise and end with little. `bitlif teacher` and [the source's claims](../figures.md) show it.
 #
 # ## Random bits for small updates
 #
-# The second noise source belongs to the weights. In four bits, most updates of the digits are far
-# below half an LSB. Rounded to nearest they all vanish. Rounded stochastically they move a weight
-# with a probability that equals their size, so the average is right.
+# The second noise source belongs to the weight update. With weights of four bits, most updates for
+# the digits are far below half an LSB. Rounded to nearest, they all vanish. Rounded stochastically,
+# they change a weight by one LSB with a probability that equals their size in LSBs, so the average
+# is correct.
 
 # %%
 small = bitlif.Config.load("digits-4bit")

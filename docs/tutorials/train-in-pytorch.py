@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Train in PyTorch, run in gates
 #
-# A network is trained in PyTorch on the integers that gates compute. The same spikes then come out
-# of the compiled RTL, and the network becomes a bitstream for an iCEBreaker.
+# A network is trained in PyTorch on the integers that gates compute. The compiled RTL then gives
+# the same spikes, and the network becomes a bitstream for an iCEBreaker.
 
 # %%
 import json
@@ -24,8 +24,8 @@ from bitlif.tasks.suit_network import suit_network
 # %% [markdown]
 # ## A network that suits the data
 #
-# `suit_network` chooses leaks, gains, formats and noise for the spikes of one's own data. Weights
-# of 8 bits are enough here.
+# `suit_network` chooses leaks, gains, formats and noise for the spikes of your own data. Weights of
+# 8 bits are enough here.
 
 # %%
 irises = load_iris()
@@ -38,9 +38,9 @@ print(f"{data.train.windows} windows to train with, {data.test.windows} to test 
 # %% [markdown]
 # ## Train
 #
-# `bitlif.torch.Network` is a module like any other: an optimiser of PyTorch, a loss, batches. Its
-# forward pass computes integers, so there is nothing to quantise afterwards. The label's neuron
-# should spike in three steps of ten, the others never.
+# `bitlif.torch.Network` is trained like any other PyTorch module, with an optimiser, a loss and
+# batches. Its forward pass computes integers, so there is nothing to quantise afterwards. The
+# label's neuron should spike in three steps of ten, the other neurons never.
 
 
 # %%
@@ -91,7 +91,7 @@ print(f"{np.mean(told == data.test_labels):.1%} of {len(told)} test windows are 
 # ## The same spikes in gates
 #
 # The backend `"rtl"` is the core's Verilog, compiled by Verilator. Every spike of every neuron, and
-# every membrane in every step, is that of PyTorch.
+# every membrane potential in every step, equals that of PyTorch.
 
 # %%
 signals = network.signals(test)
@@ -125,10 +125,10 @@ plt.show()
 # ## The bitstream
 #
 # `bitlif build` synthesises the network with a serial port, places and routes it, and packs the
-# bitstream. It checks that the core on the board is cell by cell the netlist that the backend
-# `netlist:ice40` simulates. `--inference` leaves the learning hardware out. The widths are the
-# least, one neuron and one weight per clock cycle; without these options they are the fastest that
-# fit.
+# bitstream. It checks cell by cell that the core in the bitstream is the netlist that the backend
+# `netlist:ice40` simulates. `--inference` omits the learning hardware. The widths are the smallest:
+# one neuron and one weight per clock cycle. Without these options, the build chooses the fastest
+# widths that fit.
 
 # %%
 config.save("iris.toml")
@@ -166,5 +166,5 @@ save_network_weights("weights.npz", weights, config)
 # ## Next
 #
 # * [Boards](../boards.md) shows which networks fit where.
-# * [Training in PyTorch](../torch.md) has gradients, losses and the digits.
-# * [Fine-tune on the core](fine-tune-on-the-core.md) lets the core train on.
+# * [Training in PyTorch](../torch.md) describes gradients, losses and results on the digits.
+# * [Fine-tune on the core](fine-tune-on-the-core.md) continues training on the core.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Which bits do I need?
 #
-# Bits cost memory and gates. This tutorial asks, for a table of breast tumours, how many bits the
-# weights need and whether their updates need random bits, with a small study on two workers, and
+# Bits cost memory and gates. For a table of breast tumours, this tutorial asks how many bits the
+# weights need and whether their updates need random bits. It runs a small study on two workers and
 # reads the answer from its report.
 
 # %%
@@ -30,10 +30,10 @@ def run(command):
 # %% [markdown]
 # ## The study file
 #
-# The data are a CSV file with one row per tumour and a column `y`. `[task]` names it. Without
-# `config`, each point starts from a configuration that is scaled to the data. Two axes make a grid
-# of ten points, and each is trained with three seeds: data split, spikes, order and noise all
-# depend on the seed.
+# The data are a CSV file with one row per tumour and a column `y`. The table `[task]` names this
+# file. Without `config`, each point starts from a configuration that is scaled to the data. Two
+# axes make a grid of ten points, and each point is trained with three seeds: data split, spikes,
+# order and noise all depend on the seed.
 
 # %%
 tumours = load_breast_cancer()
@@ -65,8 +65,8 @@ print(f"{len(table)} tumours, {tumours.data.shape[1]} measurements")
 # %% [markdown]
 # ## Run it
 #
-# Results are written as they arrive. Stop the command at any moment and start it again: it
-# continues, and ends with the same table.
+# Results are written as they arrive. You can stop the command at any time. Run it again to
+# continue; the final table is the same.
 
 # %% varies
 run("bitlif study tumours.toml --out study --workers 2")
@@ -105,9 +105,9 @@ Image("study/report/pareto.png", width=700)
 Image("study/report/interactions.png", width=700)
 
 # %% [markdown]
-# With two or three bits and no random bits nothing is learned: every update is below half an LSB,
-# and rounds to nothing. Eight random bits save most of the accuracy for 31 bits of state. From six
-# bits on they make no difference here. The recommended point:
+# With two or three weight bits and no random bits nothing is learned: every update is below half an
+# LSB and rounds to 0. Eight random bits recover most of the accuracy for 31 bits of state. With six
+# or more weight bits they make no difference here. The recommended point:
 
 # %%
 report = json.loads(Path("study/report/report.json").read_text())
@@ -118,7 +118,7 @@ print(f"weights {recommended.synapse.weight}, {recommended.learning.random_bits}
 # %% [markdown]
 # ## On a board
 #
-# `bitlif estimate` says what that configuration needs on an FPGA.
+# `bitlif estimate` estimates what this configuration needs on an FPGA.
 
 # %%
 run("bitlif estimate study/report/recommended.toml --board icebreaker")

