@@ -43,9 +43,10 @@ print(f"test accuracy {history[-1].test_accuracy:.1%}")
 # %% [markdown]
 # ## Export
 #
-# `core_verilog` returns what `bitlif verilog CONFIG --inference --weights FILE` writes. The header
-# of the file explains every port. Streams use ready/valid handshakes: a transfer happens at each
-# rising edge at which both are high.
+# `core_verilog` returns the text of the core, weights included. `bitlif verilog CONFIG --inference
+# --weights FILE` writes the same core, with the weights in a separate file. The header of the file
+# explains every port. Streams use ready/valid handshakes: a transfer happens at each rising edge at
+# which both are high.
 
 # %%
 verilog = core_verilog(config, learning=False, weights=core.weights())
