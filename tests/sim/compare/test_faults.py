@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bitlif.hdl.export.verilog import core_verilog
 from bitlif.model.config.config import Config
 from bitlif.model.errors import BitlifError
 from bitlif.scripts.main import main
@@ -75,9 +74,12 @@ def with_wide_rows(config: Config, rows: str) -> Config:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_is_detected_in_its_signal(name: str, tmp_path: Path) -> None:
-    config = FAULTS[name].config
-    detected(name, config, tmp_path, 3, FAULTS[name].signal)
-    assert core_verilog(config) == core_verilog(config)  # the patches are undone
+    fault = FAULTS[name]
+    patches = [(owner, attribute) for owner, attribute, _ in fault.patches(fault.config)]
+    clean = [getattr(*patch) for patch in patches]
+    detected(name, fault.config, tmp_path, 3, fault.signal)
+    # The patches are undone.
+    assert [getattr(*patch) for patch in patches] == clean
 
 
 @pytest.mark.parametrize(
