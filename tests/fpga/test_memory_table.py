@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bitlif.fpga.memory_table import MemoryRow, memory_rows
 from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
 from bitlif.model.errors import BitlifError
 
 DIGITS = Config.load("digits")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "network-gates.md"
 
 
 def row(config: Config, family: str, name: str) -> MemoryRow:
@@ -50,6 +54,12 @@ def test_inference_only_cores_have_fewer_memories() -> None:
     names = {own.memory for own in memory_rows(DIGITS, "ecp5", learning=False)}
     assert "weights" in names
     assert "gradient" not in names
+
+
+def test_bits_of_a_window_of_a_network_are_those_of_the_document() -> None:
+    rows = memory_rows(NetworkConfig.load("digits-96"), "ecp5")
+    bits = sum(own.rows * own.bits for own in rows if own.memory.endswith(" of a window"))
+    assert f"these memories have {bits:,} bits" in DOCUMENT.read_text("utf-8")
 
 
 def test_unknown_family_is_rejected() -> None:
