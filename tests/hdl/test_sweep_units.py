@@ -16,6 +16,8 @@ from bitlif.hdl.adjoint import AdjointPipe
 from bitlif.hdl.credit import CreditPipe, CreditTree
 from bitlif.hdl.fixed import shape_for, shape_of
 from bitlif.hdl.gradient_pass import GradientPass
+from bitlif.hdl.sign_pass import SignPass
+from bitlif.hdl.spike_update import SpikeUpdate
 from bitlif.hdl.surrogate import SurrogatePipe
 from bitlif.hdl.window_memories import MARK_BITS
 from bitlif.model import network_clocks as clocks
@@ -154,6 +156,7 @@ def test_surrogate_matches_the_model(number: int) -> None:
 
 def test_clock_cycles_of_the_model_are_those_of_the_stages() -> None:
     assert (AdjointPipe.latency, CreditPipe.latency) == (clocks.ADJOINT, clocks.CREDIT)
+    assert (SpikeUpdate.latency, SignPass.latency) == (clocks.UPDATE, clocks.SIGN)
     assert (GradientPass.latency, MARK_BITS) == (clocks.GRADIENT, clocks.MARK_BITS)
     one = CreditTree(signed(3), signed(3), signed(6), 1, 0)
     assert 2 + one.latency == clocks.TREE
