@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Const, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Array, Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from bitlif.model.interval import Interval
@@ -11,6 +12,9 @@ from bitlif.model.noise import NoiseConfig
 
 from .fixed import shape_for
 from .pipeline import Pipe
+
+LARGEST_ARRAY = 1 << 11
+"""Quantiles up to which they are an `Array`: Amaranth needs quadratic time to convert one."""
 
 
 def draw_shape(config: NoiseConfig) -> Shape:
@@ -49,11 +53,10 @@ class NoiseDraw(wiring.Component):
         if config.kind == "inverse_cdf":
             # The quantiles are symmetric: the table holds the upper half, the top bit the sign.
             half = 1 << (config.word_bits - 1)
-            upper = Array(Const(int(q), self.draw.shape()) for q in config.quantiles[half:])
             index = Signal(config.word_bits - 1)
             top = self.word[-1]
             m.d.comb += index.eq(self.word[:-1] ^ (~top).replicate(config.word_bits - 1))
-            level = pipe.register(upper[index], "level", self.draw.shape())
+            level = self._looked_up(m, pipe, [int(q) for q in config.quantiles[half:]], index)
             m.d.sync += self.draw.eq(Mux(pipe.register(top, "top"), level, -level))
             return m
         bits = 1 if config.kind == "popcount" else config.word_bits
@@ -72,3 +75,15 @@ class NoiseDraw(wiring.Component):
             terms = pairs + terms[2 * len(pairs) :]
         m.d.sync += self.draw.eq(terms[0])
         return m
+
+    def _looked_up(self, m: Module, pipe: Pipe, levels: list[int], index: Signal) -> Value:
+        """Return the level at an index, one clock cycle later. Levels are not negative."""
+        if len(levels) <= LARGEST_ARRAY:
+            table = Array(Const(level, self.draw.shape()) for level in levels)
+            return pipe.register(table[index], "level", self.draw.shape())
+        m.submodules.quantiles = memory = Memory(
+            shape=unsigned(len(self.draw) - 1), depth=len(levels), init=levels
+        )
+        read = memory.read_port()
+        m.d.comb += read.addr.eq(index)
+        return read.data

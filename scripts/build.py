@@ -26,6 +26,7 @@ from .console.terminal import (
     result_table,
     say,
 )
+from .support.learnable import warn_unless_learnable
 
 if TYPE_CHECKING:
     from bitlif.fpga.build_report import BitstreamReport
@@ -121,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(config, NetworkConfig):
             raise BitlifError("--weights must not be given with a network, whose host loads them")
         weights = load_weights(args.weights, config)
+    if not args.inference:
+        warn_unless_learnable(config)
     program = _programmer(board.programmer) if args.program else []
     out = Path(args.out or f"out/build/{file_name(config.name)}-{args.board}")
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import warnings
 from collections.abc import Collection, Sequence
+from typing import NoReturn
 
 import bitlif
 from bitlif.hdl.export.programs import guard_process
@@ -49,7 +52,7 @@ Each command is a module in this folder. Its ``add_parser(subparsers)`` adds the
 the default ``run`` to the function that executes the command.
 """
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
 
 MESSAGE = 1000
 """Most characters of an error message."""
@@ -68,8 +71,8 @@ def build_parser(commands: Collection[str] = tuple(SUBCOMMANDS)) -> Parser:
         description=bitlif.__doc__,
         epilog="`bitlif help COMMAND` shows options and examples of a command. Exit status: "
         "0 success, 1 a check failed, 2 an argument was wrong or an output could not be written, "
-        "130 interrupted. Files are written before results are printed, and a pipe that is closed "
-        "by its reader is not an error.",
+        "130 interrupted, 143 terminated. Files are written before results are printed, and a "
+        "pipe that is closed by its reader is not an error.",
     )
     parser.add_argument("--version", action="version", version=f"bitlif {bitlif.__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -98,6 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The process serves this command only. From here on, no program that it or a library
         # starts is taken from the current directory.
         guard_process()
+        signal.signal(signal.SIGTERM, _terminate)
+        # Amaranth warns of gates that were not finished, which is no news after an error.
+        warnings.filterwarnings("ignore", ".* created but never used")
     words = list(sys.argv[1:] if arguments is None else arguments)
     stopped = False
     with guarded_streams() as out:
@@ -116,6 +122,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+class Terminated(KeyboardInterrupt):
+    """The signal SIGTERM, which removes unfinished files as an interrupt does."""
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated
+
+
 def _run(words: list[str]) -> int:
     # The options before the command take no values.
     command = next((word for word in words if not word.startswith("-")), "")
@@ -132,6 +146,9 @@ def _run(words: list[str]) -> int:
         return _refused(command, f"{error.strerror or error}{where}")
     except MemoryError:
         return _refused(command, "there is not enough memory")
+    except Terminated:
+        say(f"bitlif {command}: terminated")
+        return EXIT_TERMINATED
     except KeyboardInterrupt:
         say(f"bitlif {command}: interrupted")
         return EXIT_INTERRUPTED

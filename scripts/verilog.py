@@ -24,6 +24,7 @@ from .console.terminal import (
     progress_bars,
     require_gates,
 )
+from .support.learnable import warn_unless_learnable
 
 if TYPE_CHECKING:
     from bitlif.hdl.export.convert import Progress
@@ -76,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the core, alone or with its bus interface."""
     config = load_any_config(args.config)
     require_gates()
+    if not args.inference:
+        warn_unless_learnable(config)
     if isinstance(config, NetworkConfig):
         return write_network(config, args)
     from bitlif.hdl.export.verilog import axi_verilog, core_name, core_verilog

@@ -11,6 +11,8 @@ from bitlif.model.errors import BitlifError, require_int
 from bitlif.model.text import path_text
 from bitlif.scripts.console.terminal import add_duplicates, chosen_events
 
+from .learnable import require_learnable_any
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -98,12 +100,15 @@ def chosen_work(
     Raises
     ------
     BitlifError
-        If a file cannot be read or does not fit the configuration, the files and ``--windows``
-        do not agree, or targets are given that nothing reads.
+        If the windows are learned and the configuration cannot learn, a file cannot be read or
+        does not fit the configuration, the files and ``--windows`` do not agree, or targets are
+        given that nothing reads.
     """
     from bitlif.model.files.weight_file import load_weights
     from bitlif.tasks.stimulus import random_work
 
+    if learning:
+        require_learnable_any(config)
     _check_targets(args, config, learning=learning)
     weights = None if args.weights is None else load_weights(args.weights, config)
     events, targets, windows = _files(args, config, windows, most)
@@ -129,6 +134,8 @@ def chosen_network_work(
     from bitlif.sim.compare.network_expected import random_network_work
 
     outer = network.outer
+    if learning:
+        require_learnable_any(network)
     _check_targets(args, outer, learning=learning)
     weights = None if args.weights is None else load_network_weights(args.weights, network)
     events, targets, windows = _files(args, network, windows, most)

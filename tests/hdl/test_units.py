@@ -317,8 +317,12 @@ def test_leap_lfsr_follows_the_stream_of_the_model(width: int, leap: int, reach:
         {"noise__words": 1, "noise__word_bits": 1},
         {"noise__kind": "popcount", "noise__words": 3, "noise__word_bits": 5},
         {"noise__kind": "inverse_cdf", "noise__words": 1, "noise__word_bits": 7},
+        {
+            "noise__kind": "inverse_cdf", "noise__words": 1, "noise__word_bits": 13,
+            "noise__level_bits": 16,
+        },
     ],
-)
+)  # fmt: skip
 def test_draws_match_the_model_for_random_words(changes: dict[str, Any]) -> None:
     noise = Config.load("tiny").replace(**changes).noise
     rng = random.Random(str(changes))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -104,6 +107,20 @@ def test_run_writes_the_format_of_a_links_name(home: Path) -> None:
     assert main(shlex.split(call)) == 0
     assert Path("data.bin").read_bytes().startswith(b"PK")
     assert Path("out.npz").is_symlink()
+
+
+def test_terminated_verilog_leaves_no_file(home: Path) -> None:
+    before = sorted(home.iterdir())
+    words = ["verilog", "digits-96", "--out", "network.sv"]
+    with subprocess.Popen([sys.executable, "-m", "bitlif", *words], stderr=subprocess.PIPE) as own:
+        while sorted(home.iterdir()) == before:
+            assert own.poll() is None
+            time.sleep(0.01)
+        own.terminate()
+        _, errors = own.communicate()
+    assert own.returncode == 143
+    assert errors.decode().splitlines() == ["bitlif verilog: terminated"]
+    assert sorted(home.iterdir()) == before
 
 
 def test_failed_verilog_leaves_no_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
