@@ -136,6 +136,9 @@ class NewFolder(contextlib.AbstractContextManager["NewFolder"]):
                 except OSError:
                     self._handle = -1  # without locks, no process removes it
                     break
+                except BaseException:
+                    self.folder.rmdir()
+                    raise
         except BaseException:
             self._parents.discard()
             raise
@@ -304,8 +307,9 @@ class NewFile:
         try:
             self._make(path.suffix if re.fullmatch(_SUFFIX, path.suffix) else "")
         except BaseException:
-            if self._parents:
+            if self._handle is None and self._parents:
                 self._parents.discard()
+            self.close()
             raise
 
     def _make(self, end: str) -> None:

@@ -126,6 +126,9 @@ class OutputFolder(AbstractContextManager["OutputFolder"]):
         except OSError as error:
             self._made.close()
             raise _unwritable(what, path, error) from error
+        except BaseException:
+            self._made.close()
+            raise
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Remove the hidden folder unless it was moved to `path` or an error names it."""
@@ -224,6 +227,9 @@ class OutputFile(AbstractContextManager["OutputFile"]):
             except OSError as error:
                 self._made.close()
                 raise _unwritable(what, path, error) from error
+            except BaseException:
+                self._made.close()
+                raise
 
     def __exit__(self, *exception: object) -> None:
         """Remove the hidden file unless it was moved to `path`."""

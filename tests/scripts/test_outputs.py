@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -109,13 +108,25 @@ def test_run_writes_the_format_of_a_links_name(home: Path) -> None:
     assert Path("out.npz").is_symlink()
 
 
+SLOW_VERILOG = """
+import time, bitlif.hdl.export.verilog
+from bitlif.scripts.main import main
+def convert(*_, **__):
+    print("converting", flush=True)
+    time.sleep(3600)
+bitlif.hdl.export.verilog.core_verilog = convert
+raise SystemExit(main())
+"""
+"""A command that does not end."""
+
+
 def test_terminated_verilog_leaves_no_file(home: Path) -> None:
     before = sorted(home.iterdir())
-    words = ["verilog", "digits-96", "--out", "network.sv"]
-    with subprocess.Popen([sys.executable, "-m", "bitlif", *words], stderr=subprocess.PIPE) as own:
-        while sorted(home.iterdir()) == before:
-            assert own.poll() is None
-            time.sleep(0.01)
+    words = [sys.executable, "-c", SLOW_VERILOG, "verilog", "tiny", "--out", "new.sv"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as own:
+        assert own.stdout is not None
+        assert own.stdout.readline() == b"converting\n"
+        assert sorted(home.iterdir()) != before
         own.terminate()
         _, errors = own.communicate()
     assert own.returncode == 143

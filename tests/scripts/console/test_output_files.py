@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -249,6 +249,20 @@ def test_interruption_changes_nothing(
     assert names(tmp_path) == ([] if before == "nothing" else ["out"])
     if before != "nothing":
         assert names(tmp_path / "out") == (OLD if before == "result" else [])
+
+
+@pytest.mark.parametrize("make", [OutputFile, lambda path: OutputFolder(path, "learn")])
+def test_interruption_while_it_is_opened_leaves_nothing(
+    make: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(handle: int) -> None:
+        assert list(tmp_path.iterdir())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_interruption_removes_created_parents(tmp_path: Path) -> None:
