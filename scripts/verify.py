@@ -71,7 +71,7 @@ def add_parser(subparsers: SubParsers) -> None:
 
         Of a network, every layer is compared: its forward steps, its sweep, and its weights. The
         core is reset twice before, once in its forward steps and once in its sweep. A difference is
-        reported with its layer.
+        reported with its layer and the operation.
         {HELP}""",
         (
             "bitlif verify tiny --simulator icarus",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from bitlif.hdl.core_signals import COUNTERS
 from bitlif.model.constants import Filter
@@ -10,19 +13,33 @@ from bitlif.model.derive import derive
 from bitlif.model.table import table_bin
 from bitlif.tasks.scenario import Work
 
-from .expected import Expected
-
 Place = tuple[int, ...]
 
 
-def explain_operation(work: Work, expected: Expected, signal: str, place: Place) -> str:
+class ModelRun(Protocol):
+    """What an explanation reads of the model's run: `bitlif.sim.compare.expected.Expected`."""
+
+    @property
+    def observed(self) -> Mapping[str, NDArray[Any]]:
+        """Values by name."""
+
+    @property
+    def phases(self) -> Sequence[int]:
+        """Phase of the schedule in each window."""
+
+    @property
+    def targets(self) -> NDArray[Any]:
+        """Raw targets, (W, T, M)."""
+
+
+def explain_operation(work: Work, expected: ModelRun, signal: str, place: Place) -> str:
     """Return the operation that yields a value, as text; empty if the signal has none.
 
     Parameters
     ----------
     work : Work
         What was run.
-    expected : Expected
+    expected : ModelRun
         The model's run.
     signal : str
         Name of the signal.
@@ -33,7 +50,7 @@ def explain_operation(work: Work, expected: Expected, signal: str, place: Place)
     return explain(work, expected, place) if explain else ""
 
 
-def _previous(expected: Expected, name: str, place: Place, keep: str) -> int:
+def _previous(expected: ModelRun, name: str, place: Place, keep: str) -> int:
     """Return a neuron's or input's value of the step before; `keep` says if windows carry it."""
     w, t, unit = place
     array = expected.observed[name]
@@ -50,7 +67,7 @@ def _filter(f: Filter, state: int, taken: int) -> str:
     )
 
 
-def _weight_sum(work: Work, expected: Expected, place: Place) -> str:
+def _weight_sum(work: Work, expected: ModelRun, place: Place) -> str:
     w, t, neuron = place
     step = w * work.config.window.steps + t
     start, stop = (int(p) for p in work.events.pointers[step : step + 2])
@@ -60,19 +77,19 @@ def _weight_sum(work: Work, expected: Expected, place: Place) -> str:
     return (terms + (" + ..." if len(inputs) > 8 else "")) or "0: no input spikes"
 
 
-def _current(work: Work, expected: Expected, place: Place) -> str:
+def _current(work: Work, expected: ModelRun, place: Place) -> str:
     state = _previous(expected, "synaptic current", place, work.config.window.state)
     taken = int(expected.observed["weight sum"][place])
     return _filter(derive(work.config).constants.current, state, taken)
 
 
-def _membrane(work: Work, expected: Expected, place: Place) -> str:
+def _membrane(work: Work, expected: ModelRun, place: Place) -> str:
     state = _previous(expected, "kept membrane", place, work.config.window.state)
     taken = int(expected.observed["synaptic current"][place])
     return _filter(derive(work.config).constants.membrane, state, taken)
 
 
-def _draw(work: Work, expected: Expected, place: Place) -> str:
+def _draw(work: Work, expected: ModelRun, place: Place) -> str:
     sizes, noise = work.config.layer, work.config.noise
     slot, lane = divmod(place[2], sizes.lanes)
     clears = work.config.window.lfsr == "clear"
@@ -83,21 +100,21 @@ def _draw(work: Work, expected: Expected, place: Place) -> str:
     )
 
 
-def _noise(work: Work, expected: Expected, place: Place) -> tuple[int, str]:
+def _noise(work: Work, expected: ModelRun, place: Place) -> tuple[int, str]:
     c, phase = derive(work.config).constants, derive(work.config).phases[expected.phases[place[0]]]
     draw = int(expected.observed["noise draw"][place])
     noise = (phase.noise_scale * draw + c.noise_bias) >> c.noise_shift
     return noise, f"({phase.noise_scale} x {draw} + {c.noise_bias}) >> {c.noise_shift}"
 
 
-def _spike(work: Work, expected: Expected, place: Place) -> str:
+def _spike(work: Work, expected: ModelRun, place: Place) -> str:
     c = derive(work.config).constants
     noise, how = _noise(work, expected, place)
     before = int(expected.observed["membrane potential"][place])
     return f"{before} + {noise} >= {c.threshold}, where the noise {noise} is {how}"
 
 
-def _kept(work: Work, expected: Expected, place: Place) -> str:
+def _kept(work: Work, expected: ModelRun, place: Place) -> str:
     c = derive(work.config).constants
     before = int(expected.observed["membrane potential"][place])
     noise, _ = _noise(work, expected, place)
@@ -114,7 +131,7 @@ def _kept(work: Work, expected: Expected, place: Place) -> str:
     return f"{text} without a reset, saturated to {c.membrane.low} ..= {c.membrane.high}"
 
 
-def _error(work: Work, expected: Expected, place: Place) -> str:
+def _error(work: Work, expected: ModelRun, place: Place) -> str:
     derived = derive(work.config)
     c, phase = derived.constants, derived.phases[expected.phases[place[0]]]
     index = table_bin(int(expected.observed["membrane potential"][place]), phase, c)
@@ -131,18 +148,18 @@ def _input_spike(work: Work, place: Place) -> int:
     return int(unit in work.events.addresses[start:stop])
 
 
-def _synaptic_trace(work: Work, expected: Expected, place: Place) -> str:
+def _synaptic_trace(work: Work, expected: ModelRun, place: Place) -> str:
     state = _previous(expected, "synaptic trace", place, work.config.window.trace)
     return _filter(derive(work.config).constants.trace_current, state, _input_spike(work, place))
 
 
-def _trace(work: Work, expected: Expected, place: Place) -> str:
+def _trace(work: Work, expected: ModelRun, place: Place) -> str:
     state = _previous(expected, "PSP trace", place, work.config.window.trace)
     taken = int(expected.observed["synaptic trace"][place])
     return _filter(derive(work.config).constants.trace, state, taken)
 
 
-def _gradient(work: Work, expected: Expected, place: Place) -> str:
+def _gradient(work: Work, expected: ModelRun, place: Place) -> str:
     w, j, neuron = place
     errors = expected.observed["error"][w, :, neuron]
     traces = expected.observed["PSP trace"][w, :, j]
@@ -152,7 +169,7 @@ def _gradient(work: Work, expected: Expected, place: Place) -> str:
     return f"{terms or 0}{rest}, the sum of error x trace over {len(active)} steps"
 
 
-def _weight(work: Work, expected: Expected, place: Place) -> str:
+def _weight(work: Work, expected: ModelRun, place: Place) -> str:
     w, j, neuron = place
     derived = derive(work.config)
     c, phase = derived.constants, derived.phases[expected.phases[w]]
@@ -166,11 +183,11 @@ def _weight(work: Work, expected: Expected, place: Place) -> str:
     )
 
 
-def _counter(work: Work, expected: Expected, place: Place) -> str:
+def _counter(work: Work, expected: ModelRun, place: Place) -> str:
     return f"the number of {COUNTERS[place[0]].replace('_', ' ')}"
 
 
-EXPLANATIONS: dict[str, Callable[[Work, Expected, Place], str]] = {
+EXPLANATIONS: dict[str, Callable[[Work, ModelRun, Place], str]] = {
     "weight sum": _weight_sum,
     "synaptic current": _current,
     "membrane potential": _membrane,

@@ -15,6 +15,7 @@ from bitlif.tasks.scenario import NetworkWork
 from .compare import Mismatch, RunComparison, SignalPair
 from .network_crosscheck import STEP, SYNAPSE, first_mismatch, signal_name
 from .network_expected import ExpectedLayer, NetworkExpected, compute_network_expected
+from .network_explain import with_operation
 
 if TYPE_CHECKING:
     from bitlif.sim.cocotb.network_cosim import LayerRun, NetworkRun
@@ -59,7 +60,7 @@ def compare_network_run(
             ends[f"layer.{number} end: clocks of windows"] = SignalPair(
                 found, due[number], ("window",)
             )
-    return _comparison(work, windowed, ends)
+    return _comparison(work, windowed, ends, expected)
 
 
 def _observed(number: int, own: LayerRun, right: ExpectedLayer) -> dict[str, SignalPair]:
@@ -122,8 +123,9 @@ def _window_ends(work: NetworkWork) -> np.ndarray:
 
 
 def _comparison(
-    work: NetworkWork, windowed: dict[str, SignalPair], ends: dict[str, SignalPair]
-) -> RunComparison:
+    work: NetworkWork, windowed: dict[str, SignalPair], ends: dict[str, SignalPair],
+    expected: NetworkExpected,
+) -> RunComparison:  # fmt: skip
     windows, layers = work.events.windows, len(work.network.layers)
     pairs = windowed | ends
     counts = np.zeros((windows, 2), np.int64)
@@ -147,6 +149,9 @@ def _comparison(
                 spot = dict(zip(pair.axes, here, strict=True))
                 first = Mismatch(name, spot, int(pair.gates[here]), int(pair.model[here]), "")
                 break
+    if first is not None:
+        counters = SWEPT_COUNTERS if work.learns else FORWARD_COUNTERS
+        first = with_operation(first, work, expected, counters)
     return RunComparison(
         {name: int(pair.gates.size) for name, pair in pairs.items()},
         {name: int(pair.differs.sum()) for name, pair in pairs.items()},

@@ -19,6 +19,8 @@ from bitlif.tasks.scenario import NetworkWork
 
 from .compare import Mismatch, SignalPair
 from .crosscheck import BackendComparison, compare_windows
+from .network_expected import compute_network_expected
+from .network_explain import with_operation
 
 STEP, SYNAPSE = ("window", "step", "neuron"), ("window", "input", "neuron")
 
@@ -36,6 +38,9 @@ ORDER = (
     "weight",
 )  # fmt: skip
 """All signals of a step, or of the end of a window that is learned, as they are computed."""
+
+COMPARED_COUNTERS = tuple(name for name in NETWORK_COUNTERS if name != "synaptic_events")
+"""Counters of each layer; gates count no synaptic operations."""
 
 ENDS = ("gradient", "weight")
 """Signals of the end of a window that is learned."""
@@ -71,11 +76,19 @@ def crosscheck_network(
     layers, steps = len(work.network.layers), work.events.steps
 
     def first(pairs: dict[str, SignalPair], w: int) -> Mismatch | None:
-        return first_mismatch(pairs, w, layers, steps)
+        found = first_mismatch(pairs, w, layers, steps)
+        return None if found is None else _explained(found, work, w)
 
     return compare_windows(
         cores, work, lambda core, w: _run_window(core, work, w), _axes, first, report
     )
+
+
+def _explained(found: Mismatch, work: NetworkWork, w: int) -> Mismatch:
+    """Return a mismatch of window w with the model's operation."""
+    # An operation needs no window before the one before.
+    expected = compute_network_expected(work.first_windows(w + 1), since=max(w - 1, 0))
+    return with_operation(found, work, expected, COMPARED_COUNTERS)
 
 
 def signal_name(layer: int, part: str, signal: str) -> str:
@@ -117,7 +130,7 @@ def _run_window(core: Any, work: NetworkWork, w: int) -> dict[str, NDArray[Any]]
             "update LFSR": np.array(state.update_lfsr, np.uint64),
             "sweep LFSR": np.array(sweep, np.uint64),
             "phase": np.array([state.phase]),
-            "counters": np.array([counters[n] for n in NETWORK_COUNTERS if n != "synaptic_events"]),
+            "counters": np.array([counters[name] for name in COMPARED_COUNTERS]),
             "signature": np.array([signatures[number]]),
         }
         seen |= {signal_name(number, "end", name): values for name, values in ends.items()}

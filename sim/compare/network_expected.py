@@ -22,7 +22,7 @@ from bitlif.tasks.scenario import NetworkWork
 from bitlif.tasks.stimulus import random_work
 
 from .expected import neuron_signals
-from .sweep_again import Draws, sweep_again, window_errors
+from .sweep_again import first_states, sweep_again, sweep_source, update_source, window_errors
 
 FORWARD_COUNTERS = ("current_saturations", "membrane_saturations")
 """Counters that every layer increments in the forward steps."""
@@ -74,16 +74,20 @@ class NetworkExpected:
     layers : list of ExpectedLayer
     signature : (W,) int64
         Signature of the network after each window.
+    since : int
+        Number of the first window that was kept.
     """
 
     layers: list[ExpectedLayer]
     signature: NDArray[np.int64]
+    since: int = 0
 
 
 def compute_network_expected(
     work: NetworkWork,
     *,
     interpreted: bool = False,
+    since: int = 0,
     progress: Callable[[], None] | None = None,
 ) -> NetworkExpected:
     """Run the integer model window by window, and keep every value.
@@ -93,6 +97,8 @@ def compute_network_expected(
     work : NetworkWork
     interpreted : bool
         Run the model without compiling it, which is faster for a few small windows.
+    since : int
+        First window to keep. Those before it are only run; signatures and counters start with it.
     progress : function or None
         Called after each window.
 
@@ -106,7 +112,9 @@ def compute_network_expected(
     model.load(work.weights)
     recorders = [_Recorder(network, number) for number in range(len(network.layers))]
     values: list[int] = []
-    for w in range(work.events.windows):
+    if since:
+        _run_first(model, work, since)
+    for w in range(since, work.events.windows):
         before = model.snapshot()
         one, goals = work.events.select([w]), work.targets[w : w + 1]
         raster = np.asarray(one.raster()[0], np.int64)
@@ -139,7 +147,17 @@ def compute_network_expected(
         if progress:
             progress()
     state = model.snapshot()
-    return NetworkExpected([own.expected(state) for own in recorders], np.array(values, np.int64))
+    layers = [own.expected(state) for own in recorders]
+    return NetworkExpected(layers, np.array(values, np.int64), since)
+
+
+def _run_first(model: Network, work: NetworkWork, count: int) -> None:
+    """Run the first windows without keeping a value."""
+    first = work.first_windows(count)
+    if work.learns:
+        model.learn(first.events, first.targets)
+    else:
+        model.run(first.events, first.targets if work.takes_targets else None)
 
 
 def raster_of(recorders: Sequence[_Recorder], number: int, events: Events) -> NDArray[np.int64]:
@@ -195,17 +213,11 @@ class _Recorder:
     ) -> NDArray[Any]:  # fmt: skip
         """Keep the signals of the sweep; return the drive of the layer before."""
         states = self.lfsr_states(before, start=True)
-        learning, lanes = self.own.config.learning, self.own.config.layer.lanes
-        bits = self.own.sweep.random_bits
         swept = sweep_again(
             self.network, self.number, drive=drive, membrane=self.last("membrane_potential"),
             spikes=self.last("spike"), inputs=inputs, weights=weights, phase=self.phases[-1],
-            sweep_draws=Draws(
-                self.own.sweep.lfsr, lanes, states["sweep"], self.own.sweep.leap, bits
-            ),
-            update_draws=Draws(
-                learning.lfsr, lanes, states["update"], learning.leap, learning.random_bits
-            ),
+            sweep_draws=sweep_source(self.own, states["sweep"]),
+            update_draws=update_source(self.own, states["update"]),
         )  # fmt: skip
         adjoints = np.asarray(result.adjoints[self.number][0], np.int64)
         gradient = np.asarray(result.gradients[self.number][0], np.int64)
@@ -260,7 +272,7 @@ class _Recorder:
         for name, (source, streams) in sources.items():
             states = stream_states(streams, source.width)
             if clear:
-                states = tuple(one.state for one in source.registers(config.layer.lanes)[0])
+                states = first_states(source, config.layer.lanes)
             found[name] = states
         return found
 

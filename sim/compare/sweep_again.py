@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitlif.model.adjoint import adjoint_sum
-from bitlif.model.config.network import NetworkConfig
+from bitlif.model.config.network import NetworkConfig, NetworkLayer
 from bitlif.model.constants import PhaseConstants
 from bitlif.model.credit import SIGN, credit
 from bitlif.model.lfsr import Lfsr, LfsrConfig, read_bits
@@ -55,6 +55,24 @@ class Draws:
             drawn.append([int(read_bits(packed, k, mask)) for k in places])  # type: ignore[no-untyped-call]
         self._now = [register.jump(count * self._leap) for register in self._now]
         return np.array([drawn[own] for own in self._of_lane], np.int64).reshape(-1, count)
+
+
+def sweep_source(own: NetworkLayer, states: Sequence[int]) -> Draws:
+    """Return the draws of a layer's sweep from these states of its LFSRs."""
+    sweep = own.sweep
+    return Draws(sweep.lfsr, own.config.layer.lanes, states, sweep.leap, sweep.random_bits)
+
+
+def update_source(own: NetworkLayer, states: Sequence[int]) -> Draws:
+    """Return the draws of a layer's updates from these states of its LFSRs."""
+    learning = own.config.learning
+    lanes, bits = own.config.layer.lanes, learning.random_bits
+    return Draws(learning.lfsr, lanes, states, learning.leap, bits)
+
+
+def first_states(source: LfsrConfig, lanes: int) -> tuple[int, ...]:
+    """Return the states of a source's distinct LFSRs at their seeds."""
+    return tuple(one.state for one in source.registers(lanes)[0])
 
 
 class SweptWindow(NamedTuple):
@@ -138,7 +156,7 @@ def sweep_again(
     own, swept = network.layers[number], network.derived_sweep(number)
     constants, c = swept.constants, network.derived(number).constants
     steps, neurons = membrane.shape
-    draws = _step_draws(own, constants.draws, steps, sweep_draws)
+    draws = step_draws(own, constants.draws, steps, sweep_draws)
     first = constants.hidden
     derivative = np.ones((steps, neurons), np.int64)
     if constants.hidden:
@@ -173,7 +191,7 @@ def sweep_again(
     return SweptWindow(drive, derivative, taken, lam, kap, gradient, weights, before)
 
 
-def _step_draws(own: Any, kinds: int, steps: int, draws: Draws) -> NDArray[Any]:
+def step_draws(own: NetworkLayer, kinds: int, steps: int, draws: Draws) -> NDArray[Any]:
     """Return the draws of the sweep, (steps in the order of the sweep, M, kinds), or zeros."""
     sizes = own.config.layer
     shown = np.zeros((steps, sizes.neurons, 3), object)

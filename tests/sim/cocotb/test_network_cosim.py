@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from network_faults import active_work, faulty_network
 from networks import random_networks, sweepable
+from operations import equations
 
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.network import Network
@@ -99,6 +100,10 @@ def test_fault_leaves_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str
     told = json.loads(capsys.readouterr().out)
     first = told["by"]["icarus"]["first"]
     assert first.startswith("layer.2 sweep: ")
+    kept = json.loads((left / "difference.json").read_text())
+    assert first.endswith(f"; the model computes {kept['operation']}")
+    *_, last = equations(kept["operation"])
+    assert (last.name, last.value) == ("kap", kept["model"])
     assert told["replay"] == str(left)
     assert (left / "waveform.fst").stat().st_size > 0
     again = ["verify", "--replay", str(left), "--simulator", "icarus", "--json"]
