@@ -71,13 +71,14 @@ def add_parser(subparsers: SubParsers) -> None:
 
         Of a network, every layer is compared: its forward steps, its sweep, and its weights. The
         core is reset twice before, once in its forward steps and once in its sweep. A difference is
-        reported with its layer and the operation.
+        reported with its layer and the operation. --inject FAULT injects a fault into all layers
+        that have the unit, and --inject FAULT@LAYER into one, counted from 0.
         {HELP}""",
         (
             "bitlif verify tiny --simulator icarus",
             "bitlif verify tiny --windows 5 --stall 0.3 --json",
             "bitlif verify tiny --inject threshold-greater --simulator icarus",
-            "bitlif verify yin-yang --inject credit-row --windows 1 --simulator verilator",
+            "bitlif verify yin-yang --inject adjoint-sign@0 --windows 1 --simulator verilator",
             "bitlif verify --list-faults",
             "bitlif verify --replay bitlif-verify-tiny",
             (
@@ -100,7 +101,11 @@ def add_parser(subparsers: SubParsers) -> None:
         default=0.0,
         help="chance that a stream stalls in a clock cycle (default: 0)",
     )
-    parser.add_argument("--inject", metavar="FAULT", help="inject this fault into the gates")
+    parser.add_argument(
+        "--inject",
+        metavar="FAULT",
+        help="inject this fault into the gates; FAULT@LAYER for one layer of a network",
+    )
     parser.add_argument(
         "--list-faults", action="store_true", help="list the faults that can be injected"
     )

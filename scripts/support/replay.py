@@ -83,7 +83,7 @@ def _verilog(work: Work | NetworkWork, fault: str) -> str:
     from bitlif.tasks.scenario import NetworkWork
 
     if isinstance(work, NetworkWork):
-        if fault in NETWORK_FAULTS:
+        if fault.partition("@")[0] in NETWORK_FAULTS:
             return faulty_network_verilog(fault, work.network)
         return network_verilog(work.network, learning=work.learns)
     if fault in FAULTS:

@@ -33,6 +33,9 @@ class NetworkBench:
         self.config, self.weights, self.events, self.stalls = config, weights, events, stalls
         self.learns = learns
         self.core = NetworkCore(config, learning=learns is not None)
+        self.design: Any = self.core
+        self.watching = [self.count]
+        self.most = MOST_CLOCKS
         self.adjoints: list[list[list[int]]] = [[] for _ in config.layers]
         self.random = random.Random(seed)
         self.steps = events.windows * events.steps
@@ -83,7 +86,7 @@ class NetworkBench:
                 elif comes:
                     self.rasters[number][self.received[number], int(address)] += 1
             self.clock += 1
-            if self.clock == MOST_CLOCKS:
+            if self.clock == self.most:
                 ctx.set(self.over, 1)
 
     async def host(self, ctx: Any) -> None:
@@ -154,6 +157,7 @@ class NetworkBench:
                 found[f"{name} {number}"] = np.array(kept[: sizes.neurons])
             found[f"noise {number}"] = tuple(ctx.get(own) for own in host.noise_lfsr)
             found[f"raster {number}"] = self.rasters[number]
+            found[f"digest {number}"] = ctx.get(getattr(core, f"digest_{number}"))
             names = FORWARD_COUNTERS
             if self.learns is not None:
                 names = SWEPT_COUNTERS
@@ -170,7 +174,9 @@ class NetworkBench:
     async def teach(self, ctx: Any) -> None:
         """Send the targets of every slot and step."""
         core, sizes = self.core, self.config.layers[-1].config.layer
-        padded = np.zeros((self.steps, sizes.slots * sizes.lanes), np.int64)
+        # Lanes without neuron ignore their targets.
+        most = 1 << self.config.layers[-1].config.error.target_bits
+        padded = np.full((self.steps, sizes.slots * sizes.lanes), most, np.int64)
         padded[:, : sizes.neurons] = self.targets
         if self.learns is not None and self.config.layers[-1].config.membrane.reset == "free":
             padded = padded[np.repeat(self.learns, self.events.steps)]
@@ -191,9 +197,10 @@ class NetworkBench:
 
 def simulated(bench: NetworkBench, *, taught: bool) -> dict[str, Any]:
     """Run a bench to its end, and return what it has found."""
-    simulator = Simulator(bench.core)
+    simulator = Simulator(bench.design)
     simulator.add_clock(1e-6)
-    simulator.add_testbench(bench.count, background=True)
+    for watching in bench.watching:
+        simulator.add_testbench(watching, background=True)
     simulator.add_testbench(bench.host)
     simulator.add_testbench(bench.collect)
     if taught:
@@ -229,7 +236,7 @@ def differences(
     found = simulated(bench, taught=teacher or learns is not None)
     if not found:
         return ["the end"]
-    expected = expected_results(config, weights, events, targets, learns, bench)
+    expected = expected_results(config, weights, events, targets, learns)
     if any(stalls):
         expected = {name: own for name, own in expected.items() if not name.startswith("clocks")}
     else:
@@ -240,7 +247,7 @@ def differences(
 
 def expected_results(
     config: NetworkConfig, weights: list[np.ndarray], events: Events, targets: np.ndarray,
-    learns: list[bool] | None, bench: NetworkBench,
+    learns: list[bool] | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what the model says that a bench must find."""
     teacher = config.layers[-1].config.membrane.reset == "teacher"
@@ -269,6 +276,8 @@ def expected_results(
                 if learn and number >= config.learned_from:
                     adjoints[number] += rows_of(config, number, result.adjoints[number][0])
         expected: dict[str, Any] = {"digest": core.signature()}
+        signatures = core.layer_signatures() or ()
+        expected |= {f"digest {number}": own for number, own in enumerate(signatures)}
     states = zip(network.states(), network.weights(), network.sweep_lfsr(), strict=True)
     for number, (state, learned, sweep) in enumerate(states):
         expected |= {

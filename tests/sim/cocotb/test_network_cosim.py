@@ -84,7 +84,7 @@ def test_command_verifies_networks(tmp_path: Path, capsys: pytest.CaptureFixture
     assert told["agree"]
     assert sum(told["by"]["icarus"]["compared"].values()) > 0
     for fault, message in (
-        ("threshold-greater", "--inject must be one of the 16 faults of networks that"),
+        ("threshold-greater", "--inject must be one of the 34 faults of networks that"),
         ("weights-stale", "no layer learns with sweep.update = 'spike'"),
     ):
         faulty_network("window").save(tmp_path / "w.toml")
@@ -96,10 +96,10 @@ def test_fault_leaves_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str
     faulty_network("spike").save(tmp_path / "n.toml")
     left = tmp_path / "left"
     call = ["verify", str(tmp_path / "n.toml"), "--windows", "1", "--simulator", "icarus", "--json"]
-    assert main([*call, "--inject", "adjoint-sign", "--stall", "0.1", "--out", str(left)]) == 1
+    assert main([*call, "--inject", "adjoint-sign@1", "--stall", "0.1", "--out", str(left)]) == 1
     told = json.loads(capsys.readouterr().out)
     first = told["by"]["icarus"]["first"]
-    assert first.startswith("layer.2 sweep: ")
+    assert first.startswith("layer.1 sweep: ")
     kept = json.loads((left / "difference.json").read_text())
     assert first.endswith(f"; the model computes {kept['operation']}")
     *_, last = equations(kept["operation"])

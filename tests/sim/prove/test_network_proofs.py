@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from network_faults import PLACES, faulty_network
+from network_faults import faulty_network, kind_of
 from networks import random_networks
 
 from bitlif.hdl.bus import register_bank
@@ -27,6 +27,7 @@ from bitlif.sim.prove.prover import prove
 ARITHMETIC = {
     "adjoint-sign": "adjoint",
     "adjoint-rounding": "adjoint",
+    "adjoint-floor": "adjoint",
     "reset-uncut": "adjoint",
     "surrogate-width": "surrogate",
     "credit-kept": "credit_sum",
@@ -36,9 +37,11 @@ ARITHMETIC = {
 """The planted faults of arithmetic units, and the unit that each is in."""
 
 ELSEWHERE = {
-    "sweep-order", "adjoint-stale", "surrogate-step",
-    "credit-row", "sweep-lfsr", "marks-stale",
-    "draws-first", "spikes-left", "spikes-inverted",
+    "sweep-order", "adjoint-stale", "active-stale", "surrogate-step", "surrogate-absent",
+    "credit-row", "credit-stale", "credit-overrun", "rows-open", "sweep-lfsr", "gradient-kept",
+    "mute-never", "marks-stale", "draws-first", "spikes-left", "sign-row", "spikes-inverted",
+    "spikes-absent", "error-absent", "flags-lost", "errors-lost", "noise-shared", "sweeps-shared",
+    "sweeps-early", "close-early", "digest-unturned",
 }  # fmt: skip
 """The planted faults of what connects the units: they are tested, not proved."""
 
@@ -116,15 +119,15 @@ def test_every_fault_is_of_a_unit_or_between_units() -> None:
 
 
 def layer_of(name: str) -> int:
-    """Return the layer whose unit has a fault; the layer after hands the credit back."""
-    return PLACES[name].layer + (ARITHMETIC[name] == "credit_sum")
+    """Return the last layer whose unit can have a fault."""
+    return NETWORK_FAULTS[name].layers(faulty_network(kind_of(name)))[-1]
 
 
 @pytest.mark.parametrize("name", ARITHMETIC)
 def test_planted_fault_is_refuted_and_replayed(name: str) -> None:
     fault = NETWORK_FAULTS[name]
     with line_replaced(fault.module, fault.line, fault.wrong):
-        found = refuted(faulty_network(PLACES[name].update), ARITHMETIC[name], layer_of(name))
+        found = refuted(faulty_network(kind_of(name)), ARITHMETIC[name], layer_of(name))
     assert found
     assert all(own.gates != own.model for own in found)
     assert found[0].operation
@@ -134,7 +137,7 @@ def test_planted_fault_is_refuted_and_replayed(name: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", ARITHMETIC)
 def test_unit_without_its_fault_is_proved(name: str) -> None:
-    config = faulty_network(PLACES[name].update)
+    config = faulty_network(kind_of(name))
     (proof, *_) = proofs(layer_units(config, layer_of(name))[ARITHMETIC[name]], LIMIT)
     assert proof.result == "proved", proof
 
