@@ -207,8 +207,8 @@ NETWORK_FAULTS = {
         "Mux(absent[lane], 0, unit.derivative)", "unit.derivative", 1,
     ),
     "credit-row": NetworkFault(
-        credit_pass, "the credit of a neuron uses the weights of its neighbour", "sweep", PASSES,
-        "neuron * sizes.rows + walk.row", "(neuron ^ 1) * sizes.rows + walk.row", -1,
+        credit_pass, "the credit of odd neurons uses weights of even ones", "sweep", PASSES,
+        "neuron * sizes.rows + walk.row", "(neuron >> 1 << 1) * sizes.rows + walk.row", -1,
     ),
     "credit-kept": NetworkFault(
         credit, "the credit of a neuron includes that of the one before", "sweep", PASSES,

@@ -96,7 +96,7 @@ def test_fault_leaves_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str
     faulty_network("spike").save(tmp_path / "n.toml")
     left = tmp_path / "left"
     call = ["verify", str(tmp_path / "n.toml"), "--windows", "1", "--simulator", "icarus", "--json"]
-    assert main([*call, "--inject", "adjoint-sign@1", "--stall", "0.1", "--out", str(left)]) == 1
+    assert main([*call, "--inject", "surrogate-width@1", "--stall", "0.1", "--out", str(left)]) == 1
     told = json.loads(capsys.readouterr().out)
     first = told["by"]["icarus"]["first"]
     assert first.startswith("layer.1 sweep: ")
