@@ -3,87 +3,73 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from active_networks import active_layers, in_row, suited_layer, suited_sweep
 
 from bitlif.model.config.config import Config
 from bitlif.model.config.network import NetworkConfig, NetworkLayer
-from bitlif.model.config.schema import build
 from bitlif.model.errors import BitlifError
 from bitlif.model.events import Events
-from bitlif.model.sweep_sections import SweepConfig
 
 from strategies import OPTIONS, random_configs, stimulus, with_gates
 
 BASES = 120
 
 
-def _sweep(random: np.random.Generator) -> SweepConfig:
-    def fmt() -> str:
-        bits = int(random.integers(4, 17))
-        return f"s{bits}.{int(random.integers(0, bits + 3))}"
-
-    width = int(random.integers(16, 65))
-    tree = {
-        "membrane": fmt(),
-        "current": fmt(),
-        "credit": fmt(),
-        "rounding": str(random.choice(("stochastic", "stochastic", "toward_zero", "nearest"))),
-        "random_bits": int(random.integers(1, 13)),
-        "lfsr": {
-            "width": width,
-            "leap": int(random.choice((0, 16, 40))),
-            "sharing": str(random.choice(("phase", "polynomial", "shared"))),
-        },
-        "feedback": str(random.choice(("transpose", "transpose", "sign", "none"))),
-        "surrogate": {
-            "width": float(random.uniform(0.1, 1.5)), "bits": int(random.choice((1, 1, 2, 5, 8)))
-        },
-        "update": str(random.choice(("window", "spike"))),
-    }  # fmt: skip
-    sweep: SweepConfig = build(SweepConfig, tree, "sweep.")
-    return sweep
+def _drawn(random: np.random.Generator, depth: int, seed: int) -> NetworkConfig:
+    """Return a network of `depth` layers; raise `BitlifError` if its fields do not go together."""
+    bases = random_configs(BASES)
+    configs: list[Config] = []
+    for number in range(depth):
+        base = bases[int(random.integers(BASES))]
+        own = in_row(base, configs, hidden=number < depth - 1)
+        configs.append(suited_layer(own, random))
+    layers = [
+        NetworkLayer(config=own, sweep=suited_sweep(own, after, random))
+        for own, after in zip(configs, [*configs[1:], None], strict=True)
+    ]
+    return NetworkConfig.of(*layers, seed=seed)
 
 
-def _layer(base: Config, inputs: int | None, first: Config | None, hidden: bool) -> Config:
-    changes: dict[str, Any] = {}
-    if inputs is not None:
-        changes["layer__inputs"] = inputs
-    if first is not None:
-        changes |= {
-            f"window__{name}": getattr(first.window, name)
-            for name in ("steps", "state", "trace", "lfsr")
-        }
-    if hidden:
-        changes["membrane__reset"] = "free"
-    return base.replace(**changes)
+def _sequence(seed: int) -> Iterator[NetworkConfig]:
+    """Yield networks.
+
+    Nine of ten are drawn again until all learned layers have adjoints and change weights, with
+    the stimulus of their number and of seed 0. The tenth is as drawn.
+    """
+    random = np.random.default_rng(seed)
+    for number in itertools.count():
+        depth, found = int(random.integers(1, 5)), None
+        while found is None:
+            try:
+                config = _drawn(random, depth, number)
+            except BitlifError:
+                # A rate has no shift, or the formats of two layers do not go together.
+                continue
+            if number % 10 == 9 or all(
+                all(active_layers(config, *network_stimulus(config, own)).values())
+                for own in (number, 0)
+            ):
+                found = config
+        yield found
 
 
 @functools.cache
+def _kept(seed: int) -> tuple[list[NetworkConfig], Iterator[NetworkConfig]]:
+    """Return the networks drawn so far, and those that follow."""
+    return [], _sequence(seed)
+
+
 def random_networks(count: int, seed: int = 0) -> tuple[NetworkConfig, ...]:
-    """Return `count` networks of 1 to 4 layers, all different, of a fixed random sequence."""
-    random = np.random.default_rng(seed)
-    bases = random_configs(BASES)
-    found: list[NetworkConfig] = []
-    while len(found) < count:
-        depth = int(random.integers(1, 5))
-        layers: list[NetworkLayer] = []
-        try:
-            for number in range(depth):
-                base = bases[int(random.integers(BASES))]
-                before = layers[-1].config if layers else None
-                config = _layer(
-                    base, before and before.layer.neurons, layers[0].config if layers else None,
-                    number < depth - 1,
-                )  # fmt: skip
-                layers.append(NetworkLayer(config=config, sweep=_sweep(random)))
-            found.append(NetworkConfig.of(*layers, seed=len(found)))
-        except BitlifError:
-            # The formats of two layers or a rate did not go together: draw another network.
-            continue
-    return tuple(found)
+    """Return the first `count` networks of a fixed random sequence, of 1 to 4 layers."""
+    found, following = _kept(seed)
+    found.extend(itertools.islice(following, max(count - len(found), 0)))
+    return tuple(found[:count])
 
 
 def with_option(
