@@ -17,13 +17,12 @@ from types import MappingProxyType
 
 from .constants import Constants, Filter, PhaseConstants
 from .errors import BitlifError
-from .fixed import Format, Overflow, Rounding, StochasticShift, round_fraction
+from .fixed import MAX_SHIFT, Format, Overflow, Rounding, round_fraction
 from .interval import Interval
 from .noise import EXACT
+from .rates import rate_constants
 from .sections import DecayConfig, Settings
 from .table import error_table
-
-MAX_SHIFT = 62
 
 
 @dataclass(frozen=True)
@@ -308,7 +307,7 @@ def _phases(
             )
         unit = config.error.format.lsb * config.trace.format.lsb / config.synapse.weight.lsb
         remedy = "narrow learning.rate_bits or error.format"
-        rate = _rate_constants(config, number, unit, ranges["gradient"], ranges, remedy)
+        rate = rate_constants(config, number, unit, ranges["gradient"], ranges, remedy)
         phases.append(PhaseConstants(scale, reciprocal, *rate))
     return tuple(phases)
 
@@ -329,72 +328,3 @@ def _subtract(
             f"membrane could overflow: less the threshold it is {least} or more at a spike, the "
             f"minimum of '{fmt}' is {fmt.raw_min}: widen the format or use saturation"
         )
-
-
-def _widen(ranges: dict[str, Interval], name: str, interval: Interval, remedy: str) -> None:
-    known = ranges.get(name, interval)
-    ranges[name] = known.union(interval).checked(name, remedy)
-
-
-def rate_constants(
-    config: Settings,
-    phases: tuple[PhaseConstants, ...],
-    unit: Fraction,
-    gradient: Interval,
-    ranges: dict[str, Interval],
-) -> tuple[PhaseConstants, ...]:
-    """Return phases with the rate for a gradient whose LSB is `unit` weight LSBs.
-
-    Raises
-    ------
-    BitlifError
-        If a rate has no mantissa and shift, or the product could be too wide.
-    """
-    changed = []
-    for number, phase in enumerate(phases):
-        rate, left, bias, right = _rate_constants(
-            config, number, unit, gradient, ranges, "narrow learning.rate_bits"
-        )
-        changed.append(phase._replace(rate=rate, rate_left=left, rate_bias=bias, rate_right=right))
-    return tuple(changed)
-
-
-def _rate_constants(
-    config: Settings,
-    number: int,
-    unit: Fraction,
-    gradient: Interval,
-    ranges: dict[str, Interval],
-    remedy: str,
-) -> tuple[int, int, int, int]:
-    """Return the rate of a phase, and the left shift, bias and right shift of its rounding."""
-    mantissa, shift = _rate(config, number, unit)
-    step = StochasticShift.of(shift, config.learning.random_bits)
-    most = (1 << config.learning.rate_bits) - 1
-    update = gradient.scaled(most << step.left) + Interval.point(step.bias)
-    _widen(ranges, "update product", update, remedy)
-    return mantissa, step.left, step.bias, step.right
-
-
-def _rate(config: Settings, number: int, unit: Fraction) -> tuple[int, int]:
-    """Return the mantissa and right shift that convert a raw gradient to weight LSBs.
-
-    `unit` is the LSB of the gradient in weight LSBs.
-    """
-    own = config.schedule[number].rate
-    field = f"schedule[{number}].rate" if own else "learning.rate"
-    rate = own or config.learning.rate
-    ratio = Fraction(Decimal(repr(rate))) / config.window.steps * unit
-    bits = config.learning.rate_bits
-    shift = 0
-    while round_fraction(ratio) >= 1 << bits and shift >= 0:
-        ratio /= 2
-        shift -= 1
-    while shift < MAX_SHIFT and round_fraction(ratio * 2) < 1 << bits:
-        ratio *= 2
-        shift += 1
-    mantissa = round_fraction(ratio)
-    if shift < 0 or mantissa == 0:
-        size = "smaller" if shift < 0 else "larger"
-        raise BitlifError(f"{field} must be {size} for these formats, not {rate:g}")
-    return mantissa, shift

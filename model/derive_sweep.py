@@ -14,11 +14,12 @@ import numpy as np
 from .adjoint import AdjointFilter, SweepShift
 from .constants import PhaseConstants
 from .credit import SIGN, SIGN_FRAC, TRANSPOSE, Credit
-from .derive import MAX_SHIFT, derive, leak_factor, rate_constants
+from .derive import derive, leak_factor
 from .engine.words import WORD_BITS, fits_word
 from .errors import BitlifError
-from .fixed import Format, Rounding, StochasticShift, round_fraction
+from .fixed import MAX_SHIFT, Format, Rounding, StochasticShift, round_fraction
 from .interval import Interval
+from .rates import changed_rates
 from .sections import Settings
 from .surrogate import BINS, SPAN, Surrogate, surrogate_table
 from .sweep_sections import SweepConfig, SweepRounding
@@ -112,7 +113,7 @@ def derive_sweep(
         (2 + int(hidden)) * int(stochastic), int(sweep.update == "spike"),
     )  # fmt: skip
     unit = sweep.current.lsb / config.synapse.weight.lsb
-    phases = rate_constants(config, derive(config).phases, unit, gradient, ranges)
+    phases = changed_rates(config, derive(config).phases, unit, gradient, ranges)
     return DerivedSweep(
         constants, phases, MappingProxyType(ranges),
         _sweep_in_words(constants, ranges), _update_in_words(config, phases, ranges),

@@ -18,6 +18,9 @@ from .text import quoted
 MAX_BITS = 32
 """Maximum width of a stored signal. Sums may be wider, up to `interval.MAX_INTERMEDIATE_BITS`."""
 
+MAX_SHIFT = 62
+"""Largest shift of an intermediate."""
+
 
 class Rounding(enum.StrEnum):
     """Rounding mode of a right shift."""

@@ -21,6 +21,7 @@ from bitlif.model.config.network_layer import NetworkLayer
 from bitlif.model.errors import BitlifError, BitlifTypeError, require_int
 from bitlif.model.events import Events
 from bitlif.model.fixed import Format
+from bitlif.model.rates import largest_rate
 from bitlif.model.sections import MAX_UNITS, DecayConfig, PhaseConfig
 from bitlif.model.sweep_sections import InitialConfig, SurrogateConfig, SweepConfig
 from bitlif.model.text import quoted
@@ -215,23 +216,36 @@ def _layer(
     highest = float(base.membrane.format.real(base.membrane.format.raw_max))
     held = highest * (1 - leak_ratio(MEMBRANE)) / gain
     current = fitted(base.synapse.current, max(held, 2 * float(WEIGHT.real(WEIGHT.raw_max))))
+    largest = float(ADJOINT.real(ADJOINT.raw_max)) * gain / (1 - leak_ratio(decay))
+    adjoint = fitted(Format(10, 9), HELD * largest)
+    rate = _rate(base, adjoint, steps, RATES[last])
     config = base.replace(
         name=name, layer__inputs=inputs, layer__neurons=neurons, layer__lanes=1,
         window__steps=steps, membrane__gain=gain, membrane__gain_bits=gain_bits,
         membrane__decay=_plain(MEMBRANE), synapse__decay=_plain(decay),
         synapse__current=current, synapse__weight=WEIGHT,
-        schedule=_schedule(total, RATES[last]),
+        schedule=_schedule(total, rate),
     )  # fmt: skip
-    largest = float(ADJOINT.real(ADJOINT.raw_max)) * gain / (1 - leak_ratio(decay))
     low, high = START[last]
     return NetworkLayer(
         config=config,
         sweep=SweepConfig(
-            membrane=ADJOINT, current=fitted(Format(10, 9), HELD * largest), credit=CREDIT,
+            membrane=ADJOINT, current=adjoint, credit=CREDIT,
             surrogate=SurrogateConfig(width=WIDTH * config.membrane.threshold),
         ),
         initial=InitialConfig(low=low, high=high),
     )  # fmt: skip
+
+
+def _rate(base: Config, adjoint: Format, steps: int, wanted: float) -> float:
+    """Return a first learning rate, or the largest one that the formats hold if it is smaller.
+
+    In short windows and with small gains, a gradient has few steps or few LSBs. The rate must hold
+    for both gradients of a layer: that without a sweep, and that of the sweep.
+    """
+    units = base.error.format.lsb * base.trace.format.lsb, adjoint.lsb
+    bits = base.learning.rate_bits
+    return min(wanted, *(largest_rate(bits, steps, unit / WEIGHT.lsb) for unit in units))
 
 
 def _plain(decay: DecayConfig) -> dict[str, Any]:
@@ -278,6 +292,10 @@ def _choices(
     low, high = layer.initial.low, layer.initial.high
     spread = EFFECT * (high - low) / 12**0.5
     decays = "the smallest gates, and a PSP of about 10 steps"
+    rate, wanted = config.schedule[0].rate, RATES[not hidden]
+    suits = "suits this gain" + ("" if hidden else "; hidden layers need a larger one")
+    if rate < wanted:
+        suits = f"the largest that fits these formats and steps; {wanted:g} is usual"
     own = [
         ("neurons", config.layer.neurons, "as given" if hidden else "one for each class"),
         ("lanes", 1, "the smallest gates"),
@@ -293,8 +311,7 @@ def _choices(
          f"{source}: weights of 1 move a membrane by about {EFFECT} thresholds"),
         ("membrane.gain_bits", config.membrane.gain_bits, f"{GAIN_BITS} significant bits of it"),
         ("schedule[0].sigma", SIGMA, "noise in thresholds, in all phases"),
-        ("schedule[0].rate", config.schedule[0].rate,
-         "suits this gain" + ("" if hidden else "; hidden layers need a larger one")),
+        ("schedule[0].rate", rate, suits),
         ("initial.low", low, "least start weight"),
         ("initial.high", high,
          f"largest: membranes differ by about {spread:.2g} thresholds" +

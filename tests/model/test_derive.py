@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import warnings
 from fractions import Fraction
 from typing import Any
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 
 from bitlif.model import neuron, table, trace, update, window
 from bitlif.model.config.config import Config, config_from_dict
-from bitlif.model.derive import MAX_SHIFT, Derived, derive, effective_sigma, leak_factor
+from bitlif.model.derive import Derived, derive, effective_sigma, leak_factor
 from bitlif.model.errors import BitlifError, BitlifWarning
 from bitlif.model.events import Events
-from bitlif.model.fixed import Format, Rounding
+from bitlif.model.fixed import MAX_SHIFT, Format, Rounding
 from bitlif.model.interval import Interval
 from bitlif.model.layer import Layer
 from bitlif.model.result import RECORDS
@@ -331,9 +332,11 @@ def test_range_of_representable_rates() -> None:
         phase = derive(TINY.replace(learning__rate=rate)).phases[0]
         assert phase.rate == mantissa
         assert phase.rate_right - phase.rate_left + TINY.learning.random_bits == shift
-    for rate, size in ((7.5 * unit, "smaller"), (1.1e-16, "larger")):
-        with pytest.raises(BitlifError, match=rf"^learning\.rate must be {size} for these formats"):
+    for rate, limit in ((7.5 * unit, "at most 7670"), (1.1e-16, "at least 1.12e-16")):
+        message = f"learning.rate must be {limit} for these formats, not {rate:g}"
+        with pytest.raises(BitlifError, match=f"^{re.escape(message)}$"):
             TINY.replace(learning__rate=rate)
+        TINY.replace(learning__rate=float(limit.rpartition(" ")[2]))
 
 
 def test_phases_end_where_their_windows_are_used_up() -> None:
@@ -419,11 +422,11 @@ def test_the_gates_need_no_range_wider_than_63_bits() -> None:
              "noise__scale_bits": 16, "error__reciprocal_bits": 4},
             r"^schedule\[0\]\.sigma must be closer .* with 4 error\.reciprocal_bits, not 3$",
         ),
-        ({"learning__rate": 1e6}, r"^learning\.rate must be smaller for .*, not 1e\+06$"),
-        ({"learning__rate": 1e-30}, r"^learning\.rate must be larger for .*, not 1e-30$"),
+        ({"learning__rate": 1e6}, r"^learning\.rate must be at most 7670 for .*, not 1e\+06$"),
+        ({"learning__rate": 1e-30}, r"^learning\.rate must be at least 1\.12e-16 .*, not 1e-30$"),
         (
             {"schedule": [{"windows": 1, "sigma": 0.3}, {"sigma": 0.2, "rate": 1e6}]},
-            r"^schedule\[1\]\.rate must be smaller for these formats, not 1e\+06$",
+            r"^schedule\[1\]\.rate must be at most 7670 for these formats, not 1e\+06$",
         ),
         (
             {"error__reciprocal_bits": 24, "membrane__format": "s32.10", "noise__scale_bits": 24,

@@ -166,3 +166,36 @@ def test_wrong_arguments_are_refused() -> None:
         suit_network(spikes(0.5, 3), 2, hidden=3, epochs=0)
     with pytest.raises(BitlifError, match="at least one layer"):
         suit_network(spikes(0.5, 3), 2, hidden=())
+
+
+@pytest.mark.parametrize(
+    ("steps", "inputs", "rate", "hidden"),
+    [
+        (1, 4, 0.5, 2),
+        (3, 4, 0.05, 4),
+        (3, 1, 0.3, (8, 4)),
+        (1, 500, 0.002, 300),
+        (4, 13, 0.3, (1,) * 15),
+    ],
+)
+def test_rates_are_lowered_to_what_the_formats_hold(
+    steps: int, inputs: int, rate: float, hidden: Any
+) -> None:
+    events = spikes(rate, inputs, steps=steps, windows=40)
+    network, choices = suit_network(events, 2, hidden=hidden, epochs=1)
+    reasons = {choice.field: choice.reason for choice in choices}
+    lowered = 0
+    for number, own in enumerate(network.layers):
+        usual = module.RATES[not network.is_hidden(number)]
+        schedule = own.config.schedule
+        first = schedule[0].rate
+        assert [phase.rate for phase in schedule] == [first / 2**n for n in range(len(schedule))]
+        reason = reasons[f"layer.{number}.schedule[0].rate"]
+        assert (first < usual) == reason.startswith("the largest that fits")
+        assert f"{usual:g} is usual" in reason or first == usual
+        if first < usual:
+            lowered += 1
+            name = f"layer__{number}__schedule"
+            with pytest.raises(BitlifError, match=r"rate must be at most"):
+                network.replace(**{name: [{"sigma": 0.2, "rate": first * 1.01}]})
+    assert lowered
