@@ -12,7 +12,7 @@ from bitlif.model.config.config import Config
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.derive import derive
 from bitlif.model.derive_sweep import DerivedSweep
-from bitlif.model.errors import BitlifError, located
+from bitlif.model.errors import BitlifError, located_in_layer
 from bitlif.model.interval import Interval
 
 LOADABLE = (
@@ -101,7 +101,7 @@ def network_rows(built: NetworkConfig, network: NetworkConfig, number: int) -> l
     """
     core, config = built.layers[number].config, network.layers[number].config
     shifts = swept_update(built.derived_sweep(number)).shifts
-    with located(f"layer.{number}"):
+    with located_in_layer(number):
         return _rows(core, config, network.derived_sweep(number).phases, shifts)
 
 

@@ -11,7 +11,7 @@ from .arrays import as_array
 from .config.config import Config
 from .config.network import NetworkConfig
 from .config.remarks import idle_rate
-from .errors import BitlifError, BitlifTypeError, located, warn
+from .errors import BitlifError, BitlifTypeError, located_in_layer, warn
 from .events import Events
 from .result import Result
 from .table import has_table
@@ -214,7 +214,7 @@ def require_learnable(config: Config) -> None:
 def require_learnable_network(network: NetworkConfig) -> None:
     """Raise if a network cannot learn: see `require_learnable`, and the resets of hidden layers."""
     last = len(network.layers) - 1
-    with located(f"layer.{last}"):
+    with located_in_layer(last):
         require_learnable(network.layers[last].config)
     for number in range(network.learned_from, last):
         reset = network.layers[number].config.membrane.reset

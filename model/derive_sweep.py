@@ -228,7 +228,7 @@ def _surrogate(config: Settings, sweep: SweepConfig) -> Surrogate:
         raw = round_fraction(width)
         if raw < 1:
             raise BitlifError(
-                f"surrogate.width must be at least half an LSB of the membrane, "
+                f"sweep.surrogate.width must be at least half an LSB of the membrane, "
                 f"{float(lsb) / 2:g}, not {sweep.surrogate.width:g}"
             )
         return Surrogate(raw, 0, 0, np.zeros(0, np.int64))
@@ -242,13 +242,13 @@ def _surrogate(config: Settings, sweep: SweepConfig) -> Surrogate:
     reciprocal = round_fraction(ratio * (1 << shift))
     if limit < 1 or not 1 <= reciprocal < 1 << RECIPROCAL_BITS:
         raise BitlifError(
-            f"surrogate.width must fit the membrane's format '{config.membrane.format}', "
+            f"sweep.surrogate.width must fit the membrane's format '{config.membrane.format}', "
             f"not {sweep.surrogate.width:g}"
         )
     if not config.noise.drawn:
         raise BitlifError(
-            f"surrogate.bits must be 1 with noise.kind = 'none', not {sweep.surrogate.bits}: the "
-            f"table is the density of the noise"
+            f"sweep.surrogate.bits must be 1 with noise.kind = 'none', not {sweep.surrogate.bits}: "
+            f"the table is the density of the noise"
         )
     table = surrogate_table(config.noise.pmf, sweep.surrogate.bits)
     return Surrogate(limit, reciprocal, shift, np.array(table, np.int64))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import math
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,44 @@ def located(where: str) -> Iterator[None]:
         yield
     except BitlifError as error:
         raise type(error)(f"{where}: {error}") from error
+
+
+@contextlib.contextmanager
+def located_in_layer(number: int) -> Iterator[None]:
+    """Name the layer of a network in the message of a `BitlifError` raised within the block.
+
+    See `message_in_layer`.
+    """
+    try:
+        yield
+    except BitlifError as error:
+        raise type(error)(message_in_layer(str(error), number)) from error
+
+
+_SIZE = re.compile(r"(?<![\w.])layer\.(?=(inputs|neurons|lanes)\b)")
+_NETWORK_FIELD = re.compile(r"window(\.| must)|layer\.\d")
+_LAYER_FIELD = re.compile(
+    r"[a-z_]+(\[\d+\])?\.[a-z]|(name|inputs|neurons|lanes|initial|sweep|synapse|membrane|trace"
+    r"|noise|error|learning|gates|schedule) must |\S+ is not a field"
+)
+
+
+def message_in_layer(message: str, number: int) -> str:
+    """Return a message on a layer for layer `number` of a network, with the fields of its file.
+
+    >>> message_in_layer("membrane.gain must be above 0", 2)
+    'layer.2.membrane.gain must be above 0'
+    >>> message_in_layer("layer.lanes must be at most 3", 2)
+    'layer.2.lanes must be at most 3'
+    >>> message_in_layer("window.steps must be above 0", 2)
+    'window.steps must be above 0'
+    >>> message_in_layer("weight sum would need 70 bits", 2)
+    'layer.2: weight sum would need 70 bits'
+    """
+    message = _SIZE.sub(f"layer.{number}.", message)
+    if _NETWORK_FIELD.match(message):
+        return message
+    return f"layer.{number}{'.' if _LAYER_FIELD.match(message) else ': '}{message}"
 
 
 def nearest_of(word: str, known: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from .config.network import NetworkConfig
 from .counters import COUNTERS
 from .display import one_line
 from .engine.compile import compiled, jit_disabled
-from .errors import BitlifError, BitlifTypeError, located, require_bool, require_int
+from .errors import BitlifError, BitlifTypeError, located_in_layer, require_bool, require_int
 from .events import Events
 from .files.save_file import Arrays
 from .lfsr import Streams, stream_states
@@ -149,7 +149,7 @@ class Network(Kept[NetworkSnapshot]):
                 raise BitlifError(f"a state must not contain an array {quoted(name)}")
         found = []
         for number, part in enumerate(self._parts):
-            with located(f"layer.{number}"):
+            with located_in_layer(number):
                 found.append(part.from_arrays(own[number]))
         layers = tuple(layer for layer, _ in found)
         if len({layer.learned for layer in layers}) > 1:

@@ -340,11 +340,11 @@ class Settings:
             if section.name not in ("name", "schedule"):
                 usual = section.default_factory
                 require_kind(section.name, getattr(self, section.name), usual)  # type: ignore[arg-type]
-        if not isinstance(self.schedule, tuple) or not self.schedule:
+        if not isinstance(self.schedule, tuple):
             raise BitlifTypeError(f"schedule must be a list of phases, not {quoted(self.schedule)}")
-        if len(self.schedule) > MAX_PHASES:
+        if not 1 <= len(self.schedule) <= MAX_PHASES:
             raise BitlifError(
-                f"schedule must have at most {MAX_PHASES} phases, not {len(self.schedule)}"
+                f"schedule must have 1 ..= {MAX_PHASES} phases, not {len(self.schedule)}"
             )
         for number, phase in enumerate(self.schedule):
             require_kind(f"schedule[{number}]", phase, PhaseConfig)

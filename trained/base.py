@@ -11,7 +11,7 @@ from torch import nn
 from bitlif.model.checks import check_weights
 from bitlif.model.config.config import Config
 from bitlif.model.config.network import NetworkConfig, single
-from bitlif.model.errors import BitlifError, BitlifTypeError, located, require_choice
+from bitlif.model.errors import BitlifError, BitlifTypeError, located_in_layer, require_choice
 from bitlif.model.targets import round_targets
 from bitlif.model.text import quoted
 
@@ -113,7 +113,7 @@ class BaseNetwork(nn.Module):
             )
         checked = []
         for number, (raw, layer) in enumerate(zip(own, self._network.layers, strict=True)):
-            with located(f"layer.{number}"):
+            with located_in_layer(number):
                 checked.append(check_weights(layer.config, np.asarray(raw)))
         with torch.no_grad():
             for master, raw, lsb in zip(self.weights, checked, self._lsbs(), strict=True):

@@ -20,7 +20,7 @@ from bitlif.model.checks import check_weights
 from bitlif.model.config.config import Config, config_from_dict
 from bitlif.model.config.network import NetworkConfig, any_hash, network_from_dict, single
 from bitlif.model.config.toml import config_to_dict
-from bitlif.model.errors import BitlifError, located, require_real, warn
+from bitlif.model.errors import BitlifError, located, located_in_layer, require_real, warn
 from bitlif.model.extras import require_extra
 from bitlif.model.storage.atomic import write_file
 from bitlif.model.storage.reading import read_text
@@ -104,7 +104,7 @@ def nir_content(
     names = ["input"]
     nodes: dict[str, Any] = {"input": nir.Input(np.array([network.layers[0].config.layer.inputs]))}
     for number, (raw, layer) in enumerate(zip(own, network.layers, strict=True)):
-        with located(f"layer.{number}"):
+        with located_in_layer(number):
             checked = check_weights(layer.config, np.asarray(raw))
         if layer.config.membrane.reset == "teacher":
             warn("NIR knows no reset by a teacher: only the sidecar says that layer "
@@ -114,7 +114,7 @@ def nir_content(
                  f"{number} has one; import it with reset 'subtract'")  # fmt: skip
         real = checked.T * float(layer.config.synapse.weight.lsb)
         nodes[f"weights_{number}"] = nir.Linear(weight=real)
-        with located(f"layer.{number}"):
+        with located_in_layer(number):
             nodes[f"neurons_{number}"] = _neurons(layer.config, dt)
         names += [f"weights_{number}", f"neurons_{number}"]
     names.append("output")

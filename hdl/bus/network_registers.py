@@ -10,7 +10,7 @@ from dataclasses import replace
 from bitlif.hdl.core_signals import SWEPT_COUNTERS
 from bitlif.hdl.loadable import swept_update
 from bitlif.model.config.network import MAX_LAYERS, NetworkConfig, any_hash
-from bitlif.model.errors import located
+from bitlif.model.errors import located_in_layer
 from bitlif.model.state import FREE_MEMORY_NUMBERS, state_variables
 from bitlif.model.sweep_sections import SweepRounding
 
@@ -105,7 +105,7 @@ def layer_elements(
     """
     own = network.layers[number]
     config = own.config
-    with located(f"layer.{number}"):
+    with located_in_layer(number):
         windows = require_addressable(config)
     found = forward_elements(config, state_variables("synapse", "neuron", learning=learning))
     if learning:

@@ -35,20 +35,26 @@ from numpy.typing import NDArray
 from bitlif.model.derive import Derived, derive
 from bitlif.model.derive_sweep import DerivedSweep, derive_sweep
 from bitlif.model.display import html_table, one_line
-from bitlif.model.errors import BitlifError, BitlifTypeError, located, require_kind, warn
+from bitlif.model.errors import (
+    BitlifError,
+    BitlifTypeError,
+    located,
+    located_in_layer,
+    require_kind,
+    warn,
+)
 from bitlif.model.initial import start_weights
 from bitlif.model.period import check_sweep_draws
 from bitlif.model.sections import check_name
-from bitlif.model.sweep_sections import NO_WEIGHTS, InitialConfig, SweepConfig
+from bitlif.model.sweep_sections import NO_WEIGHTS
 from bitlif.model.text import quoted
 
 from .config import Config, config_from_dict, read_ready_made, save_text
-from .network_layer import NetworkLayer, seeded_layer
+from .network_layer import NetworkLayer, layer_from_dict, seeded_layer
 from .network_remarks import network_remarks
 from .network_tree import changed_tree, dump_network, network_hash, network_to_dict
 from .remarks import remarks
-from .schema import build
-from .toml import config_hash, config_to_dict, dump_config, read_tree
+from .toml import config_hash, dump_config, read_tree
 
 __all__ = [
     "MAX_LAYERS", "NetworkConfig", "NetworkLayer", "any_hash", "any_text", "load_any_config",
@@ -88,10 +94,13 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if not isinstance(self.layers, tuple) or not 1 <= len(self.layers) <= MAX_LAYERS:
+        if not isinstance(self.layers, tuple):
             raise BitlifTypeError(
-                f"layers must be a tuple of 1 ..= {MAX_LAYERS} NetworkLayer, "
-                f"not {quoted(self.layers)}"
+                f"layers must be a tuple of NetworkLayer, not {quoted(self.layers)}"
+            )
+        if not 1 <= len(self.layers) <= MAX_LAYERS:
+            raise BitlifTypeError(
+                f"a network must have 1 ..= {MAX_LAYERS} layers, not {len(self.layers)}"
             )
         for number, layer in enumerate(self.layers):
             require_kind(f"layers[{number}]", layer, NetworkLayer)
@@ -106,7 +115,7 @@ class NetworkConfig:
                 )
         self._check_sources()
         for number, layer in enumerate(self.layers):
-            with located(f"layer.{number}"):
+            with located_in_layer(number):
                 self.derived_sweep(number)
                 check_sweep_draws(layer.sweep, layer.config.layer, hidden=self.is_hidden(number))
 
@@ -324,6 +333,10 @@ def network_from_dict(tree: dict[str, Any]) -> NetworkConfig:
     for name in tree:
         if name not in ("name", "window", "layer"):
             raise BitlifError(f"{name} is not a field of a network; known are name, window, layer")
+    if not 1 <= len(layers) <= MAX_LAYERS:
+        raise BitlifError(
+            f"a network must have 1 ..= {MAX_LAYERS} [[layer]] tables, not {len(layers)}"
+        )
     name = tree.get("name", "network")
     check_name(name)
     made: list[NetworkLayer] = []
@@ -331,36 +344,6 @@ def network_from_dict(tree: dict[str, Any]) -> NetworkConfig:
         if not isinstance(given, dict):
             raise BitlifTypeError(f"layer.{number} must be a table, not {quoted(given)}")
         before = made[-1].config.layer.neurons if made else None
-        made.append(_layer(given, number, tree.get("window", {}), before, str(name)))
+        with located_in_layer(number):
+            made.append(layer_from_dict(given, number, tree.get("window", {}), before, str(name)))
     return NetworkConfig(name=name, layers=tuple(made))
-
-
-def _layer(
-    given: dict[str, Any], number: int, window: Any, before: int | None, name: str
-) -> NetworkLayer:
-    sizes = {key: given[key] for key in ("inputs", "neurons", "lanes") if key in given}
-    if before is not None:
-        sizes.setdefault("inputs", before)
-    sections = {key: given[key] for key in given if key not in (*sizes, "sweep", "initial")}
-    for key in ("layer", "window"):
-        if key in sections:
-            raise BitlifError(f"layer.{number}.{key} is not a field of a layer of a network")
-    prefix = f"layer.{number}."
-    config = build(
-        Config,
-        {"name": f"{name}.{number}", "layer": sizes, "window": window, **sections},
-        prefix,
-    )
-    sweep = build(SweepConfig, given.get("sweep", {}), f"{prefix}sweep.")
-    initial = build(InitialConfig, given.get("initial", {}), f"{prefix}initial.")
-    own = NetworkLayer(config=config, sweep=sweep, initial=initial)
-    other = seeded_layer(own, number, name)
-    tree, drawn = config_to_dict(config), config_to_dict(other.config)
-    for section in ("noise", "learning"):
-        if number and "seed" not in sections.get(section, {}).get("lfsr", {}):
-            tree[section]["lfsr"]["seed"] = drawn[section]["lfsr"]["seed"]
-    if "seed" not in given.get("sweep", {}).get("lfsr", {}):
-        sweep = other.sweep
-    if "seed" not in given.get("initial", {}):
-        initial = other.initial
-    return NetworkLayer(config=config_from_dict(tree), sweep=sweep, initial=initial)

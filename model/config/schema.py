@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import typing
+from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
@@ -44,9 +45,7 @@ def build(kind: type, tree: object, path: str) -> Any:
     names = [item.name for item in fields(kind)]
     for key in tree:
         if key not in names:
-            hint = nearest_of(key, names) or f"; known are {', '.join(names)}"
-            shown = shortened(terminal_text(key))
-            raise BitlifError(f"{path}{shown} is not a field{hint}")
+            raise BitlifError(f"{path}{unknown_field(key, names)}")
     defaults = {item.name: _default(item) for item in fields(kind)}
     values = {
         name: _convert(types[name], tree[name], f"{path}{name}", defaults[name]) for name in tree
@@ -55,6 +54,12 @@ def build(kind: type, tree: object, path: str) -> Any:
         return kind(**values)
     except BitlifError as error:
         raise type(error)(f"{path}{error}") from error
+
+
+def unknown_field(key: str, known: Sequence[str]) -> str:
+    """Return the message on an unknown field, with the closest known one, or all of them."""
+    hint = nearest_of(key, known) or f"; known are {', '.join(known)}"
+    return f"{shortened(terminal_text(key))} is not a field{hint}"
 
 
 def _default(item: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 
 import tomli_w
 
-from bitlif.model.errors import BitlifError, BitlifTypeError, located, nearest_of
+from bitlif.model.errors import BitlifError, BitlifTypeError, located, located_in_layer, nearest_of
 from bitlif.model.gates_section import GatesConfig
 from bitlif.model.sections import Settings
 from bitlif.model.storage.reading import read_text
@@ -77,7 +77,7 @@ def read_tree(content: str, origin: str, folder: Path | None = None) -> dict[str
         layers = tree.get("layer")
         for number, own in enumerate(layers if isinstance(layers, list) else ()):
             if isinstance(own, dict):
-                with located(f"layer.{number}"):
+                with located_in_layer(number):
                     _inline_table(own, folder)
     return tree
 

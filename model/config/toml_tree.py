@@ -68,12 +68,21 @@ def _check(tree: dict[str, Any], origin: str) -> None:
             place = f"{name}." if name else ""
             rest += ((f"{place}{key}", own, depth + 1) for key, own in value.items())
         elif isinstance(value, list):
-            rest += ((name, own, depth + 1) for own in value)
+            rest += (
+                (_item_name(name, place, own), own, depth + 1) for place, own in enumerate(value)
+            )
         elif isinstance(value, int) and value.bit_length() > MOST_BITS:
             raise BitlifError(
                 f"{origin}: {shortened(terminal_text(name))} must have at most {MOST_BITS} bits, "
                 f"not {quoted(value)}"
             )
+
+
+def _item_name(name: str, place: int, item: object) -> str:
+    """Return the name of an item of a list: tables have a number, as in all other errors."""
+    if not isinstance(item, dict):
+        return name
+    return f"{name}.{place}" if name == "layer" else f"{name}[{place}]"
 
 
 def _too_deep(origin: str) -> BitlifError:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bitlif.model.checks import check_weight_shape, check_weights
 from bitlif.model.config.config import Config
 from bitlif.model.config.network import MAX_LAYERS, NetworkConfig, any_hash
-from bitlif.model.errors import BitlifError, BitlifTypeError, located
+from bitlif.model.errors import BitlifError, BitlifTypeError, located, located_in_layer
 from bitlif.model.text import path_text, quoted
 
 from .npz_file import ArrayFile, open_arrays
@@ -92,7 +92,7 @@ def save_network_weights(
         )
     arrays = {}
     for number, (own, config) in enumerate(zip(weights, configs, strict=True)):
-        with located(f"layer.{number}"):
+        with located_in_layer(number):
             arrays[_name(number)] = check_weights(config, own).astype(np.int32)
     formats = np.array([str(config.synapse.weight) for config in configs])
     np.savez_compressed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bitlif.model.errors import BitlifError, located
+from bitlif.model.errors import BitlifError, located_in_layer
 from bitlif.model.files.save_file import Arrays
 from bitlif.model.text import quoted
 
@@ -45,7 +45,7 @@ class FloatNetworkSnapshot(NamedTuple):
         for number, fresh in enumerate(self.layers):
             names = fresh.to_arrays()
             own = {name: arrays[f"layer.{number}.{name}"] for name in names}
-            with located(f"layer.{number}"):
+            with located_in_layer(number):
                 found.append(fresh.from_arrays(own))
         if len({own.learned for own in found}) > 1:
             raise BitlifError("windows_learned must be the same in all layers")

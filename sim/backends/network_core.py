@@ -14,7 +14,7 @@ from bitlif.hdl.bus.registers import COUNTER_STOPPED
 from bitlif.hdl.loadable import network_rows, require_loadable
 from bitlif.model.checks import Spikes, check_weights, require_learnable_network
 from bitlif.model.config.network import NetworkConfig
-from bitlif.model.errors import BitlifError, BitlifTypeError, located
+from bitlif.model.errors import BitlifError, BitlifTypeError, located_in_layer
 from bitlif.model.events import Events
 from bitlif.model.result import LayerState
 from bitlif.model.text import quoted
@@ -101,7 +101,7 @@ class NetworkCore(Core):
         self._require_layers(weights)
         found = []
         for number, (own, layer) in enumerate(zip(weights, self._network.layers, strict=True)):
-            with located(f"layer.{number}"):
+            with located_in_layer(number):
                 found.append(check_weights(layer.config, own))
         return found
 
@@ -126,7 +126,7 @@ class NetworkCore(Core):
         for number, (own, other) in enumerate(zip(built.layers, network.layers, strict=True)):
             if own.sweep != other.sweep:
                 raise BitlifError(f"layer.{number}.sweep must be that of the network")
-            with located(f"layer.{number}"):
+            with located_in_layer(number):
                 require_loadable(own.config, other.config)
             network_rows(built, network, number)
         self._half_loaded_tables = True

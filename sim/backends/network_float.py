@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bitlif.model.arrays import as_array
 from bitlif.model.checks import check_real_targets, check_weights
 from bitlif.model.config.network import NetworkConfig
-from bitlif.model.errors import located
+from bitlif.model.errors import located_in_layer
 from bitlif.model.floating.network import FloatNetwork
 from bitlif.model.floating.network_stepping import FloatNetworkStepper, OpenFloatNetworkWindow
 from bitlif.model.result import LayerState
@@ -84,7 +84,7 @@ class NetworkFloatCore(NetworkModelled):
         self._require_layers(weights)
         found = []
         for number, (own, layer) in enumerate(zip(weights, self._network.layers, strict=True)):
-            with located(f"layer.{number}"):
+            with located_in_layer(number):
                 array = as_array("weights", own)
                 if self.units == "raw" and array.dtype.kind != "f":
                     array = check_weights(layer.config, array)

@@ -150,7 +150,7 @@ def test_hidden_layers_that_subtract_run_and_do_not_learn(kind: type) -> None:
     fixed = config.replace(layer__0__sweep__feedback="none")
     kind(fixed).learn(events, targets)
     last = config.replace(layer__0__membrane__reset="free", layer__1__noise__kind="none")
-    with pytest.raises(BitlifError, match=r"^layer\.1: error\.rule must be 'table' for learning"):
+    with pytest.raises(BitlifError, match=r"^layer\.1\.error\.rule must be 'table' for learning"):
         kind(last).learn(events, targets)
 
 

@@ -316,7 +316,7 @@ def test_a_layer_without_a_leak_is_exported(tmp_path: Path) -> None:
         factor = float(own.synapse.weight.lsb) * own.membrane.gain / own.membrane.threshold
         np.testing.assert_allclose(real.layers[0].weights, raw * factor, rtol=8 * ROUNDING)
     filtered = bitlif.Config.load("tiny").replace(membrane__decay="integrate")
-    with pytest.raises(BitlifError, match=r"^layer\.0: membrane\.decay must not be 'integrate'"):
+    with pytest.raises(BitlifError, match=r"^layer\.0\.membrane\.decay must not be 'integrate'"):
         nir_content(filtered, raw)
 
 

@@ -18,7 +18,7 @@ from bitlif.model.config.network import (
     parse_any_config,
 )
 from bitlif.model.config.network_tree import flat_network, network_hash
-from bitlif.model.errors import BitlifError, BitlifWarning
+from bitlif.model.errors import BitlifError, BitlifTypeError, BitlifWarning
 from bitlif.model.sweep_sections import InitialConfig, SweepConfig
 
 TREE: dict[str, Any] = {
@@ -82,24 +82,45 @@ def test_given_seeds_are_kept() -> None:
     ("tree", "message"),
     [
         (changed(1, inputs=7), r"layer\.1\.inputs must be the 6 neurons .* not 7"),
-        (changed(1, window={"steps": 3}), r"layer\.1\.window is not a field"),
+        (changed(1, window={"steps": 3}), r"^layer\.1\.window is not a field; known"),
         (changed(0, membrane={"reset": "teacher"}), r"layer\.0\.membrane\.reset .* 'teacher'"),
         (changed(1, sweep={"credit": "u8.4"}), r"layer\.1\.sweep\.credit .* 'u8\.4'"),
         (changed(1, sweep={"credits": 1}), r"layer\.1\.sweep\.credits is not a field"),
         (changed(2, noise={"lfsr": {"seed": 1}}), r"layer\.2\.noise\.lfsr\.seed must differ"),
         (changed(1, sweep={"surrogate": {"bits": 9}}), r"surrogate\.bits .* 9"),
-        (changed(0, sweep={"surrogate": {"width": 1e-5}}), r"layer\.0: surrogate\.width"),
+        (changed(0, sweep={"surrogate": {"width": 1e-5}}), r"^layer\.0\.sweep\.surrogate\.width"),
         (changed(0, initial={"low": 1, "high": 0}), r"layer\.0\.initial\.low .* 0, not 1"),
         (changed(0, initial={"mean": 1}), r"layer\.0\.initial\.mean is not a field"),
         (
             changed(1, sweep={"lfsr": {"width": 8, "leap": 255}}),
-            r"layer\.1: sweep\.lfsr\.leap must give draws that vary, not 255",
+            r"layer\.1\.sweep\.lfsr\.leap must give draws that vary, not 255",
         ),
         (
             changed(1, sweep={"lfsr": {"width": 8, "leap": 85}, "random_bits": 4}),
-            r"layer\.1: sweep\.lfsr\.leap \* 3 \* slots .* 255, as 85 \* 3 \* 4 is",
+            r"layer\.1\.sweep\.lfsr\.leap \* 3 \* slots .* 255, as 85 \* 3 \* 4 is",
         ),
-        ({**TREE, "layer": []}, "layers must be a tuple of 1 ..= 16"),
+        ({**TREE, "layer": []}, r"^a network must have 1 \.\.= 16 \[\[layer\]\] tables, not 0$"),
+        ({**TREE, "layer": [{}] * 17}, r"1 \.\.= 16 \[\[layer\]\] tables, not 17$"),
+        (changed(0, neurons=0), r"^layer\.0\.neurons must be in 1 \.\.= 65536, not 0$"),
+        (changed(0, inputs=2.5), r"^layer\.0\.inputs must be an integer"),
+        (changed(1, lanes=300), r"^layer\.1\.lanes must be in 1 \.\.= 256, not 300$"),
+        (
+            changed(0, lanes=2, gates={"synapses": 3}),
+            r"^layer\.0\.gates\.\w+ .* layer\.0\.lanes = 2",
+        ),
+        (changed(1, neuronz=3), r"^layer\.1\.neuronz is not a field, did you mean 'neurons'\?$"),
+        (changed(1, zzz=3), r"^layer\.1\.zzz is not a field; known are inputs, neurons, lanes, "),
+        (changed(1, layer={}), r"^layer\.1\.layer is not a field"),
+        ({**TREE, "window": {"steps": 0}}, r"^window\.steps must be in 1 \.\.= 1048576, not 0$"),
+        (
+            {**TREE, "window": {"stepz": 3}},
+            r"^window\.stepz is not a field, did you mean 'steps'\?$",
+        ),
+        ({**TREE, "window": 3}, r"^window must be a table of fields, not 3$"),
+        (changed(1, schedule=[]), r"^layer\.1\.schedule must have 1 \.\.= 4096 phases, not 0$"),
+        (changed(1, learning={"rate": 9e5}), r"^layer\.1\.learning\.rate must be at most \d"),
+        (changed(1, learning={"rate": 150.0}), r"^layer\.1\.learning\.rate must be at most \d"),
+        (changed(1, membrane={"overflow": "refuse"}), r"^layer\.1: membrane could overflow: its"),
         ({**TREE, "layer": [3]}, r"layer\.0 must be a table, not 3"),
         ({**TREE, "noise": {}}, "noise is not a field of a network"),
     ],
@@ -209,3 +230,27 @@ def test_network_where_a_layer_is_needed_is_refused() -> None:
     assert isinstance(parse_any_config(text, "two.toml"), NetworkConfig)
     with pytest.raises(BitlifError, match=r"two\.toml: name must be"):
         parse_any_config(f"name = ''\n{text}", "two.toml")
+
+
+def test_layers_are_counted_without_printing_them() -> None:
+    with pytest.raises(BitlifTypeError, match=r"^a network must have 1 \.\.= 16 layers, not 17$"):
+        NetworkConfig(layers=(NetworkLayer(),) * 17)
+    with pytest.raises(BitlifTypeError, match=r"^layers must be a tuple of NetworkLayer, not 3$"):
+        NetworkConfig(layers=3)  # type: ignore[arg-type]
+
+
+def test_unknown_field_of_replace_names_the_fields_of_a_layer() -> None:
+    network = network_from_dict(TREE)
+    with pytest.raises(
+        BitlifError, match=r"^layer\.0\.foo is not a field; known are inputs, neurons"
+    ):
+        network.replace(layer__0__foo=3)
+
+
+def test_large_integers_are_refused_with_the_number_of_the_layer() -> None:
+    text = "[[layer]]\n[[layer]]\nneurons = 99999999999999999999\n"
+    with pytest.raises(BitlifError, match=r"^mine: layer\.1\.neurons must have at most 64 bits"):
+        parse_any_config(text, "mine")
+    text = "[[schedule]]\n[[schedule]]\nrate = 99999999999999999999\n"
+    with pytest.raises(BitlifError, match=r"^mine: schedule\[1\]\.rate must have at most 64 bits"):
+        parse_any_config(text, "mine")

@@ -153,7 +153,7 @@ def test_other_rates_and_tables_are_loaded() -> None:
     assert pickle.loads(pickle.dumps(core)).signature() == core.signature()
     with pytest.raises(BitlifError, match=r"layer\.0\.sweep must be"):
         core.load_tables(core.config.replace(layer__0__sweep__surrogate__width=0.77))
-    with pytest.raises(BitlifError, match=r"layer\.1: membrane\.threshold"):
+    with pytest.raises(BitlifError, match=r"layer\.1\.membrane\.threshold"):
         core.load_tables(core.config.replace(layer__1__membrane__threshold=0.5))
 
 
