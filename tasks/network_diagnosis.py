@@ -120,6 +120,7 @@ def network_findings(
             *(_hidden_spikes(measured, number, train) if hidden else _spikes(measured)),
         ]
         found += [_placed(one, number) for one in own] if hidden else own
+    found = _with_sources(network, rasters, found)
     return [*found, _fixed(network)] if len(network.layers) > 1 else found
 
 
@@ -131,7 +132,33 @@ def spike_findings(
     for number, raster in enumerate(rasters[:-1]):
         own = _shares(raster)
         found += [_placed(one, number) for one in _hidden_findings(network, number, *own, None)]
-    return found + _last_spikes(network, rasters[-1], targets)
+    found += _last_spikes(network, rasters[-1], targets)
+    return _with_sources(network, rasters, found)
+
+
+def _with_sources(
+    network: NetworkConfig, rasters: Sequence[NDArray[Any]], found: list[Finding]
+) -> list[Finding]:
+    """Return the findings, with silence that a layer before causes cured in that layer.
+
+    No gain or weight makes neurons spike whose inputs do not. A layer causes it if it has less
+    than one spike in a window; of several in a row, the first one does.
+    """
+    quiet = [raster.sum() < raster.shape[0] for raster in rasters]
+    cures = {own.name: own.cure for own in found}
+    names = [f"layer.{number}.silent_neurons" for number in range(len(rasters) - 1)]
+    for number, name in enumerate([*names, "silent_neurons"]):
+        source = number
+        while source and quiet[source - 1]:
+            source -= 1
+        if source < number:
+            cure = cures[names[source]] or network_cures.of_silence(network, source)
+            cure = f"layer.{source} hardly spikes: {cure}"
+            found = [
+                replace(own, cure=cure) if own.name == name and own.problem else own
+                for own in found
+            ]
+    return found
 
 
 def _placed(finding: Finding, number: int) -> Finding:

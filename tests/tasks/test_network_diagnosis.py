@@ -163,3 +163,22 @@ def test_the_phase_of_each_layer_is_that_of_the_learned_windows() -> None:
 def test_fields_are_named_with_their_layer() -> None:
     assert in_layer("raise sweep.credit", 2) == "raise layer.2.sweep.credit"
     assert in_layer("as layer.1.sweep.credit", 2) == "as layer.1.sweep.credit"
+
+
+def test_silence_is_cured_in_the_layer_that_causes_it() -> None:
+    silent = SUITED.replace(layer__0__initial__low=-2.0, layer__0__initial__high=-1.0)
+    found = diagnosed(silent, epochs=1)
+    assert found["silent_neurons"].problem
+    cure = "layer.0 hardly spikes: larger start weights: raise layer.0.initial.high from -1 to 2"
+    assert found["silent_neurons"].cure == cure
+    # Of several silent layers, the first one.
+    assert len(DEEP.layers) == 3
+    deep = DEEP.replace(layer__0__initial__low=-2.0, layer__0__initial__high=-1.0)
+    found = diagnosed(deep, epochs=1)
+    assert found["layer.1.silent_neurons"].cure == cure
+    assert found["silent_neurons"].cure == cure
+    # If the layer before spikes, the cure is for the layer itself.
+    spiking, none = np.ones((2, 24, 16), np.uint8), np.zeros((2, 24, 2), np.uint8)
+    found = {own.name: own for own in spike_findings(SUITED, [spiking, none], None)}
+    assert "hardly spikes" not in found["silent_neurons"].cure
+    assert "layer.1" in found["silent_neurons"].cure
