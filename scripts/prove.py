@@ -46,11 +46,17 @@ def add_parser(subparsers: SubParsers) -> None:
             "bitlif prove tiny",
             "bitlif prove digits --unit neuron",
             "bitlif prove digits-96 --unit adjoint",
+            "bitlif prove digits-96 --unit layer_1_adjoint",
             "bitlif prove teacher --limit 600 --json",
         ),
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file or ready-made name")
-    parser.add_argument("--unit", metavar="UNIT", help="one unit, such as neuron (default: all)")
+    parser.add_argument(
+        "--unit",
+        metavar="UNIT",
+        help="units of a kind, such as neuron, or one of them, such as layer_1_neuron or update_0 "
+        "(default: all)",
+    )
     parser.add_argument(
         "--limit",
         metavar="SECONDS",

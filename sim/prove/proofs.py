@@ -84,7 +84,8 @@ def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[An
     ----------
     config : Config or NetworkConfig
     name : str or None
-        One of `UNITS`, or of `NETWORK_UNITS` for a network; None for all units.
+        One of `UNITS`, or of `NETWORK_UNITS` for a network; or the full name of one unit, such as
+        ``"layer_1_adjoint"`` or ``"update_0"``; None for all units.
 
     Raises
     ------
@@ -92,21 +93,15 @@ def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[An
         If the name is unknown, or the configuration has no such unit.
     """
     names = NETWORK_UNITS if isinstance(config, NetworkConfig) else UNITS
-    if name is not None and name not in names:
-        raise BitlifError(
-            f"--unit must be one of {', '.join(names)}, not {quoted(name)}{nearest_of(name, names)}"
-        )
     if isinstance(config, NetworkConfig):
         layers = [layer_units(config, number) for number in range(len(config.layers))]
         layers.append(common_units(config))
     else:
         layers = [_units(config)]
-    chosen = [
-        unit
-        for own in layers
-        for each in (names if name is None else (name,))
-        for unit in own.get(each, ())
-    ]
+    units = [unit for own in layers for each in names for unit in own.get(each, ())]
+    if name is not None and name not in names:
+        return [_unit_named(name, units, names)]
+    chosen = units if name is None else [unit for own in layers for unit in own.get(name, ())]
     if not chosen:
         why = f"learning.random_bits is 0 in {config.name}"
         if name != "update_lfsr":
@@ -115,6 +110,18 @@ def units_of(config: Config | NetworkConfig, name: str | None = None) -> list[An
             why = f"no layer of {config.name} has it"
         raise BitlifError(f"--unit must be another one than {name}: {why}")
     return chosen
+
+
+def _unit_named(name: str, units: list[Any], kinds: Sequence[str]) -> Any:
+    """Return the unit with a full name, or raise if there is none."""
+    for unit in units:
+        if unit.name == name:
+            return unit
+    nearest = nearest_of(name, [*kinds, *(unit.name for unit in units)])
+    raise BitlifError(
+        f"--unit must be one of {', '.join(kinds)}, or the full name of one unit, "
+        f"not {quoted(name)}{nearest}"
+    )
 
 
 def _units(config: Config) -> dict[str, list[Any]]:

@@ -8,7 +8,11 @@ import re
 import pytest
 
 from bitlif.model import neuron
+from bitlif.model.config.config import Config
+from bitlif.model.config.network import NetworkConfig
+from bitlif.model.errors import BitlifError
 from bitlif.scripts.main import main
+from bitlif.sim.prove.proofs import units_of
 
 
 def test_table_names_units_bits_and_results(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,3 +70,24 @@ def test_wrong_arguments_are_named(
     error = capsys.readouterr().err
     assert error.startswith(f"bitlif prove: {message}")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "name"), [("yin-yang", "layer_1_sweep_lfsr"), ("tiny", "update_0")]
+)
+def test_one_unit_is_chosen_by_the_name_that_is_printed(
+    config: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prove", config, "--unit", name, "--json"]) == 0
+    assert [own["unit"] for own in json.loads(capsys.readouterr().out)["units"]] == [name]
+
+
+def test_every_name_that_is_printed_is_accepted() -> None:
+    for config in (NetworkConfig.load("yin-yang"), Config.load("tiny")):
+        for unit in units_of(config):
+            (own,) = units_of(config, unit.name)[:1]
+            assert own.name == unit.name
+    with pytest.raises(BitlifError, match=r"did you mean 'layer_1_adjoint'\?$"):
+        units_of(NetworkConfig.load("yin-yang"), "layer_1_adjont")
+    with pytest.raises(BitlifError, match=r", or the full name of one unit, not 'layer_9_adjoint'"):
+        units_of(NetworkConfig.load("yin-yang"), "layer_9_adjoint")
