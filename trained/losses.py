@@ -39,6 +39,62 @@ def first_spike_times(spikes: Any) -> Any:
     return torch.cumprod(1.0 - spikes, 0).sum(0)
 
 
+def _checked_labels(spikes: Any, labels: Any) -> Any:
+    """Return labels as int64, after checks of both."""
+    if not isinstance(spikes, torch.Tensor) or spikes.ndim != 3:
+        raise BitlifTypeError(f"spikes must be a tensor of shape (T, B, M), not {_kind(spikes)}")
+    _, windows, neurons = spikes.shape
+    _require_windows("spikes", windows)
+    if not isinstance(labels, torch.Tensor) or not _is_integer(labels):
+        raise BitlifTypeError(f"labels must be a tensor of integers, not {_kind(labels)}")
+    if labels.shape != (windows,):
+        raise BitlifTypeError(
+            f"labels must have shape (B,) = ({windows},), one for each window, "
+            f"not {tuple(labels.shape)}"
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= neurons:
+        raise BitlifError(
+            f"labels must be in 0 ..= {neurons - 1}, the neurons of the last layer, "
+            f"not {low if low < 0 else high}"
+        )
+    return labels.to(torch.int64)
+
+
+def _check_targets(distance: Any, targets: Any) -> None:
+    """Raise unless target trains are those of a network with these distances to the threshold."""
+    steps, windows, neurons = distance.shape
+    _require_windows("state", windows)
+    if not isinstance(targets, torch.Tensor) or targets.is_complex():
+        raise BitlifTypeError(f"targets must be a tensor of real numbers, not {_kind(targets)}")
+    shape = (windows, neurons)
+    if tuple(targets.shape) not in (shape, (steps, *shape)):
+        raise BitlifTypeError(
+            f"targets must have shape (B, M) = {shape} or (T, B, M) = {(steps, *shape)}, "
+            f"not {tuple(targets.shape)}"
+        )
+    wrong = ~((targets >= 0) & (targets <= 1))  # also those that are not numbers
+    if wrong.any():
+        raise BitlifError(f"targets must be in 0 ..= 1, not {float(targets[wrong][0]):g}")
+
+
+def _require_windows(name: str, windows: int) -> None:
+    if not windows:
+        raise BitlifError(f"{name} must be of at least one window, not of 0")
+
+
+def _is_integer(tensor: Any) -> bool:
+    real = tensor.is_floating_point() or tensor.is_complex()
+    return not real and tensor.dtype != torch.bool
+
+
+def _kind(value: Any) -> str:
+    """Return the dtype and shape of a tensor, or another value in short, for errors."""
+    if isinstance(value, torch.Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+    return quoted(value)
+
+
 class SpikeCountLoss(nn.Module):
     """Cross entropy of the numbers of spikes, over the classes.
 
@@ -58,8 +114,15 @@ class SpikeCountLoss(nn.Module):
         Parameters
         ----------
         spikes : (T, B, M) tensor
-        labels : (B,) int64 tensor
+        labels : (B,) tensor of integers
+            In 0 ..= M - 1.
+
+        Raises
+        ------
+        BitlifError
+            If a shape, dtype or label is wrong, or there are no windows.
         """
+        labels = _checked_labels(spikes, labels)
         return functional.cross_entropy(self.scale * spikes.sum(0), labels)
 
 
@@ -78,6 +141,7 @@ class FirstSpikeLoss(nn.Module):
 
     def forward(self, spikes: Any, labels: Any) -> Any:
         """Return the mean over a batch; parameters are those of `SpikeCountLoss`."""
+        labels = _checked_labels(spikes, labels)
         return functional.cross_entropy(-first_spike_times(spikes) / self.tau, labels)
 
 
@@ -119,10 +183,16 @@ class LikelihoodLoss(nn.Module):
             What the network returned.
         targets : (B, M) or (T, B, M) real tensor
             In 0 ..= 1; with integers they are rounded as the core's.
+
+        Raises
+        ------
+        BitlifError
+            If the shape or a target is wrong, or there are no windows.
         """
         x = state.distance
         if x is None:
             raise BitlifError("state must be what a network returned, not one without distances")
+        _check_targets(x, targets)
         if not self._real:
             targets = torch.floor(targets.to(torch.float64) * self._one + 0.5) / self._one
         goals = targets.to(x.dtype)

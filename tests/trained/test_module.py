@@ -215,3 +215,60 @@ def test_a_teachers_reset_needs_targets() -> None:
     with pytest.raises(BitlifError, match=r"^state must be what a network returned"):
         bitlif.torch.LikelihoodLoss(network)(state, torch.zeros(1, 10))
     assert issubclass(BitlifTypeError, BitlifError)
+
+
+@pytest.mark.parametrize("loss", [bitlif.torch.SpikeCountLoss(), bitlif.torch.FirstSpikeLoss()])
+@pytest.mark.parametrize(
+    ("shape", "labels", "message"),
+    [
+        (
+            (8, 3, 4),
+            torch.tensor([0, 1]),
+            r"^labels must have shape \(B,\) = \(3,\), .*\(2,\)$",
+        ),
+        ((8, 3, 4), torch.tensor([[0, 1, 2]]), r"^labels must have shape .*, not \(1, 3\)$"),
+        ((8, 3, 4), torch.tensor([0, 1, 4]), r"^labels must be in 0 \.\.= 3, .*, not 4$"),
+        ((8, 3, 4), torch.tensor([0, -1, 3]), r"^labels must be in 0 \.\.= 3, .*, not -1$"),
+        ((8, 3, 4), torch.tensor([0.0, 1.0, 2.0]), r"tensor of integers, not float32 of shape"),
+        ((8, 3, 4), torch.tensor([True, False, True]), r"tensor of integers, not bool of shape"),
+        ((8, 3, 4), [0, 1, 2], r"^labels must be a tensor of integers, not \[0, 1, 2\]$"),
+        ((3, 4), torch.tensor([0, 1, 2]), r"^spikes must be a tensor of shape \(T, B, M\), not"),
+        ((8, 0, 4), torch.zeros(0, dtype=torch.int64), r"^spikes must be of at least one window"),
+    ],
+)
+def test_losses_refuse_wrong_labels(loss: Any, shape: Any, labels: Any, message: str) -> None:
+    with pytest.raises(BitlifError, match=message):
+        loss(torch.zeros(shape), labels)
+
+
+def test_losses_take_integers_of_any_width() -> None:
+    spikes, labels = torch.rand(8, 3, 4), torch.tensor([0, 3, 2])
+    for loss in (bitlif.torch.SpikeCountLoss(), bitlif.torch.FirstSpikeLoss()):
+        assert loss(spikes, labels.to(torch.int32)) == loss(spikes, labels)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (torch.zeros(2, 9), r"^targets must have shape \(B, M\) = \(2, 10\) or .* not \(2, 9\)$"),
+        (torch.zeros(1, 10), r"^targets must have shape .*, not \(1, 10\)$"),
+        (torch.zeros(10), r"^targets must have shape .*, not \(10,\)$"),
+        (torch.full((2, 10), 1.5), r"^targets must be in 0 \.\.= 1, not 1\.5$"),
+        (torch.full((2, 10), float("nan")), r"^targets must be in 0 \.\.= 1, not nan$"),
+        (np.zeros((2, 10)), r"^targets must be a tensor of real numbers, not "),
+    ],
+)
+def test_likelihood_refuses_wrong_targets(targets: Any, message: str) -> None:
+    network = bitlif.torch.Network(bitlif.Config())
+    loss = bitlif.torch.LikelihoodLoss(network)
+    _, state = network(torch.zeros(64, 2, 64))
+    with pytest.raises(BitlifError, match=message):
+        loss(state, targets)
+    assert loss(state, torch.zeros(2, 10, dtype=torch.bool)) == loss(state, torch.zeros(2, 10))
+
+
+def test_likelihood_needs_a_window() -> None:
+    loss = bitlif.torch.LikelihoodLoss(bitlif.torch.Network(bitlif.Config()))
+    state = bitlif.torch.NetworkState(distance=torch.zeros(64, 0, 10))
+    with pytest.raises(BitlifError, match=r"^state must be of at least one window, not of 0$"):
+        loss(state, torch.zeros(0, 10))
