@@ -96,7 +96,8 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         "--inject",
         metavar="FAULT",
-        help="inject this fault into all gates (see bitlif verify --list-faults)",
+        help="inject this fault into all gates of a single layer (see bitlif verify --list-faults; "
+        "bitlif verify also injects faults into networks)",
     )
     add_json(parser)
 

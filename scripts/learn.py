@@ -203,7 +203,7 @@ def _own(args: argparse.Namespace, config: Config | NetworkConfig) -> OwnData | 
     else:
         return None
     own = own_data(args, "data", data, source)
-    require_layer(own, outer(config))
+    require_layer(own, config)
     return own
 
 

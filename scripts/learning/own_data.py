@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from bitlif.model.config.network import NetworkConfig, outer
 from bitlif.model.errors import BitlifError, located, warn
 from bitlif.model.text import path_text, quoted
 from bitlif.scripts.support.encoder_options import add_encoder_options, encoder_options
@@ -181,16 +182,18 @@ def in_order(data: Data, names: Sequence[str], what: str) -> Data:
     return Data(data.inputs[:, order], data.labels, tuple(names))  # type: ignore[index]
 
 
-def require_layer(own: OwnData, config: Config) -> None:
-    """Raise unless the layer fits the data; the message says which configuration would."""
-    task, sizes = own.task, config.layer
+def require_layer(own: OwnData, config: Config | NetworkConfig) -> None:
+    """Raise unless the layer or network fits the data; the message says which one would."""
+    seen = outer(config)
     try:
-        task.check(config)
+        own.task.check(seen)
     except BitlifError as error:
-        raise BitlifError(f"{error}; {_cure(own, sizes.inputs)}") from error
+        layers = config.layers[:-1] if isinstance(config, NetworkConfig) else ()
+        hidden = [layer.config.layer.neurons for layer in layers]
+        raise BitlifError(f"{error}; {_cure(own, seen.layer.inputs, hidden)}") from error
 
 
-def _cure(own: OwnData, inputs: int) -> str:
+def _cure(own: OwnData, inputs: int, hidden: Sequence[int]) -> str:
     from bitlif.tasks.arrays import ArrayTask
     from bitlif.tasks.encoder_options import ENCODERS
 
@@ -203,6 +206,8 @@ def _cure(own: OwnData, inputs: int) -> str:
             return f"--encoder {name} gives {inputs} inputs"
     encoder = own.task.encoder_name
     more = "" if encoder in (ENCODER, "spikes") else f" --encoder {encoder}"
+    if hidden:
+        more += f" --hidden {','.join(map(str, hidden))}"
     file = shlex.quote(own.source)
     given = f"--data {file}" if own.whole else f"--spikes {file} --labels FILE"
     return f"`bitlif new NAME {given}{more}` writes a configuration that fits"

@@ -414,6 +414,18 @@ def test_the_encoder_that_fits_the_layer_is_named(capsys: pytest.CaptureFixture[
     assert "--encoder latency gives 4 inputs" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_network_that_fits_has_the_hidden_layers_of_the_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert bitlif("new deep --data own.csv --hidden 5,3") == 0
+    Path("wide.csv").write_text("a,b,c,d,y\n" + "1,2,3,4,no\n1,2,3,5,yes\n" * 4)
+    capsys.readouterr()
+    assert bitlif("learn deep.toml --data wide.csv --out a") == 2
+    error = capsys.readouterr().err
+    assert "`bitlif new NAME --data wide.csv --hidden 5,3` writes a" in error
+
+
 def test_epochs_follow_a_schedule_of_whole_passes() -> None:
     config = Config()
     assert default_epochs(config, 10) is None
