@@ -44,9 +44,9 @@ def add_parser(subparsers: SubParsers) -> None:
         seed, on a ready task or on your own data (`[task]` in the file; see docs/studies.md). Each
         result is stored in the study's folder as it arrives. A study is resumable: if it is killed
         and started again, the final table is exactly the same. Failed points are stored with their
-        errors. Workers are started on this machine, or --scheduler uses those of a Dask cluster, on
-        which bitlif must be installed. `bitlif report` makes a page and pictures from the folder.
-        --list shows the ready-made studies.
+        errors; exits with status 1 if all runs failed. Workers are started on this machine, or
+        --scheduler uses those of a Dask cluster, on which bitlif must be installed. `bitlif report`
+        makes a page and pictures from the folder. --list shows the ready-made studies.
         """,
         (
             "bitlif study quickstart --out quickstart",
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         })  # fmt: skip
     else:
         _print(plan, table, path, progress, seconds)
-    return 0
+    return 1 if progress.failed >= progress.total else 0
 
 
 def _list(args: argparse.Namespace) -> int:

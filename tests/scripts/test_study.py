@@ -122,6 +122,21 @@ def test_json_output_of_a_study_and_its_repetition(
     assert "failed 6 time(s): noise.words * word_bits must be at most" in out
 
 
+def test_status_is_1_if_every_run_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # All words of this study have more bits than the LFSR.
+    plan = tmp_path / "none.toml"
+    plan.write_text(SMALL.replace("[2, 4, 12]", "[12, 14]").replace("[3, 1]", "[3]"))
+    arguments = ["study", str(plan), "--out", str(tmp_path / "s"), "--workers", "1"]
+    for reused in (0, 6):
+        assert main([*arguments, "--json"]) == 1
+        found = json.loads(capsys.readouterr().out)
+        assert (found["runs"], found["failed"], found["reused"]) == (6, 6, reused)
+    assert main(arguments) == 1
+    assert "6 failed" in capsys.readouterr().out
+
+
 def test_folder_can_have_any_name(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
