@@ -132,11 +132,13 @@ class BaseNetwork(nn.Module):
         steps, inputs = first.window.steps, first.layer.inputs
         if not isinstance(given, torch.Tensor):
             raise BitlifTypeError(f"input must be a tensor, not {quoted(given)}")
-        if given.ndim != 3 or given.shape[::2] != (steps, inputs) or given.shape[1] < 1:
+        if given.ndim != 3 or given.shape[::2] != (steps, inputs):
             raise BitlifTypeError(
                 f"input must have shape (T, B, N) = ({steps}, batch, {inputs}), "
                 f"not {tuple(given.shape)}"
             )
+        if given.shape[1] < 1:
+            raise BitlifTypeError("input must be of at least one window, not of 0")
         return given.to(self.weights[0].dtype)
 
     def _require_spikes(self, given: Any) -> None:

@@ -151,7 +151,7 @@ def test_wrong_arguments_are_named(call: Any, message: str) -> None:
     [
         (np.zeros((64, 1, 65)), None, None, "^input must be a tensor, not"),
         (torch.zeros(1, 64, 65), None, None, r"^input must have shape \(T, B, N\) = \(64, batch"),
-        (torch.zeros(64, 0, 65), None, None, r"^input must have shape"),
+        (torch.zeros(64, 0, 65), None, None, r"^input must be of at least one window, not of 0$"),
         (torch.full((64, 1, 65), 0.5), None, None, "^input must be spikes, 0 or 1, not 0.5"),
         (torch.zeros(64, 1, 65), 3, None, "^state must be a NetworkState, not 3"),
         (torch.zeros(64, 1, 65), None, torch.zeros(3), r"^targets must have shape \(B, M\)"),
