@@ -61,8 +61,12 @@ def test_random_networks_are_the_model_in_verilator(
     config = sweepable(random_networks(16)[number], number)
     work = random_network_work(config, number, 3, learns=number % 4 > 0)
     work = replace(work, stall=stall, false_starts=resets_of(work))
-    found = compare_network_run(work, run_network_cosim(work, tmp_path, simulator="verilator"))
+    run = run_network_cosim(work, tmp_path, simulator="verilator")
+    found = compare_network_run(work, run)
     assert (found.first, found.agrees) == (None, True)
+    distances = network_float_distances(work, run, compute_network_expected(work))
+    assert bool(distances) == work.learns
+    assert {name for name, own in distances.items() if own.beyond} == set()
 
 
 def test_resets_fall_into_the_steps_and_the_sweep() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from active_networks import active_layers
 from network_faults import active_work, faulty_network
 from networks import random_networks, sweepable
 
@@ -25,6 +26,9 @@ from bitlif.sim.compare.network_crosscheck import (
 from bitlif.sim.compare.network_expected import random_network_work
 
 pytestmark = pytest.mark.usefixtures("quick")
+
+ACTIVE = 6
+"""A random network in which the command compares sweeps of all layers that are not all 0."""
 
 
 @pytest.mark.parametrize("update", ["spike", "window"])
@@ -82,13 +86,20 @@ def test_a_fault_in_gates_is_found_in_its_layer() -> None:
 
 
 def test_command_compares_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = sweepable(random_networks(12)[5], 5)
+    config = sweepable(random_networks(12)[ACTIVE], ACTIVE)
     config.save(tmp_path / "n.toml")
+    # The command draws these windows: in all of its layers the gates sweep other values than 0.
+    drawn = random_network_work(config, 0, 2)
+    active = active_layers(config, drawn.events, drawn.weights, drawn.targets)
+    assert len(active) == len(config.layers) > 1
+    assert all(active.values())
     call = ["crosscheck", str(tmp_path / "n.toml"), "--windows", "2"]
     assert main([*call, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["agree"]
-    assert told["by"]["rtl"]["compared"]["layer.0 sweep: adjoint current"] > 0
+    for number in active:
+        name = signal_name(number, "sweep", "adjoint current")
+        assert told["by"]["rtl"]["compared"][name] > 0
     for words, text in (
         (["--inject", "threshold-greater"], "--inject cannot be used with a network"),
         (["--backends", "float,model"], "--backends float cannot be used with a network"),
