@@ -110,8 +110,9 @@ def plain_gradient(network: Network, given: Any, credit: Any) -> list[Any]:
     for number in reversed(range(count)):
         own, c = config.layers[number].config, real_constants(config, number)
         lsb = float(own.membrane.format.lsb)
-        x = (signals[number].membrane.numpy() - config.derived(number).constants.threshold) * lsb
-        x = x / c.sigma
+        x = signals[number].membrane.numpy() - config.derived(number).constants.threshold
+        # The density jumps at its knots, which x can meet: it must be rounded as in the network.
+        x = x * (lsb / c.sigma)
         knots, below = own.noise.pmf.knots_in_sigma(), own.noise.pmf.cumulative()
         place = np.searchsorted(knots, x, side="right")
         density = np.concatenate(([0.0], np.diff(below) / np.diff(knots), [0.0]))[place]
