@@ -218,13 +218,13 @@ class GateTally:
         return one * two
 
     def scale(self, name: str, bits: int, constant: int, out: int) -> None:
-        """Count a product with a constant, unless it is a power of two.
+        """Count a product with a constant, unless it is a power of two or the factor has no bits.
 
         The constant's trailing zeros are no part of the product.
         """
         zeros = (constant & -constant).bit_length() - 1
         odd = constant >> zeros
-        if odd > 1:
+        if odd > 1 and bits:
             own = Product(name, bits, odd.bit_length(), False, self.times, out - zeros)
             self.products.append(own)
 
