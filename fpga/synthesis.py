@@ -41,6 +41,18 @@ BUSES = ("none", "axi")
 WRITE = "delete t:$scopeinfo; write_json netlist.json"
 """A nextpnr older than Yosys takes $scopeinfo for cells."""
 BARE, HARNESS_PINS = "bare.json", "harness-pins"
+READ = "read_verilog -sv core.v"
+SWEPT = re.compile(r"^module \\\S+\.sweep\b", re.MULTILINE)
+"""A unit of a network that learns."""
+LEFT = "chtype -set $__soft_mul t:$mul c:*.\\sweep* %i"
+"""Leaves the products of sweeps to logic.
+
+Yosys' pass ice40_dsp has two errors that they meet. It puts a register between two multipliers into
+both: into the one that drives it, and into the operand of the adder of the other one, which then
+has no driver. And if the upper bits of a product repeat its sign, the register behind it loses
+them.
+"""
+
 PREPARED, TIDY, TRIES = "products.json", "opt_expr; opt_merge; opt_clean", 3
 
 FOLDED = 3
@@ -160,20 +172,25 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
     folder.mkdir(parents=True, exist_ok=True)
     text = plain_names(with_large_ram(text, family.large))
     (folder / "core.v").write_text(text, "utf-8")
-    _yosys(f"read_verilog -sv core.v; {family.synthesis} -top {top}; {WRITE}", folder)
-    module = _refined(family, top, folder)
     rules = family.multiplier
+    begun = f"{READ}; {family.synthesis} -top {top} -run begin:coarse; {TIDY}"
+    script = f"{READ}; {family.synthesis} -top {top}"
+    if rules is not None and rules.half and SWEPT.search(text):
+        begun += f"; {LEFT}"
+        script = f"{begun}; {family.synthesis} -top {top} -run coarse:"
+    _yosys(f"{script}; {WRITE}", folder)
+    module = _refined(family, top, folder)
     if rules is not None and rules.most:
-        module = _fewer_multipliers(family, rules, module, top, folder)
+        module = _fewer_multipliers(family, rules, module, top, folder, begun)
     cells: dict[str, dict[str, Any]] = module["cells"]
     return cells
 
 
 def _fewer_multipliers(
-    family: Family, rules: MultiplierRules, module: dict[str, Any], top: str, folder: Path
-) -> dict[str, Any]:
+    family: Family, rules: MultiplierRules, module: dict[str, Any], top: str, folder: Path,
+    begun: str,
+) -> dict[str, Any]:  # fmt: skip
     """Leave products to logic until a module has no more multipliers than the devices."""
-    begun = f"read_verilog -sv core.v; {family.synthesis} -top {top} -run begin:coarse; {TIDY}"
     allowed, products = rules.most, dict[str, Product]()
     for _ in range(TRIES):
         excess = _multipliers(module) - rules.most
@@ -210,6 +227,7 @@ def _refined(family: Family, top: str, folder: Path) -> dict[str, Any]:
     if rules is not None and rules.half and pair_products(module):
         (folder / "netlist.json").write_text(json.dumps(netlist), "utf-8")
     _require_one_driver(module, folder / "yosys.log")
+    _require_operands(module, folder / "yosys.log")
     return module
 
 
@@ -243,6 +261,18 @@ def _require_one_driver(module: dict[str, Any], log: Path) -> None:
                 raise BitlifError(f"yosys drove a net twice ({port} of {name}); its log is {log}")
     if not used <= driven:
         raise BitlifError(f"yosys left a net without a driver; its log is {log}")
+
+
+def _require_operands(module: dict[str, Any], log: Path) -> None:
+    """Raise if the adder of a multiplier has an operand that Yosys lost, and so made undefined."""
+    for name, cell in module["cells"].items():
+        if cell["type"] != CELL:
+            continue
+        values = {key: int(bits, 2) for key, bits in cell["parameters"].items()}
+        for half, port in (("TOP", "C"), ("BOT", "D")):
+            added = values[f"{half}ADDSUB_UPPERINPUT"] and values[f"{half}OUTPUT_SELECT"] < 2
+            if added and "x" in cell["connections"][port]:
+                raise BitlifError(f"yosys lost operand {port} of {name}; its log is {log}")
 
 
 @dataclass(frozen=True, slots=True)
