@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from network_faults import PLACES, active_work
+from network_faults import active_work, kind_of
 from networks import random_networks
 from operations import equations, operation_value
 
@@ -23,7 +23,7 @@ from bitlif.sim.compare.network_expected import (
     random_network_work,
 )
 from bitlif.sim.compare.network_explain import explain_network, with_operation
-from bitlif.sim.compare.network_faults import NETWORK_FAULTS, faulty_network_verilog
+from bitlif.sim.compare.network_faults import faulty_network_verilog
 from bitlif.tasks.scenario import NetworkWork
 
 FORWARD = ("weight sum", "synaptic current", "membrane potential", "spike", "kept membrane")
@@ -32,6 +32,13 @@ RESULTS = {"adjoint current": "kap", "gradient": "G", "weight": "w"}
 LAST, HIDDEN = ["d", "lam", "kap"], ["S", "g", "d", "lam", "kap"]
 QUICK = ("credit-row", "weights-stale")
 """Faults in a credit and in an update by spike, whose gates are compiled by day."""
+SPIKE_UPDATES = ("weights-stale", "draws-first", "spikes-left")
+FAULTS = (
+    *QUICK, *SPIKE_UPDATES[1:], "sweep-order", "adjoint-sign", "adjoint-rounding", "adjoint-stale",
+    "reset-uncut", "surrogate-width", "surrogate-step", "credit-kept", "sweep-lfsr",
+    "gradient-sign", "marks-stale", "spikes-inverted",
+)  # fmt: skip
+"""Faults that show first in an adjoint current, a gradient or a weight."""
 
 
 BY_DAY = ("window", "spike", 3, 4, 7, 10)
@@ -129,11 +136,11 @@ def test_weights_that_are_not_learned_and_counters_are_named() -> None:
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     "fault",
-    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.long) for name in PLACES],
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.long) for name in FAULTS],
 )
 def test_fault_is_reported_with_the_operation(fault: str) -> None:
-    work = active_work(PLACES[fault].update)
-    if NETWORK_FAULTS[fault].needs == "spike":
+    work = active_work(kind_of(fault))
+    if fault in SPIKE_UPDATES:
         # In more layers, wrong weights show in the sweep of an earlier layer before they are read.
         network = NetworkConfig(layers=work.network.layers[-1:])
         work = replace(work, network=network, weights=work.weights[-1:])
