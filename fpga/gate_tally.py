@@ -218,13 +218,13 @@ class GateTally:
         return one * two
 
     def scale(self, name: str, bits: int, constant: int, out: int) -> None:
-        """Count a product with a constant, unless it is a power of two or the factor has no bits.
+        """Count a product with a constant, unless it is a power of two.
 
         The constant's trailing zeros are no part of the product.
         """
         zeros = (constant & -constant).bit_length() - 1
         odd = constant >> zeros
-        if odd > 1 and bits:
+        if odd > 1:
             own = Product(name, bits, odd.bit_length(), False, self.times, out - zeros)
             self.products.append(own)
 
