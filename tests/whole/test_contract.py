@@ -167,10 +167,10 @@ def test_phase_count_limits_match_the_validation() -> None:
     phase = PhaseConfig(windows=1)
     for count in (least, most):
         assert len(Config(schedule=(phase,) * count).schedule) == count
-    with pytest.raises(BitlifError, match=rf"^schedule must have at most {most} phases, not "):
-        Config(schedule=(phase,) * (most + 1))
-    with pytest.raises(BitlifError, match=r"^schedule must be a list of phases, not \(\)$"):
-        Config(schedule=(phase,) * (least - 1))
+    for count in (least - 1, most + 1):
+        told = f"^schedule must have {least} ..= {most} phases, not {count}$"
+        with pytest.raises(BitlifError, match=told):
+            Config(schedule=(phase,) * count)
 
 
 def test_every_row_of_the_table_is_tested() -> None:
