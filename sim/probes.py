@@ -18,7 +18,7 @@ from bitlif.model.signature import WIDTH
 from bitlif.model.state import StateVariable, state_variables
 
 MISSING = int(np.iinfo(np.int64).min)
-"""Replaces a value that a core did not show."""
+"""Replaces a value that a core did not show, or that has undefined bits (X)."""
 
 
 RECORDED = {

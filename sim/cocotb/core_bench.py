@@ -19,7 +19,8 @@ from cocotb.triggers import FallingEdge
 
 from bitlif.hdl.core_signals import COUNTERS, READ_CLOCKS, WATCHED
 
-from .window_bench import PERIOD, Recorder, WindowBench, find, unpack
+from .streams import UndefinedValue, integer
+from .window_bench import PERIOD, Recorder, WindowBench, find, integer_or_missing, unpack
 
 STEP, WINDOW = (1 << WATCHED.index(name) for name in ("step", "window"))
 
@@ -66,7 +67,7 @@ class Bench(WindowBench):
         self.sample_step = int(task["sample_step"])
 
     def _running(self) -> bool:
-        done = self.received == self.steps and self.dut.host__idle.value
+        done = self.received == self.steps and integer(self.dut.host__idle)
         return not (self.stalled or done)
 
     def watch(self) -> None:
@@ -74,7 +75,7 @@ class Bench(WindowBench):
         self.note_beginning()
         if self.began >= 0 and len(self.step_ends) <= self.sample_step:
             self.sampler.sample()
-        flags = int(self.seen.value)
+        flags = integer(self.seen)
         if flags:
             self.recorder.record(flags)
             if flags & STEP:
@@ -90,7 +91,7 @@ class Bench(WindowBench):
         for _ in range(READ_CLOCKS):
             await self.passes
             self.watch()
-        return int(getattr(self.dut, f"host__{name}").value)
+        return integer(getattr(self.dut, f"host__{name}"))
 
     async def load(self) -> None:
         """Write all weights."""
@@ -128,7 +129,7 @@ class Bench(WindowBench):
         for name, count in wanted.items():
             for address in range(count):
                 row = await self.answer(address, name)
-                rows[name].append(0 if getattr(dut, f"host__{name}_blank").value else row)
+                rows[name].append(0 if integer(getattr(dut, f"host__{name}_blank")) else row)
         return {
             name: unpack(rows[layout["path"]], layout).reshape(-1)
             for name, layout in layouts.items()
@@ -187,15 +188,18 @@ async def run_task(dut: Any) -> None:
     seconds = time.perf_counter() - start
     final: dict[str, Any] = {}
     if not bench.stalled:
-        final = {"weights": await bench.read_back(), **await bench.read_state()}
+        try:
+            final = {"weights": await bench.read_back(), **await bench.read_state()}
+        except UndefinedValue as error:
+            bench.note_undefined(error)
     result: dict[str, Any] = dict(
         stalled=bench.stalled,
         seconds=seconds,
         raster=bench.raster,
         step_ends=np.array(bench.step_ends, np.int64),
         window_ends=np.array(bench.window_ends, np.int64),
-        counters=np.array([int(getattr(dut, name).value) for name in COUNTERS], np.int64),
-        phase=int(dut.phase.value),
+        counters=np.array([integer_or_missing(getattr(dut, name)) for name in COUNTERS], np.int64),
+        phase=integer_or_missing(dut.phase),
         samples=bench.sampler.array(),
         **{f"final {name}": values for name, values in final.items()},
         **{f"observed {name}": rows for name, rows in bench.recorder.arrays().items()},

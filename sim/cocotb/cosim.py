@@ -60,7 +60,8 @@ class CosimRun:
     window_clocks : (W,) int64
         Clock cycle in which each window ended, counted from the first event.
     stalled : bool
-        Whether the core stopped making progress before the end.
+        Whether the core stopped making progress before the end, or what the bench needs to go on or
+        to read its memories became undefined (X).
     samples : dict of str to (clocks,) int64
         Raw values of each sampled signal in each clock cycle from the first event to the end of
         the chosen step; -1 for a value with an X.

@@ -19,7 +19,16 @@ from cocotb.triggers import FallingEdge, Timer
 
 from bitlif.hdl.core_signals import FORWARD_COUNTERS, READ_CLOCKS, SWEPT_COUNTERS, WATCHED
 
-from .window_bench import PERIOD, SETTLE_TIME, Recorder, WindowBench, find, unpack
+from .streams import UndefinedValue, integer
+from .window_bench import (
+    PERIOD,
+    SETTLE_TIME,
+    Recorder,
+    WindowBench,
+    find,
+    integer_or_missing,
+    unpack,
+)
 
 WINDOW = 1 << WATCHED.index("window")
 
@@ -63,7 +72,7 @@ class LayerEnd:
         for _ in range(READ_CLOCKS + 1):
             await FallingEdge(self.dut.clk)
         await Timer(SETTLE_TIME, "ns")
-        return int(self.handle(name).value)
+        return integer(self.handle(name))
 
     async def read_back(self) -> dict[str, np.ndarray]:
         """Read weights and state."""
@@ -74,14 +83,14 @@ class LayerEnd:
         }  # fmt: skip
         weights = unpack(rows, layout).reshape(len(self.weights), -1)
         found = {"weights": weights[:, : self.weights.shape[1]]}
-        blank = bool(self.handle("state_blank").value)
+        blank = bool(integer(self.handle("state_blank")))
         rows = [await self.answer(slot, "state") for slot in range(self.facts["slots"])]
         for name, own in self.facts["state_layouts"].items():
             values = unpack([0] * len(rows) if blank else rows, own).reshape(-1)
             found[name] = values[: self.weights.shape[1]]
         for name in ("noise", "update", "sweep"):
             if hasattr(self.dut, f"{self.port}{name}_lfsr"):
-                states = int(self.handle(f"{name}_lfsr").value)
+                states = integer(self.handle(f"{name}_lfsr"))
                 width = self.facts["lfsr_widths"][name]
                 count = len(self.handle(f"{name}_lfsr")) // width
                 mask = (1 << width) - 1
@@ -127,14 +136,14 @@ class NetworkBench(WindowBench):
         await self.settles
 
     def _running(self) -> bool:
-        done = self.received == self.steps and self.dut.idle.value
+        done = self.received == self.steps and integer(self.dut.idle)
         return not (self.stalled or done)
 
     def watch(self) -> None:
         """Record this clock cycle; cycles are counted from the first event."""
         self.note_beginning()
         for layer in self.layers:
-            flags = int(layer.watch.value)
+            flags = integer(layer.watch)
             if flags:
                 layer.recorder.record(flags)
                 if flags & WINDOW:
@@ -169,19 +178,24 @@ async def run_task(dut: Any) -> None:
     bench = NetworkBench(dut, task)
     await bench.begin()
     await bench.run()
+    memories: list[dict[str, Any]] = [{} for _ in bench.layers]
+    if not bench.stalled:
+        try:
+            memories = [await layer.read_back() for layer in bench.layers]
+        except UndefinedValue as error:
+            bench.note_undefined(error)
     result: dict[str, Any] = {"stalled": bench.stalled, "raster": bench.raster}
     names = SWEPT_COUNTERS if hasattr(dut, "learn") else FORWARD_COUNTERS
-    for number, layer in enumerate(bench.layers):
-        found = {} if bench.stalled else await layer.read_back()
+    for number, (layer, found) in enumerate(zip(bench.layers, memories, strict=True)):
         found["counters"] = np.array(
-            [int(getattr(dut, f"{name}_{number}").value) for name in names], np.int64
+            [integer_or_missing(getattr(dut, f"{name}_{number}")) for name in names], np.int64
         )
-        found["signature"] = np.array([int(getattr(dut, f"digest_{number}").value)])
+        found["signature"] = np.array([integer_or_missing(getattr(dut, f"digest_{number}"))])
         if hasattr(dut, f"phase_{number}"):
-            found["phase"] = np.array([int(getattr(dut, f"phase_{number}").value)])
+            found["phase"] = np.array([integer_or_missing(getattr(dut, f"phase_{number}"))])
         found["window_ends"] = np.array(layer.window_ends, np.int64)
         result |= {f"{number} final {name}": values for name, values in found.items()}
         rows = layer.recorder.arrays()
         result |= {f"{number} observed {name}": values for name, values in rows.items()}
-    result["signature"] = int(dut.digest.value)
+    result["signature"] = integer_or_missing(dut.digest)
     np.savez(os.environ["BITLIF_RESULT"], **result)

@@ -52,7 +52,8 @@ class NetworkRun:
         Number of output events of each neuron and step.
     signature : int
     stalled : bool
-        Whether the core stopped making progress before the end.
+        Whether the core stopped making progress before the end, or what the bench needs to go on or
+        to read its memories became undefined (X).
     """
 
     layers: list[LayerRun]

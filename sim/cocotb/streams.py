@@ -16,6 +16,24 @@ StallSource = Callable[[], bool]
 """Called once per clock cycle: whether to stall in it."""
 
 
+class UndefinedValue(Exception):
+    """A signal that was read has undefined bits (X or Z)."""
+
+
+def integer(handle: Any) -> int:
+    """Return the value of a signal as an unsigned integer.
+
+    Raises
+    ------
+    UndefinedValue
+        If bits of it are undefined. The message names the signal.
+    """
+    try:
+        return int(handle.value)
+    except ValueError as error:
+        raise UndefinedValue(handle._path) from error
+
+
 class Source:
     """The sending end of a stream of the core."""
 
@@ -45,7 +63,7 @@ class Source:
 
     def look(self) -> None:
         """Check whether the core accepts the payload in this clock cycle."""
-        if self.offers and self.ready.value:
+        if self.offers and integer(self.ready):
             self.offers = False
             self.given += 1
             self.next = next(self.payloads, None)
@@ -78,6 +96,6 @@ class Sink:
 
     def look(self) -> None:
         """Accept the payload of this clock cycle, if any."""
-        if self.takes and self.valid.value:
+        if self.takes and integer(self.valid):
             self.takes = False
-            self.wants = self.take(int(self.payload.value))
+            self.wants = self.take(integer(self.payload))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from cocotb.triggers import Timer
 
-from .streams import Sink, Source
+from bitlif.sim.probes import MISSING
+
+from .streams import Sink, Source, UndefinedValue, integer
 
 PERIOD, SETTLE_TIME = 10, 1
 """Nanoseconds of a clock cycle, and from its falling edge until outputs are read."""
@@ -29,18 +31,18 @@ class Recorder:
 
     def __init__(self, dut: Any, wanted: list[dict[str, Any]]) -> None:
         self.wanted = wanted
-        self.rows: list[list[int]] = [[] for _ in wanted]
-        self.by_flag: dict[int, list[tuple[Any, list[int]]]] = {}
+        self.rows: list[list[int | None]] = [[] for _ in wanted]
+        self.by_flag: dict[int, list[tuple[Any, list[int | None]]]] = {}
         for row, one in zip(self.rows, wanted, strict=True):
             self.by_flag.setdefault(one["flag"], []).append((find(dut, one["path"]), row))
 
     def record(self, flags: int) -> None:
-        """Record the probes that are valid in this clock cycle."""
+        """Record the probes that are valid in this clock cycle; None stands for undefined bits."""
         while flags:
             lowest = flags & -flags
             flags ^= lowest
             for handle, row in self.by_flag.get(lowest.bit_length() - 1, ()):
-                row.append(int(handle.value))
+                row.append(integer_or_none(handle))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the rows by name, (R, count) int64; 64-bit unsigned values become negative."""
@@ -49,11 +51,28 @@ class Recorder:
         }
 
 
-def unpack(rows: list[int], one: dict[str, Any]) -> np.ndarray:
-    """Return the fields of packed rows."""
+def integer_or_none(handle: Any) -> int | None:
+    """Return the value of a signal as an unsigned integer, or None if bits of it are undefined."""
+    try:
+        return integer(handle)
+    except UndefinedValue:
+        return None
+
+
+def integer_or_missing(handle: Any) -> int:
+    """Return the value of a signal as an unsigned integer, or `MISSING` as `integer_or_none`."""
+    value = integer_or_none(handle)
+    return MISSING if value is None else value
+
+
+def unpack(rows: Sequence[int | None], one: dict[str, Any]) -> np.ndarray:
+    """Return the fields of packed rows, `MISSING` in a row with undefined bits."""
     bits, mask, sign = one["bits"], (1 << one["bits"]) - 1, 1 << (one["bits"] - 1)
     out = np.zeros((len(rows), one["count"]), np.int64)
     for number, row in enumerate(rows):
+        if row is None:
+            out[number] = MISSING
+            continue
         row >>= one["offset"]
         for place in range(one["count"]):
             raw = (row >> (place * one["stride"])) & mask
@@ -102,20 +121,29 @@ class WindowBench(ABC):
         return self.random.random() < self.stall
 
     async def run(self, clocks: int | None = None) -> None:
-        """Run a number of clock cycles; if None, until all windows are done or the core stalls."""
-        while self._running() if clocks is None else self.clock < clocks:
-            moving = [end for end in self.ends if end.plan()]
-            if moving:
-                await self.falls
-                for end in moving:
-                    end.drive()
-                await self.settles
-            else:
-                await self.passes
-            self.watch()
-            for end in self.ends:
-                end.look()
-            self.stalled = self.clock - self.last_progress > self.stall_clocks
+        """Run a number of clock cycles; if None, until all windows are done or the core stalls.
+
+        A core with an undefined value counts as stalled.
+        """
+        try:
+            while self._running() if clocks is None else self.clock < clocks:
+                await self._run_clock()
+        except UndefinedValue as error:
+            self.note_undefined(error)
+
+    async def _run_clock(self) -> None:
+        moving = [end for end in self.ends if end.plan()]
+        if moving:
+            await self.falls
+            for end in moving:
+                end.drive()
+            await self.settles
+        else:
+            await self.passes
+        self.watch()
+        for end in self.ends:
+            end.look()
+        self.stalled = self.clock - self.last_progress > self.stall_clocks
 
     @abstractmethod
     def _running(self) -> bool:
@@ -129,9 +157,14 @@ class WindowBench(ABC):
     def all_targets(self) -> Iterator[int]:
         """Yield the packed targets of every step and slot."""
 
+    def note_undefined(self, error: UndefinedValue) -> None:
+        """End the run: what was recorded so far shows what is wrong first."""
+        self.dut._log.warning("%s is undefined in clock cycle %d", error, self.clock)
+        self.stalled = True
+
     def note_beginning(self) -> None:
         """Note the clock cycle in which the first event is transferred."""
-        if self.began < 0 and self.events.offers and self.events.ready.value:
+        if self.began < 0 and self.events.offers and integer(self.events.ready):
             self.began = self.clock
 
     def all_events(self) -> Iterator[int]:

@@ -35,7 +35,8 @@ class Mismatch:
     place : dict of str to int
         Index by axis: window, step, neuron or input, as far as they apply.
     gates, model : int
-        The two values. `bitlif.sim.probes.MISSING` stands for a value that was never produced.
+        The two values. `bitlif.sim.probes.MISSING` stands for a value that was never produced,
+        or has undefined bits.
     operation : str
         The operation by which the model computes its value, with the integers; may be empty.
     """

@@ -189,6 +189,27 @@ def test_stalled_core_is_reported(tmp_path: Path) -> None:
     assert "no value in the gates" in str(verdict.first)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "signal", "stalls"),
+    [
+        ("draws[9:0] = draw;", "draws[9:0] = 'x;", "noise draw", False),
+        ("spikes[0] = spike;", "spikes[0] = 'x;", "spike", True),
+    ],
+)
+def test_undefined_values_are_reported_where_they_begin(
+    right: str, wrong: str, signal: str, stalls: bool, tmp_path: Path
+) -> None:
+    text = core_verilog(Config.load("tiny"))
+    assert text.count(right) == 1
+    work = random_work(Config.load("tiny"), 3, 1)
+    core = run_cosim(work, tmp_path, simulator="icarus", verilog=text.replace(right, wrong))
+    assert core.stalled == stalls
+    first = compare_run(work, core).first
+    assert first is not None
+    assert (first.signal, first.place) == (signal, {"window": 0, "step": 0, "neuron": 0})
+    assert "no value in the gates" in str(first)
+
+
 def test_reset_at_any_time_clears_all_state(tmp_path: Path) -> None:
     config = Config.load("tiny").replace(window__state="carry", window__trace="carry")
     work = random_work(config, 2, 3, stall=0.0)

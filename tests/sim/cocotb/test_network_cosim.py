@@ -19,6 +19,7 @@ from bitlif.scripts.main import main
 from bitlif.sim.cocotb.network_cosim import run_network_cosim
 from bitlif.sim.compare.network_compare import compare_network_run, resets_of
 from bitlif.sim.compare.network_expected import compute_network_expected, random_network_work
+from bitlif.sim.compare.network_faults import faulty_network_verilog
 from bitlif.sim.compare.network_float_check import network_float_distances
 
 
@@ -67,6 +68,19 @@ def test_random_networks_are_the_model_in_verilator(
     distances = network_float_distances(work, run, compute_network_expected(work))
     assert bool(distances) == work.learns
     assert {name for name, own in distances.items() if own.beyond} == set()
+
+
+def test_undefined_values_are_reported_where_they_begin(tmp_path: Path) -> None:
+    work = active_work("sparse")
+    # A lane without a neuron asks for credit of a row of weights that was never written.
+    text = faulty_network_verilog("surrogate-absent@0", work.network)
+    run = run_network_cosim(work, tmp_path, simulator="icarus", verilog=text)
+    assert run.stalled
+    found = compare_network_run(work, run)
+    assert found.first is not None
+    assert found.first.signal == "layer.0 sweep: adjoint current"
+    assert "no value in the gates" in str(found.first)
+    assert "is undefined in clock cycle" in (tmp_path / "test.log").read_text()
 
 
 def test_resets_fall_into_the_steps_and_the_sweep() -> None:
