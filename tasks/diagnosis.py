@@ -256,7 +256,7 @@ def _answers(
         if isinstance(core.config, NetworkConfig):
             cure = "train for more epochs, or lower the rates of all schedules"
         else:
-            cure = cures.lower_gain(core.config) or cure
+            cure = cures.lower_gain(core.config, cures.FAR) or cure
         title = "classes that are never the answer"
         found.append(list_finding("unused_classes", title, "classes", missing, cure))
     if math.isfinite(last.test_accuracy):

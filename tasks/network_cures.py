@@ -7,7 +7,7 @@ import re
 from bitlif.model.config.network import NetworkConfig
 
 from . import cures
-from .cures import widen
+from .cures import FAR_IN_NETWORKS, widen
 
 WIDE = 0.4
 """Width of the surrogate derivative, in thresholds, from which hidden neurons learn well."""
@@ -35,14 +35,14 @@ def of_saturation(network: NetworkConfig, number: int, signal: str) -> str:
     elif signal == "adjoint_current":
         advice = widen("sweep.current", sweep.current)
     else:
-        advice = cures.of_saturation(own.config, signal)
+        advice = cures.of_saturation(own.config, signal, FAR_IN_NETWORKS)
     return in_layer(advice, number)
 
 
 def of_errors(network: NetworkConfig) -> str:
     """Return the likely cure for errors of the last layer that are nearly all 0."""
     last = len(network.layers) - 1
-    return in_layer(cures.of_errors(network.layers[last].config), last)
+    return in_layer(cures.of_errors(network.layers[last].config, FAR_IN_NETWORKS), last)
 
 
 def of_lost_updates(network: NetworkConfig, number: int) -> str:
@@ -71,7 +71,7 @@ def of_silence(network: NetworkConfig, number: int, *, from_start: bool = False)
     """
     own = network.layers[number]
     if not network.is_hidden(number):
-        return in_layer(cures.of_silence(own.config), number)
+        return in_layer(cures.of_silence(own.config, FAR_IN_NETWORKS), number)
     if from_start:
         return _start(network, number)
     if number >= network.learned_from and (narrow := _widen_surrogate(network, number)):
@@ -83,7 +83,7 @@ def of_firing(network: NetworkConfig, number: int, *, from_start: bool = False) 
     """Return the likely cure for neurons that spike in nearly all steps; see `of_silence`."""
     own = network.layers[number]
     if not network.is_hidden(number):
-        return in_layer(cures.of_firing(own.config), number)
+        return in_layer(cures.of_firing(own.config, FAR_IN_NETWORKS), number)
     if from_start:
         high = own.initial.high
         return in_layer(f"lower initial.high from {high:g} to {high / 2:g}", number)

@@ -10,6 +10,7 @@ import pytest
 from bitlif.model.config.network import NetworkConfig
 from bitlif.model.events import Events
 from bitlif.model.network import Network
+from bitlif.tasks import network_cures
 from bitlif.tasks.finding import Finding
 from bitlif.tasks.learner import target_levels
 from bitlif.tasks.network_cures import in_layer
@@ -103,6 +104,20 @@ def test_what_is_out_of_range_names_its_cure(changes: dict[str, Any], name: str,
     assert cure in found[name].cure
     if name.startswith("layer.0."):
         assert found[name].message.startswith("layer.0: ")
+
+
+@pytest.mark.parametrize("name", ["digits-96", "gunpoint", "randman", "yin-yang"])
+def test_gains_of_ready_made_networks_are_not_to_be_lowered(name: str) -> None:
+    network = NetworkConfig.load(name)
+    for number, own in enumerate(network.layers):
+        fmt = own.config.membrane.format
+        wider = f"widen layer.{number}.membrane.format from '{fmt}' to 's{fmt.bits + 2}.{fmt.frac}'"
+        assert network_cures.of_saturation(network, number, "membrane") == wider
+        for signal in ("current", "weight"):
+            assert "lower membrane" not in network_cures.of_saturation(network, number, signal)
+        assert "gain from" not in network_cures.of_firing(network, number)
+        assert "lower layer" not in network_cures.of_silence(network, number)
+    assert "gain" not in network_cures.of_errors(network)
 
 
 def test_neurons_that_have_become_silent_are_told_apart() -> None:
