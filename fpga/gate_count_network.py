@@ -76,7 +76,9 @@ def _swept_layer(config: NetworkConfig, number: int) -> GateTally:
     flags = [lanes, 2 * lanes] + [lanes, lanes] * last + [lanes] * 5 * learned
     count_observers(tally, own, flags, learning=learned)
     if learned:
+        before = len(tally.products)
         count_sweep(tally, config, number)
+        tally.products[before:] = [replace(one, swept=True) for one in tally.products[before:]]
     return tally
 
 

@@ -135,6 +135,8 @@ class Product:
         Used bits of the product, 0 for all.
     extended : tuple of bool
         For each factor, whether its sign bit is always 0.
+    swept : bool
+        Whether it is in the sweep of a network.
     """
 
     name: str
@@ -144,6 +146,7 @@ class Product:
     copies: int = 1
     out: int = 0
     extended: tuple[bool, bool] = (False, False)
+    swept: bool = False
 
     @property
     def halves(self) -> tuple[int, tuple[bool, bool]]:

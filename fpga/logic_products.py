@@ -81,6 +81,8 @@ def left_to_logic(products: Sequence[Product], rules: MultiplierRules, most: int
 def map_products(products: Sequence[Product], rules: MultiplierRules | None) -> MappedProduct:
     """Return what all products of a design are mapped to.
 
+    Products of sweeps are left to logic if `rules` do not allow multipliers for them.
+
     Examples
     --------
     >>> from bitlif.fpga.yosys_mapping import ICE40_MULTIPLIER
@@ -89,8 +91,12 @@ def map_products(products: Sequence[Product], rules: MultiplierRules | None) -> 
     """
     single = [replace(own, copies=1) for own in products for _ in range(own.copies)]
     left: set[int] = set()
-    if rules is not None and rules.most:
-        left = set(left_to_logic(single, rules, rules.most))
+    if rules is not None:
+        left = {index for index, own in enumerate(single) if own.swept and not rules.sweeps}
+        if rules.most:
+            free = [index for index in range(len(single)) if index not in left]
+            chosen = left_to_logic([single[index] for index in free], rules, rules.most)
+            left |= {free[index] for index in chosen}
     hard = [own for index, own in enumerate(single) if index not in left]
     made = [map_product(own, rules) for own in hard]
     made += [map_product(single[index], None) for index in sorted(left)]

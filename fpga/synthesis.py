@@ -175,7 +175,7 @@ def map_to_cells(text: str, top: str, family: Family, folder: Path) -> dict[str,
     rules = family.multiplier
     begun = f"{READ}; {family.synthesis} -top {top} -run begin:coarse; {TIDY}"
     script = f"{READ}; {family.synthesis} -top {top}"
-    if rules is not None and rules.half and SWEPT.search(text):
+    if rules is not None and not rules.sweeps and SWEPT.search(text):
         begun += f"; {LEFT}"
         script = f"{begun}; {family.synthesis} -top {top} -run coarse:"
     _yosys(f"{script}; {WRITE}", folder)

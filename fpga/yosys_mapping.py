@@ -95,6 +95,9 @@ class MultiplierRules:
         Whether multipliers have registers for their products.
     half : int
         Bits of the factors of which one multiplier holds two products; 0: none.
+    sweeps : bool
+        Whether they are used for the products of the sweep of a network. Where they are not,
+        Yosys would map some of these wrongly (`bitlif.fpga.synthesis`).
     most : int
         Multipliers of the family's devices. Products beyond them are left to logic; 0: all are
         mapped to multipliers.
@@ -107,6 +110,7 @@ class MultiplierRules:
     least: int = 0
     registers: bool = False
     half: int = 0
+    sweeps: bool = True
     most: int = 0
     steps: tuple[MultiplierStep, ...] = ()
 
@@ -238,7 +242,7 @@ GOWIN_MEMORY = MemoryRules(
     _ecp5_blocks, cost=128, distributed=DistributedRam(16, 4, cost=4, scaled=True)
 )
 """Block RAMs have the widths and write enables of an ECP5's."""
-ICE40_MULTIPLIER = MultiplierRules(16, least=11, registers=True, half=8, most=8)
+ICE40_MULTIPLIER = MultiplierRules(16, least=11, registers=True, half=8, sweeps=False, most=8)
 ECP5_MULTIPLIER = MultiplierRules(18)
 GOWIN_MULTIPLIER = MultiplierRules(
     18,

@@ -12,6 +12,7 @@ import pytest
 from small_network import small_network, small_work
 
 import bitlif
+from bitlif.fpga.estimate import estimate
 from bitlif.fpga.netlist import mapped_core
 from bitlif.fpga.paired_products import CELL
 from bitlif.fpga.synthesis import _require_operands
@@ -23,7 +24,7 @@ NETWORK: NetworkConfig = small_network().replace(layer__1__sweep__update="spike"
 """Two credit products of a row are added, and products of the updates have repeated signs."""
 
 
-def test_products_of_sweeps_are_logic() -> None:
+def test_products_of_sweeps_are_logic_as_estimated() -> None:
     top = network_name(NETWORK)
     netlist = json.loads(mapped_core(network_verilog(NETWORK), top, "ice40").read_text("utf-8"))
     names = [
@@ -31,6 +32,7 @@ def test_products_of_sweeps_are_logic() -> None:
     ]
     assert names
     assert not [name for name in names if ".sweep" in name]
+    assert len(names) == estimate(NETWORK, "ice40", learning=True).core["multipliers"]
 
 
 MULTIPLIER: dict[str, Any] = {
