@@ -133,8 +133,6 @@ def run_bus(
         environment={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result),
                      "COCOTB_LOG_LEVEL": "WARNING"},  # the bus masters log every access
         build_args=["-Wno-fatal"] if simulator == "verilator" else [],
-        # No optimisation, since compiling takes longer than these short runs.
-        make="OPT_FAST=-O0 OPT_GLOBAL=-O0",
     )  # fmt: skip
     found = json.loads(result.read_text("utf-8"))
     if "refusal" in found:

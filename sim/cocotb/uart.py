@@ -89,8 +89,6 @@ def run_uart(
         environment={"BITLIF_TASK": str(task), "BITLIF_RESULT": str(result),
                      "COCOTB_LOG_LEVEL": "WARNING"},  # both ends log every byte
         build_args=["-Wno-fatal"] if simulator == "verilator" else [],
-        # No optimisation, since compiling takes longer than these short runs.
-        make="OPT_FAST=-O0 OPT_GLOBAL=-O0",
     )  # fmt: skip
     found = json.loads(result.read_text("utf-8"))
     output, windows = bytes.fromhex(found["output"]), work.events.windows

@@ -171,20 +171,37 @@ def _converters() -> dict[str, str]:
 
 
 def _runtime() -> Path:
-    """Return Verilator's runtime. It is compiled once, as it takes longer than a small core."""
+    return runtime_object(("verilated.cpp", "verilated_threads.cpp"), (*FLAGS, "-O2"))
+
+
+def runtime_object(sources: Sequence[str], flags: Sequence[str]) -> Path:
+    """Return an object file of Verilator's runtime.
+
+    It is compiled once, as it takes longer than a small core.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Names of files in Verilator's ``include``.
+    flags : sequence of str
+        Flags of g++.
+
+    Raises
+    ------
+    BitlifError
+        If a tool is missing or fails. The message names the log.
+    """
     include = _verilator_root() / "include"
 
     def make(folder: Path) -> None:
-        sources = ("verilated.cpp", "verilated_threads.cpp")
         (folder / "runtime.cc").write_text(
             "".join(f'#include "{name}"\n' for name in sources), "utf-8"
         )
-        call = [
-            _tool("g++"), *FLAGS, "-O2", *_includes(include), "-c", "runtime.cc", "-o", RUNTIME
-        ]  # fmt: skip
+        call = [_tool("g++"), *flags, *_includes(include), "-c", "runtime.cc", "-o", RUNTIME]
         _run("g++", call, folder, "g++.log")
 
-    return cached(key_of({"runtime": str(include), **_compilers()}), RUNTIME, make)
+    parts = {"runtime": str(include), "sources": " ".join(sources), "flags": " ".join(flags)}
+    return cached(key_of({**_compilers(), **parts}), RUNTIME, make)
 
 
 def _includes(include: Path) -> list[str]:

@@ -210,7 +210,8 @@ def test_nothing_in_the_current_directory_is_run(trap: Path, tmp_path: Path) -> 
         **os.environ,
         "PATH": os.pathsep.join([".", "", os.environ["PATH"], "."]),
         "BITLIF_CACHE": str(tmp_path / "cache"),
-        "MAKEFLAGS": "", "PYTHONSAFEPATH": "",
+        # No engine need be compiled for one window.
+        "NUMBA_DISABLE_JIT": "1", "MAKEFLAGS": "", "PYTHONSAFEPATH": "",
     }  # fmt: skip
     for name in ("AMARANTH_USE_YOSYS", *(own[0] for own in TOOLS.values())):
         environment.pop(name, None)
