@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,18 +31,18 @@ class Recorder:
 
     def __init__(self, dut: Any, wanted: list[dict[str, Any]]) -> None:
         self.wanted = wanted
-        self.rows: list[list[int | None]] = [[] for _ in wanted]
-        self.by_flag: dict[int, list[tuple[Any, list[int | None]]]] = {}
+        self.rows: list[list[int]] = [[] for _ in wanted]
+        self.by_flag: dict[int, list[tuple[Any, list[int]]]] = {}
         for row, one in zip(self.rows, wanted, strict=True):
             self.by_flag.setdefault(one["flag"], []).append((find(dut, one["path"]), row))
 
     def record(self, flags: int) -> None:
-        """Record the probes that are valid in this clock cycle; None stands for undefined bits."""
+        """Record the probes that are valid in this clock cycle."""
         while flags:
             lowest = flags & -flags
             flags ^= lowest
             for handle, row in self.by_flag.get(lowest.bit_length() - 1, ()):
-                row.append(integer_or_none(handle))
+                row.append(integer_or_missing(handle))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the rows by name, (R, count) int64; 64-bit unsigned values become negative."""
@@ -51,26 +51,20 @@ class Recorder:
         }
 
 
-def integer_or_none(handle: Any) -> int | None:
-    """Return the value of a signal as an unsigned integer, or None if bits of it are undefined."""
+def integer_or_missing(handle: Any) -> int:
+    """Return the value of a signal as an unsigned integer, or `MISSING` if it is undefined."""
     try:
         return integer(handle)
     except UndefinedValue:
-        return None
+        return MISSING
 
 
-def integer_or_missing(handle: Any) -> int:
-    """Return the value of a signal as an unsigned integer, or `MISSING` as `integer_or_none`."""
-    value = integer_or_none(handle)
-    return MISSING if value is None else value
-
-
-def unpack(rows: Sequence[int | None], one: dict[str, Any]) -> np.ndarray:
-    """Return the fields of packed rows, `MISSING` in a row with undefined bits."""
+def unpack(rows: list[int], one: dict[str, Any]) -> np.ndarray:
+    """Return the fields of packed rows; all those of a row that is `MISSING` are, too."""
     bits, mask, sign = one["bits"], (1 << one["bits"]) - 1, 1 << (one["bits"] - 1)
     out = np.zeros((len(rows), one["count"]), np.int64)
     for number, row in enumerate(rows):
-        if row is None:
+        if row == MISSING:
             out[number] = MISSING
             continue
         row >>= one["offset"]
